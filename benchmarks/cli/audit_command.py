@@ -1,27 +1,65 @@
-"""`coder bench audit`: judge anyone's answers again, and name those that should not have passed."""
+"""`coder bench audit`: judge answers again and name those that should not have passed, or examine a suite."""
 
+import asyncio
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel, ConfigDict
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.audit_cases import Examination, examination_lines, examine
 from benchmarks.cli.grade_command import Scoring
-from benchmarks.judge.judge import open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.report import Report, write_report
+from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
-from benchmarks.runner.bench_session import Session, default_workers, open_log, say_lacking
+from benchmarks.runner.bench_session import Session, default_workers, judge_for, open_log
+from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
+from benchmarks.verdict import Outcome, Strength
 from benchmarks.written import write_text
 from coder.config.layers import load, user_file
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.console.interrupt import run_until_interrupted
 from coder.run.settings import Settings
-from coder.store import data_folder
 from coder.text.sanitize import count_of
+
+
+class Examined(BaseModel):
+    """How one case is judged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    strength: Strength | None
+    """None: the case can't be judged."""
+    reason: str
+    """Why it isn't stronger, or can't be judged."""
+    own: Outcome | None = None
+    """The verdict on its own answer; None where it has none."""
+    nothing: Outcome | None = None
+    """The verdict on no answer: for a repository, on the tree as it is."""
+
+    @property
+    def sound(self) -> bool:
+        """Its own answer passes, so far as there is one, and no answer doesn't."""
+        return self.strength is not None and self.own in ("passed", None) and self.nothing != "passed"
+
+
+class Examination(BaseModel):
+    """All cases of a suite."""
+
+    model_config = ConfigDict(frozen=True)
+
+    suite: str
+    cases: tuple[Examined, ...]
+    strengths: dict[str, int]
+    """Cases by how strong verdicts on them are; `none` for those that can't be judged."""
 
 
 def audit(
@@ -52,42 +90,66 @@ def audit(
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
     see_backend(settings.backend, flags)
     if samples is None:
-        _examine(suite, settings, workers or default_workers(), out=out, as_json=json)
-        return
+        named = load_suite(suite)
+        found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
+        typer.echo(found.model_dump_json() if json else "\n".join(_suite_lines(found, named)))
+        if out is not None:
+            write_text(out, found.model_dump_json(indent=1) + "\n")
+        raise typer.Exit(not all(one.sound for one in found.cases))
     with open_log() as log:
         scoring = Scoring(suite, samples, settings, audited=True)
         session = Session(scoring.suite, settings, workers)
         session.begin(None)
         report, _ = scoring.work(session, log, "audit", quiet=quiet or json)
-    found = _findings(report)
-    typer.echo(report.model_dump_json() if json else "\n".join(_lines(report, found)))
+    findings = _findings(report)
+    typer.echo(report.model_dump_json() if json else "\n".join(_lines(report, findings)))
     if out is not None:  # last: what can't be written is on the screen by then
         write_report(report, out)
-    if any(found.values()):
-        raise typer.Exit(1)
+    raise typer.Exit(any(findings.values()))
 
 
-def _examine(named: str, settings: Settings, workers: int, *, out: Path | None, as_json: bool) -> None:
-    """Look at the suite itself."""
-    suite = load_suite(named)
+async def _examination(suite: Suite, settings: Settings, workers: int) -> Examination:
+    """Judge the own answer of each case, and no answer."""
+    turns = asyncio.Semaphore(workers)
+    async with judge_for(suite, settings) as judge:
+        cases = await asyncio.gather(*(_examined(judge, case, turns) for case in suite.cases))
+    found = Counter[str](case.strength or "none" for case in cases)
+    counts = {name: found[name] for name in (*STRENGTHS, "none") if found[name] or name == "strong"}
+    return Examination(suite=suite.name, cases=tuple(cases), strengths=counts)
 
-    async def work() -> Examination:
-        async with open_judge(
-            suite,
-            backend=settings.backend,
-            python=settings.python,
-            memory_mb=settings.memory_mb,
-            cache=data_folder(os.environ) / "bench" / "modes",
-        ) as judge:
-            await say_lacking(judge, suite)
-            return await examine(judge, suite, workers=workers)
 
-    found = run_until_interrupted(work())
-    typer.echo(found.model_dump_json() if as_json else "\n".join(examination_lines(found, suite)))
-    if out is not None:
-        write_text(out, found.model_dump_json(indent=1) + "\n")
-    if not all(one.sound for one in found.cases):
-        raise typer.Exit(1)
+async def _examined(judge: Judge, case: Case, turns: asyncio.Semaphore) -> Examined:
+    async with turns:
+        plan = await judge.plan(case)
+        found = Examined(id=case.id, kind=case.kind, strength=plan.strength, reason=plan.reason)
+        if plan.strength is None:
+            return found
+        own = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
+        return found.model_copy(update={"own": own, "nothing": (await judge.judge(case, "")).verdict})
+
+
+def _suite_lines(found: Examination, suite: Suite) -> list[str]:
+    """Counts, shares, and each case that isn't strong or isn't sound."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.strengths.items())
+    share = f"{found.strengths['strong'] / max(len(found.cases), 1):.0%}"
+    own = [one.own == "passed" for one in found.cases if one.own is not None]
+    nothing = [one.nothing != "passed" for one in found.cases if one.nothing is not None]
+    what = "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
+    lines = [
+        line(f"{found.suite}: {count_of(len(found.cases), 'case')}: {counts} ({share} strong)"),
+        f"  own answers that pass  {_of(own)}",
+        f"  {what + ' that fail':<21}  {_of(nothing)}",
+    ]
+    for one in found.cases:
+        if one.strength != "strong" or not one.sound:
+            fault = "" if one.sound else f" (own answer: {one.own}, no answer: {one.nothing})"
+            strength = one.strength or "judges nobody"
+            lines.append(line(f"  {one.id}  {strength}{fault}: {one.reason}", width=400))
+    return lines
+
+
+def _of(held: Sequence[bool]) -> str:
+    return f"{sum(held):,} of {len(held):,}"
 
 
 def _findings(report: Report) -> dict[str, list[str]]:
@@ -105,14 +167,14 @@ def _findings(report: Report) -> dict[str, list[str]]:
 
 
 def _lines(report: Report, found: dict[str, list[str]]) -> list[str]:
-    looked_at = sum(one.overfits is not None for one in report.verdicts)
+    compared = sum(one.overfits is not None for one in report.verdicts)
+    passed = report.outcomes.get("passed", 0)
     lines = [
-        f"{report.suite}: {report.outcomes.get('passed', 0):,} of {count_of(report.samples, 'sample')} pass; "
-        f"{looked_at:,} of them were compared on fresh inputs"
+        f"{report.suite}: {passed:,} of {count_of(report.samples, 'sample')} pass; "
+        f"{compared:,} of them were compared on fresh inputs"
     ]
-    if looked_at < report.outcomes.get("passed", 0):
+    if compared < passed:
         lines.append("  (compared are functions that are judged apart from their tests, and keep no state)")
     for kind, about in found.items():
-        lines.append(f"  {kind}  {len(about):,}")
-        lines += [f"    {line(one)}" for one in about]
+        lines += [f"  {kind}  {len(about):,}", *(f"    {line(one)}" for one in about)]
     return lines

@@ -63,16 +63,6 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: s
         raise
 
 
-def _write(report: Report, out: Path, session: Session) -> None:
-    try:
-        write_report(report, out)
-    except MachineError as error:
-        again = f"coder bench {session.command} --resume {session.run} -o FILE"
-        raise MachineError(
-            f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
-        ) from error
-
-
 def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
     """Print and write the report; ends the command with its exit code where that isn't 0.
 
@@ -81,17 +71,17 @@ def show(report: Report, session: Session, *, reason: str, out: Path | None, as_
         Exit: a limit of cost was reached (3), or samples could not be judged on this machine (5).
     """
     if out is not None:
-        _write(report, out, session)
-    if as_json:
-        typer.echo(report.model_dump_json())
-    else:
-        typer.echo("\n".join(report_lines(report)))
+        try:
+            write_report(report, out)
+        except MachineError as error:
+            again = f"coder bench {session.command} --resume {session.run} -o FILE"
+            told = f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
+            raise MachineError(told) from error
+    typer.echo(report.model_dump_json() if as_json else "\n".join(report_lines(report)))
     if reason == "cost":
-        print(
-            f"--max-cost is reached. Go on with: coder bench run --resume {session.run} --max-cost MORE",
-            file=sys.stderr,
-        )
+        again = f"coder bench run --resume {session.run} --max-cost MORE"
+        typer.echo(f"--max-cost is reached. Go on with: {again}", err=True)
         raise typer.Exit(LIMIT)
     if report.outcomes.get("infrastructure"):
-        print("Some samples could not be judged here; their details say why.", file=sys.stderr)
+        typer.echo("Some samples could not be judged here; their details say why.", err=True)
         raise typer.Exit(INFRASTRUCTURE)

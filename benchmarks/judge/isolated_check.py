@@ -1,13 +1,13 @@
 """Run a repository's tests apart from it: pytest and tests in one sandbox, the package in another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
-from sandbox import Limits, Sandbox
-from sandbox.checks.check import CheckReport, TestFile, check
+from sandbox import CheckReport, CheckResult, Limits, Sandbox
+from sandbox.checks.check import TestFile, check
 from sandbox.checks.crossing import OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
@@ -50,6 +50,12 @@ async def run_apart(
             limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
             crossing=OPEN.model_copy(update={"uses": uses, "data_decides": True}),
         )
+
+
+def passed_apart(results: Iterable[CheckResult]) -> set[str]:
+    """Names of tests that were reported passed, and never failed."""
+    results = list(results)
+    return {one.name for one in results} - {one.name for one in results if not one.passed}
 
 
 def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:

@@ -8,20 +8,18 @@ import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair
+from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
-from benchmarks.judge.packages import missing_packages, needed_packages
-from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
-from benchmarks.verdict import Strength, Verdict
+from benchmarks.verdict import Verdict
 from sandbox import Limits, Policy, find_interpreter
 from sandbox.checks.trial import Trial, hold_trial
 from sandbox.errors import SandboxBroken
@@ -43,78 +41,57 @@ _LEAST_DIFFERING, _DIFFERING_SHARE = 2, 0.1
 the task rules out, where any answer is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """How an answer that passed did on inputs that the tests don't have."""
-
-    inputs: int
-    """On which the canonical answer had a plain value."""
-    differing: int
-    example: str
-
-    @property
-    def overfits(self) -> bool | None:
-        """None where nothing could be compared."""
-        if not self.inputs:
-            return None
-        return self.differing >= max(_LEAST_DIFFERING, _DIFFERING_SHARE * self.inputs)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Of a case: how strong verdicts on it are (None: it judges nobody), why not stronger, its own answer."""
-
-    strength: Strength | None
-    reason: str
-    good: str | None
-
-
-class Judge:
+class Judge(CasePlans):
     """Made by `open_judge`. Any number of samples may be judged at once."""
 
     def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
-        self._turns = Exclusive()
-        self._places = Places(policy, backend)
-        self._ways = CasePlans(self._places, self._turns, known)
+        super().__init__(Places(policy, backend), Exclusive(), known)
 
     async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
-        """What became of one answer, for good.
+        """The final verdict on one answer.
 
         Args:
             code: a whole module, a script, or a unified diff, as the kind of the case asks.
             sample: its number among those of its case.
         """
-        way = await self._ways.of(case)
-        if isinstance(way, Verdict):
-            return way.model_copy(update={"sample": sample})
+        plan = await self.plan(case)
         async with self._turns.shared():
-            judged = await self._try(way, code, sample)
+            judged = await self._try(plan, code, sample)
         if judged.verdict.verdict == "timeout" and not had_a_processor(judged.verdict, case.timeout_s):
             async with self._turns.quiet():
-                judged = await self._try(way, code, sample)
-        if judged.incomplete and not await self._is_sound(way):
+                judged = await self._try(plan, code, sample)
+        if judged.incomplete and not await self._is_sound(plan):
             return judged.verdict.model_copy(update={"verdict": "infrastructure"})
         return judged.verdict
 
     async def audit(self, case: Case, code: str, verdict: Verdict) -> Verdict:
-        """A verdict with what a second look says: whether an answer that passed holds on fresh inputs."""
+        """The verdict with whether an answer that passed agrees with the case's own on fresh inputs."""
         if verdict.verdict != "passed" or not isinstance(case, FunctionCase):
             return verdict
-        mode = await self.mode(case)
-        async with self._turns.shared():
-            found = await audit_function(await self.sandboxes(), case, code, mode)
-        if found is None or found.overfits is None:
+        mode, reference = await self.mode(case), canonical_module(case)
+        if reference is None or mode.how != "isolated" or mode.stateful:
             return verdict
-        share = f"{found.differing} of {found.inputs} fresh inputs differ: {found.example}"
-        detail = one_line(share) if found.overfits else ""
-        return verdict.model_copy(update={"overfits": found.overfits, "detail": detail})
-
-    async def way(self, case: Case) -> Known:
-        """What is known of a case before anybody is judged by it."""
-        way = await self._ways.of(case)
-        if isinstance(way, Verdict):
-            return Known(strength=None, reason=way.detail, good=None)
-        return Known(strength=way.strength, reason=way.reason, good=way.good)
+        trial = Trial(
+            source=with_setup(case, code),
+            entry_point=case.entry_point,
+            tests=(case.test,),
+            prelude=prelude(case),
+            crossing=mode.crossing,
+            reference=reference,
+            explored=_AUDIT_INPUTS,
+            seed=int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:6]),
+        )
+        limits = Limits(cpu_s=case.timeout_s + 1, wall_s=4 * case.timeout_s + 10)
+        async with self._turns.shared():
+            pair = await self.sandboxes()
+            found = (await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)).outcome
+        if not found.explored:
+            return verdict
+        overfits = found.astray >= max(_LEAST_DIFFERING, _DIFFERING_SHARE * found.explored)
+        share = f"{found.astray} of {found.explored} fresh inputs differ: {found.example}"
+        return verdict.model_copy(
+            update={"overfits": overfits, "detail": one_line(share) if overfits else verdict.detail}
+        )
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
         """Packages that repository cases need and the interpreter lacks, pytest first: how many need each."""
@@ -122,7 +99,7 @@ class Judge:
         if not needing:
             return {}
         try:
-            missing = await missing_packages((await self._places.pair()).candidate, (*needing,), {})
+            missing = await missing_packages((await self.sandboxes()).candidate, (*needing,), {})
         except SandboxBroken:  # judging opens another one, or says so of each case
             return {}
         return {name: count for name, count in needing.items() if name in missing}
@@ -137,40 +114,26 @@ class Judge:
         """Id of the image that candidates were judged in, where there is one; a case's own is its own."""
         return self._places.image
 
-    async def mode(self, case: FunctionCase) -> Mode:
-        """How a function's case is judged."""
-        return await self._ways.mode(case)
-
-    async def repository_mode(self, case: RepositoryCase) -> RepositoryMode:
-        """How a repository's case is judged."""
-        return await self._ways.repository_mode(case)
-
     async def sandboxes(self) -> Pair:
         """Where samples are judged; opened anew where they stopped working."""
         return await self._places.pair()
 
-    async def close(self) -> None:
-        """End what still runs, and the sandboxes."""
-        await self._ways.close()
-        await self._places.close()
-
-    async def _try(self, way: CasePlan, code: str, sample: int) -> Judged:
+    async def _try(self, plan: CasePlan, code: str, sample: int) -> Judged:
         for _ in range(_REOPENINGS):
             try:
-                return await way.judge(code, sample)
+                return await plan.judge(code, sample)
             except SandboxBroken as error:
-                reason = str(error)
-        verdict = Verdict(
-            id=way.case, sample=sample, verdict="error", strength=way.strength, detail=one_line(reason)
-        )
+                detail = one_line(str(error))
+        strength = plan.strength or "weaker"
+        verdict = Verdict(id=plan.case, sample=sample, verdict="error", strength=strength, detail=detail)
         return Judged(verdict, incomplete=True)
 
-    async def _is_sound(self, way: CasePlan) -> bool:
+    async def _is_sound(self, plan: CasePlan) -> bool:
         """Whether a solution that is known to be good passes here and now."""
-        if way.good is None:
-            way = self._ways.by_mode(_KNOWN_GOOD, Mode(how="isolated"))
+        if plan.good is None:
+            plan = self.by_mode(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():
-            judged = await self._try(way, way.good or "", 0)
+            judged = await self._try(plan, plan.good or "", 0)
         return judged.verdict.verdict == "passed"
 
 
@@ -196,9 +159,8 @@ async def open_judge(
         BackendMissing: there is no sandbox on this machine; the message says what helps.
     """
     if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
-        python = find_interpreter(
-            None, Path.cwd(), os.environ
-        ).path  # the one with pytest and what the cases need
+        # The one with pytest and what the cases need.
+        python = find_interpreter(None, Path.cwd(), os.environ).path
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
     policy = Policy(
         python=python,
@@ -223,23 +185,3 @@ def _packages(python: Path | None) -> str:
     """When packages were last installed beside an interpreter, or removed."""
     found = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
     return ",".join(str(folder.stat().st_mtime_ns) for folder in found)
-
-
-async def audit_function(pair: Pair, case: FunctionCase, code: str, mode: Mode) -> Audited | None:
-    """Compare an answer with the case's own one; None where they can't be called apart."""
-    reference = canonical_module(case)
-    if reference is None or mode.how != "isolated" or mode.stateful:
-        return None
-    trial = Trial(
-        source=with_setup(case, code),
-        entry_point=case.entry_point,
-        tests=(case.test,),
-        prelude=prelude(case),
-        crossing=mode.crossing,
-        reference=reference,
-        explored=_AUDIT_INPUTS,
-        seed=int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:6]),
-    )
-    limits = Limits(cpu_s=case.timeout_s + 1, wall_s=4 * case.timeout_s + 10)
-    said = (await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)).outcome
-    return Audited(said.explored, said.astray, said.example)

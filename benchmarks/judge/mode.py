@@ -2,11 +2,10 @@
 
 import ast
 import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from benchmarks.judge.check_sources import prelude
 from benchmarks.judge.digest import judge_digest
@@ -109,39 +108,32 @@ def _names_in(node: ast.expr) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
+_MODES = TypeAdapter(dict[str, Mode | RepositoryMode])
+
+
 class KnownModes:
     """Modes of one suite by case, in a file; where that can't be read, they are found anew."""
 
     def __init__(self, folder: Path, *about: str) -> None:
         """`about` is what a mode depends on besides the judge: the suite's digest, interpreter, backend."""
         key = hashlib.sha256("\n".join((judge_digest(), *about)).encode()).hexdigest()
-        self._path = folder / f"{key[:32]}.json"
-        self._found = _read(self._path)
-        self._new = False
+        self._path, self._has_new = folder / f"{key[:32]}.json", False
+        try:
+            self._found = _MODES.validate_json(self._path.read_bytes())
+        except (OSError, ValueError):
+            self._found = {}
 
     def get(self, case: str) -> Mode | RepositoryMode | None:
         """What is known of a case."""
         return self._found.get(case)
 
     def put(self, case: str, mode: Mode | RepositoryMode) -> None:
-        """Know one more; a case that can't be judged is asked again next time."""
+        """Know one more; a case that can't be judged is looked at again next time."""
         if mode.how != "broken" and case not in self._found:
-            self._found[case], self._new = mode, True
+            self._found[case], self._has_new = mode, True
 
     def save(self) -> None:
         """Write what is new."""
-        if self._new:
-            content = {case: mode.model_dump(mode="json") for case, mode in sorted(self._found.items())}
-            write_text(self._path, json.dumps(content))
-            self._new = False
-
-
-_ANY: TypeAdapter[Mode | RepositoryMode] = TypeAdapter(Mode | RepositoryMode)
-
-
-def _read(path: Path) -> dict[str, Mode | RepositoryMode]:
-    try:
-        content = json.loads(path.read_bytes())
-        return {case: _ANY.validate_python(mode) for case, mode in content.items()}
-    except (OSError, ValueError, ValidationError, AttributeError):
-        return {}
+        if self._has_new:
+            write_text(self._path, _MODES.dump_json(self._found).decode())
+            self._has_new = False

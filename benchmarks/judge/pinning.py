@@ -1,25 +1,35 @@
-"""Find how a repository case is judged: the tests that have to pass, and the strongest way to run them."""
+"""Find how a repository case is judged: the tests that have to pass, and the strongest way to run them.
+
+The own patch of a case has to pass, and the base to fail. Tests that it passes with the package in another
+sandbox are decided there (`isolated_check`); the others are judged among twins (`twin_search`).
+"""
 
 import asyncio
 import contextlib
+import math
+import random
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
-from benchmarks.judge.isolated_check import Open, run_apart
-from benchmarks.judge.mutated_tests import with_twins
-from benchmarks.judge.packages import missing_packages
+from benchmarks.judge.decoys import TWINS, chosen
+from benchmarks.judge.imported import missing_packages
+from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.repository_mode import RepositoryMode, files_of
+from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.repository_mode import GUESS, RepositoryMode, files_of
+from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from sandbox import CheckReport, CheckResult, Sandbox
+from sandbox import CheckReport, Sandbox
 
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
 _APART_FACTOR, _APART_MORE_S = 1.0, 4.0
 """Longest wait for tests to be decided apart, by their own time beside each other."""
-_ALONE_S = 1.0
-"""After so long a wait for them twins are searched for at the same time."""
+_TRIES = 3
+"""Of a case's own patch among twins: once more for what it trips, and once more without what is apart."""
+_ROUNDS_FACTOR, _ROUNDS_MORE_S = 1.0, 0.5
+"""Time for the judgements after the first one, by that of the suite, where a guess at all tests is enough."""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
@@ -28,107 +38,138 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     Args:
         opened: None where only the interpreter in `sandbox` that the case's environment names can run it.
     """
-    named = (*case.fail_to_pass, *case.pass_to_pass)
     if case.gold_patch is None:
-        return await _without_gold(sandbox, case, named)
+        return await _without_gold(sandbox, case)
     try:
         gold = gold_tree(case)
     except PatchRefused as error:
-        return RepositoryMode(how="broken", reason=f"the case's own patch doesn't fit: {error}")
-    if opened is None:
-        pinned, seconds = await _pin(sandbox, case, gold, named)
-        reason = "its tests have another Python than the one on their image's PATH"
-        if pinned.how == "broken":
-            return pinned
-        return await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
-    pinned, seconds = await _pin(sandbox, case, gold, named)
+        return _broken(f"the case's own patch doesn't fit: {error}")
+    pinned, seconds = await _pin(sandbox, case, gold)
     if pinned.how == "broken":
         return pinned
-    own = sum(seconds.values())
-    apart = asyncio.create_task(
-        _decided_apart(opened, case, gold, pinned, _APART_FACTOR * own + _APART_MORE_S)
-    )
-    await asyncio.wait([apart], timeout=_ALONE_S)
-    found = None
-    try:
-        if not apart.done():  # what holds it up is rarely decided apart in the end
-            found = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds, reason=""))
-        reports = await apart
-        passed, together = _passed_in(reports), _passed_in(reports[-1:])
-        pinned = pinned.model_copy(update={"uses": frozenset[str]().union(*(one.uses for one in reports))})
-        lacking = [node for node in pinned.nodes if node not in together]
-        if not lacking:
-            return pinned.model_copy(update={"how": "isolated"})
-        part = {"apart": tuple(node for node in pinned.needed if node in passed), "uses": pinned.uses}
-        reason = _not_apart(reports, lacking, pinned)
-        if found is None:
-            found = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds, reason=""))
-        mode = await found
-        return mode.model_copy(update={**part, "reason": mode.reason or reason})
-    finally:
-        tasks = [one for one in (apart, found) if one is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    if opened is None:
+        reason = "its tests have another Python than the one on their image's PATH"
+    else:
+        longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
+        pinned, reason = await _decided_apart(opened, case, gold, pinned, longest)
+        if pinned.how == "isolated":
+            return pinned
+    mode = await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
+    return await _passed_among_twins(mode, sandbox, opened, case)
 
 
 async def _decided_apart(
     opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, longest: float
-) -> list[CheckReport]:
-    """Reports on the files of the tests that have to be won, and where they all pass, on all, as is judged.
+) -> tuple[RepositoryMode, str]:
+    """The mode with the tests that are decided apart, and why not all are.
+
+    The files of the tests that the base fails are run first, then all, as an answer would be judged.
 
     Args:
-        longest: seconds for both; a check that takes longer hasn't told all uses, and is left out.
+        longest: seconds for each run; one that takes longer has not recorded all uses, and doesn't count.
     """
-
-    async def reports_on(paths: list[str]) -> list[CheckReport]:
+    reports: list[CheckReport] = []
+    for paths in dict.fromkeys(tuple(files_of(nodes)) for nodes in (pinned.needed, pinned.nodes)):
+        report = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
                 report = await run_apart(opened, case, gold, paths)
-                return [report] if report is not None and report.ended else []
-        return []
-
-    first, whole = files_of(pinned.needed), files_of(pinned.nodes)
-    some = [first] if len(first) == len(whole) else [first, whole]
-    deciding, *further = [asyncio.create_task(reports_on(paths)) for paths in some]
-    try:
-        reports = await deciding
-        for task in further if _passed_in(reports).issuperset(pinned.needed) else ():
-            reports += await task
-        return reports
-    finally:
-        for task in (deciding, *further):
-            task.cancel()
-        await asyncio.gather(deciding, *further, return_exceptions=True)
-
-
-def _not_apart(reports: Sequence[CheckReport], lacking: Sequence[str], pinned: RepositoryMode) -> str:
+        if report is None or not report.ended:
+            break
+        reports.append(report)
+        if not passed_apart(report.results).issuperset(pinned.needed):
+            break
+    last = passed_apart(reports[-1].results) if reports else set[str]()
+    lacking = [node for node in pinned.nodes if node not in last]
+    pinned = pinned.model_copy(update={"uses": frozenset[str]().union(*(one.uses for one in reports))})
+    if not lacking:
+        return pinned.model_copy(update={"how": "isolated"}), ""
+    passed = {name for report in reports for name in passed_apart(report.results)}
     messages = {one.name: one.message for report in reports for one in report.results}
     why = messages.get(lacking[0], "it takes too long, or there is no package that could be called apart")
-    return (
-        f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
-        + " ".join(why.strip().splitlines()[-1:])
-    )[:500]
+    counts = f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
+    apart = tuple(node for node in pinned.needed if node in passed)
+    return pinned.model_copy(update={"apart": apart}), f"{counts}{''.join(why.strip().splitlines()[-1:])}"[
+        :500
+    ]
 
 
-def _passed_in(reports: Iterable[CheckReport]) -> set[str]:
-    return {name for report in reports for name in passed_apart(report.results)}
+async def with_twins(
+    sandbox: Sandbox,
+    case: RepositoryCase,
+    gold: Mapping[str, bytes],
+    pinned: RepositoryMode,
+    seconds: Mapping[str, float],
+    *,
+    reason: str,
+) -> RepositoryMode:
+    """The mode among twins; plain where some test that the base fails has no twin that fails."""
+    search = Search(sandbox, case, gold, pinned, seconds)
+    twins = await search.twins()
+    twins_of = {
+        f"{path}::{one}": (path, name)
+        for path, names in twins.items()
+        for name in names
+        for one in (name, *search.heirs[path].get(name, ()))
+    }
+    bare = next((node for node in pinned.needed if node.partition("[")[0] not in twins_of), None)
+    if bare is not None:
+        reason = f"no twin of {bare} fails with the case's own patch"
+        return pinned.model_copy(update={"how": "plain", "twins": twins, "reason": reason})
+    seen, known = await search.seen(), {}
+    for test in {node.partition("[")[0] for node in pinned.needed}:
+        path, name = twins_of[test]
+        is_seen = name in seen.get(path, {})
+        known[test] = TWINS if is_seen else len(chosen(twins[path][name], random.Random(0)))
+    found = {"twins": twins, "seen": seen, "rounds": _rounds(known, pinned, seconds)}
+    return pinned.model_copy(update={"how": "decoyed", "reason": reason, **found})
 
 
-async def _without_gold(sandbox: Sandbox, case: RepositoryCase, named: tuple[str, ...]) -> RepositoryMode:
+def _rounds(twins: Mapping[str, int], pinned: RepositoryMode, seconds: Mapping[str, float]) -> int:
+    """Judgements until a blind guess at any test is unlikely; where that takes long, at all of them."""
+    wanted = math.log(1 / GUESS)
+    each = math.ceil(wanted / math.log(1 + min(twins.values())))
+    whole = sum(seconds.get(node, 0.0) for node in pinned.nodes)
+    once = sum(seconds.get(node, 0.0) for node in pinned.needed) * (1 + max(twins.values()))
+    if (each - 1) * once <= _ROUNDS_FACTOR * whole + _ROUNDS_MORE_S:
+        return each
+    return math.ceil(wanted / sum(math.log(1 + count) for count in twins.values()))
+
+
+async def _passed_among_twins(
+    mode: RepositoryMode, sandbox: Sandbox, opened: Open | None, case: RepositoryCase
+) -> RepositoryMode:
+    """The mode once the case's own patch has passed by it; without twins where it doesn't."""
+    if not any(mode.twins.values()):
+        return mode
+    for _ in range(_TRIES):
+        verdict = (await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)).verdict
+        tripped = mode.tripped | {*verdict.tripped}
+        if verdict.verdict == "passed":
+            return mode
+        if verdict.verdict != "suspicious" or (tripped == mode.tripped and not mode.apart):
+            break
+        apart = mode.apart if tripped > mode.tripped else ()
+        mode = mode.model_copy(update={"tripped": tripped, "apart": apart})
+    # In another order its own patch may fail: no answer is judged by chance.
+    reason = f"its own patch fails among twins: {verdict.detail}"[:500]
+    return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
+
+
+async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMode:
     """By the tests that the case names, or by all of its hidden ones."""
-    reason = "it has no patch of its own"
+    reason, named = "it has no patch of its own", (*case.fail_to_pass, *case.pass_to_pass)
     if await missing_packages(sandbox, ("pytest",), case.environment):
-        return RepositoryMode(how="broken", reason=_NO_PYTEST)
+        return _broken(_NO_PYTEST)
     if named:
         return RepositoryMode(how="plain", nodes=named, reason=reason)
     tree = _base_tree(case)
     paths = _hidden_files(case, tree)
     if not paths:
-        return RepositoryMode(how="broken", reason=f"{reason}, names no tests, and has no hidden ones")
+        return _broken(f"{reason}, names no tests, and has no hidden ones")
     runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=False)
     if all(run.passes_whole for run in runs):
-        return RepositoryMode(how="broken", reason=_BASE_PASSES)
+        return _broken(_BASE_PASSES)
     reason += " and names no tests: all of its hidden ones have to pass"
     return RepositoryMode(how="plain", whole=tuple(paths), reason=reason)
 
@@ -142,65 +183,53 @@ def _hidden_files(case: RepositoryCase, tree: Mapping[str, bytes]) -> list[str]:
     return [path for path in case.hidden_tests if is_test_path(path, folders) and path.endswith(".py")]
 
 
-def passed_apart(results: Iterable[CheckResult]) -> set[str]:
-    """Names of tests that were reported passed, and never failed."""
-    found: dict[str, bool] = {}
-    for one in results:
-        found[one.name] = found.get(one.name, True) and one.passed
-    return {name for name, passed in found.items() if passed}
-
-
 async def _pin(
-    sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes], named: tuple[str, ...]
+    sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes]
 ) -> tuple[RepositoryMode, dict[str, float]]:
     """The nodes that have to pass, which the case names or its own patch passes, and their seconds."""
+    named = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(named) or _hidden_files(case, gold)
-    why = ""
-    base = _base_tree(case)
-    jobs = [Job(path) for path in paths]
+    base, jobs, why, has_begun = _base_tree(case), [Job(path) for path in paths], "", False
     for plugins in (False, True):
         both = (run_jobs(sandbox, case, tree, jobs, plugins=plugins) for tree in (gold, base))
         of_gold, of_base = await asyncio.gather(*both)
-        runs = dict(zip(paths, of_gold, strict=True))
-        passed = {node for run in of_gold if run.done for node in run.passed}
-        lacking = sorted(set(named) - passed)
-        if passed and not lacking:
-            nodes = named or tuple(sorted(passed))
-            done = {node for run in of_base if run.done for node in run.passed}
-            needed = tuple(node for node in case.fail_to_pass or nodes if node not in done)
+        passed = _passed(of_gold)
+        nodes = named or tuple(sorted(passed))
+        if nodes and passed.issuperset(nodes):
+            needed = tuple(node for node in case.fail_to_pass or nodes if node not in _passed(of_base))
             if not needed:
-                return _broken(_BASE_PASSES)
+                return _broken(_BASE_PASSES), {}
             tripped = frozenset[str]().union(*(run.tripped for run in of_gold))
             seconds = {node: took for run in of_gold for node, took in run.seconds.items()}
             pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, plugins=plugins, tripped=tripped)
             return pinned, seconds
-        why = why or _why(runs, lacking)
-    lacks = await missing_packages(sandbox, case.dependencies, case.environment)
-    has_begun = any(run.seen for run in runs.values())
+        why = why or _why(dict(zip(paths, of_gold, strict=True)), sorted(set(named) - passed))
+        has_begun = any(run.seen for run in of_gold)
     reason = f"the case's own patch fails: {why}"
     if not has_begun and await missing_packages(sandbox, ("pytest",), case.environment):
         reason = _NO_PYTEST
-    elif lacks:
+    elif lacks := await missing_packages(sandbox, case.dependencies, case.environment):
         reason = (
             f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
             "(give an interpreter that has them: --python)"
         )
-    return _broken(reason)
+    return _broken(reason), {}
 
 
-def _broken(reason: str) -> tuple[RepositoryMode, dict[str, float]]:
-    return RepositoryMode(how="broken", reason=reason), {}
+def _passed(runs: Iterable[TestRun]) -> set[str]:
+    return {node for run in runs if run.done for node in run.passed}
 
 
-def _why(runs: Mapping[str, TestRun], lacking: list[str]) -> str:
-    for run in runs.values():
-        for node in lacking:
-            if node in run.failures:
-                return f"{node}: {run.failures[node][-200:]}"
+def _broken(reason: str) -> RepositoryMode:
+    return RepositoryMode(how="broken", reason=reason)
+
+
+def _why(runs: Mapping[str, TestRun], lacking: Sequence[str]) -> str:
+    """The first failure of a node that is lacking, else of any."""
+    failures = {node: text for run in runs.values() for node, text in run.failures.items()}
+    if node := next((one for one in (*lacking, *failures) if one in failures), None):
+        return f"{node}: {failures[node][-200:]}"
     for path, run in runs.items():
-        if run.failures:
-            node, text = next(iter(run.failures.items()))
-            return f"{node}: {text[-200:]}"
         if not run.done and run.result is not None:
             return f"{path}: {(run.result.stderr or run.result.stdout).strip()[-300:]}"
     return f"{lacking[0]} wasn't run" if lacking else "no test passed"

@@ -7,7 +7,6 @@ beside the tests without an honest reason (`alarm`), and what it changes of the 
 goes to its standard error at once, where nothing can be taken back.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from benchmarks.judge.batches import PROCESSORS, batches_of
 from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from coder.text.sanitize import printable
@@ -98,26 +96,14 @@ async def run_jobs(
     *,
     plugins: bool,
 ) -> list[TestRun]:
-    """Run files of the tree in a fresh workspace; what comes after a job that takes too long isn't run.
+    """Run files of the tree in fresh workspaces; what comes after a job that takes too long isn't run.
 
     Args:
         plugins: load the plugins that are installed beside pytest.
     """
-    if len(jobs) > 1 and (sandbox.backend not in _PRIVATE or sum(map(len, tree.values())) > _LARGE_TREE):
-        batches = [[number] for number in range(len(jobs))]
-        ran = [await _run(sandbox, case, tree, [job], plugins) for job in jobs]
-    else:
-        lengths = [len(tree.get(job.path, b"") if job.source is None else job.source) for job in jobs]
-        batches = batches_of(lengths, PROCESSORS.idle)
-        with PROCESSORS.taken(len(batches)):
-            some = (_run(sandbox, case, tree, [jobs[one] for one in batch], plugins) for batch in batches)
-            ran = await asyncio.gather(*some)
-    found = {
-        one: run
-        for batch, runs in zip(batches, ran, strict=True)
-        for one, run in zip(batch, runs, strict=True)
-    }
-    return [found[number] for number in range(len(jobs))]
+    if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
+        return await _run(sandbox, case, tree, jobs, plugins)
+    return [run for job in jobs for run in await _run(sandbox, case, tree, [job], plugins)]
 
 
 async def _run(
@@ -185,7 +171,7 @@ def _is_source(path: str) -> bool:
 def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     found = TestRun(result=result)
     phases: dict[str, dict[str, str]] = {}
-    done = watched = False
+    done = False
     for line in content.splitlines():
         match _words(line, key):
             case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
@@ -203,15 +189,12 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
             case ["ended", str(how)]:
                 found.timed_out = found.timed_out or how in ("wall", "cpu")
                 found.died = found.died or how == "died"
-    tripped: set[str] = set()
-    for line in told.splitlines():
-        match _words(line, key):
-            case ["tripped", str(what), str(where)]:
-                tripped.add(printable(f"{what} ({where})"))
-            case ["watched"]:
-                watched = True
-    found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not (done and watched))
-    found.done, found.tripped = done and watched, frozenset(tripped)
+    alarms = [_words(line, key) for line in told.splitlines()]
+    found.done = done and ["watched"] in alarms
+    found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not found.done)
+    found.tripped = frozenset(
+        printable(f"{one[1]} ({one[2]})") for one in alarms if one[:1] == ["tripped"] and len(one) == 3
+    )
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
     found.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}

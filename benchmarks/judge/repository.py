@@ -1,17 +1,16 @@
 """Judge a patch by the hidden tests of its case: apart from them, among decoys, or, failing both, plainly."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from benchmarks.judge.batches import PROCESSORS
 from benchmarks.judge.candidate_tree import Tree, candidate_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
-from benchmarks.judge.isolated_check import Open, run_apart
-from benchmarks.judge.pinning import passed_apart
+from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
@@ -31,12 +30,7 @@ async def judge_repository(
     *,
     sample: int = 0,
 ) -> Judged:
-    """What became of one answer.
-
-    Args:
-        opened: opens more such sandboxes; None where the mode needs no others.
-        patch: a unified diff on the base.
-    """
+    """What became of one answer."""
     try:
         tree = candidate_tree(case, patch)
     except PatchRefused as error:
@@ -45,7 +39,13 @@ async def judge_repository(
         if mode.how == "isolated":
             said = await _apart(opened, case, tree, mode, mode.nodes)
         else:
-            said = await _in_both_ways(sandbox, opened, case, tree, mode)
+            said = await _together(sandbox, case, tree, mode)
+        if said.outcome == "passed" and mode.apart:  # what can be decided apart has to pass there, too
+            apart = await _apart(opened, case, tree, mode, mode.apart)
+            said.outcome, said.detail, said.cpu_s = apart.outcome, apart.detail, said.cpu_s + apart.cpu_s
+            if apart.outcome in ("failed", "error"):
+                only = "it passed beside the tests, and apart from them not"
+                said.outcome, said.detail = "suspicious", f"{only}: {apart.detail}"
         if said.outcome != "passed" and tree.kept_out:
             said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     return Judged(
@@ -95,28 +95,6 @@ async def _apart(
     return _Said("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
 
 
-async def _in_both_ways(
-    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode
-) -> _Said:
-    """Beside the tests, and what can be decided apart from them apart, too, at the same time."""
-    apart = asyncio.create_task(_apart(opened, case, tree, mode, mode.apart)) if mode.apart else None
-    try:
-        said = await _together(sandbox, case, tree, mode)
-        return _joined(said, await apart) if apart is not None and said.outcome == "passed" else said
-    finally:
-        if apart is not None:
-            apart.cancel()
-            await asyncio.gather(apart, return_exceptions=True)
-
-
-def _joined(together: _Said, apart: _Said) -> _Said:
-    """What a pass in the tests' process is worth, by what the same tests say apart from it."""
-    cpu_s = together.cpu_s + apart.cpu_s
-    if apart.outcome in ("passed", "timeout"):
-        return _Said(apart.outcome, apart.detail, cpu_s)
-    return _Said("suspicious", f"it passed beside the tests, and apart from them not: {apart.detail}", cpu_s)
-
-
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
     """Every file in a process of its own; the passing set has to be exactly the real tests.
 
@@ -131,7 +109,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
         return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
 
     said = await judgement(again=False)
-    done, beside = 1, PROCESSORS.idle
+    done, beside = 1, os.cpu_count() or 1
     while done < mode.rounds and said.outcome == "passed":
         some = (judgement(again=True) for _ in range(min(beside, mode.rounds - done)))
         for found in await asyncio.gather(*some):

@@ -31,11 +31,7 @@ def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
 
 
 def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> list[str]:
-    """A comparison: the difference with its p-value, and what changed.
-
-    Args:
-        name: of the later run.
-    """
+    """A comparison: the difference with its p-value, and what changed."""
     p = found.p_value if found.corrected_p is None else found.corrected_p
     corrected = "" if found.corrected_p is None else ", corrected by Holm"
     lines = [

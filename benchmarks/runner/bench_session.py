@@ -5,8 +5,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import Report, Times
 from benchmarks.runner.progress import Progress
-from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
+from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import Job, run_jobs
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
@@ -25,6 +25,8 @@ from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
 from coder.text.sanitize import count_of
+
+_SOLUTION = ("task_id", "solution")
 
 
 def open_log() -> SqliteLog:
@@ -68,11 +70,7 @@ class Session:
         progress: Progress,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
-        """Do what is left of the jobs; gives the report of all that was judged, and why it ended.
-
-        Args:
-            answers: a samples file for the answers.
-        """
+        """Do what is left of the jobs; gives the report of all that was judged, and why it ended."""
         began = time.time()
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
@@ -86,17 +84,7 @@ class Session:
                 self.purse.spent = Decimal(str(sum(one.cost_usd or 0.0 for one in record.usage)))
             self.logged = True
             progress.begin(record)
-            judge = await stack.enter_async_context(
-                open_judge(
-                    self.suite,
-                    backend=self.settings.backend,
-                    python=self.settings.python,
-                    memory_mb=self.settings.memory_mb,
-                    image=self.settings.image,
-                    cache=data_folder(os.environ) / "bench" / "modes",
-                )
-            )
-            await say_lacking(judge, self.suite)
+            judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
             reason = await run_jobs(
                 jobs,
                 judge,
@@ -134,13 +122,22 @@ class Session:
         )
 
 
-async def say_lacking(judge: Judge, suite: Suite) -> None:
-    """Say on stderr, once, which packages the interpreter lacks that cases need."""
-    lacking = await judge.lacking(suite)
-    if lacking:
-        named = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in lacking.items())
-        told = f"The interpreter that runs the tests lacks {named}. Install it, or name another: --python"
-        print(told, file=sys.stderr, flush=True)
+@asynccontextmanager
+async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
+    """A judge by the settings; packages that cases need and the interpreter lacks are named on stderr."""
+    async with open_judge(
+        suite,
+        backend=settings.backend,
+        python=settings.python,
+        memory_mb=settings.memory_mb,
+        image=settings.image,
+        cache=data_folder(os.environ) / "bench" / "modes",
+    ) as judge:
+        if lacking := await judge.lacking(suite):
+            named = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in lacking.items())
+            told = f"The interpreter that runs the tests lacks {named}. Install it, or name another: --python"
+            print(told, file=sys.stderr, flush=True)
+        yield judge
 
 
 def default_workers(model: str | None = None) -> int:
@@ -156,9 +153,6 @@ def default_workers(model: str | None = None) -> int:
 
 def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
     """What a run that is to be gone on with was about.
-
-    Args:
-        command: that is to go on with it, `run` or `grade`.
 
     Raises:
         UsageError: there is none, it is no benchmark's, or another command began it.
@@ -199,11 +193,5 @@ async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
     with replacing(path) as file:
         for _, seq in sorted(places):
             one = await log.sample(seq)
-            file.write(_line(one, patch=one.verdict.id in patches))
-
-
-def _line(judged: BenchJudged, *, patch: bool) -> str:
-    text = judged.text or ""
-    if patch:
-        return json.dumps({"instance_id": judged.verdict.id, "model_patch": text}) + "\n"
-    return json.dumps({"task_id": judged.verdict.id, "solution": text}) + "\n"
+            case, answer = ("instance_id", "model_patch") if one.verdict.id in patches else _SOLUTION
+            file.write(json.dumps({case: one.verdict.id, answer: one.text or ""}) + "\n")

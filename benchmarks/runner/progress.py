@@ -11,21 +11,16 @@ _MOVING_S, _STANDING_S = 0.2, 30.0
 
 
 class Progress:
-    """Counts samples; says how many, how fast, what it cost, and how long it will take."""
+    """Counts samples; says how many, how fast, what they cost, and how long the others will take."""
 
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
-        self._moves = self._out.isatty()
         self._began = self._shown = time.monotonic()
-        self._every_s = _MOVING_S if self._moves else _STANDING_S
-        self._width = 0
-        self._earlier = 0
-        self.done = 0
-        self.passed = 0
+        self._width = self._earlier = self.done = self.passed = 0
         self.cost_usd = 0.0
 
     def begin(self, log: RunLog) -> None:
-        """Say which run it is, so that it can be gone on with; what the log has already counts as done."""
+        """Say which run it is, so that it can be resumed; what the log has counts as done."""
         self._earlier = self.done = len(log.verdicts)
         self.passed = sum(one.verdict == "passed" for one in log.verdicts)
         self.cost_usd = sum(one.cost_usd or 0.0 for one in log.usage)
@@ -40,10 +35,17 @@ class Progress:
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
             self.cost_usd += judged.usage.cost_usd or 0.0
-        now = time.monotonic()
-        if now - self._shown >= self._every_s:
-            self._shown = now
-            self._show()
+        moves, now = self._out.isatty(), time.monotonic()
+        if now - self._shown < (_MOVING_S if moves else _STANDING_S):
+            return
+        self._shown = now
+        cost = f"  ${self.cost_usd:.2f}" if self.cost_usd else ""
+        left = _time((self._total - self.done) / max(self.rate, 1e-9))
+        line = (
+            f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_speed(self.rate)}{cost}  {left} left"
+        )
+        self._say("\r" + line.ljust(self._width) if moves else line + "\n")
+        self._width = len(line) if moves else 0
 
     @property
     def rate(self) -> float:
@@ -52,22 +54,10 @@ class Progress:
 
     def end(self) -> None:
         """Leave the line, and say how fast it was."""
-        if self._moves and self._width:
+        if self._width:
             self._say("\r" + " " * self._width + "\r")
-        seconds = time.monotonic() - self._began
         done = count_of(self.done - self._earlier, "sample")
-        self._say(f"{done} in {_time(seconds)}, {_per_time(self.rate)}\n")
-
-    def _show(self) -> None:
-        line = f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_per_time(self.rate)}"
-        if self.cost_usd:
-            line += f"  ${self.cost_usd:.2f}"
-        line += f"  {_time((self._total - self.done) / max(self.rate, 1e-9))} left"
-        if self._moves:
-            self._say("\r" + line.ljust(self._width))
-            self._width = len(line)
-        else:
-            self._say(line + "\n")
+        self._say(f"{done} in {_time(time.monotonic() - self._began)}, {_speed(self.rate)}\n")
 
     def _say(self, text: str) -> None:
         if not self._quiet:
@@ -75,7 +65,7 @@ class Progress:
             self._out.flush()
 
 
-def _per_time(rate: float) -> str:
+def _speed(rate: float) -> str:
     return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
 
 

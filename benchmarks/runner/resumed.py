@@ -17,12 +17,7 @@ _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
 
 
 def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All of it, as the log may hold it: without what of an address is secret.
-
-    Args:
-        config: what all layers said together.
-        given: the values of all flags.
-    """
+    """All of it, as the log may hold it: without what of an address is secret."""
     kept = {name: given[name] for name in _KEPT}
     if given["replay"] is not None:
         kept["replay"] = str(given["replay"].absolute())
@@ -43,12 +38,7 @@ def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]
 
 
 def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) -> Config:
-    """What the run's layers said when it began, and above it the flags of now.
-
-    Args:
-        flags: key → value; a value of None is a flag that wasn't given.
-        now: what all layers say now, for runs of before this was kept.
-    """
+    """What the run's layers said when it began, and above it the flags of now."""
     kept = before.parameters.get("config")
     if kept is None:
         return now

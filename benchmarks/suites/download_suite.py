@@ -53,9 +53,6 @@ def mbpp_plus() -> Suite:
 def fetched(source: Source, *, folder: Path | None = None) -> Suite:
     """The suite of a source, out of the cache or downloaded into it.
 
-    Args:
-        folder: the cache; by default `suites` in that of the product.
-
     Raises:
         UsageError: no connection, a wrong checksum, or a cache that can't be written to.
     """

@@ -97,13 +97,7 @@ def _visible(record: Record, prompt: str) -> tuple[str, ...]:
 
 
 def test_of(reference: str, *, entry_point: str, inputs: list[object], tolerance: float, mbpp: bool) -> str:
-    """Source of a `check(candidate)` over all inputs; its special cases are those of evalplus 0.3.1.
-
-    Args:
-        reference: the canonical module.
-        inputs: lists (or tuples) of arguments: plain data, of whatever types.
-        tolerance: absolute; 0 asks for equality, but for floats.
-    """
+    """Source of a `check(candidate)` over all inputs; its special cases are those of evalplus 0.3.1."""
     comparison = files("benchmarks.suites").joinpath("compare_source.py").read_text(encoding="utf-8")
     special = "equal"
     if mbpp and entry_point in _SETS:

@@ -66,9 +66,6 @@ def json_object(path: Path) -> Record:
 def parsed(text: bytes, where: str) -> object:
     """One JSON value.
 
-    Args:
-        where: what stands before a complaint, such as `samples.jsonl, line 3`.
-
     Raises:
         UsageError: it isn't JSON in UTF-8.
     """
@@ -143,9 +140,6 @@ Value = TypeVar("Value", bound=BaseModel)
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
     """A case of fields whose types are not checked yet; those that are None keep their default.
-
-    Args:
-        where: what stands before a complaint, such as `suite.jsonl, line 3`.
 
     Raises:
         UsageError: the fields don't make one.

@@ -3,7 +3,8 @@
 import fnmatch
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,10 +72,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     Raises:
         ValueError: it isn't of that form, or the number isn't one of the shards.
     """
-    number, slash, shards = text.partition("/")
-    if not slash or not number.isdecimal() or not shards.isdecimal() or not 1 <= int(number) <= int(shards):
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise ValueError(f"a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}")
-    return int(number), int(shards)
+    return int(found[1]), int(found[2])
 
 
 def parse_slice(text: str) -> tuple[int | None, int | None]:
@@ -83,11 +84,10 @@ def parse_slice(text: str) -> tuple[int | None, int | None]:
     Raises:
         ValueError: it isn't of that form.
     """
-    first, colon, last = text.partition(":")
-    parts: Sequence[str] = (first, last)
-    if not colon or not all(part.isdecimal() or not part for part in parts):
+    found = re.fullmatch(r"([0-9]*):([0-9]*)", text)
+    if not found:
         raise ValueError(f"a slice is written FROM:TO, such as 0:20, not {text!r}")
-    return (int(first) if first else None, int(last) if last else None)
+    return (int(found[1]) if found[1] else None, int(found[2]) if found[2] else None)
 
 
 def _hash(text: str) -> int:

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.judge.mutated_tests import with_twins
+from benchmarks.judge.pinning import with_twins
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.suite import RepositoryCase, Suite
