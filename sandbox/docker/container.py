@@ -124,6 +124,11 @@ class Container:
             raise
 
 
+def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
+    """What the kernel holds each process to; the container's cgroup counts memory and processes."""
+    return {**limits.rlimits(counted=True), "processes": None}
+
+
 async def open_container(engine: Engine, recipe: Recipe) -> Container:
     """A container that is ready; nothing of it stays where that fails or is cancelled.
 

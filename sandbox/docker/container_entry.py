@@ -7,13 +7,10 @@ from typing import Any
 from sandbox.docker.container_execution import Execution
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import SandboxBroken
-from sandbox.host.output import Stream
 from sandbox.inner.process.channel import MAX_FRAME
 from sandbox.result import Result
 
 _LENGTH = 4
-_HELD = 1 << 20
-"""Bytes buffered beyond the frame that is awaited; with more the entry is paused."""
 _LAST_WORD_S, _LAST_BYTES_S = 2.0, 0.1
 """Wait for the end of an entry whose channel is closed, and for its last output."""
 
@@ -25,13 +22,7 @@ class RunningEntry:
         self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
         self._execution, self._prepared, self._done = execution, prepared, done
-        self._kept = execution.take
-        execution.take, execution.at_end = self._take, self._wake
-        self._frames = bytearray()
-        self._wanted = 0
-        self._came = asyncio.Event()
         self._finished: asyncio.Future[Result] | None = None
-        prepared.ended.add_done_callback(lambda _: self._wake())
 
     async def send(self, frame: bytes) -> None:
         """Send one frame.
@@ -68,36 +59,19 @@ class RunningEntry:
             return await self._execution.result()
         finally:
             self._execution.close()
-            self._frames.clear()
-            self._came.set()
             await self._done()
 
-    def _wake(self) -> None:
-        self._came.set()
-
-    def _take(self, stream: Stream, content: bytes) -> None:
-        """Standard output is the channel; the rest is output as any program has it."""
-        if stream == "stderr":
-            self._kept(stream, content)
-            return
-        self._frames += content
-        if len(self._frames) > self._wanted + _HELD:
-            self._prepared.attached.pause()
-        self._came.set()
-
     async def _exactly(self, size: int) -> bytes | None:
-        self._wanted = size
-        while len(self._frames) < size:
-            attached, ended = self._prepared.attached, self._prepared.ended.done()
-            if attached.ended:
-                return None
-            self._came.clear()
-            attached.resume()
-            try:  # what it wrote before its end is on its way
-                async with asyncio.timeout(_LAST_BYTES_S if ended else None):
-                    await self._came.wait()
-            except TimeoutError:
-                return None
-        content = bytes(self._frames[:size])
-        del self._frames[:size]
-        return content
+        if self._finished is not None and self._finished.done():
+            return None
+        reading = asyncio.ensure_future(self._prepared.exactly(size))
+        either: set[asyncio.Future[Any]] = {reading, self._prepared.ended}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():  # what it wrote before its end is on its way
+                await asyncio.wait({reading}, timeout=_LAST_BYTES_S)
+            return reading.result() if reading.done() else None
+        except SandboxBroken:
+            return None
+        finally:
+            reading.cancel()

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from sandbox.contract import OnOutput
@@ -37,10 +37,6 @@ class Execution:
         self._began = 0.0
         self._over: asyncio.Future[Ended | None] = self._loop.create_future()
         self._drained = asyncio.Event()
-        self.take: Callable[[Stream, bytes], None] = self._keep
-        """Where each piece that the program writes goes."""
-        self.at_end: Callable[[], None] = lambda: None
-        """Called when the program can write no more."""
         self.ended: Ended | None = None
         """What it has used, once every process of it is known to be dead."""
 
@@ -55,7 +51,7 @@ class Execution:
         if "wall" not in self._without:
             self._timers.append(self._loop.call_later(self._limits.wall_s, self.end, "wall"))
         given = stdin != b""
-        await self._prepared.hand_over({**job, "stdin": given}, self.take, self._hear_end)
+        await self._prepared.hand_over({**job, "stdin": given}, self._keep, self._drained.set)
         if given:
             self._inflow = Inflow(stdin, into=self._prepared.attached.connection)
 
@@ -103,10 +99,6 @@ class Execution:
         """How long to wait for the last bytes of a run: until its wall time, and at least a moment."""
         left = self._limits.wall_s - (self._loop.time() - self._began)
         return max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
-
-    def _hear_end(self) -> None:
-        self._drained.set()
-        self.at_end()
 
     def _keep(self, stream: Stream, content: bytes) -> None:
         self._output.add(stream, content)

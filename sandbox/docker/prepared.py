@@ -9,7 +9,7 @@ from typing import Any, get_args
 from sandbox.docker.attached_stream import Attached
 from sandbox.docker.boot import SINGLE, UID, run_settings
 from sandbox.docker.chores import to_the_end
-from sandbox.docker.container import Container
+from sandbox.docker.container import Container, rlimits_of
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.engine import plain_socket
 from sandbox.errors import FileFault, FileRefused, SandboxBroken
@@ -41,7 +41,10 @@ class Prepared:
         """Set when every process of it is dead."""
         self.overdue = False
         """Its Result was given before its end was known."""
-        attached.on_data, attached.on_end = self._hear, self._said.set
+        self._wanted = 0
+        self._on_stderr: Callable[[Stream, bytes], None] = self._keep_last_words
+        self._on_end: Callable[[], None] = lambda: None
+        attached.on_data, attached.on_end = self._hear, self._hear_end
 
     @property
     def usable(self) -> bool:
@@ -54,16 +57,12 @@ class Prepared:
         Raises:
             SandboxBroken: it can't, or isn't confined as it must be.
         """
-        settings = run_settings(
-            self.container.recipe,
-            rlimits_of(limits),
-            machine=self.container.facts.machine,
-            tidy=tidy,
-        )
+        recipe, machine = self.container.recipe, self.container.facts.machine
+        settings = run_settings(recipe, rlimits_of(limits), machine=machine, tidy=tidy)
         try:
             async with asyncio.timeout(_START_S):
                 await self.attached.send(frame(settings))
-                await self._exactly(len(READY))
+                await self.exactly(len(READY))
                 self.kept_bytes = await self.container.control.watch(self.group)
         except TimeoutError as error:
             raise SandboxBroken(f"A process in the container was not ready in {_START_S:.0f} s.") from error
@@ -74,25 +73,25 @@ class Prepared:
         on_data: Callable[[Stream, bytes], None],
         on_end: Callable[[], None],
     ) -> None:
-        """Give it its job; from now on what it says is the program's.
+        """Give it its job; what it writes then is the program's, but `exactly` reads an entry's stdout.
 
         Raises:
             SandboxBroken: it is gone.
         """
         async with self._busy:
-            self.attached.on_data, self.attached.on_end = on_data, on_end
+            if job["kind"] != "entry":
+                self.attached.on_data = on_data
+            self._on_stderr, self._on_end = on_data, on_end
             self.attached.resume()
             await self.attached.send(frame(job))
 
     async def ask(
         self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Have it do something with files.
+        """Send a request about files, as `sandbox.inner.process.filing` has them, and take one answer.
 
         Args:
-            request: as `sandbox.inner.process.filing` has them.
-            content: the bytes that go with it.
-            most: bytes to take of an answer.
+            most: bytes to take of the answer.
 
         Raises:
             FileRefused: it refused, and says why.
@@ -128,10 +127,10 @@ class Prepared:
             FileRefused: it refused, and says why.
             SandboxBroken: it is gone, or sends more than asked for.
         """
-        (length,) = HEADER.unpack(await self._exactly(HEADER.size))
+        (length,) = HEADER.unpack(await self.exactly(HEADER.size))
         if length > _LONGEST_HEADER:
             raise SandboxBroken("What serves the files of the container talks nonsense.")
-        header: dict[str, Any] = json.loads(await self._exactly(length))
+        header: dict[str, Any] = json.loads(await self.exactly(length))
         if "refused" in header:
             known: tuple[FileFault, ...] = get_args(FileFault)
             kind: FileFault = next((name for name in known if name == header.get("kind")), "refused")
@@ -139,7 +138,7 @@ class Prepared:
         size = int(header.get("size", 0))
         if not 0 <= size <= most:
             raise SandboxBroken("What serves the files of the container sends more than it was asked for.")
-        return header, await self._exactly(size)
+        return header, await self.exactly(size)
 
     async def exit_code(self) -> int:
         """How it ended, as the engine has it: 128 + n for signal n. Its processes are dead.
@@ -156,9 +155,10 @@ class Prepared:
         raise SandboxBroken("The Docker engine doesn't say how a run ended.")
 
     async def discard(self) -> None:
-        """End it, and wait until every process of it is dead; without an answer the container is done for."""
+        """End it, and wait until every process of it is dead; without an answer condemn the container."""
         control = self.container.control
         self.attached.close()
+        self._said.set()
         control.drop(self.group)
         try:
             async with asyncio.timeout(_END_S):
@@ -171,21 +171,28 @@ class Prepared:
 
     def _hear(self, stream: Stream, content: bytes) -> None:
         if stream == "stderr":
-            self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+            self._on_stderr(stream, content)
             return
         self._heard += content
-        if len(self._heard) >= _PIECE:
+        if len(self._heard) >= self._wanted + _PIECE:
             self.attached.pause()
         self._said.set()
 
-    async def _exactly(self, size: int) -> bytes:
-        content = bytearray()
-        while len(content) < size:
-            if self._heard:
-                taken = self._heard[: size - len(content)]
-                del self._heard[: len(taken)]
-                content += taken
-                continue
+    def _hear_end(self) -> None:
+        self._said.set()
+        self._on_end()
+
+    def _keep_last_words(self, stream: Stream, content: bytes) -> None:
+        self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+
+    async def exactly(self, size: int) -> bytes:
+        """The next bytes of its standard output; all of them stay where this is cancelled.
+
+        Raises:
+            SandboxBroken: it has ended before.
+        """
+        self._wanted = size
+        while len(self._heard) < size:
             if self.attached.ended or self.container.broken is not None:
                 said = self._last_words.decode("utf-8", "replace").strip()
                 raise self.container.broken or SandboxBroken(
@@ -194,7 +201,10 @@ class Prepared:
             self.attached.resume()
             self._said.clear()
             await self._said.wait()
-        return bytes(content)
+        with memoryview(self._heard) as heard:
+            content = bytes(heard[:size])
+        del self._heard[:size]
+        return content
 
 
 def frame(message: Mapping[str, object]) -> bytes:
@@ -203,18 +213,11 @@ def frame(message: Mapping[str, object]) -> bytes:
     return HEADER.pack(len(content)) + content
 
 
-def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
-    """What the kernel holds each process to; the container's cgroup counts memory and processes."""
-    return {**limits.rlimits(counted=True), "processes": None}
-
-
 async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
-    """A new process in a container, ready for its job.
+    """Start a process in a container, ready for a job within limits.
 
     Args:
-        container: a running one.
-        limits: what its job may use at most.
-        tidy: whether nothing else runs there, so that what earlier runs left can be removed.
+        tidy: remove what earlier runs left; nothing else may run there.
 
     Raises:
         SandboxBroken: it could not be started.
