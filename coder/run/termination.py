@@ -1,4 +1,4 @@
-"""Stop: when a run ends. Pure functions of the state, joined by `&` and `|`; each says its reason."""
+"""Stop: when a run ends. Pure functions of the state, joined by `|`; each says its reason."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A rule: (state) -> reason or None. `a | b` stops with the first that speaks, `a & b` when both do."""
+    """A rule: (state) -> reason or None. `a | b` stops with the first that has one."""
 
     rule: Callable[[State], Reason | None]
 
@@ -39,15 +39,6 @@ class Stop:
 
     def __or__(self, other: "Stop") -> "Stop":
         return Stop(lambda state: self(state) or other(state))
-
-    def __and__(self, other: "Stop") -> "Stop":
-        def both(state: State) -> Reason | None:
-            mine, theirs = self(state), other(state)
-            if mine is None or theirs is None:
-                return None
-            return Reason(mine.status, f"{mine.text}, and {theirs.text}")
-
-        return Stop(both)
 
 
 def nothing_to_mend(state: State) -> Reason | None:
