@@ -2,7 +2,7 @@
 
 A plan says what stood at each path before and what will after. Applying and undoing it can be repeated, also
 after a kill; a file that is neither stops them. The check and the rename are two steps: an edit saved in the
-microseconds between them is lost.
+microseconds between them is lost. Read staging.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
