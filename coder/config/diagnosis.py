@@ -13,9 +13,8 @@ from pydantic import BaseModel
 
 from coder.errors import CoderError
 from coder.models.catalog import UserModels
-from coder.models.find_model import PROBE_S
+from coder.models.find_model import PROBE_S, first_that_answers
 from coder.models.model import Usage
-from coder.models.probe_servers import first_that_answers
 from coder.models.providers import cost, found_endpoints, providers
 from coder.models.roles import Asked, resolve_casting
 from coder.models.weights import embedded_weights

@@ -5,6 +5,7 @@ URL, also written `name@https://…`. A provider that isn't known here is looked
 nothing named: the first provider whose key is set; then a server on this machine; then the embedded model.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
+from coder.models.connection import Connection
 from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.providers import (
     Provider,
@@ -102,17 +104,27 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: U
         variables = ", ".join(row.variable for row in found)
         note = f"keys are set for several providers ({variables}): {choice.name} answers, the first in order"
         return choice.model_copy(update={"notes": (note,)})
-    here = await _listening([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
+    here = await first_that_answers([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
     if here is not None:
         provider, models = here
         return _chosen(await _endpoint(provider, _first_chat_model(models), environ), book, provider)
     return _local("")
 
 
-async def _listening(rows: Sequence[Provider], *, timeout_s: float) -> tuple[Provider, list[str]] | None:
-    from coder.models.probe_servers import first_that_answers
+async def first_that_answers(
+    rows: Sequence[Provider], *, timeout_s: float
+) -> tuple[Provider, list[str]] | None:
+    """The first of these servers that lists a model, with its list; all are asked at the same time."""
 
-    return await first_that_answers(rows, timeout_s=timeout_s)
+    async def listed(row: Provider) -> list[str]:
+        connection = Connection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
+        try:
+            return await connection.models(timeout_s=timeout_s)
+        finally:
+            await connection.close()
+
+    answers = await asyncio.gather(*map(listed, rows))
+    return next(((row, models) for row, models in zip(rows, answers, strict=True) if models), None)
 
 
 def _local(file: str) -> Choice:
@@ -166,7 +178,7 @@ async def _only_model(provider: Provider) -> str:
     """The model to take where only a provider was named that has no default of its own."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
-    here = await _listening([provider], timeout_s=3 * PROBE_S)
+    here = await first_that_answers([provider], timeout_s=3 * PROBE_S)
     if here is None:
         raise ModelUnavailable(
             f"No model answers at {provider.url}. Is {provider.name} running, with a model?"

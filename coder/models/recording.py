@@ -33,34 +33,25 @@ def _is_none(value: object) -> bool:
 
 
 class Part(BaseModel, frozen=True, extra="forbid"):
-    """A model of its own for one participant."""
+    """What is known of a recorded model; None: unknown."""
 
     model: str
     usd_per_million: tuple[Decimal, Decimal] | None = None
+    """Price of tokens in and out."""
     context: int | None = None
     tools: bool | None = None
     max_output: int | None = None
     sees: bool | None = Field(default=None, exclude_if=_is_none)
 
 
-class Header(BaseModel, frozen=True, extra="forbid"):
-    """The first line of a recording."""
+class Header(Part, frozen=True, extra="forbid"):
+    """The first line of a recording: what a replay has to know of the model, and those of its roles."""
 
     coder_recording: int = FORMAT
     kind: Literal["recorded", "scripted"]
     """Scripted: a person wrote the answers. It shows what we do with them, not what a model can."""
-    model: str
     date: str
     """UTC, ISO 8601."""
-    usd_per_million: tuple[Decimal, Decimal] | None = None
-    """Price of tokens in and out, so that a replay reserves what the original did; None: unknown."""
-    context: int | None = None
-    """Tokens that the model could read, and below whether it called tools: a replay shows it the same."""
-    tools: bool | None = None
-    max_output: int | None = None
-    """Tokens that it could answer with, where that was known."""
-    sees: bool | None = Field(default=None, exclude_if=not_)
-    """It was shown pictures of results."""
     roles: dict[str, Part] = Field(default={}, exclude_if=not_)
     """By participant."""
 
