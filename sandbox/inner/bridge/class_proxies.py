@@ -142,7 +142,7 @@ def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> d
         name: proxies.asked(name) for name in (*known.PLAIN, *known.METHODS) if name in names
     }
     space.update((name, _guarded(name)) for name in _JUDGING if name in names)
-    space.update((name, _reflected(name, plain)) for name, plain in known.REFLECTED.items() if name in names)
+    space.update((name, _guarded(name, plain)) for name, plain in known.REFLECTED.items() if name in names)
     if "unhashable" in names:
         space["__hash__"] = None
     space["__own_equality__"] = "__eq__" in names or "__ne__" in names
@@ -186,26 +186,24 @@ def _may_swallow(error: BaseException | None) -> bool:
     return isinstance(error, Exception) and not isinstance(error, AssertionError)
 
 
-def _guarded(name: str) -> Callable[..., Any]:
+def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
+    """An operator that the candidate decides only for objects that the test made; `plain` is reflected."""
+    operation = plain or name
+
     def asked(self: Any, other: object, *more: object) -> object:
+        def operands(this: object) -> tuple[object, ...]:
+            return (other, this) if plain else (this, other, *more)
+
         if name in type(self).__copied__ and not is_proxy(other):
-            return known.OPERATORS[name](proxies.copy_of(self), other, *more)
-        if not (is_built(self) or is_proxy(other)):
-            if name == "__contains__" and hasattr(type(self), "__iter__"):
-                return any(item is other or item == other for item in self)
-            raise _not_for(self, name)
-        return _inherit(self, link_of(self).request(name, self, other, *more))
-
-    return asked
-
-
-def _reflected(name: str, plain: str) -> Callable[..., Any]:
-    def asked(self: Any, other: object) -> object:
-        if name in type(self).__copied__ and not is_proxy(other):
-            return known.OPERATORS[plain](other, proxies.copy_of(self))
-        if not (is_built(self) or is_proxy(other)):
-            raise _not_for(self, name)
-        return _inherit(self, link_of(self).request(plain, other, self))
+            return known.OPERATORS[operation](*operands(proxies.copy_of(self)))
+        if is_built(self) or is_proxy(other):
+            return _inherit(self, link_of(self).request(operation, *operands(self)))
+        if name == "__contains__" and hasattr(type(self), "__iter__"):
+            return any(item is other or item == other for item in self)
+        raise TypeError(
+            f"the candidate returned an object of its own class {type(self).__name__}, "
+            f"which can't be compared or computed with the test's own data ({name})"
+        )
 
     return asked
 
@@ -214,10 +212,3 @@ def _inherit(operand: Any, result: object) -> object:
     if is_built(operand) and type(result) is type(operand):
         proxies.mark_built(result)
     return result
-
-
-def _not_for(value: object, name: str) -> TypeError:
-    return TypeError(
-        f"the candidate returned an object of its own class {type(value).__name__}, "
-        f"which can't be compared or computed with the test's own data ({name})"
-    )

@@ -60,14 +60,8 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
 
 
 def _call(ask: Callable[..., Any]) -> Callable[..., object]:
-    def asked(self: Foreign, /, *args: object, **kwargs: object) -> object:
-        return ask("call", Foreign.number_of(self), args, kwargs)
-
-    return asked
+    return lambda self, /, *args, **kwargs: ask("call", Foreign.number_of(self), args, kwargs)
 
 
 def _operator(ask: Callable[..., Any], name: str) -> Callable[..., object]:
-    def asked(self: Foreign, *operands: object) -> object:
-        return ask("operator", Foreign.number_of(self), name, operands)
-
-    return asked
+    return lambda self, *operands: ask("operator", Foreign.number_of(self), name, operands)

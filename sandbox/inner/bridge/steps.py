@@ -6,7 +6,7 @@ from collections.abc import Generator
 from types import GeneratorType
 from typing import Any
 
-from sandbox.inner.bridge.writeback import hold, is_mutable
+from sandbox.inner.bridge.writeback import MUTABLE, hold
 
 _loop: Any = None
 _last: dict[int, object] = {}
@@ -53,7 +53,7 @@ def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
         kind, item = link.request("resume", proxy, how, value)
         if kind == "done":
             return item
-        if kind == "again" and is_mutable(item) and type(item) is type(last) and item is not last:
+        if kind == "again" and type(item) in MUTABLE and type(item) is type(last) and item is not last:
             hold(last, item)
             item = last
         last = item

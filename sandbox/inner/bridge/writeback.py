@@ -13,7 +13,8 @@ from typing import Any
 _ROWS = (list, deque)
 _TABLES = (dict, OrderedDict, Counter, defaultdict)
 _ORDERED = frozenset({*_ROWS, tuple})
-_MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
+MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
+"""Types of containers that can be lent."""
 
 
 def mutable_containers(value: object) -> list[Any]:
@@ -23,7 +24,7 @@ def mutable_containers(value: object) -> list[Any]:
     while stack:
         item: Any = stack.pop()
         kind = type(item)
-        if kind in _MUTABLE:
+        if kind in MUTABLE:
             found.append(item)
         if kind in _ORDERED:
             stack.extend(reversed(item))
@@ -80,8 +81,3 @@ def hold(container: Any, now: Any) -> None:
     else:
         container.clear()
         (container.extend if type(container) is deque else container.update)(now)
-
-
-def is_mutable(value: object) -> bool:
-    """Whether it is a container that can be lent."""
-    return type(value) in _MUTABLE

@@ -165,8 +165,13 @@ def _call(test: Callable[[], object]) -> None:
 def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> None:
     """Run a loaded file's test cases; there are none where it never imported unittest."""
     unittest: Any = sys.modules.get("unittest")
-    if unittest is None:
-        return
+    for value in list(space.values()) if unittest is not None else ():
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            unittest.TestLoader().loadTestsFromTestCase(value)(_result(unittest, path, reports))
+
+
+def _result(unittest: Any, path: str, reports: Reports) -> Any:
+    """A result of unittest's that reports each test."""
 
     def name_of(test: Any) -> str:
         return f"{path}::{type(test).__name__}::{getattr(test, '_testMethodName', test)}"
@@ -191,6 +196,4 @@ def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> N
 
         addFailure, addExpectedFailure = addError, addSuccess
 
-    for value in list(space.values()):
-        if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            unittest.TestLoader().loadTestsFromTestCase(value)(Result())
+    return Result()
