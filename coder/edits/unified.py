@@ -16,8 +16,8 @@ _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 _OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
 """What begins something else than a hunk of the same file."""
 _NO_FILES = {"120000": "a link", "160000": "a submodule"}
-BINARY = "binary files can't be changed by a diff"
-BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
+_BINARY = "binary files can't be changed by a diff"
+_BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
 
 
 @dataclass(slots=True)
@@ -68,14 +68,9 @@ def read_diff(
         elif is_numbered(line) or (not exact and begins_hunk(line)):
             if not found:
                 found.append(FileDiff(path, path))
-            if (read := read_hunk(lines, i, fence=fence, exact=exact)) is None:
-                found[-1].fault = found[-1].fault or f"line {i + 1}: {BROKEN}"
-                i += 1
-                continue
-            found[-1].hunks.append(read[0])
-            i = read[1]
+            i = _take_hunk(found[-1], lines, i, fence=fence, exact=exact)
         elif line.startswith(("GIT binary patch", "Binary files ")) and found:
-            found[-1].fault = BINARY
+            found[-1].fault = _BINARY
             i += 1
         elif exact or fence is not None or line.startswith(("index ", "Index: ", "=====")):
             i += 1
@@ -84,6 +79,16 @@ def read_diff(
         else:
             break
     return found, i
+
+
+def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:
+    """Read the hunk that begins in a line, and return the line behind it."""
+    read = read_hunk(lines, at, fence=fence, exact=exact)
+    if read is None:
+        section.fault = section.fault or f"line {at + 1}: {_BROKEN}"
+        return at + 1
+    section.hunks.append(read[0])
+    return read[1]
 
 
 def _further(lines: Sequence[str], at: int) -> int | None:
