@@ -1,4 +1,4 @@
-"""The loop: a pure function from state to command, and the one place that carries commands out."""
+"""The loop: a pure function from state to command, and the place that carries commands out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,10 +35,10 @@ class Team(Protocol):
 
 @runtime_checkable
 class Concluding(Protocol):
-    """A team that has something to do yet when no call may be made any more, such as to choose."""
+    """A team with a last step that needs no model call, such as to choose."""
 
     def has_last_word(self, state: State) -> bool:
-        """Whether `next` gives somebody who asks no model."""
+        """Whether `next` gives a participant that asks no model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Turn: what a participant may do while it speaks: ask the model, and use the sandboxes.
 
-Every effect is in the log: a call's intent before it is made, its answer after. A turn that a crash cut off
-is taken again from its start, and an answer that the log already holds is given without a call.
+Every effect is in the log: a call's intent before it is made, its answer after. An interrupted turn restarts;
+logged answers are replayed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -52,7 +52,7 @@ class Turn:
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
 
     async def baseline(self, within_s: float | None = None) -> None:
-        """See to it that the state holds the run's baseline, where it has one.
+        """Wait until the state holds the run's baseline, where it has one.
 
         Args:
             within_s: None waits until it is known; 0 takes what is known now.
@@ -77,8 +77,7 @@ class Turn:
     async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
         """The model's answer to one conversation, from the log when it is there already.
 
-        A conversation that is too long for the model is asked again, shorter; an answer that was cut off at
-        its limit is gone on with.
+        A conversation that is too long for the model is shortened; a truncated answer is continued.
 
         Raises:
             BudgetSpent: the call would go over a limit.
@@ -115,7 +114,7 @@ class Turn:
         return await self._roomy(self._calls.redacted(messages), sampling, form, in_dialogue=in_dialogue)
 
     async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
-        """The text of an answer, gone on with where it was cut off at its limit."""
+        """The text of an answer, continued where it was truncated."""
         if self._is_known_as_too_long(sent, sampling):
             raise ContextTooLong("an earlier start of this turn has found out")
         answer = await self._roomy(sent, sampling)
@@ -140,7 +139,7 @@ class Turn:
         *,
         in_dialogue: bool = False,
     ) -> CallAnswered:
-        """The answer; one that was to be brief gets all the room there is where its model reasons first."""
+        """The answer; a brief one gets the full limit where the model used its own up on reasoning."""
         answer = await self._calls.call(self._model, sent, sampling, form, in_dialogue=in_dialogue)
         most = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
@@ -155,7 +154,7 @@ class Turn:
         return answer
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
-        """Whether an answer was cut off, by a model that keeps to its limit and may have more to say."""
+        """Whether an answer was truncated, by a model that keeps to its limit."""
         # The embedded model that comes to its limit has lost its thread.
         is_weak = self._model.name == f"local/{EMBEDDED}"
         most = MOST_CHARACTERS_A_TOKEN * (sampling.max_tokens or LARGEST)

@@ -1,4 +1,4 @@
-"""Reader: a process that reads hostile text for us. It is confined, it is bounded, and it may die."""
+"""Reader: a confined, bounded process that parses hostile text, and may die."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _GRACE_S = 0.2
 
 
 class ReaderDied(Exception):
-    """The process that reads died, hung, or answered what can't be an answer."""
+    """The process died, hung, or gave an answer that can't be one."""
 
 
 class NoReader(Exception):
-    """No process that reads can be had here."""
+    """No such process can be started here."""
 
 
 class Reader:
@@ -33,10 +33,10 @@ class Reader:
         self._questions, self._answers = process.stdin, process.stdout
 
     async def ask(self, question: object) -> None:
-        """Put a question, which crosses as JSON.
+        """Send a question as JSON.
 
         Raises:
-            ReaderDied: nobody takes it.
+            ReaderDied: the process is gone.
         """
         try:
             self._questions.write(json.dumps(question).encode() + b"\n")
@@ -45,10 +45,10 @@ class Reader:
             raise ReaderDied from error
 
     async def answer(self) -> object:
-        """The next answer: whatever whoever may have taken the reader over has put into JSON.
+        """The next answer, any JSON: hostile text may have taken the process over.
 
         Raises:
-            ReaderDied: there is none in time, or it isn't one.
+            ReaderDied: none in time, or no JSON.
         """
         try:
             async with asyncio.timeout(ALONE_S):
@@ -59,7 +59,7 @@ class Reader:
 
 @asynccontextmanager
 async def open_reader(languages: Sequence[str]) -> AsyncIterator[Reader]:
-    """A process with nothing of our environment; it is dead when this is left.
+    """Start a process without our environment; it is dead when the context ends.
 
     Args:
         languages: that it will be asked about.

@@ -1,4 +1,4 @@
-"""Facts: what a source file defines and which names it uses; read once for each content, then cached."""
+"""Facts: the definitions and names of a source file; read once for each content, then cached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from coder.fs.disk_cache import FactCache
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
-"""Of one file; a larger one was written by a program, or is data."""
+"""Of one file; a larger one is generated, or data."""
 _LONGEST_NUMBER = 9
 VERSION = "4"
 """Of what is extracted: another number makes every cached fact one of another key."""
@@ -28,10 +28,7 @@ class Facts:
     words: str = ""
 
     def definitions(self) -> Iterator[tuple[str, int]]:
-        """Each defined name with the number of its line, which begins at 1.
-
-        What a damaged cache has made of one is no definition.
-        """
+        """Each defined name with its line, from 1; entries of a damaged cache are skipped."""
         for pair in self.defined.split():
             name, _, line = pair.partition(":")
             if line.isdecimal() and len(line) < _LONGEST_NUMBER:
@@ -41,9 +38,9 @@ class Facts:
 async def facts_of(
     texts: Mapping[str, str], *, cache: Path | None, deadline_s: float = 20.0
 ) -> dict[str, Facts]:
-    """The facts of every source file in a language that we know.
+    """The facts of every source file in a known language.
 
-    A file that can't be read in time, or that ends its parser, has none: it is left out of maps.
+    A file that can't be read in time, or that ends its parser, has none.
 
     Args:
         texts: text of each file by path.
@@ -84,9 +81,9 @@ Found = tuple[str, str]
 
 
 async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
-    """What was found in each source by its key; without those for which no time was left.
+    """The facts of each source by its key, without those for which no time was left.
 
-    What ends its reader has nothing in it, and isn't tried again another day.
+    A source that ends its reader gets empty facts, and isn't tried again.
     """
     found: dict[str, Found] = {}
     batches = _batches(sources)
@@ -98,7 +95,7 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
             for _ in range(readers):
                 group.create_task(_work(queue, sources, languages, found))
     except TimeoutError:
-        return found  # a map of what was read in time is better than none
+        return found
     return found
 
 
@@ -108,7 +105,7 @@ async def _work(
     languages: Sequence[str],
     found: dict[str, Found],
 ) -> None:
-    """Take batches until there are none; a reader that dies is followed by another one."""
+    """Take batches until there are none; a reader that dies is replaced."""
     batch: list[str] = []
     while True:
         try:
@@ -128,7 +125,7 @@ async def _read(
     sources: Mapping[str, Source],
     found: dict[str, Found],
 ) -> None:
-    """Have a batch read; what was is taken out of it, so that the first left is what the reader died of."""
+    """Read a batch, taking out what is done: the first one left is what the reader died of."""
     await reader.ask([sources[key] for key in batch])
     while batch:
         found[batch[0]] = _checked(await reader.answer())
@@ -136,10 +133,10 @@ async def _read(
 
 
 def _checked(answer: object) -> Found:
-    """An answer as it may be: whoever took the reader over has no other words than these.
+    """Schema of answers; a compromised reader can send nothing else.
 
     Raises:
-        ReaderDied: it is none.
+        ReaderDied: the answer doesn't fit it.
     """
     match answer:
         case [str(defined), str(words)] if all(_is_definition(pair) for pair in defined.split()):
@@ -175,7 +172,7 @@ Definers = Mapping[str, Mapping[str, int]]
 
 
 def definers_of(facts: Mapping[str, Facts]) -> Definers:
-    """Who defines what, of all files."""
+    """The definers of every name."""
     found: dict[str, dict[str, int]] = {}
     for path in sorted(facts):
         for name, line in facts[path].definitions():

@@ -1,6 +1,6 @@
-"""The process that reads source files: it parses what nobody has looked at, so it holds and may do nothing.
+"""The process that parses source files: they are hostile text, so it holds and may do nothing.
 
-It says that it is ready when it can do no harm any more. Then one line of JSON comes in for each batch, a
+It reports that it is ready once it is confined. Then one line of JSON comes in for each batch, a
 list of [language, text], and one goes out for each text, [definitions, words]: definitions are `name:line`
 with blanks between, words are all names in the text. A text that takes too long ends the process.
 """

@@ -1,4 +1,4 @@
-"""AGENTS.md, CLAUDE.md: what a repository says to those who work in it. Bounded data that decides nothing."""
+"""AGENTS.md, CLAUDE.md: a repository's notes for those who work in it. Bounded data that decides nothing."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath

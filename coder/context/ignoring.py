@@ -1,4 +1,4 @@
-"""Ignore files: which paths a repository wants left out of searches and maps, as ripgrep and git read them.
+"""Ignore files: the paths that a repository leaves out of searches and maps, as ripgrep and git read them.
 
 `.gitignore`, `.ignore` and `.rgignore` of every folder; the deeper folder and the later line win, `!` takes a
 path back, and nothing comes back into a folder that is left out. Patterns are matched part by part, and every

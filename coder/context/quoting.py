@@ -1,4 +1,4 @@
-"""Text of a repository as it stands in a prompt: it can't end its own quotation, nor pose as our words."""
+"""Quote text of a repository in a prompt, so that it can't end its quotation."""
 
 import re
 from collections.abc import Mapping

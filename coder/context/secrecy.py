@@ -1,4 +1,4 @@
-"""Secrecy: files that hold keys, by their names. No model is shown one that the user has not named."""
+"""Secrecy: files that hold keys, by their names. A model is shown only those that the user has named."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ _SHORTEST = 12
 
 @lru_cache(maxsize=1 << 17)
 def is_secret(path: str) -> bool:
-    """Whether a file of this name is where keys are kept."""
+    """Whether a file of this name holds keys."""
     return _SECRET.fullmatch(path.rpartition("/")[2]) is not None
 
 
@@ -42,7 +42,7 @@ def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> s
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:
-    """Keys that stand in `.env` files, so that no output of a program can pass them on."""
+    """Keys in `.env` files, to be redacted from outputs."""
     for path, text in texts.items():
         if is_secret(path) and path.rpartition("/")[2].lower().startswith(".env"):
             for name, value in _SETTING.findall(text):
@@ -52,7 +52,7 @@ def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_key(value: str) -> bool:
-    """No word that stands in code too: `development` is the SECRET_KEY of many a test."""
+    """Whether it isn't a plain word: `development` is a common SECRET_KEY of tests."""
     kinds = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return len(value) >= _SHORTEST and kinds and not any(map(str.isspace, value))
 

@@ -1,7 +1,7 @@
-"""Dialogue: what a model that works in a session is sent and says, by native calls of tools or in plain text.
+"""Dialogue: the messages of a model that works in a session, with native tool calls or in plain text.
 
 It only grows, but for folds (`folding.py`), and is the log's: a turn that was cut off goes on where it was.
-An endpoint that takes no tools is spoken to in text from then on: one ```bash block is a call.
+An endpoint that refuses tools gets plain text from then on: one ```bash block is a call.
 """
 
 from coder.errors import ContextTooLong, ModelError, ModelRefused

@@ -1,4 +1,4 @@
-"""Executor: runs what the Coder wrote, by the strongest means that the task gives, and says what it saw."""
+"""Executor: runs what the Coder wrote, by the strongest means of the task, and reports the outcome."""
 
 import time
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""Human: says yes or no to a change before it lands, edits it, or says what should be different."""
+"""Human: approves, rejects or edits a change before it lands, or asks for a different one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ class Decision:
 
 @runtime_checkable
 class Decider(Protocol):
-    """A watch through which the human can say more than yes and no."""
+    """A watch that takes more than yes and no from the user."""
 
     async def decide(self, proposal: Proposal) -> Decision:
         """Show a change, and ask."""
 
 
 class Human:
-    """Who has asked for the change, and decides whether it is the right one."""
+    """The user, who decides on the change."""
 
     name = HUMAN
 

@@ -1,4 +1,4 @@
-"""Planner: speaks first where a task has steps, and says in which order to take them."""
+"""Planner: orders the steps of a task before the Coder's first turn."""
 
 import re
 

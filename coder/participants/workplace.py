@@ -1,4 +1,4 @@
-"""Workplace: carries out what a model calls, in the run's session, and logs what that gave and changed."""
+"""Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
 from collections.abc import Mapping
 
@@ -34,7 +34,7 @@ class Workplace:
         self._tools = tools
 
     async def carry_out(self, call: ToolCall) -> ChatMessage:
-        """Call a tool, and say what it gave; a call that a crash cut off is not made again.
+        """Call a tool and return its result; an interrupted call is not made again.
 
         Raises:
             SandboxError: the session can't be opened, or failed for good.

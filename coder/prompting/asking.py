@@ -1,4 +1,4 @@
-"""Asking: what a conversation quotes of an answer and its changes, and which answers are words alone."""
+"""Asking again: what is quoted of an answer and its changes, and which answers are words alone."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Folding: how a dialogue that outgrows its model's context is made shorter, in one step. Pure.
+"""Folding: shorten a dialogue that outgrows its model's context, in one step. Pure.
 
 The first messages, which hold the task, stay byte for byte, and so do the last answers with their results.
 Older results become a line each; where that isn't enough, the oldest answers go with theirs.
@@ -10,14 +10,14 @@ from coder.context.quoting import tokens
 from coder.models.model import ChatMessage
 
 _UNKNOWN = 128_000
-"""Tokens that a model is taken to read where nobody knows."""
+"""Tokens of an unknown context."""
 _FULL, _FOLDED = 0.8, 0.4
 """Shares of that from which on a dialogue is folded, and to which it is."""
 _KEPT_RESULTS = 5
 _PER_PICTURE = 2000
 """Tokens."""
 _SHORT = 300
-"""Characters of a result that isn't worth to be folded."""
+"""Characters of a result that stays whole."""
 
 
 def is_too_long(talk: Sequence[ChatMessage], window: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Act: the Coder works in a session until it calls its work done, and the Executor decides whether it is."""
+"""Act: the Coder works in a session until it calls `done`, and the Executor decides whether it is."""
 
 from coder.participants.actor import MOST_NUDGES, Actor, LastTree, has_new_tree
 from coder.participants.executor import Executor

@@ -1,7 +1,7 @@
 """Side by side: several attempts at one task by a model that acts, each a run of its own; the best one lands.
 
-The best is the one that is shown best: by evidence first, then by fewer changed lines. An attempt that could
-land waits until all are over; those that aren't chosen keep what they have made in their logs.
+The best has the strongest evidence, then the fewest changed lines. An attempt that could land waits until all
+are over; the others keep their changes in their logs.
 """
 
 import asyncio
@@ -109,9 +109,7 @@ class _Selection:
         await self._has_landed.wait()
         state = journal.state
         stays = state.settings.model_copy(update={"apply": False, "commit": False, "branch": None})
-        patch, tests = proposal(
-            state
-        )  # of the files as they were read: the chosen one has changed them since
+        patch, tests = proposal(state)  # of the files as read: the chosen attempt has changed them since
         resumed = RunResumed(budget=state.budget, model=state.model, settings=stays)
         await journal.append(resumed, PatchProposed(patch=patch, tests=tests))
 
