@@ -97,13 +97,14 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         the_systems.close()
 
 
-@contextlib.contextmanager
-def cancelled_by_ctrl_c(task: asyncio.Future[T], go_on: str) -> Iterator[None]:
-    """While the block lasts, Ctrl-C cancels the task; a second one ends the process, whose log is durable.
+async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
+    """The result of `work`; None where Ctrl-C has cancelled it. A second Ctrl-C ends the process.
 
     Args:
-        go_on: the command that goes on with what was begun.
+        go_on: the command that continues the work, for the message.
+        then: called after a cancellation.
     """
+    task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -115,25 +116,12 @@ def cancelled_by_ctrl_c(task: asyncio.Future[T], go_on: str) -> Iterator[None]:
 
     before = signal.signal(signal.SIGINT, cancel)
     try:
-        yield
+        return await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
-    """The result of `work`; None where Ctrl-C has cancelled it.
-
-    Args:
-        go_on: the command that goes on with what was begun.
-        then: what is done after that.
-    """
-    task = asyncio.ensure_future(work)
-    with cancelled_by_ctrl_c(task, go_on):
-        try:
-            return await task
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
-            then()
-            return None
+    then()
+    return None

@@ -163,8 +163,9 @@ def _raised(failure: Failure | None) -> ModelError:
 
 def difference(request: Request, recorded: Collection[Request]) -> str:
     """A sentence on where `request` leaves the nearest of `recorded`, of which there is one at least."""
+    text = _text(request)
     nearest = max(
-        recorded, key=lambda other: (_agreement(request, other), request.sampling == other.sampling)
+        recorded, key=lambda other: (_shared(text, _text(other)), request.sampling == other.sampling)
     )
     for number, (ours, theirs) in enumerate(zip(request.messages, nearest.messages, strict=False), start=1):
         if ours.role != theirs.role:
@@ -185,15 +186,8 @@ def difference(request: Request, recorded: Collection[Request]) -> str:
     return f"The sampling differs: {', '.join(changed)}."
 
 
-def _agreement(one: Request, other: Request) -> int:
-    """Characters from the beginning on which both say the same."""
-    agreed = 0
-    for ours, theirs in zip(one.messages, other.messages, strict=False):
-        if ours == theirs:
-            agreed += len(ours.content) + 1
-            continue
-        return agreed + _shared(ours.content, theirs.content)
-    return agreed
+def _text(request: Request) -> str:
+    return "\0".join(message.content for message in request.messages)
 
 
 def _shared(one: str, other: str) -> int:
