@@ -6,11 +6,7 @@ from decimal import Decimal
 from operator import not_
 from typing import Literal, Protocol
 
-from pydantic import (
-    BaseModel,
-    Field,
-    JsonValue,
-)
+from pydantic import BaseModel, Field, JsonValue
 
 from coder.text.redact import quotes_secret
 from coder.usage import Usage as Usage

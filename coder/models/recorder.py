@@ -8,15 +8,7 @@ from pathlib import Path
 from coder.errors import ModelAuthError, ModelError, UsageError
 from coder.models.abilities import abilities_of, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
-from coder.models.recording import (
-    Entry,
-    Failure,
-    Header,
-    Part,
-    Redact,
-    open_recording,
-    redacted,
-)
+from coder.models.recording import Entry, Failure, Header, Part, Redact, open_recording, redacted
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper

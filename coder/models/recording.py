@@ -12,12 +12,7 @@ from operator import not_
 from pathlib import Path
 from typing import Literal, Self, TextIO, TypeVar
 
-from pydantic import (
-    BaseModel,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
