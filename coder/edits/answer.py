@@ -1,7 +1,7 @@
 """Answer to files: one pure function from an answer and the files as they are to the files that change.
 
 The answer is read by what it holds: search/replace blocks, unified diffs, the `apply_patch` envelope, whole
-files in fenced blocks, or several of these. All of its edits are made, or none is and the report says why.
+files in fenced blocks, or several of these. All of its edits are made, none, or those that fit.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +29,7 @@ def read_answer(
     default: str,
     expected: Sequence[str] = (),
     ignored: Callable[[str], bool] = lambda path: False,
+    in_part: bool = False,
 ) -> Answered:
     """The files that an answer changes.
 
@@ -38,13 +39,14 @@ def read_answer(
         default: the file that code or an edit without a name belongs to.
         expected: names that the default file must define, so far as they are known.
         ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
+        in_part: make the edits that fit although others don't, if all of the answer can be read.
     """
     read = text[:MAX_ANSWER]
     found = read_edits(read, default=default, known=files)
     whole = Whole(found.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
     reader = _Answer(files, whole, ignored)
     if found.is_any:
-        return reader.edited(found, default)
+        return reader.edited(found, default, in_part=in_part)
     return reader.written(whole_files(read, found.blocks, default=default, expected=expected))
 
 
@@ -57,7 +59,7 @@ class _Answer:
         self._whole = whole
         self._ignored = ignored
 
-    def edited(self, found: Edits, default: str) -> Answered:
+    def edited(self, found: Edits, default: str, *, in_part: bool) -> Answered:
         """What edits make of the files, and whole files beside them."""
         from coder.edits.apply import apply
 
@@ -76,7 +78,7 @@ class _Answer:
             is_whole = edit.action == "write" and not edit.new and not slips
             if is_whole and (why := self._refusal(path, edit.text)) is not None:
                 return Answered(problem=why, fits=False, missed={path: ()})
-        done = apply(kept, self._files, slips=slips)
+        done = apply(kept, self._files, slips=slips, in_part=in_part)
         if done.problem is not None:
             return done
         return replace(done, problem=broken(done.files, self._files), left_out=left_out, apart=apart)

@@ -1,6 +1,7 @@
-"""Apply: edits to files as they are, all or none, with a report of what did not fit."""
+"""Apply: edits to files as they are, all or none or those that fit, with a report of what did not fit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from coder.edits import paths
 from coder.edits.change import Changed
@@ -10,7 +11,7 @@ from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
 from coder.edits.misses import Miss, gist, missed_lines, not_there, reported
 
 _MOST_MISSES = 4
-"""After so many the rest of an answer isn't tried: nothing of it is kept anyway."""
+"""Misses that are told; after so many the rest of an answer isn't tried, where nothing of it is kept."""
 _MOST_REBUILDS = 50
 """Times that a hunk is looked for in what hunks of the same answer have made; each reads the file again."""
 _NOTHING = (
@@ -19,30 +20,45 @@ _NOTHING = (
 )
 
 
-def apply(edits: Sequence[Edit], files: Mapping[str, str | None], *, slips: Sequence[Slip] = ()) -> Answered:
-    """Put edits into files: all of them, or none.
+def apply(
+    edits: Sequence[Edit],
+    files: Mapping[str, str | None],
+    *,
+    slips: Sequence[Slip] = (),
+    in_part: bool = False,
+) -> Answered:
+    """Put edits into files.
 
     Args:
         edits: in the order of the answer; several may be of one file.
         files: every file that is there; None is a binary file.
         slips: what of the answer could not be read: with any, nothing is changed.
+        in_part: make the edits that fit although others don't, instead of all or none.
     """
     tree = _Tree(files)
+    in_part = in_part and not slips
     left = len(edits)
     for edit in edits:
-        if len(tree.misses) + len(slips) >= _MOST_MISSES:
+        if len(tree.misses) + len(slips) >= _MOST_MISSES and not in_part:
             break
+        known = len(tree.misses)
         tree.take(edit)
         left -= 1
-    if slips or tree.misses:
-        misses = [*slips, *tree.misses]
-        told = reported(misses, others=left)
-        return Answered(problem=told, fits=False, gist=gist(misses, others=left), missed=missed_lines(misses))
+        if in_part and len(tree.misses) > known and len(edit.hunks) > 1 and edit.to is None:
+            del tree.misses[known:]
+            for hunk in edit.hunks:
+                tree.take(replace(edit, hunks=(hunk,)))
     changed = {
         path: text
         for path, text in tree.made.items()
         if (path in files if text is None else text != files.get(path))
     }
+    if slips or tree.misses:
+        misses = [*slips, *tree.misses]
+        shown = misses[:_MOST_MISSES] if in_part else misses
+        others, made = left + len(misses) - len(shown), changed if in_part else {}
+        told = reported(shown, others=others, made=[*made])
+        return Answered(made, told, fits=False, gist=gist(shown, others=others), missed=missed_lines(shown))
     if not changed and edits:
         return Answered(problem=_NOTHING, fits=False)
     return Answered(changed)

@@ -77,17 +77,25 @@ def gist(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
     return f"{first} (and {more} more)" if more else first
 
 
-def reported(misses: Sequence[Miss | Slip], *, others: int = 0) -> str:
-    """The words about an answer whose edits were not made.
+def reported(misses: Sequence[Miss | Slip], *, others: int = 0, made: Sequence[str] = ()) -> str:
+    """The words about an answer with edits that were not made.
 
     Args:
         misses: what did not fit.
-        others: how many edits after these were not tried.
+        others: how many edits besides were not made.
+        made: files in which the other edits were made.
     """
     parts = [f"{i}. {miss.text}" for i, miss in enumerate(misses, start=1)]
     if others:
-        parts.append(f"{count_of(others, 'more edit')} of your answer: not tried after these.")
+        why = "do not fit either" if made else "not tried after these"
+        parts.append(f"{count_of(others, 'more edit')} of your answer: {why}.")
     found = "\n".join(parts)
+    if made:
+        paths = ", ".join(f"`{path}`" for path in made)
+        return (
+            f"Some of your edits could not be made. All others are made, in {paths}.\n{found}\n"
+            "Answer with these edits alone, each with lines that are in the file word for word."
+        )
     return (
         "Your edits could not be made, so none of them was: the files are as they were.\n"
         f"{found}\n"

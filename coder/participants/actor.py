@@ -184,7 +184,9 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
     def is_kept_apart(path: str) -> bool:
         return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
 
-    answered = read_answer(text, files, default=target.path, expected=target.names, ignored=is_kept_apart)
+    answered = read_answer(
+        text, files, default=target.path, expected=target.names, ignored=is_kept_apart, in_part=True
+    )
     if state.settings.chat and is_reply(task.prompt, answered, text) and not has_new_tree(state):
         return None
     if answered.files or (answered.fits and answered.apart):

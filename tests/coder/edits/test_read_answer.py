@@ -246,6 +246,27 @@ def test_a_path_that_no_answer_may_name_is_refused_by_name(path: str, answer: st
     assert path.replace("\\", "\\\\") in seen.problem or path in seen.problem
 
 
+def in_part(answer: str) -> Answered:
+    return read_answer(answer, FILES, default="a.py", in_part=True)
+
+
+def test_in_part_every_block_that_fits_is_made_and_the_others_are_named() -> None:
+    misses = [block(f"    z{i} = 1\n", "    z = 3\n") for i in range(6)]
+
+    found = in_part(named("a.py", misses[0], X3, *misses[1:]))
+
+    assert (found.fits, found.files, set(found.missed)) == (False, {"a.py": DONE}, {"a.py"})
+    assert found.problem is not None
+    assert "z3 = 1" in found.problem
+    assert "2 more edits of your answer: do not fit either." in found.problem
+
+
+def test_in_part_nothing_is_made_of_an_answer_that_cannot_be_read_to_its_end() -> None:
+    found = in_part(f"{named('a.py', X3)}\nlib/c.py\n```\n<<<<<<< SEARCH\n\tif True:\n")
+
+    assert (found.fits, found.files) == (False, {})
+
+
 def test_an_edit_that_fits_two_places_is_made_at_neither() -> None:
     files: dict[str, str | None] = {"two.py": "a = 1\nb = 2\n\na = 1\nc = 3\n"}
 

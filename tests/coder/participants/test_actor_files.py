@@ -111,14 +111,16 @@ async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_
     assert os.access(project / "start", os.X_OK)
 
 
-async def test_of_an_answer_with_an_edit_that_does_not_fit_nothing_is_made(project: Path) -> None:
+async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_again(project: Path) -> None:
     (project / "names.py").write_text("FIRST = 'Ada'\nLAST = 'Lovelace'\n")
-    misfit = "names.py\n```\n<<<<<<< SEARCH\nLAST = 'Lace'\n=======\nLAST = 'Hopper'\n>>>>>>> REPLACE\n```\n"
+    first = "names.py\n```\n<<<<<<< SEARCH\nFIRST = 'Ada'\n=======\nFIRST = 'Grace'\n>>>>>>> REPLACE\n"
+    misfit = "<<<<<<< SEARCH\nLAST = 'Lace'\n=======\nLAST = 'Hopper'\n>>>>>>> REPLACE\n```\n"
+    rest = misfit.replace("'Lace'", "'Lovelace'")
 
-    run, model = await worked(project, f"{EDIT}{misfit}", f"{EDIT}{misfit.replace('Lace', 'Lovelace')}")
+    run, model = await worked(project, f"{EDIT}{first}{misfit}", f"names.py\n```\n{rest}")
 
-    assert "none of them was" in told(model, 2)
-    assert "FIRST = 'Ada'\nLAST = 'Lovelace'\n" in told(model, 2)
+    assert "All others are made, in `calc.py`, `names.py`" in told(model, 2)
+    assert "FIRST = 'Grace'\nLAST = 'Lovelace'\n" in told(model, 2)
     assert run.status == "solved"
-    assert (project / "names.py").read_text() == "FIRST = 'Ada'\nLAST = 'Hopper'\n"
+    assert (project / "names.py").read_text() == "FIRST = 'Grace'\nLAST = 'Hopper'\n"
     assert (project / "calc.py").read_text() == RIGHT
