@@ -23,9 +23,11 @@ _CODE = (
 _SEE = _CODE.format("kernel_process", "not programs.can_load()")
 
 
-def program(name: str, *arguments: str, flags: tuple[str, ...] = ()) -> Command:
-    """One of the programs of `sandbox.inner.kernel.kernel_service`, with flags of Python."""
-    code = _CODE.format("kernel_service", f"programs.{name}()")
+def program(
+    name: str, *arguments: str, module: str = "kernel_service", flags: tuple[str, ...] = ()
+) -> Command:
+    """One of the programs of `sandbox.inner.kernel`, with flags of Python."""
+    code = _CODE.format(module, f"programs.{name}()")
     return Command(argv=("python", *flags, "-c", code, *arguments))
 
 

@@ -71,7 +71,7 @@ class Kernel:
             if self._kernel is None or lost:
                 self._kernel = await self._start()
             self._cells += 1
-            cell = program("run_cell", self._home, str(self._cells), flags=_QUICK)
+            cell = program("run_cell", self._home, str(self._cells), module="kernel_cell", flags=_QUICK)
             content = source.encode("utf-8", "replace")
             result = await self.session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
             if not self._kernel.running:

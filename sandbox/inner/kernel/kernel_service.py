@@ -1,4 +1,4 @@
-"""The programs of a kernel: one that runs a list of cells, one that serves cells, and one that sends a cell.
+"""The programs of a kernel: one runs a list of cells, one serves cells that `kernel_cell` sends.
 
 Cells of a session are sent over a unix socket: one message with the number of the cell and, as descriptors,
 the standard streams of the command that sends it. The answer is one byte, the exit code.
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 _GRACE_S = 5
 """From the interrupt of an abandoned cell until the kernel is killed."""
-_GONE = 1
 READY = b"R"
-_INTERRUPT = b"I"
 
 
 def run_cells() -> None:
@@ -46,7 +44,7 @@ def run_cells() -> None:
 
 def serve() -> None:
     """Start a kernel and run cells in it until it ends. The argument is its folder."""
-    from sandbox.inner.kernel import kernel_client  # here: a cell's command need not load it
+    from sandbox.inner.kernel import kernel_client
 
     home = sys.argv[1]
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -102,21 +100,3 @@ def _wait(client: Client, command: int) -> None:
     """Wait until the cell has ended, or its command sent something or closed its end."""
     while client.busy and command not in client.step():
         pass
-
-
-def run_cell() -> int:
-    """Have the kernel of a folder run the cell on standard input; the cell's exit code.
-
-    The arguments are the folder and the cell's number. At SIGTERM the cell is interrupted.
-    """
-    home, number = sys.argv[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        try:
-            connection.connect(f"{home}.socket")
-            wire.send_with_fds(connection, number.encode(), [0, 1, 2])
-            signal.signal(signal.SIGTERM, lambda *_: connection.send(_INTERRUPT))
-            answer = connection.recv(1)
-            connection.recv(1)  # its end: a kernel that the cell has ended ends before its command
-        except OSError:
-            answer = b""
-    return answer[0] if answer else _GONE
