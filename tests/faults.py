@@ -158,7 +158,7 @@ FAULTS = (
     Fault("connection reset", once(resets()), "solved", 2),
     Fault("reset mid-stream", once(begins("hel", ending="reset")), "solved", 2),
     Fault("slow drip", lambda: (Reply(says(*CODE).pieces, pause_s=0.005),), "solved", 1),
-    Fault("duplicate chunks", once(_twice()), "solved", 1),
+    Fault("duplicate chunks", once(_twice()), "solved", 2),
     Fault("20 MB answer", once(status(200, completion("x" * 20_000_000))), "solved", 2),
     Fault("a line without end", always(_endless_line()), "4 sent more than", 1),
 )  # fmt: skip

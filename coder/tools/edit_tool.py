@@ -28,7 +28,7 @@ _OF_PATCHES = (".patch", ".diff")
 
 class _Given(Arguments):
     path: str = Field("", description="The file, relative to the workspace.")
-    old: str = Field("", description="Text that is there once, word for word. Empty: a new file.")
+    old: str = Field("", description="Text that is there once, word for word. Empty: new file or patch.")
     new: str | None = Field(None, description="What replaces it, or all of the new file.")
     all: bool = Field(False, description="Replace each occurrence.")
 
@@ -183,7 +183,7 @@ def _told(path: str, before: str | None, after: str | None) -> str:
     if after is None:
         return f"{name} is deleted."
     if before is None:
-        return f"{name} is made ({count_of(len(after.splitlines()), 'line')})."
+        return f"{name} is created ({count_of(len(after.splitlines()), 'line')})."
     fault = new_fault(path, after, before)
     warning = f"\nIt is no longer valid: line {fault[0]}: {fault[1]}." if fault is not None else ""
     return f"{name} is changed:\n{shown_changes(before, after)}{warning}"

@@ -26,7 +26,9 @@ MAX_LISTED_BYTES = 256 << 20
 """Of a repository: git says which files are its own, so that many of them are no mistake."""
 MAX_FILE_BYTES = 8 << 20
 _POINTER = b"version https://git-lfs.github.com/spec/"
-_RECORDING = b'{"coder_recording":'
+_RECORDING = b'"coder_recording":'
+_HEADER_BYTES = 4096
+"""Of a recording's first line, which names its format."""
 
 
 def take_snapshot(
@@ -96,11 +98,15 @@ def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
 
     It grows with every call, so that no replay would meet the prompts of its run, and it tells the answers.
     """
-    found = [path for path, file in reader.files.items() if file.content.startswith(_RECORDING)]
+    found = [path for path, file in reader.files.items() if _is_recording(file.content)]
     for path in found:
         if path not in wanted:
             del reader.files[path]
             reader.notes.append(f"{path}: left out, a recording of model calls")
+
+
+def _is_recording(content: bytes) -> bool:
+    return content.startswith(b'{"') and _RECORDING in content[:_HEADER_BYTES].partition(b"\n")[0]
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:

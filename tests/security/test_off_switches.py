@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,24 +14,21 @@ from sandbox.backends.restricted import open_restricted
 from sandbox.host.capabilities import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
-from sandbox.interpreter.interpreter import Interpreter
-from sandbox.supervisor.cgroups import Groups
-from sandbox.supervisor.outer_wall import Specify, environment, two_walls
+from sandbox.supervisor.outer_wall import Specification, Wanted, environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
 
 HOST_FILE = "/etc/resolv.conf"
 READS = PythonCode(source=f"print('ESCAPED' if open({HOST_FILE!r}).read() else '')")
 
 
-def showing_a_host_file(
-    interpreter: Interpreter,
-    groups: Groups | None,
-    *,
-    without: frozenset[str],
-    shown: tuple[str, ...],
-    policy: Policy,
-) -> Specify:
-    return two_walls(interpreter, groups, without=without, shown=(*shown, HOST_FILE), policy=policy)
+class ShowingAHostFile(Wanted):
+    @property
+    def etc(self) -> list[str]:
+        return [*super().etc, HOST_FILE]
+
+
+def showing_a_host_file(wanted: Wanted) -> Specification:
+    return two_walls(ShowingAHostFile(**{one.name: getattr(wanted, one.name) for one in fields(wanted)}))
 
 
 async def test_a_host_file_is_out_of_reach_because_bubblewrap_does_not_show_it() -> None:

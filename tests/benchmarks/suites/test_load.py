@@ -96,7 +96,7 @@ def test_a_path_that_leads_out_of_a_tree_is_refused(tmp_path: Path, name: str) -
 BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "holds no cases"),
     "twice one id": (json.dumps(FUNCTION) + "\n" + json.dumps(FUNCTION), "two cases have the id 'add'"),
-    "no known format": ('{"a": 1}', "line 1: no known format has the fields 'a'"),
+    "no known format": ('{"a": 1}', "line 1: no known format has the fields a"),
     "a field missing": ('{"id": "a", "prompt": ""}', "line 1: field entry_point: Field required"),
     "a field unknown": (json.dumps({**FUNCTION, "tset": ""}), "line 1: field tset: Extra inputs"),
     "an unknown kind": (json.dumps({**FUNCTION, "kind": "poem"}), "line 1: the kind 'poem'"),

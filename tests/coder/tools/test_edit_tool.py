@@ -82,7 +82,7 @@ async def test_line_ends_stay_as_the_file_has_them(desk: Desk, old: str) -> None
 
 
 async def test_without_an_old_text_a_file_is_made(desk: Desk) -> None:
-    assert await edited(desk, path="src/a.py", new="x = 1\n") == "`src/a.py` is made (1 line)."
+    assert await edited(desk, path="src/a.py", new="x = 1\n") == "`src/a.py` is created (1 line)."
     assert await desk.session.read("src/a.py") == b"x = 1\n"
 
 
@@ -159,7 +159,7 @@ async def test_a_patch_is_taken_in_any_argument(desk: Desk, argument: str) -> No
 
     assert await files(desk) == {"a.py": (CODE[:-2] + "2\n").encode(), "b.py": b"x = 1\n"}
     assert "`a.py` is changed:" in said
-    assert "`b.py` is made (1 line).\n`c.py` is deleted." in said
+    assert "`b.py` is created (1 line).\n`c.py` is deleted." in said
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n+*** End Patch", "\n+*** End Patch\n"])

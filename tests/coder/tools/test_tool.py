@@ -157,7 +157,7 @@ async def test_a_run_of_calls_edits_a_file_and_runs_it(desk: Desk) -> None:
 
     results = [await Registry().answer(call, desk) for call in calls]
 
-    assert results[0].text == "`a.py` is made (1 line)."
+    assert results[0].text == "`a.py` is created (1 line)."
     assert results[1].text.startswith("42\n[exit 0, ")
     assert results[2].text.startswith("error: `../a.py` leads out of the folder.")
     assert [result.exit_code for result in results] == [None, 0, None]
