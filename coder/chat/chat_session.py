@@ -1,7 +1,7 @@
 """Session: a run that takes message after message. All that it remembers is the run's log.
 
 Each message is a step: the folder is read again, a fresh sandbox is opened, and the same loop works until the
-step has ended. Killed at any moment, the session goes on with the step that was cut off.
+step has ended. Killed at any moment, the session continues with the interrupted step.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,12 +40,12 @@ from coder.workspace.take_back import commit_left, left_to_undo, take_back
 from sandbox import CommandResult
 
 CUT_OFF = ("interrupted", "limit", "error")
-"""How a step can end that may go on."""
+"""Endings of a step that can continue."""
 
 
 @dataclass(slots=True)
 class Session:
-    """One conversation. What it is told between messages holds from the next one on."""
+    """One conversation. Changes between messages apply from the next one on."""
 
     journal: Journal
     log: EventLog
@@ -75,7 +75,7 @@ class Session:
 
     @property
     def is_cut_off(self) -> bool:
-        """The latest step was ended by a kill, an interrupt, a limit or an error, so that it can go on."""
+        """A kill, an interrupt, a limit or an error ended the latest step, so it can continue."""
         state = self.state
         return state is not None and (state.stopped is None or state.stopped.status in CUT_OFF)
 
@@ -168,7 +168,7 @@ class Session:
         return commit_left(state, step=steps[0])
 
     async def command(self, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
-        """Run a command of the user's where the model works; the next message tells the model of it.
+        """Run a command in the model's session; the next message reports it to the model.
 
         Raises:
             UsageError, SandboxError: the folder can't be read, or no session can be had here.

@@ -7,24 +7,24 @@ from coder.errors import UsageError
 from coder.text.sanitize import or_nearest
 
 COMMANDS = {
-    "add": ("PATH…", "put files before the model, from the next message on"),
+    "add": ("PATH…", "show files to the model, from the next message on"),
     "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
     "show": ("[N]", "what call N has printed; without N, the latest (Ctrl-O)"),
     "diff": ("", "what this conversation has changed"),
-    "undo": ("", "take back what the latest message has changed"),
+    "undo": ("", "revert what the latest message has changed"),
     "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),
     "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
-    "go": ("", "go on with what was broken off"),
+    "go": ("", "continue what was interrupted"),
     "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
     "permissions": ("[forget]", "what you allow in this project"),
     "jobs": ("[stop PID]", "what runs in the session's background; or end that"),
     "context": ("", "how much of what the model can read is used"),
     "compact": ("", "shorten the dialogue with the model"),
     "cost": ("", "calls, tokens and dollars so far"),
-    "model": ("[NAME]", "who answers; with NAME, from the next message on"),
+    "model": ("[NAME]", "the model; NAME replaces it from the next message on"),
     "effort": ("[LEVEL]", "how much the model reasons: low, medium or high"),
     "help": ("", "this list"),
-    "quit": ("", "end; coder chat --resume RUN goes on"),
+    "quit": ("", "end; coder chat --resume RUN continues"),
 }
 """Arguments and meaning by name, in the order in which `/help` lists them."""
 

@@ -35,7 +35,7 @@ class KeptEnvironment:
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self, task: Task, settings: Settings, options: Options) -> None:
-        """Open what the first message needs while the user types it; what fails is told with the message."""
+        """Open what the first message needs while the user types it; errors are reported with the message."""
         self._preparing = asyncio.create_task(self._prepare(task, settings, options))
 
     async def ready(self) -> None:

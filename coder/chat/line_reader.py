@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
 CONTINUED = "\\"
-"""At the end of a line: the message goes on in the next one."""
+"""At the end of a line: the message continues in the next one."""
 _PIECE = 1 << 16
 
 
@@ -40,7 +40,7 @@ class PlainReader:
         """The next line; those that end in a backslash are joined to what follows."""
         print(question, end="", file=self._errors, flush=True)
         if question and not os.isatty(0):
-            print(file=self._errors, flush=True)  # nobody types the end of that line
+            print(file=self._errors, flush=True)  # a pipe echoes no line end
         parts: list[str] = []
         while (line := await self._line()) is not None:
             if not line.endswith(CONTINUED):

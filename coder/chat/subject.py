@@ -25,7 +25,7 @@ def root_of(task: Task) -> Path:
 
 
 def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
-    """The paths in the folder that a name of the user's stands for: all that was read below a folder's.
+    """The paths of the folder that a name stands for; for a folder, all that was read below it.
 
     Args:
         read: the paths that the run reads; a file besides, as git ignores it, stands for itself.

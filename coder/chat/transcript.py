@@ -1,4 +1,4 @@
-"""Transcript: a conversation as one document: that of its latest message, and what came of each. Pure."""
+"""Transcript: a conversation as one document: its latest message's, and the outcome of each. Pure."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from coder.workspace.read import content
 
 
 class Said(BaseModel):
-    """One message of the user's and what came of it."""
+    """One message of the user and its outcome."""
 
     model_config = ConfigDict(frozen=True)
 

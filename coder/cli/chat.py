@@ -59,7 +59,7 @@ def chat(
     def begin() -> Talk:
         folder = path or Path()
         if resume is not None and path is not None:
-            raise UsageError("--resume goes on in the folder of its run: leave PATH out.")
+            raise UsageError("--resume works in the folder of its run: leave PATH out.")
         if resume is None and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: coder chat PATH")
         named = given_flags(context)

@@ -44,7 +44,7 @@ FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say w
 
 
 SPEAKERS = (Coder.name, Expert.name)
-"""Participants whose words are meant for the person."""
+"""Participants whose words are shown."""
 
 
 class ChatObserver:
@@ -65,7 +65,7 @@ class ChatObserver:
         self.yes = yes
         """What passes is written without a question."""
         self.hosts: HostQuestions | None = None
-        """Who asks about hosts; None where nobody can be asked."""
+        """Asks about hosts; None without a terminal."""
         self._screen = screen
         self._reader = reader
         self._results = results
@@ -88,7 +88,7 @@ class ChatObserver:
         body = parse(event)
         began, self._began = self._began, isinstance(body, StepStarted)
         if began and isinstance(body, FilesChanged | BaselineTaken):
-            self._screen.pass_on(event)  # of the user's own between two messages
+            self._screen.pass_on(event)  # the user's own edits between two messages
             return
         match body:
             case CallIntended():

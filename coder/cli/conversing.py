@@ -1,4 +1,4 @@
-"""Conversing: from the flags of `coder chat` to a session and whoever talks in it, and to what it leaves."""
+"""Conversing: open a session from the flags of `coder chat`, run its repl, print the result."""
 
 import json
 import os
@@ -65,7 +65,7 @@ class Talk:
 
     task: Task
     resumes: str | None
-    """The run that it goes on with, as the user named it."""
+    """The run that it continues, as the user named it."""
     loaded: Loaded
     flags: Config
     """What was said on the command line alone."""
@@ -138,7 +138,7 @@ class Talk:
         return 0 if dialogue.asks else code
 
     def _answerer(self, state: State | None) -> Answerer:
-        """Who answers; in a conversation that goes on whoever did, unless a flag says otherwise."""
+        """The model; a continued conversation keeps its own unless a flag names another."""
         config = self.loaded.config if state is None else self.flags
         same = state is not None and not config.answering(self.given["replay"])
         return Answerer(
@@ -163,7 +163,7 @@ def talk(begin: Callable[[], Talk], *, as_json: bool, jsonl: bool) -> int:
         one = begin()
         screen = one.screen
         code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
-    except Exception as failed:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
+    except Exception as failed:  # noqa: BLE001 - --json prints a document in every case
         if one is not None:
             one.screen.clear()
         code, error = report(failed), str(single(failed))
@@ -211,7 +211,7 @@ async def open_session(
 async def reopen_session(
     log: EventLog, run: str, *, task: Task, settings: Settings, model: Model, watch: Watch
 ) -> AsyncIterator[Session]:
-    """A conversation that goes on; or one that begins with what another run has done in its folder.
+    """Continue a conversation, or begin one with the result of another run in its folder.
 
     Args:
         task: what further messages have in common.
@@ -234,7 +234,7 @@ async def reopen_session(
 
 @asynccontextmanager
 async def _closed(session: Session) -> AsyncIterator[Session]:
-    """A conversation whose sandboxes are closed at its end."""
+    """Close the sandboxes of a conversation at its end."""
     try:
         yield session
     finally:

@@ -1,4 +1,4 @@
-"""`coder export`: the patch of a run, as `git apply` and `patch -p1` take it."""
+"""`coder export`: the patch of a run, for `git apply` and `patch -p1`."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""`coder fork`: go on from a step of a run in a new one, with other words or another model."""
+"""`coder fork`: branch off from a step of a run, with other words or another model."""
 
 import os
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def fork(
     ],
     say: Annotated[str, typer.Option("--say", metavar="TEXT", help="Tell the model this.")] = "",
 ) -> None:
-    """Go on from a step of a run in a new one, with other words or another model.
+    """Branch off from a step of a run into a new run, with other words or another model.
 
     The model has acted up to there as in RUN, which stays as it is. Settings and limits are those of RUN; a
     flag that is given replaces one. Only what the new run spends counts.

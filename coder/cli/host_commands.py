@@ -41,7 +41,7 @@ class HostCommands:
     """What a conversation may have run outside of the sandbox, on the user's word."""
 
     def __init__(self, session: Session, reader: Reader, screen: Screen) -> None:
-        """Take the conversation, and who is asked."""
+        """Serve this conversation, and ask by this reader."""
         self._session = session
         self._host = HostPrograms(reader, screen)
         self._screen = screen

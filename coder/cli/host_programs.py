@@ -21,7 +21,7 @@ class HostPrograms:
     """Asks, and runs."""
 
     def __init__(self, reader: Reader, screen: Screen) -> None:
-        """Take who is asked."""
+        """Ask by this reader."""
         self._reader = reader
         self._screen = screen
 
@@ -65,7 +65,7 @@ class HostPrograms:
 
 
 def program_of(name: str, folder: Path) -> str | None:
-    """Where a program of the user's is; one in the folder, which the model may have written, is none."""
+    """Find a program of the user, never in the folder, where the model may have written it."""
     places = [Path(place) for place in os.get_exec_path() if os.path.isabs(place)]
     outside = [str(place) for place in places if not place.resolve().is_relative_to(folder.resolve())]
     return shutil.which(name, path=os.pathsep.join(outside))

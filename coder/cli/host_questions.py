@@ -21,7 +21,7 @@ class HostQuestions:
     """Asks while something runs, and remembers the answers."""
 
     def __init__(self, permissions: Permissions, reader: Reader, screen: Screen, lines: Typed) -> None:
-        """Take who is asked.
+        """Ask by this reader.
 
         Args:
             lines: what is typed while the model works, which is no answer.

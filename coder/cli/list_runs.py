@@ -36,7 +36,7 @@ class ListedRun(BaseModel):
     cost: float | None
     """US dollars; None where the price is unknown."""
     origin: str | None = None
-    """The run that it goes on from, and the step, where it is a fork."""
+    """The run and step that it branches from, if it is a fork."""
     landed: tuple[str, ...] = ()
     """Paths that it has written, in all messages of a conversation, without those that were taken back."""
 

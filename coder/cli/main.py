@@ -21,7 +21,7 @@ def entry() -> NoReturn:
     """
     gc.set_threshold(_OBJECTS, 50, 100)
     code = main()
-    with suppress(OSError):  # nobody reads our words: the exit code still says how it went
+    with suppress(OSError):  # stderr is closed: the exit code still reports
         sys.stderr.flush()
     os._exit(code)
 

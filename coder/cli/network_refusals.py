@@ -1,4 +1,4 @@
-"""What a program asked of the network in vain, for the screen once it has ended."""
+"""Network requests of a program that were refused, for the screen after its end."""
 
 import logging
 from types import TracebackType

@@ -20,7 +20,7 @@ Stream = Literal["stdout", "stderr"]
 
 
 class OutputStream:
-    """A context around a run, whose `on_output` is `put`. It ends the run when nobody reads any more."""
+    """A context around a run, whose `on_output` is `put`. A closed stream ends the run."""
 
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[tuple[Stream, bytes] | None] = queue.SimpleQueue()

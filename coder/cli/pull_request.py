@@ -1,4 +1,4 @@
-"""Pull requests: the command of the user's own tool that opens one. Pure."""
+"""Pull requests: the command of gh or glab that opens one. Pure."""
 
 import re
 from collections.abc import Callable

@@ -57,7 +57,7 @@ class Repl:
 
         Args:
             switch: opens another model, and closes the one before.
-            onlooker: knows what of an answer was shown as it came.
+            onlooker: knows which part of an answer was already shown.
             permissions: what the user allows.
             results: where answers in words and what commands say go.
         """
@@ -79,10 +79,10 @@ class Repl:
     async def run(self) -> int:
         """Talk until the end; gives the exit code of the latest message."""
         state = self._session.state
-        if state is not None and state.stopped is None:  # killed: nobody has wanted it to end
+        if state is not None and state.stopped is None:  # killed: it ended unintentionally
             await self._told("/go")
         elif self._session.is_cut_off:
-            self._screen.tell("  · the latest message was broken off: /go goes on with it")
+            self._screen.tell("  · the latest message was interrupted: /go continues it")
         while (line := await self._line()) is not None:
             if not await self._told(line):
                 break
@@ -152,7 +152,7 @@ class Repl:
         print(text, end=end, file=self._results, flush=True)
 
     async def _unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
-        tell = partial(self._screen.tell, "  ! broken off; nothing of it is lost: /go goes on")
+        tell = partial(self._screen.tell, "  ! interrupted; nothing is lost: /go continues")
         go_on, hosts = f"coder chat --resume {self._session.run}", self._onlooker.hosts
         async with hosts.asking() if hosts is not None else nullcontext():
             return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)

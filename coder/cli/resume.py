@@ -1,4 +1,4 @@
-"""`coder resume`: go on with a run that stopped, under the same limits or raised ones."""
+"""`coder resume`: continue a run that stopped, with the same limits or raised ones."""
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -38,7 +38,7 @@ def resume(
         typer.Option("--answer", metavar="TEXT", help="Answer the question it waits with."),
     ] = None,
 ) -> None:
-    """Go on with a run that stopped. No finished model call is made again.
+    """Continue a run that stopped. No answered model call is repeated.
 
     The settings and limits of the run stay as they were; a flag that is given replaces one.
     """
@@ -46,7 +46,7 @@ def resume(
 
 
 def end(context: typer.Context, go_on: Callable[..., Coroutine[Any, Any, Run]]) -> NoReturn:
-    """Go on with a run under the flags of this call, print what comes of it, and exit.
+    """Continue a run under the flags of this call, print the result, exit.
 
     Args:
         go_on: takes the flags that were named, the values of all, and the screen.
@@ -116,7 +116,7 @@ async def gone_on(
 
 
 def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
-    """A run that was solved, and then undone, has nothing to go on with: it would say that it has written.
+    """Refuse to continue a run that was solved and undone: it would claim that it has written.
 
     Nor has one that has landed, where only its edits of given tests are to land, too.
     """
@@ -155,7 +155,7 @@ async def state_of(log: SqliteLog, run: str) -> State:
 
 
 def asked_now(config: Config, state: State) -> Asked:
-    """Who answers from here on: who did, but for what was named.
+    """The models from here on: the run's own, except those that flags name.
 
     Another model, or another endpoint, is another cast: the run's own roles and fallbacks don't go with it.
     """

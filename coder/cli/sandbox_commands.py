@@ -132,9 +132,9 @@ def build(
 
 @app.command(short_help="Remove what was left where owners were killed.")
 def reap(json: Json = False) -> None:
-    """Remove what sandboxes left whose owners were killed: containers, processes, cgroups, folders.
+    """Remove what sandboxes of killed owners left: containers, processes, cgroups, folders.
 
-    What might still be somebody's stays: an owner that can't be seen from here counts as alive.
+    An owner in another container can't be seen and counts as alive.
     """
     from sandbox.backends.reap import reap as remove_leftovers
 

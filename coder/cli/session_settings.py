@@ -1,4 +1,4 @@
-"""What holds for all messages of a conversation, new or resumed: limits, settings, task; and who answers."""
+"""Settings, limits, task and model of a conversation, new or resumed."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ def settings_of(config: Config, given: Mapping[str, Any]) -> Settings:
 
 
 def settings_from(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
-    """The settings of a conversation that goes on: its own, but for what a flag says anew.
+    """The settings of a continued conversation: its own, except what flags set.
 
     Args:
         flags: what was said on this command line alone.
@@ -52,7 +52,7 @@ def price_of(state: State, flags: Config, given: Mapping[str, Any]) -> str | Non
 
 
 def gone_on_with(before: Task, given: Task) -> Task:
-    """The task of a conversation that goes on, with the commands that were named anew."""
+    """The task of a continued conversation, with the commands that flags set."""
     named = {
         "test_command": given.test_command or before.test_command,
         "lint_command": given.lint_command or before.lint_command,
@@ -68,12 +68,12 @@ def _roomy(settings: Settings, *, named: set[str]) -> Settings:
 
 
 def _unusual(budget: Budget) -> set[str]:
-    """The limits of a run that somebody must have named: the log doesn't say which were."""
+    """The limits of a run that aren't the defaults: the log doesn't say which were set."""
     return {name for name in USUAL if getattr(budget, name) != getattr(Budget(), name)}
 
 
 class Models:
-    """Who answers now. Another one can take over; who answered before is closed then."""
+    """The current model. Another one can replace it; the previous one is closed."""
 
     def __init__(self, answerer: Answerer, screen: Screen) -> None:
         """Take what the user said about the model."""

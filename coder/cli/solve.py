@@ -49,7 +49,7 @@ def solve(
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
     if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:
-        path = Path()  # who names a test command in a repository means that repository's tests
+        path = Path()  # a test command in a repository is about that repository
 
     def task() -> Task:
         return read_task(

@@ -26,11 +26,11 @@ from coder.store import SqliteLog, data_folder
 
 
 def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
-    """Work on a task under the flags of this call, print what came of it, and return the exit code.
+    """Work on a task under the flags of this call, print the result, return the exit code.
 
     Args:
-        read_task: makes the task; what it raises is told as every error is.
-        workspace: the user's folder or file, whose configuration may tighten.
+        read_task: makes the task; its errors are reported.
+        workspace: the user's folder or file; its configuration may tighten limits.
     """
     given = context.params
     screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
@@ -100,7 +100,7 @@ async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -
 
     Raises:
         Refused: the user doesn't.
-        UsageError: nobody can be asked.
+        UsageError: there is no terminal to ask on.
     """
     if workspace is None or yes or not _could_be_made(workspace):
         return
@@ -115,17 +115,17 @@ async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -
 
 
 def _could_be_made(path: Path) -> bool:
-    """Whether it isn't there, and only it; what lies in no folder at all is refused whatever anybody says."""
+    """Whether only it is missing, and its folder exists."""
     return not path.exists() and path.absolute().parent.exists()
 
 
 def ended(start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool) -> int:
-    """Do the work of `start`, print what came of it, and return the exit code."""
+    """Run `start`, print the result, return the exit code."""
     try:
         if as_json and jsonl:
             raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
         run = start()
-    except Exception as error:  # noqa: BLE001 - whoever asked for a document gets one whatever happens
+    except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         exit_code = report(error)
         screen.tell_waiting()

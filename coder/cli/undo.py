@@ -1,4 +1,4 @@
-"""`coder undo`: take back the files that a run wrote, one by one, where nobody has changed them since."""
+"""`coder undo`: revert the files that a run wrote, except those that have changed since."""
 
 import os
 
@@ -19,7 +19,7 @@ LEFT = 1
 
 
 def undo(run: RunId, json: Json = False, yes: Yes = False) -> None:
-    """Take back the files that a run wrote, where nobody has changed them since.
+    """Revert the files that a run wrote, except those that have changed since.
 
     Exit code 1 says that a file was left as it is, and the line beside it why. Nothing is asked: -y, as in
     the other commands, changes nothing.

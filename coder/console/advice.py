@@ -21,7 +21,7 @@ _LEFT_OUT: dict[LeftOut, str] = {
 
 
 def next_steps(run: Run) -> str:
-    """The commands that go on from here, and what helps before."""
+    """The commands that continue from here, and what helps first."""
     steps = [f"coder show {run.run_id}"]
     match run.status:
         case "error" if run.uncommitted is not None:

@@ -18,7 +18,7 @@ def see_backend(name: str, flags: Mapping[str, object]) -> None:
         flags: those of the command line by their key.
 
     Raises:
-        UsageError: nobody offers such a backend, or it has no use for a flag.
+        UsageError: there is no such backend, or it doesn't take a flag.
     """
     try:
         find_backend(name)

@@ -21,7 +21,7 @@ SUMMARIES = {
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
-    "fork": "Go on from a step of a run in a new one, with other words or another model.",
+    "fork": "Branch off from a step of a run into a new run, with other words or another model.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",
     "models": "List models, and load the catalogue of them.",
@@ -91,7 +91,7 @@ class Commands(TyperGroup):
     """A group whose commands are loaded by name: here those of `coder` itself."""
 
     summaries: ClassVar[Mapping[str, str]] = SUMMARIES
-    """What is said of each in the list, which loads none of them."""
+    """The summary of each command for the list, which loads none of them."""
 
     def found(self) -> dict[str, EntryPoint]:
         """All that there are, by name."""
@@ -103,7 +103,7 @@ class Commands(TyperGroup):
         return [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
 
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
-        """Load one command; None for a name that nobody gave."""
+        """Load one command; None for an unknown name."""
         entry = self.found().get(cmd_name)
         if entry is None:
             # typer names the nearest of the commands that it knows.

@@ -1,4 +1,4 @@
-"""What a person sees when something fails: words and an exit code, not a traceback that nobody asked for.
+"""Report a failure: words and an exit code, a traceback only on request.
 
 The standard streams of a command are here too, whatever its caller has done to them.
 """
@@ -14,7 +14,7 @@ from coder.errors import CoderError
 MACHINE = 5
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 BROKEN_PIPE = 141
-"""128 + SIGPIPE: whoever read our output has gone."""
+"""128 + SIGPIPE: the reader of our output has closed it."""
 
 
 def report(error: BaseException) -> int:

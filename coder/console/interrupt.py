@@ -1,7 +1,7 @@
 """Run the one coroutine of a command; Ctrl-C and SIGTERM cancel it, so that it can save and clean up.
 
-A second signal ends the process at once, with a word about how to go on: the log is durable at every moment,
-and sandboxes die with their owner.
+A second signal ends the process at once and names the command that continues: the log is durable at every
+moment, and sandboxes end with their owner.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ def run_until_interrupted(
     """The result of `work`.
 
     Args:
-        run_id: the run that has begun and can be gone on with, asked for when the message names it.
-        again: the command that goes on, before the run's id.
+        run_id: gives the id of the run that can be continued, for the message.
+        again: the command that continues, before the run's id.
 
     Raises:
         Interrupted: it was cancelled by a signal.

@@ -202,7 +202,7 @@ def landing(
     accept_unverified: AcceptUnverified = False,
     require: Require = None,
 ) -> None:
-    """What becomes of the files."""
+    """Where the files go."""
 
 
 def telling(
@@ -216,7 +216,7 @@ def telling(
 
 
 GOING_ON = (landing, answering, sandboxed, going_about, calling, spending, held, telling)
-"""What every command has that goes on with a run."""
+"""Flags of every command that continues a run."""
 WORKING = (landing, installing, *GOING_ON[1:])
 """What every command has that works on a task to its end."""
 

@@ -85,7 +85,7 @@ def progress(body: Body) -> str | None:
         case FileUndone():
             return f"  ! {one_line(body.path)} is left as it is: {one_line(body.left or '')}"
         case RunResumed():
-            return "  · goes on"
+            return "  · continues"
         case RunOrigin():
             return f"  · {body.words}"
         case _:
@@ -96,7 +96,7 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
     """The lines that end a run: the answer first, then the details, last the next step.
 
     Args:
-        attempts: lines that `progress` made and that nobody has seen yet; they stand among the details.
+        attempts: lines of `progress` that weren't shown yet; they are part of the details.
     """
     lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
     if run.error is not None:

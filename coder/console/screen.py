@@ -111,7 +111,7 @@ class Screen:
             print(event.as_json(), flush=True)
 
     def watch_model(self, name: str, *, has_folder: bool) -> None:
-        """Know who answers, and whether the run works on a folder of the user's."""
+        """Set the model's name, and whether the run works on a folder."""
         self._model = name
         self.has_folder = has_folder
 
@@ -183,7 +183,7 @@ class Screen:
         self._terminal.clear()
 
     def rest(self) -> None:
-        """Show no spinner until something happens: the terminal is somebody else's."""
+        """Show no spinner until something happens: another program uses the terminal."""
         self._terminal.doing = ""
         self.clear()
 
@@ -218,7 +218,7 @@ class Screen:
         if isinstance(body, LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
         elif isinstance(body, RunStopped):
-            is_no = self._is_chat and body.status == "refused"  # no verdict follows: the conversation goes on
+            is_no = self._is_chat and body.status == "refused"  # no verdict follows in a conversation
             line = self._refused if body.error is None or is_no else line
         if line is None or run not in self._attempts:
             return [line] if line is not None else []

@@ -39,7 +39,7 @@ def end_at_once(go_on: str | None = None) -> NoReturn:
     """End the process in words, whatever it is doing.
 
     Args:
-        go_on: the command that goes on with what was begun.
+        go_on: the command that continues.
     """
     words = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
     # Not print: the signal may have come in the middle of another one.

@@ -98,7 +98,7 @@ def test_ctrl_c_breaks_off_the_work_and_go_goes_on_with_it(console: Console, pro
     script = [
         (PROMPT, f"Mend it{ENTER}"),
         ("is writing", CTRL_C),
-        ("broken off", ""),
+        ("interrupted; nothing is lost", ""),
         (PROMPT, f"/go{ENTER}"),
         (PROMPT, f"y{ENTER}"),
         (PROMPT, CTRL_D),
