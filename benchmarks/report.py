@@ -58,7 +58,7 @@ class Report(_Value):
     standard_error: float | None = None
     """Of pass@1, over the cases; None for fewer than two, and in older reports."""
     bounds: tuple[float, float] | None
-    """Of pass@1 if all cases that nobody judged had failed, and if all had passed."""
+    """Of pass@1 if all unjudged cases had failed, and if all had passed."""
     outcomes: dict[Outcome, int]
     """Samples by what became of them."""
     strengths: dict[Strength, int]

@@ -1,4 +1,4 @@
-"""Write a report's file whole or not at all, so that nobody reads half of one."""
+"""Write a report's file whole or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +43,6 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever read it has gone: the command line knows what to do then
+        raise  # the reader has closed it: the command line handles that
     except OSError as error:
         raise MachineError(f"Can't write {path}: {error.strerror}.") from error

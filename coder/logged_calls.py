@@ -26,7 +26,7 @@ from coder.text.redact import Redactor
 
 
 class BudgetSpent(Exception):
-    """A limit of the user's forbids the next call. The limit is in the log already."""
+    """A limit forbids the next call. It is in the log already."""
 
 
 def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None) -> str:

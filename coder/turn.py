@@ -169,7 +169,7 @@ class Turn:
         return answer.text.strip()
 
     def _is_known_as_too_long(self, sent: list[ChatMessage], sampling: Sampling) -> bool:
-        """Whether the log goes on with the answer to a shorter form of this request."""
+        """Whether the next logged answer is to a shorter form of this request."""
         if not self._calls.given:
             return False
         shorter = shrunk(sent)

@@ -1,4 +1,4 @@
-"""`coder bench`: run a suite, or grade answers that exist, and look at what came of it."""
+"""`coder bench`: run a suite, or grade existing answers, and report."""
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint

@@ -28,7 +28,7 @@ def absolute(suite: str) -> str:
 
 
 def command_line() -> str:
-    """This call as it was typed, without keys and without what of an address is secret."""
+    """This call as it was typed, without keys and secret parts of addresses."""
     redact = Redactor.from_environment().redact
     plain = (re.sub(r"(?i)https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
     return shlex.join(["coder", *map(redact, plain)])
@@ -47,7 +47,7 @@ def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
 
 
 def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: str) -> T:
-    """The result of `work`; where a signal, the model or the machine ends it, it says how to go on.
+    """The result of `work`; if a signal, the model or the machine ends it, it says how to continue.
 
     Raises:
         Interrupted: a signal came.

@@ -1,4 +1,4 @@
-"""`coder bench report`, `compare` and `list`: look at what came of a run."""
+"""`coder bench report`, `compare` and `list`: show the results of runs."""
 
 import asyncio
 from json import dumps

@@ -83,7 +83,7 @@ def _may_change(
 
 
 def _decides(path: str, folders: Collection[str]) -> bool:
-    """Whether a file has a say in which tests run, or is loaded without anybody importing it."""
+    """Whether a file influences which tests run, or is loaded without an import."""
     parts = PurePosixPath(path)
     return (
         is_test_path(path, folders)

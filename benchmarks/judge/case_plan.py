@@ -120,7 +120,7 @@ class CasePlans:
             try:
                 async with self._places.of(case) as place:
                     return await find_image_mode(place)
-            except (SandboxError, PatchRefused) as error:  # others go on
+            except (SandboxError, PatchRefused) as error:  # other cases continue
                 return RepositoryMode(how="broken", reason=str(error))
 
     def _script(self, case: ScriptCase) -> CasePlan:

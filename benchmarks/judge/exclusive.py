@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 
 class Exclusive:
-    """Bounds what runs beside second tries; other samples go on meanwhile.
+    """Limits what runs beside second tries; other samples continue.
 
     Args:
         processors: of this machine, by default; a second try has one, the other samples have the others.

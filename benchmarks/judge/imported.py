@@ -40,7 +40,7 @@ found = {}
 for name in names:
     try:
         spec = importlib.util.find_spec(name)
-    except ValueError:  # it is there already, and nobody knows from where
+    except ValueError:  # it is loaded already, from an unknown place
         spec = None
     places = list(spec.submodule_search_locations or [spec.origin or ""]) if spec else []
     found[name] = places[0] if places else ""

@@ -11,7 +11,7 @@ from sandbox.checks.check import TestFile, check
 from sandbox.checks.crossing import OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
-"""Opens a sandbox that nobody else uses."""
+"""Opens a sandbox for exclusive use."""
 MAX_FILES = 400
 """Of a tree that is copied for every answer, twice."""
 

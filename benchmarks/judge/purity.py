@@ -2,7 +2,7 @@
 
 Sound, not complete: `keeps_nothing` says yes only of modules made of functions, constants and imports of
 names that hold no state, where no name of the module, no attribute and no hidden dictionary is ever written
-to. Repeated calls of such code can't give another answer, so nobody has to repeat them.
+to. Repeated calls of such code can't give another answer, so they aren't repeated.
 """
 
 import ast
@@ -53,7 +53,7 @@ def keeps_nothing(source: str) -> bool:
 def leaves_nothing(source: str) -> bool:
     """True where running the code can leave nothing outside of its own names.
 
-    What it may draw from `random` changes that module's state: whoever runs it next seeds that again.
+    Drawing from `random` changes that module's state: the next run seeds it again.
     """
     module = _read(source, _SEEDED)
     return module is not None and module.leaves_nothing()

@@ -100,7 +100,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
 
     Those that have to be won are judged again, with fresh twins, in a run that can't know what others saw.
     """
-    chance = secrets.SystemRandom()  # from many names and orders, nobody can foresee the next
+    chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
     async def judgement(*, again: bool) -> _Said:
         some = {one.job: one for one in _round(tree.files, mode, chance, again=again)}

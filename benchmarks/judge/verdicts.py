@@ -1,4 +1,4 @@
-"""What every way of judging gives: a verdict, and whether somebody else may be to blame for it."""
+"""The result of every way of judging: a verdict, and whether the machine may be to blame."""
 
 import signal
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Judged:
     incomplete: bool = False
     """The checker gave no verdict: who is to blame shows a solution that is known to be good."""
     died: bool = False
-    """It didn't pass, and a process was killed by nobody: its sandbox has to be seen to work."""
+    """It didn't pass, and a process was killed for no known reason: check that its sandbox works."""
 
 
 def killed_by_nobody(result: Result) -> bool:

@@ -18,7 +18,7 @@ class ListedBench(BaseModel):
     started: float
     """Seconds since the epoch."""
     samples: int
-    """Events of samples: as many are judged, if nobody went on with a run that had ended."""
+    """Events of samples: as many are judged, unless an ended run was continued."""
     suite: str
     model: str | None
 

@@ -1,1 +1,1 @@
-"""Run a suite: attempts, verdicts, a log that a resume goes on with. Read runner, runlog."""
+"""Run a suite: attempts, verdicts, a log that a resume continues. Read runner, runlog."""

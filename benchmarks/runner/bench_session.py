@@ -1,4 +1,4 @@
-"""One start of a benchmark's run: its log and lease, its judge, its jobs; what came of it is a report."""
+"""One start of a benchmark's run: its log and lease, its judge, its jobs; the result is a report."""
 
 import asyncio
 import json
@@ -50,12 +50,12 @@ class Session:
     """They are drawn without randomness."""
     include_weaker: bool = False
     command: str = "run"
-    """Of `coder bench`, by which it is gone on with."""
+    """The command of `coder bench` that continues it."""
     run: str = ""
     """Its id, once it has begun."""
     resumes: bool = False
     logged: bool = False
-    """The log knows the run, so that it can be gone on with."""
+    """The log has the run, so it can be continued."""
 
     def begin(self, resume: str | None) -> None:
         """Go on with a run, or take a new id."""
@@ -141,7 +141,7 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
 
 
 def default_workers(model: str | None = None) -> int:
-    """Samples at once where nobody says: as many as keep the processors busy while some wait.
+    """Default samples at once: enough to keep the processors busy while some wait.
 
     Two where the model runs here and answers one after the other: one is tried while the other is written.
     More would wait for each other, and a sample's time goes on meanwhile.
@@ -152,7 +152,7 @@ def default_workers(model: str | None = None) -> int:
 
 
 def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
-    """What a run that is to be gone on with was about.
+    """The subject of a run that is to be continued.
 
     Raises:
         UsageError: there is none, it is no benchmark's, or another command began it.

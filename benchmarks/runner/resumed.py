@@ -1,4 +1,4 @@
-"""What `coder bench run` was asked for, so that `--resume RUN` alone goes on with the same.
+"""The flags of `coder bench run`, so that `--resume RUN` alone continues with the same.
 
 Files that a start writes (`--out`, `--answers`, `--record`) are its own, and not among it.
 """
@@ -17,7 +17,7 @@ _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
 
 
 def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All of it, as the log may hold it: without what of an address is secret."""
+    """All of it, for the log: without secret parts of addresses."""
     kept = {name: given[name] for name in _KEPT}
     if given["replay"] is not None:
         kept["replay"] = str(given["replay"].absolute())

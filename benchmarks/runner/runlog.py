@@ -53,7 +53,7 @@ class BenchJudged(_Body):
 
 
 class BenchEnded(_Body):
-    """It came to an end: all was judged, or a limit of the user's was reached."""
+    """It ended: all was judged, or a limit was reached."""
 
     type = "bench.ended"
 

@@ -1,4 +1,4 @@
-"""Run a benchmark: attempts are made, judged and written down, some at a time; it can be gone on with."""
+"""Run a benchmark: attempts are made, judged and logged, some at a time; it can be continued."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable

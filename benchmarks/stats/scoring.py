@@ -10,7 +10,7 @@ from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
 
 KS = (1, 10, 100)
-"""Of pass@k where nobody says otherwise: those of Chen et al. 2021."""
+"""Default k of pass@k: those of Chen et al. 2021."""
 
 
 def make_report(
@@ -144,7 +144,7 @@ def _bounds(of_case: Sequence[Sequence[Verdict]]) -> tuple[float, float] | None:
 
 
 def _is_weaker(verdict: Verdict) -> bool:
-    """Judged, but only as well as one process can; what nobody judged stays in the denominator."""
+    """Judged in one process only; unjudged cases stay in the denominator."""
     return verdict.strength in ("weaker", "weak") and verdict.verdict != "infrastructure"
 
 

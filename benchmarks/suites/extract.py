@@ -55,7 +55,7 @@ def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | No
     """The module in a chat's answer that defines `entry_point`; None where there is none to be found.
 
     Args:
-        prompt: what the answer may go on from, and whose imports and helpers it may use.
+        prompt: code that the answer may continue; its imports and helpers are available.
     """
     answer = _without_list_indent(answer)
     for code in _modules(answer, entry_point):

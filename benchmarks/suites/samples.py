@@ -114,7 +114,7 @@ def _whole(path: Path) -> list[object] | dict[str, object] | None:
         try:
             start = next((line for line in file if line.strip()), b"").strip()
         except (EOFError, OSError, zlib.error):
-            return None  # damaged: whoever reads it by lines says where
+            return None  # damaged: the reader of lines reports where
     if start[:1] != b"[" and start != b"{" and not _is_object_by_id(start):
         return None
     value = parsed(document(path), str(path))

@@ -37,7 +37,7 @@ class Loaded:
     book: UserModels
     """What the user's file says of models; nothing else can say it."""
     origins: Mapping[str, str]
-    """Key → where its value was said last; without those that nobody named."""
+    """Key → source of its value; keys at their default are missing."""
 
 
 def load(

@@ -163,7 +163,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return Asked(model=self.model, base_url=self.base_url, fallbacks=self.fallback or (), roles=roles)
 
     def for_log(self) -> "Config":
-        """The same without what of an address is secret, and weights by their absolute path."""
+        """The same without secret parts of addresses, and weights by their absolute path."""
         named: dict[str, Any] = {
             key: _recorded(name) for key in ("model", *ROLES) if (name := getattr(self, key)) is not None
         }
@@ -175,7 +175,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
 
 
 def default_of(key: str) -> object:
-    """What holds where nobody has named a key; None where that is nothing, or is found out later."""
+    """The default of a key; None if there is none, or it is determined later."""
     if key in BUDGET_KEYS:
         return getattr(Budget(), BUDGET_KEYS[key])
     return getattr(Settings(), SETTING_KEYS[key]) if key in SETTING_KEYS else None

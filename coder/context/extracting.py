@@ -88,7 +88,7 @@ def by_ast(text: str) -> Defined:
 def give_up_everything() -> None:
     """Give up what a parser doesn't need: memory without end, files, sockets, other programs.
 
-    A grammar is a large piece of C that nobody proved right. A source file that takes it over gets a process
+    A grammar is a large piece of unverified C. A source file that exploits it gets a process
     without secrets that can compute for a while, and answer.
 
     Raises:

@@ -22,7 +22,7 @@ _CLASSES = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \t", "digit": "0-9", "lower": "a-z",
     "space": "\t-\r ", "upper": "A-Z", "xdigit": "0-9a-fA-F",
 }  # fmt: skip
-"""Sets of characters by name, in a bracket; one that nobody knows holds nothing."""
+"""Sets of characters by name, in a bracket; an unknown one is empty."""
 _ODD = re.compile(r"\\(?P<sign>.)|\[(?P<set>[!^]?+\]?+(?:\\.|\[:[a-z]*:\]|[^]\\])*)\]|(?P<open>\[)")
 """What fnmatch writes otherwise than git."""
 _NOTHING = "b-a"

@@ -150,7 +150,7 @@ class _Answer:
         return {path: text for path, text in made.items() if text is None or not self._refusal(path, text)}
 
     def _elides(self, edit: Edit) -> Slip | None:
-        """What is said of an edit whose new lines stand for code that isn't in them."""
+        """The refusal of an edit whose new lines stand for code that they don't hold."""
         new = (text.strip() for hunk in edit.hunks for sign, text in hunk.lines if sign == "+")
         had = self._before(edit.path) or ""
         line = next((line for line in new if stands_for_others(line) and line not in had), None)
@@ -176,7 +176,7 @@ def _whole_beside(found: Edits, default: str) -> list[Edit]:
 
 
 def _only_left_out(names: Iterable[str]) -> str:
-    """What is said of an answer that changes only what it may not: most often tests."""
+    """The refusal of an answer that changes only what it may not: most often tests."""
     listed = ", ".join(shown_path(name) for name in list(dict.fromkeys(names))[:_MOST_NAMED])
     return (
         f"Nothing was changed: no answer may change {listed}, by which the task is decided. "

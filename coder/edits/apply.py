@@ -32,7 +32,7 @@ def apply(
     Args:
         edits: in the order of the answer; several may be of one file.
         files: every file that is there; None is a binary file.
-        slips: what of the answer could not be read: with any, nothing is changed.
+        slips: parts of the answer that could not be read: with any, nothing is changed.
         in_part: make the edits that fit although others don't, instead of all or none.
     """
     tree = _Tree(files)

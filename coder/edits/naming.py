@@ -17,7 +17,7 @@ _SENTENCE = re.compile(rf"^[^`]*`(?:\./)*({NAME.pattern})`[^`]*:\W{{0,3}}$")
 _NO_FILE = re.compile(
     r"\b(?:examples?|us(?:e|es|age|ing)|run|runs|running|call|calls|outputs?|prints?|shows?)\b", re.IGNORECASE
 )
-"""What is said of a block that is about a file, and isn't the file."""
+"""Remark on a block that is about a file, and isn't the file."""
 
 
 def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:

@@ -34,7 +34,7 @@ def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | Non
 
 
 def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
-    """What is said of a file that an edit broke.
+    """The remark on a file whose syntax an edit broke.
 
     Args:
         text: of the file as it would be.

@@ -15,7 +15,7 @@ from coder.models.model import Sampling
 EMBEDDED = "SmolLM2-135M-Instruct"
 """The model that comes with the extra `local`."""
 SMALL = 1_000_000_000
-"""Parameters below which a model goes on with source better than it follows instructions."""
+"""Parameters below which a model completes source better than it follows instructions."""
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z\d])", re.IGNORECASE)
 _UNITS = {"m": 1e6, "b": 1e9}
 LEAST = 4096
@@ -70,13 +70,13 @@ def parameters_of(name: str) -> int | None:
 
 
 def goes_on(name: str) -> bool:
-    """Whether to let a model go on with an answer that we begin: it runs here, and it is small."""
+    """Whether to have a model complete an answer that we begin: it runs here and is small."""
     size = parameters_of(name)
     return name.startswith("local/") and size is not None and size < SMALL
 
 
 def own_limit(name: str, listed: int | None) -> int | None:
-    """Tokens that a model can answer with; a small one that goes on for longer has lost its thread.
+    """Most tokens of an answer; a small model that needs more has lost its thread.
 
     Args:
         name: `provider/model`, which often tells the size.

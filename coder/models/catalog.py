@@ -95,7 +95,7 @@ class Catalog:
         parts = address_variables(listed.url)
         keys = tuple(key for key in listed.variables if key not in parts)
         if any(owner_of(key, table, not_at=listed.url) for key in keys) or any(map(names_secret, parts)):
-            return None  # a key in the name of a host is told to whoever answers for names
+            return None  # name servers would see a key in a host's name
         return Provider(
             name=name,
             url=listed.url,
@@ -129,7 +129,7 @@ def written(catalog: Catalog) -> bytes:
 
 
 def is_callable(url: str) -> bool:
-    """Whether an address speaks our protocol over a connection that nobody listens to."""
+    """Whether an address uses our protocol over an encrypted connection."""
     parts = parts_of(url)
     safe = parts.scheme == "https" or parts.hostname in LOOPBACK or url.startswith("${")
     return safe and not any(shape in parts.path for shape in OTHER_SHAPES)

@@ -141,7 +141,7 @@ class ChatModel:
         )
 
     def _redacted(self, text: str) -> str:
-        """An answer without the secrets that only this model knows: nobody behind it can take them out."""
+        """Remove secrets that only this model knows; later layers can't."""
         return text if self._redactor is None else self._redactor.redact(text)
 
     async def _ask(self, call: Call) -> Unfinished:

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: its address, what of that is secret, and how long to be patient with it."""
+"""An OpenAI-compatible endpoint: its address, the secret parts of it, and its timeouts."""
 
 import hashlib
 import os
@@ -127,7 +127,7 @@ LOCAL_PATIENCE = Patience(deadline_s=300.0, whole_s=7200.0)
 
 
 def patience_with(endpoint: Endpoint | None) -> Patience:
-    """How long this endpoint, or weights on this machine, may take where nobody says otherwise."""
+    """Default timeouts of this endpoint, or of weights on this machine."""
     return LOCAL_PATIENCE if endpoint is None or endpoint.is_local else Patience()
 
 
@@ -200,7 +200,7 @@ def name_for_log(model: str) -> str:
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """What of an address an endpoint may echo and nobody may see."""
+    """Parts of an address that an endpoint may echo and that must be redacted."""
     parts = urlsplit(url)
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     values = [value for name, value in parameters_of(url).items() if name.lower() not in HARMLESS]

@@ -32,7 +32,7 @@ from coder.text.sanitize import or_nearest
 PROBED = ("ollama", "lmstudio")
 """Servers that are looked for when nothing is named; on the other ports, anything may listen."""
 PROBE_S = 1.0
-"""Where nobody listens it is refused at once: this is for a server that is there, on a busy machine."""
+"""For a server on a busy machine; without one, the connection is refused at once."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OWN_KEY = "CODER_API_KEY"
 """The key for a base URL of the user's; where it isn't set, the variable that most servers' docs name."""

@@ -17,7 +17,7 @@ from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
 EMBEDDED_CONTEXT = 4096
 """Tokens, prompt and answer together: what its recordings were made with."""
 CONTEXT = 8192
-"""Of weights of the user's: what most models read, and what fits into the memory of most machines."""
+"""Context of weights that the user names: most models read it, and it fits into most machines' memory."""
 
 
 class LocalModel:
@@ -75,10 +75,10 @@ class LocalModel:
             ModelUnavailable: the weights can't be loaded, or the server died.
         """
         chat = await self.load()
-        # A weak model that has begun to ramble goes on until it is stopped.
+        # A weak model may ramble until it is stopped.
         capped = sampling.model_copy(update={"max_tokens": known_limit(self, sampling)})
         answer = await chat.answer(messages, sampling=capped, form=form, on_token=on_token, on_retry=on_retry)
-        # llama.cpp says the path of its file, which is nobody's business in a log.
+        # llama.cpp reports the path of its file, which doesn't belong in a log.
         return answer.model_copy(update={"model": self._weights.stem})
 
     async def load(self) -> ChatModel:

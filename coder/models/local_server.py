@@ -24,7 +24,7 @@ def main() -> None:
     try:
         _tell(answer, {"url": server.listening_address})
     except BrokenPipeError:
-        os._exit(0)  # nobody listens; unwinding would wait for the server's own threads for ever
+        os._exit(0)  # the owner is gone; unwinding would wait for the server's threads for ever
     while sys.stdin.buffer.read(4096):
         pass
     # An answer that is being written has no reader any more, so there is nothing to wait for.

@@ -1,7 +1,7 @@
 """Alternatives: how an answer could have begun instead, by how likely its model found that.
 
 Many endpoints tell, beside each token of an answer, which others were likely there. The text up to such a
-place, with another token in it, is a beginning from which the model can go on. A small model knows better
+place, with another token in it, is a beginning that the model can continue. A small model knows better
 where it hesitated than chance does: branching at the first token is from Wang and Zhou, "Chain-of-Thought
 Reasoning Without Prompting" (2024, arXiv:2402.10200); here it is at any token, the likeliest beginning first.
 """

@@ -1,4 +1,4 @@
-"""The seam to whoever answers: Model, and the plain data that crosses it."""
+"""The seam to models: Model, and the plain data that crosses it."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence

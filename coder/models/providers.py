@@ -148,7 +148,7 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     if endpoint.is_free:
         return Decimal(0)
     if endpoint.is_local:
-        return None  # whoever stands behind a loopback address, the list does not know it
+        return None  # the list knows no loopback address
     # Its table of prices takes 0.1 s to load: only those who pay wait for it.
     import genai_prices
 

@@ -28,7 +28,7 @@ class Lane:
         self._rests_until = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Let nobody ask for so long, or until it is worth to ask again."""
+        """Pause all calls for so long, or until a retry makes sense."""
         self._rests_until = max(self._rests_until, monotonic() + min(seconds, LONGEST_REST_S))
 
     @property

@@ -82,7 +82,7 @@ class Recorder(Wrapper):
                 messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
             )
         except ModelAuthError:
-            raise  # whoever sets the key and starts again wants the answers alone
+            raise  # after a missing key the recording starts again without this
         except ModelError as error:
             failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
             self._write(asked.model_copy(update={"failure": failure, "told": tuple(told)}))

@@ -42,7 +42,7 @@ OPTIONAL = (
 ALSO_CALLED = {"output_config": ("effort", "thinking")}
 """Other words for a parameter in a refusal of it."""
 UNKNOWN_MOST = 64_000
-"""Tokens of an answer where Anthropic's interface has to be told, and nobody knows."""
+"""Tokens of an answer if unknown; Anthropic's interface needs a number."""
 LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}(?![\w-])")
 RESPONSES_ONLY = re.compile(r"v1/responses")

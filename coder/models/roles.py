@@ -32,7 +32,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     """Participant → model; each has the same fallbacks."""
 
     def for_log(self) -> "Asked":
-        """The same without what of an address is secret."""
+        """The same without secret parts of addresses."""
         return Asked(
             model=self.model and name_for_log(self.model),
             base_url=self.base_url and for_log(self.base_url),

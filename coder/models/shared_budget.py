@@ -46,7 +46,7 @@ class SharedBudget:
         self._reserved += usd
 
     def lose(self, usd: Decimal) -> None:
-        """A call that goes on has used so much in vain.
+        """Count tokens of a failed try of a call that is repeated.
 
         Raises:
             SharedBudgetEmpty: what is reserved, for this call and for others, is more than what is left.
@@ -104,7 +104,7 @@ class Pursed(Wrapper):
                 f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
             )
         await self._purse.reserve(reserved)
-        used = reserved  # whoever is cut off in the middle may have to pay for all of it
+        used = reserved  # an interrupted call may cost all of its reservation
 
         async def tell(event: Retry | Switch) -> None:
             if on_retry is not None:

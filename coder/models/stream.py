@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coder.models.logprobs import Hesitations
 
 LARGEST_ANSWER = 4 << 20
-"""Characters; an endpoint that goes on is cut off there."""
+"""Characters; a longer answer is cut off."""
 MOST_CALLS = 128
 """Calls of tools in one answer."""
 # Some endpoints let a model's thoughts stand in front of its answer.

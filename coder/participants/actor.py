@@ -132,7 +132,7 @@ async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
 
 
 async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
-    """Tell what came of the user's message before this one, and this one."""
+    """Report the outcome of the previous message, then the new message."""
     calls = talk.open_calls()
     for one in calls:
         talk.add(await place.tell(one.call, came_of_it(turn.state)))
@@ -148,7 +148,7 @@ async def _tell_fork(state: State, talk: Dialogue, place: Workplace) -> None:
 
 
 async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:
-    """Tell what came of the last `done`, question or edits, where that wasn't told yet."""
+    """Report the outcome of the last `done`, question or edits, once."""
     words = verdict_words(state)
     if words is None:
         return

@@ -1,6 +1,6 @@
 """Dialogue: the messages of a model that works in a session, with native tool calls or in plain text.
 
-It only grows, but for folds (`folding.py`), and is the log's: a turn that was cut off goes on where it was.
+It only grows, but for folds (`folding.py`), and is the log's: an interrupted turn continues where it was.
 An endpoint that refuses tools gets plain text from then on: one ```bash block is a call.
 """
 

@@ -44,10 +44,10 @@ def first_request(
 
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
-    """What a dialogue goes on with at a further message of the user's.
+    """The next message of a dialogue at a further message of the user.
 
     Args:
-        told: what came of the message before was told already.
+        told: the outcome of the previous message was reported already.
     """
     last, edited = state.steps[-1].messages[-1:], _edited(state)
     is_reply = bool(last) and last[0].kind == "reply"

@@ -35,7 +35,7 @@ def quoted(text: str) -> str:
 
 
 def repair_of_edits(state: State, previous: Message, failure: str, *, words: str = "repair-edits") -> str:
-    """The request to go on from edits whose code failed, or that the user wants to be different.
+    """The request after edits whose code failed, or that the user wants changed.
 
     Args:
         words: the prompt that says so.

@@ -20,7 +20,7 @@ _REQUEST, _PATCH, _FAILURE, _WORDS = 2_000, 4_000, 1_500, 4_000
 _SHORT = 200
 """Of a message that is told in a line."""
 Dialogue = tuple[ChatMessage, ChatMessage]
-"""One step: what the user said, and what came of it."""
+"""One step: the user's words and their outcome."""
 
 
 def history_budget(context: int | None) -> int:

@@ -143,7 +143,7 @@ def what_to_pass(state: State, context: int | None, *, green: str = "Before your
     """What the answer has to pass, and how that fails now.
 
     Args:
-        green: what is said of tests that pass before the work.
+        green: the remark about tests that pass before the work.
     """
     parts = [_fails_now(state, context, green)]
     if is_greenfield(state.task, state.files):

@@ -74,7 +74,7 @@ def is_spent_on_reasoning(answer: CallAnswered) -> bool:
 def no_room(
     answer: CallAnswered, budget: Budget, *, bound_by: Limit | None, own: int | None
 ) -> BudgetReached:
-    """What is said of such an answer, and the limit that would have to be raised.
+    """The words about such an answer, and the limit to raise.
 
     Args:
         bound_by: the limit of the budget that left the answer no more.

@@ -120,7 +120,7 @@ def _calls(text: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _value(text: str, at: int) -> str | None:
-    """The literal that begins here, on one line; None where something goes on with it, as in `4 + x`."""
+    """The literal that begins here, on one line; None if more follows, as in `4 + x`."""
     while text[at : at + 1] in (" ", "`"):
         at += 1
     if text[at : at + 1] in ("[", "(", "{", "'", '"'):

@@ -35,7 +35,7 @@ class Journal:
         return self._state
 
     async def load(self, aim: str = "resume") -> State:
-        """Fold what the log holds of this run, and go on from there.
+        """Fold the events of this run in the log, and continue from there.
 
         Args:
             aim: what for, in a word.

@@ -33,7 +33,7 @@ async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
 
 @asynccontextmanager
 async def same_model(state: State) -> AsyncIterator[Model]:
-    """The models of a run that is resumed; a replay goes on from its recording."""
+    """The models of a resumed run; a replay continues from its recording."""
     if state.settings.replay is not None:
         from coder.models.recorded import Recorded
 

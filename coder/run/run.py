@@ -94,7 +94,7 @@ class Run(BaseModel):
     limit: Limit | None = None
     """Which of them ended the run, where status is `limit`."""
     limit_least: float | None = None
-    """The least limit, of tokens or US dollars, under which it could have gone on; None where unknown."""
+    """The least limit, of tokens or US dollars, under which it could have continued; None if unknown."""
     cause: Cause | None = None
     """Why it isn't solved, where that is known and a better model may not help."""
     lacks: tuple[str, ...] = ()

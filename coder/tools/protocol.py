@@ -1,4 +1,4 @@
-"""Protocol: which calls of an answer are carried out, and what is said of the others. Pure.
+"""Protocol: which calls of an answer are executed, and the replies to the others. Pure.
 
 Calls decide, never the reason for which an answer ended. Every call is settled in its order, and what comes
 out may stand in a history that any endpoint reads: ids are there and differ, arguments parse.
@@ -70,7 +70,7 @@ def settled(
 
 
 def unknown(name: str, known: Collection[str]) -> str:
-    """What is said of a call of a tool that doesn't exist."""
+    """The reply to a call of an unknown tool."""
     return f"There is no tool {printable(name)[:_LONGEST_NAME]!r}. There are: {', '.join(known)}."
 
 

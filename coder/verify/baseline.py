@@ -50,7 +50,7 @@ async def pending_baseline(
             await journal.append(task.result())
 
     try:
-        wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # there, somebody waits for an answer
+        wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
         await known(wait_s if acts and not state.task.mends else None)
         yield known
     finally:

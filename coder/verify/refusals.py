@@ -115,7 +115,7 @@ def _broken_setup(run: Finding, state: State, target: Target) -> str | None:
 
 
 def _path(said: str, state: State) -> str | None:
-    """The file of the user's folder that a path of the traceback means."""
+    """The file of the folder that a path of the traceback means."""
     parts = PurePosixPath(said).parts
     tails = ("/".join(parts[i:]) for i in range(len(parts)))
     return next((tail for tail in tails if tail in state.files), None)

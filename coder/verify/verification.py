@@ -44,7 +44,7 @@ class Verification:
         Args:
             ours: paths that hold tests beside those of the target.
             only: names of the tests to run, none for all.
-            is_shown: whoever watches sees its output.
+            is_shown: the watch gets its output.
         """
         from coder.verify.test_command import run_tests
 

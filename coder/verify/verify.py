@@ -149,7 +149,7 @@ def _of_running(name: str, source: bytes, result: Result, *, waited: bool) -> Fi
     """What code shows that was run by itself.
 
     Args:
-        waited: it ended because it asked for input, which nobody gives.
+        waited: it ended because it asked for input, which it never gets.
     """
     passed = result.ok or waited
     if waited:

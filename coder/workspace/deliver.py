@@ -50,7 +50,7 @@ async def deliver(journal: Journal) -> None:
     """Land what the run has made, or propose it; ask where files change; commit it where that was wanted.
 
     Killed at any moment, it can be called again: what has landed is not touched twice. Where the user has
-    edited a file meanwhile, both edits are joined and the run goes on to try that; or nothing is written.
+    edited a file meanwhile, both edits are joined and verified; or nothing is written.
     """
     settings = journal.state.settings
     try:
@@ -76,7 +76,7 @@ async def deliver(journal: Journal) -> None:
 
 
 def with_written(error: MachineError, state: State) -> MachineError:
-    """The error with what of a landing stands in the user's folder by now, and how to go on."""
+    """The error, with the files that have landed already, and the command that continues."""
     landing = state.landing
     if landing is None or state.taken_back:
         return error

@@ -1,6 +1,6 @@
 """The user's files as a run holds them, what the log keeps of them, and what has become of them.
 
-Of a large folder the log keeps a listing alone: a run that goes on reads the contents again (`restore`).
+Of a large folder the log keeps a listing alone: a resumed run reads the contents again (`restore`).
 """
 
 import base64
@@ -27,7 +27,7 @@ KEPT_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a run read of the user's folder."""
+    """The files of the user's folder that a run read."""
 
     files: dict[str, StoredFile] = field(default_factory=dict)
     root: str | None = None
@@ -89,7 +89,7 @@ def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The files that a run goes on with."""
+    """The files with which a run continues."""
 
     files: Mapping[str, StoredFile]
     happened: tuple[Body, ...] = ()

@@ -85,7 +85,7 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
-    """The plan without what was taken back already, unless somebody has put it there again."""
+    """The plan without files that were reverted already and are still so."""
     done = {*state.undone} if step > len(state.steps) else set()
     if _of(state, step).taken_back:
         done = {change.path for change in plan.changes}

@@ -141,7 +141,9 @@ async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple
                 return tuple(found), int(header["left_out"])
             path = str(header["path"])
             if len(found) == MAX_ARTIFACTS or not _is_plain(path):
-                raise SandboxBroken("What serves the files of the container sends what nobody asked for.")
+                raise SandboxBroken(
+                    "The process that serves the container's files sent an unexpected message."
+                )
             room -= len(content)
             found.append(Artifact(path=path, size=len(content), content=content))
 

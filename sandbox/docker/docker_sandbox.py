@@ -70,7 +70,7 @@ class DockerSandbox(WithFiles):
     ) -> Result:
         """Run one program to its end or to a limit; every process of it is dead when this returns.
 
-        Runs in the workspace that lasts go one after another, and their clocks don't run while they wait.
+        Runs in the persistent workspace take turns, and waiting doesn't count as their time.
         Args as `sandbox.contract.Sandbox.run` has them.
 
         Raises:

@@ -60,7 +60,7 @@ class LastingContainer:
             return taken
 
     async def give_back(self, taken: Prepared) -> None:
-        """End the job. What is overdue goes on ending: only the next job waits for it."""
+        """End the job. An overdue end continues in the background: only the next job waits for it."""
         leaving = self._chores.start(self._end(taken))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
@@ -69,7 +69,7 @@ class LastingContainer:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Prepared]:
-        """A process that answers requests about files; runs may go on meanwhile.
+        """A process that answers requests about files, concurrently with runs.
 
         Raises:
             SandboxBroken: the container is gone.

@@ -119,7 +119,7 @@ class SessionContainers:
             socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
         ):
             listener.bind(f"{folder}/host")
-            os.chmod(f"{folder}/host", 0o666)  # nobody else may enter the folder
+            os.chmod(f"{folder}/host", 0o666)  # no other user may enter the folder
             listener.listen(1)
             listener.setblocking(False)
             container = await self._open(f"{folder}/host")

@@ -144,7 +144,7 @@ class Child:
             self._look()
 
     def _look(self) -> None:
-        """Once both processes have reported: verify them from outside, and let the child go on."""
+        """Once both processes have reported: verify them from outside, and let the child continue."""
         if self.reaper is None or self.program is None:
             return
         try:

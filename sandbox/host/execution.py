@@ -1,4 +1,4 @@
-"""One run on a lent child: its pipes, its deadlines, and the Result that comes of it."""
+"""One run on a lent child: its pipes, its deadlines, and its Result."""
 
 import asyncio
 import fcntl

@@ -1,4 +1,4 @@
-"""How a run begins, goes on and ends."""
+"""How a run begins, continues and ends."""
 
 from decimal import Decimal
 from typing import Literal
@@ -33,11 +33,11 @@ class RunStarted(Body):
     listing: str = ""
     """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
     notes: tuple[str, ...] = ()
-    """What of the user's folder was left out, a line each."""
+    """What was left out of the folder, a line each."""
 
 
 class RunResumed(Body):
-    """A stopped run goes on, under these limits."""
+    """A stopped run continues, under these limits."""
 
     type = "run.resumed"
 

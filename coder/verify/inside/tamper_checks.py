@@ -102,7 +102,7 @@ def strangers(ours: list[str]) -> list[str]:
 
 
 def pytest_still_fails_what_is_wrong() -> bool:
-    """Whether tests that are wrong, under names that nobody could know, fail when they are run here."""
+    """Whether wrong tests with random names fail when they run here."""
     import pytest
 
     name, low = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")

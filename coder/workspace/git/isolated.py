@@ -34,7 +34,7 @@ _PLAIN = {
 }
 """What is taken over of a repository's configuration, and what it may say: none of it names a program."""
 _EXCLUDES = "core.excludesfile"
-"""Taken over of the user's own configuration alone."""
+"""Taken from the user's own configuration alone."""
 
 
 class GitFailed(MachineError):

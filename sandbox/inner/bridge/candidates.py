@@ -135,7 +135,7 @@ def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, boo
     while not ended and time.monotonic() < deadline:
         time.sleep(_AGAIN_S)
         ended, status, usage = os.wait4(candidate, os.WNOHANG)
-    with suppress(ProcessLookupError):  # there is nobody
+    with suppress(ProcessLookupError):  # there is no such process
         os.kill(-1 if end_the_rest else candidate, signal.SIGKILL)
     if not ended:
         _, status, usage = os.wait4(candidate, 0)

@@ -101,7 +101,7 @@ class Exports:
             return encode(("answer", value), refer=refer)
         except (CandidateGone, NotPlain):
             raise
-        except BaseException as error:  # noqa: BLE001 - it goes on through the candidate, as in one process
+        except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
             return encode(("threw", error), refer=refer)
         finally:
             self._serving = outer

@@ -54,7 +54,7 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         kinds: of references that may cross; what crosses as one isn't copied.
 
     Raises:
-        CodecError: an iterator goes on for too long.
+        CodecError: an iterator has too many items.
         BaseException: what an iterator of the candidate raises.
     """
     kind = type(value)

@@ -154,7 +154,7 @@ def _finder(
                 return f"{name[len(here) :] if name.startswith(here) else name}:{function}"[:_LONGEST]
             inner.append((name, function))
             frame = frame.f_back
-        # A thread of its own, perhaps, which shows nobody's code above.
+        # It may be a thread of its own, with no frames above.
         is_of_all = kind == "objects of others" or event in of_all
         return f"{inner[0][0]}:{inner[0][1]}"[:_LONGEST] if inner and is_of_all else None
 

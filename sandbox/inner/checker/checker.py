@@ -67,7 +67,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 def _stand_ready() -> None:
     become_subreaper()
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # nobody reads what tests print, and it must not add up
+    for stream in (1, 2):  # output of tests has no reader and must not accumulate
         os.dup2(nowhere, stream)
     gc.set_threshold(20_000)  # in a clone a collection touches, and so copies, pages of this process
     gc.collect()
@@ -124,12 +124,12 @@ def _over(status: int, cpu_s: float, resident_kib: int) -> bytes:
 
 
 def _clear_up() -> None:
-    """End what the tests started, and remove what they wrote, where nobody else's is there."""
+    """End what the tests started, and remove what they wrote, if nothing else is there."""
     if os.getpid() != FIRST:
         end_descendants()
         _empty(os.getcwd())
         return
-    with suppress(ProcessLookupError, ChildProcessError):  # there is nobody, or nobody is left
+    with suppress(ProcessLookupError, ChildProcessError):  # there is no such process
         os.kill(-1, signal.SIGKILL)
         while True:
             os.waitpid(-1, 0)

@@ -26,7 +26,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Run the `source` of a module, and each of the `tests` on its `entry_point`."""
     forget_server()
     sys.path.insert(0, os.getcwd())
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; nobody reads what is printed
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; prints are discarded
     space: dict[str, Any] = {"__name__": "solution", "__builtins__": __builtins__}
 
     turns = threading.RLock()  # an alarm may be set off by any thread

@@ -1,4 +1,4 @@
-"""The client of a Jupyter kernel: starts it, sends it one cell at a time, and shows what comes of it."""
+"""The client of a Jupyter kernel: starts it, sends it one cell at a time, and shows the outputs."""
 
 from __future__ import annotations
 

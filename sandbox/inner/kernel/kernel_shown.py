@@ -90,7 +90,7 @@ class Shown:
         if stream == self._stdout and text:
             self._at_line_start = text.endswith("\n")
         rest = memoryview(text.encode("utf-8", "replace"))
-        with suppress(OSError):  # nobody reads it any more
+        with suppress(OSError):  # its reader is gone
             while rest:
                 rest = rest[os.write(stream, rest) :]
 

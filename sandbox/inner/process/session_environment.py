@@ -1,4 +1,4 @@
-"""The environment of a session's commands: programs of the user's own, and installs that need no rights."""
+"""The environment of a session's commands: the user's own programs, and installs that need no privileges."""
 
 from __future__ import annotations
 
