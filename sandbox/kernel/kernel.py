@@ -20,6 +20,8 @@ _QUICK = ("-I", "-S")
 """Flags of a cell's command, which imports nothing of packages."""
 _READ_S = 5.0
 """Longest wait for a picture: a cell may put a pipe in its place."""
+_ANSWER_S = 8.0
+"""Longest wait for a kernel after a cell that was ended; its own grace is five seconds."""
 _FIRST = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -43,7 +45,7 @@ class Kernel:
         """Its workspace is the folder of the cells."""
         self._turn = asyncio.Lock()
         self._kernel: Started | None = None
-        self._home, self._cells = "", 0
+        self._home, self._cells, self._is_late = "", 0, False
 
     async def execute(
         self,
@@ -67,6 +69,8 @@ class Kernel:
             SandboxBroken: the sandbox itself stopped working.
         """
         async with self._turn:
+            if self._is_late:
+                await self._see_that_it_answers()
             lost = self._kernel is not None and not self._kernel.running
             if self._kernel is None or lost:
                 self._kernel = await self._start()
@@ -74,6 +78,7 @@ class Kernel:
             cell = program("run_cell", self._home, str(self._cells), module="kernel_cell", flags=_QUICK)
             content = source.encode("utf-8", "replace")
             result = await self.session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
+            self._is_late = result.killed_by is not None
             if not self._kernel.running:
                 self._kernel, lost = None, True
             return Cell(self._cells, result, lost)
@@ -101,6 +106,13 @@ class Kernel:
             if read.ok and not read.truncated and read.output_bytes <= largest:
                 found.append(read.raw_output)
         return found
+
+    async def _see_that_it_answers(self) -> None:
+        """End a kernel that a cell has stopped (SIGSTOP): it can't end itself."""
+        cell = program("run_cell", self._home, "0", module="kernel_cell", flags=_QUICK)
+        answer = await self.session.run(cell, stdin=b"", wall_s=_ANSWER_S)
+        if answer.killed_by is not None and self._kernel is not None:
+            await self._kernel.stop()
 
     async def _start(self) -> Started:
         self._home = new_home()

@@ -9,9 +9,6 @@ from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.rules.bounds import BOUNDS
 from tests.contracts.rules.bystanders import BYSTANDERS
 from tests.contracts.rules.endings import ENDINGS
-from tests.contracts.rules.file_contract import FILES
-from tests.contracts.rules.folder_contract import FOLDERS
-from tests.contracts.rules.programs import PROGRAMS
 from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
@@ -42,7 +39,7 @@ async def test_bubblewrap(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", [*BOUNDS, *PROGRAMS, *FILES, *FOLDERS], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
 async def test_bubblewrap_with_a_layer_over_its_workspace(rule: Rule) -> None:
     async with open_layered(PATIENT) as sandbox:
         await rule(sandbox)
