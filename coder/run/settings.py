@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from coder.models.model import Effort, Sampling
 
 StrategyName = Literal["act", "one-shot", "repair", "best-of-n", "escalate"]
-StrategyChoice = Literal["auto"] | StrategyName
+StrategyChoice = Literal["auto", StrategyName]
 RetiredStrategy = Literal["plan", "review", "tests"]
 """Of logs from earlier versions."""
 
