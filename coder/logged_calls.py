@@ -57,7 +57,6 @@ class LoggedCalls:
         sampling: Sampling,
         form: Form | None = None,
         *,
-        participant: str | None = None,
         in_dialogue: bool = False,
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds."""
@@ -65,9 +64,7 @@ class LoggedCalls:
         if (given := self._given(key)) is not None:
             return given
         async with self._journal.intending:
-            intent = await self._intended(
-                model, sent, sampling, form, key=key, participant=participant, in_dialogue=in_dialogue
-            )
+            intent = await self._intended(model, sent, sampling, form, key=key, in_dialogue=in_dialogue)
         answer = await self._made(model, intent, sent)
         body = CallAnswered(
             call=intent.call,
@@ -106,7 +103,6 @@ class LoggedCalls:
         form: Form | None,
         *,
         key: str,
-        participant: str | None,
         in_dialogue: bool,
     ) -> CallIntended:
         """The intent of a call, in the log.
@@ -123,7 +119,7 @@ class LoggedCalls:
         kept = _kept(self._journal.state.dialogue, sent) if in_dialogue else 0
         intent = CallIntended(
             call=self._journal.state.calls + 1,
-            participant=participant or self._participant,
+            participant=self._participant,
             key=key,
             messages=tuple(sent[kept:]),
             kept=kept,

@@ -11,8 +11,8 @@ from coder.errors import ContextTooLong
 from coder.logged_calls import BudgetSpent, LoggedCalls, request_key
 from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of
 from coder.models.model import ChatMessage, Form, Model, Sampling
-from coder.models.tokens import cut_text, shrunk
-from coder.models.wrapper import SUMMARIZER, HasRoles, playing
+from coder.models.tokens import shrunk
+from coder.models.wrapper import playing
 from coder.prompts import prompt
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered
@@ -21,7 +21,6 @@ from coder.run.state import State
 
 MOST_SHRINKS = 4
 MOST_CONTINUATIONS = 2
-SUMMARY_TOKENS = 400
 MOST_CHARACTERS_A_TOKEN = 16
 """An answer with more was cut off by us: its endpoint knows no limit."""
 
@@ -47,7 +46,6 @@ class Turn:
         self.bench = bench
         self.journal = journal
         self._baseline = baseline
-        self._cast = model
         self._model = playing(model, participant)
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
 
@@ -88,7 +86,7 @@ class Turn:
             try:
                 return await self._whole(sent, sampling)
             except ContextTooLong:
-                shorter = shrunk(sent, instead=await self._summary(sent, sampling))
+                shorter = shrunk(sent)
                 if shorter is None:
                     raise
                 sent = shorter
@@ -160,25 +158,10 @@ class Turn:
         most = MOST_CHARACTERS_A_TOKEN * (sampling.max_tokens or LARGEST)
         return answer.finish == "length" and 0 < len(answer.text.strip()) <= most and not is_weak
 
-    async def _summary(self, sent: list[ChatMessage], sampling: Sampling) -> str:
-        """What a summarizer says of the text that is left out; empty where the user has named none."""
-        model = self._cast.role(SUMMARIZER) if isinstance(self._cast, HasRoles) else None
-        if model is None or not cut_text(sent):
-            return ""
-        answer = await self._calls.call(model, *_summary_request(sent, sampling), participant=SUMMARIZER)
-        return answer.text.strip()
-
     def _is_known_as_too_long(self, sent: list[ChatMessage], sampling: Sampling) -> bool:
         """Whether the next logged answer is to a shorter form of this request."""
         if not self._calls.given:
             return False
         shorter = shrunk(sent)
-        keys = [request_key(*_summary_request(sent, sampling))]
-        keys += [request_key(shorter, sampling)] if shorter is not None else []
-        return any(given.key in keys for given in self._calls.given)
-
-
-def _summary_request(sent: Sequence[ChatMessage], sampling: Sampling) -> tuple[list[ChatMessage], Sampling]:
-    """The request that asks for a summary of what is left out of a conversation."""
-    asked = ChatMessage(role="user", content=prompt("summarize").format(text=cut_text(sent)))
-    return [asked], sampling.model_copy(update={"max_tokens": SUMMARY_TOKENS, "temperature": 0.0})
+        key = request_key(shorter, sampling) if shorter is not None else None
+        return any(given.key == key for given in self._calls.given)

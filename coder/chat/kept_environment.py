@@ -30,8 +30,8 @@ class KeptEnvironment:
         """Open nothing yet."""
         self._stack = AsyncExitStack()
         self._bench: Workbench | None = None
-        self._seen: tuple[object, ...] = ()
-        """The commands of the message before, which can run here."""
+        self._seen: tuple[str, ...] | None = None
+        """The test command of the message before, which can run here."""
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self, task: Task, settings: Settings, options: Options) -> None:
@@ -69,16 +69,16 @@ class KeptEnvironment:
     async def _opened(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
     ) -> Workbench:
-        bench, commands = self._bench, (task.test_command, task.lint_command)
+        bench = self._bench
         if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
             bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
-            if self._seen != commands:
+            if self._seen != task.test_command:
                 await prepare(bench, task, files)
         else:
             await self._close()
             bench = await self._stack.enter_async_context(open_environment(task, settings, files, options))
             self._bench = bench
-        self._seen = commands
+        self._seen = task.test_command
         return bench
 
     async def _prepare(self, task: Task, settings: Settings, options: Options) -> None:

@@ -83,8 +83,7 @@ def happened_before(state: State, read: Read, task: Task) -> list[Body]:
     """What is known when a further message begins: what the user has edited, and what the tests said."""
     changed = changed_since(state.files, read.files)
     happened: list[Body] = [changed] if changed is not None else []
-    tests, now = state.task, task
-    is_same = (tests.test_command, tests.lint_command) == (now.test_command, now.lint_command)
+    is_same = state.task.test_command == task.test_command
     if changed is None and state.baseline is not None and is_same:
         happened.append(state.baseline)  # the same command on the same files
     if (joined := joined_tree(state, read.files)) is not None:

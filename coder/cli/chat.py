@@ -28,7 +28,6 @@ def chat(
         typer.Option("--resume", "--continue", metavar="RUN", help="Continue a conversation, or a run."),
     ] = None,
     test: options.Test = None,
-    lint: options.Lint = None,
     read: options.Read = None,
     commit: options.Commit = False,
     allow: options.Allow = None,
@@ -48,7 +47,7 @@ def chat(
     from coder.cli.conversing import Talk, talk
     from coder.config.layers import load, user_file
     from coder.config.schema import checked, flag
-    from coder.config.task_file import lint_words, split_command
+    from coder.config.task_file import split_command
     from coder.console.backend import see_backend  # here, not above: help is shown without
     from coder.console.screen import Screen
     from coder.errors import UsageError
@@ -73,7 +72,6 @@ def chat(
             prompt="-",
             workspace=folder,
             test_command=split_command(test),
-            lint_command=lint_words(lint),
             read=tuple(read or ()),
         )
         return Talk(task, resume, loaded, checked(named, flag), given, screen)

@@ -22,7 +22,6 @@ def fix(
     hint: Annotated[
         str | None, typer.Option("--hint", metavar="TEXT", help="What you know of the fault.")
     ] = None,
-    lint: options.Lint = None,
     read: options.Read = None,
     kernel: options.Kernel = None,
 ) -> None:
@@ -31,7 +30,7 @@ def fix(
     The files of tests, and those through which the command decides, are never changed.
     """
     from coder.cli.solve_run import solved  # here, not above: help is shown without
-    from coder.config.task_file import lint_words, split_command
+    from coder.config.task_file import split_command
     from coder.errors import UsageError
     from coder.run.task import Task
 
@@ -47,7 +46,6 @@ def fix(
             workspace=path,
             mends=True,
             test_command=words,
-            lint_command=lint_words(lint),
             read=_globs(read),
         )
 

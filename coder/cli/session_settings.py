@@ -55,7 +55,6 @@ def gone_on_with(before: Task, given: Task) -> Task:
     """The task of a continued conversation, with the commands that flags set."""
     named = {
         "test_command": given.test_command or before.test_command,
-        "lint_command": given.lint_command or before.lint_command,
         "read": tuple(dict.fromkeys((*before.read, *given.read))),
     }
     return before.model_copy(update=named)

@@ -32,7 +32,6 @@ def solve(
         list[Path] | None,
         typer.Option("--picture", metavar="FILE", help="Show the model a picture. Repeatable."),
     ] = None,
-    lint: options.Lint = None,
     read: options.Read = None,
     kernel: options.Kernel = None,
 ) -> None:
@@ -61,7 +60,6 @@ def solve(
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
             read=tuple(read or ()),
-            lint=lint,
         )
 
     raise typer.Exit(solved(context, task, workspace=path))

@@ -12,7 +12,6 @@ from coder.errors import UsageError
 from coder.models.endpoint import for_log, name_for_log
 from coder.models.model import Effort
 from coder.models.roles import Asked
-from coder.models.wrapper import SUMMARIZER
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.text.redact import redact
 
@@ -55,7 +54,6 @@ SETTING_KEYS = {
 ROLES = {
     "planner_model": "planner",
     "coder_model": "coder",
-    "cheap_model": SUMMARIZER,
     "strong_model": "expert",
 }
 """Key of the configuration → participant."""
@@ -89,7 +87,6 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     """Who is asked, in this order, when the model can't answer."""
     planner_model: str | None = None
     coder_model: str | None = None
-    cheap_model: str | None = None
     """It sums up what a conversation has no room for."""
     record: Path | None = None
     sandbox: str | None = None

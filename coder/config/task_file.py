@@ -1,13 +1,11 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
-A YAML or JSON file holds `prompt`, and may hold `test` and `lint` (commands), `test_files` and `pictures`
-(paths beside the file) and `checks`.
+A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` and `pictures` (paths beside
+the file) and `checks`.
 """
 
-import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +25,6 @@ class TaskFile(BaseModel, frozen=True, extra="forbid"):
 
     prompt: str
     test: str | tuple[str, ...] | None = None
-    lint: str | tuple[str, ...] | None = None
     test_files: tuple[Path, ...] = ()
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
@@ -43,7 +40,6 @@ def read_task(
     checks: tuple[str, ...],
     pictures: tuple[Path, ...] = (),
     read: tuple[str, ...] = (),
-    lint: str | None = None,
 ) -> Task:
     """The task that the arguments name, checked before anything is called.
 
@@ -67,7 +63,6 @@ def read_task(
         prompt=_prompt(given.prompt),
         workspace=workspace,
         test_command=split_command(command),
-        lint_command=lint_words(lint if lint is not None else given.lint),
         test_files=_distinct(sources),
         checks=statements,
         pictures=_images((*given.pictures, *pictures)),
@@ -154,29 +149,14 @@ def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
     Raises:
         UsageError: it is empty, or has a quotation that doesn't end.
     """
-    return _words(text, command_words, what="test command", example="--test 'pytest -q'")
-
-
-def lint_words(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The lint command as words; None where none was given.
-
-    Raises:
-        UsageError: it is empty, or has a quotation that doesn't end.
-    """
-    return _words(text, shlex.split, what="lint command", example="--lint 'ruff check {files}'")
-
-
-def _words(
-    text: str | tuple[str, ...] | None, split: Callable[[str], Sequence[str]], *, what: str, example: str
-) -> tuple[str, ...] | None:
     if text is None:
         return None
     try:
-        words = tuple(split(text)) if isinstance(text, str) else text
+        words = tuple(command_words(text)) if isinstance(text, str) else text
     except ValueError as error:
-        raise UsageError(f"The {what} {text!r} can't be split into words: {error}.") from error
+        raise UsageError(f"The test command {text!r} can't be split into words: {error}.") from error
     if not words:
-        raise UsageError(f"The {what} is empty. Give one such as: {example}")
+        raise UsageError("The test command is empty. Give one such as: --test 'pytest -q'")
     return words
 
 

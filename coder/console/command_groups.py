@@ -35,9 +35,9 @@ SUMMARIES = {
 
 SECTIONS = {
     "Task": "path file picture hint answer step say read resume filter slice shuffle shard",
-    "Evidence": "test test_file check require lint include_weaker",
+    "Evidence": "test test_file check require include_weaker",
     "Delivery": "apply commit branch keep allow accept_unverified yes",
-    "Model": "model base_url fallback planner_model coder_model cheap_model strong_model temperature top_p "
+    "Model": "model base_url fallback planner_model coder_model strong_model temperature top_p "
     "seed effort max_answer_tokens model_timeout price record replay",
     "Sandbox": "sandbox image runtime network show add_dir python kernel install install_with",
     "Strategy": "strategy tool plan edit_format samples repairs one_shot",

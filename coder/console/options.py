@@ -29,7 +29,6 @@ BaseUrl = Annotated[Text, _flag("--base-url", "An OpenAI-compatible endpoint.", 
 Fallback = Annotated[Words, _flag("--fallback", "Asked when the model can't answer. Repeatable.", "MODEL")]
 PlannerModel = Annotated[Text, _flag("--planner-model", "Who plans, if someone else.", "MODEL")]
 CoderModel = Annotated[Text, _flag("--coder-model", "Who writes code, if someone else.", "MODEL")]
-CheapModel = Annotated[Text, _flag("--cheap-model", "Who sums up what a model has no room for.", "MODEL")]
 Price = Annotated[
     Text, _flag("--price", "The model's price: US dollars per million tokens in and out.", "IN,OUT")
 ]
@@ -103,7 +102,6 @@ Commit = Annotated[bool, _flag("--commit", "Commit what was written, when its te
 Branch = Annotated[Text, _flag("--branch", "Commit it on a new branch; the folder stays as it is.", "NAME")]
 Read = Annotated[Words, _flag("--read", "Show these files, ignored ones too; not to be changed.", "GLOB")]
 Test = Annotated[Text, _flag("--test", 'Solved when it passes: "pytest -q".', "CMD")]
-Lint = Annotated[Text, _flag("--lint", 'Its new findings are mended too: "ruff check {files}".', "CMD")]
 Install = Annotated[bool, _flag("--install", "Install what the tests need into a cache first; asks before.")]
 InstallWith = Annotated[
     Text, _flag("--install-with", 'Install with this command: "pip install -r dev.txt".', "CMD")
@@ -128,7 +126,6 @@ def answering(
     fallback: Fallback = None,
     planner_model: PlannerModel = None,
     coder_model: CoderModel = None,
-    cheap_model: CheapModel = None,
     strong_model: StrongModel = None,
     effort: EffortName = None,
     max_answer_tokens: MaxAnswerTokens = None,

@@ -156,7 +156,6 @@ def _attempt(message: Message, outcome: Outcome) -> str:
     if outcome.passed:
         told = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
         note += f"; {told}" if told else ""
-        note += f"; lint: {len(outcome.lint)} new, {one_line(outcome.lint[0].name)}" if outcome.lint else ""
         return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
     said = _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
     return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"

@@ -13,7 +13,7 @@ from coder.models.connection import import_http
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
-from coder.models.wrapper import SUMMARIZER, RoleModels, Route
+from coder.models.wrapper import RoleModels, Route
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that another one stands in for."""
@@ -106,8 +106,7 @@ def see_that_all_see(casting: Roles) -> None:
     Raises:
         UsageError: one of them is; the message says which.
     """
-    lookers = (casting.main, *casting.fallbacks, *(c for r, c in casting.roles.items() if r != SUMMARIZER))
-    for choice in lookers:
+    for choice in casting.all:
         is_embedded = choice.name == f"local/{EMBEDDED}"
         if is_embedded or (choice.endpoint is not None and choice.endpoint.sees is False):
             raise UsageError(

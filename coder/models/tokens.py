@@ -22,8 +22,6 @@ _PER_IMAGE = 2000
 """What the dearest provider counts for a picture of common size."""
 SHORTEST = 400
 """Characters of a message that isn't worth shortening any more."""
-SUMMARY_ROOM = 24_000
-"""Characters of what is cut that a summarizer reads."""
 _LEAST_CONTEXT = 1000
 """Tokens that every model reads; a count below that of a long prompt is none."""
 MOST_TOKENS = 1_000_000_000
@@ -55,30 +53,15 @@ def _tokens(text: str) -> int:
     return ceil((len(known) - telling) * _TOKENS_PER_SMALL) + telling + strange + others * _TOKENS_PER_OTHER
 
 
-def shrunk(messages: Sequence[ChatMessage], *, instead: str = "") -> list[ChatMessage] | None:
-    """The conversation with the middle of its longest message left out, so that half of that message is left.
-
-    Args:
-        instead: what stands there in its place, such as a summary of it.
-
-    Returns:
-        None where nothing is left that could be left out.
-    """
+def shrunk(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
+    """The conversation without the middle half of its longest message; None where all are short."""
     at = _longest(messages)
     if at is None:
         return None
     head, cut, tail = _parts(messages[at].content)
     note = f"\n[… {len(cut)} characters are left out here …]\n"
-    if instead:
-        note = f"\n[… {len(cut)} characters are left out here; what they say, in short: {instead} …]\n"
     shorter = messages[at].model_copy(update={"content": head + note + tail})
     return [*messages[:at], shorter, *messages[at + 1 :]]
-
-
-def cut_text(messages: Sequence[ChatMessage]) -> str:
-    """What `shrunk` would leave out, as much of it as a summarizer reads; empty where nothing can be."""
-    at = _longest(messages)
-    return _parts(messages[at].content)[1][:SUMMARY_ROOM] if at is not None else ""
 
 
 def _longest(messages: Sequence[ChatMessage]) -> int | None:

@@ -1,6 +1,6 @@
 """Wrapper: a model around another one. It does what that one does, but for what a subclass says otherwise.
 
-RoleModels is one with another model for each role: planner, coder, summarizer.
+RoleModels is one with another model for each role: planner, coder, expert.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,6 @@ from typing import Protocol, Self, runtime_checkable
 
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
-
-SUMMARIZER = "summarizer"
 
 
 @runtime_checkable

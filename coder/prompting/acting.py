@@ -165,8 +165,6 @@ def verdict_words(state: State) -> str | None:
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
         told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told
-    if outcome.lint:
-        return outcome.feedback
     return prompt("not-shown").format(why=why_unverified(state, outcome), left=_left(code))
 
 

@@ -89,12 +89,12 @@ def decisive_outcome(state: State) -> Outcome | None:
 
 
 def best_code(state: State) -> Message | None:
-    """The code whose outcome was best: it passed, or did but for given tests, with the fewest lint findings
-    and most checks passed; the latest of these."""
-    best: tuple[tuple[bool, bool, int, int], Message] | None = None
+    """The code whose outcome was best: it passed, or did but for given tests, with most checks
+    passed; the latest of these."""
+    best: tuple[tuple[bool, bool, int], Message] | None = None
     for code, outcome in tried(state):
         passed = sum(line.passed for line in outcome.checks)
-        rank = (outcome.passed, bool(outcome.contradicts), -len(outcome.lint), passed)
+        rank = (outcome.passed, bool(outcome.contradicts), passed)
         if best is None or rank >= best[0]:
             best = (rank, code)
     if best is not None:

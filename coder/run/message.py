@@ -59,7 +59,7 @@ class Outcome(Grown):
     """The line of it that a person is shown where no check failed by name: what ended the program, why it
     decides nothing, or the last that it said."""
     lint: tuple[CheckLine, ...] = ()
-    """Findings of the lint command that weren't there before, in files that the answer changes."""
+    """Of logs from earlier versions."""
     note: str = ""
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
     contradicts: tuple[str, ...] = ()

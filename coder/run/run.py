@@ -65,8 +65,6 @@ class Run(BaseModel):
     attempts: int
     """Answers that were tried, over all samples."""
     tests: tuple[CheckLine, ...]
-    lint: tuple[CheckLine, ...] = ()
-    """Findings of the lint command that are left: new ones, in changed files."""
     files: dict[str, str]
     """The best code so far, whole text files by relative path; the solution where status is `solved`."""
     patch: str
@@ -129,7 +127,6 @@ def summarize(state: State) -> Run:
         samples=samples_used(state),
         attempts=sum(1 for message in state.codes if not message.repeats and message.author != CHOOSER),
         tests=outcome.checks if outcome is not None else (),
-        lint=outcome.lint if outcome is not None else (),
         files=_texts(best) if best is not None else {},
         patch=shown.patch if shown is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),

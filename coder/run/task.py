@@ -36,7 +36,7 @@ class Task(BaseModel):
     test_command: tuple[str, ...] | None = None
     test_files: tuple[TestSource, ...] = ()
     lint_command: tuple[str, ...] | None = None
-    """Run on what has passed; new findings in changed files are asked to be mended, and never block."""
+    """Of logs from earlier versions; nothing runs it."""
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
     mends: bool = False

@@ -9,8 +9,6 @@ from coder.run.message import Outcome
 from coder.run.state import State
 
 _MOST_NAMED = 3
-LINT_REPAIRS = 2
-"""Repairs that are asked for because of lint findings alone."""
 EMPTY_ANSWERS = 3
 """Answers without a word, in a row, after which a model is asked no more."""
 SAME_RESULTS = 3
@@ -63,24 +61,6 @@ def awaits_answer(state: State) -> Reason | None:
     return Reason("waiting", last.text) if last is not None and last.kind == "question" else None
 
 
-def lint_is_pending(state: State) -> bool:
-    """The latest code passes, lint finds something new in it, and a repair of that may still be asked for."""
-    outcome = state.outcome
-    if outcome is None or not outcome.passed or not outcome.lint or state.exhausted is not None:
-        return False
-    asked = sum(message.outcome is not None and bool(message.outcome.lint) for message in state.messages)
-    may_call = state.calls < state.budget.calls and state.seconds < state.budget.seconds
-    return asked <= LINT_REPAIRS and may_call and not next_round(state).fresh
-
-
-def passed_but_for_lint(state: State) -> Outcome | None:
-    """An earlier outcome that passed with findings, once the repair that was asked for has been tried."""
-    if state.awaits_execution or state.last is None or state.last.kind == "plan":
-        return None
-    outcomes = (message.outcome for message in reversed(state.messages) if message.outcome is not None)
-    return next((outcome for outcome in outcomes if outcome.passed and outcome.lint), None)
-
-
 def why_unverified(state: State, outcome: Outcome) -> str:
     """Why what passed is unverified."""
     if outcome.verified == "reproduced":
@@ -111,13 +91,7 @@ def _before_and_after(state: State) -> str:
 def tests_pass(state: State) -> Reason | None:
     """Solved: all that was given to check it by has passed; unverified where nothing was given."""
     outcome = state.outcome
-    if outcome is None or not outcome.passed:
-        outcome = passed_but_for_lint(state)
-    elif lint_is_pending(state):
-        return None
-    if outcome is None:
-        return None
-    return verdict(state, outcome)
+    return verdict(state, outcome) if outcome is not None and outcome.passed else None
 
 
 def verdict(state: State, outcome: Outcome) -> Reason:

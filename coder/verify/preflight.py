@@ -41,8 +41,6 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
         await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:
         await _see_command(await bench.candidate(), task, files)
-    if task.lint_command:
-        await _see_program(await bench.candidate(), "lint command", task.lint_command[0], files)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _see_pytest(await bench.candidate())
 

@@ -48,10 +48,6 @@ async def verify(on: Verification, files: Mapping[str, bytes]) -> tuple[Outcome,
             note=" ".join(part.note for part in findings if part.note),
             cause="own_tests" if target.writes_tests else None,
         )
-        if state.task.lint_command is not None:
-            from coder.verify.lint import lint
-
-            outcome = await lint(on, files, outcome)
     result = (failed or findings[-1]).result
     shown = {
         "strength": next((weak for weak in ("none", "inside") if weak in strengths), "outside"),

@@ -17,7 +17,6 @@ from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.scripted import Scripted
 from coder.models.tokens import SHORTEST, input_tokens, shrunk
-from coder.models.wrapper import RoleModels
 from coder.run.event_types import (
     Body,
     BudgetReached,
@@ -97,32 +96,13 @@ async def test_a_conversation_that_stays_too_long_ends_by_name() -> None:
     assert len(server.requests) <= 5
 
 
-async def test_a_summarizer_says_what_was_left_out() -> None:
-    summarizer = Scripted(["lines 100 to 299"], name="scripted/cheap")
-
-    with faulty_endpoint(TOO_LONG, says("hello")) as server:
-        log = MemoryLog()
-        cast = RoleModels(model_of(server), {"summarizer": summarizer})
-        async with cast, turn_of(cast, log=log) as turn:
-            await turn.ask(LONG, sampling=GREEDY)
-
-    assert "what they say, in short: lines 100 to 299" in server.requests[1].body["messages"][1]["content"]
-    assert "line 150" in summarizer.requests[0].messages[0].content
-    intents = [body for body in await bodies(log) if isinstance(body, CallIntended)]
-    assert [intent.participant for intent in intents] == ["coder", "summarizer", "coder"]
-
-
-@pytest.mark.parametrize("helped", [False, True])
-async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered(helped: bool) -> None:
+async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered() -> None:
     log = MemoryLog()
-    roles = {"summarizer": Scripted(["in short"])} if helped else {}
     with faulty_endpoint(TOO_LONG, says("hello")) as server:
-        cast = RoleModels(model_of(server), roles)
-        async with cast, turn_of(cast, log=log) as turn:
+        async with model_of(server) as model, turn_of(model, log=log) as turn:
             await turn.ask(LONG, sampling=GREEDY)
 
-    nobody = RoleModels(Scripted([]), {role: Scripted([]) for role in roles})
-    async with turn_of(nobody, log=log) as turn:
+    async with turn_of(Scripted([]), log=log) as turn:
         text = await turn.ask(LONG, sampling=GREEDY)
 
     assert text == "hello"

@@ -140,7 +140,7 @@ LONG_TESTS_S = 30.0
 
 
 class BaselineTaken(Body):
-    """How the test command, and the lint command, ended on the untouched files."""
+    """How the test command ended on the untouched files."""
 
     type = "baseline.taken"
     durable = False
@@ -162,7 +162,7 @@ class BaselineTaken(Body):
     seconds: float = 0.0
     """Of the first run."""
     lint: tuple[CheckLine, ...] = ()
-    """What the lint command found."""
+    """Of logs from earlier versions."""
     told: bool = True
     """The test command told of single tests; False: nothing is known but its exit code."""
     missing: tuple[str, ...] = ()

@@ -103,7 +103,7 @@ async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catal
     ):
         with pytest.raises(UsageError, match="groq/blind sees no pictures"):
             await chosen(**named)
-    for named in ({}, {"model": "groq/unlisted"}, {"roles": {"summarizer": "groq/blind"}}):
+    for named in ({}, {"model": "groq/unlisted"}):
         await chosen(**named)
 
 

@@ -16,7 +16,7 @@ from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.router import Router
-from coder.models.wrapper import SUMMARIZER, RoleModels, Route
+from coder.models.wrapper import RoleModels, Route
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -121,10 +121,10 @@ CASTS: dict[str, tuple[Callable[[FaultyEndpoint, FaultyEndpoint], Model], list[R
         [says(SUBTRACT), says(ADD)],
         [says("1. Add.")],
     ),
-    "a summarizer": (
-        lambda first, second: RoleModels(cheap(first), {SUMMARIZER: dear(second)}),
-        [says("1. Add."), error(400, "?", code="context_length_exceeded"), says(ADD)],
-        [says("It adds.")],
+    "a prompt that is too long": (
+        lambda first, second: RoleModels(cheap(first), {"planner": dear(second)}),
+        [error(400, "?", code="context_length_exceeded"), says(ADD)],
+        [says("1. Add.")],
     ),
     "prices that cross": (
         lambda first, second: Router([Route(cheap(first)), Route(dear(second))]),
