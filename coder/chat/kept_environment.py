@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.agent import Options, open_environment
 from coder.context.definition_facts import facts_of
-from coder.context.ignoring import visible
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.fs.disk_cache import facts_folder
@@ -87,7 +86,7 @@ class KeptEnvironment:
         await bench.has_sessions()
         texts = {path: file.text for path, file in read.files.items() if file.text is not None}
         if sum(map(len, texts.values())) > _LARGE:
-            await facts_of({path: texts[path] for path in visible(texts, texts)}, cache=facts_folder())
+            await facts_of(texts, cache=facts_folder())
 
     async def close(self) -> None:
         """Close the sandboxes; the next message opens others."""

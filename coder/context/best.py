@@ -20,12 +20,12 @@ _NAME_COUNTS = 3
 """The words of a definition's name count so often."""
 _MOST_FILES = 150
 """Files whose definitions are compared; in a larger tree, those that share the rarest words with the task."""
-_LEAST_OF_BEST = 0.3
-"""A definition that has less of the best one's score has a word by chance."""
 _CLOSE = 0.45
-"""Share of the best one's score that one has which is nearly as good."""
+"""Share of the best score that a definition needs, to be one of the best."""
 _MOST_LINES = 100
 """Of one definition that is shown."""
+_MOST_AROUND = 60
+"""Lines of a class or function that is shown for a place in it."""
 _WORD = re.compile(r"[^\W\d]\w*")
 _PART = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][^\W\d_A-Z]*|\d+")
 _EMPTY = re.compile(
@@ -44,22 +44,6 @@ class _Chunk:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Best:
-    """What a text is about, the best first."""
-
-    places: dict[Place, Range]
-    """Definitions with their lines."""
-    files: tuple[str, ...]
-    """All files that share words with the text."""
-    close: int = 0
-    """How many of the places have nearly as much of the text's words as the first."""
-
-    def near_the_best(self) -> list[Place]:
-        """The places that have nearly as much of the text's words as the first."""
-        return list(self.places)[: self.close]
-
-
 class _Wanted(dict[str, tuple[str, ...]]):
     """For each identifier the words that it shares with a text."""
 
@@ -72,19 +56,18 @@ class _Wanted(dict[str, tuple[str, ...]]):
         return shared
 
 
-def best_of(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Best:
-    """What of these files a text is about.
+def best_of(
+    asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]
+) -> tuple[dict[Place, Range], list[str]]:
+    """The definitions nearest to a text, with their lines, and all files that share words with it.
 
-    Args:
-        asked: the task.
-        facts: of the files that are looked at.
-        texts: text of each of them, at least.
+    Both are in order, the nearest first.
     """
     wanted = _Wanted(asked)
     likely = _likely(facts, wanted)
     chunks = [chunk for path in likely for chunk in _chunks(path, texts[path], facts[path], wanted)]
     if not chunks:
-        return Best({}, ())
+        return {}, []
     usual = sum(chunk.length for chunk in chunks) / len(chunks)
     rarity = _rarity([chunk.words for chunk in chunks])
     weights = {word: rarity[word] * _saturated(wanted.often[word], 1.0) for word in rarity}
@@ -93,13 +76,9 @@ def best_of(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) ->
         for chunk in chunks
     ]
     order = sorted(zip(scores, chunks, strict=True), key=lambda pair: (-pair[0], pair[1].place.path))
-    most = order[0][0]
-    least = most * _LEAST_OF_BEST
-    return Best(
-        {one.place: one.extent for score, one in order if score > 0 and score >= least},
-        tuple(dict.fromkeys(one.place.path for score, one in order if score > 0)),
-        sum(score > 0 and score >= most * _CLOSE for score in scores),
-    )
+    order = [(score, one) for score, one in order if score > 0]
+    best = {one.place: one.extent for score, one in order if score >= order[0][0] * _CLOSE}
+    return best, list(dict.fromkeys(one.place.path for _, one in order))
 
 
 def _saturated(often: int, length: float) -> float:
@@ -156,6 +135,20 @@ def spans(lines: list[str], facts: Facts) -> list[Span]:
         end = next(beside, len(lines) + 1) if name else after
         found.append(Span(name, line, depths[i], after, _extent(lines, line, end)))
     return found
+
+
+def extent_of(line: int, lines: list[str], facts: Facts) -> Range | None:
+    """The lines of the outermost definition around a line that isn't long; None where there is none.
+
+    Of a long class that begins in the line itself, what stands above its first method.
+    """
+    around = [span for span in spans(lines, facts) if span.name and span.extent[0] <= line <= span.extent[1]]
+    for span in around:
+        if span.extent[1] - span.extent[0] < _MOST_AROUND:
+            return span.extent
+    for span in around[-1:]:
+        return span.extent[0], max(span.line, min(span.extent[1], span.after - 1))
+    return None
 
 
 def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:

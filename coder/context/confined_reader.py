@@ -32,26 +32,16 @@ class Reader:
         assert process.stdout is not None
         self._questions, self._answers = process.stdin, process.stdout
 
-    async def ask(self, question: object) -> None:
-        """Send a question as JSON.
+    async def ask(self, question: object) -> object:
+        """The answer to a question, any JSON: hostile text may have taken the process over.
 
         Raises:
-            ReaderDied: the process is gone.
-        """
-        try:
-            self._questions.write(json.dumps(question).encode() + b"\n")
-            await self._questions.drain()
-        except OSError as error:
-            raise ReaderDied from error
-
-    async def answer(self) -> object:
-        """The next answer, any JSON: hostile text may have taken the process over.
-
-        Raises:
-            ReaderDied: none in time, or no JSON.
+            ReaderDied: no answer in time, or no JSON.
         """
         try:
             async with asyncio.timeout(ALONE_S):
+                self._questions.write(json.dumps(question).encode() + b"\n")
+                await self._questions.drain()
                 return json.loads(await self._answers.readline())
         except (TimeoutError, OSError, ValueError, RecursionError) as error:
             raise ReaderDied from error

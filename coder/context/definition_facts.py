@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.context.confined_reader import NoReader, Reader, ReaderDied, open_reader
+from coder.context.confined_reader import NoReader, ReaderDied, open_reader
 from coder.fs.disk_cache import FactCache
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
 """Of one file; a larger one is generated, or data."""
 _LONGEST_NUMBER = 9
-VERSION = "4"
+VERSION = "5"
 """Of what is extracted: another number makes every cached fact one of another key."""
 
 
@@ -68,8 +69,6 @@ def _key(language: str, text: str) -> str:
     return hashlib.sha256(f"{VERSION} {language}\n".encode() + content).hexdigest()
 
 
-BATCH_BYTES = 192 << 10
-"""Characters of source in one question."""
 MOST_READERS = 4
 _SMALL = 40
 """Files for which one process is enough."""
@@ -86,50 +85,31 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
     A source that ends its reader gets empty facts, and isn't tried again.
     """
     found: dict[str, Found] = {}
-    batches = _batches(sources)
-    readers = 1 if len(sources) <= _SMALL else min(MOST_READERS, _processors(), len(batches))
-    languages = sorted({language for language, _ in sources.values()})
-    queue = iter(batches)
-    try:
+    readers = 1 if len(sources) <= _SMALL else min(MOST_READERS, _processors())
+    queue = iter(sources)
+    with suppress(TimeoutError):
         async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
             for _ in range(readers):
-                group.create_task(_work(queue, sources, languages, found))
-    except TimeoutError:
-        return found
+                group.create_task(_work(queue, sources, found))
     return found
 
 
-async def _work(
-    queue: Iterator[list[str]],
-    sources: Mapping[str, Source],
-    languages: Sequence[str],
-    found: dict[str, Found],
-) -> None:
-    """Take batches until there are none; a reader that dies is replaced."""
-    batch: list[str] = []
-    while True:
+async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict[str, Found]) -> None:
+    """Have sources read until there are none left; a reader that dies is replaced."""
+    languages = sorted({language for language, _ in sources.values()})
+    key = next(queue, None)
+    while key is not None:
         try:
             async with open_reader(languages) as reader:
-                while batch := batch or next(queue, []):
-                    await _read(reader, batch, sources, found)
-            return
+                while key is not None:
+                    found[key] = _checked(await reader.ask(sources[key]))
+                    key = next(queue, None)
         except NoReader:
             return
         except ReaderDied:
-            found[batch.pop(0)] = ("", "")
-
-
-async def _read(
-    reader: Reader,
-    batch: list[str],
-    sources: Mapping[str, Source],
-    found: dict[str, Found],
-) -> None:
-    """Read a batch, taking out what is done: the first one left is what the reader died of."""
-    await reader.ask([sources[key] for key in batch])
-    while batch:
-        found[batch[0]] = _checked(await reader.answer())
-        batch.pop(0)
+            assert key is not None
+            found[key] = ("", "")
+            key = next(queue, None)
 
 
 def _checked(answer: object) -> Found:
@@ -147,18 +127,6 @@ def _checked(answer: object) -> Found:
 def _is_definition(pair: str) -> bool:
     name, _, line = pair.rpartition(":")
     return bool(name) and line.isascii() and line.isdigit() and len(line) < 9
-
-
-def _batches(sources: Mapping[str, Source]) -> list[list[str]]:
-    batches: list[list[str]] = []
-    room = 0
-    for key, (_, text) in sources.items():
-        if not batches or len(text) > room:
-            batches.append([])
-            room = BATCH_BYTES
-        batches[-1].append(key)
-        room -= len(text)
-    return batches
 
 
 def _processors() -> int:

@@ -1,8 +1,8 @@
 """The process that parses source files: they are hostile text, so it holds and may do nothing.
 
-It reports that it is ready once it is confined. Then one line of JSON comes in for each batch, a
-list of [language, text], and one goes out for each text, [definitions, words]: definitions are `name:line`
-with blanks between, words are all names in the text. A text that takes too long ends the process.
+It reports that it is ready once it is confined. Then lines of JSON come in, [language, text], and go out,
+[definitions, words]: definitions are `name:line` with blanks between, words are the text's. A text that
+takes too long ends the process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from coder.source.languages import GRAMMARS, without_prose
+from coder.source.languages import GRAMMARS
 
 if TYPE_CHECKING:
     from tree_sitter import Language
@@ -41,11 +41,11 @@ def main(languages: Sequence[str]) -> None:
     give_up_everything()
     say("ready")
     for line in sys.stdin.buffer:
-        for language, text in json.loads(line):
-            set_timer(MOST_CPU_S)
-            facts = _facts(readers.get(language), language, text)
-            set_timer(0)
-            say(facts)
+        language, text = json.loads(line)
+        set_timer(MOST_CPU_S)
+        facts = _facts(readers.get(language), text)
+        set_timer(0)
+        say(facts)
 
 
 def say(answer: object) -> None:
@@ -120,10 +120,10 @@ def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
     return read
 
 
-def _facts(reader: Callable[[str], Defined] | None, language: str, text: str) -> tuple[str, str]:
+def _facts(reader: Callable[[str], Defined] | None, text: str) -> tuple[str, str]:
     found = sorted(reader(text) if reader is not None else [], key=lambda pair: (pair[1], pair[0]))
     named = [(name, line) for name, line in found if _is_name(name)][:MOST_DEFINITIONS]
-    words = sorted(set(_WORD.findall(without_prose(language, text))))[:MOST_WORDS]
+    words = sorted(set(_WORD.findall(text)))[:MOST_WORDS]
     return " ".join(f"{name}:{line}" for name, line in named), " ".join(words)
 
 

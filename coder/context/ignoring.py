@@ -1,19 +1,17 @@
-"""Ignore files: the paths that a repository leaves out of searches and maps, as ripgrep and git read them.
+"""`.gitignore` files: the paths that they leave out, as git reads them.
 
-`.gitignore`, `.ignore` and `.rgignore` of every folder; the deeper folder and the later line win, `!` takes a
-path back, and nothing comes back into a folder that is left out. Patterns are matched part by part, and every
-wildcard takes the first place that fits and never another one, so that none can take long.
+The deeper folder and the later line win, `!` takes a path back, and nothing comes back into a folder that is
+left out. Patterns are matched part by part, and a wildcard never tries a second place, so that none can take
+long: a library's regular expressions can.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-NAMES = (".gitignore", ".ignore", ".rgignore")
-"""Of ignore files in one folder; the later has the last word."""
 MOST_LINES = 2_000
 """Of one ignore file."""
 _LONGEST = 500
@@ -52,48 +50,17 @@ class Rule:
         return len(names) - 1 in reached and last.fullmatch(names[-1]) is not None
 
 
-def visible(paths: Iterable[str], texts: Mapping[str, str]) -> list[str]:
-    """The paths that no ignore file leaves out.
-
-    Args:
-        texts: text of the ignore files among them, by path.
-    """
-    rules = _rules(texts)
-    return [path for path in paths if not _is_ignored(path, rules)] if rules else list(paths)
-
-
 def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
     """Whether a path, a folder's with a slash at its end, is left out; asked from the top folder down.
 
     Args:
-        texts: text of the ignore files by path.
+        texts: text of the `.gitignore` files by path.
     """
-    rules = _rules(texts)
-    return lambda path: _is_left_out(path.rstrip("/"), rules, is_folder=path.endswith("/"))
-
-
-def glob_matches(glob: str, path: str) -> bool:
-    """Whether a glob fits a path, as ripgrep's `-g`: one without `/` fits the file's name."""
-    return _rule(glob.removeprefix("!")).fits(path)
-
-
-def _rules(texts: Mapping[str, str]) -> dict[str, list[Rule]]:
-    """The rules of each folder that has some."""
     rules: dict[str, list[Rule]] = {}
-    for path in sorted(texts, key=lambda path: NAMES.index(_name(path)) if _name(path) in NAMES else -1):
-        if _name(path) in NAMES:
-            lines = map(_meant, texts[path].splitlines()[:MOST_LINES])
-            folder = path.rpartition("/")[0]
-            rules.setdefault(folder, []).extend(_rule(line) for line in lines if line.strip("/!"))
-    return rules
-
-
-def _is_ignored(path: str, rules: Mapping[str, Sequence[Rule]]) -> bool:
-    parts = path.split("/")
-    return any(
-        _is_left_out("/".join(parts[:end]), rules, is_folder=end < len(parts))
-        for end in range(1, len(parts) + 1)
-    )
+    for path, text in texts.items():
+        lines = map(_meant, text.splitlines()[:MOST_LINES])
+        rules[path.rpartition("/")[0]] = [_rule(line) for line in lines if line.strip("/!")]
+    return lambda path: _is_left_out(path.rstrip("/"), rules, is_folder=path.endswith("/"))
 
 
 def _is_left_out(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bool) -> bool:
@@ -140,7 +107,3 @@ def _of_fnmatch(match: re.Match[str]) -> str:
     members = _CLASS.sub(lambda named: _CLASSES.get(named[1], ""), match["set"][negated:])
     members = re.sub(r"\\(.)", r"\1", members) or _NOTHING
     return f"[!{members}]" if negated else f"[{members}]"
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]

@@ -1,6 +1,7 @@
 """The map of a repository: definitions of the files nearest to a task, and names of the others by folder."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from types import MappingProxyType
 
 from coder.context.definition_facts import Facts
 from coder.context.quoting import shown_path, tokens
@@ -9,7 +10,7 @@ from coder.text.sanitize import count_of, printable
 _LONGEST_LINE = 120
 _FOR_NAMES = 0.2
 """Share of the budget for the names of other files."""
-_OTHERS = "Other files, by folder:"
+_OTHERS = "Files of which nothing is shown, by folder:"
 _MOST_OF_A_FILE = 24
 """Definitions of one file: the map is of the repository."""
 
@@ -20,33 +21,36 @@ def repo_map(
     order: Iterable[str],
     *,
     budget: int,
-    without: Collection[str] = (),
+    shown: Mapping[str, Container[int]] = MappingProxyType({}),
 ) -> str:
-    """The map as text: files with their definitions as they stand in them, then other files by folder.
+    """The map as text: lines that define something in the nearest files, then other files by folder.
 
     Args:
         facts: definitions by path.
         texts: text of each file to be named.
         order: paths of the files with definitions to show, the nearest first.
         budget: tokens.
-        without: paths that are shown otherwise.
+        shown: lines that the prompt shows already, by path.
     """
     left = budget - int(budget * _FOR_NAMES)
     parts: list[str] = []
     listed: set[str] = set()
     for path in order:
-        if path in without or path not in facts:
+        if path not in facts:
             continue
         lines = texts[path].splitlines()
         at = dict.fromkeys(line for _, line in facts[path].definitions() if line <= len(lines))
-        found = [_line(lines[line - 1], line) for line in list(at)[:_MOST_OF_A_FILE]]
+        left_out = shown.get(path, ())
+        found = [_line(lines[n - 1], n) for n in at if n not in left_out][:_MOST_OF_A_FILE]
+        if not found:
+            continue
         part = "\n".join([f"{shown_path(path)[1:-1]}:", *found])
         if tokens(part) > left:
             break
         left -= tokens(part)
         parts.append(part)
         listed.add(path)
-    others = [path for path in sorted(texts) if path not in listed and path not in without]
+    others = [path for path in sorted(texts) if path not in listed and path not in shown]
     return "\n".join([*parts, *_names(others, left + int(budget * _FOR_NAMES))])
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from coder.text.redact import names_secret
@@ -33,12 +34,12 @@ def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> s
         asked: the user's words, which may name some of them.
         read: globs of files that the user wants to be shown.
     """
-    secret = {path for path in paths if is_secret(path) and not _names(asked, path)}
-    if not secret or not (globs := list(read)):
-        return secret
-    from coder.context.ignoring import glob_matches
+    globs = list(read)
+    return {path for path in paths if is_secret(path) and not _names(asked, path) and not _fits(path, globs)}
 
-    return {path for path in secret if not any(glob_matches(glob, path) for glob in globs)}
+
+def _fits(path: str, globs: list[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs for name in (path, path.rpartition("/")[2]))
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:

@@ -1,21 +1,20 @@
 """Survey: what is shown of a repository that is too large for one prompt, chosen once for a task.
 
-The best places for the task's words, what belongs to them, few files whole, and a small map. The same task
-and files give the same survey, so that the first part of every prompt of a run stays the same.
+The best places for the task's words, few files whole, and a small map. The same task and files give the same
+survey, so that the first part of every prompt of a run stays the same.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.context.beside import Beside, short
-from coder.context.best import best_of
+from coder.context.best import best_of, extent_of
 from coder.context.best_places import Place, Places
 from coder.context.definition_facts import definers_of, facts_of
 from coder.context.guidance import is_guidance
-from coder.context.ignoring import visible
+from coder.context.quoting import tokens
 from coder.context.repo_map import repo_map
-from coder.context.shown_files import ShownFiles
+from coder.context.shown_files import show_files
 from coder.run.target import Target, is_test
 from coder.source.python_names import imported_modules
 
@@ -29,8 +28,10 @@ _MOST_WHOLE = 2
 """Of the best files."""
 _MOST_PLACES, _MOST_TESTS = 10, 2
 """With the task's words."""
-_BESIDE = 4
-"""Places whose helpers and tests are shown."""
+_FIRST = 4
+"""Places of code that come before tests."""
+_MOST_OF_A_TEST = 30
+"""Lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +56,41 @@ async def take_survey(
         budget: tokens for all of it.
         cache: folder for what was found in files; None keeps nothing.
     """
-    seen = visible(texts, texts)
-    facts = await facts_of({path: texts[path] for path in seen}, cache=cache)
+    facts = await facts_of(texts, cache=cache)
     places = Places(texts, definers_of(facts))
     named = [Place(target.path)] if target.path in texts else []
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
     imported = _imported_by_tests(named, texts, places)
     tests = {path: found for path, found in facts.items() if is_test(path) or path in target.tests}
     code = {path: found for path, found in facts.items() if path not in tests}
-    best, best_tests = best_of(prompt, code, texts), best_of(prompt, tests, texts)
-    beside = Beside(facts, texts)
+    best, near = best_of(prompt, code, texts)
+    best_tests, _ = best_of(prompt, tests, texts)
 
-    likely = best.near_the_best()[:_MOST_PLACES]
-    in_code = [place for place in named if place.line is not None and place.path not in tests]
-    telling = list(dict.fromkeys([*in_code, *likely, *named]))[:_BESIDE]
-    more = beside.helpers(telling) | beside.tests(telling, tests)
-    more |= {place: short(best_tests.places[place]) for place in best_tests.near_the_best()[:_MOST_TESTS]}
-    files = dict.fromkeys(place.path for place in (*imported[:1], *likely))
-    whole = dict.fromkeys(list(files)[:_MOST_WHOLE], _OF_BEST)
+    extents = {
+        place: (first, min(last, first + _MOST_OF_A_TEST - 1))
+        for place, (first, last) in list(best_tests.items())[:_MOST_TESTS]
+    }
+    likely = list(best)[:_MOST_PLACES]
+    wanted = [*named, *imported[:1], *likely[:_FIRST], *extents, *likely[_FIRST:]]
+    for place in wanted:
+        if place.line is not None and place.path in facts:
+            found = extent_of(place.line, texts[place.path].splitlines(), facts[place.path])
+            extents |= {place: found} if found is not None and place not in extents else {}
+    likely_files = dict.fromkeys(place.path for place in (*imported[:1], *likely))
+    whole = dict.fromkeys(list(likely_files)[:_MOST_WHOLE], _OF_BEST)
     whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
     for_map = budget // _SHARE_OF_MAP
-    shown = ShownFiles(texts, budget=budget - for_map)
-    shown.add(
-        [*named, *imported[:1], *likely[:_BESIDE], *more, *likely[_BESIDE:]],
-        extents=more | beside.definitions([*named, *likely]),
-        share=_OF_NAMED,
-        whole=whole,
-    )
-    for_map = min(for_map, int((budget - for_map - shown.left) * _MAP_OF_SHOWN))
+    files, shown = show_files(texts, wanted, extents=extents, whole=whole, budget=budget - for_map)
     about = tuple(dict.fromkeys(place.path for place in (*named, *imported)))
-    order = dict.fromkeys([*about, *best.files])
     return Survey(
-        files="".join(shown.parts),
-        map=repo_map(facts, {path: texts[path] for path in seen}, order, budget=for_map, without=shown.whole),
+        files=files,
+        map=repo_map(
+            facts,
+            texts,
+            dict.fromkeys([*about, *near]),
+            budget=min(for_map, int(tokens(files) * _MAP_OF_SHOWN)),
+            shown=shown,
+        ),
         named=about,
     )
 

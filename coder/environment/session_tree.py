@@ -69,7 +69,11 @@ class SessionTree:
     def _begin(self, files: Mapping[str, StoredFile]) -> None:
         self.files = files
         self._folders = {f"{folder}/" for path in files for folder in map(str, PurePosixPath(path).parents)}
-        texts = {path: file.text for path, file in files.items() if path.endswith(".gitignore") and file.text}
+        texts = {
+            path: file.text
+            for path, file in files.items()
+            if PurePosixPath(path).name == ".gitignore" and file.text
+        }
         self._ignores = ignores(texts)
         self._known: dict[str, Change] = {}
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import posixpath
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,30 +112,9 @@ _ENDINGS = {
     "php": (".php",),
     "csharp": (".cs",),
 }
-# What is never closed goes to the end, of the line or of the text: so no text is read twice.
-_DOUBLE = r'"(?:\\.|[^"\\\n])*(?:"|$)'
-_SINGLE = r"'(?:\\.|[^'\\\n])*(?:'|$)"
-_CHARACTER = r"'(?:\\[^\n']{1,10}|[^'\\\n])'"
-_BLOCK = r"//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)"
-_TRIPLE = r'"""[\s\S]*?(?:"""|\Z)|\'{3}[\s\S]*?(?:\'{3}|\Z)'
-_PROSE = {
-    "python": rf"{_TRIPLE}|{_DOUBLE}|{_SINGLE}|#[^\n]*",
-    "ruby": rf"{_DOUBLE}|{_SINGLE}|#[^\n]*",
-    "php": rf"{_DOUBLE}|{_SINGLE}|#[^\n]*|{_BLOCK}",
-    "rust": rf"{_DOUBLE}|{_CHARACTER}|{_BLOCK}",  # a single quote is a lifetime's too
-}
-_WITHOUT = {
-    language: re.compile(_PROSE.get(language, rf"{_DOUBLE}|{_SINGLE}|{_BLOCK}"), re.MULTILINE)
-    for language in GRAMMARS
-}
 _LANGUAGE = {ending: language for language, endings in _ENDINGS.items() for ending in endings}
 
 
 def language_of(path: str) -> str | None:
     """The language of a source file, by the ending of its name; None where it is unknown."""
     return _LANGUAGE.get(posixpath.splitext(path)[1].lower())
-
-
-def without_prose(language: str, text: str) -> str:
-    """The text without strings and comments, as far as one regular expression can tell them."""
-    return _WITHOUT[language].sub(" ", text)

@@ -11,7 +11,8 @@ def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
     text = repo_map(facts, texts, ["pkg/a.py"], budget=500)
 
     assert text == (
-        "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\n./ c.txt\npkg/ b.py"
+        "pkg/a.py:\n    2      def first_one(self): ...\n"
+        "Files of which nothing is shown, by folder:\n./ c.txt\npkg/ b.py"
     )
 
 
@@ -27,7 +28,7 @@ def test_a_map_keeps_to_its_budget() -> None:
 def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
     assert (
         repo_map(
-            {"a.py": Facts("f:1", "")}, {"a.py": "def f(): ...\n"}, ["a.py"], budget=500, without=["a.py"]
+            {"a.py": Facts("f:1", "")}, {"a.py": "def f(): ...\n"}, ["a.py"], budget=500, shown={"a.py": {1}}
         )
         == ""
     )

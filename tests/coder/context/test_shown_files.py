@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from coder.context.best_places import Place
 from coder.context.quoting import tokens
-from coder.context.shown_files import ShownFiles
+from coder.context.shown_files import show_files
 
 
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
     """The lines around these."""
-    shown = ShownFiles({path: text}, budget=budget)
-    shown.add([Place(path, line) for line in lines], extents={}, share=1.0, whole={})
-    return "".join(shown.parts)
+    places = [Place(path, line) for line in lines]
+    return show_files({path: text}, places, extents={}, whole={}, budget=budget)[0]
 
 
 def test_an_excerpt_is_the_file_s_own_text_with_numbers_apart() -> None:
@@ -26,7 +25,7 @@ def test_an_excerpt_is_the_file_s_own_text_with_numbers_apart() -> None:
 def test_an_excerpt_keeps_to_its_budget_whatever_fence_it_needs() -> None:
     text = "a\n" * 9 + "`" * 3_000 + "\n" + "b\n" * 90
 
-    shown = excerpts("a.md", text, [1, 80], budget=1_200)
+    shown = excerpts("a.md", text, [1, 80], budget=3_000)
 
     assert "lines 50 to 100" in shown
     assert "lines 1 to" not in shown
@@ -38,8 +37,8 @@ def test_lines_that_are_not_there_show_nothing() -> None:
 
 
 def test_a_file_with_a_share_is_shown_whole_where_it_fits() -> None:
-    shown = ShownFiles({"a.py": "one\ntwo\n"}, budget=500)
+    texts = {"a.py": "one\ntwo\n"}
 
-    shown.add([Place("a.py", 2)], extents={}, share=1.0, whole={"a.py": 0.5})
+    shown = show_files(texts, [Place("a.py", 2)], extents={}, whole={"a.py": 0.5}, budget=500)
 
-    assert (shown.whole, shown.parts) == ({"a.py"}, ["\n`a.py`:\n```\none\ntwo\n```\n"])
+    assert shown == ("\n`a.py`:\n```\none\ntwo\n```\n", {"a.py": {1, 2}})

@@ -1,0 +1,41 @@
+"""What is shown around a place."""
+
+from coder.context.best import extent_of, spans
+from coder.context.definition_facts import Facts
+
+CODE = """class Till:
+    def add(self, amount):
+        self.sum = self._cents(amount)
+
+    def _cents(self, amount):
+        return round(amount)
+
+
+def long():
+"""
+LONG = (CODE + "    x = 1\n" * 70 + "    return mark()\n\n\ndef mark():\n    return 1\n").splitlines()
+FACTS = Facts("Till:1 add:2 _cents:5 long:9 mark:83")
+
+
+def test_around_a_place_in_a_short_class_is_the_class() -> None:
+    assert extent_of(3, LONG, FACTS) == (1, 6)
+
+
+def test_around_a_place_in_a_long_function_is_the_function() -> None:
+    assert extent_of(20, LONG, FACTS) == (9, 80)
+
+
+def test_of_a_long_class_only_what_stands_above_its_methods_is_shown() -> None:
+    text = 'class Long:\n    """It is long."""\n\n    def one(self):\n' + "        x = 1\n" * 90
+
+    assert extent_of(1, text.splitlines(), Facts("Long:1 one:4")) == (1, 3)
+
+
+def test_around_a_place_in_no_definition_is_none() -> None:
+    assert extent_of(82, LONG, FACTS) is None
+
+
+def test_a_definition_ends_before_the_decorators_of_the_next() -> None:
+    text = "def one():\n    return 1\n\n\n@mark(\n    2,\n)\ndef two():\n    return 2\n"
+
+    assert [span.extent for span in spans(text.splitlines(), Facts("one:1 two:8"))] == [(1, 2), (8, 9)]
