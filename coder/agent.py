@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
     """None is a key's provider, a model server on this machine, or the embedded model, in this order; at a
     resume the model that the run began with."""
     team: Team | None
-    """None is the team of the strategy in the settings."""
+    """None is the team of the strategy in the settings. A resume needs the same one again."""
     stop: Stop | None
     """None is the stop of the strategy in the settings."""
     sandbox: OpenSandbox | None
@@ -72,8 +72,10 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         if (model := options.get("model")) is None:
             model = await stack.enter_async_context(default_model(settings, task))
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
-        if options.get("team") is None:
+        if (team := options.get("team")) is None:
             settings = await settled_here(settings, task, model, bench)
+        else:
+            settings = settings.model_copy(update={"strategy": None, "team": _name_of(team)})
 
         async def attempt(run: str, own: Settings, land: Landing, *origin: RunOrigin) -> State:
             async with AsyncExitStack() as its:
@@ -85,7 +87,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
                 await work(journal, model, here, options, land)
                 return journal.state
 
-        if options.get("team") is None and attempts(settings) > 1:
+        if team is None and attempts(settings) > 1:
             from coder.teams.side_by_side import side_by_side
 
             return await side_by_side(settings, attempt, priced=model.price(1, 1) is not None)
@@ -104,8 +106,8 @@ async def resume(
         options: hold from now on.
 
     Raises:
-        UsageError: the log holds no such run, there is an answer and it has asked nothing, or the strategy
-            that the options name wants what isn't there.
+        UsageError: the log holds no such run, there is an answer and it has asked nothing, its team was given
+            from Python and isn't now, or the strategy that the options name wants what isn't there.
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be opened here.
@@ -167,13 +169,20 @@ async def _go_on(
     settings = options.get("settings") or before
     if settings.strategy is None:
         settings = settings.model_copy(update={"strategy": before.strategy})
+    team = options.get("team")
+    if team is None and settings.strategy is None and before.team is not None:
+        raise UsageError(
+            f"The team of this run, {before.team}, was given from Python, and the log holds its name alone. "
+            "Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: --strategy NAME"
+        )
+    settings = settings.model_copy(update={"team": _name_of(team) if team is not None else None})
     if copied and settings.strategy != "act":
         raise UsageError(f"A fork goes on with a dialogue, and --strategy {settings.strategy} has none.")
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
     if (model := options.get("model")) is None:
         model = await stack.enter_async_context(same_model(state))
-    if options.get("team") is None:
+    if team is None:
         if settings.strategy != before.strategy:
             limits = budget or named_limits(before, state.budget)
             wanted = settings.model_copy(update={"budget": limits})
@@ -221,6 +230,10 @@ async def open_environment(
     ) as bench:
         await prepare(bench, task, files)
         yield bench
+
+
+def _name_of(team: Team) -> str:
+    return f"{type(team).__module__}:{type(team).__qualname__}"
 
 
 def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:

@@ -61,7 +61,9 @@ class Settings(BaseModel):
     price: str | None = None
     """`IN,OUT` in US dollars per million tokens, where the user gave it; needed to open the model again."""
     strategy: StrategyChoice | RetiredStrategy | None = None
-    """How the task is gone about. In a run's first event it is the one that is taken; None in old runs."""
+    """In a run's first event the one that was selected; None in old runs and for a team given from Python."""
+    team: str | None = None
+    """`module:Class` of the team that was given from Python; a resume needs that team again."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     edit_format: EditFormat | None = None

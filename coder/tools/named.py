@@ -34,7 +34,10 @@ def _function(name: str) -> Callable[..., object]:
         module = importlib.import_module(module_name)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        raise UsageError(f"--tool {name}: the module can't be imported: {said}") from error
+        raise UsageError(
+            f"--tool {name}: the module can't be imported: {said}. "
+            "It is looked up in the current folder, then among what is installed, by its name without .py"
+        ) from error
     finally:
         sys.path.remove(os.getcwd())
     found: object = getattr(module, function_name, None)

@@ -18,6 +18,7 @@ from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
 from coder.store import MemoryLog
+from coder.teams.escalate import Escalate
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")
@@ -98,6 +99,32 @@ async def test_tools_are_refused_where_a_run_goes_on_that_does_not_act(task: Tas
 
     with pytest.raises(UsageError, match="--strategy repair calls none"):
         await resume(stopped.run_id, model=Scripted([RIGHT]), tools=[_price_of], log=log)
+
+
+async def test_a_team_given_from_python_is_needed_again_at_a_resume(task: Task) -> None:
+    log, team = MemoryLog(), Escalate(after=1)
+    stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=team, log=log)
+    wide = Budget(calls=9)
+
+    with pytest.raises(UsageError, match=r"coder\.teams\.escalate:Escalate, was given from Python"):
+        await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, log=log)
+    again = await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, team=team, log=log)
+
+    assert (stopped.status, again.status) == ("limit", "solved")
+    assert (await state_of(log, again)).settings.team == "coder.teams.escalate:Escalate"
+
+
+async def test_a_run_of_such_a_team_continues_by_a_strategy_that_is_named(task: Task) -> None:
+    log = MemoryLog()
+    stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=Escalate(after=1), log=log)
+    named = Settings(strategy="repair")
+
+    again = await resume(
+        stopped.run_id, model=Scripted([RIGHT]), budget=Budget(calls=9), settings=named, log=log
+    )
+
+    assert again.status == "solved"
+    assert (await state_of(log, again)).settings.team is None
 
 
 def _price_of(item: str) -> str:
