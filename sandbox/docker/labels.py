@@ -1,10 +1,17 @@
 """Labels that name the owner of a container, and the removal of containers whose owner is dead.
 
-A container whose owner is gone ends by itself. One stays where its owner was killed before it started, or
-where the engine failed to remove it: the next sandbox, or `coder sandbox reap`, removes it.
+A started container ends with its owner by itself. For one that was created and not started yet, a process
+beside each sandbox waits for the owner's death. What it misses `coder sandbox reap` removes.
 """
 
+import asyncio
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control_channel import LEASE_S
@@ -17,12 +24,56 @@ if TYPE_CHECKING:
 OURS, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".owner", ".created"))
 """Labels: that it is ours, of which process, and since when (seconds since 1970)."""
 _YOUNG_S = 2 * LEASE_S
+_TRIES, _PAUSE_S = 6, 0.5
+"""The engine may create a container that was asked for after the owner's death."""
+_KEEPER = """\
+import os, sys
+while os.read(0, 1):
+    pass
+sys.path[:] = sys.argv[2:]
+from sandbox.docker.labels import remove_containers_of
+remove_containers_of(sys.argv[1])
+"""
 
 
 def labels() -> dict[str, str]:
     """Labels of a container of this process."""
     me = _me()
-    return {OURS: "1", OWNER: me.mark if me else "", CREATED: str(int(time.time()))}
+    return {OURS: "1", OWNER: me.mark if me else secrets.token_hex(8), CREATED: str(int(time.time()))}
+
+
+@contextlib.contextmanager
+def keeper(owner: str) -> Iterator[None]:
+    """Have a process remove every container with this label of an owner if this process dies in the block.
+
+    It loads what asks the engine only then.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def remove_containers_of(owner: str) -> None:
+    """Remove every container of a dead owner, also those created a moment later; for its keeper."""
+
+    async def remove() -> None:
+        engine = await connect()
+        for _ in range(_TRIES):
+            for item in await list_containers(engine, f"{OWNER}={owner}"):
+                await engine.remove(str(item["Id"]))
+            await asyncio.sleep(_PAUSE_S)
+
+    asyncio.run(remove())
 
 
 async def reap_containers() -> list[str]:
@@ -34,24 +85,12 @@ async def reap_containers() -> list[str]:
     """
     engine = await connect()
     try:
-        return await remove_left_containers(engine, thorough=True)
+        left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
+        for item in left:
+            await engine.remove(str(item["Id"]))
+        return [str(item["Names"][0]).lstrip("/") for item in left]
     finally:
         engine.close()
-
-
-async def remove_left_containers(engine: Engine, *, thorough: bool) -> list[str]:
-    """Remove containers whose owner is dead; their names.
-
-    Args:
-        thorough: also running ones, and old ones of owners that can't be looked for.
-
-    Raises:
-        SandboxBroken: the engine refused.
-    """
-    left = [item for item in await list_containers(engine, OURS) if _is_left(item, thorough=thorough)]
-    for item in left:
-        await engine.remove(str(item["Id"]))
-    return [str(item["Names"][0]).lstrip("/") for item in left]
 
 
 async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
@@ -67,14 +106,13 @@ async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
     return await engine.ask("list containers", act) or []
 
 
-def _is_left(item: dict[str, Any], *, thorough: bool) -> bool:
+def _is_left(item: dict[str, Any]) -> bool:
     given = item["Labels"]
     created = given.get(CREATED, "")
     age_s = time.time() - int(created) if created.isdigit() else _YOUNG_S
-    runs = item["State"] in ("running", "paused", "restarting")
     if _is_certainly_dead(owner_in(given.get(OWNER, ""))):
-        return thorough or not runs
-    return thorough and not runs and age_s > _YOUNG_S
+        return True
+    return age_s > _YOUNG_S and item["State"] not in ("running", "paused", "restarting")
 
 
 def _is_certainly_dead(owner: Owner | None) -> bool:

@@ -1,6 +1,5 @@
 """Open the Docker backend: find the engine and the image, and begin a container."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -8,7 +7,7 @@ from sandbox.docker.boot import Recipe
 from sandbox.docker.container import open_container
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.engine import connect, find_image
-from sandbox.docker.labels import labels, remove_left_containers
+from sandbox.docker.labels import OWNER, keeper, labels
 from sandbox.errors import PolicyUnmet
 from sandbox.host.capabilities import require_kept
 from sandbox.policy import Policy
@@ -36,14 +35,13 @@ async def open_docker(
     try:
         image, volumes = await find_image(engine, policy.image)
         recipe = Recipe(policy, image, tuple(volumes), labels(), without, landlock)
-        container = await open_container(engine, recipe)
-        sandbox = DockerSandbox(engine, container)
-        reaping = asyncio.create_task(remove_left_containers(engine, thorough=False))
-        try:
-            require_kept(policy, sandbox.capabilities())
-            yield sandbox
-        finally:
-            await sandbox.close()
-            await asyncio.gather(reaping, return_exceptions=True)
+        kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
+        with kept:
+            sandbox = DockerSandbox(engine, await open_container(engine, recipe))
+            try:
+                require_kept(policy, sandbox.capabilities())
+                yield sandbox
+            finally:
+                await sandbox.close()
     finally:
         engine.close()

@@ -186,7 +186,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("without", [(), ("lifeline",)], ids=["with", "without"])
+@pytest.mark.parametrize("without", [(), ("lifeline", "keeper")], ids=["with", "without"])
 async def test_a_container_outlives_its_owner_only_without_a_lifeline(without: tuple[str, ...]) -> None:
     command = [sys.executable, "-c", _OWNER, *without]
     mark = await asyncio.to_thread(start_and_kill, command)

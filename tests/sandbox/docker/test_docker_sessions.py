@@ -123,7 +123,7 @@ from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import POLICY
 async def main():
-    async with open_docker(POLICY) as box, box.session(fresh=True) as session:
+    async with open_docker(POLICY, without=frozenset({"keeper"})) as box, box.session(fresh=True) as session:
         print(this_process().mark, flush=True)
         await session.sh("sleep 1000", wall_s=1000)
 asyncio.run(main())

@@ -79,6 +79,21 @@ async def test_every_kernel_ends_with_its_block(backend: str) -> None:
 
 
 @pytest.mark.slow
+async def test_a_restart_ends_what_the_cells_left_running(backend: str) -> None:
+    tag = f"kernel-{uuid.uuid4().hex}"
+    program = ["sh", "-c", f"while :; do sleep 1; done # {tag}"]
+    async with open_kernel(policy_for(backend), backend=backend) as kernel:
+        await kernel.execute(f"import subprocess\nsubprocess.Popen({program})")
+        await kernel.execute(f"subprocess.Popen({program}, start_new_session=True)")
+        assert len(processes_with(tag)) == 2
+
+        await kernel.restart()
+
+        assert processes_with(tag) == []
+        assert "NameError" in (await kernel.execute("subprocess")).result.output
+
+
+@pytest.mark.slow
 def test_an_ordinary_user_has_kernels_too() -> None:
     script = """
 import asyncio
