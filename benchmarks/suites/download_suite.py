@@ -7,8 +7,9 @@ from pathlib import Path
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_suite
 from coder.errors import ModelUnavailable, UsageError
+from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import cache_folder
-from coder.models.http_download import fetch
+from coder.models.http_download import download
 
 MAX_BYTES = 256 << 20
 _GITHUB = "https://github.com/evalplus"
@@ -58,16 +59,21 @@ def fetched(source: Source, *, folder: Path | None = None) -> Suite:
     """
     path = (folder or cache_folder() / "suites") / source.file
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fetch(source.url, path, sha256=source.sha256, most=MAX_BYTES)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        content = download(source.url, most=MAX_BYTES) if is_new else path.read_bytes()
+        is_right = hashlib.sha256(content).hexdigest() == source.sha256
+        if is_new and not is_right:
+            raise UsageError(f"{source.url} has another checksum than {source.sha256}.")
+        if is_new:
+            with replacing(path) as file:
+                file.write(content)
     except (UsageError, ModelUnavailable, OSError) as cause:
         raise UsageError(
             f"{source.name} couldn't be downloaded: {cause}\n"
             f"Get {source.url} where there is a network, and give the file instead of the name."
         ) from cause
-    if digest != source.sha256:
+    if not is_right:
         raise UsageError(
             f"{path} isn't the {source.name} {source.version} that it was: its checksum differs.\n"
             f"Delete it, and it is downloaded again."

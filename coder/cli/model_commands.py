@@ -3,10 +3,10 @@
 import json as json_format
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, cast
 
 import typer
-from pydantic import Field
 from typer.core import TyperGroup
 
 from coder.config.layers import load, user_file
@@ -15,9 +15,8 @@ from coder.console.options import Json
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
-from coder.models.providers import Provider, key_variable, providers
+from coder.models.providers import Provider, providers, set_of
 from coder.text.sanitize import one_line
-from coder.usage import Price
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
@@ -48,15 +47,10 @@ app = typer.Typer(
 class ListedModel(Listed, frozen=True):
     """One row of the list."""
 
-    price: Price | None = Field(default=None, exclude=True)
     model: str
     """`provider/model`, as --model takes it."""
     key_is_set: bool
     """The environment has a key of its provider."""
-    input_usd: float | None
-    """US dollars per million tokens, also below; None where the price isn't known."""
-    output_usd: float | None
-    cached_usd: float | None
 
 
 @app.command("list")
@@ -94,15 +88,15 @@ def list_models(
         and (row.key_is_set or not ready)
     ]
     if json:
-        typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2))
+        typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2, default=float))
     else:
         for line in _table(rows):
             typer.echo(line)
-    if not catalog.header.models:
+    if not catalog.providers:
         typer.echo("Only what is known without the catalogue. Load it with: coder models update", err=True)
     elif not json:
         typer.echo(
-            f"{len(rows):,} of {catalog.header.models:,} models, as of {one_line(catalog.header.date)}",
+            f"{len(rows):,} of {catalog.size:,} models, as of {one_line(catalog.date)}",
             err=True,
         )
     raise typer.Exit(0 if rows else NOTHING_FOUND)
@@ -117,7 +111,7 @@ def update(
     """Load the public catalogue of models.dev into your cache, so that its providers can be named."""
     catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))
     callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
-    typer.echo(f"{catalog.header.models:,} models; {len(callable_ones)} providers can be called by name")
+    typer.echo(f"{catalog.size:,} models; {len(callable_ones)} providers can be called by name")
 
 
 def _rows(catalog: Catalog, book: UserModels, environ: Mapping[str, str]) -> Iterator[ListedModel]:
@@ -136,15 +130,10 @@ def _row(
     provider: Provider, model: str, facts: Listed, book: UserModels, environ: Mapping[str, str]
 ) -> ListedModel:
     name = f"{provider.name}/{model}"
-    price = book.prices.get(name) or facts.price
-    return ListedModel(
-        **facts.model_dump(exclude={"price"}),
-        model=name,
-        key_is_set=key_variable(provider, environ) is not None,
-        input_usd=float(price.input) if price else None,
-        output_usd=float(price.output) if price else None,
-        cached_usd=float(price.cached) if price and price.cached is not None else None,
-    )
+    own = book.prices.get(name)
+    prices = {"input_usd": own.input, "output_usd": own.output, "cached_usd": own.cached} if own else {}
+    known = facts.model_dump() | prices
+    return ListedModel(**known, model=name, key_is_set=bool(set_of(provider.key_variables, environ)))
 
 
 def _costs_at_most(row: ListedModel, usd: float) -> bool:
@@ -173,5 +162,5 @@ def _short(tokens: int | None) -> str:
     return f"{tokens / 1e6:.3g}M" if tokens >= 1_000_000 else f"{tokens // 1000}k"
 
 
-def _usd(price: float | None) -> str:
-    return "?" if price is None else f"${price:.4g}"
+def _usd(price: Decimal | None) -> str:
+    return "?" if price is None else f"${float(price):.4g}"

@@ -16,7 +16,7 @@ from coder.models.catalog import UserModels
 from coder.models.find_model import PROBE_S, first_that_answers
 from coder.models.model import Usage
 from coder.models.providers import cost, found_endpoints, providers
-from coder.models.roles import Asked, resolve_casting
+from coder.models.roles import Asked, resolve_roles
 from coder.models.weights import embedded_weights
 from coder.store import SqliteLog, data_folder
 from sandbox import Policy, SandboxError, open_sandbox, probe_backends
@@ -133,16 +133,16 @@ async def _chosen(
     environ: Mapping[str, str], asked: Asked, book: UserModels | None, max_cost: Decimal | None
 ) -> Diagnosis:
     try:
-        casting = await resolve_casting(asked, environ=environ, book=book)
+        roles = await resolve_roles(asked, environ=environ, book=book)
     except CoderError as error:
         return Diagnosis(name="model", works=False, needed=True, text=str(error))
-    for choice in casting.all if max_cost is not None else ():
+    for choice in roles.all if max_cost is not None else ():
         if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
             text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
             text += "give --price IN,OUT, or write it into [prices]"
             return Diagnosis(name="model", works=False, needed=True, text=text)
     why = "as your configuration says" if asked != Asked() else "when none is named"
-    return Diagnosis(name="model", works=True, needed=True, text=f"{casting.main.name} answers {why}")
+    return Diagnosis(name="model", works=True, needed=True, text=f"{roles.main.name} answers {why}")
 
 
 async def _kept(folder: Path) -> list[Diagnosis]:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Unpack
 
 from coder.errors import ModelError, UsageError
 from coder.models.catalog import UserModels
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch, Usage, Used
-from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see, warm
+from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch, Usage, Used
+from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
 from coder.models.wrapper import Wrapper
 
 _MILLION = Decimal(1_000_000)
@@ -75,15 +76,15 @@ async def _source(
         yield priced(Recorded(answerer.replay))
         return
     warm()
-    casting = await resolve_casting(answerer.asked, environ=os.environ, book=answerer.book)
-    for choice in casting.all:
+    roles = await resolve_roles(answerer.asked, environ=os.environ, book=answerer.book)
+    for choice in roles.all:
         for text in choice.notes:
             note(f"{choice.name}: {text}")
         if answerer.effort and (choice.endpoint is None or choice.endpoint.reasons is False):
             note(f"{choice.name}: it has no reasoning, so that --effort changes nothing")
     if answerer.shows_pictures:
-        see_that_all_see(casting)
-    async with open_casting(casting, silence_s=answerer.silence_s, wrap=priced) as model:
+        check_vision(roles)
+    async with open_roles(roles, silence_s=answerer.silence_s, wrap=priced) as model:
         yield model
 
 
@@ -108,29 +109,21 @@ class Priced(Wrapper):
         self._into = into
         self._out = out
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation.
 
         Raises:
             ModelError: as the model inside does.
         """
+        on_retry = asking.get("on_retry")
 
         async def tell(event: Retry | Switch) -> None:
             if on_retry is not None:
                 await on_retry(event.model_copy(update={"lost": self._priced(event.lost)}))
 
+        asking["on_retry"] = tell
         try:
-            answer = await self._model.answer(
-                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
-            )
+            answer = await self._model.answer(messages, **asking)
         except ModelError as error:
             error.lost = self._priced(error.lost)
             raise

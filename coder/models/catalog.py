@@ -1,15 +1,24 @@
-"""Catalog: the public list of providers and models, models.dev's, as it was last loaded into the cache.
+"""The public catalogue of providers and models, models.dev's, as it was last loaded into the cache.
 
-It is data of other people: it says where a provider answers and what its models cost, and a row of it can
-neither take the place of a built-in provider nor send that one's key elsewhere.
-Beside it: what the user's own configuration says of models, which wins.
+It is not trusted: a row of it can neither replace a built-in provider nor send that one's key elsewhere.
+Beside it: what the user's configuration says of models, which wins.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from coder.errors import UsageError
 from coder.models.endpoint import Limits, parts_of
@@ -17,115 +26,124 @@ from coder.models.providers import Provider, address_variables
 from coder.text.redact import names_secret
 from coder.usage import Price
 
-FILE = "models.jsonl"
-FORMAT = 1
+FILE = "models.json"
+CHAT = "/chat/completions"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SHARED = frozenset({"amazonaws.com", "azure.com", "googleapis.com", "aliyuncs.com"})
-"""Sites under which a customer's own service has a name, too."""
-# Interfaces of another shape behind an address that looks the same.
+"""Sites that give each customer names under them."""
 OTHER_SHAPES = ("/anthropic", "/ai-sdk")
+"""Parts of addresses of another protocol."""
 
 
-class Listed(BaseModel, frozen=True, extra="forbid"):
-    """One model as the catalogue lists it."""
+def _if_valid(value: object, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+    try:
+        return check(value)
+    except ValidationError:
+        return None
 
-    context: int | None = None
+
+def _is_said(value: object) -> bool:
+    return value is True or (isinstance(value, list) and "image" in value)
+
+
+_Count = Annotated[int | None, Field(gt=0, strict=True), WrapValidator(_if_valid)]
+_Usd = Annotated[Decimal | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_if_valid)]
+_Flag = Annotated[bool, BeforeValidator(_is_said)]
+
+
+def _named(inner: str, *path: str) -> AliasChoices:
+    """The place of a field in models.dev's rows, or by another name in reduced ones."""
+    return AliasChoices(AliasPath(*path), inner)
+
+
+class Listed(BaseModel, frozen=True, validate_by_name=True):
+    """One model as the catalogue lists it; what can't be read is left at its default."""
+
+    context: _Count = Field(default=None, validation_alias=_named("context", "limit", "context"))
     """Tokens, prompt and answer together."""
-    max_output: int | None = None
-    price: Price | None = None
-    tools: bool = False
-    reasoning: bool = False
-    structured: bool = False
+    max_output: _Count = Field(default=None, validation_alias=_named("max_output", "limit", "output"))
+    input_usd: _Usd = Field(default=None, validation_alias=_named("input", "cost", "input"))
+    """US dollars per million tokens, also below."""
+    output_usd: _Usd = Field(default=None, validation_alias=_named("output", "cost", "output"))
+    cached_usd: _Usd = Field(default=None, validation_alias=_named("cache_read", "cost", "cache_read"))
+    tools: _Flag = Field(default=False, validation_alias="tool_call")
+    reasoning: _Flag = False
+    structured: _Flag = Field(default=False, validation_alias="structured_output")
     """It can be held to a JSON schema."""
-    images: bool = False
+    images: _Flag = Field(default=False, validation_alias=AliasPath("modalities", "input"))
     """It sees them."""
 
+    @property
+    def price(self) -> Price | None:
+        """None where it isn't listed."""
+        if self.input_usd is None or self.output_usd is None:
+            return None
+        return Price(input=self.input_usd, output=self.output_usd, cached=self.cached_usd)
 
-class ListedProvider(BaseModel, frozen=True, extra="forbid"):
+
+class ListedProvider(BaseModel, frozen=True, validate_by_name=True):
     """One provider as the catalogue lists it."""
 
-    name: str
-    url: str | None = None
+    url: str | None = Field(default=None, validation_alias=AliasChoices("api", "base_url"))
     """None: it has no OpenAI-compatible address, or none that is the same for everyone."""
-    variables: tuple[str, ...] = ()
-    """Of the environment: its key, and what its address is filled from."""
-    models: dict[str, Listed] = {}
+    env: tuple[str, ...] = ()
+    """Variables of the environment: its key, and parts of its address."""
+    models: dict[str, Any]
+
+    def listed(self, model: str) -> Listed:
+        """What is listed of one of its models."""
+        try:
+            found = Listed.model_validate(self.models[model])
+        except ValidationError:
+            return Listed()
+        if found.input_usd or found.output_usd or model.endswith(":free"):
+            return found
+        # What a subscription pays for is listed as 0: its price isn't known.
+        return found.model_copy(update={"input_usd": None, "output_usd": None})
 
 
-class Header(BaseModel, frozen=True, extra="forbid"):
-    """The first line of the file; each further one is a provider."""
+class Catalog(BaseModel, frozen=True):
+    """Providers by the name that the catalogue gives them."""
 
-    coder_catalog: int = FORMAT
     date: str = ""
     """When it was loaded: UTC, ISO 8601."""
-    source: str = ""
-    models: int = 0
+    providers: dict[str, ListedProvider] = {}
 
-
-class Catalog:
-    """Providers by the name that the catalogue gives them; each is read when it is asked for."""
-
-    def __init__(self, header: Header, lines: Mapping[str, bytes]) -> None:
-        """Hold the JSON of each provider by its name."""
-        self.header = header
-        self._lines = lines
-
-    def listed(self, name: str) -> ListedProvider | None:
-        """What is listed of a provider; None where nothing is, or nothing that can be read."""
-        line = self._lines.get(name)
-        try:
-            return ListedProvider.model_validate_json(line) if line is not None else None
-        except ValidationError:
-            return None
+    @property
+    def size(self) -> int:
+        """The number of models."""
+        return sum(len(provider.models) for provider in self.providers.values())
 
     def model(self, provider: Provider, model: str) -> Listed | None:
         """What is listed of a model."""
-        listed = self.listed(provider.catalog or provider.name)
-        return listed.models.get(model) if listed is not None else None
+        listed = self.providers.get(provider.catalog or provider.name)
+        return listed.listed(model) if listed is not None and model in listed.models else None
 
     def provider(self, name: str, table: Iterable[Provider]) -> Provider | None:
-        """A provider that can be called by what is listed of it; None where it can't be.
+        """A listed provider; None where it can't be called.
 
         Args:
-            table: those that are known without the catalogue; their keys stay with their hosts.
+            table: known without the catalogue; their keys stay with their hosts.
         """
-        listed = self.listed(name)
-        if listed is None or listed.url is None or not is_callable(listed.url):
+        listed = self.providers.get(name)
+        url = listed.url.removesuffix(CHAT).rstrip("/") if listed is not None and listed.url else None
+        if listed is None or url is None or not is_callable(url):
             return None
-        parts = address_variables(listed.url)
-        keys = tuple(key for key in listed.variables if key not in parts)
-        if any(owner_of(key, table, not_at=listed.url) for key in keys) or any(map(names_secret, parts)):
+        parts = address_variables(url)
+        keys = tuple(key for key in listed.env if key not in parts)
+        if any(_is_anothers(key, table, url) for key in keys) or any(map(names_secret, parts)):
             return None  # name servers would see a key in a host's name
-        return Provider(
-            name=name,
-            url=listed.url,
-            key_variables=keys,
-            by_name_only=True,
-            is_local=parts_of(listed.url).hostname in LOOPBACK,
-        )
+        is_local = parts_of(url).hostname in LOOPBACK
+        return Provider(name=name, url=url, key_variables=keys, by_name_only=True, is_local=is_local)
 
     def rows(self, table: Iterable[Provider]) -> Iterator[tuple[Provider, str, Listed]]:
         """Provider, name of the model there, and what is listed of it; only what can be called."""
         known = list(table)
         ours = {row.catalog or row.name: row for row in known}
-        for name in self._lines:
+        for name, listed in self.providers.items():
             provider = ours.get(name) or self.provider(name, known)
-            listed = self.listed(name) if provider is not None else None
-            if provider is not None and listed is not None:
-                for model, facts in listed.models.items():
-                    yield provider, model, facts
-
-
-def catalog_of(providers: Mapping[str, ListedProvider], header: Header) -> Catalog:
-    """A catalogue of these providers."""
-    lines = {name: row.model_dump_json(exclude_defaults=True).encode() for name, row in providers.items()}
-    return Catalog(header, lines)
-
-
-def written(catalog: Catalog) -> bytes:
-    """The catalogue as it stands in its file: a line for the header, then one for each provider."""
-    names = (f"{json.dumps(name)}\t".encode() + line for name, line in catalog._lines.items())
-    return b"\n".join([catalog.header.model_dump_json().encode(), *names]) + b"\n"
+            if provider is not None:
+                yield from ((provider, model, listed.listed(model)) for model in listed.models)
 
 
 def is_callable(url: str) -> bool:
@@ -135,36 +153,29 @@ def is_callable(url: str) -> bool:
     return safe and not any(shape in parts.path for shape in OTHER_SHAPES)
 
 
-def owner_of(key: str, table: Iterable[Provider], *, not_at: str) -> Provider | None:
-    """The known provider whose key this variable holds, where `not_at` is not one of its own hosts."""
+def _is_anothers(key: str, table: Iterable[Provider], url: str) -> bool:
+    """Whether the variable holds the key of a known provider, and `url` is not one of its own hosts."""
     owners = [row for row in table if key in row.key_variables and not row.is_local]
-    if any(_site(row.url) == _site(not_at) for row in owners):
-        return None
-    return owners[0] if owners else None
-
-
-def read_catalog(folder: Path) -> Catalog:
-    """What was last loaded into this folder; an empty one where nothing usable is."""
-    try:
-        first, *lines = (folder / FILE).read_bytes().splitlines()
-        header = Header.model_validate_json(first)
-        pairs = (line.partition(b"\t") for line in lines)
-        rows = {str(json.loads(name)): row for name, _, row in pairs}
-    except (OSError, ValueError):
-        # A cache: another version's, or half a disk's, is the same as none.
-        return Catalog(Header(), {})
-    return Catalog(header, rows) if header.coder_catalog == FORMAT else Catalog(Header(), {})
+    return bool(owners) and all(_site(row.url) != _site(url) for row in owners)
 
 
 def _site(url: str) -> str:
-    """What of the host one owner has: its last two labels, or all where customers have names under those."""
+    """The part of the host that one owner has: its last two labels, or all of it on a shared site."""
     host = parts_of(url).hostname or ""
     site = ".".join(host.split(".")[-2:])
     return host if site in SHARED else site
 
 
+def read_catalog(folder: Path) -> Catalog:
+    """What was last loaded into this folder; an empty one where nothing usable is."""
+    try:
+        return Catalog.model_validate_json((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return Catalog()
+
+
 class UserModels(BaseModel, frozen=True, extra="forbid"):
-    """The tables `[aliases]`, `[prices]`, `[limits]` of the user's file, and where the catalogue stands."""
+    """The tables `[aliases]`, `[prices]`, `[limits]` of the user's file, and the catalogue's folder."""
 
     aliases: dict[str, str] = {}
     """Another name for `provider/model`."""
@@ -176,7 +187,7 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
     """Folder of the catalogue; None: there is none."""
 
     def meant(self, name: str) -> str:
-        """What a name stands for: itself, unless it is an alias; an alias may name another.
+        """The name that an alias stands for; an alias may name another.
 
         Raises:
             UsageError: aliases that name each other in a circle.
@@ -190,4 +201,4 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
 
     def catalog(self) -> Catalog:
         """The catalogue that was last loaded; an empty one where none was."""
-        return read_catalog(self.cache) if self.cache is not None else Catalog(Header(), {})
+        return read_catalog(self.cache) if self.cache is not None else Catalog()

@@ -80,11 +80,6 @@ class Endpoint(BaseModel, frozen=True, extra="forbid"):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
-    def model_place(self) -> str:
-        """What tells this model here from the others behind the same address."""
-        return f"{self.place} {self.model}"
-
-    @property
     def marks_caches(self) -> bool:
         """What is to be cached is marked, and charged for when it is first read."""
         return self.api == "messages" or (self.caching == "marks" and self.model.startswith(_MARKED))

@@ -1,7 +1,7 @@
-"""Choice: which model answers, from what the user named, what is set, and what this machine has.
+"""Choose the model that answers: from what the user named, what is set, and what this machine has.
 
 A name can be `provider/model`, `provider`, an alias, `local`, `local/FILE.gguf`, or any name behind a base
-URL, also written `name@https://…`. A provider that isn't known here is looked up in the catalogue. With
+URL, also written `name@https://…`. A provider that isn't built in is looked up in the catalogue. With
 nothing named: the first provider whose key is set; then a server on this machine; then the embedded model.
 """
 
@@ -15,44 +15,39 @@ from pydantic import BaseModel, SecretStr
 
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.abilities import EMBEDDED
-from coder.models.catalog import UserModels
+from coder.models.catalog import LOOPBACK, UserModels
 from coder.models.connection import Connection
 from coder.models.endpoint import Endpoint, is_address, without_credentials
-from coder.models.providers import (
-    Provider,
-    address,
-    found_endpoints,
-    key_variable,
-    named,
-    provider_of,
-    providers,
-)
+from coder.models.providers import Provider, address, found_endpoints, named, provider_of, providers, set_of
 from coder.text.sanitize import or_nearest
 
 PROBED = ("ollama", "lmstudio")
-"""Servers that are looked for when nothing is named; on the other ports, anything may listen."""
+"""Servers that are probed when nothing is named; on the ports of the others, anything may listen."""
 PROBE_S = 1.0
 """For a server on a busy machine; without one, the connection is refused at once."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OWN_KEY = "CODER_API_KEY"
-"""The key for a base URL of the user's; where it isn't set, the variable that most servers' docs name."""
+"""The key for a base URL; where it isn't set, the variable that most servers' docs name."""
 USUAL_KEY = "OPENAI_API_KEY"
 _AT_ADDRESS = re.compile(r"([^@]+)@(https?://.+)")
 WEAK = "a very small model (135M); name a better one with --model or set OPENAI_API_KEY"
-# Where the price list calls a provider otherwise than we do.
 _ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
+"""The price list's name of a provider → ours."""
 
 
 class Choice(BaseModel, frozen=True, extra="forbid"):
-    """The model that will answer: behind an endpoint, or from weights on this machine."""
+    """A model behind an endpoint, or of weights on this machine."""
 
     name: str
     """`provider/model`."""
     endpoint: Endpoint | None = None
-    """None: the weights are loaded here."""
     weights: Path | None = None
     notes: tuple[str, ...] = ()
-    """What the user should know about this choice, a line each."""
+    """Remarks for the user, a line each."""
+
+    @property
+    def place(self) -> str:
+        """What tells it from other models, by address and key."""
+        return f"{self.endpoint.place if self.endpoint else ''} {self.name}"
 
 
 async def resolve(
@@ -63,14 +58,14 @@ async def resolve(
     table: Sequence[Provider] | None = None,
     book: UserModels | None = None,
 ) -> Choice:
-    """Choose the model. No hosted endpoint is asked anything; servers on this machine are, for 1 s.
+    """Choose the model. No hosted endpoint is called; servers on this machine are, for 1 s.
 
     Args:
-        name: what the user named, or None.
+        name: as the user named it; None chooses one.
         base_url: any OpenAI-compatible endpoint; `name` is then the model's name there.
-        environ: where keys are looked up.
-        table: providers instead of the built-in ones and those of other packages.
-        book: what the user's configuration says of models.
+        environ: holds the keys.
+        table: None takes the built-in providers and those of other packages.
+        book: the user's configuration of models.
 
     Raises:
         UsageError: no such provider or model, a base URL that is none, weights or the extra `local` missing.
@@ -82,7 +77,7 @@ async def resolve(
     if name and not base_url and (split := _AT_ADDRESS.fullmatch(name)):
         name, base_url = split.groups()
     if base_url:
-        return _chosen(_behind(base_url, name, rows, environ), book, None)
+        return _chosen(_behind(base_url.strip(), name, rows, environ), book, None)
     if not name:
         return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
@@ -96,23 +91,21 @@ async def resolve(
 
 async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> Choice:
     found = found_endpoints(environ, table=rows)
-    if found:
-        provider = found[0].provider
-        choice = _chosen(await _endpoint(provider, provider.default_model, environ), book, provider)
-        if len(found) == 1:
-            return choice
-        variables = ", ".join(row.variable for row in found)
-        note = f"keys are set for several providers ({variables}): {choice.name} answers, the first in order"
-        return choice.model_copy(update={"notes": (note,)})
-    here = await first_that_answers([row for row in rows if row.name in PROBED], timeout_s=PROBE_S)
-    if here is not None:
-        provider, models = here
-        return _chosen(await _endpoint(provider, _first_chat_model(models), environ), book, provider)
-    return _local("")
+    here = None if found else await first_that_answers([row for row in rows if row.name in PROBED])
+    if not found and here is None:
+        return _local("")
+    provider = here[0] if here else found[0].provider
+    model = _first_chat_model(here[1]) if here else provider.default_model
+    choice = _chosen(await _endpoint(provider, model, environ), book, provider)
+    if len(found) < 2:
+        return choice
+    variables = ", ".join(row.variable for row in found)
+    note = f"keys are set for several providers ({variables}): {choice.name} answers, the first in order"
+    return choice.model_copy(update={"notes": (note,)})
 
 
 async def first_that_answers(
-    rows: Sequence[Provider], *, timeout_s: float
+    rows: Sequence[Provider], *, timeout_s: float = PROBE_S
 ) -> tuple[Provider, list[str]] | None:
     """The first of these servers that lists a model, with its list; all are asked at the same time."""
 
@@ -128,18 +121,16 @@ async def first_that_answers(
 
 
 def _local(file: str) -> Choice:
-    if file and file != EMBEDDED:
-        from coder.models.weights import checked_weights
+    from coder.models.weights import checked_weights, embedded_weights
 
+    if file and file != EMBEDDED:
         weights = checked_weights(Path(file))
         return Choice(name=f"local/{weights.stem}", weights=weights)
-    from coder.models.weights import embedded_weights
-
     return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
 
 
 def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:
-    """The endpoint with what the user's configuration and the catalogue know of it."""
+    """The endpoint with what the user's configuration and the catalogue say of it."""
     known: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
         "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),
@@ -152,8 +143,8 @@ def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> 
 
 
 async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str, str]) -> Endpoint:
-    variable = key_variable(provider, environ)
-    if variable is None and not provider.is_local:
+    keys = set_of(provider.key_variables, environ)
+    if not keys and not provider.is_local:
         variables = " or ".join(provider.key_variables)
         raise ModelAuthError(f"{provider.name} needs a key, and none is set. Set {variables}.")
     url = address(provider, environ)
@@ -162,8 +153,8 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
         name=f"{provider.name}/{model}",
         model=model,
         url=SecretStr(url),
-        key=_key(environ, variable),
-        key_variables=_in_use_first(provider.key_variables, variable),
+        key=_key(environ, keys),
+        key_variables=tuple(dict.fromkeys((*keys, *provider.key_variables))),
         is_local=provider.is_local or _is_loopback(url),
         is_free=provider.is_local,
         limit_field=provider.limit_field,
@@ -175,7 +166,7 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
 
 
 async def _only_model(provider: Provider) -> str:
-    """The model to take where only a provider was named that has no default of its own."""
+    """The model of a provider that has no default one."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
     here = await first_that_answers([provider], timeout_s=3 * PROBE_S)
@@ -191,23 +182,22 @@ def _first_chat_model(models: Sequence[str]) -> str:
 
 
 def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Endpoint:
-    shown = without_credentials(url.strip())
-    if not is_address(url.strip()):
+    shown = without_credentials(url)
+    if not is_address(url):
         what = repr(shown) if shown else "What was given as a base URL"
         raise UsageError(f"{what} is not a base URL. One looks like https://api.example.com/v1.")
-    parts = urlsplit(url.strip())
     if not model:
         raise UsageError(f"Name the model that {shown} should answer with: --model NAME.")
+    parts = urlsplit(url)
     provider = next((row for row in rows if urlsplit(row.url).hostname == parts.hostname), None)
-    is_hosted = provider is not None and not provider.is_local
-    variables = (OWN_KEY, *(provider.key_variables if provider and is_hosted else (USUAL_KEY,)))
-    variable = next((name for name in variables if environ.get(name, "").strip()), None)
+    usual = provider.key_variables if provider and not provider.is_local else (USUAL_KEY,)
+    keys = set_of((OWN_KEY, *usual), environ)
     return Endpoint(
         name=f"{parts.netloc.rpartition('@')[2]}/{model}",
         model=model,
-        url=SecretStr(url.strip()),
-        key=_key(environ, variable),
-        key_variables=_in_use_first(variables, variable),
+        url=SecretStr(url),
+        key=_key(environ, keys),
+        key_variables=tuple(dict.fromkeys((*keys, OWN_KEY, *usual))),
         is_local=_is_loopback(url),
         api=provider.api if provider else "chat",
     )
@@ -217,22 +207,21 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def _in_use_first(variables: Sequence[str], used: str | None) -> tuple[str, ...]:
-    return tuple(sorted(variables, key=lambda name: name != used))
-
-
-def _key(environ: Mapping[str, str], variable: str | None) -> SecretStr | None:
-    if variable is None:
+def _key(environ: Mapping[str, str], variables: Sequence[str]) -> SecretStr | None:
+    """The key in the first of these variables."""
+    if not variables:
         return None
-    key = environ[variable].strip()
+    key = environ[variables[0]].strip()
     # An HTTP library would say so, too, and quote the key.
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ModelAuthError(f"The value of {variable} is no key: it holds blanks or characters no key has.")
+        raise ModelAuthError(
+            f"The value of {variables[0]} is no key: it holds blanks or characters no key has."
+        )
     return SecretStr(key)
 
 
 def unknown_name(name: str, rows: Iterable[Provider]) -> str:
-    """The message for a name that is no `provider/model`: with the nearest one, and with all providers."""
+    """The message for an unknown name, with the nearest one and all providers."""
     known = [row.name for row in rows]
     first, _, rest = name.partition("/")
     seller = provider_of(name)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from operator import not_
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Required, TypedDict
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -18,22 +18,22 @@ Effort = Literal["low", "medium", "high"]
 
 
 class ToolCall(BaseModel, frozen=True, extra="forbid"):
-    """A tool that the model wants called."""
+    """A model's call of a tool."""
 
     id: str
     name: str
     arguments: str
-    """JSON as the model wrote it; `parsed` says what it holds."""
+    """JSON, as the model wrote it."""
 
     def redacted(self, redact: Callable[[str], str]) -> "ToolCall":
-        """The call as it is written down: its model may have been told a key."""
+        """The call without secrets that its model may have read."""
         return ToolCall(id=redact(self.id), name=redact(self.name), arguments=redact(self.arguments))
 
     def parsed(self) -> JsonObject:
         """The arguments.
 
         Raises:
-            ValueError: they are broken, or no JSON object; the message is fit for the model.
+            ValueError: they aren't a JSON object; the message is for the model.
         """
         try:
             value = json.loads(self.arguments or "{}")
@@ -45,7 +45,7 @@ class ToolCall(BaseModel, frozen=True, extra="forbid"):
 
 
 class Image(BaseModel, frozen=True, extra="forbid"):
-    """A picture that the model is to see."""
+    """A picture for the model."""
 
     media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
     base64: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")
@@ -57,15 +57,15 @@ class Image(BaseModel, frozen=True, extra="forbid"):
 
 
 class Opaque(BaseModel, frozen=True, extra="forbid"):
-    """What a model wants back word for word, such as signed or encrypted reasoning. Nobody else reads it."""
+    """What a model wants back word for word, such as signed or encrypted reasoning. Nothing else reads it."""
 
     source: str
-    """API, provider and model that it came from: no other one is sent it."""
+    """API, provider and model that it came from; it is sent to no other."""
     items: tuple[tuple[int, str], ...]
     """Place and JSON of each: 0 is before the answer's text, n behind it and before the n-th call."""
 
     def unless_secret(self, redact: Callable[[str], str]) -> "Opaque | None":
-        """Itself; None where it quotes a secret, as no part of it can be taken out."""
+        """Itself; None where it quotes a secret, as no part of it can be removed."""
         return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
@@ -76,7 +76,7 @@ class ChatMessage(BaseModel, frozen=True, extra="forbid"):
     content: str
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
-    """What the assistant wanted called."""
+    """Calls that the assistant made."""
     tool_call_id: str | None = Field(default=None, exclude_if=not_)
     """Of a message of role `tool`: the call that it answers."""
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
@@ -92,15 +92,15 @@ class ToolSpec(BaseModel, frozen=True, extra="forbid"):
 
 
 class Form(BaseModel, frozen=True, extra="forbid"):
-    """What an answer may be, other than any text."""
+    """What an answer may be besides free text."""
 
     tools: tuple[ToolSpec, ...] = ()
     json_schema: JsonObject | None = None
-    """The answer is one JSON document of this schema, where the endpoint can be held to it."""
+    """Of the answer, where the endpoint can enforce it."""
 
 
 class Sampling(BaseModel, frozen=True, extra="forbid"):
-    """How an answer is drawn. None leaves the endpoint's own default."""
+    """How an answer is sampled. None leaves the endpoint's default."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -108,14 +108,13 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     max_tokens: int | None = Field(default=None, ge=1)
     """Of the answer, reasoning included. None: as many as the model can."""
     room: int | None = Field(default=None, ge=1, exclude=True)
-    """Tokens that a budget leaves for the answer. It changes from call to call, so that it is no part of what
-    a request is known by."""
+    """Tokens that a budget leaves for the answer; no part of a request's key."""
     stop: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Texts before which an answer ends, where the endpoint can be told so."""
     alternatives: int = Field(default=0, ge=0, le=20, exclude_if=not_)
-    """Other likely tokens to be told of beside each one of the answer, where the endpoint does."""
+    """Other likely tokens to report beside each one of the answer, where the endpoint can."""
     effort: Effort | None = Field(default=None, exclude_if=not_)
-    """How much a model that reasons does so."""
+    """How much the model reasons."""
 
 
 class Alternative(BaseModel, frozen=True, extra="forbid"):
@@ -127,40 +126,40 @@ class Alternative(BaseModel, frozen=True, extra="forbid"):
 
 
 class Answer(BaseModel, frozen=True, extra="forbid"):
-    """What a model said to one request."""
+    """A model's answer to one request."""
 
     text: str
     model: str
     reasoning: str = Field(default="", exclude_if=not_)
-    """What the model thought before, where the endpoint tells; never part of the text."""
+    """Reported by some endpoints; never part of the text."""
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
-    """How it could have begun instead, the likeliest first; empty where none were asked for, or told."""
+    """Other beginnings, the likeliest first; empty where none were asked for or reported."""
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
-    """None where no price is known: unknown is never said to be 0."""
+    """None where no price is known."""
     seconds: float = 0.0
 
 
-class _Told(BaseModel, frozen=True, extra="forbid"):
-    """What happens on the way to an answer."""
+class _Event(BaseModel, frozen=True, extra="forbid"):
+    """What happens before an answer; shown on screen and logged."""
 
     lost: Used | None = Field(default=None, exclude_if=not_)
-    """What had been used until then; None where nothing had come."""
+    """Used until then; None where nothing had come."""
 
 
-class Retry(_Told, frozen=True):
-    """One retry, as it is shown on screen and logged."""
+class Retry(_Event, frozen=True):
+    """A request is repeated."""
 
     attempt: int
     wait_s: float
     reason: str
 
 
-class Switch(_Told, frozen=True):
-    """Another model is asked instead, as it is shown on screen and logged."""
+class Switch(_Event, frozen=True):
+    """Another model is asked instead."""
 
     model: str
     """`provider/model` that did not answer."""
@@ -172,8 +171,17 @@ OnRetry = Callable[[Retry | Switch], Awaitable[None]]
 """Called, and awaited, before each wait or switch: it is in the log before it happens."""
 
 
+class Asking(TypedDict, total=False):
+    """The keywords of `Model.answer`, as wrappers pass them on."""
+
+    sampling: Required[Sampling]
+    form: Form | None
+    on_token: Callable[[str], None] | None
+    on_retry: OnRetry | None
+
+
 class Model(Protocol):
-    """Who answers. Implementations hold connections: use them as `async with`, or call close()."""
+    """A model. Implementations hold connections: use them as `async with`, or call close()."""
 
     @property
     def name(self) -> str:
@@ -190,15 +198,12 @@ class Model(Protocol):
     ) -> Answer:
         """Answer one conversation.
 
-        Args:
-            form: tools that may be called, or a schema; None is text.
-
         Raises:
-            ModelError: by its subclass; retries that can heal were made before.
+            ModelError: by its subclass, after all retries that could help.
         """
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """US dollars for so many tokens; None where no price is known; 0 for a model on this machine."""
 
     async def close(self) -> None:
-        """Close every connection and process. Idempotent."""
+        """Close all connections and processes. Idempotent."""

@@ -1,7 +1,7 @@
-"""The known providers, and what a call costs: those of providers.toml, then those that packages add.
+"""The known providers, those of providers.toml and then those that packages add; and what a call costs.
 
 A package adds its own with an entry point of the group `coder.providers` that names a Provider or a sequence
-of them. The order counts: with several keys set and no model named, the first in the table is used.
+of them. With several keys set and no model named, the first in the table is used.
 """
 
 import re
@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -22,11 +23,11 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Provider(BaseModel, frozen=True, extra="forbid"):
-    """What must be known of an endpoint to call it."""
+    """An endpoint's address, keys and dialect."""
 
     name: str
     url: str
-    """Base URL of its interface; `${VARIABLE}` in it is filled from the environment."""
+    """Base URL; `${VARIABLE}` in it is filled from the environment."""
     key_variables: tuple[str, ...] = ()
     """Environment variables that hold its key; the first one that is set counts."""
     url_variable: str | None = None
@@ -34,23 +35,22 @@ class Provider(BaseModel, frozen=True, extra="forbid"):
     default_model: str | None = None
     """Used when only the provider is named; None: the first that the endpoint lists."""
     catalog: str | None = None
-    """What the public catalogue calls it, where that differs; it is understood as a name, too."""
+    """Its name in the public catalogue, where that differs; also accepted as a name."""
     by_name_only: bool = False
-    """Its key is set for other purposes as often as not, so that it alone chooses no model."""
+    """Its key is often set for other purposes, so that it alone chooses no model."""
     is_local: bool = False
     limit_field: str = "max_tokens"
     seed_field: str = "seed"
     api: Api = "chat"
-    """`responses` at its own address only: what else calls itself compatible has chat completions."""
+    """`responses` holds for its own address only."""
     context: int | None = None
-    """Tokens that its models read unless it is told otherwise; None: that is up to the model."""
+    """Tokens that its models read by default; None: that is up to the model."""
     context_variable: str | None = None
-    """Environment variable that it is told by."""
+    """Environment variable that sets the context."""
     caching: Caching = "prefix"
-    """How it is helped to know the beginning of a conversation again."""
 
     def reads(self, environ: Mapping[str, str]) -> int | None:
-        """Tokens that its models read; None where that is up to the model."""
+        """Tokens that its models read; None: that is up to the model."""
         told = environ.get(self.context_variable or "", "")
         return int(told) if told.isdecimal() and int(told) > 0 else self.context
 
@@ -95,8 +95,8 @@ def address_variables(url: str) -> tuple[str, ...]:
 ENTRY_POINTS = "coder.providers"
 
 
-class Found(BaseModel, frozen=True, extra="forbid"):
-    """A provider for which a key is set. It holds the variable's name, never its value."""
+class Found(NamedTuple):
+    """A provider for which a key is set, and the name of its variable."""
 
     provider: Provider
     variable: str
@@ -130,15 +130,16 @@ def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | N
     """Hosted providers whose key is set and says that they are meant, in table order."""
     rows = providers() if table is None else table
     return [
-        Found(provider=provider, variable=variable)
+        Found(provider, keys[0])
         for provider in rows
-        if not (provider.is_local or provider.by_name_only) and (variable := key_variable(provider, environ))
+        if not (provider.is_local or provider.by_name_only)
+        and (keys := set_of(provider.key_variables, environ))
     ]
 
 
-def key_variable(provider: Provider, environ: Mapping[str, str]) -> str | None:
-    """Name of the first of the provider's variables that is set and not blank."""
-    return next((name for name in provider.key_variables if environ.get(name, "").strip()), None)
+def set_of(variables: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of the variables that are set and not blank."""
+    return tuple(name for name in variables if environ.get(name, "").strip())
 
 
 def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:

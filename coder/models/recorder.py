@@ -1,13 +1,14 @@
 """Write down what a model says, so that it can be said again without it (`recorded.py`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Unpack
 
 from coder.errors import ModelAuthError, ModelError, UsageError
 from coder.models.abilities import abilities_of, reserved
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Sampling, Switch
 from coder.models.recording import Entry, Failure, Header, Part, Redact, open_recording, redacted
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
@@ -40,21 +41,14 @@ class Recorder(Wrapper):
             part._role = participant
         return part
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """The model's answer, once it is written down; so is a failure, unless it is about a key.
 
         Raises:
             ModelError: the model's own.
             UsageError: the file can't be written any more.
         """
+        sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
         tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
         asked = Entry(
             request=(request := redacted(messages, sampling, form, redact=self._redact)),
@@ -77,10 +71,9 @@ class Recorder(Wrapper):
                 self._write(asked.model_copy(update={"told": tuple(told)}))
                 raise
 
+        asking["on_retry"] = tell
         try:
-            answer = await self._model.answer(
-                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
-            )
+            answer = await self._model.answer(messages, **asking)
         except ModelAuthError:
             raise  # after a missing key the recording starts again without this
         except ModelError as error:

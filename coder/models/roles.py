@@ -1,6 +1,6 @@
-"""Roles: all who may answer in a run, as the user named them: a model, its fallbacks, others for roles."""
+"""The models of a run, as the user named them: its own, its fallbacks, and those of roles."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from threading import Thread
 
@@ -10,19 +10,17 @@ from coder.errors import UsageError
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.connection import import_http
-from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, for_log, name_for_log, patience_with
+from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
-from coder.models.wrapper import RoleModels, Route
+from coder.models.wrapper import RoleModels
 
 ATTEMPTS_BEFORE_ANOTHER = 2
-"""Requests to a model that another one stands in for."""
-
-Wrap = Callable[[Model], Model]
+"""Requests to a model that has a fallback."""
 
 
 class Asked(BaseModel, frozen=True, extra="forbid"):
-    """Who is to answer, as the user named them."""
+    """The models that the user named."""
 
     model: str | None = None
     base_url: str | None = None
@@ -42,7 +40,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
 
 
 class Roles(BaseModel, frozen=True, extra="forbid"):
-    """Who will answer."""
+    """The models that were chosen."""
 
     main: Choice
     fallbacks: tuple[Choice, ...] = ()
@@ -54,61 +52,45 @@ class Roles(BaseModel, frozen=True, extra="forbid"):
         return (self.main, *self.fallbacks, *self.roles.values())
 
 
-async def resolve_casting(
-    asked: Asked, *, environ: Mapping[str, str], book: UserModels | None = None
-) -> Roles:
-    """Choose everyone before anyone is asked.
+async def resolve_roles(asked: Asked, *, environ: Mapping[str, str], book: UserModels | None = None) -> Roles:
+    """Choose every model before any is asked.
 
     Raises:
-        UsageError, ModelAuthError: as of `resolve`, for whichever name can't be used.
+        UsageError, ModelAuthError: as of `resolve`, for a name that can't be used.
     """
-
-    async def chosen(name: str) -> Choice:
-        return await resolve(name, environ=environ, book=book)
-
     main = await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book)
-    fallbacks = [await chosen(name) for name in asked.fallbacks]
-    roles = {role: await chosen(name) for role, name in asked.roles.items()}
-    openais = [choice for choice in (main, *fallbacks, *roles.values()) if _is_openais(choice)]
-    return Roles(
-        main=_with_own_key(main, openais),
-        fallbacks=tuple(_with_own_key(choice, openais) for choice in fallbacks),
-        roles={role: _with_own_key(choice, openais) for role, choice in roles.items()},
-    )
+    names = (*asked.fallbacks, *asked.roles.values())
+    chosen = _keys_kept_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
+    first = 1 + len(asked.fallbacks)
+    roles = dict(zip(asked.roles, chosen[first:], strict=True))
+    return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first]), roles=roles)
 
 
-def _is_openais(choice: Choice) -> bool:
-    return (
-        choice.endpoint is not None and choice.name.startswith("openai/") and _has_usual_key(choice.endpoint)
-    )
+def _keys_kept_apart(choices: list[Choice]) -> list[Choice]:
+    """The choices, the usual key removed at other addresses where OpenAI is used, too."""
+    usual = {
+        at: (choice, choice.endpoint)
+        for at, choice in enumerate(choices)
+        if choice.endpoint and choice.endpoint.key and choice.endpoint.key_variables[:1] == (USUAL_KEY,)
+    }
+    openais = [pair for pair in usual.values() if pair[0].name.startswith("openai/")]
+    hosts = [endpoint.host for _, endpoint in openais]
+    for at, (choice, endpoint) in usual.items():
+        if openais and endpoint.host not in hosts:
+            note = f"{USUAL_KEY} goes to {openais[0][0].name} only. Another address has its key in {OWN_KEY}"
+            keyless = endpoint.model_copy(update={"key": None})
+            choices[at] = choice.model_copy(update={"endpoint": keyless, "notes": (*choice.notes, note)})
+    return choices
 
 
-def _has_usual_key(endpoint: Endpoint) -> bool:
-    return endpoint.key is not None and endpoint.key_variables[:1] == (USUAL_KEY,)
-
-
-def _with_own_key(choice: Choice, openais: Sequence[Choice]) -> Choice:
-    """The choice without the usual key, where that is OpenAI's in this run and it answers somewhere else."""
-    endpoint = choice.endpoint
-    if endpoint is None or not openais or not _has_usual_key(endpoint):
-        return choice
-    if any(endpoint.host == openai.endpoint.host for openai in openais if openai.endpoint is not None):
-        return choice
-    note = f"{USUAL_KEY} goes to {openais[0].name} only. Another address has its key in {OWN_KEY}"
-    return choice.model_copy(
-        update={"endpoint": endpoint.model_copy(update={"key": None}), "notes": (*choice.notes, note)}
-    )
-
-
-def see_that_all_see(casting: Roles) -> None:
+def check_vision(roles: Roles) -> None:
     """Refuse a model that is known not to see pictures, before any call.
 
     Raises:
-        UsageError: one of them is; the message says which.
+        UsageError: the message names it.
     """
-    for choice in casting.all:
-        is_embedded = choice.name == f"local/{EMBEDDED}"
-        if is_embedded or (choice.endpoint is not None and choice.endpoint.sees is False):
+    for choice in roles.all:
+        if choice.name == f"local/{EMBEDDED}" or (choice.endpoint and choice.endpoint.sees is False):
             raise UsageError(
                 f"{choice.name} sees no pictures. Leave --picture away, or name a model that does. "
                 "List them with: coder models --images"
@@ -116,78 +98,68 @@ def see_that_all_see(casting: Roles) -> None:
 
 
 @asynccontextmanager
-async def open_casting(
-    casting: Roles,
+async def open_roles(
+    roles: Roles,
     *,
     patience: Patience | None = None,
     silence_s: float | None = None,
-    wrap: Wrap = lambda model: model,
+    wrap: Callable[[Model], Model] = lambda model: model,
 ) -> AsyncIterator[Model]:
-    """All of them as one model; everything that they hold ends with the context.
+    """All of them as one model; connections and processes end with the context.
 
     Args:
-        patience: how long an endpoint may take; None suits a hosted one or one on this machine.
-        silence_s: longest silence of each, in seconds; None leaves it as `patience` has it.
+        patience: timeouts; None takes the defaults of each endpoint.
+        silence_s: longest silence of each, in seconds; None leaves it to `patience`.
         wrap: put around the run's own model.
     """
     async with AsyncExitStack() as stack:
 
-        async def route(choice: Choice, *, is_last: bool, wrap: Wrap = lambda model: model) -> Route:
+        def opened(choice: Choice, *, is_last: bool) -> Model:
             waits = patience or patience_with(choice.endpoint)
-            if not is_last:  # little patience with a model that another one stands in for
+            if not is_last:
                 waits = waits.model_copy(update={"attempts": min(waits.attempts, ATTEMPTS_BEFORE_ANOTHER)})
-            waits = waits.silent_for(silence_s) if silence_s is not None else waits
-            model = await stack.enter_async_context(open_model(choice, patience=waits))
-            if choice.endpoint is None:
-                return Route(wrap(model))
-            return Route(wrap(model), choice.endpoint.context, choice.endpoint.model_place)
+            model = _model(choice, waits.silent_for(silence_s) if silence_s is not None else waits)
+            stack.push_async_callback(model.close)
+            return model
 
-        alone = not casting.fallbacks
-        last = len(casting.fallbacks) - 1
-        others = [await route(each, is_last=at == last) for at, each in enumerate(casting.fallbacks)]
+        last = len(roles.fallbacks)
+        others = [opened(each, is_last=at == last) for at, each in enumerate(roles.fallbacks, 1)]
 
-        def routed(first: Route) -> Model:
+        def routed(choice: Choice, model: Model) -> Model:
             if not others:
-                return first.model
+                return model
             from coder.models.router import Router
 
-            return Router([first, *others])
+            return Router([model, *others], places=[each.place for each in (choice, *roles.fallbacks)])
 
-        main = routed(await route(casting.main, is_last=alone, wrap=wrap))
-        roles = {name: routed(await route(each, is_last=alone)) for name, each in casting.roles.items()}
-        yield RoleModels(main, roles) if roles else main
+        main = routed(roles.main, wrap(opened(roles.main, is_last=not last)))
+        own = {name: routed(each, opened(each, is_last=not last)) for name, each in roles.roles.items()}
+        yield RoleModels(main, own) if own else main
 
 
 @asynccontextmanager
 async def open_model(choice: Choice, *, patience: Patience | None = None) -> AsyncIterator[Model]:
-    """The chosen model; its connections and its process end with the context.
-
-    Args:
-        patience: how long an endpoint may take; None suits a hosted one or one on this machine.
-
-    Raises:
-        ModelError: from the model's own calls; opening makes none.
-    """
-    model = _model(choice, patience)
+    """The chosen model; its connections and its process end with the context. Opening makes no call."""
+    model = _model(choice, patience or patience_with(choice.endpoint))
     try:
         yield model
     finally:
         await model.close()
 
 
-def _model(choice: Choice, patience: Patience | None) -> Model:
+def _model(choice: Choice, patience: Patience) -> Model:
     if choice.endpoint is not None:
         from coder.models.chat_completions import ChatModel
 
-        return ChatModel(choice.endpoint, patience=patience or patience_with(choice.endpoint))
+        return ChatModel(choice.endpoint, patience=patience)
     if choice.weights is None:
         raise ValueError("a choice has an endpoint or weights")
     from coder.models.local import CONTEXT, EMBEDDED_CONTEXT, LocalModel
 
     context = EMBEDDED_CONTEXT if choice.name == f"local/{EMBEDDED}" else CONTEXT
-    return LocalModel(choice.weights, name=choice.name, context=context, patience=patience or LOCAL_PATIENCE)
+    return LocalModel(choice.weights, name=choice.name, context=context, patience=patience)
 
 
 def warm() -> None:
-    """Import in a thread what the first call needs, so that it needn't wait."""
+    """Import in a thread what the first call needs."""
     Thread(target=import_http, daemon=True).start()

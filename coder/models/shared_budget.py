@@ -1,13 +1,14 @@
 """SharedBudget: what several runs may spend together. Each call is reserved before it is made."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Unpack
 
 from coder.errors import ModelError, SharedBudgetEmpty
 from coder.models.abilities import LEAST, affordable
 from coder.models.abilities import reserved as reserved_tokens
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Retry, Sampling, Switch
+from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import Wrapper
 from coder.usage import Used
@@ -78,26 +79,19 @@ class Pursed(Wrapper):
         super().__init__(model)
         self._purse = purse
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """The model's answer, once there is room for it in the purse.
 
         Raises:
             SharedBudgetEmpty: there is none, for the call or for another try of it; or the price isn't known.
             ModelError: the model's own.
         """
-        tokens_in, most = input_tokens(messages, form), reserved_tokens(self, sampling)
+        sampling, on_retry = asking["sampling"], asking.get("on_retry")
+        tokens_in, most = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
         share = affordable(self.price, tokens_in, most, self._purse.free / SHARES)
         if share < most:
             most = min(most, max(share, LEAST))
-            sampling = sampling.model_copy(update={"room": most})
+            asking["sampling"] = sampling.model_copy(update={"room": most})
         reserved = self.price(tokens_in, most)
         if reserved is None:
             raise SharedBudgetEmpty(
@@ -111,10 +105,9 @@ class Pursed(Wrapper):
                 await on_retry(event)
             self._purse.lose(_cost(event.lost))
 
+        asking["on_retry"] = tell
         try:
-            answer = await self._model.answer(
-                messages, sampling=sampling, form=form, on_token=on_token, on_retry=tell
-            )
+            answer = await self._model.answer(messages, **asking)
             used = answer.cost_usd if answer.cost_usd is not None else reserved
         except ModelError as error:
             used = _cost(error.lost)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from coder.models.model import Model
-from coder.models.roles import Asked, open_casting, resolve_casting, see_that_all_see
+from coder.models.roles import Asked, check_vision, open_roles, resolve_roles
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
@@ -24,10 +24,10 @@ def asked_of(settings: Settings) -> Asked:
 @asynccontextmanager
 async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
     """The models that the settings name; without a name one that can be found here."""
-    casting = await resolve_casting(asked_of(settings), environ=os.environ)
+    roles = await resolve_roles(asked_of(settings), environ=os.environ)
     if task.pictures:
-        see_that_all_see(casting)
-    async with open_casting(casting, silence_s=settings.model_timeout_s) as model:
+        check_vision(roles)
+    async with open_roles(roles, silence_s=settings.model_timeout_s) as model:
         yield model
 
 
@@ -39,8 +39,8 @@ async def same_model(state: State) -> AsyncIterator[Model]:
 
         yield Recorded(state.settings.replay)
         return
-    casting = await resolve_casting(asked_again(state), environ=os.environ)
-    async with open_casting(casting, silence_s=state.settings.model_timeout_s) as model:
+    roles = await resolve_roles(asked_again(state), environ=os.environ)
+    async with open_roles(roles, silence_s=state.settings.model_timeout_s) as model:
         yield model
 
 

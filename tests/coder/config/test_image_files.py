@@ -9,8 +9,8 @@ import pytest
 from coder.config.image_files import LARGEST, read_pictures
 from coder.config.task_file import read_task
 from coder.errors import UsageError
-from coder.models.catalog import Header, Listed, ListedProvider, UserModels, catalog_of, written
-from coder.models.roles import Asked, resolve_casting, see_that_all_see
+from coder.models.catalog import FILE, UserModels
+from coder.models.roles import Asked, check_vision, resolve_roles
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -87,14 +87,13 @@ def test_the_model_sees_the_pictures_of_the_command_line_in_every_call(tmp_path:
 async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catalogue_knows(
     tmp_path: Path,
 ) -> None:
-    models = {"blind": Listed(context=8000), "sees": Listed(images=True)}
-    listed = ListedProvider(name="groq", models=models)
-    (tmp_path / "models.jsonl").write_bytes(written(catalog_of({"groq": listed}, Header(models=2))))
+    models = {"blind": {}, "sees": {"modalities": {"input": ["text", "image"]}}}
+    (tmp_path / FILE).write_text(json.dumps({"providers": {"groq": {"models": models}}}))
     book, environ = UserModels(cache=tmp_path), {"GROQ_API_KEY": "x"}
 
     async def chosen(**named: object) -> None:
         asked = Asked.model_validate({"model": "groq/sees", **named})
-        see_that_all_see(await resolve_casting(asked, environ=environ, book=book))
+        check_vision(await resolve_roles(asked, environ=environ, book=book))
 
     for named in (
         {"model": "groq/blind"},

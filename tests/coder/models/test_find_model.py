@@ -6,7 +6,7 @@ import pytest
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, Choice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, found_endpoints, providers
-from coder.models.roles import Asked, open_model, resolve_casting
+from coder.models.roles import Asked, open_model, resolve_roles
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"
@@ -256,9 +256,9 @@ async def test_openais_key_does_not_go_along_to_a_stand_in_at_another_address() 
     asked = Asked(model="openai/x", fallbacks=("toy@https://other.example/v1",), roles={"planner": "openai"})
     environ = {"OPENAI_API_KEY": KEY}
 
-    shared = await resolve_casting(asked, environ=environ)
-    own = await resolve_casting(asked, environ=environ | {"CODER_API_KEY": "another"})
-    alone = await resolve_casting(Asked(model="toy@https://other.example/v1"), environ=environ)
+    shared = await resolve_roles(asked, environ=environ)
+    own = await resolve_roles(asked, environ=environ | {"CODER_API_KEY": "another"})
+    alone = await resolve_roles(Asked(model="toy@https://other.example/v1"), environ=environ)
 
     assert [key_of(choice) for choice in shared.all] == [KEY, None, KEY]
     assert "CODER_API_KEY" in shared.fallbacks[0].notes[0]

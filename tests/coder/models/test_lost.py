@@ -15,7 +15,6 @@ from coder.models.model import Sampling, Switch
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.router import Router
-from coder.models.wrapper import Route
 from coder.run.costs import costs_of
 from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run
@@ -82,7 +81,7 @@ async def test_an_answer_that_a_router_passes_over_is_told_with_its_cost() -> No
 
     refusal = streams(chunk({"refusal": "No."}), chunk({}, finish="stop"), "[DONE]")
     with faulty_endpoint(refusal) as first, faulty_endpoint(says("hello")) as second:
-        routes = [Route(ChatModel(endpoint_of(server, price=PRICE))) for server in (first, second)]
+        routes = [ChatModel(endpoint_of(server, price=PRICE)) for server in (first, second)]
         async with Router(routes) as router:
             answer = await router.answer(QUESTION, sampling=Sampling(), on_retry=tell)
 

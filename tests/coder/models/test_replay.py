@@ -16,7 +16,7 @@ from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.router import Router
-from coder.models.wrapper import RoleModels, Route
+from coder.models.wrapper import RoleModels
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -82,7 +82,7 @@ async def test_a_replay_tells_of_a_switch_to_another_model(tmp_path: Path) -> No
     path = tmp_path / "run.jsonl"
     with faulty_endpoint(error(503, "down")) as first, faulty_endpoint(says("1. Add."), says(ADD)) as second:
         endpoints: list[Endpoint] = [endpoint_of(first, name="a/m"), endpoint_of(second, name="b/m")]
-        routes = [Route(ChatModel(endpoint, patience=QUICK)) for endpoint in endpoints]
+        routes = [ChatModel(endpoint, patience=QUICK) for endpoint in endpoints]
         async with Recorder(Router(routes), path) as model:
             _, live = await run_by(model)
 
@@ -127,7 +127,7 @@ CASTS: dict[str, tuple[Callable[[FaultyEndpoint, FaultyEndpoint], Model], list[R
         [says("1. Add.")],
     ),
     "prices that cross": (
-        lambda first, second: Router([Route(cheap(first)), Route(dear(second))]),
+        lambda first, second: Router([cheap(first), dear(second)]),
         [says("1. Add."), says(ADD)],
         [says("never asked")],
     ),

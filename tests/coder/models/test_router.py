@@ -9,12 +9,12 @@ from coder.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavai
 from coder.models.catalog import UserModels
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import Answer, Retry, Sampling, Switch
+from coder.models.model import Answer, Model, Retry, Sampling, Switch
 from coder.models.recorder import Recorder
-from coder.models.roles import Asked, open_casting, resolve_casting
+from coder.models.roles import Asked, open_roles, resolve_roles
 from coder.models.router import Router
 from coder.models.scripted import Scripted
-from coder.models.wrapper import RoleModels, Route, playing
+from coder.models.wrapper import RoleModels, playing
 from coder.usage import Price
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
@@ -22,11 +22,11 @@ from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_en
 ONCE = Patience(first_wait_s=0, attempts=1)
 
 
-def routes(*servers: FaultyEndpoint, contexts: tuple[int | None, ...] = (None, None, None)) -> list[Route]:
-    """A route to each server, named first, second, third."""
+def routes(*servers: FaultyEndpoint, contexts: tuple[int | None, ...] = (None, None, None)) -> list[Model]:
+    """A model at each server, named first, second, third."""
     names = ("first/m", "second/m", "third/m")
     return [
-        Route(ChatModel(endpoint_of(server, name=name), patience=ONCE), context)
+        ChatModel(endpoint_of(server, name=name, context=context), patience=ONCE)
         for server, name, context in zip(servers, names, contexts, strict=False)
     ]
 
@@ -118,13 +118,6 @@ async def test_a_conversation_that_is_too_long_goes_only_to_who_may_read_more() 
     assert small.connections == 0
 
 
-async def test_only_the_causes_that_were_named_switch() -> None:
-    with faulty_endpoint(error(503, "down")) as first, faulty_endpoint(says("hello")) as second:
-        async with Router(routes(first, second), on=("limit",)) as router:
-            with pytest.raises(ModelUnavailable):
-                await asked(router)
-
-
 async def test_a_refusal_stays_one_when_nobody_else_answers() -> None:
     with faulty_endpoint(REFUSED) as first:
         async with Router(routes(first)) as router:
@@ -138,8 +131,8 @@ async def test_a_router_reserves_what_the_dearest_of_its_models_costs() -> None:
         prices = (Price(input=1, output=2), Price(input=3, output=1), None)
         models = [ChatModel(endpoint_of(server, price=price)) for price in prices]
 
-    assert Router([Route(m) for m in models[:2]]).price(1_000_000, 1_000_000) == Decimal(4)
-    assert Router([Route(m) for m in models]).price(1, 1) is None
+    assert Router(models[:2]).price(1_000_000, 1_000_000) == Decimal(4)
+    assert Router(models).price(1, 1) is None
 
 
 async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: Path) -> None:
@@ -160,13 +153,13 @@ async def test_everyone_who_was_named_is_chosen_before_anyone_is_asked() -> None
         named = Asked(model="toy", base_url=server.url, fallbacks=("other",), roles={"planner": "openai/x"})
 
         with pytest.raises(ModelAuthError, match="OPENAI_API_KEY"):
-            await resolve_casting(named, environ={}, book=book)
-        casting = await resolve_casting(named.model_copy(update={"roles": {}}), environ={}, book=book)
-        async with open_casting(casting) as model:
+            await resolve_roles(named, environ={}, book=book)
+        roles = await resolve_roles(named.model_copy(update={"roles": {}}), environ={}, book=book)
+        async with open_roles(roles) as model:
             answer = await model.answer(QUESTION, sampling=Sampling())
 
     assert answer.text == "main"
-    assert [choice.name for choice in casting.all] == [f"127.0.0.1:{server.port}/toy"] * 2
+    assert [choice.name for choice in roles.all] == [f"127.0.0.1:{server.port}/toy"] * 2
 
 
 async def test_what_rests_in_one_run_rests_in_the_next_run_of_the_same_process() -> None:
@@ -174,10 +167,10 @@ async def test_what_rests_in_one_run_rests_in_the_next_run_of_the_same_process()
 
     with faulty_endpoint(down, says("back")) as first, faulty_endpoint(says("hello")) as second:
         named = Asked(model="toy", base_url=first.url, fallbacks=(f"toy@{second.url}",))
-        casting = await resolve_casting(named, environ={})
+        roles = await resolve_roles(named, environ={})
         texts = []
-        for _ in range(2):  # a casting is opened for each run
-            async with open_casting(casting, patience=ONCE) as model:
+        for _ in range(2):  # they are opened for each run
+            async with open_roles(roles, patience=ONCE) as model:
                 texts.append((await model.answer(QUESTION, sampling=Sampling())).text)
 
     assert texts == ["hello", "hello"]
