@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 from random import uniform
 from time import monotonic
 from typing import TypeVar
@@ -17,27 +18,24 @@ LONGEST_WAIT_S = 8.0
 
 
 class Passing(Exception):
-    """A fault that may pass when the request is repeated.
-
-    Args:
-        reason: one line for the screen.
-        after_s: seconds that the endpoint asks to wait; None where it doesn't say.
-        advice: a sentence for the final error message.
-        is_limit: too many requests; nothing else is wrong.
-    """
+    """A fault that may pass when the request is repeated."""
 
     def __init__(
         self, reason: str, *, after_s: float | None = None, advice: str = "", is_limit: bool = False
     ) -> None:
         super().__init__(reason)
         self.reason = reason
+        """One line for the screen."""
         self.after_s = after_s
+        """Seconds that the endpoint asks to wait."""
         self.advice = advice
+        """A sentence for the final error message."""
         self.is_limit = is_limit
+        """Too many requests; nothing else is wrong."""
         self.lost: Used | None = None
         """Usage of the answer until it broke off."""
         self.attempts = 1
-        """Requests that were made when this was the last one."""
+        """Requests in all, where this was the last one."""
 
 
 class Clock:
@@ -89,13 +87,13 @@ async def retried(
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
     """Seconds that a Retry-After header asks to wait, by a number or an HTTP date; None where by neither."""
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
     value = headers.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
+    for number, unit in ((headers.get("retry-after-ms", ""), 1000), (value, 1)):
+        try:
+            if 0 <= (seconds := float(number) / unit) < inf:
+                return seconds
+        except ValueError:
+            continue
     try:
         date = parsedate_to_datetime(value)
     except ValueError:
@@ -103,12 +101,3 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
-
-
-def _number(value: str) -> float | None:
-    """A finite number >= 0, else None."""
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if 0 <= number < float("inf") else None
