@@ -1,6 +1,7 @@
 """What a sandboxed kernel costs beside a plain one, interleaved. Run: python perf/kernel.py [BACKEND]
 
-The plain one is ipykernel with jupyter_client's own blocking client, on this machine itself.
+The plain one is ipykernel with jupyter_client's own blocking client, on this machine itself; neither is
+installed with us.
 """
 
 import asyncio

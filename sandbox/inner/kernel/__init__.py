@@ -1,1 +1,1 @@
-"""A Jupyter kernel and its client, both inside. Read kernel_service."""
+"""A kernel, inside. Read kernel_service."""
