@@ -90,8 +90,8 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
             yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
     if len(blocks) == _BLOCKS or len(answer) > _LONG:
         return
-    read = whole_files(answer, find_blocks(answer), default="solution.py", expected=[entry_point])
-    for code in read.files.values():
+    files, _ = whole_files(answer, find_blocks(answer), default="solution.py", expected=[entry_point])
+    for code in files.values():
         if entry_point in defined_names(code):
             yield code
     lines = answer.splitlines()

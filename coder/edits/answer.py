@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.code_blocks import MAX_ANSWER, Parsed, whole_files
+from coder.edits.code_blocks import MAX_ANSWER, whole_files
 from coder.edits.edit import Answered, Edit, Slip
 from coder.edits.lines import like
 from coder.edits.naming import name_in_comment
@@ -47,7 +47,8 @@ def read_answer(
     reader = _Answer(files, whole, ignored)
     if found.is_any:
         return reader.edited(found, default, in_part=in_part)
-    return reader.written(whole_files(read, found.blocks, default=default, expected=expected))
+    written = reader.written(*whole_files(read, found.blocks, default=default, expected=expected))
+    return replace(written, only_shows=not any(block.name for block in found.blocks))
 
 
 class _Answer:
@@ -77,17 +78,17 @@ class _Answer:
             path = self._there(edit.path) or edit.path
             is_whole = edit.action == "write" and not edit.new and not slips
             if is_whole and (why := self._refusal(path, edit.text)) is not None:
-                return Answered(problem=why, fits=False, missed={path: ()})
+                return Answered(problem=why, fits=False, missed=(path,))
         done = apply(kept, self._files, slips=slips, in_part=in_part)
         if done.problem is not None:
             return done
         return replace(done, problem=broken(done.files, self._files), left_out=left_out, apart=apart)
 
-    def written(self, parsed: Parsed) -> Answered:
+    def written(self, files: Mapping[str, str], problem: str | None) -> Answered:
         """What whole files make of the files: each in the form that the one it replaces has."""
         changed: dict[str, str | None] = {}
         left: list[Edit] = []
-        for name, code in parsed.files.items():
+        for name, code in files.items():
             path = paths.plain(name)
             before = self._before(path)
             text = code if before is None else like(_without_name(code, name, before), before)
@@ -98,14 +99,14 @@ class _Answer:
                 return Answered(problem=f"Nothing was written. {why}", fits=False)
             path = self._names.find(path) or path
             if (why := self._refusal(path, code)) is not None:
-                return Answered(problem=why, fits=False, missed={path: ()})
+                return Answered(problem=why, fits=False, missed=(path,))
             changed[path] = text
         left_out, apart = self._changed_names(left), self._apart(left)
-        if parsed.files and not changed:
-            return Answered(problem=_only_left_out(parsed.files), left_out=left_out, apart=apart)
+        if files and not changed:
+            return Answered(problem=_only_left_out(files), left_out=left_out, apart=apart)
         others = {path: code for path, code in changed.items() if not path.endswith(".py")}
-        problem = parsed.problem or broken(others, self._files)  # Python is run next, and says it itself
-        return Answered(changed, problem, empty=not parsed.files, left_out=left_out, apart=apart)
+        problem = problem or broken(others, self._files)  # Python is run next, and says it itself
+        return Answered(changed, problem, empty=not files, left_out=left_out, apart=apart)
 
     def _there(self, name: str) -> str | None:
         return self._names.find(paths.plain(name))
@@ -169,7 +170,7 @@ def _without_name(code: str, name: str, before: str) -> str:
 def _whole_beside(found: Edits, default: str) -> list[Edit]:
     """The whole files of an answer that has edits too: named ones, or all where its edits only delete."""
     if all(edit.action == "delete" for edit in found.edits):
-        files = whole_files("", found.blocks, default=default).files
+        files, _ = whole_files("", found.blocks, default=default)
     else:
         files = {block.name: block.text for block in found.blocks if block.name and block.text.strip()}
     return [Edit(path, "write", text=text) for path, text in files.items()]

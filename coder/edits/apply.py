@@ -1,17 +1,18 @@
 """Apply: edits to files as they are, all or none or those that fit, with a report of what did not fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from coder.edits import paths
 from coder.edits.change import Changed
 from coder.edits.edit import Answered, Edit, Hunk, Slip
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
-from coder.edits.misses import Miss, gist, missed_lines, not_there, reported
+from coder.edits.misses import NOT_THERE, gist, miss, nearest, reported
 
 _MOST_MISSES = 4
 """Misses that are told; after so many the rest of an answer isn't tried, where nothing of it is kept."""
+_MOST_NAMED = 8
+"""Lines at which an edit fits."""
 _MOST_REBUILDS = 50
 """Times that a hunk is looked for in what hunks of the same answer have made; each reads the file again."""
 _NOTHING = (
@@ -35,52 +36,52 @@ def apply(
         slips: parts of the answer that could not be read: with any, nothing is changed.
         in_part: make the edits that fit although others don't, instead of all or none.
     """
-    tree = _Tree(files)
-    in_part = in_part and not slips
+    tree = _Tree(files, slips, in_part=in_part and not slips)
     left = len(edits)
     for edit in edits:
-        if len(tree.misses) + len(slips) >= _MOST_MISSES and not in_part:
+        if tree.is_full:
             break
-        known = len(tree.misses)
         tree.take(edit)
         left -= 1
-        if in_part and len(tree.misses) > known and len(edit.hunks) > 1 and edit.to is None:
-            del tree.misses[known:]
-            for hunk in edit.hunks:
-                tree.take(replace(edit, hunks=(hunk,)))
     changed = {
         path: text
         for path, text in tree.made.items()
         if (path in files if text is None else text != files.get(path))
     }
-    if slips or tree.misses:
-        misses = [*slips, *tree.misses]
-        shown = misses[:_MOST_MISSES] if in_part else misses
-        others, made = left + len(misses) - len(shown), changed if in_part else {}
-        told = reported(shown, others=others, made=[*made])
-        return Answered(made, told, fits=False, gist=gist(shown, others=others), missed=missed_lines(shown))
+    if tree.misses:
+        shown = tree.misses[:_MOST_MISSES]
+        others, made = left + len(tree.misses) - len(shown), changed if tree.in_part else {}
+        return Answered(
+            made,
+            reported(shown, others=others, made=[*made]),
+            fits=False,
+            gist=gist(shown, others=others),
+            missed=tuple(dict.fromkeys(one.path for one in shown if one.path is not None)),
+        )
     if not changed and edits:
         return Answered(problem=_NOTHING, fits=False)
     return Answered(changed)
 
 
 class _Refused(Exception):
-    """An edit can't be made."""
-
-    def __init__(self, why: str, path: str | None = None) -> None:
-        super().__init__(why)
-        self.slip = Slip(why, path)
+    """An edit can't be made: why, and the file that is to be shown."""
 
 
 class _Tree:
     """The files while edits go in."""
 
-    def __init__(self, files: Mapping[str, str | None]) -> None:
+    def __init__(self, files: Mapping[str, str | None], slips: Sequence[Slip], *, in_part: bool) -> None:
         self._files = files
         self._names = paths.Names(files)
+        self.in_part = in_part
         self.made: dict[str, str | None] = {}
-        self.misses: list[Miss | Slip] = []
+        self.misses = [*slips]
         self._rebuilds = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much doesn't fit that the rest isn't tried."""
+        return len(self.misses) >= _MOST_MISSES and not self.in_part
 
     def take(self, edit: Edit) -> None:
         """Put one edit in, or record why it can't be."""
@@ -88,7 +89,7 @@ class _Tree:
             source = self._source(edit)
             target = self._target(edit, source)
         except _Refused as refused:
-            self.misses.append(refused.slip)
+            self.misses.append(Slip(*refused.args))
             return
         before = len(self.misses)
         now = (self._now(source) or "") if source is not None else ""
@@ -96,7 +97,7 @@ class _Tree:
             text = like(edit.text, now) if source is not None else edit.text
         else:
             text = self._changed(source or target, now, edit.hunks)
-        if len(self.misses) > before:
+        if len(self.misses) > before and (edit.to is not None or not self.in_part):
             return
         if source is not None and (edit.action == "delete" or (source != target and not edit.keeps)):
             self._make(source, None)
@@ -158,7 +159,7 @@ class _Tree:
                 behind = placed.end
             elif hunk not in made:  # the same hunk twice is made once
                 self.misses.append(_miss(path, changed, index, hunk))
-                if len(self.misses) >= _MOST_MISSES:
+                if self.is_full:
                     break
         return changed.text()
 
@@ -173,16 +174,16 @@ class _Tree:
         return found.place if found.place is not None and changed.put(found.hunk, found.place) else None
 
 
-def _miss(path: str, changed: Changed, index: Index, hunk: Hunk) -> Miss:
+def _miss(path: str, changed: Changed, index: Index, hunk: Hunk) -> Slip:
     if not hunk.old:
-        return Miss(path, hunk, "an edit has no lines that say where it belongs. Give some around it.")
+        return miss(path, hunk, "an edit has no lines that say where it belongs. Give some around it.")
     found = locate(index, hunk)
     if not found.places:
-        return not_there(path, changed.lines, hunk)
-    line = found.places[0].start + 1
-    if len(found.places) > 1:
-        numbers = ", ".join(str(place.start + 1) for place in found.places[:8])
-        why = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
-    else:
-        why = f"an edit at line {line} changes lines that another of your edits changes."
-    return Miss(path, hunk, why, line=line)
+        return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old))
+    lines = [place.start + 1 for place in found.places]
+    if len(lines) == 1:
+        why = f"an edit at line {lines[0]} changes lines that another of your edits changes."
+        return miss(path, hunk, why)
+    numbers = ", ".join(map(str, lines[:_MOST_NAMED]))
+    why = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
+    return miss(path, hunk, why)

@@ -6,7 +6,7 @@ line, in the line above or in a first comment, and code may have prose around it
 
 import re
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from coder.edits.naming import name_in_comment, name_in_sentence, name_of_block
@@ -48,14 +48,6 @@ class Block:
             return "python"
         is_markdown = self.name.lower().endswith(_OF_MARKDOWN) if self.name else False
         return "markdown" if is_markdown or self.language in _MARKDOWN else "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The whole files of an answer, and what to ask for again."""
-
-    files: dict[str, str]
-    problem: str | None = None
 
 
 def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
@@ -106,8 +98,10 @@ def _head(info: str, above: str, first: str, known: Collection[str]) -> Block:
     return Block(language, name)
 
 
-def whole_files(text: str, blocks: Sequence[Block], *, default: str, expected: Sequence[str] = ()) -> Parsed:
-    """The whole files of an answer.
+def whole_files(
+    text: str, blocks: Sequence[Block], *, default: str, expected: Sequence[str] = ()
+) -> tuple[dict[str, str], str | None]:
+    """The whole files of an answer, and what to ask for again.
 
     Args:
         text: the answer, which may be all code.
@@ -128,7 +122,7 @@ def whole_files(text: str, blocks: Sequence[Block], *, default: str, expected: S
     files = {
         path: _tidy(code) if path.endswith(".py") else code for path, code in files.items() if code.strip()
     }
-    return Parsed(files, _problem(files, default, expected))
+    return files, _problem(files, default, expected)
 
 
 def _tidy(code: str) -> str:
@@ -160,14 +154,15 @@ def _choose(codes: list[str], expected: Sequence[str]) -> str:
     return max(codes, key=lambda code: (len(_names(code) & wanted), len(_names(code)), len(code)))
 
 
-def _problem(files: dict[str, str], default: str, expected: Iterable[str]) -> str | None:
+def _problem(files: Mapping[str, str], default: str, expected: Iterable[str]) -> str | None:
     if not files and not default.endswith(".py"):
         return "Your answer holds no file. Answer with each file whole, in a fenced block, its path above it."
     if not files:
         return "Your answer holds no code. Answer with the complete code in one ```python block."
-    if len(files.get(default, "")) > _MOST_PARSED or parse_source(files.get(default, "(")) is None:
+    code = files.get(default) or "("
+    if len(code) > _MOST_PARSED or parse_source(code) is None:
         return None  # a syntax error shows up, with its line, when the file runs
-    missing = sorted(set(expected) - _names(files[default]))
+    missing = sorted(set(expected) - _names(code))
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         return f"Your code doesn't define {names}. Answer with the complete code, with exactly that name."

@@ -1,6 +1,5 @@
 """Edits: what an answer does to files, whatever form it was written in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -66,6 +65,8 @@ class Slip:
     text: str
     path: str | None = None
     """The file of the workspace that it is about, if showing that file helps."""
+    lines: str = ""
+    """Lines of the answer and of the file, quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ class Answered:
     """The answer holds neither an edit nor a file."""
     gist: str = ""
     """The problem in a sentence, where it says more than one."""
-    missed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By file, the lines, from 1, near which edits that don't fit may belong."""
+    only_shows: bool = False
+    """The answer holds no edit, and no block that names its file."""
+    missed: tuple[str, ...] = ()
+    """Files of edits that don't fit."""
     left_out: tuple[str, ...] = ()
     """Files that the answer changes but may not."""
     apart: dict[str, str | None] = field(default_factory=dict)

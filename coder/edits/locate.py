@@ -106,10 +106,10 @@ def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
         hunk: what is looked for.
         behind: the hunk before it ended before this line.
     """
-    for step in (_word_for_word, _but_for_ends, _but_for_indents):
+    for form in (_exactly, _roughly, _unindented):
         several = Found(hunk)
         for reading in (hunk, *hunk.others):
-            places = step(index, reading) if reading.old else []
+            places = _places(index, reading, form)
             if len(places) > 1:
                 places = _hinted(index, reading, places, behind)
             if len(places) == 1:
@@ -121,26 +121,16 @@ def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
     return Found(hunk)
 
 
-def _word_for_word(index: Index, hunk: Hunk) -> list[Place]:
-    size = len(hunk.old)
-    return [Place(at, at + size, exact=True) for at in index.positions(hunk.old, _exactly)]
-
-
-def _but_for_ends(index: Index, hunk: Hunk) -> list[Place]:
-    size = len(hunk.old)
-    return [Place(at, at + size) for at in index.positions(hunk.old, _roughly)]
-
-
-def _but_for_indents(index: Index, hunk: Hunk) -> list[Place]:
+def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[Place]:
+    """The places of a hunk's old lines, compared in this form."""
     old = hunk.old
+    found = index.positions(old, form) if old else []
+    if form is not _unindented:
+        return [Place(at, at + len(old), exact=form is _exactly) for at in found]
     if hunk.signed or not any(line.strip() for line in old):
         return []  # in a diff, a sign that was forgotten looks like a shift
-    places: list[Place] = []
-    for at in index.positions(old, _unindented):
-        shift = find_shift(old, index.lines[at : at + len(old)])
-        if shift is not None:
-            places.append(Place(at, at + len(old), shift=shift))
-    return places
+    shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in found]
+    return [Place(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
 
 
 def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[Place]:

@@ -19,8 +19,6 @@ _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 Language = Literal["python", "markdown", "other"]
 _MOST_FENCES = 400
 """Fences behind the opening one that are looked at."""
-_MOST_LOOKED_AT = 20_000
-"""Of all blocks of an answer together; in the rest of it the first fence that can close a block does."""
 _MOST_PARSES = 200
 """Of all blocks of an answer together."""
 _MOST_PARSED = 500_000
@@ -55,15 +53,9 @@ class Fences:
     """All fences of an answer."""
 
     def __init__(self, lines: Sequence[str], *, known: Collection[str]) -> None:
-        """Find them.
-
-        Args:
-            lines: of the answer, without their ends.
-            known: files that are there: their names may look like anything.
-        """
+        """Find them in lines without ends; `known` files may have names that look like anything."""
         self._lines = lines
         self._known = known
-        self._looked_at = 0
         self._parsed = 0
         found = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
         self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in found if fence]
@@ -76,7 +68,7 @@ class Fences:
         first = next((fence.line for fence in behind if not fence.info and fence.mark.startswith(mark)), None)
         if first is None:
             return len(self._lines)
-        near = self._near(start, mark)
+        near = [fence for fence in self._all[start : start + _MOST_FENCES] if fence.mark.startswith(mark)]
         if language == "markdown":
             return self._longest(near) or first
         end = _nested(near) or first
@@ -84,13 +76,6 @@ class Fences:
             ends = dict.fromkeys([end, *(fence.line for fence in near if not fence.info)])
             end = next((other for other in ends if self._parses(at, other)), end)
         return end
-
-    def _near(self, start: int, mark: str) -> list[_Fence]:
-        """The fences behind an opening one that can nest in its block or close it."""
-        most = min(_MOST_FENCES, _MOST_LOOKED_AT - self._looked_at)
-        found = [fence for fence in self._all[start : start + most] if fence.mark.startswith(mark)]
-        self._looked_at += len(found)
-        return found
 
     def _parses(self, at: int, end: int) -> bool:
         self._parsed += 1

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -39,32 +40,39 @@ class Names:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = dict.fromkeys(names)
-        self._folders: Counter[str] | None = None
-        self._by_fold: dict[str, list[str]] | None = None
+
+    @cached_property
+    def _folders(self) -> Counter[str]:
+        return Counter(folder for name in self._names for folder in _above(name))
+
+    @cached_property
+    def _by_fold(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self._names:
+            found.setdefault(_folded(name), []).append(name)
+        return found
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
     def add(self, name: str) -> None:
-        """A file is there from now on."""
+        """Add a file."""
         if name not in self._names:
+            self._folders.update(_above(name))
+            self._by_fold.setdefault(_folded(name), []).append(name)
             self._names[name] = None
-            self._count(name, 1)
 
     def remove(self, name: str) -> None:
-        """A file isn't there any more."""
+        """Remove a file."""
         if name in self._names:
+            self._folders.subtract(_above(name))
+            self._by_fold[_folded(name)].remove(name)
             del self._names[name]
-            self._count(name, -1)
 
     def find(self, path: str) -> str | None:
         """The file that a path means: itself, or the only one that differs only in case."""
         if path in self._names:
             return path
-        if self._by_fold is None:
-            self._by_fold = {}
-            for name in self._names:
-                self._by_fold.setdefault(_folded(name), []).append(name)
         alike = self._by_fold.get(_folded(path), [])
         return alike[0] if len(alike) == 1 else None
 
@@ -73,8 +81,6 @@ class Names:
         above = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
         if above is not None:
             return f"`{path}` can't be written: `{above}` is a file, no folder."
-        if self._folders is None:
-            self._folders = Counter(folder for name in self._names for folder in _above(name))
         return f"`{path}` can't be written: it is a folder." if self._folders[path] > 0 else None
 
     def missing(self, path: str) -> str:
@@ -83,14 +89,6 @@ class Names:
         if len(below) == 1:
             return f"There is no file `{path}`; do you mean `{below[0]}`?"
         return f"There is no file `{path}`{or_nearest(path, islice(self._names, _MOST_COMPARED)) or '.'}"
-
-    def _count(self, name: str, by: int) -> None:
-        if self._folders is not None:
-            for folder in _above(name):
-                self._folders[folder] += by
-        if self._by_fold is not None:
-            same = self._by_fold.setdefault(_folded(name), [])
-            same.append(name) if by > 0 else same.remove(name)
 
 
 def _above(name: str) -> list[str]:

@@ -66,62 +66,48 @@ def block(lines: Sequence[str]) -> str:
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
     """Line and words of the first thing wrong in a file; None where nothing is, or no check fits."""
-    check = _CHECKS.get(PurePosixPath(path).suffix.lower())
-    return check(text.removeprefix("\ufeff")) if check is not None and len(text) <= MOST_READ else None
-
-
-def _python(text: str) -> tuple[int, str] | None:
+    read = _READERS.get(PurePosixPath(path).suffix.lower())
+    if read is None or len(text) > MOST_READ:
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of code that isn't ours
-            ast.parse(text)
+        read(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         return error.lineno or 1, error.msg
+    except json.JSONDecodeError as error:
+        return error.lineno, error.msg
+    except tomllib.TOMLDecodeError as error:
+        line = str(error).rpartition("(at line ")[2].partition(",")[0]
+        return int(line) if line.isdigit() else text.count("\n") + 1, str(error).partition(" (at")[0]
     except (ValueError, RecursionError, MemoryError) as error:
         return 1, str(error) or "it is nested too deeply"
     return None
 
 
-def _json(text: str) -> tuple[int, str] | None:
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.lineno, error.msg
-    except RecursionError:
-        return 1, "it is nested too deeply"
-    return None
+def _python(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of code that isn't ours
+        ast.parse(text)
 
 
-def _toml(text: str) -> tuple[int, str] | None:
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = str(error).rpartition("(at line ")[2].partition(",")[0]
-        return int(line) if line.isdigit() else text.count("\n") + 1, str(error).partition(" (at")[0]
-    except RecursionError:
-        return 1, "it is nested too deeply"
-    return None
-
-
-def _yaml(text: str) -> tuple[int, str] | None:
+def _yaml(text: str) -> None:
+    """Raises SyntaxError: it isn't YAML."""
     import yaml  # loaded only for an answer that changes YAML
 
     try:
         for _ in yaml.parse(text, Loader=yaml.SafeLoader):
             continue
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        return (mark.line + 1 if mark is not None else 1), error.problem or "it can't be read"
-    except (yaml.YAMLError, RecursionError) as error:
-        return 1, str(error).splitlines()[0]
-    return None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        found = SyntaxError(problem or str(error).splitlines()[0])
+        found.lineno = mark.line + 1 if mark is not None else 1
+        raise found from error
 
 
-_CHECKS: Mapping[str, Callable[[str], tuple[int, str] | None]] = {
+_READERS: Mapping[str, Callable[[str], object]] = {
     ".py": _python,
     ".pyi": _python,
-    ".json": _json,
-    ".toml": _toml,
+    ".json": json.loads,
+    ".toml": tomllib.loads,
     ".yaml": _yaml,
     ".yml": _yaml,
 }

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from coder.context.quoting import fenced, whole_files
 from coder.edits.edit import Answered
-from coder.edits.read_answer import read_edits
 from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.settings import EditFormat
@@ -101,8 +100,7 @@ def is_reply(asked: str, answered: Answered, text: str) -> bool:
         return False
     if "```" not in text:
         return not answered.files
-    found = read_edits(text, known=answered.files)
-    return is_question(asked) and not found.is_any and not any(block.name for block in found.blocks)
+    return is_question(asked) and answered.only_shows
 
 
 def asks(text: str) -> bool:

@@ -6,7 +6,7 @@ from coder.edits.change import Changed
 from coder.edits.edit import Hunk
 from coder.edits.lines import split_lines, usual_end
 from coder.edits.locate import Index, locate
-from coder.edits.misses import not_there
+from coder.edits.misses import NOT_THERE, nearest
 from coder.edits.syntax import numbered
 
 _MOST_PLACES = 20
@@ -43,8 +43,7 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
     if len(numbers) > 1:
         raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, numbers[:_MOST_PLACES]))))
     if found.place is None:
-        miss = not_there(path, changed.lines, hunk)
-        raise ValueError(f"{miss.gist}\n{miss.near}".rstrip())
+        raise ValueError(f"`{path}`: {NOT_THERE}\n{nearest(changed.lines, hunk.old)}".rstrip())
     changed.put(found.hunk, found.place)
     return changed.text()
 

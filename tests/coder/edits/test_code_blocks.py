@@ -1,17 +1,25 @@
 """The code-block parser: lenient on form, exact on content."""
 
 import ast
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.edits.code_blocks import Parsed, find_blocks, whole_files
+from coder.edits.code_blocks import find_blocks, whole_files
+
+
+class Parsed(NamedTuple):
+    """The whole files of an answer, and what to ask for again."""
+
+    files: dict[str, str]
+    problem: str | None
 
 
 def parse_answer(text: str, *, default: str, expected: tuple[str, ...] | list[str] = ()) -> Parsed:
     """The whole files of an answer."""
-    return whole_files(text, find_blocks(text), default=default, expected=expected)
+    return Parsed(*whole_files(text, find_blocks(text), default=default, expected=expected))
 
 
 ADD = "def add(a, b):\n    return a + b\n"
