@@ -1,7 +1,6 @@
 """What a sandboxed kernel costs beside a plain one, interleaved. Run: python perf/kernel.py [BACKEND]
 
-The plain one is ipykernel with jupyter_client's own blocking client, on this machine itself; neither is
-installed with us.
+The plain one is ipykernel with jupyter_client's own blocking client, on this machine itself.
 """
 
 import asyncio

@@ -103,7 +103,7 @@ def build(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build the image that programs get with --sandbox docker: Python, pytest, numpy and IPython.
+    """Build the image that programs get with --sandbox docker: Python, pytest, numpy and ipykernel.
 
     This machine's pip fetches the packages, so that its index, proxy and passwords stay out of the image.
     """

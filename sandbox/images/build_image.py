@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_BASE = "python:3-slim"
-PACKAGES = ("pytest", "numpy", "IPython")
+PACKAGES = ("pytest", "numpy", "ipykernel", "jupyter_client")
 """Packages of every image. Each is imported by the name of its distribution."""
 _DOCKERFILE = "Dockerfile.sandbox"
 _LAST_LINES = 8

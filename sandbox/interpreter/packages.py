@@ -1,4 +1,4 @@
-"""The packages of a kernel (IPython), with their dependencies, from our own environment."""
+"""The packages of a Jupyter kernel, with their dependencies, from our own environment."""
 
 import functools
 import re
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sandbox.interpreter.interpreter import Interpreter, Packages
 
-_NEEDED = ("ipython",)
+_NEEDED = ("ipykernel", "jupyter_client")
 
 
 def with_kernel(interpreter: Interpreter) -> Interpreter:
     """Show our packages to an interpreter without a kernel that can use them."""
     root = interpreter.venv or interpreter.prefix
-    has_own = any(root.glob("lib*/python3.*/*-packages/IPython"))
+    has_own = any(root.glob("lib*/python3.*/*-packages/ipykernel"))
     return interpreter if has_own or not fits(interpreter) else replace(interpreter, packages=_ours())
 
 

@@ -20,7 +20,7 @@ _CODE = (
     "from sandbox.inner.kernel import {0} as programs\n"
     "sys.exit({1})"
 )
-_SEE = _CODE.format("kernel_service", "not programs.can_load()")
+_SEE = _CODE.format("kernel_process", "not programs.can_load()")
 
 
 def program(
@@ -69,7 +69,7 @@ async def require_kernel(sandbox: Sandbox, policy: Policy) -> None:
             f"The sandbox backend {sandbox.backend!r} has no kernels. Open it with bubblewrap."
         )
     fix = install_command(sandbox.backend, policy.python)
-    raise BackendMissing(f"The interpreter of the sandbox has no IPython. Install it with: {fix}", fix=fix)
+    raise BackendMissing(f"The interpreter of the sandbox has no ipykernel. Install it with: {fix}", fix=fix)
 
 
 def install_command(backend: str, python: Path | None) -> str:
@@ -85,4 +85,4 @@ def install_command(backend: str, python: Path | None) -> str:
         return "coder sandbox build"
     theirs = describe(python)
     named = sys.executable if fits(theirs) else theirs.path
-    return f"{named} -m pip install ipython"
+    return f"{named} -m pip install ipykernel jupyter_client"

@@ -20,8 +20,8 @@ _QUICK = ("-I", "-S")
 """Flags of a cell's command, which imports nothing of packages."""
 _READ_S = 5.0
 """Longest wait for a picture: a cell may put a pipe in its place."""
-_ANSWER_S = 5.0
-"""Longest wait for a kernel after a cell that was ended."""
+_ANSWER_S = 8.0
+"""Longest wait for a kernel after a cell that was ended; its own grace is five seconds."""
 _FIRST = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -65,7 +65,7 @@ class Kernel:
             on_output: called with each piece of output as it comes.
 
         Raises:
-            BackendMissing: there is no IPython, or it doesn't start.
+            BackendMissing: there is no ipykernel, or it doesn't start.
             SandboxBroken: the sandbox itself stopped working.
         """
         async with self._turn:
@@ -75,14 +75,9 @@ class Kernel:
             if self._kernel is None or lost:
                 self._kernel = await self._start()
             self._cells += 1
+            cell = program("run_cell", self._home, str(self._cells), module="kernel_cell", flags=_QUICK)
             content = source.encode("utf-8", "replace")
-            cell = self._cell(self._kernel, self._cells)
-            try:
-                result = await self.session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
-            except asyncio.CancelledError:
-                self._is_late = True
-                await asyncio.shield(self.session.sh(f"kill -INT -- -{self._kernel.pid}"))
-                raise
+            result = await self.session.run(cell, stdin=content, wall_s=wall_s, on_output=on_output)
             self._is_late = result.killed_by is not None
             if not self._kernel.running:
                 self._kernel, lost = None, True
@@ -112,18 +107,12 @@ class Kernel:
                 found.append(read.raw_output)
         return found
 
-    def _cell(self, kernel: Started, number: int) -> Command:
-        """The command of one cell."""
-        return program(
-            "run_cell", self._home, str(kernel.pid), str(number), module="kernel_cell", flags=_QUICK
-        )
-
     async def _see_that_it_answers(self) -> None:
-        """End a kernel that goes on with a cell that was ended."""
-        if self._kernel is not None:
-            answer = await self.session.run(self._cell(self._kernel, 0), stdin=b"", wall_s=_ANSWER_S)
-            if not answer.ok:
-                await self._kernel.stop()
+        """End a kernel that a cell has stopped (SIGSTOP): it can't end itself."""
+        cell = program("run_cell", self._home, "0", module="kernel_cell", flags=_QUICK)
+        answer = await self.session.run(cell, stdin=b"", wall_s=_ANSWER_S)
+        if answer.killed_by is not None and self._kernel is not None:
+            await self._kernel.stop()
 
     async def _start(self) -> Started:
         self._home = new_home()
@@ -154,7 +143,7 @@ async def open_kernel(policy: Policy | None = None, *, backend: str = "auto") ->
         backend: `auto`, or the name of an installed backend.
 
     Raises:
-        BackendMissing: no backend with sessions works on this machine, or the interpreter has no IPython;
+        BackendMissing: no backend with sessions works on this machine, or the interpreter has no ipykernel;
             the message names the command that helps.
         PolicyUnmet: the policy is strict and a guarantee has no mechanism here.
         SandboxBroken: the sandbox itself stopped working.

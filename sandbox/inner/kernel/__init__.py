@@ -1,1 +1,1 @@
-"""A kernel, inside. Read kernel_service."""
+"""A Jupyter kernel and its client, both inside. Read kernel_service."""

@@ -1,4 +1,4 @@
-"""The command of one cell: hands its standard streams to the kernel, ends with the cell's exit code.
+"""The command of one cell: hands its standard streams to the kernel's client, ends with the cell's exit code.
 
 It imports C modules alone: their wrappers in Python take longer to import than a small cell takes to run.
 """
@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import _socket
-import posix
 import sys
 
 _GONE = 1
+_INTERRUPT = b"I"
 
 
 def run_cell() -> int:
-    """Have a kernel run the cell on standard input; the cell's exit code.
+    """Have the kernel of a folder run the cell on standard input; the cell's exit code.
 
-    The arguments are the kernel's folder and pid, and the cell's number. At SIGTERM the cell and what it
-    started are interrupted, as by Ctrl-C.
+    The arguments are the folder and the cell's number. At SIGTERM the cell is interrupted.
     """
-    home, kernel, number = sys.argv[1:]
+    home, number = sys.argv[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in (0, 1, 2))
     try:
         connection.connect(f"{home}.socket")
         connection.sendmsg([number.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
-        _signal.signal(_signal.SIGTERM, lambda *_: posix.killpg(int(kernel), _signal.SIGINT))
+        _signal.signal(_signal.SIGTERM, lambda *_: connection.send(_INTERRUPT))
         answer = connection.recv(1)
         connection.recv(1)  # its end: a kernel that the cell has ended ends before its command
     except OSError:

@@ -18,7 +18,7 @@ from tests.faulty_endpoint import faulty_endpoint, says
 
 NEEDED_BY_OTHERS = (
     "openai.resources", "openai.types.responses.response_", "doctest", "yaml", "tree_sitter", "genai_prices",
-    "rich", "docker", "IPython", "coder.chat", "coder.context.survey", "coder.context.repo_map",
+    "rich", "docker", "jupyter_client", "coder.chat", "coder.context.survey", "coder.context.repo_map",
     "coder.sampling",
     "coder.cli.chat", "coder.install.building", "benchmarks",
 )  # fmt: skip

@@ -1,0 +1,200 @@
+"""The client of a Jupyter kernel: starts it, sends it one cell at a time, and shows the outputs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sandbox.inner.kernel import kernel_process
+from sandbox.inner.kernel.kernel_shown import exit_code
+
+if TYPE_CHECKING:
+    from sandbox.inner.kernel.kernel_shown import Shown
+
+_KEY_BYTES = 32
+_BEHIND_MS = 1000
+"""How long after a cell's reply its last output may come; a healthy kernel needs a millisecond."""
+_LAST_S = 0.5
+"""How long a dead kernel is listened to: on a busy machine its last words come after its end."""
+_AGAIN_MS = 5
+"""Until a connection to a kernel without sockets is tried again; libzmq would wait for 100."""
+_FIRST = ("pass", "import sys; sys.path.insert(0, '')")
+"""Run before all cells. Modules of the workspace can be imported from here on, and not before."""
+
+
+class Client:
+    """The sockets of one kernel, and the cell that it runs."""
+
+    def __init__(self, home: str) -> None:
+        """Start a kernel and wait until it runs cells.
+
+        Args:
+            home: a folder for its files, not there yet: nothing that another kernel left is read.
+        """
+        kernel_process.load(home)
+        import zmq
+        from jupyter_client import KernelClient
+
+        connection = _connection_file(home)
+        # Forked, so that both processes share what was imported. There are no threads yet.
+        self._kernel = os.fork()
+        if self._kernel == 0:
+            kernel_process.become_kernel(connection)
+        self._client = KernelClient(connection_file=connection)
+        self._client.load_connection_file()
+        self._client.context.setsockopt(zmq.RCVHWM, kernel_process.WAITING)
+        self._client.context.setsockopt(zmq.RECONNECT_IVL, _AGAIN_MS)
+        self._shell = self._client.connect_shell()
+        self._iopub = self._client.connect_iopub()
+        self._ends = _watch_children()
+        self._poller = zmq.Poller()
+        for heard in (self._ends, self._shell, self._iopub):
+            self.watch(heard)
+        self._request = ""
+        """Id of the message that the kernel works on, empty without one."""
+        self._idle = True
+        self._reply: dict[str, Any] | None = None
+        self._replied = 0.0
+        self._shown: Shown | None = None
+        self.exit_code = 0
+        """Of the last cell."""
+        self.leaves = False
+        """The last cell asked the kernel to end."""
+        self._boot()
+
+    @property
+    def busy(self) -> bool:
+        """A cell runs."""
+        return bool(self._request)
+
+    def watch(self, heard: Any) -> None:
+        """Have `step` return when a socket or descriptor can be read."""
+        self._poller.register(heard, 1)  # zmq.POLLIN
+
+    def unwatch(self, heard: Any) -> None:
+        """Undo `watch`."""
+        self._poller.unregister(heard)
+
+    def begin(self, code: str, shown: Shown | None) -> None:
+        """Send a cell. `step` until it is no longer `busy`; without `shown` it shows nothing."""
+        content = {
+            "code": code,
+            "silent": shown is None,
+            "store_history": shown is not None,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        message = self._client.session.send(self._shell, "execute_request", content)
+        self._request, self._shown = message["header"]["msg_id"], shown
+        self._idle = False
+
+    def step(self) -> dict[Any, int]:
+        """Wait for the next event and handle the kernel's own; what can be read, descriptors as numbers.
+
+        Ends this process as the kernel ended, once that is gone.
+        """
+        ready: dict[Any, int] = dict(self._poller.poll(_BEHIND_MS if self._reply is not None else None))
+        if self._iopub in ready:
+            self._take_output()
+        if self._shell in ready:
+            self._take_reply()
+        if self._ends in ready:
+            self._see_the_end()
+        if self._reply is not None and (self._idle or time.monotonic() - self._replied > _BEHIND_MS / 1000):
+            self._finish(self._reply)
+        return ready
+
+    def interrupt(self) -> None:
+        """Interrupt the cell, as Ctrl-C does."""
+        if self._request:
+            os.killpg(self._kernel, signal.SIGINT)
+
+    def abandon(self) -> None:
+        """Interrupt the cell, and show no more of it."""
+        self._shown = None
+        self.interrupt()
+
+    def kill(self) -> None:
+        """End the kernel and what its cells have started."""
+        os.killpg(self._kernel, signal.SIGKILL)
+
+    def _boot(self) -> None:
+        """Wait until outputs arrive, then run the first cell: it costs more than all later ones."""
+        while not self._iopub.poll(10):
+            self._client.session.send(self._shell, "kernel_info_request", {})
+            if os.waitpid(self._kernel, os.WNOHANG)[0]:
+                raise SystemExit("the kernel ended while it started")
+            if self._shell.poll(1000):
+                self._client.session.recv(self._shell)
+        for code in _FIRST:
+            self.begin(code, None)
+            while self.busy:
+                self.step()
+
+    def _take_output(self) -> None:
+        message = self._client.session.recv(self._iopub)[1]
+        if message is None or not self._request or message["parent_header"].get("msg_id") != self._request:
+            return  # it may be of a thread that an earlier cell started
+        if message["msg_type"] == "status":
+            self._idle = message["content"]["execution_state"] == "idle"
+        elif self._shown is not None:
+            self._shown.show(message["msg_type"], message["content"])
+
+    def _take_reply(self) -> None:
+        message = self._client.session.recv(self._shell)[1]
+        if message is not None and message["parent_header"].get("msg_id") == self._request:
+            self._reply, self._replied = message["content"], time.monotonic()
+
+    def _finish(self, reply: dict[str, Any]) -> None:
+        self._request, self._reply, self._shown = "", None, None
+        self.exit_code = exit_code(reply)
+        self.leaves = any(part.get("source") == "ask_exit" for part in reply.get("payload") or ())
+
+    def _see_the_end(self) -> None:
+        os.read(self._ends, 4096)
+        pid, how = os.waitpid(self._kernel, os.WNOHANG)
+        if pid:
+            self._hear_the_last()
+            _end_as(how)
+
+    def _hear_the_last(self) -> None:
+        """Take what the kernel said before its end."""
+        deadline = time.monotonic() + _LAST_S
+        while self._request and not (self._reply and self._idle) and time.monotonic() < deadline:
+            if self._shell.poll(_AGAIN_MS):
+                self._take_reply()
+            self._take_output()
+
+
+def _connection_file(home: str) -> str:
+    """Make the folder and the connection file of a new kernel; its path."""
+    from jupyter_client.connect import write_connection_file
+
+    os.makedirs(home, mode=0o700)
+    path = os.path.join(home, "connection.json")
+    key = os.urandom(_KEY_BYTES).hex().encode()
+    write_connection_file(path, transport="ipc", ip=os.path.join(home, "kernel"), key=key)
+    return path
+
+
+def _watch_children() -> int:
+    """A descriptor that can be read once a child has ended."""
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing.detach())
+    return reading.detach()
+
+
+def _end_as(how: int) -> NoReturn:
+    """End as the kernel did: with its exit code, or by its signal."""
+    if os.WIFSIGNALED(how):
+        number = os.WTERMSIG(how)
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(how))

@@ -1,0 +1,131 @@
+"""What one cell shows: text goes to descriptors, every rich output to a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from contextlib import suppress
+from typing import Any
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_PLAIN = "text/plain"
+_NO_TEXT = "<IPython.core.display."
+"""Text that begins so, such as `<IPython.core.display.HTML object>`, says less than the file beside it."""
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]{1,80}", re.ASCII)
+_PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
+_ENDINGS = {
+    **_PICTURES,
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/latex": "tex",
+    "text/javascript": "js",
+    "application/javascript": "js",
+    "application/json": "json",
+    "application/pdf": "pdf",
+}
+_FAILED = 1
+
+
+class Shown:
+    """Outputs of one cell, written as they come."""
+
+    def __init__(self, stdout: int, stderr: int, place: str, *, tells: bool) -> None:
+        """`place` begins the paths of its files; `tells` adds a line of text for each picture."""
+        self._stdout, self._stderr, self._place, self._tells = stdout, stderr, place, tells
+        self._at_line_start = True
+        self._count = 0
+        self._named: dict[str, int] = {}
+        """Number of each display that can be updated, by its id."""
+
+    def show(self, kind: str, content: dict[str, Any]) -> None:
+        """Show one message of the kernel's; other kinds show nothing."""
+        if kind == "stream":
+            self._text(self._stderr if content["name"] == "stderr" else self._stdout, content["text"])
+        elif kind == "error":
+            self._error(content)
+        elif kind in ("execute_result", "display_data", "update_display_data"):
+            self._bundle(content["data"], (content.get("transient") or {}).get("display_id"))
+
+    def _error(self, content: dict[str, Any]) -> None:
+        """A traceback as the kernel made it; of SystemExit the text alone, as Python prints it."""
+        text = "\n".join(content["traceback"])
+        if content["ename"] == "SystemExit":
+            text = "" if _code(content["evalue"]) is not None else content["evalue"]
+        if text:
+            self._text(self._stderr, _COLOURS.sub("", text).rstrip("\n") + "\n")
+
+    def _bundle(self, data: dict[str, Any], name: str | None) -> None:
+        """One output in all its types: its text is printed, the others are files with one number."""
+        text = str(data.get(_PLAIN, ""))
+        rich = {kind: value for kind, value in data.items() if kind != _PLAIN and _TYPE.fullmatch(kind)}
+        if text and not (rich and text.startswith(_NO_TEXT)):
+            self._text(self._stdout, ("" if self._at_line_start else "\n") + text + "\n")
+        if not rich:
+            return
+        number = self._named.get(name) if name is not None else None
+        is_new = number is None
+        if number is None:
+            self._count = number = self._count + 1
+            if name is not None:
+                self._named[name] = number
+        for kind, value in rich.items():
+            self._keep(kind, value, number, is_new)
+
+    def _keep(self, kind: str, value: Any, number: int, is_new: bool) -> None:
+        path = f"{self._place}-{number}.{ending(kind)}"
+        content = _content(kind, value)
+        try:
+            with open(path, "wb") as file:
+                file.write(content)
+        except OSError as error:
+            self._text(self._stderr, f"[{path} can't be written: {error.strerror}]\n")
+            return
+        if self._tells and is_new and kind in _PICTURES:
+            size_kb = -(-len(content) // 1024)
+            self._text(self._stdout, f"[picture {kind}, {size_kb} KiB, kept as {path}]\n")
+
+    def _text(self, stream: int, text: str) -> None:
+        if stream == self._stdout and text:
+            self._at_line_start = text.endswith("\n")
+        rest = memoryview(text.encode("utf-8", "replace"))
+        with suppress(OSError):  # its reader is gone
+            while rest:
+                rest = rest[os.write(stream, rest) :]
+
+
+def ending(kind: str) -> str:
+    """The ending of a file's name for a type of content; for an unknown type, its own name."""
+    if kind in _ENDINGS:
+        return _ENDINGS[kind]
+    name, _, syntax = kind.partition("/")[2].lower().partition("+")
+    plain = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "output"
+    if syntax in ("json", "xml"):
+        return f"{plain}.{syntax}"
+    return f"{plain}.txt" if kind.startswith("text/") else plain
+
+
+def exit_code(reply: dict[str, Any]) -> int:
+    """0 for a cell that ended well, the code of a SystemExit, 1 for any other error."""
+    if reply.get("status") == "ok":
+        return 0
+    code = _code(str(reply.get("evalue"))) if reply.get("ename") == "SystemExit" else None
+    return _FAILED if code is None else code
+
+
+def _content(kind: str, value: Any) -> bytes:
+    """The bytes of one rich output; where it isn't what its type says, as it came."""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    if kind.partition("/")[0] in ("image", "audio", "video") and not kind.endswith("+xml"):
+        with suppress(ValueError):
+            return base64.b64decode(value)
+    return value.encode("utf-8", "replace")
+
+
+def _code(text: str) -> int | None:
+    """The exit code that the text of a SystemExit stands for; None where it is a message."""
+    if text in ("", "None"):
+        return 0
+    return int(text) & 0xFF if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) else None
