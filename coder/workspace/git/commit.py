@@ -61,13 +61,13 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
         NoCommit: there is no repository, it isn't in a state for it, or a file had changes of the user's own.
     """
     with _opened(folder) as committer:
-        below = folder.relative_to(committer.repository.top).as_posix()
-        prefix = "" if below == "." else f"{below}/"
-        return committer.commit({prefix + path: change for path, change in changed.items()}, message, branch)
+        below = folder.relative_to(committer.repository.top)
+        files = {(below / path).as_posix(): change for path, change in changed.items()}
+        return committer.commit(files, message, branch)
 
 
 def see_possible(folder: Path, *, branch: str | None) -> None:
-    """See that a commit could be made here now. Raises NoCommit: it couldn't, and why."""
+    """Raises NoCommit: no commit could be made here now, and why."""
     with _opened(folder if folder.is_dir() else folder.parent) as committer:
         committer.see_possible(branch)
 
@@ -97,24 +97,21 @@ class _Committer:
 
     def see_possible(self, branch: str | None) -> None:
         self._person()
+        self._see_place(branch)
         if branch is None:
-            self._see_nothing_under_way()
             return
-        self._see_name(branch)
         if self.refs.resolved(f"refs/heads/{branch}") is not None:
             raise NoCommit(_taken(branch))
         names = self.refs.run("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
-        if (other := next((name for name in names if _is_beneath(name, branch)), None)) is not None:
-            raise NoCommit(f"git has no room for {branch} beside the branch {other}. Name another one.")
+        for name in names:  # a branch's name can't be a folder of another's
+            if name.startswith(f"{branch}/") or branch.startswith(f"{name}/"):
+                raise NoCommit(f"git has no room for {branch} beside the branch {name}. Name another one.")
         if self.refs.head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
     def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
-        head, ref = self.refs.head(), self.refs.branch()
-        if branch is None:
-            self._see_nothing_under_way()
-        else:
-            self._see_name(branch)
+        head = self.refs.head()
+        self._see_place(branch)
         self._see_no_filter(files)
         scratch = Path(self.git.environment["GIT_DIR"]) / "scratch"
         if head is not None:
@@ -125,12 +122,13 @@ class _Committer:
         tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
-        if head is None or tree != self.refs.tree(head):
-            made = self._made(tree, head, message)
-            self.git.run("update-index", "-z", "--index-info", stdin=rows)
-            self.refs.move("HEAD", made, head, message, self._person())
-            head = made
-        return Made(head, ref)
+        ref = self.refs.branch()
+        if head is not None and tree == self.refs.tree(head):
+            return Made(head, ref)  # made by a start of this run that was cut off afterwards
+        made = self._made(tree, head, message)
+        self.git.run("update-index", "-z", "--index-info", stdin=rows)
+        self.refs.move("HEAD", made, head, message, self._person())
+        return Made(made, ref)
 
     def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
         there = self.refs.resolved(f"refs/heads/{branch}")
@@ -173,13 +171,12 @@ class _Committer:
 
     def _entry(self, head: str | None, path: str) -> tuple[str | None, str | None]:
         """Mode and blob of a path in a commit."""
-        row = self.git.run("ls-tree", "-z", head, "--", path).decode("utf-8", "replace") if head else ""
-        mode, _, rest = row.partition(" ")
-        return (mode, rest.split()[1]) if row else (None, None)
+        row = self.git.run("ls-tree", "-z", head, "--", path).split() if head else []
+        return (row[0].decode(), row[2].decode()) if row else (None, None)
 
     def _staged(self, path: str) -> str | None:
-        row = self.git.run("ls-files", "-z", "-s", "--", path).decode("utf-8", "replace")
-        return row.split()[1] if row else None
+        row = self.git.run("ls-files", "-z", "-s", "--", path).split()
+        return row[1].decode() if row else None
 
     def _see_no_filter(self, files: Mapping[str, Changed]) -> None:
         paths = b"".join(os.fsencode(path) + b"\0" for path in files)
@@ -190,14 +187,14 @@ class _Committer:
                     f"{path} goes through the filter {value}, which isn't started here. Commit it yourself."
                 )
 
-    def _see_name(self, branch: str) -> None:
-        try:
-            self.refs.run("check-ref-format", "--branch", branch)
-        except GitFailed as error:
-            raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
-
-    def _see_nothing_under_way(self) -> None:
-        if (words := under_way(self.repository)) is not None:
+    def _see_place(self, branch: str | None) -> None:
+        """See that a branch has a plain name, or that nothing is in progress where HEAD is."""
+        if branch is not None:
+            try:
+                self.refs.run("check-ref-format", "--branch", branch)
+            except GitFailed as error:
+                raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
+        elif (words := under_way(self.repository)) is not None:
             raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
 
     def _made(self, tree: str, parent: str | None, message: str) -> str:
@@ -216,11 +213,6 @@ class _Committer:
         if not all(named.values()):
             raise NoCommit(_NOBODY)
         return named
-
-
-def _is_beneath(one: str, other: str) -> bool:
-    """Whether a branch's name is a folder of another's."""
-    return one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _taken(branch: str) -> str:

@@ -22,11 +22,6 @@ class Repository:
     common_dir: Path
     """Objects, references and configuration."""
 
-    @property
-    def objects(self) -> Path:
-        """The folder of objects."""
-        return self.common_dir / "objects"
-
 
 def find_repository(folder: Path) -> Repository | None:
     """The repository of a folder; None where it lies in none.

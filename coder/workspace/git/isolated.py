@@ -58,16 +58,9 @@ class Git:
     def run(
         self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, index: Path | None = None
     ) -> bytes:
-        """What a command prints.
-
-        Args:
-            cwd: where it runs; the top of the work tree unless it is given.
-            index: another index than the repository's.
-        """
-        named = {"GIT_INDEX_FILE": str(index)} if index is not None else {}
-        return run_git(
-            arguments, environment=self.environment | named, stdin=stdin, cwd=cwd or self.repository.top
-        )
+        """What a command prints that runs at the top of the work tree, or in `cwd`; on another index."""
+        named = self.environment | ({"GIT_INDEX_FILE": str(index)} if index is not None else {})
+        return run_git(arguments, environment=named, stdin=stdin, cwd=cwd or self.repository.top)
 
 
 @contextmanager
@@ -85,7 +78,13 @@ def isolated(repository: Repository) -> Iterator[Git]:
             (folder / shared.name).symlink_to(shared)
         values = _user_values(repository) | _own_values(repository)
         (folder / "config").write_text(_config(values), encoding="utf-8", errors="surrogateescape")
-        yield Git(repository, _environment(repository, folder), values)
+        environment = {
+            "GIT_DIR": place,
+            "GIT_WORK_TREE": str(repository.top),
+            "GIT_OBJECT_DIRECTORY": str(repository.common_dir / "objects"),
+            "GIT_INDEX_FILE": str(repository.git_dir / "index"),
+        }
+        yield Git(repository, closed_environment() | environment, values)
 
 
 def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
@@ -94,9 +93,12 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
     Raises:
         GitFailed: it isn't there, ended with an error, or took too long.
     """
+    program = shutil.which("git", path=closed_environment()["PATH"])
+    if program is None:
+        raise GitFailed("There is no git on this machine.")
     try:
         done = subprocess.run(
-            [git_program(), *arguments],
+            [program, *arguments],
             env=environment,
             cwd=cwd,
             input=stdin,
@@ -132,23 +134,6 @@ def closed_environment() -> dict[str, str]:
         "GIT_PAGER": "cat",
         "GIT_EDITOR": "false",
     }
-
-
-def _environment(repository: Repository, folder: Path) -> dict[str, str]:
-    return closed_environment() | {
-        "GIT_DIR": str(folder),
-        "GIT_WORK_TREE": str(repository.top),
-        "GIT_OBJECT_DIRECTORY": str(repository.objects),
-        "GIT_INDEX_FILE": str(repository.git_dir / "index"),
-    }
-
-
-def git_program() -> str:
-    """Where git is. Raises GitFailed: it isn't on this machine."""
-    found = shutil.which("git", path=closed_environment()["PATH"])
-    if found is None:
-        raise GitFailed("There is no git on this machine.")
-    return found
 
 
 def _config(values: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 """References of a repository: where HEAD and branches are, and moving one."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coder.workspace.git.found import Repository
@@ -61,46 +62,37 @@ class Refs:
 
     def run(self, *arguments: str) -> str:
         """What a command of git's prints that reads references only."""
-        printed = run_git(
-            arguments, environment=refs_environment(self.repository), cwd=self.repository.git_dir
-        )
+        environment = refs_environment(self.repository)
+        printed = run_git(arguments, environment=environment, cwd=self.repository.git_dir)
         return printed.decode("utf-8", "replace").strip()
 
     def move(self, ref: str, to: str, old: str | None, message: str, person: dict[str, str]) -> None:
-        """Move one to a commit, from the one that it is expected to be at.
-
-        Args:
-            person: the variables that name who commits.
-        """
+        """Move one to a commit, from the one that it is expected to be at; `person` names who commits."""
         said = f"commit: {message.partition(chr(10))[0]}"
         environment = moving_environment(self.repository) | person
         arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
         run_git(arguments, environment=environment, cwd=self.repository.git_dir)
 
 
-def refs_environment(repository: Repository) -> dict[str, str]:
+def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF) -> dict[str, str]:
     """For reading the repository's own references, which needs its own GIT_DIR, so its configuration is read.
 
     Of what that names, reading starts nothing; moving a reference does (`moving_environment`).
+
+    Args:
+        overruled: values over those of its configuration.
     """
-    return _overruled(repository, _OFF)
-
-
-def moving_environment(repository: Repository) -> dict[str, str]:
-    """For moving a reference: no hook of the transaction runs, neither a file nor a setting (git 2.54)."""
-    reading = refs_environment(repository)
-    named = run_git(
-        ["config", "--null", "--name-only", "--list"], environment=reading, cwd=repository.git_dir
-    )
-    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
-    hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
-    off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
-    return _overruled(repository, {**_OFF, **off})
-
-
-def _overruled(repository: Repository, overruled: dict[str, str]) -> dict[str, str]:
-    """An environment with the repository's own GIT_DIR and these values over its configuration."""
     numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
     numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
     named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
     return closed_environment() | named | numbered
+
+
+def moving_environment(repository: Repository) -> dict[str, str]:
+    """For moving a reference: no hook of the transaction runs, neither a file nor a setting (git 2.54)."""
+    asked = ["config", "--null", "--name-only", "--list"]
+    named = run_git(asked, environment=refs_environment(repository), cwd=repository.git_dir)
+    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
+    hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
+    off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
+    return refs_environment(repository, {**_OFF, **off})
