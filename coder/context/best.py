@@ -59,10 +59,7 @@ class _Wanted(dict[str, tuple[str, ...]]):
 def best_of(
     asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]
 ) -> tuple[dict[Place, Range], list[str]]:
-    """The definitions nearest to a text, with their lines, and all files that share words with it.
-
-    Both are in order, the nearest first.
-    """
+    """The nearest definitions with their lines, and all files that share words with a text; best first."""
     wanted = _Wanted(asked)
     likely = _likely(facts, wanted)
     chunks = [chunk for path in likely for chunk in _chunks(path, texts[path], facts[path], wanted)]
@@ -82,11 +79,7 @@ def best_of(
 
 
 def _saturated(often: int, length: float) -> float:
-    """How much it counts that a word stands somewhere so often.
-
-    Args:
-        length: of that text, the usual one being 1.
-    """
+    """How much it counts that a word stands so often in a text; the usual length is 1."""
     return often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
 
 

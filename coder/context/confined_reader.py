@@ -33,11 +33,7 @@ class Reader:
         self._questions, self._answers = process.stdin, process.stdout
 
     async def ask(self, question: object) -> object:
-        """The answer to a question, any JSON: hostile text may have taken the process over.
-
-        Raises:
-            ReaderDied: no answer in time, or no JSON.
-        """
+        """The answer, any JSON: hostile text may have taken the process over. Raises ReaderDied."""
         try:
             async with asyncio.timeout(ALONE_S):
                 self._questions.write(json.dumps(question).encode() + b"\n")
@@ -49,14 +45,7 @@ class Reader:
 
 @asynccontextmanager
 async def open_reader(languages: Sequence[str]) -> AsyncIterator[Reader]:
-    """Start a process without our environment; it is dead when the context ends.
-
-    Args:
-        languages: that it will be asked about.
-
-    Raises:
-        NoReader: it didn't get ready.
-    """
+    """Start a process for these languages, without our environment. Raises NoReader: it didn't get ready."""
     home = str(Path(__file__).parents[2])
     start = f"import sys; sys.path.append({home!r}); "
     start += "from coder.context.extracting import main; main(sys.argv[1:])"

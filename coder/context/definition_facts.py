@@ -39,9 +39,7 @@ class Facts:
 async def facts_of(
     texts: Mapping[str, str], *, cache: Path | None, deadline_s: float = 20.0
 ) -> dict[str, Facts]:
-    """The facts of every source file in a known language.
-
-    A file that can't be read in time, or that ends its parser, has none.
+    """The facts of every file in a known language that can be read in time.
 
     Args:
         texts: text of each file by path.
@@ -113,11 +111,7 @@ async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict
 
 
 def _checked(answer: object) -> Found:
-    """Schema of answers; a compromised reader can send nothing else.
-
-    Raises:
-        ReaderDied: the answer doesn't fit it.
-    """
+    """Schema of answers; a compromised reader can send nothing else. Raises ReaderDied: it doesn't fit."""
     match answer:
         case [str(defined), str(words)] if all(_is_definition(pair) for pair in defined.split()):
             return defined, words

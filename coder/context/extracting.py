@@ -88,11 +88,8 @@ def by_ast(text: str) -> Defined:
 def give_up_everything() -> None:
     """Give up what a parser doesn't need: memory without end, files, sockets, other programs.
 
-    A grammar is a large piece of unverified C. A source file that exploits it gets a process
-    without secrets that can compute for a while, and answer.
-
-    Raises:
-        OSError: a wall that this machine has could not be raised: then nothing may be parsed.
+    A grammar is a large piece of unverified C. A file that exploits it gets a process without secrets.
+    Raises OSError: a wall that this machine has could not be raised: then nothing may be parsed.
     """
     if sys.platform != "linux":
         return

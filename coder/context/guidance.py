@@ -8,15 +8,12 @@ MOST_CHARACTERS = 6_000
 
 
 def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_CHARACTERS) -> dict[str, str]:
-    """The notes that hold for some paths, the root's and those of the folders on the way, cut to bounds.
+    """The notes for some paths, by path: the root's first, the deepest last, which has the last word.
 
     Args:
         texts: text of each file by path.
-        near: paths of files, which need not exist; the first matter most.
+        near: paths of files, which need not exist; the notes of the first get the most room.
         most: characters of all notes.
-
-    Returns:
-        Text by path, the root's first and the deepest last. The nearest has the last word, and the most room.
     """
     found: dict[str, str] = {}
     left = most

@@ -51,11 +51,7 @@ class Rule:
 
 
 def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
-    """Whether a path, a folder's with a slash at its end, is left out; asked from the top folder down.
-
-    Args:
-        texts: text of the `.gitignore` files by path.
-    """
+    """Whether a path, a folder's with a slash at its end, is left out; asked from the top folder down."""
     rules: dict[str, list[Rule]] = {}
     for path, text in texts.items():
         lines = map(_meant, text.splitlines()[:MOST_LINES])

@@ -37,11 +37,7 @@ def whole_file(path: str, text: str) -> str:
 
 
 def whole_files(texts: Mapping[str, str], *, budget: int) -> str:
-    """Files in full, as many as the budget of tokens allows; of one that is too long, what is said of it.
-
-    Args:
-        texts: text of each file by path, the most important first.
-    """
+    """Files in full, the most important first, as the budget of tokens allows; the names of the others."""
     parts: list[str] = []
     for path, text in texts.items():
         part = whole_file(path, text)

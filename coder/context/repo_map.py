@@ -26,7 +26,6 @@ def repo_map(
     """The map as text: lines that define something in the nearest files, then other files by folder.
 
     Args:
-        facts: definitions by path.
         texts: text of each file to be named.
         order: paths of the files with definitions to show, the nearest first.
         budget: tokens.

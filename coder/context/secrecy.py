@@ -28,12 +28,7 @@ def is_secret(path: str) -> bool:
 
 
 def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> set[str]:
-    """The files that no model is shown.
-
-    Args:
-        asked: the user's words, which may name some of them.
-        read: globs of files that the user wants to be shown.
-    """
+    """The files that no model is shown: the user's words and globs may name some of them."""
     globs = list(read)
     return {path for path in paths if is_secret(path) and not _names(asked, path) and not _fits(path, globs)}
 

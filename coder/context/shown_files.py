@@ -24,8 +24,8 @@ def show_files(
     """Files whole, or the lines of their places where a file takes too much; and which lines are shown.
 
     Args:
-        extents: the lines to show of places of which more is known than one line.
-        whole: the share of the budget of each file that may be shown whole.
+        extents: the lines to show for a place.
+        whole: the share of the budget that a file may take whole.
         budget: tokens.
     """
     by_path: dict[str, list[int]] = {}
@@ -52,12 +52,9 @@ def show_files(
 
 
 def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget: int) -> dict[Range, str]:
-    """The first of these ranges, as many as the budget allows, those that touch joined.
+    """The first of these ranges, each with the line that it is about, that the budget allows, joined.
 
-    Line numbers stand in the heading, not in the text, so that what is copied from it matches the file.
-
-    Args:
-        wanted: ranges, each with the line that it is about; one whose line isn't there is left out.
+    Line numbers stand in the heading, so that what is copied from the text matches the file.
     """
     lines = text.splitlines()
     left, kept = budget, list[Range]()

@@ -37,8 +37,8 @@ def read_answer(
         text: the answer.
         files: all that are there; None is a binary file.
         default: the file that code or an edit without a name belongs to.
-        expected: names that the default file must define, so far as they are known.
-        ignored: paths that no answer may write; edits of them are left out, whether they fit or not.
+        expected: names that the default file must define.
+        ignored: paths that no answer may write.
         in_part: make the edits that fit although others don't, if all of the answer can be read.
     """
     read = text[:MAX_ANSWER]
@@ -118,10 +118,7 @@ class _Answer:
         return self._whole.refusal(path, code, self._files.get(path))
 
     def _is_left_out(self, name: str) -> bool:
-        """Whether a path is one that no answer may write; one that leads anywhere else is refused instead.
-
-        Written in another case it is the same file: edits find it by that name too.
-        """
+        """Whether no answer may write a path, in any case of letters; others are refused elsewhere."""
         path = paths.plain(name)
         return paths.refusal(path) is None and (
             self._ignored(path) or self._ignored(self._there(path) or path)

@@ -28,13 +28,12 @@ def apply(
     slips: Sequence[Slip] = (),
     in_part: bool = False,
 ) -> Answered:
-    """Put edits into files.
+    """Put edits into files, all or none, or those that fit.
 
     Args:
-        edits: in the order of the answer; several may be of one file.
         files: every file that is there; None is a binary file.
         slips: parts of the answer that could not be read: with any, nothing is changed.
-        in_part: make the edits that fit although others don't, instead of all or none.
+        in_part: make the edits that fit although others don't.
     """
     tree = _Tree(files, slips, in_part=in_part and not slips)
     left = len(edits)

@@ -20,10 +20,7 @@ class _Span:
 
 
 class Changed:
-    """One file, and what hunks do to it. The lines that they are looked for in stay the file's own.
-
-    A byte order mark is not part of them, and stays: it is invisible, and few answers have it.
-    """
+    """One file, and what hunks do to it. They are looked for in its lines as they were, without a BOM."""
 
     def __init__(self, text: str) -> None:
         self._mark = BOM if text.startswith(BOM) else ""

@@ -51,12 +51,7 @@ class Block:
 
 
 def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
-    """Every fenced block in order; one that is never closed goes to the end of the text.
-
-    Args:
-        text: the answer.
-        known: files that are there: their names may look like anything, with blanks or without an ending.
-    """
+    """Every fenced block in order; one that is never closed goes to the end of the text."""
     blocks: list[Block] = []
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     fences = Fences(lines, known=known)
@@ -107,7 +102,7 @@ def whole_files(
         text: the answer, which may be all code.
         blocks: its fenced blocks.
         default: path of the file that code without a name belongs to.
-        expected: names that the default file must define, so far as they are known.
+        expected: names that the default file must define.
     """
     files = {block.name: block.text for block in blocks if block.name}
     unnamed = [block.text for block in blocks if not block.name and block.is_python]

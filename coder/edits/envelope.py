@@ -35,8 +35,6 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
     """The edits of the patch that begins in line `at`, what can't be read, and the index behind it.
 
     Args:
-        lines: of the answer, without their ends.
-        at: index of its first line.
         fence: what closes the block that it stands in, if any.
     """
     begun = lines[at].strip() == _BEGIN

@@ -54,10 +54,8 @@ def read_hunk(
     """The hunk whose heading is line `at`, and the index of the line behind it.
 
     Args:
-        lines: of the diff, without their ends.
-        at: index of the heading.
         fence: what closes the block that the diff stands in, if any.
-        exact: only a hunk that has as many lines as its heading says; None for any other.
+        exact: None for a hunk that hasn't as many lines as its heading says.
     """
     match = _HUNK.match(lines[at])
     if match is None:

@@ -99,12 +99,10 @@ def _as_text(lines: Sequence[str]) -> str:
 
 
 def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
-    """The places of a hunk that has old lines, by the strictest step that finds any.
+    """The places of a hunk with old lines, by the strictest step that finds any.
 
     Args:
-        index: the file.
-        hunk: what is looked for.
-        behind: the hunk before it ended before this line.
+        behind: line at which the hunk before it ended.
     """
     for form in (_exactly, _roughly, _unindented):
         several = Found(hunk)

@@ -42,8 +42,7 @@ def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = (
     """The words about an answer with edits that were not made.
 
     Args:
-        misses: what did not fit.
-        others: how many edits besides were not made.
+        others: how many edits besides the misses were not made.
         made: files in which the other edits were made.
     """
     parts = [f"{i}. {f'{one.text} {one.lines}'.rstrip()}" for i, one in enumerate(misses, start=1)]

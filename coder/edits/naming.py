@@ -21,13 +21,7 @@ _NO_FILE = re.compile(
 
 
 def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
-    """The path that a line names and nothing else; None where it says something else.
-
-    Args:
-        line: above or in a block.
-        known: files that are there: their names may look like anything.
-        shape: what another name looks like.
-    """
+    """The path that a line names and nothing else: a known file, or what has this shape."""
     if len(line) > _LONGEST:
         return None
     text = _LISTED.sub("", line).strip(_AROUND).removeprefix("//").strip(_AROUND)

@@ -37,13 +37,7 @@ class Edits:
 
 
 def read_edits(text: str, *, default: str = "", known: Collection[str] = ()) -> Edits:
-    """The edits in an answer.
-
-    Args:
-        text: the answer.
-        default: the file that edits without a name belong to.
-        known: the files that are there.
-    """
+    """The edits in an answer; those without a name belong to the default file."""
     reader = _Reader(_lines(text), default, known)
     reader.read()
     return reader.found

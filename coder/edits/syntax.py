@@ -34,12 +34,7 @@ def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | Non
 
 
 def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
-    """The remark on a file whose syntax an edit broke.
-
-    Args:
-        text: of the file as it would be.
-        fault: a line, which begins at 1, and what is wrong there.
-    """
+    """The remark on a file whose syntax an edit broke, in a line that begins at 1."""
     line, said = fault
     shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
     return (

@@ -44,8 +44,6 @@ def read_diff(
     """The diff that begins in line `at`, and the index of the line behind it.
 
     Args:
-        lines: of the answer, without their ends.
-        at: index of its first line.
         path: the file that hunks without a name belong to.
         fence: what closes the block that the diff stands in, if any.
         exact: all lines are a patch whose numbers must be right; lines between its parts say nothing.
@@ -189,12 +187,7 @@ def _unquoted(text: str) -> str:
 
 
 def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
-    """The edit that a file's diff means; None where it changes nothing.
-
-    Args:
-        section: of the diff.
-        known: the files that are there.
-    """
+    """The edit that a file's diff means; None where it changes nothing."""
     old, new = _known(section.old, section, known), _known(section.new, section, known)
     hunks = tuple(section.hunks)
     if (why := _fault(new or old, section)) is not None:

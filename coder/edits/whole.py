@@ -50,13 +50,7 @@ class Whole:
         self._is_cut = is_cut
 
     def refusal(self, path: str, code: str, before: str | None) -> str | None:
-        """Why a file isn't to be written so; None where nothing speaks against it.
-
-        Args:
-            path: the file.
-            code: what the answer would make of it.
-            before: what it is now; None where it isn't there.
-        """
+        """Why a file isn't to be written so; None where it may. `before` is None where it isn't there."""
         if self._marker is not None and self._marker not in (before or ""):
             return _MARKER.format(path=path, line=self._marker.strip())
         if before is not None and self._elided:

@@ -70,11 +70,7 @@ class Grammar:
     """Definitions that the query of the module leaves out."""
 
     def load(self) -> tuple[Language, str]:
-        """The grammar, and its query for tags: `@name` in a match with `@definition…` is a defined name.
-
-        Raises:
-            ImportError: the extra `repo` isn't installed.
-        """
+        """The grammar, and its query: `@name` beside `@definition…` is a defined name. Raises ImportError."""
         from tree_sitter import Language
 
         modules = [importlib.import_module(name) for name in (self.module, *self.extends)]

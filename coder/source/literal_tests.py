@@ -9,12 +9,7 @@ import sys
 
 
 def is_plain(source: str, test: str) -> bool:
-    """Whether a test does nothing but such comparisons.
-
-    Args:
-        source: the test file.
-        test: its name as results give it: `path::function`, `path::Class::method`, with `[parameters]`.
-    """
+    """Whether a test, named `path::Class::method[parameters]`, does nothing but such comparisons."""
     names = test.partition("[")[0].split("::")[1:]
     function: ast.AST = ast.parse(source)
     modules = _modules(function)

@@ -45,11 +45,7 @@ def _decides(path: PurePosixPath) -> bool:
 
 
 def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, uses_pytest: bool) -> str:
-    """The command for a shell that installs what these files name.
-
-    Raises:
-        UsageError: no file names dependencies in a way that is known here.
-    """
+    """The command for a shell that installs what these files name. Raises UsageError: they name nothing."""
     words = [*_requirements(files), *_project(files)]
     steps = [f"python -m pip install {shlex.join(words)}"] if words else []
     if words and uses_pytest:
@@ -115,12 +111,7 @@ _SAID = (
 
 
 def missing_modules(said: str, files: Collection[str]) -> tuple[str, ...]:
-    """Modules and packages by the names under which they are imported; none that the folder itself may hold.
-
-    Args:
-        said: what the command wrote.
-        files: paths of the folder.
-    """
+    """Modules that an output says are missing, without those that the folder itself may hold."""
     own = {part.partition(".")[0] for path in files for part in path.split("/")}
     found = dict.fromkeys(name for pattern in _SAID for name in pattern.findall(said))
     return tuple(name for name in found if name not in own)

@@ -32,11 +32,7 @@ def named_sources(prompt: str, sources: Iterable[str]) -> list[str]:
 
 
 def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
-    """Source files that a prompt asks to be written: "write server.py", "a module in lib/clock.js".
-
-    Args:
-        anywhere: a place counts too ("a clock in clock.py"), not only what is to be written by its name.
-    """
+    """Source files that a prompt asks to be written; `anywhere`: a place counts, too ("a clock in a.py")."""
     plain = outside_fences(prompt)
     found = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
     return [path for path in dict.fromkeys(found) if is_source(path) and not path.startswith((".", "-"))]

@@ -13,11 +13,7 @@ _EXPANDED_IN_QUOTES = re.compile(rf"(?<!\\)(?:{_EXPANDED})")
 
 
 def command_words(text: str) -> tuple[str, ...]:
-    """The words of a command line; bash and the line itself where it has operators of the shell.
-
-    Raises:
-        ValueError: a quotation doesn't end.
-    """
+    """The words of a command line; bash and the line where it has operators. Raises ValueError."""
     words = tuple(shlex.split(text))
     line = text.strip()
     return (*_BASH, line) if _OPERATOR.search(_QUOTED.sub(_expanded, line)) else words

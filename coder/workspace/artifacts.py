@@ -12,11 +12,7 @@ from sandbox.result import Artifact
 
 
 def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """Write each artifact that may be written; why the others were not.
-
-    Raises:
-        MachineError: the folder can't be made, or the disk is full.
-    """
+    """Write each artifact that may be written; why the others were not. Raises MachineError."""
     if not artifacts:
         return []
     try:

@@ -22,12 +22,10 @@ def unified_diff(
     executable: Collection[str] | None = None,
     switched: Collection[str] = (),
 ) -> str:
-    """Patch that turns `before` into `after`, by path; None is a file that is not there.
-
-    Of a file that isn't UTF-8 text it holds the hash before and the content after, as only git can apply it.
+    """Patch from `before` to `after`, by path; None is no file. Of binary files git alone can apply it.
 
     Args:
-        executable: which of those that are new or gone run by their names; None: what begins with `#!`.
+        executable: new or removed files that run by their names; None: those that begin with `#!`.
         switched: files that were there and become executable, or cease to be so.
     """
     differ = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}

@@ -52,10 +52,7 @@ def is_accepted(state: State) -> bool:
 
 
 def landing_edits(state: State, best: Message) -> dict[str, str | None]:
-    """The edits of given tests that land with the change: allowed ones, and those the user has said yes to.
-
-    In a conversation the change is shown with the edits that it can't do without.
-    """
+    """The edits of given tests that land with the change: allowed ones, and those with the user's yes."""
     planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
     shown = state.settings.chat and is_contradicted(state)
     return {

@@ -94,10 +94,7 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
 
 
 def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
-    """What `--record` writes into the folder is no part of the project, unless it is tracked or named.
-
-    It grows with every call, so that no replay would meet the prompts of its run, and it tells the answers.
-    """
+    """Leave out what `--record` writes, unless tracked or named: it grows, so no replay would fit."""
     found = [path for path, file in reader.files.items() if _is_recording(file.content)]
     for path in found:
         if path not in wanted:

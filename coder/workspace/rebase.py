@@ -130,11 +130,7 @@ _MOST_CONFLICTS = 127
 
 
 def merge(base: bytes, one: bytes, other: bytes) -> bytes | None:
-    """The text with both changes; None where they change the same lines.
-
-    Raises:
-        GitFailed: there is no git, or a text is binary.
-    """
+    """The text with both changes; None where they change the same lines. Raises GitFailed."""
     with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
         for name, content in (("one", one), ("base", base), ("other", other)):
             (Path(place) / name).write_bytes(content)

@@ -59,11 +59,7 @@ def _of(state: State, step: int) -> State:
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
-    """Put back what was there before a step's files landed.
-
-    Args:
-        step: its number, from 1; a run that is no conversation has one.
-    """
+    """Put back what was there before the files of a step landed, from 1; a plain run has one."""
     state = journal.state
     landing = _of(state, step).landing
     if landing is None:
@@ -94,11 +90,7 @@ def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
 
 
 def commit_left(state: State, *, step: int | None = None) -> str | None:
-    """What to say of a commit, which stays when its files are taken back; None where none was made.
-
-    Args:
-        step: of a conversation, from 1; None is the latest.
-    """
+    """What to say of a commit, which stays when its files are taken back; None where none was made."""
     made = (state if step is None else _of(state, step)).committed
     if not isinstance(made, CommitMade):
         return None

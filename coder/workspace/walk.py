@@ -80,11 +80,7 @@ class Reader:
             self._copy(path, target)
 
     def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
-        """Keep one file, unless it is too large.
-
-        Raises:
-            UsageError: it is one more than the bounds allow, or too large and `must` be kept.
-        """
+        """Keep one file, unless it is too large. Raises UsageError: beyond the bounds, or it must be kept."""
         most = self.bounds
         if len(content) > most.file_bytes:
             if must:
@@ -154,10 +150,9 @@ class Reader:
 
 
 def generated(root: Path, own: Iterable[str]) -> list[str]:
-    """Files that a build has put among a project's own, so that its modules can't be imported without them.
+    """Files that a build has put among a project's own, so that its modules can be imported.
 
-    Git ignores them, and names tell them: a version that was written down, code of protocol buffers, compiled
-    modules. No other ignored file is taken: it may hold a secret.
+    Git ignores them, and names tell them. No other ignored file is taken: it may hold a secret.
     """
     found = []
     for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):

@@ -57,8 +57,7 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
     Args:
         branch: a new branch for it, which leaves HEAD, index and files as they are; None is where HEAD is.
 
-    Raises:
-        NoCommit: there is no repository, it isn't in a state for it, or a file had changes of the user's own.
+    Raises NoCommit: no repository, one in no state for it, or a file had changes of the user's own.
     """
     with _opened(folder) as committer:
         below = folder.relative_to(committer.repository.top)

@@ -24,13 +24,9 @@ class Repository:
 
 
 def find_repository(folder: Path) -> Repository | None:
-    """The repository of a folder; None where it lies in none.
+    """The repository of a folder; None where it lies in none. Raises UsageError: one without a work tree.
 
-    One that belongs to someone else than the folder and than us is taken for none, as git does: anyone may
-    put a `.git` into a folder that all can write.
-
-    Raises:
-        UsageError: the folder is a repository without a work tree.
+    One of another owner is taken for none, as git does: anyone may put a `.git` into a shared folder.
     """
     if all((folder / name).is_dir() for name in ("objects", "refs")) and (folder / "HEAD").is_file():
         raise UsageError(

@@ -88,11 +88,7 @@ def isolated(repository: Repository) -> Iterator[Git]:
 
 
 def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
-    """What one command of git's prints, in an environment that is given whole.
-
-    Raises:
-        GitFailed: it isn't there, ended with an error, or took too long.
-    """
+    """What one command of git's prints. Raises GitFailed: it isn't there, failed, or took too long."""
     program = shutil.which("git", path=closed_environment()["PATH"])
     if program is None:
         raise GitFailed("There is no git on this machine.")

@@ -28,10 +28,7 @@ class Listing:
 
 
 def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
-    """The files beneath a folder of the work tree; those of submodules that are checked out are among them.
-
-    A path may be gone, or be a link.
-    """
+    """The files beneath a folder of the work tree and its submodules; one may be gone, or be a link."""
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
     rows = [os.fsdecode(row) for row in printed.split(b"\0") if row]

@@ -92,11 +92,7 @@ def place_of(folder: Path) -> Place:
 
 
 def pending_in(place: Place, asked: Iterable[str]) -> Pending:
-    """What differs from the last commit, staged or not.
-
-    Args:
-        asked: paths relative to the top.
-    """
+    """What differs from the last commit, staged or not; `asked` are paths relative to the top."""
     with isolated(place.repository) as git:
         base = place.refs.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
         changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))

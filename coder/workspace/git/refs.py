@@ -39,11 +39,7 @@ class Refs:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def configured(self, key: str) -> str:
-        """A value of the configuration as git itself sees it, the user's own included.
-
-        Raises:
-            GitFailed: there is none.
-        """
+        """A value as git itself sees it, the user's own included. Raises GitFailed: there is none."""
         return self._config("--get", key, errors="surrogateescape").rstrip("\n")
 
     def own_settings(self, pattern: str) -> list[str]:
@@ -75,12 +71,9 @@ class Refs:
 
 
 def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF) -> dict[str, str]:
-    """For reading the repository's own references, which needs its own GIT_DIR, so its configuration is read.
+    """For reading references, which needs the repository's own GIT_DIR, with values over its configuration.
 
     Of what that names, reading starts nothing; moving a reference does (`moving_environment`).
-
-    Args:
-        overruled: values over those of its configuration.
     """
     numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
     numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}

@@ -24,11 +24,7 @@ class FileChanged(LandingRefused):
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """The steps of a path that stays beneath its root.
-
-    Raises:
-        LandingRefused: it doesn't, or it is no plain path.
-    """
+    """The steps of a path that stays beneath its root. Raises LandingRefused: it isn't one."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
         raise LandingRefused(f"{path!r} is not a path inside of the folder.")
@@ -54,7 +50,7 @@ def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
     """SHA-256 of the file that is there, None where nothing is.
 
     Raises:
-        LandingRefused: a link, a folder or a device is there, or a link or a file is on the way.
+        LandingRefused: something that is no regular file, or that is below no folder.
         MachineError: the file can't be read.
     """
     path = "/".join(parts)
@@ -168,10 +164,7 @@ def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
 
 
 def _temporaries(change: Change) -> tuple[str, str]:
-    """Names for the content before, when it is put back, and for the one after.
-
-    Always the same for one change, so that the next try removes what a killed one left.
-    """
+    """Names for the contents before and after: always the same, so that a retry removes what a kill left."""
     names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
     before, after = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
     return before, after
