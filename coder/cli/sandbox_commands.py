@@ -107,7 +107,9 @@ def build(
 
     This machine's pip fetches the packages, so that its index, proxy and passwords stay out of the image.
     """
-    from sandbox import images
+    from sandbox.docker.engine import IMAGE
+    from sandbox.images.base import DEBIAN_BASE, connect, make_debian_base
+    from sandbox.images.build_image import DEFAULT_BASE, Recipe, build_image
 
     interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
 
@@ -117,16 +119,16 @@ def build(
 
     if from_debian and base is not None:
         raise UsageError("--from-debian makes the base itself: it goes without --base.")
-    engine = images.connect()
+    engine = connect()
     if from_debian:
-        base = images.DEBIAN_BASE
-        images.make_debian_base(base)
-    name = tag or images.IMAGE
-    recipe = images.Recipe(base or images.DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
-    images.build_image(engine, recipe, say=say)
+        base = DEBIAN_BASE
+        make_debian_base(base)
+    name = tag or IMAGE
+    recipe = Recipe(base or DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
+    build_image(engine, recipe, say=say)
     typer.echo(f"✓ built  {name}")
     if not quiet:
-        named = "" if name == images.IMAGE else f" --image {name}"
+        named = "" if name == IMAGE else f" --image {name}"
         typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
 
 

@@ -1,7 +1,4 @@
-"""An upgraded connection to a container: bytes in; stdout and stderr out, multiplexed by the engine.
-
-Nothing is buffered here: a consumer that can't take more pauses the reader.
-"""
+"""An upgraded connection to a container: bytes in; stdout and stderr out, multiplexed by the engine."""
 
 import asyncio
 import socket
@@ -14,7 +11,6 @@ from sandbox.host.output import Stream
 
 _HEADER = struct.Struct(">BxxxI")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
-_CHUNK = 1 << 16
 
 
 class Demultiplexer:
@@ -50,33 +46,53 @@ class Demultiplexer:
         return found
 
 
-class Attached:
+class Attached(asyncio.Protocol):
     """Our end. `on_data` gets each piece; `on_end` is called once, when the engine has no more or is gone."""
 
-    def __init__(
-        self, connection: socket.socket, on_data: Callable[[Stream, bytes], None], on_end: Callable[[], None]
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.on_data, self.on_end = on_data, on_end
+        self.on_data: Callable[[Stream, bytes], None] = lambda stream, content: None
+        self.on_end: Callable[[], None] = lambda: None
+        self.transport: asyncio.Transport
         self._parted = Demultiplexer()
-        self._reading = False
-        self._waiting = 0
+        self._sent = asyncio.Event()
+        self._sent.set()
         self.ended = False
-        self._closed = False
-        self.resume()
 
-    def pause(self) -> None:
-        """Read no more for now: the engine, and then the program, waits."""
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self.connection)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; it buffers nothing that `send` doesn't wait for."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=0)
 
-    def resume(self) -> None:
-        """Read on."""
-        if not self._reading and not self.ended:
-            self._reading = True
-            self._loop.add_reader(self.connection, self._read)
+    def pause_writing(self) -> None:
+        """Note that something waits to be sent."""
+        self._sent.clear()
+
+    def resume_writing(self) -> None:
+        """Note that all is sent."""
+        self._sent.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what came."""
+        try:
+            pieces = self._parted.feed(data)
+        except ValueError:
+            self.transport.abort()
+            return
+        for stream, piece in pieces:
+            self.on_data(stream, piece)
+
+    def eof_received(self) -> None:
+        """Note that the engine has no more."""
+        self.connection_lost(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the engine is gone."""
+        self._sent.set()
+        if not self.ended:
+            self.ended = True
+            self.on_end()
 
     async def send(self, content: bytes) -> None:
         """Send all of it.
@@ -84,51 +100,26 @@ class Attached:
         Raises:
             SandboxBroken: the other end is gone.
         """
-        self._waiting += 1
-        try:
-            await self._loop.sock_sendall(self.connection, content)
-        except OSError as error:
-            raise SandboxBroken("The process in the container is gone.") from error
-        finally:
-            self._waiting -= 1
-            self._close_when_idle()
+        if not self.ended:
+            self.transport.write(content)
+            await self._sent.wait()
+        if self.ended:
+            raise SandboxBroken("The process in the container is gone.")
 
     def say(self, line: str) -> None:
-        """Send a short line at once; one that can't be sent is lost with its connection."""
-        try:
-            self.connection.send(line.encode() + b"\n")
-        except OSError:
-            self._end()
+        """Send a short line; one that can't be sent is lost with its connection."""
+        if not self.ended:
+            self.transport.write(line.encode() + b"\n")
 
     def close(self) -> None:
         """Let go of the connection; `on_end` isn't called any more. Idempotent."""
-        self.pause()
         self.ended = True
-        self._closed = True
         with suppress(OSError):  # the other end may be gone
             self.connection.shutdown(socket.SHUT_RDWR)
-        self._close_when_idle()
+        self.transport.abort()
 
-    def _close_when_idle(self) -> None:
-        """A socket that someone waits on stays open until they have heard of its end."""
-        if self._closed and self._waiting == 0:
-            self.connection.close()
 
-    def _read(self) -> None:
-        try:
-            content = self.connection.recv(_CHUNK)
-            pieces = self._parted.feed(content)
-        except BlockingIOError:
-            return
-        except (OSError, ValueError):
-            content, pieces = b"", []
-        for stream, piece in pieces:
-            self.on_data(stream, piece)
-        if not content:
-            self._end()
-
-    def _end(self) -> None:
-        if not self.ended:
-            self.pause()
-            self.ended = True
-            self.on_end()
+async def attach(connection: socket.socket) -> Attached:
+    """Take over a connection."""
+    loop = asyncio.get_running_loop()
+    return (await loop.create_connection(lambda: Attached(connection), sock=connection))[1]

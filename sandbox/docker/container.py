@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 
+from sandbox.docker.attached_stream import attach
 from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
 from sandbox.docker.chores import to_the_end
 from sandbox.docker.control_channel import Control
@@ -55,7 +56,7 @@ class Container:
             "attach to a container", lambda api: plain_socket(api.attach_socket(self.name, params=_STREAMS))
         )
         assert stream is not None
-        self._control = Control(stream, on_end=self.condemn)
+        self._control = Control(await attach(stream), on_end=self.condemn)
         await self._begin()
         try:
             async with asyncio.timeout(_BOOT_S):

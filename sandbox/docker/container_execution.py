@@ -1,55 +1,45 @@
-"""One program in a container: its job, clocks, output and Result."""
+"""One program or trusted entry in a container: its job, clocks, output and Result."""
 
 import asyncio
-import signal
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
 
 from sandbox.contract import OnOutput
 from sandbox.docker.container_files import ContainerFiles
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.prepared import Prepared
-from sandbox.host.execution import FLOOD, STATUS_OF
+from sandbox.errors import SandboxBroken
 from sandbox.host.inflow import Inflow
 from sandbox.host.limits import RunLimits
-from sandbox.host.output import Output, Stream
-from sandbox.result import KilledBy, Result, Status
+from sandbox.host.running import Frames
+from sandbox.host.timed_run import TimedRun
+from sandbox.result import Result
 
-_PATIENCE_S = 0.4
-"""After a limit: until the caller has a Result whatever happens."""
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
 """The engine may hold back what a dead program wrote for that long: at a limit, and before it."""
+_LAST_WORD_S, _LAST_FRAME_S = 2.0, 0.1
+"""Wait for the end of an entry whose channel is closed, and for its last frame."""
 _SIGNALLED = 128
 _SIGNALS = 64
 
 
-class Execution:
+class Execution(TimedRun):
     """A run, on the host's side."""
 
     def __init__(self, prepared: Prepared, limits: RunLimits, *, on_output: OnOutput | None) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._prepared, self._limits, self._on_output = prepared, limits, on_output
-        self._without = prepared.container.recipe.without
-        self._output = Output(limits.output_bytes)
-        self._killed_by: KilledBy | None = None
+        without = prepared.container.recipe.without
+        super().__init__(prepared.ended, limits, on_output=on_output, without=without)
+        self._prepared = prepared
         self._inflow: Inflow | None = None
-        self._timers: list[asyncio.TimerHandle] = []
-        self._began = 0.0
-        self._over: asyncio.Future[Ended | None] = self._loop.create_future()
         self._drained = asyncio.Event()
         self.ended: Ended | None = None
         """What it has used, once every process of it is known to be dead."""
 
     async def begin(self, job: Mapping[str, object], *, stdin: bytes | int = b"") -> None:
-        """Hand over the job.
-
-        Raises:
-            SandboxBroken: the process that waited for it is gone.
-        """
-        self._began = self._loop.time()
+        """Hand over the job."""
         self._prepared.ended.add_done_callback(self._finish)
-        if "wall" not in self._without:
-            self._timers.append(self._loop.call_later(self._limits.wall_s, self.end, "wall"))
+        self._start_clock()
         given = stdin != b""
         await self._prepared.hand_over({**job, "stdin": given}, self._keep, self._drained.set)
         if given:
@@ -68,15 +58,15 @@ class Execution:
             await self._drain()
             if self._killed_by is None:
                 code = await self._prepared.exit_code()
-        return self._describe(ended, code, wall_s)
-
-    def end(self, reason: KilledBy) -> None:
-        """End the run for a reason that its Result will name; the first one stays."""
-        if self._over.done() or self._prepared.ended.done():
-            return
-        self._killed_by = self._killed_by or reason
-        self._prepared.container.control.kill(self._prepared.group)
-        self._timers.append(self._loop.call_later(_PATIENCE_S, self._give_up))
+        if code is not None and _SIGNALLED < code <= _SIGNALLED + _SIGNALS:
+            code = _SIGNALLED - code
+        return self._describe(
+            code,
+            wall_s,
+            cpu_s=ended.cpu_us / 1e6 if ended else 0.0,
+            max_rss_mb=ended.peak_bytes / (1 << 20) if ended else 0.0,
+            memory_kills=ended.memory_kills if ended else 0,
+        )
 
     def close(self) -> None:
         """Let go of the clocks and of what is read for the program."""
@@ -88,24 +78,15 @@ class Execution:
 
     async def _drain(self) -> None:
         """What the engine still has of a run whose processes are dead."""
-        self._prepared.attached.resume()
-        try:
-            async with asyncio.timeout(self._patience_s()):
-                await self._drained.wait()
-        except TimeoutError:
-            return  # another process holds the pipe, or the engine is slow
-
-    def _patience_s(self) -> float:
-        """How long to wait for the last bytes of a run: until its wall time, and at least a moment."""
         left = self._limits.wall_s - (self._loop.time() - self._began)
-        return max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
+        patience_s = max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
+        self._prepared.attached.transport.resume_reading()
+        with suppress(TimeoutError):  # another process holds the pipe, or the engine is slow
+            async with asyncio.timeout(patience_s):
+                await self._drained.wait()
 
-    def _keep(self, stream: Stream, content: bytes) -> None:
-        self._output.add(stream, content)
-        if self._output.total > FLOOD * self._limits.output_bytes and "output" not in self._without:
-            self.end("output")
-        if self._on_output is not None:
-            self._on_output(stream, content)
+    def _kill(self) -> None:
+        self._prepared.container.control.kill(self._prepared.group)
 
     def _finish(self, ended: "asyncio.Future[Ended]") -> None:
         if self._over.done() or ended.cancelled():
@@ -120,44 +101,8 @@ class Execution:
             self._over.exception()  # an entry's owner may never ask how it ended
 
     def _give_up(self) -> None:
-        if not self._over.done():
-            self._prepared.overdue = True
-            self._over.set_result(None)
-
-    def _describe(self, ended: Ended | None, code: int | None, wall_s: float) -> Result:
-        signalled = code is not None and _SIGNALLED < code <= _SIGNALLED + _SIGNALS
-        number = code - _SIGNALLED if code is not None and signalled else None
-        killed_by = self._killed_by or self._killer(ended, code, number)
-        status: Status
-        if killed_by:
-            status = STATUS_OF[killed_by]
-        elif code is None:
-            status = "killed"
-        else:
-            status = "ok" if code == 0 else "error"
-        return Result(
-            status=status,
-            exit_code=None if signalled else code,
-            signal=number if signalled else signal.SIGKILL if code is None else None,
-            **self._output.streams(),
-            wall_s=wall_s,
-            cpu_s=ended.cpu_us / 1e6 if ended else 0.0,
-            max_rss_mb=ended.peak_bytes / (1 << 20) if ended else 0.0,
-            killed_by=killed_by,
-        )
-
-    def _killer(
-        self, ended: Ended | None, code: int | None, number: int | None
-    ) -> Literal["cpu", "memory"] | None:
-        """The limit of the kernel's that ended the program, if one did."""
-        if code == 0 or ended is None:
-            return None
-        if ended.memory_kills:
-            return "memory"
-        late = ended.cpu_us / 1e6 >= self._limits.cpu_s
-        if number == signal.SIGXCPU or (number == signal.SIGKILL and late):
-            return "cpu"
-        return None
+        self._prepared.overdue = self._prepared.overdue or not self._over.done()
+        super()._give_up()
 
 
 async def execute(
@@ -180,3 +125,49 @@ async def execute(
         return await execution.result(), execution.ended
     finally:
         execution.close()
+
+
+class RunningEntry(Frames):
+    """What `DockerSandbox.start` returns: a trusted entry of its own."""
+
+    def __init__(
+        self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._execution, self._prepared, self._done = execution, prepared, done
+        self._finished: asyncio.Future[Result] | None = None
+
+    async def finish(self) -> Result:
+        """End the child where it still runs, and say how it ended."""
+        if self._finished is None:
+            self._finished = asyncio.ensure_future(self._end())
+        return await asyncio.shield(self._finished)
+
+    async def _end(self) -> Result:
+        if self._prepared.attached.ended:
+            await asyncio.wait([self._prepared.ended], timeout=_LAST_WORD_S)
+        self._execution.end("cancel")
+        try:
+            return await self._execution.result()
+        finally:
+            self._execution.close()
+            await self._done()
+
+    async def _send_all(self, content: bytes) -> None:
+        if self._prepared.ended.done():
+            raise SandboxBroken("The child at the other end of the channel is gone.")
+        await self._prepared.attached.send(content)
+
+    async def _exactly(self, size: int) -> bytes | None:
+        if self._finished is not None and self._finished.done():
+            return None
+        reading = asyncio.ensure_future(self._prepared.exactly(size))
+        either: set[asyncio.Future[Any]] = {reading, self._prepared.ended}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():  # what it wrote before its end is on its way
+                await asyncio.wait({reading}, timeout=_LAST_FRAME_S)
+            return reading.result() if reading.done() else None
+        except SandboxBroken:
+            return None
+        finally:
+            reading.cancel()

@@ -3,7 +3,6 @@
 import ast
 import asyncio
 import itertools
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +37,10 @@ class Ended:
 class Control:
     """Our side. Once the line is cut, every future gets a SandboxBroken or has it already."""
 
-    def __init__(self, connection: socket.socket, *, on_end: Callable[[SandboxBroken], None]) -> None:
+    def __init__(self, attached: Attached, *, on_end: Callable[[SandboxBroken], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._on_end = on_end
-        self._attached = Attached(connection, self._hear, self._cut)
+        self._attached, self._on_end = attached, on_end
+        attached.on_data, attached.on_end = self._hear, self._cut
         self._numbers = itertools.cycle(range(_FIRST_GROUP, _LAST_GROUP))
         self._rest = b""
         self._last_words = b""

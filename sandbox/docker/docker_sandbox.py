@@ -14,15 +14,14 @@ from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.docker import container_files as filing
 from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, rlimits_of
-from sandbox.docker.container_entry import RunningEntry
-from sandbox.docker.container_execution import Execution, execute
+from sandbox.docker.container_execution import Execution, RunningEntry, execute
 from sandbox.docker.engine import Engine
 from sandbox.docker.engine_facts import capabilities_of
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.session_containers import SessionContainers
 from sandbox.docker.spares import Spares
 from sandbox.errors import SandboxBroken
-from sandbox.files.with_files import WithFiles
+from sandbox.files.workspace_files import WithFiles
 from sandbox.host.limits import Jobs, resolve
 from sandbox.policy import Limits
 from sandbox.program import Program

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, get_args
 
-from sandbox.docker.attached_stream import Attached
+from sandbox.docker.attached_stream import Attached, attach
 from sandbox.docker.boot import SINGLE, UID, run_settings
 from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container, rlimits_of
@@ -31,8 +31,8 @@ class Prepared:
     def __init__(self, container: Container, exec_id: str, group: int, attached: Attached) -> None:
         self.container, self.group, self.attached = container, group, attached
         self._exec_id = exec_id
-        self._said = asyncio.Event()
-        self._heard = bytearray()
+        self._stdout = asyncio.StreamReader(limit=_PIECE)
+        self._stdout.set_transport(attached.transport)
         self._last_words = b""
         self._busy = asyncio.Lock()
         self.kept_bytes = 0
@@ -41,7 +41,6 @@ class Prepared:
         """Set when every process of it is dead."""
         self.overdue = False
         """Its Result was given before its end was known."""
-        self._wanted = 0
         self._on_stderr: Callable[[Stream, bytes], None] = self._keep_last_words
         self._on_end: Callable[[], None] = lambda: None
         attached.on_data, attached.on_end = self._hear, self._hear_end
@@ -82,7 +81,6 @@ class Prepared:
             if job["kind"] != "entry":
                 self.attached.on_data = on_data
             self._on_stderr, self._on_end = on_data, on_end
-            self.attached.resume()
             await self.attached.send(frame(job))
 
     async def ask(
@@ -158,7 +156,7 @@ class Prepared:
         """End it, and wait until every process of it is dead; without an answer condemn the container."""
         control = self.container.control
         self.attached.close()
-        self._said.set()
+        self._stdout.feed_eof()
         control.drop(self.group)
         try:
             async with asyncio.timeout(_END_S):
@@ -172,14 +170,11 @@ class Prepared:
     def _hear(self, stream: Stream, content: bytes) -> None:
         if stream == "stderr":
             self._on_stderr(stream, content)
-            return
-        self._heard += content
-        if len(self._heard) >= self._wanted + _PIECE:
-            self.attached.pause()
-        self._said.set()
+        else:
+            self._stdout.feed_data(content)
 
     def _hear_end(self) -> None:
-        self._said.set()
+        self._stdout.feed_eof()
         self._on_end()
 
     def _keep_last_words(self, stream: Stream, content: bytes) -> None:
@@ -191,20 +186,13 @@ class Prepared:
         Raises:
             SandboxBroken: it has ended before.
         """
-        self._wanted = size
-        while len(self._heard) < size:
-            if self.attached.ended or self.container.broken is not None:
-                said = self._last_words.decode("utf-8", "replace").strip()
-                raise self.container.broken or SandboxBroken(
-                    f"A process in the container ended early. {said}"
-                )
-            self.attached.resume()
-            self._said.clear()
-            await self._said.wait()
-        with memoryview(self._heard) as heard:
-            content = bytes(heard[:size])
-        del self._heard[:size]
-        return content
+        try:
+            return await self._stdout.readexactly(size)
+        except asyncio.IncompleteReadError as error:
+            said = self._last_words.decode("utf-8", "replace").strip()
+            raise self.container.broken or SandboxBroken(
+                f"A process in the container ended early. {said}"
+            ) from error
 
 
 def frame(message: Mapping[str, object]) -> bytes:
@@ -237,8 +225,7 @@ async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Pre
             "start a run", lambda api: plain_socket(api.exec_start(made["Id"], socket=True))
         )
         assert stream is not None
-        attached = Attached(stream, lambda stream, content: None, lambda: None)
-        prepared = Prepared(container, made["Id"], group, attached)
+        prepared = Prepared(container, made["Id"], group, await attach(stream))
         await prepared.confine(limits, tidy=tidy)
     except BaseException:
         if prepared is not None:

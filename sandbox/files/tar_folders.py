@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import IO, Self
 
 from sandbox.errors import FileRefused
+from sandbox.files.file_operations import Files, TarSource
 from sandbox.files.resolve_beneath import parts_of
-from sandbox.files.workspace_files import Files, TarSource
 from sandbox.result import Entry
 
 _PIECE = 1 << 20

@@ -1,63 +1,16 @@
 """The files of a workspace: what every backend promises of them."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from typing import BinaryIO, Protocol
+import functools
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sandbox.result import Entry
+from sandbox.files.file_operations import Files, TarSource
 
-TarSource = BinaryIO | Iterable[bytes] | AsyncIterable[bytes]
-"""A tar stream: a file to read, or its pieces."""
+P = ParamSpec("P")
+T = TypeVar("T")
 MAX_BYTES, MAX_ENTRIES = 1 << 30, 100_000
 """Default bounds of a folder that crosses as a tar stream."""
-
-
-class Files(Protocol):
-    """Operations on the files of a workspace, one by one."""
-
-    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; folders on the way are made.
-
-        Raises:
-            FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
-        """
-
-    async def append(self, path: str, content: bytes) -> None:
-        """Add to the end of one regular file, all or nothing; a missing one is written.
-
-        Raises:
-            FileRefused: as `write`, or it isn't a regular file.
-        """
-
-    async def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way; an existing one is no error.
-
-        Raises:
-            FileRefused: as `write`.
-        """
-
-    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
-        """Read one regular file of the workspace; with a `start`, at most `limit` bytes from there on.
-
-        Raises:
-            FileRefused: it isn't there, isn't a regular file, goes over a link, or is too large.
-        """
-
-    async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """List a folder of the workspace, by name.
-
-        Raises:
-            FileRefused: it isn't there, isn't a folder, or lies over a link.
-        """
-
-    async def stat(self, path: str) -> Entry:
-        """Describe one path of the workspace; a link is not followed.
-
-        Raises:
-            FileRefused: it isn't there, or lies over a link.
-        """
-
-    async def remove(self, path: str) -> None:
-        """Remove one file or folder of the workspace, "." is all of it; a missing one is no error."""
 
 
 class WorkspaceFiles(Files, Protocol):
@@ -80,6 +33,9 @@ class WorkspaceFiles(Files, Protocol):
             FileRefused: a member leaves the folder, goes over a link, or is neither a file nor a folder; the
                 archive can't be read or is cut off, exceeds a bound, or the disk limit is reached.
         """
+        from sandbox.files.tar_folders import write_tar
+
+        await write_tar(self, path, stream, max_bytes=max_bytes, max_entries=max_entries)
 
     def read_folder(
         self,
@@ -101,3 +57,32 @@ class WorkspaceFiles(Files, Protocol):
         Raises:
             FileRefused: as `list` and `read`, or the folder exceeds a bound.
         """
+        from sandbox.files.tar_folders import read_tar
+
+        return read_tar(self, path, max_bytes=max_bytes, max_entries=max_entries, on_left_out=on_left_out)
+
+
+def _delegated(
+    method: Callable[Concatenate[Files, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["WithFiles", P], Coroutine[Any, Any, T]]:
+    """The same method of what `_filing` gives."""
+
+    @functools.wraps(method)
+    async def call(self: "WithFiles", /, *given: P.args, **named: P.kwargs) -> T:
+        async with self._filing() as files:
+            found: T = await getattr(files, method.__name__)(*given, **named)
+            return found
+
+    return call
+
+
+class WithFiles(WorkspaceFiles):
+    """Implements WorkspaceFiles over `_filing`: on this machine, or in a container."""
+
+    def _filing(self) -> AbstractAsyncContextManager[Files]:
+        """Give access to the workspace for one operation."""
+        raise NotImplementedError
+
+    write, append = _delegated(Files.write), _delegated(Files.append)
+    make_folder, remove = _delegated(Files.make_folder), _delegated(Files.remove)
+    read, list, stat = _delegated(Files.read), _delegated(Files.list), _delegated(Files.stat)

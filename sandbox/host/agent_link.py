@@ -94,7 +94,7 @@ class AgentLink:
         await asyncio.wait({answer}, timeout=_PATIENCE_S)
         if not answer.done():
             self.close()
-        run.left = answer.result()
+        run.processes = answer.result()
         return not self.over
 
     def memory_kills(self) -> int:
@@ -172,7 +172,7 @@ class AgentLink:
         elif "failed" in frame:
             run.has_failed(frame["failed"], frame["code"])
         else:
-            run.left = _left(frame["left"])
+            run.processes = _left(frame["left"])
             run.has_ended(CommandEnd(frame["ended"], frame["cpu_s"]))
 
 

@@ -6,9 +6,10 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
-from sandbox.host.execution import FLOOD, STATUS_OF
 from sandbox.host.output import Output
+from sandbox.host.timed_run import FLOOD, STATUS_OF
 from sandbox.inner.process.wire import OUTPUT
 from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
@@ -25,13 +26,27 @@ class CommandEnd:
     cpu_s: float
 
 
+class Commands(Protocol):
+    """Ends commands of a session."""
+
+    async def end(self, run: "CommandRun") -> None:
+        """End a command and what it has started."""
+
+    async def conclude(self, run: "CommandRun") -> CommandResult:
+        """The result of a command that has ended."""
+
+
 class CommandRun:
-    """A command; its pipe is read until the last writer has closed it."""
+    """A command; its pipe is read until the last writer has closed it. Implements `contract.Started`."""
 
     def __init__(
-        self, number: int, limit: int, on_output: Callable[[bytes], None] = lambda chunk: None
+        self,
+        session: Commands,
+        number: int,
+        limit: int,
+        on_output: Callable[[bytes], None] = lambda chunk: None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._session, self._loop = session, asyncio.get_running_loop()
         self.number, self.log = number, f"{OUTPUT}/{number}"
         self._limit, self._on_output = limit, on_output
         self._flooded: Callable[[CommandRun], None] = lambda run: None
@@ -49,7 +64,8 @@ class CommandRun:
         """Set when its own process has ended; None where nothing reported how."""
         self.silent: asyncio.Future[None] = self._loop.create_future()
         """Set when the last writer has closed the pipe."""
-        self.left: tuple[StillRunning, ...] = ()
+        self.processes: tuple[StillRunning, ...] = ()
+        """Those at the latest look."""
         self.killed_by: KilledBy | None = None
         self.state_lost = False
         self.kills_before = 0
@@ -85,8 +101,30 @@ class CommandRun:
         """Since its start."""
         return self._loop.time() - self._began
 
-    def text(self) -> str:
-        """The output so far."""
+    @property
+    def pid(self) -> int:
+        """Its pid inside, 0 where it could not be started."""
+        return self.started.result()
+
+    @property
+    def running(self) -> bool:
+        """Whether its own process lives."""
+        return not self.ended.done()
+
+    async def wait(self) -> CommandResult:
+        """Wait until its own process ends."""
+        await asyncio.wait({self.ended})
+        return await self._session.conclude(self)
+
+    async def stop(self) -> CommandResult:
+        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
+        if self.running:
+            self.killed_by = "cancel"
+        await self._session.end(self)
+        return await self._session.conclude(self)
+
+    def output(self) -> str:
+        """The output so far: head and tail where it is long."""
         return fold(self._output.text("stdout"))
 
     def close(self) -> None:
@@ -116,14 +154,14 @@ class CommandRun:
             status=STATUS_OF[killed_by] if killed_by else _status(code),
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
-            output=self.text(),
+            output=self.output(),
             raw_output=self._output.raw("stdout"),
             output_bytes=self._output.total,
             truncated=self._output.truncated,
             wall_s=(self._ended_at or self._loop.time()) - self._began,
             cpu_s=end.cpu_s if end else 0.0,
             killed_by=killed_by,
-            still_running=self.left,
+            still_running=self.processes,
             log=self.log,
             state_lost=self.state_lost,
         )

@@ -9,16 +9,52 @@ from contextlib import suppress
 from sandbox.errors import SandboxBroken
 from sandbox.host.execution import Execution
 from sandbox.host.output import Output
-from sandbox.inner.process.wire import MAX_FRAME, send_with_fds
+from sandbox.inner.process.wire import HEADER, MAX_FRAME, send_with_fds
 from sandbox.result import Result
 
-_LENGTH, _CHUNK = 4, 1 << 16
+_CHUNK = 1 << 16
 _LAST_WORD_S = 2.0
 """To wait for the report of how a child ended, once its channel is closed: longer on a busy machine."""
 
 
-class RunningEntry:
-    """What `Sandbox.start` gives. Frames come from untrusted code: bounded, never parsed here."""
+class Frames:
+    """Frames over a channel. They come from untrusted code: bounded, never parsed here."""
+
+    _expected: int | None = None
+    """Bytes of the next frame."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            SandboxBroken: the child is gone.
+            ValueError: the frame is larger than 16 MiB.
+        """
+        if len(frame) > MAX_FRAME:
+            raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
+        await self._send_all(HEADER.pack(len(frame)) + frame)
+
+    async def receive(self) -> bytes | None:
+        """Next frame; None once the child is gone, or sent what isn't a frame."""
+        if self._expected is None:
+            header = await self._exactly(HEADER.size)
+            self._expected = int.from_bytes(header or b"", "little")
+            if header is None or self._expected > MAX_FRAME:
+                return None
+        frame = await self._exactly(self._expected)
+        self._expected = None
+        return frame
+
+    async def _send_all(self, content: bytes) -> None:
+        raise NotImplementedError
+
+    async def _exactly(self, size: int) -> bytes | None:
+        """The next bytes, None at the end; all of them stay where this is cancelled."""
+        raise NotImplementedError
+
+
+class RunningEntry(Frames):
+    """What `Sandbox.start` gives."""
 
     def __init__(self, execution: Execution, connection: socket.socket, *, done: Callable[[], None]) -> None:
         """`done` is called once the child is given back."""
@@ -30,38 +66,6 @@ class RunningEntry:
         self._hung_up = False
         self._released = False
         self._unread = bytearray()
-        self._expected: int | None = None
-        """Bytes of the next frame."""
-
-    async def send(self, frame: bytes) -> None:
-        """Send one frame.
-
-        Raises:
-            SandboxBroken: the child is gone.
-            ValueError: the frame is larger than 16 MiB.
-        """
-        if len(frame) > MAX_FRAME:
-            raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
-        self._waiting += 1
-        try:
-            await self._loop.sock_sendall(self._connection, len(frame).to_bytes(_LENGTH, "little") + frame)
-        except OSError as error:
-            self._hung_up = True
-            raise SandboxBroken("The child at the other end of the channel is gone.") from error
-        finally:
-            self._waiting -= 1
-            self._close_when_idle()
-
-    async def receive(self) -> bytes | None:
-        """Next frame; None once the child is gone, or sent what isn't a frame."""
-        if self._expected is None:
-            header = await self._exactly(_LENGTH)
-            self._expected = int.from_bytes(header or b"", "little")
-            if header is None or self._expected > MAX_FRAME:
-                return None
-        frame = await self._exactly(self._expected)
-        self._expected = None
-        return frame
 
     def hand_over(self) -> socket.socket:
         """Our end of the channel, for another child to talk to this one; it isn't used here any more."""
@@ -79,7 +83,7 @@ class RunningEntry:
         Raises:
             SandboxBroken: the child is gone.
         """
-        content = len(frame).to_bytes(_LENGTH, "little") + frame
+        content = HEADER.pack(len(frame)) + frame
         try:
             sent = send_with_fds(self._connection, content, [line.fileno()])
             if sent < len(content):
@@ -121,8 +125,18 @@ class RunningEntry:
         if self._released and self._waiting == 0:
             self._connection.close()
 
+    async def _send_all(self, content: bytes) -> None:
+        self._waiting += 1
+        try:
+            await self._loop.sock_sendall(self._connection, content)
+        except OSError as error:
+            self._hung_up = True
+            raise SandboxBroken("The child at the other end of the channel is gone.") from error
+        finally:
+            self._waiting -= 1
+            self._close_when_idle()
+
     async def _exactly(self, size: int) -> bytes | None:
-        """The next bytes. What came beyond them is kept, also when this is cancelled."""
         self._waiting += 1
         try:
             while len(self._unread) < size:

@@ -8,8 +8,8 @@ from functools import partial
 
 from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.errors import SandboxBroken
-from sandbox.files.with_files import WithFiles
 from sandbox.files.workspace import Workspace
+from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import Build
 from sandbox.host.child_maker import ChildMaker
 from sandbox.host.execution import Execution

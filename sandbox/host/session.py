@@ -1,17 +1,17 @@
 """A session: commands that follow one another and run side by side in one child, whose pid 1 is our agent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Unpack
 
 from sandbox.contract import CommandOptions
-from sandbox.files.with_files import WithFiles
+from sandbox.files.workspace_files import WithFiles
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
 from sandbox.host.host_workspace import HostWorkspace
 from sandbox.program import Program, PythonCode
-from sandbox.result import Changes, CommandResult, StillRunning
+from sandbox.result import Changes, CommandResult
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """To wait for output after a command's end; from SIGTERM to SIGKILL."""
@@ -47,21 +47,21 @@ class LiveSession(WithFiles):
         """Run Python source with the task's interpreter."""
         return await self.run(PythonCode(source=source), **how)
 
-    async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "BackgroundProgram":
+    async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> CommandRun:
         """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
         run = await self._begin(program, how)
         await asyncio.wait({run.started})
         self._background.append(run)
-        return BackgroundProgram(self, run)
+        return run
 
-    async def background(self) -> "list[BackgroundProgram]":
+    async def background(self) -> "list[CommandRun]":
         """Programs and commands of which processes live."""
         for run in self._background:
             if not await self._link.ask("look", run):
                 self._background = []
                 break
-        self._background = [run for run in self._background if run.left]
-        return [BackgroundProgram(self, run) for run in self._background]
+        self._background = [run for run in self._background if run.processes]
+        return list(self._background)
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """What differs in the workspace from what it held when the session opened, or was rebased."""
@@ -78,7 +78,7 @@ class LiveSession(WithFiles):
         if await self._link.ask("end", run):
             await asyncio.wait([asyncio.gather(run.ended, run.silent)], timeout=_GRACE_S)
         for _ in range(_KILLS):
-            if not await self._link.ask("kill", run) or not run.left:
+            if not await self._link.ask("kill", run) or not run.processes:
                 break
         await asyncio.wait({run.ended}, timeout=_GRACE_S)
         run.has_ended(None)
@@ -86,9 +86,9 @@ class LiveSession(WithFiles):
     async def conclude(self, run: CommandRun) -> CommandResult:
         """The result of a command that has ended; its output is awaited a moment longer."""
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
-        if run.left:
+        if run.processes:
             await self._link.ask("look", run)
-        if run.left and run not in self._background:
+        if run.processes and run not in self._background:
             self._background.append(run)
         run.silent.add_done_callback(lambda _: self._link.forget(run))
         return run.result(memory_kills=self._link.memory_kills())
@@ -99,7 +99,7 @@ class LiveSession(WithFiles):
                 self._link = await self._renew()
         self._number += 1
         heard = {"on_output": how["on_output"]} if "on_output" in how else {}
-        run = CommandRun(self._number, self._link.limits.output_bytes, **heard)
+        run = CommandRun(self, self._number, self._link.limits.output_bytes, **heard)
         self._link.begin(run, program, how)
         return run
 
@@ -115,42 +115,3 @@ class LiveSession(WithFiles):
             run.close()
             raise
         return await self.conclude(run)
-
-
-class BackgroundProgram:
-    """Implements `sandbox.contract.Started`."""
-
-    def __init__(self, session: LiveSession, run: CommandRun) -> None:
-        self._session, self._run = session, run
-        self.number, self.pid, self.log = run.number, run.started.result(), run.log
-
-    @property
-    def running(self) -> bool:
-        """Whether its own process lives."""
-        return not self._run.ended.done()
-
-    @property
-    def processes(self) -> Sequence[StillRunning]:
-        """Its processes at the latest look."""
-        return self._run.left
-
-    @property
-    def seconds(self) -> float:
-        """Since its start."""
-        return self._run.seconds
-
-    def output(self) -> str:
-        """Its output so far: head and tail where it is long."""
-        return self._run.text()
-
-    async def wait(self) -> CommandResult:
-        """Wait until its own process ends."""
-        await asyncio.wait({self._run.ended})
-        return await self._session.conclude(self._run)
-
-    async def stop(self) -> CommandResult:
-        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
-        if self.running:
-            self._run.killed_by = "cancel"
-        await self._session.end(self._run)
-        return await self._session.conclude(self._run)

@@ -6,7 +6,6 @@ The build itself has no network: what it installs comes as wheels, from this mac
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -62,6 +61,8 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
     Raises:
         ImageNotBuilt: no base, no packages, or a step of the build failed; the message says what to do.
     """
+    from docker.utils.build import tar
+
     if recipe.wheels is not None and not recipe.wheels.is_dir():
         raise ImageNotBuilt(f"--wheels: there is no folder {recipe.wheels}.")
     if recipe.requirements is not None and not recipe.requirements.is_file():
@@ -79,7 +80,8 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
             say(f"fetching {', '.join(recipe.packages)} for Python {found.version[0]}.{found.version[1]}")
             download(context / "requirements.txt", found, context / "wheels")
         with tempfile.TemporaryFile(prefix="coder-image-") as packed:
-            _pack(context, packed)
+            (context / "Dockerfile").write_bytes(dockerfile())
+            tar(context, fileobj=packed)
             _build(engine, packed, recipe, say)
     return _tried(engine, recipe)
 
@@ -98,23 +100,6 @@ def _prefix() -> str:
 def _write_requirements(target: Path, recipe: Recipe) -> None:
     more = recipe.requirements.read_text(encoding="utf-8") if recipe.requirements is not None else ""
     target.write_text("\n".join([*recipe.packages, more]), encoding="utf-8")
-
-
-def _pack(context: Path, target: IO[bytes]) -> None:
-    (context / "Dockerfile").write_bytes(dockerfile())
-    with tarfile.open(fileobj=target, mode="w") as archive:
-        for path in sorted(context.rglob("*")):
-            archive.add(path, arcname=str(path.relative_to(context)), recursive=False, filter=_plain)
-    target.seek(0)
-
-
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Drop this machine's users and times."""
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    entry.mtime = 0
-    entry.mode = 0o755 if entry.isdir() else 0o644
-    return entry
 
 
 def _build(engine: "DockerClient", packed: IO[bytes], recipe: Recipe, say: Say) -> None:
@@ -194,8 +179,7 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
         "--no-input",
     ]
     command += ["--only-binary", ":all:", "--python-version", ".".join(map(str, base.version))]
-    for platform in base.platforms:
-        command += ["--platform", platform]
+    command += [f"--platform={platform}" for platform in base.platforms]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode == 0:

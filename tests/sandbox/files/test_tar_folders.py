@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox import FileRefused
-from sandbox.files.with_files import WithFiles
 from sandbox.files.workspace import Workspace
+from sandbox.files.workspace_files import WithFiles
 from sandbox.host.host_workspace import HostWorkspace
 
 NAMES = st.text(

@@ -13,9 +13,8 @@ import pytest
 from docker import DockerClient
 
 from sandbox.errors import BackendMissing, ImageNotBuilt
-from sandbox.images import DEBIAN_BASE, Recipe, build_image, connect
-from sandbox.images.base import Base, find_base
-from sandbox.images.build_image import download
+from sandbox.images.base import DEBIAN_BASE, Base, connect, find_base
+from sandbox.images.build_image import Recipe, build_image, download
 
 PASSWORD = "hunter-2-hunter"
 
