@@ -13,7 +13,7 @@ weaker: a function judged in one process, since its values can't cross. weak: on
 class Verdict(BaseModel):
     """Of one sample of one case."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)  # older reports hold a field `overfits`
 
     id: str
     """Of the case."""
@@ -31,7 +31,5 @@ class Verdict(BaseModel):
     """It failed since repeated calls gave another answer."""
     tripped: tuple[str, ...] = ()
     """Alarms that it set off in its tests' process, and the case's own answer doesn't: what, and where."""
-    overfits: bool | None = None
-    """It passed, and differs from the canonical answer on fresh inputs; None: not looked at."""
     cpu_s: float = 0.0
     wall_s: float = 0.0

@@ -1,22 +1,19 @@
-"""`coder bench audit`: judge answers again and name those that should not have passed, or examine a suite."""
+"""`coder bench audit`: examine a suite."""
 
 import asyncio
 import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.grade_command import Scoring
 from benchmarks.judge.judge import Judge
-from benchmarks.report import Report, write_report
 from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
-from benchmarks.runner.bench_session import Session, default_workers, judge_for, open_log
+from benchmarks.runner.bench_session import default_workers, judge_for
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import Outcome, Strength
@@ -64,48 +61,25 @@ class Examination(BaseModel):
 
 def audit(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
-    samples: Annotated[
-        Path | None,
-        typer.Option(
-            "--samples", metavar="FILE", help="samples.jsonl, folder, predictions; without, the suite itself."
-        ),
-    ] = None,
     workers: bench_options.Judges = None,
     out: bench_options.Out = None,
     sandbox: options.SandboxName = None,
     python: options.Python = None,
     json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Judge anyone's answers again, and name what tampers, overfits or depends on state.
+    """Examine a suite: how strong verdicts on each case are, and whether each case is sound.
 
-    Without answers it looks at the suite itself: how strong verdicts on each case are, that the case's own
-    answer passes, and that a repository without any patch fails.
-
-    An answer overfits when it passed and differs from the case's own answer on fresh inputs, made from
-    those of the tests. That stands beside its verdict and changes nothing of it. Exit code 1 where something
-    was named.
+    A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
     flags = {"sandbox": sandbox, "python": python}
     settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
     see_backend(settings.backend, flags)
-    if samples is None:
-        named = load_suite(suite)
-        found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
-        typer.echo(found.model_dump_json() if json else "\n".join(_suite_lines(found, named)))
-        if out is not None:
-            write_text(out, found.model_dump_json(indent=1) + "\n")
-        raise typer.Exit(not all(one.sound for one in found.cases))
-    with open_log() as log:
-        scoring = Scoring(suite, samples, settings, audited=True)
-        session = Session(scoring.suite, settings, workers)
-        session.begin(None)
-        report, _ = scoring.work(session, log, "audit", quiet=quiet or json)
-    findings = _findings(report)
-    typer.echo(report.model_dump_json() if json else "\n".join(_lines(report, findings)))
-    if out is not None:  # last: what can't be written is on the screen by then
-        write_report(report, out)
-    raise typer.Exit(any(findings.values()))
+    named = load_suite(suite)
+    found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
+    typer.echo(found.model_dump_json() if json else "\n".join(_suite_lines(found, named)))
+    if out is not None:  # last: if it can't be written, the result is on the screen
+        write_text(out, found.model_dump_json(indent=1) + "\n")
+    raise typer.Exit(not all(one.sound for one in found.cases))
 
 
 async def _examination(suite: Suite, settings: Settings, workers: int) -> Examination:
@@ -150,31 +124,3 @@ def _suite_lines(found: Examination, suite: Suite) -> list[str]:
 
 def _of(held: Sequence[bool]) -> str:
     return f"{sum(held):,} of {len(held):,}"
-
-
-def _findings(report: Report) -> dict[str, list[str]]:
-    """Lines about samples, by what is wrong with them."""
-    found: dict[str, list[str]] = {"tampers": [], "depends on state": [], "overfits": []}
-    for one in report.verdicts:
-        about = f"{one.id} #{one.sample}  {one.detail}"
-        if one.verdict in ("tampered", "suspicious"):
-            found["tampers"].append(about)
-        elif one.stateful:
-            found["depends on state"].append(about)
-        elif one.overfits:
-            found["overfits"].append(about)
-    return found
-
-
-def _lines(report: Report, found: dict[str, list[str]]) -> list[str]:
-    compared = sum(one.overfits is not None for one in report.verdicts)
-    passed = report.outcomes.get("passed", 0)
-    lines = [
-        f"{report.suite}: {passed:,} of {count_of(report.samples, 'sample')} pass; "
-        f"{compared:,} of them were compared on fresh inputs"
-    ]
-    if compared < passed:
-        lines.append("  (compared are functions that are judged apart from their tests, and keep no state)")
-    for kind, about in found.items():
-        lines += [f"  {kind}  {len(about):,}", *(f"    {line(one)}" for one in about)]
-    return lines

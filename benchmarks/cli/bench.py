@@ -26,7 +26,7 @@ class BenchCommands(Commands):
     summaries: ClassVar[Mapping[str, str]] = {
         "run": "Have a model answer the cases of a suite, and judge what it says.",
         "grade": "Score answers that were made elsewhere.",
-        "audit": "Judge anyone's answers again, and name what cheats or depends on state.",
+        "audit": "Examine a suite: how strong verdicts on its cases are, and whether they are sound.",
         "merge": "Make one report of the shards of a run.",
         "report": "Show a report, or write it as HTML, Markdown or JUnit XML.",
         "compare": "Compare runs over one suite case by case, with the p-value.",

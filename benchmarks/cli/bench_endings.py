@@ -35,25 +35,21 @@ def command_line() -> str:
 
 
 def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
-    """The value of a flag that is written in a form of its own.
-
-    Raises:
-        UsageError: it isn't of that form.
-    """
+    """The value of a flag that is written in a form of its own."""
     try:
         return parse(text)
     except ValueError as error:
         raise UsageError(f"{name}: {error}.") from error
 
 
-def until_interrupted(work: Coroutine[Any, Any, T], session: Session, command: str) -> T:
+def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
     """The result of `work`; if a signal, the model or the machine ends it, it says how to continue.
 
     Raises:
         Interrupted: a signal came.
         ModelError, MachineError: of `work`.
     """
-    again = f"coder bench {command} --resume"
+    again = f"coder bench {session.command} --resume"
     try:
         return run_until_interrupted(work, run_id=lambda: session.run, again=again)
     except (ModelError, MachineError) as error:

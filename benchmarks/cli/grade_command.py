@@ -28,7 +28,6 @@ from coder.config.layers import load, user_file
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.errors import MachineError, UsageError
-from coder.run.settings import Settings
 from coder.store import SqliteLog
 
 
@@ -71,11 +70,11 @@ def grade(
             exact = bool(before.parameters["exact"])
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
-        scoring = Scoring(suite, samples, settings, exact=exact)
+        scoring = Scoring(suite, samples, exact=exact)
         session = Session(scoring.suite, settings, workers, command="grade")
         session.include_weaker = include_weaker
         session.begin(resume)
-        report, reason = scoring.work(session, log, "grade", quiet=quiet or json)
+        report, reason = scoring.work(session, log, quiet=quiet or json)
     try:
         if results:
             write_results(samples, scoring.suite, report.verdicts)
@@ -86,14 +85,11 @@ def grade(
 class Scoring:
     """Answers that were made elsewhere, on their way to a report."""
 
-    def __init__(
-        self, suite: str, samples: Path, settings: Settings, *, exact: bool = False, audited: bool = False
-    ) -> None:
-        self._named, self.suite = suite, load_suite(suite)
+    def __init__(self, suite: str, samples: Path, *, exact: bool) -> None:
+        self._named, self.suite, self._exact = suite, load_suite(suite), exact
         self._samples, self._stock = samples, take_stock(samples, self.suite)
-        self._exact, self._audited = exact, audited
 
-    def work(self, session: Session, log: SqliteLog, command: str, *, quiet: bool) -> tuple[Report, str]:
+    def work(self, session: Session, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge what is not judged yet; the report, and why it ended.
 
         Raises:
@@ -101,7 +97,7 @@ class Scoring:
         """
         progress = Progress(self._stock.samples, quiet=quiet)
         work = session.work(log, self._started(), self._jobs(), progress)
-        ended = until_interrupted(work, session, command)
+        ended = until_interrupted(work, session)
         scored = len(ended[0].verdicts)
         if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
             raise UsageError(
@@ -111,7 +107,7 @@ class Scoring:
         return ended
 
     def _started(self) -> BenchStarted:
-        how = ("exact" if self._exact else "extracted") + (", audited" if self._audited else "")
+        how = "exact" if self._exact else "extracted"
         return BenchStarted(
             suite=absolute(self._named),
             digests=digests(self.suite, {"samples": self._stock.digest, "parameters": how}),
@@ -127,7 +123,7 @@ class Scoring:
         for sample in read_samples(self._samples, cases):
             case = cases[sample.id]
             attempt = functools.partial(_attempt, case, sample, exact=self._exact)
-            yield Job(case, sample.sample, attempt, audited=self._audited, keeps_text=False)
+            yield Job(case, sample.sample, attempt, keeps_text=False)
 
 
 async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:

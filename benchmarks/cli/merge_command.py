@@ -46,11 +46,7 @@ def merge(
 
 
 def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bool = False) -> Report:
-    """The report that one run over all shards would have given, apart from times.
-
-    Raises:
-        UsageError: they differ in suite, judge, model or parameters, or two of them have the same sample.
-    """
+    """The report that one run over all shards would have given, apart from times."""
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
         raise UsageError(

@@ -20,7 +20,7 @@ from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import Job
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case
-from benchmarks.suites.imagetree import BaseTrees
+from benchmarks.suites.imagetree import with_base_tree
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.config.layers import load, user_file
@@ -94,7 +94,7 @@ def run(
         if session.greedy and selection.samples > 1 and not quiet:
             typer.echo(_ALIKE, err=True)
         work = _work(plan, session, log, answerer, Screen(quiet=quiet, yes=True), progress, answers)
-        report, reason = until_interrupted(work, session, "run")
+        report, reason = until_interrupted(work, session)
     show(report, session, reason=reason, out=out, as_json=given["json"])
 
 
@@ -153,7 +153,6 @@ class _Plan:
         self._named, self.suite = suite, load_suite(suite)
         self.chosen = selection.within(self.suite)
         self.selection, self._config, self._given = selection, config, given
-        self._trees = BaseTrees()
         settings = config.settings()
         if given["one_shot"]:
             only = {"samples": 1, "repairs": 0, "calls": 1}
@@ -186,7 +185,7 @@ class _Plan:
         async def attempt() -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             try:
-                seen = shown(await self._trees.filled(case))
+                seen = shown(await with_base_tree(case))
             except SandboxError as error:  # the judge finds the same, and says so of the case
                 return CaseAttempt(error=str(error))
             return await solver(seen, sample=sample, seed=seed)

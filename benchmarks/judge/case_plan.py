@@ -6,37 +6,47 @@ from dataclasses import dataclass
 
 from benchmarks.judge.check_sources import canonical_module
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.function import find_mode, judge_function
+from benchmarks.judge.function import find_mode
 from benchmarks.judge.image_cases import find_image_mode
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.repository_mode import RepositoryMode
-from benchmarks.judge.script import judge_script
-from benchmarks.judge.verdicts import Judged, one_line
+from benchmarks.judge.verdicts import one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused
-from benchmarks.verdict import Strength, Verdict
-from sandbox import PythonCode, Sandbox
-from sandbox.errors import BackendMissing, SandboxBroken, SandboxError
-
-_NOTHING = PythonCode(source="")
+from benchmarks.verdict import Strength
+from sandbox.errors import SandboxError
 
 
 @dataclass(frozen=True, slots=True)
 class CasePlan:
     """How one case is judged."""
 
-    case: str
-    strength: Strength | None
-    """Of verdicts; None where the case can't be judged: each verdict is `infrastructure`."""
-    judge: Callable[[str, int], Awaitable[Judged]]
-    """An answer, and its number."""
-    good: str | None = None
-    """An answer that is known to be right."""
-    reason: str = ""
-    """Why verdicts aren't stronger."""
+    case: Case
+    mode: Mode | RepositoryMode | None = None
+    """None for a script."""
+
+    @property
+    def strength(self) -> Strength | None:
+        """Of verdicts; None where the case can't be judged: each verdict is `infrastructure`."""
+        if self.mode is None:
+            return "strong"
+        return None if self.mode.how == "broken" else self.mode.strength
+
+    @property
+    def reason(self) -> str:
+        """Why verdicts aren't stronger."""
+        return one_line(self.mode.reason) if self.mode is not None else ""
+
+    @property
+    def good(self) -> str | None:
+        """The case's own answer."""
+        match self.case:
+            case FunctionCase() as case:
+                return canonical_module(case)
+            case RepositoryCase(gold_patch=answer) | ScriptCase(canonical_solution=answer):
+                return answer
 
 
 class CasePlans:
@@ -50,42 +60,29 @@ class CasePlans:
         """How a case is judged."""
         match case:
             case FunctionCase():
-                return self.by_mode(case, await self.mode(case))
+                return CasePlan(case, await self.mode(case))
             case RepositoryCase():
-                return self._repository(case, await self.repository_mode(case))
+                return CasePlan(case, await self.repository_mode(case))
             case ScriptCase():
-                return self._script(case)
+                return CasePlan(case)
 
     async def mode(self, case: FunctionCase) -> Mode:
-        """How a function's case is judged."""
+        """How a function is judged."""
         found = await self._found(case, lambda: self._function_mode(case))
         assert isinstance(found, Mode)
         return found
 
     async def repository_mode(self, case: RepositoryCase) -> RepositoryMode:
-        """How a repository's case is judged."""
+        """How a repository is judged."""
         found = await self._found(case, lambda: self._new_repository_mode(case))
         assert isinstance(found, RepositoryMode)
         return found
 
-    def by_mode(self, case: FunctionCase, mode: Mode) -> CasePlan:
-        """The plan of a function's case whose mode is known."""
-
-        async def judge(code: str, sample: int) -> Judged:
-            async with self._places.shared() as pair:
-                judged = await judge_function(pair, case, code, mode, sample=sample)
-                return await seen_alive(pair.candidate, judged)
-
-        if mode.how == "broken":
-            return _no_plan(case, mode.reason)
-        return CasePlan(case.id, mode.strength, judge, canonical_module(case), mode.reason)
-
     async def close(self) -> None:
-        """End what is still being found, and the sandboxes."""
+        """End what is still being found."""
         for task in self._modes.values():
             task.cancel()
         await asyncio.gather(*self._modes.values(), return_exceptions=True)
-        await self._places.close()
 
     async def _found(
         self, case: Case, find: Callable[[], Awaitable[Mode | RepositoryMode]]
@@ -122,53 +119,3 @@ class CasePlans:
                     return await find_image_mode(place)
             except (SandboxError, PatchRefused) as error:  # other cases continue
                 return RepositoryMode(how="broken", reason=str(error))
-
-    def _script(self, case: ScriptCase) -> CasePlan:
-        async def judge(code: str, sample: int) -> Judged:
-            async with self._places.shared() as pair:
-                judged = await judge_script(pair.candidate, case, code, sample=sample)
-                return await seen_alive(pair.candidate, judged)
-
-        return CasePlan(case.id, "strong", judge, case.canonical_solution)
-
-    def _repository(self, case: RepositoryCase, mode: RepositoryMode) -> CasePlan:
-        async def judge(code: str, sample: int) -> Judged:
-            try:
-                async with self._places.of(case) as place:
-                    judged = await judge_repository(
-                        place.sandbox, place.opened, place.case, code, mode, sample=sample
-                    )
-                    return await seen_alive(place.sandbox, judged)
-            except BackendMissing as error:
-                if case.image is None:
-                    raise
-                return await _no_plan(case, str(error)).judge(code, sample)  # the image is gone since
-
-        if mode.how == "broken":
-            return _no_plan(case, mode.reason)
-        return CasePlan(case.id, mode.strength, judge, case.gold_patch, mode.reason)
-
-
-def _no_plan(case: Case, reason: str) -> CasePlan:
-    """Of a case that can't be judged."""
-
-    async def judge(code: str, sample: int) -> Judged:
-        detail = one_line(reason)
-        return Judged(
-            Verdict(id=case.id, sample=sample, verdict="infrastructure", strength="weaker", detail=detail)
-        )
-
-    return CasePlan(case.id, None, judge, reason=one_line(reason))
-
-
-async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
-    """A verdict for which the candidate alone is to blame.
-
-    Raises:
-        SandboxBroken: it may be the sandbox that died.
-    """
-    if judged.died:
-        seen = await sandbox.run(_NOTHING, fresh=True)
-        if not seen.ok:  # a program that died along may be told before the end of its sandbox is
-            raise SandboxBroken(f"A program that does nothing ended as {seen.status} where a candidate died.")
-    return judged

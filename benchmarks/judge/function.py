@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import FunctionCase
-from benchmarks.verdict import Outcome, Verdict
-from coder.text.sanitize import printable
+from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.crossing import OPEN, Crossing
@@ -41,9 +40,9 @@ class Pair:
 
 
 async def judge_function(
-    pair: Pair, case: FunctionCase, code: str, mode: Mode, *, sample: int = 0, replays: int = REPLAYS
+    pair: Pair, case: FunctionCase, code: str, mode: Mode, *, replays: int = REPLAYS
 ) -> Judged:
-    """What became of one answer.
+    """Judge one answer.
 
     Args:
         code: a whole module.
@@ -53,41 +52,33 @@ async def judge_function(
         SandboxBroken: a sandbox stopped working.
     """
     if len(code) > MAX_CHARACTERS:
-        return Judged(_too_long(case, mode, code).model_copy(update={"sample": sample}))
+        detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
+        return Judged("error", detail)
     module = with_setup(case, code)
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
-    base = _base(tried, case)
     if outcome == "passed" and tried.outcome.changed - (trial.crossing.changed or frozenset()):
         # It changed arguments that the canonical answer leaves: it has to pass where that shows, too.
         shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
         again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
         outcome, detail = _read(again, case)
-    tripped = sorted(tried.outcome.tripped - mode.tripped)
+    tripped = tried.outcome.tripped - mode.tripped
     if outcome == "passed" and tripped:
-        outcome, detail = "suspicious", f"it passed, and set off alarms: {'; '.join(tripped)}"
-    verdict = Verdict(
-        id=case.id,
-        sample=sample,
-        verdict=outcome,
-        strength=mode.strength,
-        detail=one_line(detail),
+        outcome, detail = "suspicious", f"it passed, and set off alarms: {'; '.join(sorted(tripped))}"
+    return Judged(
+        outcome,
+        detail,
+        tried.cpu_s,
+        tried.candidates[0].wall_s,
         output=end_of(tried.candidates[0]),
-        base=base,
+        base=_base(tried, case),
         stateful=_passed(tried, case) and tried.outcome.differing > 0,
-        tripped=tuple(map(printable, tripped)),
-        cpu_s=round(tried.cpu_s, 3),
-        wall_s=round(tried.candidates[0].wall_s, 3),
+        tripped=tripped,
+        incomplete=not tried.outcome.complete and outcome != "timeout",
+        died=outcome != "passed" and any(map(killed_by_nobody, tried.candidates)),
     )
-    died = outcome != "passed" and any(map(killed_by_nobody, tried.candidates))
-    return Judged(verdict, incomplete=not tried.outcome.complete and outcome != "timeout", died=died)
-
-
-def _too_long(case: FunctionCase, mode: Mode, code: str) -> Verdict:
-    detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
-    return Verdict(id=case.id, sample=0, verdict="error", strength=mode.strength, detail=detail)
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:

@@ -1,13 +1,12 @@
-"""Sandboxes of cases that need a Docker image of their own: one for each image, a few open at a time."""
+"""Sandboxes of cases that need a Docker image of their own."""
 
-import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.judge.candidate_tree import gold_tree
-from benchmarks.judge.imported import Interpreter, find_python, found_elsewhere
+from benchmarks.judge.imported import find_python, found_elsewhere
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.repository_mode import RepositoryMode
@@ -15,11 +14,9 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.imagetree import image_tree, lies_in_image, with_tree
 from benchmarks.suites.patch import PatchRefused, touched
 from sandbox import Policy, Sandbox, open_sandbox
-from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.errors import BackendMissing
 from sandbox.images.image_tree import ImageTree
 
-AT_ONCE = 2
-"""Images whose trees and sandboxes are held; who needs another waits until one is idle."""
 _SPARE_MB = 256
 """Room of a workspace beside two trees' worth."""
 _SPARE_FILES = 16_384
@@ -37,92 +34,35 @@ class Place:
     """Of the image's tree: what is no regular file."""
 
 
-@dataclass(slots=True)
-class _Image:
-    """One image at work."""
+@contextlib.asynccontextmanager
+async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Place]:
+    """A sandbox of Docker for a case that names an image.
 
-    tree: ImageTree
-    policy: Policy
-    sandbox: Sandbox
-    python: Interpreter
-    stack: AsyncExitStack
-    users: int = 0
-    broken: bool = False
+    Args:
+        policy: of other cases' sandboxes.
 
-
-@dataclass(slots=True)
-class Images:
-    """Lends places. `policy` is that of other cases' sandboxes."""
-
-    policy: Policy
-    _held: dict[tuple[str, str], _Image] = field(default_factory=dict)
-    """By image and folder; the one that was used the longest ago comes first."""
-    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    @contextlib.asynccontextmanager
-    async def use(self, case: RepositoryCase) -> AsyncIterator[Place]:
-        """A place for a case that names an image, always of Docker.
-
-        Raises:
-            BackendMissing: there is no engine or no such image, or no Python in it that could run tests.
-            FileRefused: the image has no such folder, or it holds more than a tree may.
-            PatchRefused: the patch of its tests doesn't fit.
-            SandboxBroken: the sandbox stopped working; the next one to come gets a new one.
-        """
-        key = (str(case.image), case.tree or "")
-        image = await self._take(key, case)
-        try:
-            yield _place(case, image)
-        except SandboxBroken:
-            image.broken = True
-            raise
-        finally:
-            await self._give_back(key, image)
-
-    async def close(self) -> None:
-        """End all sandboxes."""
-        async with self._changed:
-            for image in self._held.values():
-                await image.stack.aclose()
-            self._held.clear()
-
-    async def _take(self, key: tuple[str, str], case: RepositoryCase) -> _Image:
-        async with self._changed:
-            await self._changed.wait_for(lambda: key in self._held or self._has_room())
-            image = self._held.pop(key, None)
-            if image is None:
-                await self._make_room()
-                image = await self._open(case)
-            self._held[key] = image  # the last again
-            image.users += 1
-            return image
-
-    async def _give_back(self, key: tuple[str, str], image: _Image) -> None:
-        async with self._changed:
-            image.users -= 1
-            if image.broken and self._held.get(key) is image:
-                del self._held[key]
-            if image.broken and not image.users:
-                await image.stack.aclose()
-            self._changed.notify_all()
-
-    def _has_room(self) -> bool:
-        return len(self._held) < AT_ONCE or any(not image.users for image in self._held.values())
-
-    async def _make_room(self) -> None:
-        if len(self._held) >= AT_ONCE:
-            idle = next(key for key, image in self._held.items() if not image.users)
-            await self._held.pop(idle).stack.aclose()
-
-    async def _open(self, case: RepositoryCase) -> _Image:
-        tree = await image_tree(case) if lies_in_image(case) else ImageTree(case.files, case.executable, ())
-        policy = _with_room(self.policy, case, tree)
-        async with AsyncExitStack() as stack:
-            sandbox = await stack.enter_async_context(open_sandbox(policy, backend="docker"))
-            python = await find_python(sandbox, case.tree or "/")
-            if isinstance(python, str):
-                raise BackendMissing(python)
-            return _Image(tree, policy, sandbox, python, stack.pop_all())
+    Raises:
+        BackendMissing: there is no engine or no such image, or no Python in it that could run tests.
+        FileRefused: the image has no such folder, or it holds more than a tree may.
+        PatchRefused: the patch of its tests doesn't fit.
+        SandboxBroken: the sandbox stopped working.
+    """
+    tree = ImageTree(case.files, case.executable, ())
+    if lies_in_image(case):
+        tree = await image_tree(case)
+        case = with_tree(case, tree)
+    policy = _with_room(policy, case, tree)
+    async with open_sandbox(policy, backend="docker") as sandbox:
+        python = await find_python(sandbox, case.tree or "/")
+        if isinstance(python, str):
+            raise BackendMissing(python)
+        roots = [root for root in python.roots if root != "."]
+        in_place = roots and case.pythonpath in ("", ".")
+        environment = {**python.environment, **case.environment}
+        pythonpath = roots[0] if in_place else case.pythonpath
+        filled = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
+        opened = functools.partial(open_sandbox, policy, backend="docker")
+        yield Place(filled, sandbox, opened if python.own else None, tree.left_out)
 
 
 def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
@@ -136,21 +76,6 @@ def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
         "files": 2 * len(tree.files) + _SPARE_FILES,
     }
     return policy.model_copy(update=room)
-
-
-def _place(case: RepositoryCase, image: _Image) -> Place:
-    def opened() -> AbstractAsyncContextManager[Sandbox]:
-        return open_sandbox(image.policy, backend="docker")
-
-    filled = with_tree(case, image.tree) if lies_in_image(case) else case
-    roots = [root for root in image.python.roots if root != "."]
-    filled = filled.model_copy(
-        update={
-            "environment": {**image.python.environment, **case.environment},
-            "pythonpath": roots[0] if roots and case.pythonpath in ("", ".") else case.pythonpath,
-        }
-    )
-    return Place(filled, image.sandbox, opened if image.python.own else None, image.tree.left_out)
 
 
 async def find_image_mode(place: Place) -> RepositoryMode:

@@ -5,25 +5,26 @@ verdict is the candidate's fault, unless a solution that is known to be good fai
 """
 
 import contextlib
-import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from benchmarks.judge.case_plan import CasePlan, CasePlans
-from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.function import Pair
+from benchmarks.judge.function import Pair, judge_function
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode
-from benchmarks.judge.verdicts import Judged, had_a_processor, one_line
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
+from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.repository_mode import RepositoryMode
+from benchmarks.judge.script import judge_script
+from benchmarks.judge.verdicts import Judged
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.verdict import Verdict
-from sandbox import Limits, Policy, find_interpreter
-from sandbox.checks.trial import Trial, hold_trial
-from sandbox.errors import SandboxBroken
+from sandbox import Policy, PythonCode, Sandbox, find_interpreter
+from sandbox.errors import BackendMissing, SandboxBroken
 
+_NOTHING = PythonCode(source="")
 _KNOWN_GOOD = FunctionCase(
     id="known-good",
     prompt="",
@@ -34,11 +35,6 @@ _KNOWN_GOOD = FunctionCase(
 """Tried where a case has no canonical answer of its own."""
 _REOPENINGS = 3
 """Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
-_AUDIT_INPUTS = 60
-"""Fresh inputs of an audit, made from those of the tests by one small change each."""
-_LEAST_DIFFERING, _DIFFERING_SHARE = 2, 0.1
-"""Differing answers, at least, and of all, before an answer is said to overfit: a fresh input may be one that
-the task rules out, where any answer is right."""
 
 
 class Judge(CasePlans):
@@ -56,42 +52,13 @@ class Judge(CasePlans):
         """
         plan = await self.plan(case)
         async with self._turns.shared():
-            judged = await self._try(plan, code, sample)
-        if judged.verdict.verdict == "timeout" and not had_a_processor(judged.verdict, case.timeout_s):
+            judged = await self._try(plan, code)
+        if judged.outcome == "timeout" and not judged.had_a_processor(case.timeout_s):
             async with self._turns.quiet():
-                judged = await self._try(plan, code, sample)
+                judged = await self._try(plan, code)
         if judged.incomplete and not await self._is_sound(plan):
-            return judged.verdict.model_copy(update={"verdict": "infrastructure"})
-        return judged.verdict
-
-    async def audit(self, case: Case, code: str, verdict: Verdict) -> Verdict:
-        """The verdict with whether an answer that passed agrees with the case's own on fresh inputs."""
-        if verdict.verdict != "passed" or not isinstance(case, FunctionCase):
-            return verdict
-        mode, reference = await self.mode(case), canonical_module(case)
-        if reference is None or mode.how != "isolated" or mode.stateful:
-            return verdict
-        trial = Trial(
-            source=with_setup(case, code),
-            entry_point=case.entry_point,
-            tests=(case.test,),
-            prelude=prelude(case),
-            crossing=mode.crossing,
-            reference=reference,
-            explored=_AUDIT_INPUTS,
-            seed=int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:6]),
-        )
-        limits = Limits(cpu_s=case.timeout_s + 1, wall_s=4 * case.timeout_s + 10)
-        async with self._turns.shared():
-            pair = await self.sandboxes()
-            found = (await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)).outcome
-        if not found.explored:
-            return verdict
-        overfits = found.astray >= max(_LEAST_DIFFERING, _DIFFERING_SHARE * found.explored)
-        share = f"{found.astray} of {found.explored} fresh inputs differ: {found.example}"
-        return verdict.model_copy(
-            update={"overfits": overfits, "detail": one_line(share) if overfits else verdict.detail}
-        )
+            judged.outcome = "infrastructure"
+        return judged.verdict(case.id, sample, plan.strength or "weaker")
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
         """Packages that repository cases need and the interpreter lacks, pytest first: how many need each."""
@@ -118,23 +85,62 @@ class Judge(CasePlans):
         """Where samples are judged; opened anew where they stopped working."""
         return await self._places.pair()
 
-    async def _try(self, plan: CasePlan, code: str, sample: int) -> Judged:
+    async def close(self) -> None:
+        """End what is still being found, and the sandboxes."""
+        await super().close()
+        await self._places.close()
+
+    async def _try(self, plan: CasePlan, code: str) -> Judged:
+        detail = ""
         for _ in range(_REOPENINGS):
             try:
-                return await plan.judge(code, sample)
+                return await self._judged(plan, code)
             except SandboxBroken as error:
-                detail = one_line(str(error))
-        strength = plan.strength or "weaker"
-        verdict = Verdict(id=plan.case, sample=sample, verdict="error", strength=strength, detail=detail)
-        return Judged(verdict, incomplete=True)
+                detail = str(error)
+        return Judged("error", detail, incomplete=True)
+
+    async def _judged(self, plan: CasePlan, code: str) -> Judged:
+        case, mode = plan.case, plan.mode
+        if plan.strength is None:
+            return Judged("infrastructure", plan.reason)
+        if isinstance(case, RepositoryCase):
+            assert isinstance(mode, RepositoryMode)
+            try:
+                async with self._places.of(case) as place:
+                    judged = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
+                    return await seen_alive(place.sandbox, judged)
+            except BackendMissing as error:
+                if case.image is None:
+                    raise
+                return Judged("infrastructure", str(error))  # the image is gone since
+        async with self._places.shared() as pair:
+            if isinstance(case, ScriptCase):
+                judged = await judge_script(pair.candidate, case, code)
+            else:
+                assert isinstance(mode, Mode)
+                judged = await judge_function(pair, case, code, mode)
+            return await seen_alive(pair.candidate, judged)
 
     async def _is_sound(self, plan: CasePlan) -> bool:
         """Whether a solution that is known to be good passes here and now."""
         if plan.good is None:
-            plan = self.by_mode(_KNOWN_GOOD, Mode(how="isolated"))
+            plan = CasePlan(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():
-            judged = await self._try(plan, plan.good or "", 0)
-        return judged.verdict.verdict == "passed"
+            judged = await self._try(plan, plan.good or "")
+        return judged.outcome == "passed"
+
+
+async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
+    """A verdict for which the candidate alone is to blame.
+
+    Raises:
+        SandboxBroken: it may be the sandbox that died.
+    """
+    if judged.died:
+        seen = await sandbox.run(_NOTHING, fresh=True)
+        if not seen.ok:  # a program that died along may be told before the end of its sandbox is
+            raise SandboxBroken(f"A program that does nothing ended as {seen.status} where a candidate died.")
+    return judged
 
 
 @contextlib.asynccontextmanager

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from benchmarks.judge.function import Pair
-from benchmarks.judge.image_cases import Images, Place
+from benchmarks.judge.image_cases import Place, image_place
 from benchmarks.suite import RepositoryCase
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.standby import Checkers
 from sandbox.errors import SandboxBroken
+
+_IMAGES = 2
+"""Cases with images that are judged at a time, at most: each holds a tree in memory."""
 
 
 class Places:
@@ -22,7 +25,7 @@ class Places:
         self._stack = contextlib.AsyncExitStack()
         self._pair: Pair | None = None
         self._opening = asyncio.Lock()
-        self._images = Images(policy)
+        self._in_images = asyncio.Semaphore(_IMAGES)
 
     @property
     def isolation(self) -> str:
@@ -66,7 +69,7 @@ class Places:
     async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
         """Where a repository's case is judged."""
         if case.image is not None:
-            async with self._images.use(case) as place:
+            async with self._in_images, image_place(self._policy, case) as place:
                 yield place
         else:
             async with self.shared() as pair:
@@ -74,5 +77,4 @@ class Places:
 
     async def close(self) -> None:
         """End all sandboxes."""
-        await self._images.close()
         await self._stack.aclose()

@@ -143,16 +143,16 @@ async def _passed_among_twins(
     if not any(mode.twins.values()):
         return mode
     for _ in range(_TRIES):
-        verdict = (await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)).verdict
-        tripped = mode.tripped | {*verdict.tripped}
-        if verdict.verdict == "passed":
+        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)
+        tripped = mode.tripped | {*judged.tripped}
+        if judged.outcome == "passed":
             return mode
-        if verdict.verdict != "suspicious" or (tripped == mode.tripped and not mode.apart):
+        if judged.outcome != "suspicious" or (tripped == mode.tripped and not mode.apart):
             break
         apart = mode.apart if tripped > mode.tripped else ()
         mode = mode.model_copy(update={"tripped": tripped, "apart": apart})
     # In another order its own patch may fail: no answer is judged by chance.
-    reason = f"its own patch fails among twins: {verdict.detail}"[:500]
+    reason = f"its own patch fails among twins: {judged.detail}"[:500]
     return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from benchmarks.judge.candidate_tree import Tree, candidate_tree
@@ -13,96 +13,67 @@ from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository_mode import RepositoryMode, files_of, name_of
-from benchmarks.judge.verdicts import Judged, killed_by_nobody, one_line
+from benchmarks.judge.verdicts import Judged, killed_by_nobody
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from benchmarks.verdict import Outcome, Verdict
+from benchmarks.verdict import Outcome
 from sandbox import Sandbox
 from sandbox.result import out_of_time
 
 
 async def judge_repository(
-    sandbox: Sandbox,
-    opened: Open | None,
-    case: RepositoryCase,
-    patch: str,
-    mode: RepositoryMode,
-    *,
-    sample: int = 0,
+    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, patch: str, mode: RepositoryMode
 ) -> Judged:
-    """What became of one answer."""
+    """Judge one answer."""
     try:
         tree = candidate_tree(case, patch)
     except PatchRefused as error:
-        said = _Said("error", f"the patch can't be applied: {error}")
+        return Judged("error", f"the patch can't be applied: {error}")
+    if mode.how == "isolated":
+        judged = await _apart(opened, case, tree, mode, mode.nodes)
     else:
-        if mode.how == "isolated":
-            said = await _apart(opened, case, tree, mode, mode.nodes)
-        else:
-            said = await _together(sandbox, case, tree, mode)
-        if said.outcome == "passed" and mode.apart:  # what can be decided apart has to pass there, too
-            apart = await _apart(opened, case, tree, mode, mode.apart)
-            said.outcome, said.detail, said.cpu_s = apart.outcome, apart.detail, said.cpu_s + apart.cpu_s
-            if apart.outcome in ("failed", "error"):
-                only = "it passed beside the tests, and apart from them not"
-                said.outcome, said.detail = "suspicious", f"{only}: {apart.detail}"
-        if said.outcome != "passed" and tree.kept_out:
-            said.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
-    return Judged(
-        Verdict(
-            id=case.id,
-            sample=sample,
-            verdict=said.outcome,
-            strength=mode.strength,
-            detail=one_line(said.detail),
-            tripped=tuple(sorted(said.tripped)),
-            cpu_s=round(said.cpu_s, 3),
-            wall_s=round(said.wall_s, 3),
-        ),
-        died=said.died and said.outcome != "passed",
-    )
-
-
-@dataclass(slots=True)
-class _Said:
-    """What becomes the verdict."""
-
-    outcome: Outcome
-    detail: str = ""
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    tripped: set[str] = field(default_factory=set)
-    died: bool = False
+        judged = await _together(sandbox, case, tree, mode)
+    if judged.outcome == "passed" and mode.apart:  # tests that can be decided apart have to pass there too
+        apart = await _apart(opened, case, tree, mode, mode.apart)
+        judged.outcome, judged.detail = apart.outcome, apart.detail
+        judged.cpu_s += apart.cpu_s
+        if apart.outcome in ("failed", "error"):
+            only = "it passed beside the tests, and apart from them not"
+            judged.outcome, judged.detail = "suspicious", f"{only}: {apart.detail}"
+    if judged.outcome != "passed" and tree.kept_out:
+        judged.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
+    judged.died = judged.died and judged.outcome != "passed"
+    return judged
 
 
 async def _apart(
     opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode, nodes: Sequence[str]
-) -> _Said:
+) -> Judged:
     """Tests in one sandbox, what they test in another."""
     assert opened is not None
     report = await run_apart(opened, case, tree.files, files_of(nodes), uses=mode.uses)
     if report is None:
-        return _Said("error", "the patch leaves no package to be tested")
+        return Judged("error", "the patch leaves no package to be tested")
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
     wanted = set(nodes)
     passed = wanted <= passed_apart(report.results)
     if out_of_time(report.candidate) or (report.timed_out and not passed):
-        return _Said("timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s)
+        return Judged("timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s)
     if passed:
-        return _Said("passed", "", cpu_s)
+        return Judged("passed", "", cpu_s)
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
-    return _Said("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
+    return Judged("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
 
 
-async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> _Said:
+async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
     """Every file in a process of its own; the passing set has to be exactly the real tests.
 
     Those that have to be won are judged again, with fresh twins, in a run that can't know what others saw.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
-    async def judgement(*, again: bool) -> _Said:
+    async def judgement(*, again: bool) -> Judged:
         some = {one.job: one for one in _round(tree.files, mode, chance, again=again)}
         files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
         runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
@@ -168,8 +139,8 @@ def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
             yield new
 
 
-def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> _Said:
-    said = _Said("passed")
+def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> Judged:
+    said = Judged("passed")
     results = {id(run.result): run.result for run in runs.values() if run.result is not None}
     said.cpu_s = sum(one.cpu_s for one in results.values())
     said.wall_s = max((one.wall_s for one in results.values()), default=0.0)

@@ -1,47 +1,31 @@
-"""Judge a script by what it prints: what it should print never comes near its sandbox."""
+"""Judge a script by what it prints: the expected output never enters its sandbox."""
 
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, one_line
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import ScriptCase, ScriptRun
-from benchmarks.verdict import Outcome, Verdict
+from benchmarks.verdict import Outcome
 from sandbox import Limits, PythonCode, Result, Sandbox
 
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
 
 
-async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str, *, sample: int = 0) -> Judged:
-    """What became of one answer: every run has to print what is expected, and to end well.
+async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
+    """Judge one answer: every run has to end well and print what is expected.
 
-    Ends of lines and the end of the output may have blanks too many or too few.
+    Blanks at the end of a line and of the output don't count.
     """
-    outcome: Outcome = "passed"
-    detail, output, cpu_s, wall_s = "", "", 0.0, 0.0
-    for number, run in enumerate(case.runs, 1):
-        result = await _run(sandbox, case, code, run)
-        cpu_s, wall_s = cpu_s + result.cpu_s, wall_s + result.wall_s
-        outcome, why = _read(result, run, case.timeout_s)
-        if outcome != "passed":
-            detail = f"run {number} of {len(case.runs)}: {why}"
-            output = end_of(result)
-            break
-    return Judged(
-        Verdict(
-            id=case.id,
-            sample=sample,
-            verdict=outcome,
-            strength="strong",
-            detail=one_line(detail),
-            output=output,
-            cpu_s=round(cpu_s, 3),
-            wall_s=round(wall_s, 3),
-        ),
-        died=outcome != "passed" and killed_by_nobody(result),
-    )
-
-
-async def _run(sandbox: Sandbox, case: ScriptCase, code: str, run: ScriptRun) -> Result:
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
-    program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
-    return await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
+    judged = Judged("passed")
+    for number, run in enumerate(case.runs, 1):
+        program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
+        result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
+        judged.cpu_s += result.cpu_s
+        judged.wall_s += result.wall_s
+        judged.outcome, why = _read(result, run, case.timeout_s)
+        if judged.outcome != "passed":
+            judged.detail = f"run {number} of {len(case.runs)}: {why}"
+            judged.output, judged.died = end_of(result), killed_by_nobody(result)
+            break
+    return judged
 
 
 def _read(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:

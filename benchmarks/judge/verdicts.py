@@ -1,9 +1,9 @@
-"""The result of every way of judging: a verdict, and whether the machine may be to blame."""
+"""What became of one answer, by every way of judging."""
 
 import signal
 from dataclasses import dataclass
 
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Outcome, Strength, Verdict
 from coder.text.sanitize import printable
 from sandbox import Result
 
@@ -14,25 +14,47 @@ _OWN_PROCESSOR = 1.5
 """Wall time by CPU time of a sample that hardly ever waited for a processor, at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judged:
-    """A verdict, and what has to be done before it is final."""
+    """The fields of a verdict, and what has to be done before it is final."""
 
-    verdict: Verdict
+    outcome: Outcome
+    detail: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    output: str = ""
+    base: Outcome | None = None
+    stateful: bool = False
+    tripped: frozenset[str] = frozenset()
     incomplete: bool = False
-    """The checker gave no verdict: who is to blame shows a solution that is known to be good."""
+    """The checker gave no verdict: a solution that is known to be good shows who is to blame."""
     died: bool = False
-    """It didn't pass, and a process was killed for no known reason: check that its sandbox works."""
+    """A process was killed for no known reason: check that its sandbox works."""
+
+    def verdict(self, case: str, sample: int, strength: Strength) -> Verdict:
+        """The verdict on a sample of a case."""
+        return Verdict(
+            id=case,
+            sample=sample,
+            verdict=self.outcome,
+            strength=strength,
+            detail=one_line(self.detail),
+            output=self.output,
+            base=self.base,
+            stateful=self.stateful,
+            tripped=tuple(sorted(map(printable, self.tripped))),
+            cpu_s=round(self.cpu_s, 3),
+            wall_s=round(self.wall_s, 3),
+        )
+
+    def had_a_processor(self, timeout_s: float) -> bool:
+        """Whether CPU time was used up as fast as the clock went: a busy machine is not to blame."""
+        return timeout_s <= self.cpu_s and 0 < self.wall_s <= _OWN_PROCESSOR * self.cpu_s
 
 
 def killed_by_nobody(result: Result) -> bool:
     """Whether SIGKILL ended a process without a limit: it did so itself, or its sandbox died."""
     return result.signal == signal.SIGKILL and result.killed_by is None
-
-
-def had_a_processor(verdict: Verdict, timeout_s: float) -> bool:
-    """Whether a timeout is no fault of a busy machine: its CPU time was used up as fast as the clock went."""
-    return timeout_s <= verdict.cpu_s and 0 < verdict.wall_s <= _OWN_PROCESSOR * verdict.cpu_s
 
 
 def one_line(text: str) -> str:

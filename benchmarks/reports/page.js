@@ -62,7 +62,6 @@
     if (one.detail) box.append(make("p", "", one.detail));
     const more = [`${one.cpu} s of CPU, ${one.wall} s`];
     if (one.base !== undefined) more.push(`base tests: ${one.base}`);
-    if (one.overfits !== undefined) more.push(one.overfits ? "overfits: wrong on fresh inputs" : "right on fresh inputs");
     box.append(make("p", "", more.join(" · ")));
     if (one.code !== undefined) box.append(make("pre", "", one.code));
     if (one.output !== undefined) box.append(make("p", "", "output"), make("pre", "", one.output));

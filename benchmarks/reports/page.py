@@ -210,7 +210,6 @@ def _sample(one: Verdict, answer: str | None, usage: Usage | None) -> dict[str, 
         "cost": usage.cost_usd if usage else None,
         "output": printable(one.output) or None,
         "base": one.base,
-        "overfits": one.overfits,
         "code": None if answer is None else printable(answer),
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -12,11 +12,7 @@ from coder.errors import UsageError
 
 
 def read_report(path: Path) -> Report:
-    """A report that was written as JSON.
-
-    Raises:
-        UsageError: it can't be read, or is none, or of a newer version, or contradicts itself.
-    """
+    """A report that was written as JSON."""
     text = document(path)
     try:
         found = Report.model_validate_json(text)

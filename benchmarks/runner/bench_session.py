@@ -152,11 +152,7 @@ def default_workers(model: str | None = None) -> int:
 
 
 def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
-    """The subject of a run that is to be continued.
-
-    Raises:
-        UsageError: there is none, it is no benchmark's, or another command began it.
-    """
+    """The subject of a run that is to be continued."""
     record = RunLog(run, log, token=0)
     asyncio.run(record.load())
     assert record.started is not None

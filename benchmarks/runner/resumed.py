@@ -46,11 +46,7 @@ def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) 
 
 
 def same_selection(given: Selection, before: BenchStarted) -> Selection:
-    """The cases that the run is about.
-
-    Raises:
-        UsageError: others are named now.
-    """
+    """The cases that the run is about."""
     kept = Selection.model_validate_json(str(before.parameters["selection"]))
     usual = Selection()
     for name in Selection.model_fields:

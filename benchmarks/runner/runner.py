@@ -24,8 +24,6 @@ class Job:
     case: Case
     sample: int
     attempt: Callable[[], Awaitable[CaseAttempt]]
-    audited: bool = False
-    """An answer that passed is looked at again."""
     keeps_text: bool = True
     """The log keeps the answer: it stands nowhere else."""
 
@@ -109,8 +107,6 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
 
 async def _judged(job: Job, attempt: CaseAttempt, judge: Judge) -> BenchJudged:
     verdict = await judge.judge(job.case, attempt.text, sample=job.sample)
-    if job.audited:
-        verdict = await judge.audit(job.case, attempt.text, verdict)
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return BenchJudged(

@@ -80,9 +80,6 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
 
     Args:
         before: at least one report; several are repeats and count together.
-
-    Raises:
-        UsageError: they are of different suites, or have no case in common.
     """
     refuse_other_suites([*before, *after])
     old, new = tallies(before), tallies(after)
@@ -131,11 +128,7 @@ def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
 
 
 def refuse_other_suites(reports: Sequence[Report]) -> None:
-    """Only runs over the very same cases can be compared.
-
-    Raises:
-        UsageError: two of them have other digests of their suite.
-    """
+    """Only runs over the very same cases can be compared."""
     first = reports[0]
     for other in reports[1:]:
         if other.digests.get("suite") != first.digests.get("suite"):

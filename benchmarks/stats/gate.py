@@ -56,9 +56,6 @@ def gate(
         tolerance: share by which it may.
         max_regressions: cases that may be worse by name, which takes three samples on either side.
         max_cost: US dollars of all reports together.
-
-    Raises:
-        UsageError: nothing is asked, or it can't be decided: no pass@k, another suite, an unknown cost.
     """
     refuse_other_suites(reports)
     if min_pass is None and not baseline and max_cost is None:

@@ -1,1 +1,1 @@
-"""Suites and samples, read from the field's formats. Read load, samples."""
+"""Suites and samples, read from the field's formats; readers raise UsageError. Read load, samples."""

@@ -52,11 +52,7 @@ def mbpp_plus() -> Suite:
 
 
 def fetched(source: Source, *, folder: Path | None = None) -> Suite:
-    """The suite of a source, out of the cache or downloaded into it.
-
-    Raises:
-        UsageError: no connection, a wrong checksum, or a cache that can't be written to.
-    """
+    """The suite of a source, out of the cache or downloaded into it."""
     path = (folder or cache_folder() / "suites") / source.file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

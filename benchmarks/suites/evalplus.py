@@ -40,11 +40,7 @@ _ALL_TUPLES = {580, 615, 791}
 
 
 def evalplus_case(record: Record, where: str) -> FunctionCase:
-    """The case of one line.
-
-    Raises:
-        UsageError: a field is missing, or of another type.
-    """
+    """The case of one line."""
     case, prompt, solution, name = (
         record.get(field) for field in ("task_id", "prompt", "canonical_solution", "entry_point")
     )

@@ -1,6 +1,8 @@
 """Cases whose base tree lies in a Docker image: read out of it, with the hidden tests that a patch makes."""
 
 import asyncio
+import functools
+import threading
 from collections.abc import Mapping
 
 from benchmarks.suite import Case, RepositoryCase
@@ -8,22 +10,14 @@ from benchmarks.suites.patch import PatchRefused, apply_patch, touched
 from sandbox.errors import BackendMissing
 from sandbox.images.image_tree import ImageTree, read_tree
 
+_READING = threading.Lock()
 
-class BaseTrees:
-    """What solvers of cases in images get: their base trees, of which the one that was read last is kept."""
 
-    def __init__(self) -> None:
-        self._reading = asyncio.Lock()
-        self._last: tuple[str | None, str | None, dict[str, bytes]] = (None, None, {})
-
-    async def filled(self, case: Case) -> Case:
-        """The case with its base tree, wherever that lies."""
-        if not isinstance(case, RepositoryCase) or not lies_in_image(case):
-            return case
-        async with self._reading:
-            if self._last[:2] != (case.image, case.tree):
-                self._last = (case.image, case.tree, (await image_tree(case)).files)
-            return case.model_copy(update={"files": self._last[2]})
+async def with_base_tree(case: Case) -> Case:
+    """The case with its base tree, wherever that lies."""
+    if not isinstance(case, RepositoryCase) or not lies_in_image(case):
+        return case
+    return case.model_copy(update={"files": (await image_tree(case)).files})
 
 
 def lies_in_image(case: RepositoryCase) -> bool:
@@ -40,9 +34,17 @@ async def image_tree(case: RepositoryCase) -> ImageTree:
         SandboxBroken: the engine refused.
     """
     try:
-        return await asyncio.to_thread(read_tree, case.image or "", case.tree or "/")
+        return await asyncio.to_thread(_read, case.image or "", case.tree or "/")
     except ImportError as error:
         raise BackendMissing(f"A case with an image of its own needs the package docker: {error}.") from error
+
+
+def _read(image: str, folder: str) -> ImageTree:
+    with _READING:  # others who want the same tree wait for it
+        return _read_once(image, folder)
+
+
+_read_once = functools.lru_cache(maxsize=2)(read_tree)
 
 
 def with_tree(case: RepositoryCase, tree: ImageTree) -> RepositoryCase:

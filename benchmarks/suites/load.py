@@ -31,11 +31,7 @@ _KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": Funct
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
-    """The suite of a name (`coder bench list`), a file (JSON Lines, JSON, YAML, packed or not) or a folder.
-
-    Raises:
-        UsageError: there is none, it is damaged, has no cases, or two of one id.
-    """
+    """The suite of a name (`coder bench list`), of a file (JSON Lines, JSON, YAML, gzipped) or of a folder."""
     path = Path(name_or_path)
     if path.exists():
         return read_suite(path)
@@ -59,9 +55,6 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
 
     Args:
         name: by default the file's name without its suffixes.
-
-    Raises:
-        UsageError: it is damaged, of no known format, has no cases, or two of one id.
     """
     cases: dict[str, Case] = {}
     for case in read_cases(path):

@@ -32,11 +32,7 @@ def humaneval_case(record: Record, where: str) -> FunctionCase:
 
 
 def mbpp_case(record: Record, where: str) -> FunctionCase:
-    """The case of one record of MBPP; its id is written as evalplus does: `Mbpp/2`.
-
-    Raises:
-        UsageError: a field is missing, of another type, or the assertions call nothing of the code.
-    """
+    """The case of one record of MBPP; its id is written as evalplus does: `Mbpp/2`."""
     asserts = strings(record, "test_list", where)
     code = record.get("code")
     if not asserts or not isinstance(code, str):

@@ -1,4 +1,4 @@
-"""Read files of JSON records, and make cases of their fields: every complaint names its line.
+"""Read files of JSON records, and make cases of their fields. Every UsageError names file and line.
 
 JSON Lines come one by one, so that a file may be larger than the memory; `.gz` is unpacked as it is read.
 """
@@ -25,11 +25,7 @@ Record = dict[str, object]
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    """The records of a JSON Lines file with their line numbers from 1; empty lines are skipped.
-
-    Raises:
-        UsageError: the file can't be read, or a line is no JSON object.
-    """
+    """The records of a JSON Lines file with their line numbers from 1; empty lines are skipped."""
     number = 1
     with opened(path) as file:
         while line := _line(file, f"{path}, line {number}"):
@@ -39,11 +35,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
 
 
 def document(path: Path) -> bytes:
-    """The whole of a file of at most `MAX_DOCUMENT` bytes, unpacked.
-
-    Raises:
-        UsageError: it can't be read, or is larger.
-    """
+    """The whole of a file of at most `MAX_DOCUMENT` bytes, unpacked."""
     with opened(path) as file:
         content = _read(file.read, MAX_DOCUMENT, str(path))
     if len(content) > MAX_DOCUMENT:
@@ -52,11 +44,7 @@ def document(path: Path) -> bytes:
 
 
 def json_object(path: Path) -> Record:
-    """A file that holds one JSON object.
-
-    Raises:
-        UsageError: it can't be read, or holds something else.
-    """
+    """A file that holds one JSON object."""
     value = parsed(document(path), str(path))
     if not isinstance(value, dict):
         raise UsageError(f"{path}: it has to hold one JSON object.")
@@ -64,11 +52,7 @@ def json_object(path: Path) -> Record:
 
 
 def parsed(text: bytes, where: str) -> object:
-    """One JSON value.
-
-    Raises:
-        UsageError: it isn't JSON in UTF-8.
-    """
+    """One JSON value."""
     try:
         value: object = json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as cause:
@@ -85,11 +69,7 @@ def parsed(text: bytes, where: str) -> object:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to read from, unpacked where its first bytes say gzip.
-
-    Raises:
-        UsageError: it can't be opened.
-    """
+    """A file to read from, unpacked where its first bytes say gzip."""
     try:
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
@@ -139,11 +119,7 @@ Value = TypeVar("Value", bound=BaseModel)
 
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
-    """A case of fields whose types are not checked yet; those that are None keep their default.
-
-    Raises:
-        UsageError: the fields don't make one.
-    """
+    """A case of fields whose types are not checked yet; those that are None keep their default."""
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:
@@ -160,11 +136,7 @@ def complaints(error: ValidationError) -> str:
 
 
 def strings(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """A list of strings; empty where the field is missing.
-
-    Raises:
-        UsageError: it is something else.
-    """
+    """A list of strings; empty where the field is missing."""
     value = record.get(field) or []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"{where}: {field} has to be a list of strings.")

@@ -28,11 +28,7 @@ class Tree:
 
 
 def repository_folder(folder: Path) -> RepositoryCase:
-    """The case of one folder. The hidden tests are the files of `tests.patch` as they are after it.
-
-    Raises:
-        UsageError: a file is missing or damaged, or a patch doesn't fit the tree.
-    """
+    """The case of one folder. The hidden tests are the files of `tests.patch` as they are after it."""
     where = str(folder / TASK)
     record = json_object(folder / TASK)
     archive = folder / "repo.tar.gz"
@@ -71,11 +67,7 @@ def text_of(path: Path) -> str:
 
 
 def unpacked(path: Path) -> Tree:
-    """Read a tar archive (`.tar` or `.tar.gz`) in memory. Links and devices are left out.
-
-    Raises:
-        UsageError: it is damaged, has a path that leads out of the tree, or is too large.
-    """
+    """Read a tar archive (`.tar` or `.tar.gz`) in memory. Links and devices are left out."""
     files: dict[str, bytes] = {}
     executable: list[str] = []
     left = MAX_BYTES
@@ -100,11 +92,7 @@ def unpacked(path: Path) -> Tree:
 
 
 def relative(name: str, where: object) -> str:
-    """A path inside of a tree, as it is written in cases.
-
-    Raises:
-        UsageError: it is absolute, or leads out of the tree.
-    """
+    """A path inside of a tree, as it is written in cases."""
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\0" in name:
         raise UsageError(f"{where}: the path {name!r} leads out of the tree.")

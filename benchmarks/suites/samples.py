@@ -53,11 +53,7 @@ class Inventory:
 
 
 def take_stock(path: Path, suite: Suite) -> Inventory:
-    """Look through all samples before the first is scored.
-
-    Raises:
-        UsageError: a line is damaged, the file is empty or cut off, or a case isn't one of the suite's.
-    """
+    """Look through all samples before the first is scored."""
     if path.exists() and not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
     known = dict.fromkeys(case.id for case in suite.cases)

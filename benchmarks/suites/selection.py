@@ -29,11 +29,7 @@ class Selection(BaseModel):
     """Number (from 1) and how many: each case is in exactly one, told by its id alone."""
 
     def within(self, suite: Suite) -> Suite:
-        """The suite of the cases that filter and slice leave: a report is about these, whatever the shard.
-
-        Raises:
-            UsageError: none is left.
-        """
+        """The suite of the cases that filter and slice leave: a report is about these, whatever the shard."""
         if self.filter is None and self.slice == (None, None):
             return suite
         chosen = [

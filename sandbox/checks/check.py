@@ -142,7 +142,7 @@ async def check(
         "wall_s": wall_s,
     }
 
-    async def start(_: bytes) -> Running:
+    async def start() -> Running:
         arguments = {key: allowed[key] for key in ("write_back", "kinds")}
         return await candidate.start("bridge.callee", arguments, limits=behind)
 

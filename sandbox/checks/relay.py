@@ -21,8 +21,8 @@ from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result, ending, out_of_time
 
-Start = Callable[[bytes], Awaitable[Running | Candidate]]
-"""Starts a candidate, or what else the checker asks for."""
+Start = Callable[[], Awaitable[Running | Candidate]]
+"""Starts a candidate."""
 
 _AT_ONCE = 32 << 10
 """Bytes that are decoded within a few milliseconds, whatever they hold."""
@@ -128,10 +128,10 @@ class _Relay:
             if frame is None or not await self._take(frame):
                 return
 
-    async def _introduce(self, frame: bytes, which: bytes = b"") -> None:
+    async def _introduce(self, frame: bytes) -> None:
         """Start a candidate; send the checker a frame, with a socket to the candidate where that can be."""
         await self.close()
-        self._candidate = candidate = await self._start(which)
+        self._candidate = candidate = await self._start()
         self._gone = b""
         if isinstance(self._checker, RunningEntry) and isinstance(candidate, RunningEntry | Candidate):
             await self._checker.send_with(frame, candidate.hand_over())
@@ -145,7 +145,7 @@ class _Relay:
             if kind == REPORT:
                 self._report.take(await decoded(content))
             elif kind == AGAIN:
-                await self._introduce(AGAIN, content)
+                await self._introduce(AGAIN)
             elif kind == LOST:
                 if isinstance(self._candidate, RunningEntry | Candidate):
                     self._candidate.hung_up()

@@ -43,11 +43,6 @@ class RunReport:
     differing: int = 0
     """Repeated calls, and those that gave another answer."""
     difference: str = ""
-    explored: int = 0
-    astray: int = 0
-    """Inputs near those of the tests on which both were asked, and those where the answers differ."""
-    example: str = ""
-    """One of the latter, with both answers."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     steps: int = 0
@@ -97,8 +92,6 @@ class RunReport:
                 self.unloaded = why
             case ("replayed", int(count), int(differing), str(why)):
                 self.replayed, self.differing, self.difference = count, differing, why
-            case ("explored", int(count), int(astray), str(example)):
-                self.explored, self.astray, self.example = count, astray, example
             case ("end", list(), list(), list(), list(), int(steps), bool(timed_out), bool(disowned)):
                 crossed = (frozenset(map(str, names)) for names in report[1:5])
                 self.kinds, self.errors, self.changed, self.uses = crossed

@@ -17,7 +17,6 @@ from sandbox.checks.run_report import RunReport
 from sandbox.checks.standby import Checkers
 from sandbox.contract import Running, Sandbox
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.inner.bridge.frames import REFERENCE
 from sandbox.policy import Limits, Policy
 from sandbox.result import ending
 
@@ -44,10 +43,6 @@ class Trial(BaseModel):
     """Calls, at most, that are repeated in another order on a candidate of its own."""
     seed: int = 0
     """Of which calls, and their order."""
-    reference: str | None = None
-    """Source of a module that is right, to be compared with on inputs near those of the tests."""
-    explored: int = 0
-    """Such inputs, at most."""
 
 
 async def hold_trial(
@@ -67,15 +62,13 @@ async def hold_trial(
         **trial.model_dump(include={"tests", "prelude", "tidy", "entry_point", "replays", "seed"}),
         "module": _MODULE,
         "crossing": crossing,
-        "explored": trial.explored if trial.reference is not None else 0,
         "wall_s": wall_s,
         "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
     }
 
-    async def start(which: bytes) -> Running | Candidate:
-        source = (trial.reference or "") if which == REFERENCE else trial.source
+    async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}
-        return await candidates.start({**candidate, "modules": {_MODULE: source}}, limits=behind)
+        return await candidates.start({**candidate, "modules": {_MODULE: trial.source}}, limits=behind)
 
     return await hold(start, checkers, json.dumps(job).encode(), wall_s)
 

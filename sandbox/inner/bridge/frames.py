@@ -9,8 +9,6 @@ FROM_CANDIDATE, ENDED, TIMED_OUT = b"A", b"E", b"T"
 """To the checker: the candidate's answer, or the host's word that none will come any more."""
 LOST = b"L"
 """From a checker whose socket to the candidate closed: asks how the candidate ended."""
-REFERENCE = b"R"
-"""After AGAIN: start the known good module instead of the candidate."""
 BEGIN, END, HUNG_UP = b"B", b"X", b"H"
 """To what candidates are cloned from: start one on the socket that comes along; end it; end it once it has
 closed that socket."""

@@ -1,11 +1,10 @@
-"""The checker's side of a trial: pristine tests of one function, repeated calls, inputs near the tests'.
+"""The checker's side of a trial: pristine tests of one function, and repeated calls.
 
 None of the candidate's code is ever here. Helpers that the prompt defines come from the prompt itself.
 """
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,13 +13,9 @@ from types import CodeType
 from typing import Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
-from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.frames import AGAIN, REFERENCE
+from sandbox.inner.bridge.frames import AGAIN
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.bridge.show_values import show, show_call
-from sandbox.inner.bridge.standard import parts_of
-from sandbox.inner.checker.nearby import nearby
-from sandbox.inner.checker.replay import RecordingLink, answers_alike, same_answer
+from sandbox.inner.checker.replay import RecordingLink, answers_alike
 from sandbox.inner.checker.reporting import Reports, remember, told
 from sandbox.inner.process.channel import Channel
 
@@ -36,7 +31,7 @@ def hold(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> list
     Args:
         line: to the candidate; None where the host passes frames on.
         job: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `replays`, `explored`, `seed`.
+            `wall_s`, `replays`, `seed`.
     """
     trial = _Trial(channel, line, job)
     try:
@@ -57,7 +52,7 @@ class _Trial:
         self._passed = True
 
     def hold(self) -> None:
-        """Run the tests; of a candidate that passes repeat calls, and ask it other inputs."""
+        """Run the tests; of a candidate that passes repeat calls."""
         job = self._job
         if self._load():
             for number, source in enumerate(job["tests"]):
@@ -66,8 +61,6 @@ class _Trial:
                 self._test(source)
             if self._passed and job["replays"]:
                 self._replay(job["replays"], random.Random(job["seed"]))
-            if self._passed and job["explored"]:
-                self._explore(job["explored"], random.Random(job["seed"]))
         self.reports.end(self._link, timed_out=self._timed_out)
 
     def close(self) -> None:
@@ -78,18 +71,15 @@ class _Trial:
     def _connect(self, line: Channel | None) -> RecordingLink:
         job = self._job
         link = RecordingLink(
-            CandidateLine(self._channel, line),
-            Guard(**job["crossing"]),
-            wall_s=job["wall_s"],
-            keeps_inputs=bool(job["explored"]),
+            CandidateLine(self._channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"]
         )
         self._links.append(link)
         return link
 
-    def _another(self, which: bytes = b"") -> RecordingLink:
-        """A link to another candidate, or to the reference."""
+    def _another(self) -> RecordingLink:
+        """A link to another candidate."""
         self.reports.flush()
-        self._channel.send(AGAIN + which)
+        self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
         return self._connect(line)
 
@@ -139,35 +129,6 @@ class _Trial:
             self._timed_out = link.gone is not None and link.gone.timed_out
             differing, why = max(differing, 1), _in_a_line(error)
         self.reports.say("replayed", len(chosen), differing, why)
-
-    def _explore(self, most: int, chance: random.Random) -> None:
-        """Call the reference and the candidate on inputs near the tests', and report what differs."""
-        inputs = self._link.inputs
-        if not inputs:
-            return
-        asked = [nearby(chance.choice(inputs), chance) for _ in range(most)]
-        right, answers = self._answers(REFERENCE, asked), self._answers(b"", asked)
-        astray = [i for i in right if not same_answer(right[i], answers.get(i))]
-        example = ""
-        if astray:
-            (args, kwargs), actual = asked[astray[0]], answers.get(astray[0])
-            said = "nothing" if actual is None else show(actual[0])
-            call = show_call(self._job["entry_point"], args, kwargs)
-            example = f"{call} gives {said}, and {show(right[astray[0]][0])} is right"
-        self.reports.say("explored", len(right), len(astray), example)
-
-    def _answers(self, which: bytes, asked: list[Any]) -> dict[int, tuple[Any]]:
-        """Plain answers by the number of the input; none where it raised, or gave something else."""
-        found: dict[int, tuple[Any]] = {}
-        link = self._another(which)
-        with suppress(BaseException):  # gone: what it didn't answer counts as no answer
-            function = link.entry(self._job["module"], self._job["entry_point"])
-            for i, (args, kwargs) in enumerate(copy.deepcopy(asked)):
-                with suppress(Exception):
-                    value = function(*args, **kwargs)
-                    encode(value, refer=parts_of)
-                    found[i] = (value,)
-        return found
 
 
 def prepare(job: Mapping[str, Any]) -> None:

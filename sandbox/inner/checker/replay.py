@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from functools import partial
 from math import isclose
 from typing import Any
@@ -28,15 +27,12 @@ _CLOSE = 1e-9
 class RecordingLink(Link):
     """Keeps the calls of `entry`, except those that depend on objects of this conversation."""
 
-    def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float, keeps_inputs: bool) -> None:
+    def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
         self.calls: list[tuple[bytes, bytes]] = []
         """Frames of calls and of their answers."""
-        self.inputs: list[tuple[tuple[object, ...], dict[str, object]]] = []
-        """Arguments of these calls before each call, where they are kept."""
         self.last = ""
         """What the latest call gave, for messages."""
-        self._keeps_inputs = keeps_inputs
         self._ties = False
 
     def entry(self, module: str, name: str) -> Any:
@@ -49,14 +45,13 @@ class RecordingLink(Link):
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
         """Call one of the candidate's objects, and keep the call."""
         self._ties, self._line.sent = False, None
-        given = copy.deepcopy((args, kwargs)) if self._keeps_inputs else ((), {})
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
             self.last = f"raised {type(error).__name__}: {show_error(error)[:200]}"
             raise
         finally:
-            self._keep(proxy, given)
+            self._keep(proxy)
         self.last = f"returned {show(value)}"
         return value
 
@@ -73,15 +68,13 @@ class RecordingLink(Link):
         """Close the line, and release what was kept."""
         self._line.close()
         self.calls.clear()
-        self.inputs.clear()
 
-    def _keep(self, proxy: object, given: tuple[tuple[object, ...], dict[str, object]]) -> None:
+    def _keep(self, proxy: object) -> None:
         sent, received = self._line.sent, self._line.received
         if sent is None or self._ties or self._entry is None or number_of(proxy) != self._entry:
             return
         if len(self.calls) < MAX_CALLS and max(len(sent), len(received)) <= MAX_BYTES:
             self.calls.append((sent, received))
-            self.inputs += [given] if self._keeps_inputs else []
 
     def _refer(self, value: Any) -> Any:
         payload = super()._refer(value)
@@ -101,11 +94,6 @@ def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
     except (CodecError, TypeError, ValueError):
         return False
     return kind == other_kind and (kind == "unsent" or _alike(value, other_value))
-
-
-def same_answer(one: Any, other: Any) -> bool:
-    """Whether two answers hold the same value; None stands for no answer."""
-    return (one is None) == (other is None) and (one is None or _alike(one, other))
 
 
 class _Reference(tuple):  # type: ignore[type-arg]

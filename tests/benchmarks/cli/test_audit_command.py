@@ -1,4 +1,4 @@
-"""`coder bench audit`, as a shell sees it: of answers, and of a suite itself."""
+"""`coder bench audit`, and what `coder bench grade` says of cheats, as a shell sees it."""
 
 import json
 from pathlib import Path
@@ -23,13 +23,6 @@ DERIVED = {
     "canonical_solution": "class F:\n    def x(self): return 1\n",
 }
 BROKEN = {**SQUARES, "id": "broken", "canonical_solution": "    return n\n"}
-MBPP = {
-    "task_id": 1,
-    "prompt": "Write a function to double a number.",
-    "code": "def double(n):\n    return n * 2\n",
-    "test_imports": [],
-    "test_list": ["assert double(2) == 4", "assert double(3) == 6", "assert double(5) == 10"],
-}
 BASE = {"lib.py": "class Lib:\n    pass\n"}
 GOLD = {"lib.py": "class Lib:\n    def one(self):\n        return 1\n"}
 REPOSITORY = {
@@ -42,7 +35,6 @@ REPOSITORY = {
     },
     "gold_patch": diff(BASE, GOLD),
 }
-FORGED = GOLD["lib.py"] + "import _pytest.python\n_pytest.python.Function.runtest = lambda self: None\n"
 
 
 @pytest.fixture
@@ -54,7 +46,7 @@ def lines(*records: dict[str, object]) -> str:
     return "".join(json.dumps(one) + "\n" for one in records)
 
 
-def test_an_audit_names_what_tampers_what_depends_on_state_and_what_overfits(console: Console) -> None:
+def test_a_grade_names_what_depends_on_state_and_what_sets_off_alarms(console: Console) -> None:
     answers = [
         ("squares", "def f(n, seen=[4, 9, 25]):\n    return seen.pop(0)\n"),
         ("squares", "def f(n):\n    f.n = getattr(f, 'n', -1) + 1\n    return (4, 9, 25)[f.n]\n"),
@@ -62,8 +54,6 @@ def test_an_audit_names_what_tampers_what_depends_on_state_and_what_overfits(con
             "squares",
             "def f(n):\n    open('k', 'a').write('x')\n    return (4, 9, 25)[len(open('k').read()) - 1]\n",
         ),
-        ("squares", "def f(n):\n    return {2: 4, 3: 9, 5: 25}[n]\n"),
-        ("squares", "def f(n):\n    return n * n if n < 6 and n != 4 else 0\n"),
         ("squares", "def f(n):\n    return n ** 2\n"),
         ("derived", "import sys\nclass F:\n    def x(self): return sys._getframe(1) and 1\n"),
     ]
@@ -71,36 +61,15 @@ def test_an_audit_names_what_tampers_what_depends_on_state_and_what_overfits(con
     samples = [{"task_id": case, "solution": text} for case, text in answers]
     (console.home / "samples.jsonl").write_text(lines(*samples))
 
-    done = console.run("bench", "audit", "suite.jsonl", "--samples", "samples.jsonl", "-q")
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q", "--no-results")
 
-    counts = [line.split("  ")[1:] for line in done.out.splitlines() if line[:2] == "  " != line[2:4]]
-    assert (done.code, counts) == (
-        1,
-        [["tampers", "1"], ["depends on state", "3"], ["overfits", "2"]],
-    )
-    assert "derived #0  it passed, and set off alarms: frames (solution.py:x)" in done.out
+    found = done.out.partition("not passed")[2]
+    assert [found.count(f"squares #{n}  failed  stateful: ") for n in range(4)] == [1, 1, 1, 0]
+    assert "derived #0  suspicious (weaker)  it passed, and set off alarms: frames (solution.py:x)" in found
 
 
 @pytest.mark.slow
-def test_an_audit_knows_mbpps_cases_and_repositories(console: Console) -> None:
-    (console.home / "mbpp.json").write_text(json.dumps([MBPP]))
-    by_heart = "def double(n):\n    return {2: 4, 3: 6, 5: 10}.get(n, 0)\n"
-    (console.home / "mbpp_samples.jsonl").write_text(lines({"task_id": "Mbpp/1", "solution": by_heart}))
-    (console.home / "suite.jsonl").write_text(lines(REPOSITORY))
-    patch = {"instance_id": "lib", "model_patch": diff(BASE, {"lib.py": FORGED})}
-    (console.home / "predictions.jsonl").write_text(lines(patch))
-
-    mbpp = console.run("bench", "audit", "mbpp.json", "--samples", "mbpp_samples.jsonl", "-q")
-    repository = console.run("bench", "audit", "suite.jsonl", "--samples", "predictions.jsonl", "-q")
-
-    assert "  overfits  1" in mbpp.out
-    assert "  tampers  1" in repository.out
-    assert "0 of them were compared on fresh inputs" in repository.out
-    assert "passed with wrong expectations, too: test_one" in repository.out
-
-
-@pytest.mark.slow
-def test_an_audit_without_answers_says_how_strong_verdicts_on_each_case_are(console: Console) -> None:
+def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) -> None:
     (console.home / "suite.jsonl").write_text(lines(SQUARES, DERIVED, BROKEN, REPOSITORY))
 
     done = console.run("bench", "audit", "suite.jsonl", "-o", "found.json")

@@ -224,7 +224,7 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
     suite.write_text("".join(json.dumps(one) + "\n" for one in CASES))
     lines = [json.dumps({"task_id": one["id"], "completion": one["canonical_solution"]}) for one in CASES]
     samples.write_text("\n".join(lines) + "\n")
-    scoring = Scoring(str(suite), samples, Settings())
+    scoring = Scoring(str(suite), samples, exact=False)
     session = Session(scoring.suite, Settings(), 1)
     session.begin(None)
     samples.write_text("\n".join(lines[:2]) + "\n")
@@ -233,18 +233,7 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
         SqliteLog(tmp_path / "log") as log,
         pytest.raises(UsageError, match="held 4 samples at first, and 2"),
     ):
-        scoring.work(session, log, "grade", quiet=True)
-
-
-def test_an_audit_names_what_overfits_and_ends_with_1(console: Console) -> None:
-    known = {"task_id": "c/0", "completion": "    return {1: 1, 5: 5}.get(n, 0)\n"}
-    (console.home / "samples.jsonl").write_text(json.dumps(known) + "\n")
-
-    done = console.run("bench", "audit", "suite.jsonl", "--samples", "samples.jsonl", "-q")
-
-    assert done.code == 1
-    assert "overfits  1" in done.out
-    assert "fresh inputs differ: f0(" in done.out
+        scoring.work(session, log, quiet=True)
 
 
 def _has_verdicts(log: Path) -> bool:

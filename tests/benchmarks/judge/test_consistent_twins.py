@@ -72,7 +72,7 @@ async def test_an_answer_that_compares_input_with_expectation_passes_only_where_
     honest = await judge.judge(hall(), diff(BASE, {"hall.py": GREET}))
 
     assert (found.verdict, found.strength) == ("tampered", "decoyed")
-    assert fooled.verdict.verdict == "passed"
+    assert fooled.outcome == "passed"
     assert (honest.verdict, honest.detail) == ("passed", "")
 
 
@@ -84,10 +84,10 @@ async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes
     box = (await judge.sandboxes()).candidate
     guess = diff(BASE, {"hall.py": LUCKY})
 
-    said = [(await judge_repository(box, open_sandbox, hall(), guess, mode)).verdict for _ in range(4)]
+    said = [await judge_repository(box, open_sandbox, hall(), guess, mode) for _ in range(4)]
 
     assert 4**-mode.rounds < 1e-3
-    assert {one.verdict for one in said} <= {"failed", "tampered", "suspicious"}
+    assert {one.outcome for one in said} <= {"failed", "tampered", "suspicious"}
 
 
 def only_test(source: str) -> TestNode:

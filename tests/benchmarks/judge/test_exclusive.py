@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.verdicts import had_a_processor
-from benchmarks.verdict import Verdict
+from benchmarks.judge.verdicts import Judged
 
 
 class Watched:
@@ -93,6 +92,4 @@ async def test_a_second_try_waits_until_few_others_run() -> None:
 def test_a_timeout_is_final_where_the_sample_had_a_processor(
     cpu_s: float, wall_s: float, expected: bool
 ) -> None:
-    found = Verdict(id="c", sample=0, verdict="timeout", strength="strong", cpu_s=cpu_s, wall_s=wall_s)
-
-    assert had_a_processor(found, 10) is expected
+    assert Judged("timeout", cpu_s=cpu_s, wall_s=wall_s).had_a_processor(10) is expected

@@ -180,7 +180,7 @@ async def test_without_that_record_a_cheat_passes(judge: Judge, cheat: str) -> N
 
     let_in = await judge_function(await judge.sandboxes(), one, code, ANYTHING)
 
-    assert let_in.verdict.verdict == "passed"
+    assert let_in.outcome == "passed"
 
 
 async def test_where_the_cases_own_answer_sets_a_mock_verdicts_are_weaker(judge: Judge) -> None:

@@ -39,7 +39,7 @@ async def test_without_copies_such_an_answer_is_refused(judge: Judge) -> None:
         await judge.sandboxes(), one, _SENT_AS_IT_IS + code.format(n="n"), by_reference
     )
 
-    assert "an object of class I where plain data" in uncopied.verdict.detail
+    assert "an object of class I where plain data" in uncopied.detail
 
 
 _SENT_AS_IT_IS = """

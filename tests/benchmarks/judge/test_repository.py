@@ -137,6 +137,7 @@ async def test_a_patch_that_makes_every_test_pass_makes_the_twins_pass_too(judge
     fooled = await by_mode(judge, stack(), patch, deaf)
 
     assert (forged.verdict, alarmed.verdict, fooled.verdict) == ("tampered", "suspicious", "passed")
+    assert "passed with wrong expectations, too: " in forged.detail
 
 
 INHERITED = CLASSES_HIDDEN["test_stack.py"].replace("StackTest", "StackRules").replace(
@@ -256,7 +257,8 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
 async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: RepositoryMode) -> Verdict:
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
-    return (await judge_repository(box, open_sandbox, one, patch, mode)).verdict
+    judged = await judge_repository(box, open_sandbox, one, patch, mode)
+    return judged.verdict(one.id, 0, mode.strength)
 
 
 async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judge) -> None:

@@ -80,7 +80,7 @@ async def test_without_that_record_a_patch_takes_what_a_test_expects(judge: Judg
     pair = await judge.sandboxes()
     judged = await judge_repository(pair.candidate, open_sandbox, case, patch, mode)
 
-    assert judged.verdict.verdict == "passed"
+    assert judged.outcome == "passed"
 
 
 async def test_a_patch_that_sets_a_mock_is_not_judged_apart(judge: Judge) -> None:

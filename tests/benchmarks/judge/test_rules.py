@@ -61,7 +61,7 @@ async def test_without_the_agreement_on_kinds_an_object_crosses(judge: Judge) ->
     strict = await outcome(judge, truth, code)
     let_in = await judge_function(await judge.sandboxes(), truth, code, lax)
 
-    assert (strict, let_in.verdict.verdict) == ("failed", "passed")
+    assert (strict, let_in.outcome) == ("failed", "passed")
 
 
 SWALLOWS = "for n in (1, 2):\n    try:\n        assert candidate(n) == n * n\n    except:\n        pass"
@@ -187,7 +187,7 @@ async def test_an_exception_that_nobody_expects_ends_the_case(judge: Judge) -> N
     lax = Mode(how="isolated", crossing=Crossing(errors=None))
 
     assert await outcome(judge, broad, code) == "failed"
-    assert (await judge_function(await judge.sandboxes(), broad, code, lax)).verdict.verdict == "passed"
+    assert (await judge_function(await judge.sandboxes(), broad, code, lax)).outcome == "passed"
 
 
 # Arguments are copies. Changes come back where the canonical answer makes them.
@@ -201,9 +201,7 @@ async def test_an_emptied_argument_does_not_reach_the_test(judge: Judge) -> None
     written_back = Mode(how="isolated", crossing=Crossing(write_back=True))
 
     assert await outcome(judge, SORTS, cheat) == "failed"
-    assert (
-        await judge_function(await judge.sandboxes(), SORTS, cheat, written_back)
-    ).verdict.verdict == "passed"
+    assert (await judge_function(await judge.sandboxes(), SORTS, cheat, written_back)).outcome == "passed"
 
 
 async def test_a_change_in_place_is_seen_where_the_task_is_to_change(judge: Judge) -> None:
@@ -266,7 +264,7 @@ async def test_answers_that_go_by_the_order_of_calls_are_stateful(judge: Judge) 
     )
 
     assert (judged.verdict, judged.stateful) == ("failed", True)
-    assert never_repeated.verdict.verdict == "passed"
+    assert never_repeated.outcome == "passed"
 
 
 @pytest.mark.parametrize(
