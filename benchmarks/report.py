@@ -3,17 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from benchmarks.verdict import Outcome, Strength, Verdict
+from benchmarks.verdict import Outcome, Strength, Value, Verdict
 from benchmarks.written import write_text
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Usage(_Value):
+class Usage(Value):
     """What one sample took of its model, and of time."""
 
     id: str
@@ -26,7 +22,7 @@ class Usage(_Value):
     seconds: float = 0.0
 
 
-class Times(_Value):
+class Times(Value):
     """When it was and how long it took: what two reports of the same answers differ in."""
 
     started: str | None = None
@@ -34,7 +30,7 @@ class Times(_Value):
     seconds: float | None = None
 
 
-class Report(_Value):
+class Report(Value):
     """The scores of one run over one suite, with a verdict for each sample."""
 
     format: Literal["coder-report"] = "coder-report"
@@ -67,9 +63,9 @@ class Report(_Value):
     """Cases without a sample: not passed."""
     left_out: tuple[str, ...] = ()
     """Cases that only a weaker judging can decide: not in pass@k."""
-    kinds: dict[str, str] = {}
+    kinds: dict[str, str] = Field(default_factory=dict)
     """Of each case: function, script or repository; empty in older reports."""
-    difficulties: dict[str, str] = {}
+    difficulties: dict[str, str] = Field(default_factory=dict)
     """Of the cases of which the suite names one."""
     digests: dict[str, str]
     """What it was made with: suite, judge, and image, samples, parameters where there are such."""

@@ -3,11 +3,13 @@
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from benchmarks.verdict import Value
 
 
-class _Case(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+class _Case(Value):
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: str = Field(min_length=1)
     prompt: str
@@ -36,10 +38,8 @@ class FunctionCase(_Case):
     """The function may keep state between calls, so that replays may differ."""
 
 
-class ScriptRun(BaseModel):
+class ScriptRun(Value):
     """One run of a script: what it reads and what it must print."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stdin: str = ""
     arguments: tuple[str, ...] = ()
@@ -91,10 +91,8 @@ class RepositoryCase(_Case):
 Case = Annotated[FunctionCase | ScriptCase | RepositoryCase, Field(discriminator="kind")]
 
 
-class Suite(BaseModel):
+class Suite(Value):
     """Cases in their order, each with an id of its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str

@@ -10,10 +10,16 @@ Strength = Literal["strong", "decoyed", "weaker", "weak"]
 weaker: a function judged in one process, since its values can't cross. weak: one process, no twins."""
 
 
-class Verdict(BaseModel):
+class Value(BaseModel):
+    """A value that has these fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verdict(Value):
     """Of one sample of one case."""
 
-    model_config = ConfigDict(frozen=True)  # older reports hold a field `overfits`
+    model_config = ConfigDict(extra="ignore")  # older reports hold a field `overfits`
 
     id: str
     """Of the case."""

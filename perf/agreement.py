@@ -11,8 +11,8 @@ import asyncio
 import json
 from pathlib import Path
 
-from benchmarks.judge.check_sources import canonical_module
 from benchmarks.judge.judge import open_judge
+from benchmarks.judge.mode import canonical_module
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.load import load_suite
 from sandbox import Command, Limits, Policy, open_sandbox

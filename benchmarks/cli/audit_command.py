@@ -1,13 +1,11 @@
 """`coder bench audit`: examine a suite."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ConfigDict
 
 from benchmarks.cli import bench_options
 from benchmarks.judge.judge import Judge
@@ -16,20 +14,16 @@ from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
-from benchmarks.verdict import Outcome, Strength
+from benchmarks.verdict import Outcome, Strength, Value
 from benchmarks.written import write_text
-from coder.config.layers import load, user_file
-from coder.console import options
-from coder.console.backend import see_backend
 from coder.console.interrupt import run_until_interrupted
+from coder.console.options import takes
 from coder.run.settings import Settings
 from coder.text.sanitize import count_of
 
 
-class Examined(BaseModel):
+class Examined(Value):
     """How one case is judged."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     kind: str
@@ -48,10 +42,8 @@ class Examined(BaseModel):
         return self.strength is not None and self.own in ("passed", None) and self.nothing != "passed"
 
 
-class Examination(BaseModel):
+class Examination(Value):
     """All cases of a suite."""
-
-    model_config = ConfigDict(frozen=True)
 
     suite: str
     cases: tuple[Examined, ...]
@@ -59,24 +51,20 @@ class Examination(BaseModel):
     """Cases by how strong verdicts on them are; `none` for those that can't be judged."""
 
 
+@takes(bench_options.judging)
 def audit(
+    context: typer.Context,
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],
     workers: bench_options.Judges = None,
     out: bench_options.Out = None,
-    sandbox: options.SandboxName = None,
-    python: options.Python = None,
-    json: options.Json = False,
 ) -> None:
     """Examine a suite: how strong verdicts on each case are, and whether each case is sound.
 
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
-    flags = {"sandbox": sandbox, "python": python}
-    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    see_backend(settings.backend, flags)
-    named = load_suite(suite)
+    settings, named = bench_options.judging_settings(context), load_suite(suite)
     found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
-    typer.echo(found.model_dump_json() if json else "\n".join(_suite_lines(found, named)))
+    typer.echo(found.model_dump_json() if context.params["json"] else "\n".join(_suite_lines(found, named)))
     if out is not None:  # last: if it can't be written, the result is on the screen
         write_text(out, found.model_dump_json(indent=1) + "\n")
     raise typer.Exit(not all(one.sound for one in found.cases))

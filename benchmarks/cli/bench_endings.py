@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_lines
 from benchmarks.runner.bench_session import Session
 from coder.console.interrupt import run_until_interrupted
-from coder.errors import MachineError, ModelError, UsageError
+from coder.errors import MachineError, ModelError
 from coder.models.endpoint import for_log
 from coder.text.redact import Redactor
 
@@ -34,21 +34,8 @@ def command_line() -> str:
     return shlex.join(["coder", *map(redact, plain)])
 
 
-def parsed(parse: Callable[[str], T], text: str, name: str) -> T:
-    """The value of a flag that is written in a form of its own."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UsageError(f"{name}: {error}.") from error
-
-
 def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
-    """The result of `work`; if a signal, the model or the machine ends it, it says how to continue.
-
-    Raises:
-        Interrupted: a signal came.
-        ModelError, MachineError: of `work`.
-    """
+    """The result of `work`; an error that ends it says how to continue."""
     again = f"coder bench {session.command} --resume"
     try:
         return run_until_interrupted(work, run_id=lambda: session.run, again=again)
@@ -60,12 +47,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
 
 
 def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
-    """Print and write the report; ends the command with its exit code where that isn't 0.
-
-    Raises:
-        MachineError: the report can't be written; what was judged is in the run's log.
-        Exit: a limit of cost was reached (3), or samples could not be judged on this machine (5).
-    """
+    """Print and write the report; end the command if its exit code isn't 0."""
     if out is not None:
         try:
             write_report(report, out)

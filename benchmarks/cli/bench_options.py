@@ -1,11 +1,16 @@
 """Options that several of `coder bench`'s commands share, beside those of `coder` itself."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from coder.config.layers import load, user_file
 from coder.console import options
+from coder.console.backend import see_backend
+from coder.console.options import given_flags
+from coder.run.settings import Settings
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
 Judges = Annotated[
@@ -50,3 +55,11 @@ def judging(
     quiet: options.Quiet = False,
 ) -> None:
     """Where answers are judged, and how that is told."""
+
+
+def judging_settings(context: typer.Context) -> Settings:
+    """Settings of a command that judges and asks no model."""
+    flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
+    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    see_backend(settings.backend, flags)
+    return settings

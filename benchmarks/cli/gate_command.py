@@ -1,5 +1,6 @@
 """`coder gate`: an exit code for CI, from a report and what it has to hold."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +13,18 @@ from benchmarks.reports.terminal_report import gate_lines
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
 from coder.console import options
+from coder.console.options import takes
 from coder.errors import UsageError
 
 NOT_PASSED = 1
 
 
-def gate(
-    reports: Annotated[
-        list[Path], typer.Argument(metavar="REPORT...", help="Of one run; several are its repeats.")
-    ],
+def conditions(
     min_pass: Annotated[
         float | None,
         typer.Option("--min-pass", metavar="SHARE", min=0, max=1, help="Least pass@k: 0.8 is 80 %."),
     ] = None,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Of --min-pass's pass@k (1).")] = 1,
-    baseline: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--baseline", metavar="FILE", help="A report not to fall below. Repeatable: its repeats."
-        ),
-    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(
@@ -45,9 +38,24 @@ def gate(
     max_cost: Annotated[
         float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Most that it may have cost.")
     ] = None,
+) -> None:
+    """What a report is held to, beside a baseline."""
+
+
+@takes(conditions)
+def gate(
+    context: typer.Context,
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORT...", help="Of one run; several are its repeats.")
+    ],
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="A report not to fall below. Repeatable: its repeats."
+        ),
+    ] = None,
     summary: Annotated[
-        Path | None,
-        typer.Option("--summary", metavar="FILE", help="Add a Markdown summary to this file."),
+        Path | None, typer.Option("--summary", metavar="FILE", help="Add a Markdown summary to this file.")
     ] = None,
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="Make the report the baseline where the gate passes.")
@@ -65,15 +73,8 @@ def gate(
     if update_baseline and (len(targets) != 1 or len(reports) != 1):
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
     first = update_baseline and not targets[0].exists()
-    answer = hold(
-        found,
-        min_pass=min_pass,
-        k=k,
-        baseline=found if first else [read_report(path) for path in targets],
-        tolerance=tolerance,
-        max_regressions=max_regressions,
-        max_cost=max_cost,
-    )
+    held_to = {name: context.params[name] for name in signature(conditions).parameters}
+    answer = hold(found, baseline=found if first else [read_report(path) for path in targets], **held_to)
     if summary is not None:
         append_text(summary, markdown(found[0], comparison=answer.comparison, gate=answer))
     if json:

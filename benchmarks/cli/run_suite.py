@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import absolute, command_line, parsed, show, until_interrupted
+from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
@@ -20,8 +20,8 @@ from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import Job
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case
-from benchmarks.suites.imagetree import with_base_tree
 from benchmarks.suites.load import load_suite
+from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.config.layers import load, user_file
 from coder.config.schema import Config
@@ -106,14 +106,13 @@ _ALIKE = (
 
 def _selection(given: Mapping[str, Any]) -> Selection:
     """Which cases, how often."""
-    named = given["slice"]
     return Selection(
         samples=given["samples"],
         filter=given["filter"],
-        slice=parsed(parse_slice, named, "--slice") if named else (None, None),
+        slice=parse_slice(given["slice"]),
         shuffle=given["shuffle"],
         seed=given["seed"] or 0,
-        shard=parsed(parse_shard, given["shard"], "--shard"),
+        shard=parse_shard(given["shard"]),
     )
 
 

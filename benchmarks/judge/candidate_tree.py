@@ -1,7 +1,6 @@
-"""The tree that an answer to a repository case makes: the base with its patch, all that decides as it was.
+"""The tree that an answer to a repository case makes: the base with its patch.
 
-Tests, their configuration and whatever Python or pytest load by themselves are those of the case, whatever
-the patch says of them.
+Tests, their configuration and files that Python or pytest load by themselves stay those of the case.
 """
 
 import fnmatch

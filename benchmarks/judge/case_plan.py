@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks.judge.check_sources import canonical_module
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import find_mode
-from benchmarks.judge.image_cases import find_image_mode
-from benchmarks.judge.judging_sandboxes import Places
-from benchmarks.judge.mode import KnownModes, Mode
+from benchmarks.judge.judging_sandboxes import Places, find_image_mode
+from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode, canonical_module
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.verdicts import one_line
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused

@@ -1,14 +1,13 @@
-"""Twins that are consistent in themselves: another input, and what the case's own answer gives for it.
+"""Twins with another input, and a wrong expectation near what the case's own answer gives for it.
 
-A twin that only has another input, or only another expectation, contradicts itself: comparing the two tells
-it from its test. Here both change together, and the expectation is then made wrong so that it is no less like
-the input than a right one: a letter is replaced that the inputs don't have, where there is one. Truth values
-stay: there is one other only, so that the test would be the odd one out.
+A twin with only one of the two changed contradicts itself, which tells it from its test. A letter that the
+inputs don't have is replaced, if there is one, so that a wrong expectation is as like its input as a right
+one. Truth values stay: the test would be the odd one out.
 """
 
 import ast
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from benchmarks.judge.decoys import (
@@ -61,7 +60,7 @@ def told(text: str, node: TestNode) -> str | None:
         return None
     given = [ast.literal_eval(expected) for _, expected in right.values()]
     same = all(type(one) is type(other) for one, other in zip(values, given, strict=True))
-    return found.strip() if same and any(map(_can_be_wrong, values)) else None
+    return found.strip() if same and any(map(_leaves, _items(found.strip()))) else None
 
 
 def wrong_twins(
@@ -72,14 +71,14 @@ def wrong_twins(
     All are wrong in one place, each by another step, so that a vote among them and their test tells nothing.
     """
     made = [_changed(node, variant) for variant in variants]
-    words, first = " ".join(map(_words, [node, *made])), chance.getrandbits(32)
+    words, first = " ".join(map(_words, [node, *made])).casefold(), chance.getrandbits(32)
     steps = chance.sample(chosen(range(OTHERS), chance), len(variants))
     for twin, variant, step in zip(made, variants, steps, strict=True):
-        values, same = ast.literal_eval(seen[variant]), random.Random(first)
-        at = same.choice([number for number, value in enumerate(values) if _can_be_wrong(value)])
-        values[at] = _with(values[at], same.choice(list(_leaves(values[at]))), words, STEPS[step], same)
+        values, same = _items(seen[variant]), random.Random(first)
+        leaf = same.choice(_leaves(same.choice([value for value in values if _leaves(value)])))
+        leaf.value = _other(leaf.value, words, STEPS[step], same)
         for value, (number, (_, expected)) in zip(values, _compared(twin).items(), strict=True):
-            _replace(twin.body[number], expected, ast.parse(repr(value), mode="eval").body)
+            _replace(twin.body[number], expected, value)
     return made
 
 
@@ -131,43 +130,29 @@ def _inputs(node: TestNode) -> list[_Constant]:
     ]
 
 
-def _can_be_wrong(value: object) -> bool:
-    return next(_leaves(value), None) is not None
+def _items(source: str) -> list[ast.expr]:
+    """The expressions in a list."""
+    return cast("ast.List", ast.parse(source, mode="eval").body).elts
 
 
-def _leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
-    """Ways to the numbers and texts in a plain value; not to truth values."""
-    if type(value) in (int, float, str) and value != "":
-        yield path
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from _leaves(item, (*path, number))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-
-
-def _with(value: object, path: tuple[object, ...], words: str, step: int, chance: random.Random) -> object:
-    if not path:
-        return _other(value, words, step, chance)
-    if isinstance(value, dict):
-        return {
-            key: _with(one, path[1:], words, step, chance) if key == path[0] else one
-            for key, one in value.items()
-        }
-    assert isinstance(value, list | tuple)
-    items = [
-        _with(one, path[1:], words, step, chance) if number == path[0] else one
-        for number, one in enumerate(value)
+def _leaves(value: ast.expr) -> list[_Constant]:
+    """The numbers and texts in a plain value that may be made wrong; not keys, and not truth values."""
+    keys = {id(key) for inner in ast.walk(value) if isinstance(inner, ast.Dict) for key in inner.keys}
+    return [
+        inner
+        for inner in ast.walk(value)
+        if isinstance(inner, _Constant)
+        and type(inner.value) in (int, float, str)
+        and inner.value != ""
+        and id(inner) not in keys
     ]
-    return items if isinstance(value, list) else tuple(items)
 
 
-def _other(value: object, words: str, step: int, chance: random.Random) -> object:
+def _other(value: object, words: str, step: int, chance: random.Random) -> bool | int | float | str | bytes:
     if not isinstance(value, str):
         return another(value, step)
     known = [i for i, letter in enumerate(value) if any(letter in kind for kind in KINDS)]
-    unlike = [i for i in known if value[i].casefold() not in words.casefold()]
+    unlike = [i for i in known if value[i].casefold() not in words]
     return another(value, step, chance.choice(unlike or known or [len(value)]))
 
 
@@ -176,13 +161,9 @@ def _words(node: TestNode) -> str:
 
 
 def _replace(statement: ast.stmt, old: ast.expr, new: ast.expr) -> None:
-    call_or_compare = (
-        statement.test if isinstance(statement, ast.Assert) else cast("ast.Expr", statement).value
-    )
-    if isinstance(call_or_compare, ast.Compare):
-        if call_or_compare.left is old:
-            call_or_compare.left = new
-        else:
-            call_or_compare.comparators = [new]
-    elif isinstance(call_or_compare, ast.Call):
-        call_or_compare.args = [new if one is old else one for one in call_or_compare.args]
+    parent = statement.test if isinstance(statement, ast.Assert) else cast("ast.Expr", statement).value
+    for name, value in ast.iter_fields(parent):
+        if value is old:
+            setattr(parent, name, new)
+        elif isinstance(value, list):
+            value[:] = [new if one is old else one for one in value]

@@ -1,8 +1,7 @@
-"""Decoys: each test gets twins with another expected value, under names and in an order of chance.
+"""Decoys: each test gets twins with another expected value, under random names and in random order.
 
-Whoever makes tests pass without being right can't tell a test from its twins: then twins pass, too. All twins
-of a test differ from it in one and the same place, where its own value may be the least, the greatest or
-between: who sees them all can only guess which of them is right.
+A cheat that can't tell a test from its twins makes the twins pass too. All twins of a test differ from it in
+the same place, and its own value may be the least, the greatest or between.
 """
 
 import ast
@@ -32,6 +31,8 @@ _ERRORS = (
 )
 _PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
+MakeTwins = Callable[[str, TestNode, Sequence[int]], Sequence[TestNode]]
+"""Twins of the test of a qualified name, for variants."""
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
@@ -68,17 +69,21 @@ def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
     return [min(variants)]
 
 
+def twins_of(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNode]:
+    """Twins in which one constant differs."""
+    made = [copied(node) for _ in variants]
+    for twin, variant in zip(made, variants, strict=True):
+        other_constant(_places(twin)[variant // OTHERS], variant % OTHERS)
+    return made
+
+
 def disguise(
-    source: str,
-    twins: Mapping[str, Sequence[int]],
-    chance: random.Random,
-    make: Callable[[str, TestNode, Sequence[int]], Sequence[TestNode]] | None = None,
+    source: str, twins: Mapping[str, Sequence[int]], chance: random.Random, make: MakeTwins = twins_of
 ) -> Disguised:
     """The file with twins, renamed and in another order.
 
     Args:
-        twins: for each test that is to be hidden among them: which variants. Others stay as they are.
-        make: makes the twins of a test; by default each has the constant of its variant.
+        twins: the variants of each test that is to be hidden; other tests stay as they are.
     """
     tree = ast.parse(source)
     heirs = heirs_of(tree)
@@ -87,7 +92,7 @@ def disguise(
     for name, node, siblings in list(found_tests(tree)):
         if name not in twins:
             continue
-        made = list(make(name, node, twins[name])) if make else twins_of(node, twins[name])
+        made = list(make(name, node, twins[name]))
         owners = [one.rpartition("::")[0] for one in (name, *heirs.get(name, ()))]
         new = _rename(node, chance)
         real.update((_in(owner, new), _in(owner, name.rpartition("::")[2])) for owner in owners)
@@ -142,14 +147,6 @@ def _shuffle_tests(siblings: list[ast.stmt], chance: random.Random) -> None:
 
 def _is_test(node: ast.stmt) -> bool:
     return isinstance(node, TestNode) and node.name.startswith("test")
-
-
-def twins_of(node: TestNode, variants: Sequence[int]) -> list[TestNode]:
-    """Twins in which one constant differs."""
-    made = [copied(node) for _ in variants]
-    for twin, variant in zip(made, variants, strict=True):
-        other_constant(_places(twin)[variant // OTHERS], variant % OTHERS)
-    return made
 
 
 def copied(node: _Node) -> _Node:
@@ -216,8 +213,8 @@ def another(value: object, step: int, start: int | None = None) -> bool | int | 
     """Another value of its kind.
 
     Args:
-        step: how far from it; different steps make different values.
-        start: where in a text the letter may be that is replaced; None: in its second half.
+        step: distance from it; different steps make different values.
+        start: of the part of a text in which a letter is replaced; None: the second half.
     """
     match value:
         case bool():

@@ -7,11 +7,7 @@ from collections.abc import AsyncIterator
 
 
 class Exclusive:
-    """Limits what runs beside second tries; other samples continue.
-
-    Args:
-        processors: of this machine, by default; a second try has one, the other samples have the others.
-    """
+    """Limits what runs beside second tries, which have a processor each; other samples continue."""
 
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()

@@ -4,8 +4,7 @@ import functools
 import hashlib
 from dataclasses import dataclass
 
-from benchmarks.judge.check_sources import canonical_module, prelude, with_setup
-from benchmarks.judge.mode import CARRIERS, Mode, without_canonical
+from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
 from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import FunctionCase
@@ -42,15 +41,7 @@ class Pair:
 async def judge_function(
     pair: Pair, case: FunctionCase, code: str, mode: Mode, *, replays: int = REPLAYS
 ) -> Judged:
-    """Judge one answer.
-
-    Args:
-        code: a whole module.
-        mode: of the case, from `find_mode`.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
-    """
+    """Judge one answer, a whole module."""
     if len(code) > MAX_CHARACTERS:
         detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
         return Judged("error", detail)

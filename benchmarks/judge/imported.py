@@ -6,61 +6,61 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.verdict import Value
 from sandbox import Command, Sandbox
 
 PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
 """Tried in this order: the environment of SWE-bench's images, then the one on the image's PATH."""
 OLDEST = (3, 8)
 """The judge's alarm needs audit hooks."""
-_ASK = """
-import json, os, sys
-try:
-    import pytest
-except ImportError:
-    pytest = None
-tree = sys.argv[1]
-places = list(sys.path)
-for name, module in list(sys.modules.items()):
-    if name.startswith("__editable__"):
-        places += map(os.path.dirname, getattr(module, "MAPPING", {}).values())
-below = [os.path.relpath(place, tree) for place in places if (place + "/").startswith(tree + "/")]
-print(json.dumps({
-    "folder": os.path.dirname(sys.executable), "path": os.environ["PATH"], "version": sys.version_info[:2],
-    "pytest": getattr(pytest, "__version__", None), "roots": list(dict.fromkeys(below)),
-}))
-"""
-_FIND = """
-import importlib.util, json, sys
-roots, names = json.loads(sys.argv[1])
-sys.path[:0] = roots
-found = {}
-for name in names:
+_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FACTS = """
+import importlib.util, json, os, sys
+from importlib.metadata import PackageNotFoundError, version
+asked = json.loads(sys.argv[1])
+def has(package):
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+def place(name):
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:  # it is loaded already, from an unknown place
         spec = None
     places = list(spec.submodule_search_locations or [spec.origin or ""]) if spec else []
-    found[name] = places[0] if places else ""
-print(json.dumps(found))
+    return places[0] if places else ""
+tree, above = asked["tree"], list(sys.path)
+for name, module in list(sys.modules.items()):
+    if name.startswith("__editable__"):
+        above += map(os.path.dirname, getattr(module, "MAPPING", {}).values())
+below = [os.path.relpath(one, tree) for one in above if (one + "/").startswith(tree + "/")]
+sys.path[:0] = asked["roots"]
+print(json.dumps({
+    "folder": os.path.dirname(sys.executable), "path": os.environ["PATH"], "version": sys.version_info[:2],
+    "roots": list(dict.fromkeys(below)), "places": {name: place(name) for name in asked["names"]},
+    "lacking": [package for package in asked["packages"] if not has(package)],
+}))
 """
 
 
-class Interpreter(BaseModel):
-    """A Python of an image."""
-
-    model_config = ConfigDict(frozen=True)
+class Interpreter(Value):
+    """What a Python says of itself."""
 
     folder: str
     """Where it lies."""
     path: str
-    """What the image has as PATH."""
+    """PATH of the image."""
     version: tuple[int, int]
-    pytest: str | None
     roots: tuple[str, ...]
     """Folders of the tree, relative to it, that it imports from: packages that were installed in place."""
+    places: dict[str, str]
+    """Of modules that were asked for; empty where there is none."""
+    lacking: tuple[str, ...]
+    """Packages that were asked for and aren't installed; versions aren't compared."""
     own: bool = False
     """It is the one on the image's PATH."""
 
@@ -74,15 +74,15 @@ async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
     """The first of an image's interpreters that can run tests; or why none can."""
     why = []
     for python in PYTHONS:
-        found = await _ask(sandbox, python, tree)
-        if found is None:
+        found = await _ask(sandbox, python=python, tree=tree, packages=("pytest",))
+        if isinstance(found, str):
             why.append(f"{python} doesn't start")
-        elif found.pytest is None:
+        elif found.lacking:
             why.append(f"{python} has no pytest")
         elif found.version < OLDEST:
             why.append(f"{python} is Python {found.version[0]}.{found.version[1]}, and 3.8 is the oldest")
         else:
-            return found
+            return found.model_copy(update={"own": python == "python"})
     return f"the image has no Python that could run its tests: {'; '.join(why)}"
 
 
@@ -93,41 +93,40 @@ async def found_elsewhere(
     roots: Sequence[str],
     environment: Mapping[str, str],
 ) -> dict[str, str]:
-    """Those modules of a tree in the workspace that would be imported from another place, and the place.
-
-    Nothing of the tree is run to see it.
-    """
+    """Modules of a tree that would be imported from elsewhere, and the place. Nothing of the tree is run."""
     places = [str(PurePosixPath("/w", root)) for root in roots]
-    argv = ("python", "-I", "-c", _FIND, json.dumps([places, list(names)]))
-    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True, files=files)
-    try:
-        found = {str(name): str(place) for name, place in json.loads(result.stdout).items()}
-    except ValueError:
-        return {name: f"nowhere: {result.stderr.strip()[-200:]}" for name in names[:1]}
-    return {name: place for name, place in found.items() if not place.startswith("/w/")}
+    found = await _ask(sandbox, environment, files, roots=places, names=names)
+    if isinstance(found, str):
+        return dict.fromkeys(names[:1], f"nowhere: {found[-200:]}")
+    return {name: place for name, place in found.places.items() if not place.startswith("/w/")}
 
 
-async def _ask(sandbox: Sandbox, python: str, tree: str) -> Interpreter | None:
-    result = await sandbox.run(Command(argv=(python, "-I", "-c", _ASK, tree)), fresh=True)
+async def missing_packages(
+    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Those of the requirements that aren't installed in the sandbox, by name."""
+    names = package_names(requirements)
+    found = await _ask(sandbox, environment, packages=names) if names else ""
+    return () if isinstance(found, str) else found.lacking
+
+
+async def _ask(
+    sandbox: Sandbox,
+    environment: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    python: str = "python",
+    tree: str = "/w",
+    **asked: Sequence[str],
+) -> Interpreter | str:
+    """What a Python says, or the end of its error output."""
+    question = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
+    command = Command(argv=(python, "-I", "-c", _FACTS, question), environment=dict(environment or {}))
+    result = await sandbox.run(command, fresh=True, files=files or {})
     try:
-        found = Interpreter.model_validate_json(result.stdout)
+        return Interpreter.model_validate_json(result.stdout)
     except ValidationError:
-        return None
-    return found.model_copy(update={"own": python == "python"})
-
-
-_PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_PRINT_LACKING = """
-import json, sys
-from importlib.metadata import PackageNotFoundError, version
-lacking = []
-for name in sys.argv[1:]:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        lacking.append(name)
-print(json.dumps(lacking))
-"""
+        return result.stderr.strip()
 
 
 def package_names(requirements: Iterable[str]) -> list[str]:
@@ -142,17 +141,3 @@ def needed_packages(suite: Suite) -> dict[str, int]:
         if isinstance(case, RepositoryCase) and case.image is None:
             needing.update({"pytest", *package_names(case.dependencies)})
     return dict(sorted(needing.items(), key=lambda one: (one[0] != "pytest", one[0])))
-
-
-async def missing_packages(
-    sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Those of the requirements that aren't installed in the sandbox, by name; versions aren't compared."""
-    names = package_names(requirements)
-    if not names:
-        return ()
-    argv = ("python", "-I", "-c", _PRINT_LACKING, *names)
-    result = await sandbox.run(Command(argv=argv, environment=dict(environment)), fresh=True)
-    if not result.ok:
-        return ()
-    return tuple(str(name) for name in json.loads(result.stdout))

@@ -24,13 +24,12 @@ async def run_apart(
     *,
     uses: frozenset[str] | None = None,
 ) -> CheckReport | None:
-    """What became of the tests in these files; None where the tree is no package that could be called.
+    """The results of the tests in these files; None if the tree is no package that could be called.
 
-    Plain data crosses, and objects as handles, whose methods may be called: what a test compares has to be
-    plain data, so that no object of the repository's decides.
+    Plain data crosses, and objects as handles with callable methods; what a test compares must be plain data.
 
     Args:
-        uses: of the tests' own objects, that the case's own patch makes; None while it is looked at itself.
+        uses: what an answer may do with the tests' objects; None records what the case's own patch does.
     """
     modules = top_modules(tree, case.pythonpath)
     if not modules or len(tree) > MAX_FILES:

@@ -1,6 +1,6 @@
-"""The judge of a suite: gives one answer its verdict, and is sure before it says so.
+"""The judge of a suite: gives one answer its final verdict.
 
-A timeout is tried again before it is final, unless the sample had a processor to itself. A trial that gave no
+A timeout is tried again before it is final, unless the sample had a processor to itself. A trial without a
 verdict is the candidate's fault, unless a solution that is known to be good fails in the same place.
 """
 
@@ -14,9 +14,8 @@ from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair, judge_function
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
-from benchmarks.judge.mode import KnownModes, Mode
+from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.judge.script import judge_script
 from benchmarks.judge.verdicts import Judged
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
@@ -48,7 +47,6 @@ class Judge(CasePlans):
 
         Args:
             code: a whole module, a script, or a unified diff, as the kind of the case asks.
-            sample: its number among those of its case.
         """
         plan = await self.plan(case)
         async with self._turns.shared():
@@ -131,11 +129,7 @@ class Judge(CasePlans):
 
 
 async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
-    """A verdict for which the candidate alone is to blame.
-
-    Raises:
-        SandboxBroken: it may be the sandbox that died.
-    """
+    """The same verdict, if its sandbox still works. Raises SandboxBroken if it doesn't."""
     if judged.died:
         seen = await sandbox.run(_NOTHING, fresh=True)
         if not seen.ok:  # a program that died along may be told before the end of its sandbox is
@@ -156,10 +150,10 @@ async def open_judge(
     """A judge for the cases of a suite, for as long as the block lasts.
 
     Args:
-        python: the interpreter that candidates and tests get.
+        python: the interpreter of candidates and tests.
         memory_mb: of each of both processes.
         image: of Docker, for cases that name none; None is the one that `coder sandbox build` makes.
-        cache: a folder where what was found of each case is kept for the next time.
+        cache: a folder that keeps how each case is judged.
 
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.

@@ -1,20 +1,85 @@
-"""Where samples are judged: a pair of sandboxes that all cases share, or one of the case's own image."""
+"""Where samples are judged: sandboxes that all cases share, or one of the case's own Docker image."""
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
+from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.function import Pair
-from benchmarks.judge.image_cases import Place, image_place
+from benchmarks.judge.imported import find_python, found_elsewhere
+from benchmarks.judge.isolated_check import Open, top_modules
+from benchmarks.judge.mode import RepositoryMode
+from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.suite import RepositoryCase
+from benchmarks.suites.patch import PatchRefused, touched
+from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.checks.candidate_pool import Candidates
 from sandbox.checks.standby import Checkers
-from sandbox.errors import SandboxBroken
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.images.image_tree import ImageTree
 
 _IMAGES = 2
 """Cases with images that are judged at a time, at most: each holds a tree in memory."""
+_SPARE_MB = 256
+"""Room of a workspace beside two trees' worth."""
+_SPARE_FILES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a case is judged, and the case with its tree and its tests."""
+
+    case: RepositoryCase
+    sandbox: Sandbox
+    opened: Open | None
+    """Opens more of them; None where the tests have another interpreter than the image's own."""
+    left_out: tuple[str, ...] = ()
+    """Of the image's tree: what is no regular file."""
+
+
+@contextlib.asynccontextmanager
+async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Place]:
+    """A sandbox of Docker for a case that names an image.
+
+    Raises:
+        BackendMissing: there is no engine or no such image, or no Python in it that could run tests.
+        FileRefused: the image has no such folder, or it holds more than a tree may.
+        PatchRefused: the patch of its tests doesn't fit.
+        SandboxBroken: the sandbox stopped working.
+    """
+    tree = ImageTree(case.files, case.executable, ())
+    if lies_in_image(case):
+        tree = await image_tree(case)
+        case = with_tree(case, tree)
+    policy = _with_room(policy, case, tree)
+    async with open_sandbox(policy, backend="docker") as sandbox:
+        python = await find_python(sandbox, case.tree or "/")
+        if isinstance(python, str):
+            raise BackendMissing(python)
+        roots = [root for root in python.roots if root != "."]
+        in_place = roots and case.pythonpath in ("", ".")
+        environment = {**python.environment, **case.environment}
+        pythonpath = roots[0] if in_place else case.pythonpath
+        filled = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
+        opened = functools.partial(open_sandbox, policy, backend="docker")
+        yield Place(filled, sandbox, opened if python.own else None, tree.left_out)
+
+
+def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
+    """The policy for a workspace that holds the tree: it lies in memory there."""
+    size_mb = sum(map(len, tree.files.values())) >> 20
+    room = {
+        "image": case.image,
+        "python": None,
+        "memory_mb": policy.memory_mb + size_mb,
+        "disk_mb": 2 * size_mb + _SPARE_MB,
+        "files": 2 * len(tree.files) + _SPARE_FILES,
+    }
+    return policy.model_copy(update=room)
 
 
 class Places:
@@ -51,11 +116,7 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[Pair]:
-        """The same pair for the length of a sample; where it breaks, the next sample gets a new one.
-
-        Raises:
-            SandboxBroken: one of them stopped working.
-        """
+        """The same pair for the length of a sample; if it breaks, the next sample gets a new one."""
         pair = await self.pair()
         try:
             yield pair
@@ -78,3 +139,45 @@ class Places:
     async def close(self) -> None:
         """End all sandboxes."""
         await self._stack.aclose()
+
+
+async def find_image_mode(place: Place) -> RepositoryMode:
+    """The strongest way in which the case's own patch passes, on a copy of its image's tree."""
+    try:
+        reason = await _not_the_copy(place)
+    except PatchRefused as error:
+        reason = f"the case's own patch doesn't fit: {error}"
+    if reason is not None:
+        return RepositoryMode(how="broken", reason=reason)
+    mode = await find_repository_mode(place.sandbox, place.opened, place.case)
+    if mode.how == "broken" and place.left_out:
+        some = f"{len(place.left_out):,} links and the like of its tree were left out: {place.left_out[0]}"
+        return mode.model_copy(update={"reason": f"{mode.reason} ({some})"})
+    return mode
+
+
+async def _not_the_copy(place: Place) -> str | None:
+    """Why tests would not see the patched tree, where the image has its packages installed from its own."""
+    case = place.case
+    files = gold_tree(case)
+    names = top_modules(files, case.pythonpath)
+    tool = next((name for name in ("pytest", "_pytest") if name in names), None)
+    if tool is not None:
+        return f"it is a change of {tool}, which runs the tests here"
+    patched = _patched_modules(case)
+    roots = (".", case.pythonpath)
+    for name, where in (await found_elsewhere(place.sandbox, files, names, roots, case.environment)).items():
+        if name in patched or (case.tree is not None and where.startswith(f"{case.tree}/")):
+            return f"{name} is imported from {where or 'nowhere'}, and not from the patched tree"
+    return None
+
+
+def _patched_modules(case: RepositoryCase) -> set[str]:
+    """Modules and packages that the case's own patch changes; not folders without an `__init__.py`."""
+    changed = touched(case.gold_patch or "") & case.files.keys()
+    roots = ("", f"{case.pythonpath}/")
+    return {
+        name
+        for name in top_modules(dict.fromkeys(changed, b""), case.pythonpath)
+        if any(f"{root}{name}{end}" in case.files for root in roots for end in (".py", "/__init__.py"))
+    }

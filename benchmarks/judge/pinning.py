@@ -1,7 +1,7 @@
 """Find how a repository case is judged: the tests that have to pass, and the strongest way to run them.
 
-The own patch of a case has to pass, and the base to fail. Tests that it passes with the package in another
-sandbox are decided there (`isolated_check`); the others are judged among twins (`twin_search`).
+The case's own patch has to pass, and the base to fail. Tests that can be decided apart from the package are
+(`isolated_check`); the others are judged among twins (`twin_search`).
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folder
 from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
+from benchmarks.judge.mode import GUESS, RepositoryMode, files_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.repository_mode import GUESS, RepositoryMode, files_of
 from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
@@ -66,7 +66,7 @@ async def _decided_apart(
     The files of the tests that the base fails are run first, then all, as an answer would be judged.
 
     Args:
-        longest: seconds for each run; one that takes longer has not recorded all uses, and doesn't count.
+        longest: seconds for each run; a longer one has not recorded all uses, and doesn't count.
     """
     reports: list[CheckReport] = []
     for paths in dict.fromkeys(tuple(files_of(nodes)) for nodes in (pinned.needed, pinned.nodes)):

@@ -1,14 +1,15 @@
-"""Whether code can keep anything from one call to the next, told from its source.
+"""Whether code can keep anything from one call to the next, decided by its source.
 
-Sound, not complete: `keeps_nothing` says yes only of modules made of functions, constants and imports of
-names that hold no state, where no name of the module, no attribute and no hidden dictionary is ever written
-to. Repeated calls of such code can't give another answer, so they aren't repeated.
+Sound, not complete: `keeps_nothing` is true only of functions, constants and imported names without state, if
+no name of the module, no attribute and no hidden dictionary is ever written to.
 """
 
 import ast
 import builtins
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
+
+from coder.source.python_names import parse_source
 
 MAX_SOURCE = 1 << 16
 """Characters; longer modules are not looked at."""
@@ -51,21 +52,14 @@ def keeps_nothing(source: str) -> bool:
 
 
 def leaves_nothing(source: str) -> bool:
-    """True where running the code can leave nothing outside of its own names.
-
-    Drawing from `random` changes that module's state: the next run seeds it again.
-    """
+    """True if running the code leaves nothing but its own names; each run seeds `random` again."""
     module = _read(source, _SEEDED)
     return module is not None and module.leaves_nothing()
 
 
 def _read(source: str, modules: Mapping[str, str]) -> "_Module | None":
-    if len(source) > MAX_SOURCE:
-        return None
-    try:
-        return _Module(ast.parse(source), modules)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = parse_source(source) if len(source) <= MAX_SOURCE else None
+    return None if tree is None else _Module(tree, modules)
 
 
 class _Module:

@@ -1,10 +1,9 @@
 """Run test files with pytest inside a sandbox, each in a process of its own.
 
-These processes are forked, one after another, from one that has imported pytest and nothing of the
-repository; what one leaves behind, processes and files, is gone before the next begins. The report is written
-by the process that runs the tests, so it is a claim; `decoys` hold it to account. What that process does
-beside the tests without an honest reason (`alarm`), and what it changes of the test tool (`watched.txt`),
-goes to its standard error at once, where nothing can be taken back.
+The processes are forked, one after another, from one that has imported pytest and nothing of the repository;
+processes and files that one leaves are removed before the next begins. The report comes from the process that
+runs the tests, so it is a claim, which `decoys` check. Alarms (`alarm`), and changes of the test tool
+(`watched.txt`), go to its standard error at once, where nothing can be taken back.
 """
 
 import json
@@ -89,14 +88,9 @@ class TestRun:
 
 
 async def run_jobs(
-    sandbox: Sandbox,
-    case: RepositoryCase,
-    tree: Mapping[str, bytes],
-    jobs: Sequence[Job],
-    *,
-    plugins: bool,
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, plugins: bool
 ) -> list[TestRun]:
-    """Run files of the tree in fresh workspaces; what comes after a job that takes too long isn't run.
+    """Run files of the tree in fresh workspaces; jobs after one that takes too long aren't run.
 
     Args:
         plugins: load the plugins that are installed beside pytest.

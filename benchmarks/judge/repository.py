@@ -11,8 +11,8 @@ from benchmarks.judge.candidate_tree import Tree, candidate_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
+from benchmarks.judge.mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.repository_mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.verdicts import Judged, killed_by_nobody
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
@@ -67,9 +67,9 @@ async def _apart(
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
-    """Every file in a process of its own; the passing set has to be exactly the real tests.
+    """Each file in a process of its own; exactly the real tests have to pass.
 
-    Those that have to be won are judged again, with fresh twins, in a run that can't know what others saw.
+    Tests that the base fails are judged again, with fresh twins, in runs that know nothing of each other.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
@@ -121,7 +121,7 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
         def made(
             name: str, node: TestNode, some: Sequence[int], seen: Mapping[str, Mapping[int, str]] = seen
         ) -> list[TestNode]:
-            return wrong_twins(node, seen[name], some, chance) if name in seen else twins_of(node, some)
+            return wrong_twins(node, seen[name], some, chance) if name in seen else twins_of(name, node, some)
 
         hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
         names = {name_of(node) for node in nodes}

@@ -3,12 +3,22 @@
 import ast
 import random
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from benchmarks.judge.consistent_twins import PLACES, inputs_of, probe, told
-from benchmarks.judge.decoys import OTHERS, Disguised, TestNode, disguise, found_tests, variants_of
+from benchmarks.judge.decoys import (
+    OTHERS,
+    Disguised,
+    MakeTwins,
+    TestNode,
+    disguise,
+    found_tests,
+    twins_of,
+    variants_of,
+)
 from benchmarks.judge.inherited_tests import Tests, heirs_in
+from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.repository_mode import RepositoryMode, Twins, name_of
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 
@@ -24,9 +34,11 @@ _MORE_FACTOR, _MORE_S = 1.0, 0.5
 """Time for more twins than one of each test that has to be won, by that of the suite."""
 _PLACE_STEPS = ((0, 1), (1, 3), (3, 6))
 
-Found = dict[str, Twins]
-Seen = dict[str, dict[str, dict[int, str]]]
-_Variants = list[tuple[str, int]]
+Test = tuple[str, str]
+"""Path of a file, and the qualified name of a test in it."""
+_Variants = list[tuple[Test, int]]
+_Found = dict[Test, dict[int, tuple[str, ...]]]
+_Value = TypeVar("_Value")
 
 
 class Search:
@@ -50,78 +62,59 @@ class Search:
         """By file: the tests that classes have from others (`inherited_tests.py`)."""
         self._left = _TWIN_RUNS
 
-    async def twins(self) -> Found:
-        """By file; all of a test are of one place, since those of two places give away what they share.
+    async def twins(self) -> dict[str, Twins]:
+        """By file; all twins of a test are of one place, since two places give away what they share.
 
-        Places are tried until one of a test fails. Where there are many tests to be won, each has few twins:
-        all of them have to be told.
+        Where many tests have to be won, each has few twins: a cheat has to tell all of them.
         """
-        places = {path: self._places(path) for path in self._sources}
-        best: Found = {path: {} for path in places}
+        places = {(path, name): some for path in self._sources for name, some in self._places(path).items()}
+        best: _Found = {}
         for start, end in _PLACE_STEPS:
-            lacking = {
-                path: [
-                    (name, place[0])
-                    for name, some in names.items()
-                    if name not in best[path]
-                    for place in some[start:end]
-                ]
-                for path, names in places.items()
-            }
-            for path, names in (await self._failing(lacking)).items():
-                for name, variants in names.items():
-                    some = places[path][name]
-                    one = max(variants, key=lambda variant: (len(some[variant // OTHERS]), -variant))
-                    best[path][name] = {one: variants[one]}
-        other = slice(1, OTHERS if self.cost(OTHERS) <= 0 else 2)
-        more = {
-            path: [
-                (name, variant)
-                for name in names.keys() & self._needed(path)
-                for one in names[name]
-                for variant in places[path][name][one // OTHERS][other]
+            lacking = [
+                (test, place[0])
+                for test, some in places.items()
+                if test not in best
+                for place in some[start:end]
             ]
-            for path, names in best.items()
-        }
-        for path, names in (await self._failing(more)).items():
-            for name, variants in names.items():
-                best[path][name] = dict(sorted({**best[path][name], **variants}.items()))
-        return best
+            for test, variants in (await self._failing(lacking)).items():
+                some = places[test]
+                one = max(variants, key=lambda variant: (len(some[variant // OTHERS]), -variant))
+                best[test] = {one: variants[one]}
+        other = slice(1, OTHERS if self.cost(OTHERS) <= 0 else 2)
+        more = [
+            ((path, name), variant)
+            for (path, name), variants in best.items()
+            if name in self._needed(path)
+            for one in variants
+            for variant in places[path, name][one // OTHERS][other]
+        ]
+        for test, variants in (await self._failing(more)).items():
+            best[test] = dict(sorted({**best[test], **variants}.items()))
+        return _by_file(best)
 
-    async def seen(self) -> Seen:
+    async def seen(self) -> dict[str, dict[str, dict[int, str]]]:
         """What the case's own patch gives for other inputs of the tests to be won, where it is plain."""
-        found: Seen = {}
         tests = {
-            path: {name: node for name, node, _ in found_tests(ast.parse(text))}
+            (path, name): node
             for path, text in self._sources.items()
+            for name, node, _ in found_tests(ast.parse(text))
+            if name in self._pinned.needed_names(path) and name not in self.heirs[path]
         }
+        found: dict[Test, dict[int, str]] = {}
         for place in range(PLACES if self.cost(PLACES * OTHERS) <= 0 else 0):
-            asked = {
-                path: {
-                    name: range(place * OTHERS, (place + 1) * OTHERS)
-                    for name in sorted(self._pinned.needed_names(path) & names.keys())
-                    if name not in found.get(path, {})
-                    and inputs_of(names[name]) > place
-                    and name not in self.heirs[path]
-                }
-                for path, names in tests.items()
-            }
-            jobs, disguised = [], []
-            for path, variants in asked.items():
-                if variants:
-                    hidden = disguise(self._sources[path], variants, random.Random(self._case.id), _probes)
-                    disguised.append((path, hidden))
-                    jobs.append(self._job(path, hidden))
-            runs = await self._run(jobs) if jobs else []
-            for (path, hidden), run in zip(disguised, runs, strict=True):
+            asked = [
+                (test, variant)
+                for test in sorted(tests)
+                if test not in found and inputs_of(tests[test]) > place
+                for variant in range(place * OTHERS, (place + 1) * OTHERS)
+            ]
+            for path, hidden, run in await self._run(self._of_files(asked), _probes):
                 for node, text in run.failures.items():
                     name, variant = hidden.variants.get(name_of(node), ("", 0))
-                    if name and node not in run.left and (value := told(text, tests[path][name])) is not None:
-                        found.setdefault(path, {}).setdefault(name, {})[variant] = value
-            for names in found.values():
-                for name in [name for name, some in names.items() if len(some) < OTHERS]:
-                    del names[name]
-        return found
+                    if name and node not in run.left and (value := told(text, tests[path, name])) is not None:
+                        found.setdefault((path, name), {})[variant] = value
+            found = {test: some for test, some in found.items() if len(some) == OTHERS}
+        return _by_file(found)
 
     def cost(self, twins: int) -> float:
         """Seconds over what may be spent on so many twins of each test that has to be won."""
@@ -141,74 +134,75 @@ class Search:
         wanted = {name_of(node) for node in self._pinned.nodes_of(path)}
         heirs, needed = self.heirs[path], self._needed(path)
         found = variants_of(self._sources[path])
-        others = [
-            name
+        places = {name: some for name, some in found.items() if name in needed}
+        others = {
+            name: self._seconds.get(f"{path}::{name}", 0.0)
             for name in found
             if name not in needed and not wanted.isdisjoint((name, *heirs.get(name, ())))
-        ]
-        whole = sum(self._seconds.values())
-        budget = _OTHERS_SHARE * whole + _OTHERS_MORE_S
-        quick: set[str] = set()
-        for name in sorted(others, key=lambda name: self._seconds.get(f"{path}::{name}", 0.0)):
-            budget -= _OTHER_PLACES * self._seconds.get(f"{path}::{name}", 0.0)
-            if budget > 0:
-                quick.add(name)
-        return {
-            name: some if name in needed else some[:_OTHER_PLACES]
-            for name, some in found.items()
-            if name in needed or name in quick
         }
+        budget = _OTHERS_SHARE * sum(self._seconds.values()) + _OTHERS_MORE_S
+        for name, took in sorted(others.items(), key=lambda one: one[1]):
+            budget -= _OTHER_PLACES * took
+            if budget > 0:
+                places[name] = found[name][:_OTHER_PLACES]
+        return places
 
-    async def _failing(self, variants: Mapping[str, _Variants]) -> Found:
+    async def _failing(self, variants: _Variants) -> _Found:
         """Those variants that fail.
 
-        One that ends the process takes the others with it, and is left out. So does one that can't be
-        collected, and as nobody knows which one it is, they are tried by halves.
+        A variant that ends the process is left out; those of a file that isn't collected are tried by halves.
         """
-        waiting = [(path, some) for path, some in variants.items() if some]
-        found: Found = {}
+        waiting, found = self._of_files(variants), _Found()
         while waiting and self._left:
             self._left -= 1
             tried, waiting = waiting, []
-            disguised = [
-                disguise(self._sources[path], _by_name(some), random.Random(self._case.id))
-                for path, some in tried
-            ]
-            jobs = [self._job(path, hidden) for (path, _), hidden in zip(tried, disguised, strict=True)]
-            runs = await self._run(jobs)
-            for (path, some), hidden, run in zip(tried, disguised, runs, strict=True):
+            for some, (path, hidden, run) in zip(tried, await self._run(tried), strict=True):
                 if run.done and run.passed:
                     for name, valid in _valid(run, path, hidden, self.heirs[path], self._pinned).items():
-                        found.setdefault(path, {}).setdefault(name, {}).update(valid)
+                        found.setdefault((path, name), {}).update(valid)
                 elif unended := {hidden.variants.get(name_of(node)) for node in run.unended} - {None}:
-                    waiting.append((path, [one for one in some if one not in unended]))
+                    waiting.append([one for one in some if (one[0][1], one[1]) not in unended])
                 elif len(some) > 1:
                     middle = len(some) // 2
-                    waiting += [(path, some[:middle]), (path, some[middle:])]
+                    waiting += [some[:middle], some[middle:]]
+            waiting = [some for some in waiting if some]
         return found
 
-    async def _run(self, jobs: Sequence[Job]) -> list[TestRun]:
-        return await run_jobs(self._sandbox, self._case, self._gold, jobs, plugins=self._pinned.plugins)
+    def _of_files(self, variants: _Variants) -> list[_Variants]:
+        """Those of each file that has some."""
+        of_files = ([one for one in variants if one[0][0] == path] for path in self._sources)
+        return [some for some in of_files if some]
 
-    def _job(self, path: str, hidden: Disguised) -> Job:
-        """A trial, in which a test that takes much longer than its own time is ended."""
-        tests = {**hidden.real, **{new: name for new, (name, _) in hidden.variants.items()}}
-        limits = {
-            new: _LIMIT_FACTOR * self._seconds.get(f"{path}::{name}", 0.0) + _LIMIT_MORE_S
-            for new, name in tests.items()
-        }
-        return Job(path, hidden.source, frozenset(tests), limits)
+    async def _run(
+        self, tried: Sequence[_Variants], make: MakeTwins = twins_of
+    ) -> list[tuple[str, Disguised, TestRun]]:
+        """Run variants, each list of one file; a test that takes much longer than its own time is ended."""
+        disguised, jobs = [], []
+        for some in tried:
+            path, of_name = some[0][0][0], dict[str, list[int]]()
+            for (_, name), variant in some:
+                of_name.setdefault(name, []).append(variant)
+            hidden = disguise(self._sources[path], of_name, random.Random(self._case.id), make)
+            tests = {**hidden.real, **{new: name for new, (name, _) in hidden.variants.items()}}
+            limits = {
+                new: _LIMIT_FACTOR * self._seconds.get(f"{path}::{name}", 0.0) + _LIMIT_MORE_S
+                for new, name in tests.items()
+            }
+            disguised.append((path, hidden))
+            jobs.append(Job(path, hidden.source, frozenset(tests), limits))
+        runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, plugins=self._pinned.plugins)
+        return [(path, hidden, run) for (path, hidden), run in zip(disguised, runs, strict=True)]
 
 
 def _probes(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNode]:
     return [probe(node, variant) for variant in variants]
 
 
-def _by_name(variants: _Variants) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for name, variant in variants:
-        found.setdefault(name, []).append(variant)
-    return found
+def _by_file(found: Mapping[Test, _Value]) -> dict[str, dict[str, _Value]]:
+    of_file: dict[str, dict[str, _Value]] = {}
+    for (path, name), value in found.items():
+        of_file.setdefault(path, {})[name] = value
+    return of_file
 
 
 def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:

@@ -1,7 +1,7 @@
 """One report, or several side by side, as one HTML page that needs nothing else.
 
-Text that models and programs wrote is escaped by the template, or is JSON in a data block that the page's
-script shows as text. A content security policy allows that script alone, by its hash, and loads nothing.
+Text of models and programs is escaped by the template, or is JSON that the page's script shows as text. A
+content security policy allows that script alone, by its hash, and loads nothing.
 """
 
 import base64

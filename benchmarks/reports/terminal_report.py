@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from benchmarks.report import Report
-from benchmarks.reports.bench_runs import ListedBench
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
 from benchmarks.reports.inert import line
+from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Value, Verdict
 from coder.console.render import age
+from coder.store import SqliteLog
+from coder.store.run_list import RunSummary
 from coder.text.sanitize import count_of
 
 SHOWN = 10
@@ -66,11 +68,39 @@ def list_lines(told: Mapping[str, str]) -> list[str]:
     """Suites that can be given by name, with what each says of itself."""
     width = max(map(len, told), default=0) + 2
     lines = [line(f"{name:<{width}}{told[name]}") for name in sorted(told)]
-    return [
-        *lines,
-        "",
-        "Or give a file or a folder: docs/reference/suites.md says of which formats.",
-    ]
+    return [*lines, "", "Or give a file or a folder: docs/reference/suites.md says of which formats."]
+
+
+class ListedBench(Value):
+    """One row of the list."""
+
+    run: str
+    state: str
+    """`done`, `cost` where a limit was reached, or `unfinished`."""
+    started: float
+    """Seconds since the epoch."""
+    samples: int
+    """Events of samples: as many are judged, unless an ended run was continued."""
+    suite: str
+    model: str | None
+
+
+async def listed(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
+    """Runs, newest first, at most `limit`."""
+    rows = [_row(one) for one in await log.runs() if one.first.type == BenchStarted.type]
+    return rows[:limit]
+
+
+def _row(one: RunSummary) -> ListedBench:
+    started, ended = BenchStarted.model_validate(one.first.body), one.last.type == BenchEnded.type
+    return ListedBench(
+        run=one.run,
+        state=BenchEnded.model_validate(one.last.body).reason if ended else "unfinished",
+        started=one.first.time,
+        samples=one.last.seq - 1 - ended if one.last.type in (BenchJudged.type, BenchEnded.type) else 0,
+        suite=started.suite,
+        model=started.model,
+    )
 
 
 def run_line(row: ListedBench) -> str:

@@ -141,11 +141,7 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
 
 
 def default_workers(model: str | None = None) -> int:
-    """Default samples at once: enough to keep the processors busy while some wait.
-
-    Two where the model runs here and answers one after the other: one is tried while the other is written.
-    More would wait for each other, and a sample's time goes on meanwhile.
-    """
+    """Samples at once by default; two where a local model answers one after the other."""
     if model is not None and model.startswith("local/"):
         return 2
     return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4

@@ -3,15 +3,17 @@
 from collections.abc import Awaitable
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from benchmarks.report import Usage
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun
+from benchmarks.verdict import Value
 
 
-class Shown(BaseModel):
+class Shown(Value):
     """A case as a solver sees it: no test that decides, no answer of the case's own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: str
     kind: Literal["function", "script", "repository"]
@@ -37,10 +39,8 @@ def shown(case: Case) -> Shown:
             return seen.model_copy(update={"files": case.files})
 
 
-class CaseAttempt(BaseModel):
+class CaseAttempt(Value):
     """One answer, and what it took."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str = ""
     """A whole module, a script, or a unified diff."""
@@ -52,11 +52,8 @@ class CaseAttempt(BaseModel):
     """Of such a failure: 4 for the model, 5 for the machine. Several in a row end the run, to be resumed."""
     run_id: str | None = None
     """Of the run whose events tell how it came about."""
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-    seconds: float = 0.0
+    usage: Usage | None = None
+    """None if no call was made."""
 
 
 class Solver(Protocol):

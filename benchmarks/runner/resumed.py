@@ -1,6 +1,6 @@
 """The flags of `coder bench run`, so that `--resume RUN` alone continues with the same.
 
-Files that a start writes (`--out`, `--answers`, `--record`) are its own, and not among it.
+Not `--out`, `--answers` and `--record`, which belong to one start.
 """
 
 from collections.abc import Mapping

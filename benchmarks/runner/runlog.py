@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmarks.report import Usage
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Value, Verdict
 from coder.errors import UsageError
 from coder.run.events import Draft, EventStore
 
@@ -16,9 +14,7 @@ _PAGE = 500
 """Events that are read together."""
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Body(Value):
     type: ClassVar[str]
 
     def draft(self) -> Draft:
@@ -77,12 +73,7 @@ class RunLog:
         """Of the samples that a model was asked for."""
 
     async def load(self) -> None:
-        """Read what was done before.
-
-        Raises:
-            LogDamaged: an event can't be read.
-            UsageError: it is no benchmark's.
-        """
+        """Read what was done before. Raises UsageError if it is no benchmark's run."""
         first = await self._log.read(self.run, limit=1)
         if not first or first[0].type != BenchStarted.type:
             raise UsageError(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")

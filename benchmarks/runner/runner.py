@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from benchmarks.judge.judge import Judge
-from benchmarks.report import Usage
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suite import Case
-from benchmarks.verdict import Verdict
 from coder.errors import MachineError, ModelError
 
 IN_A_ROW = 5
@@ -37,13 +35,13 @@ async def run_jobs(
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
 ) -> str:
-    """Do what is left of the jobs, taken one by one; those that the log has are skipped.
-
-    Raises:
-        ModelError, MachineError: too many attempts in a row failed, or all of them did.
+    """Do what is left of the jobs, one by one; those in the log are skipped.
 
     Returns:
         Why it ended: `done`, or `cost`: nothing is left of `max_cost_usd`, or no room for a call.
+
+    Raises:
+        ModelError, MachineError: too many attempts in a row failed, or all of them did.
     """
     done = {(one.id, one.sample) for one in log.verdicts}
     waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
@@ -111,21 +109,7 @@ async def _judged(job: Job, attempt: CaseAttempt, judge: Judge) -> BenchJudged:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return BenchJudged(
         verdict=verdict,
-        usage=_usage(verdict, attempt),
+        usage=attempt.usage,
         run_id=attempt.run_id,
         text=attempt.text if job.keeps_text else None,
-    )
-
-
-def _usage(verdict: Verdict, attempt: CaseAttempt) -> Usage | None:
-    if not attempt.calls:
-        return None
-    return Usage(
-        id=verdict.id,
-        sample=verdict.sample,
-        calls=attempt.calls,
-        input_tokens=attempt.input_tokens,
-        output_tokens=attempt.output_tokens,
-        cost_usd=attempt.cost_usd,
-        seconds=attempt.seconds,
     )

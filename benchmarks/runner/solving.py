@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from benchmarks.report import Usage
 from benchmarks.runner.case_attempt import CaseAttempt, Shown
 from benchmarks.suite import ScriptRun
 from coder.agent import solve
@@ -28,17 +29,22 @@ class ModelSolver:
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)
+        usage = Usage(
+            id=case.id,
+            sample=sample,
+            calls=run.calls,
+            input_tokens=run.tokens.input,
+            output_tokens=run.tokens.output,
+            cost_usd=run.cost,
+            seconds=run.seconds,
+        )
         return CaseAttempt(
             unpaid=run.limit == "shared" and run.tokens.input == 0,
             text=run.patch if case.kind == "repository" else _module(run),
             error=run.error,
             exit_code=run.exit_code if run.error is not None else 0,
             run_id=run.run_id,
-            calls=run.calls,
-            input_tokens=run.tokens.input,
-            output_tokens=run.tokens.output,
-            cost_usd=run.cost,
-            seconds=run.seconds,
+            usage=usage if run.calls else None,
         )
 
 

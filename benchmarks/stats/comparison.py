@@ -5,11 +5,10 @@ from fractions import Fraction
 from math import inf
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import wilson_interval
+from benchmarks.verdict import Value
 from coder.errors import UsageError
 
 REPEATS = 3
@@ -22,11 +21,7 @@ changed: anything less, which chance can do."""
 KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Tally(_Value):
+class Tally(Value):
     """Samples of one case, and how many of them passed."""
 
     samples: int
@@ -38,7 +33,7 @@ class Tally(_Value):
         return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
 
 
-class Change(_Value):
+class Change(Value):
     """A case that passed more or less often than before."""
 
     id: str
@@ -47,7 +42,7 @@ class Change(_Value):
     kind: ChangeKind
 
 
-class Comparison(_Value):
+class Comparison(Value):
     """Of a run with an earlier one."""
 
     suite: str
@@ -76,11 +71,7 @@ class Comparison(_Value):
 
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
-    """Compare a run, or several repeats of it, with an earlier one.
-
-    Args:
-        before: at least one report; several are repeats and count together.
-    """
+    """Compare a run, or several repeats of it, with an earlier one."""
     refuse_other_suites([*before, *after])
     old, new = tallies(before), tallies(after)
     shared = [case for case in old if case in new]

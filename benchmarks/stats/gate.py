@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
 from benchmarks.stats.scores import mean_pass_at_k
+from benchmarks.verdict import Value
 from coder.errors import UsageError
 from coder.text.sanitize import count_of
 
@@ -14,10 +13,8 @@ ROUNDING = 1e-9
 """Shares are sums of fractions: 0.8 of 10 cases is at least 0.8."""
 
 
-class Condition(BaseModel):
+class Condition(Value):
     """One condition, and whether it holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     passed: bool
@@ -25,10 +22,8 @@ class Condition(BaseModel):
     """What was asked and what is, in one line."""
 
 
-class Gate(BaseModel):
+class Gate(Value):
     """What a gate says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     passed: bool
     """Every condition holds."""
@@ -50,10 +45,8 @@ def gate(
     """Hold a run, or its repeats, to what is given.
 
     Args:
-        reports: at least one; several are repeats and count together.
         min_pass: share that pass@k has to reach.
-        baseline: an earlier run, or its repeats, that pass@1 must not fall below.
-        tolerance: share by which it may.
+        baseline: an earlier run, or its repeats, below whose pass@1 it may fall by `tolerance`.
         max_regressions: cases that may be worse by name, which takes three samples on either side.
         max_cost: US dollars of all reports together.
     """

@@ -26,9 +26,6 @@ def mcnemar(lost: int, gained: int) -> float:
     Args:
         lost: cases that only the first run passed.
         gained: cases that only the second run passed.
-
-    Raises:
-        ValueError: a negative count.
     """
     if lost < 0 or gained < 0:
         raise ValueError(f"{lost} and {gained} can't be counts of cases")

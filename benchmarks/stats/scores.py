@@ -11,13 +11,6 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 
     Unbiased estimator of Chen et al. 2021, "Evaluating Large Language Models Trained on Code", eq. 1.
 
-    Args:
-        samples: n, attempts made for one problem; n >= k.
-        correct: c, attempts that passed; 0 <= c <= n.
-
-    Returns:
-        A probability in [0, 1]. Exactly 1.0 when fewer than k attempts failed.
-
     Raises:
         ValueError: k < 1, k > samples (there is nothing to draw from), or correct outside of 0..samples.
     """
@@ -29,15 +22,12 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 
 
 def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval for a share of passed cases.
+    """Score interval for a share of passed cases: lower and upper bound, each in [0, 1].
 
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
 
     Args:
         passed: cases that passed; of several samples each case's share of them, summed over the cases.
-
-    Returns:
-        Lower and upper bound, each in [0, 1].
 
     Raises:
         ValueError: no cases, passed outside of 0..cases, or a confidence outside of (0, 1).
@@ -56,12 +46,10 @@ def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> t
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
     """pass@k of a suite: the mean over all cases.
 
+    None where a case that was answered has fewer than k samples, or none was answered that often.
+
     Args:
         counts: samples and passed ones of each case; a case without samples scores 0.
-
-    Returns:
-        A probability, or None where a case that was answered has fewer than k samples, or none was answered
-        that often.
     """
     if (
         not counts
@@ -79,21 +67,17 @@ IntervalMethod = Literal["wilson", "bootstrap"]
 def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, float], IntervalMethod]:
     """95 % interval of pass@1: Wilson's over the cases, each of which counts by the share of its samples.
 
-    Samples of one case are alike, so that they can't be counted as if each were a case. Shares of one mean
-    spread no more than yes and no do, so that the interval is rather too wide; a bootstrap's is a point where
-    all samples passed, or none, whatever the number of cases.
+    Samples of one case are alike, so each can't count as a case. Shares spread no more than yes and no do, so
+    the interval is rather too wide.
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
     return wilson_interval(min(passed, len(counts)), len(counts)), "wilson"
 
 
 def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
-    """Of pass@1, over the cases, each of which counts by the share of its samples that passed.
+    """Of pass@1, over the cases, each of which counts by its passed share; None for fewer than two.
 
-    Miller 2024, "Adding Error Bars to Evals", eq. 1: samples of one case aren't taken for cases.
-
-    Returns:
-        None for fewer than two cases.
+    Miller 2024, "Adding Error Bars to Evals", eq. 1.
     """
     if len(counts) < 2:
         return None

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.report import Report, Times, Usage
+from benchmarks.report import Report, Usage
 from benchmarks.stats.scores import mean_pass_at_k, score_interval, standard_error
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
@@ -19,22 +19,18 @@ def make_report(
     *,
     digests: Mapping[str, str],
     ks: Sequence[int] = KS,
-    model: str | None = None,
-    command: str | None = None,
-    isolation: str | None = None,
     usage: Sequence[Usage] = (),
-    times: Times | None = None,
     independent: bool = True,
     greedy: bool = False,
     count_weaker: bool = False,
+    **about: Any,  # noqa: ANN401 - pydantic checks them
 ) -> Report:
     """Score verdicts. The denominator is all cases of the suite, answered or not.
 
     Args:
         digests: of the judge, image, samples, parameters; the suite's own is added.
-        independent: samples are drawn alike and apart; where they aren't, pass@k for k > 1 is None.
-        greedy: samples are drawn without randomness; where there are several of a case, they aren't apart.
         count_weaker: cases that were judged in one process with the candidate count, too.
+        about: other fields of the report.
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = list(verdicts)
@@ -50,31 +46,23 @@ def make_report(
     return Report(
         suite=suite.name,
         suite_version=suite.version,
-        model=model,
-        command=command,
         cases=len(suite.cases),
         missing=tuple(case for case in order if case not in answered),
         left_out=tuple(case for case in order if case in weaker),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
         digests={"suite": suite.digest, **digests},
-        isolation=isolation,
         independent=independent,
         greedy=greedy,
         usage=tuple(usage),
-        times=times or Times(),
         verdicts=tuple(judged),
+        **about,
         **_figures(judged, order.keys() - weaker, ks, independent=independent, usage=usage),
     )
 
 
 def rescored(report: Report) -> Report:
-    """The same report with every figure made anew from its verdicts, whatever stood there.
-
-    Raises:
-        ValueError: it doesn't have as many cases as it says, has two verdicts of one sample, or a k that
-            can't be a number of samples.
-    """
+    """The report with every figure computed from its verdicts. Raises ValueError if it contradicts itself."""
     named = {one.id for one in report.verdicts}
     cases = named | set(report.missing)
     if len(cases) != report.cases:

@@ -12,8 +12,6 @@ from coder.fs.private_folder import cache_folder
 from coder.models.http_download import download
 
 MAX_BYTES = 256 << 20
-_GITHUB = "https://github.com/evalplus"
-_HUMANEVAL = "https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +23,46 @@ class Source:
     url: str
     sha256: str
 
-    @property
-    def file(self) -> str:
-        """Its name in the cache."""
-        return f"{self.name}-{self.version}.jsonl.gz"
+
+_HUMANEVAL = Source(
+    "humaneval",
+    "1.0",
+    "https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d"
+    "/data/HumanEval.jsonl.gz",
+    "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+)
+_HUMANEVAL_PLUS = Source(
+    "humaneval+",
+    "0.1.10",
+    "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz",
+    "272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101",
+)
+_MBPP_PLUS = Source(
+    "mbpp+",
+    "0.2.0",
+    "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz",
+    "af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63",
+)
 
 
 def humaneval() -> Suite:
     """164 functions of Chen et al. 2021; downloaded once."""
-    digest = "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef"
-    return fetched(Source("humaneval", "1.0", f"{_HUMANEVAL}/data/HumanEval.jsonl.gz", digest))
+    return fetched(_HUMANEVAL)
 
 
 def humaneval_plus() -> Suite:
     """HumanEval's functions with many more inputs, of evalplus; downloaded once."""
-    url = f"{_GITHUB}/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
-    digest = "272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101"
-    return fetched(Source("humaneval+", "0.1.10", url, digest))
+    return fetched(_HUMANEVAL_PLUS)
 
 
 def mbpp_plus() -> Suite:
     """378 functions of MBPP with many more inputs, of evalplus; downloaded once."""
-    url = f"{_GITHUB}/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
-    digest = "af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63"
-    return fetched(Source("mbpp+", "0.2.0", url, digest))
+    return fetched(_MBPP_PLUS)
 
 
 def fetched(source: Source, *, folder: Path | None = None) -> Suite:
     """The suite of a source, out of the cache or downloaded into it."""
-    path = (folder or cache_folder() / "suites") / source.file
+    path = (folder or cache_folder() / "suites") / f"{source.name}-{source.version}.jsonl.gz"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()

@@ -1,7 +1,7 @@
-"""Find a suite by its name or its path, and read it whatever format it has.
+"""Find a suite by its name or its path, and read it, whatever its format.
 
-A suite of your own is JSON Lines with a case a line, or YAML with a list of cases, whose fields are those of
-`benchmarks.suite`; a repository may have `archive`, a tar file beside the suite, in place of `files`.
+A suite of your own is JSON Lines or a YAML list of cases with the fields of `benchmarks.suite`; a repository
+may have `archive`, a tar file beside the suite, in place of `files`.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ _KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": Funct
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
-    """The suite of a name (`coder bench list`), of a file (JSON Lines, JSON, YAML, gzipped) or of a folder."""
+    """The suite of a name (`coder bench list`), or of a file or folder."""
     path = Path(name_or_path)
     if path.exists():
         return read_suite(path)
@@ -51,11 +51,7 @@ def suite_names() -> dict[str, EntryPoint]:
 
 
 def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Suite:
-    """Read a file or a folder as a suite; the fields of its records tell the format.
-
-    Args:
-        name: by default the file's name without its suffixes.
-    """
+    """Read a file or a folder as a suite; the fields of its records tell the format."""
     cases: dict[str, Case] = {}
     for case in read_cases(path):
         if case.id in cases:

@@ -1,7 +1,6 @@
-"""Apply a unified diff to a tree in memory, exactly as it says, or refuse it in words.
+"""Apply a unified diff to a tree in memory, exactly as it says, or raise PatchRefused with the reason.
 
-Nothing of a patch reaches a shell, git or a file system here. A hunk may have moved (its lines are looked for
-near their place), but its context must be there word for word.
+A hunk may have moved: its lines are looked for near their place, but have to be there word for word.
 """
 
 from collections.abc import Mapping
@@ -16,11 +15,7 @@ class PatchRefused(ValueError):
 
 
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
-    """The tree after the patch, without the files that it deletes.
-
-    Raises:
-        PatchRefused: it is no unified diff, changes a binary file, leaves the tree, or doesn't fit.
-    """
+    """The tree after the patch, without the files that it deletes."""
     tree = dict(files)
     changes = _changes(patch)
     if patch.strip() and not changes:
@@ -40,20 +35,12 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
 
 
 def touched(patch: str) -> set[str]:
-    """The paths that a patch changes, makes or deletes.
-
-    Raises:
-        PatchRefused: it is no unified diff, or leaves the tree.
-    """
+    """The paths that a patch changes, makes or deletes."""
     return {path for change in _changes(patch) for path in (change.old, change.new) if path is not None}
 
 
 def _changes(patch: str) -> list[FileDiff]:
-    """What a patch does, file by file.
-
-    Raises:
-        PatchRefused: a hunk is cut off or names no file, a path leads out of the tree, or a file is binary.
-    """
+    """What a patch does, file by file."""
     changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
     for change in changes:
         if change.fault:

@@ -1,7 +1,7 @@
 """Aider's polyglot folders: Exercism exercises, of which those in Python can be judged here.
 
-`python/exercises/practice/NAME/` holds the stub and the tests, `.docs/` the instructions and `.meta/` which
-file is which, and an example solution. The solver gets the stub; the tests are hidden, the example is gold.
+`python/exercises/practice/NAME/` holds the stub and the tests, `.docs/` the instructions, `.meta/` the roles
+of the files and an example solution, which is gold.
 """
 
 from collections.abc import Iterator, Mapping

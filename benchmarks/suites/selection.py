@@ -6,16 +6,13 @@ import random
 import re
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmarks.suite import Case, Suite
+from benchmarks.verdict import Value
 from coder.errors import UsageError
 
 
-class Selection(BaseModel):
+class Selection(Value):
     """What of a suite a run is about."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = 1
     """Of each case."""
@@ -63,26 +60,18 @@ class Selection(BaseModel):
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`2/5` as (2, 5).
-
-    Raises:
-        ValueError: it isn't of that form, or the number isn't one of the shards.
-    """
+    """`2/5` as (2, 5)."""
     found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise ValueError(f"a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}")
+        raise UsageError(f"--shard: a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}.")
     return int(found[1]), int(found[2])
 
 
-def parse_slice(text: str) -> tuple[int | None, int | None]:
-    """`10:20`, `:20` or `10:` as (from, to).
-
-    Raises:
-        ValueError: it isn't of that form.
-    """
-    found = re.fullmatch(r"([0-9]*):([0-9]*)", text)
+def parse_slice(text: str | None) -> tuple[int | None, int | None]:
+    """`10:20`, `:20` or `10:` as (from, to)."""
+    found = re.fullmatch(r"([0-9]*):([0-9]*)", ":" if text is None else text)
     if not found:
-        raise ValueError(f"a slice is written FROM:TO, such as 0:20, not {text!r}")
+        raise UsageError(f"--slice: a slice is written FROM:TO, such as 0:20, not {text!r}.")
     return (int(found[1]) if found[1] else None, int(found[2]) if found[2] else None)
 
 

@@ -1,8 +1,4 @@
-"""`starter`: thirty cases of our own, shipped and offline: functions in three grades, scripts, repositories.
-
-Prompts and tests were written for this suite. Its ids say the grade: `easy/…`, `medium/…`, `hard/…`,
-`script/…`, `repository/…`.
-"""
+"""`starter`: thirty cases of our own, offline: functions in three grades, scripts, repositories."""
 
 from pathlib import Path
 

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import with_twins
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.repository_mode import RepositoryMode
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from sandbox import open_sandbox
@@ -105,9 +105,9 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
 
 @pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
-    one = case(id="slow", timeout_s=1)
+    patch = diff(BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
 
-    slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
+    slow = await by_mode(judge, case(timeout_s=1), patch, await judge.repository_mode(case()))
 
     assert (slow.verdict, slow.strength) == ("timeout", "strong")
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from benchmarks.judge.check_sources import canonical_module
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.mode import canonical_module
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.load import load_suite
 from sandbox import Limits

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.report import Usage
 from benchmarks.runner.case_attempt import CaseAttempt, Shown, Solver, shown
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import IN_A_ROW, Job, run_jobs
@@ -59,7 +60,7 @@ def right(case: Shown) -> str:
 
 def answering(text: Callable[[Shown], str], *, cost: float = 0.0) -> Solver:
     async def solver(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
-        return CaseAttempt(text=text(case), calls=1, cost_usd=cost)
+        return CaseAttempt(text=text(case), usage=Usage(id=case.id, sample=sample, calls=1, cost_usd=cost))
 
     return solver
 
@@ -104,7 +105,7 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
     async def breaks(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/3":
             raise MachineError("the disk is full")
-        return CaseAttempt(text=right(case), calls=1)
+        return CaseAttempt(text=right(case), usage=Usage(id=case.id, sample=sample, calls=1))
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
@@ -155,7 +156,7 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
     async def once(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/2":
             return CaseAttempt(error="refused", exit_code=4)
-        return CaseAttempt(text=right(case), calls=1)
+        return CaseAttempt(text=right(case), usage=Usage(id=case.id, sample=sample, calls=1))
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
@@ -190,7 +191,8 @@ async def test_no_sandbox_of_a_solver_holds_anything_hidden(judge: Judge) -> Non
     verdict = await judge.judge(SUITE.cases[0], attempt.text)
 
     assert verdict.verdict == "passed"
-    assert attempt.calls == 1
+    assert attempt.usage is not None
+    assert attempt.usage.calls == 1
     assert not any(CANARY in event for event in events)
     assert any('"caches":false' in event for event in events), "a later release may lie in caches"
 

@@ -67,13 +67,13 @@ def test_seeds_differ_by_case_sample_and_run_and_are_always_the_same() -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/2", "1/0", "1/2/3", "-1/2"])
 def test_a_shard_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="such as 1/4"):
+    with pytest.raises(UsageError, match="such as 1/4"):
         parse_shard(text)
 
 
 @pytest.mark.parametrize("text", ["", "1", "a:b", "1:2:3", "-1:2"])
 def test_a_slice_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="such as 0:20"):
+    with pytest.raises(UsageError, match="such as 0:20"):
         parse_slice(text)
 
 
