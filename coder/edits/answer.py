@@ -12,7 +12,7 @@ from coder.edits import paths
 from coder.edits.code_blocks import MAX_ANSWER, whole_files
 from coder.edits.edit import Answered, Edit, Slip
 from coder.edits.lines import like
-from coder.edits.naming import name_in_comment
+from coder.edits.paths import name_in_comment
 from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import broken
 from coder.edits.whole import LEFT_OUT, Whole, stands_for_others

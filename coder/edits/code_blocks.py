@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from coder.edits.naming import name_in_comment, name_in_sentence, name_of_block
 from coder.edits.nesting import Fences, Language, opening_fence
+from coder.edits.paths import name_in_comment, name_in_sentence, name_of_block
 from coder.source.python_names import defined_names, longest_start, parse_source
 
 MAX_ANSWER = 2 << 20

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from coder.edits.naming import name_in
+from coder.edits.paths import name_in
 from coder.source.python_names import parse_source
 
 _MOST_BLANKS = 3

@@ -11,8 +11,8 @@ from coder.edits import searchreplace
 from coder.edits.code_blocks import Block, block_at, line_above
 from coder.edits.edit import Edit, Slip
 from coder.edits.hunks import begins_diff, begins_hunk, begins_names, is_numbered
-from coder.edits.naming import PATH, WORD, name_in, name_of_block
 from coder.edits.nesting import Fences, closes, opening_fence
+from coder.edits.paths import PATH, WORD, name_in, name_of_block
 
 _MOST_SLIPS = 4
 _LOOK = 4

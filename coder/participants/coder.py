@@ -16,8 +16,7 @@ from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, decides, is_test
 from coder.run.termination import EMPTY_ANSWERS
-from coder.source.begun_function import begun_function
-from coder.source.python_names import defined_names, free_names
+from coder.source.python_names import begun_function, defined_names, free_names
 from coder.turn import Turn
 from coder.workspace.edited_tests import is_allowed, is_given_test
 from coder.workspace.overlay import end_of, following, to_ends

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.source.begun_function import begun_function
-from coder.source.python_names import defined_names, longest_start, parse_source
+from coder.source.python_names import begun_function, defined_names, longest_start, parse_source
 
 _KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
 _MOST_SHOWN = 3

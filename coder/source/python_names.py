@@ -1,4 +1,4 @@
-"""Names in Python source, read without running it: what it defines, imports, and expects of others."""
+"""Python source, read without running it: what it defines, imports, expects of others, and begins."""
 
 import ast
 import builtins
@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+`?([A-Za-z_]\w*)`?\s*\(")
 
@@ -120,3 +121,43 @@ def longest_start(source: str, *, least: int = 0) -> str:
         else:
             return text
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunFunction:
+    """A function without its body, in whose docstring a prompt ends (HumanEval)."""
+
+    name: str
+    head: str
+    """`def add(a, b):`"""
+    words: str
+    """The docstring, without quotes and common indent."""
+    before: str
+    """Source above it."""
+    source: str
+    """All of the prompt; empty where it holds a body of `pass`."""
+    indent: int
+
+
+def begun_function(prompt: str) -> BegunFunction | None:
+    """The function in whose docstring the prompt ends, if it is such source."""
+    text = prompt.strip("\n").rstrip()
+    tree = parse_source(text) or parse_source(text + "\n    pass\n")
+    last = tree.body[-1] if tree and tree.body else None
+    if not isinstance(last, ast.FunctionDef) or not all(map(_says_nothing, last.body)):
+        return None
+    first = last.body[0]
+    lines = text.splitlines()
+    return BegunFunction(
+        name=last.name,
+        head="\n".join(lines[last.lineno - 1 : max(first.lineno - 1, last.lineno)]).rstrip(),
+        words=ast.get_docstring(last) or "",
+        before="".join(f"{line}\n" for line in lines[: last.lineno - 1]),
+        source="" if text.endswith("pass") else text,
+        indent=first.col_offset or 4,
+    )
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    """A docstring, or `pass`."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
