@@ -9,15 +9,15 @@ from typing import Any
 
 from coder.errors import UsageError
 
-_NAMES = frozenset(
-    "pyproject.toml setup.py setup.cfg poetry.lock uv.lock pdm.lock Pipfile Pipfile.lock "
-    "package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .npmrc".split()
-)
+_NAMES = {
+    "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile", "Pipfile.lock",
+    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc",
+}  # fmt: skip
 _REQUIREMENTS = (
-    "requirements.txt requirements-dev.txt requirements-test.txt requirements-tests.txt requirements_dev.txt "
-    "requirements_test.txt dev-requirements.txt test-requirements.txt requirements/dev.txt "
-    "requirements/test.txt requirements/tests.txt"
-).split()
+    "requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements-tests.txt",
+    "requirements_dev.txt", "requirements_test.txt", "dev-requirements.txt", "test-requirements.txt",
+    "requirements/dev.txt", "requirements/test.txt", "requirements/tests.txt",
+)  # fmt: skip
 _FOR_TESTS = ("test", "tests", "testing", "dev")
 """Extras and groups that hold what tests need, by custom; all of these that there are."""
 _LOCKED = ("package-lock.json", "npm-shrinkwrap.json")
