@@ -10,8 +10,9 @@ from typing import Any
 from coder.errors import UsageError
 
 _NAMES = {
-    "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile", "Pipfile.lock",
-    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc",
+    "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile",
+    "Pipfile.lock", "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock",
+    "pnpm-lock.yaml", ".npmrc",
 }  # fmt: skip
 _REQUIREMENTS = (
     "requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements-tests.txt",

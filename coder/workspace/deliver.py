@@ -7,13 +7,7 @@ from typing import Literal
 
 from coder.errors import MachineError, UsageError
 from coder.run.attempts import decisive_outcome, is_green
-from coder.run.event_types import (
-    FileLanded,
-    FileUndone,
-    LandingPlanned,
-    LandingRefused,
-    PatchProposed,
-)
+from coder.run.event_types import FileLanded, FileUndone, LandingPlanned, LandingRefused, PatchProposed
 from coder.run.journal import Journal
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -55,7 +49,9 @@ async def deliver(journal: Journal) -> None:
     settings = journal.state.settings
     try:
         if not settings.lands:
-            await _propose(journal)
+            if (state := journal.state).proposed is None:
+                tests = read_diff(state, left_edits(state))
+                await journal.append(PatchProposed(patch=patch_of(state, intended(state)), tests=tests))
         elif journal.state.landing is not None or await _plan(journal):
             await _apply(journal)
         else:
@@ -93,20 +89,17 @@ def with_written(error: MachineError, state: State) -> MachineError:
 
 
 async def _plan(journal: Journal) -> bool:
+    """Record what is to land; False where it is only proposed or refused."""
     state = journal.state
     planned = intended(state)
-    for change in planned.changes:
-        if change.before is not None:
-            see_replaceable(Path(planned.root) / change.path)
+    overwritten = [change.path for change in planned.changes if change.before is not None]
+    for path in overwritten:
+        see_replaceable(Path(planned.root) / path)
     patch, left = patch_of(state, planned), left_edits(state)
     tests = read_diff(state, left)
-    said = await consent(
-        state,
-        journal.watch,
-        paths=[change.path for change in planned.changes],
-        overwritten=[change.path for change in planned.changes if change.before],
-        patch=patch,
-        tests=tests,
+    paths = [change.path for change in planned.changes]
+    said = await _consent(
+        state, journal.watch, paths=paths, overwritten=overwritten, shown=in_parts(patch, tests), tests=tests
     )
     if said == "nobody":
         await journal.append(PatchProposed(patch=patch, tests=tests))
@@ -120,14 +113,6 @@ async def _plan(journal: Journal) -> bool:
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
     await journal.append(LandingPlanned(plan=planned, patch=patch, tests=tests, before=before))
     return True
-
-
-async def _propose(journal: Journal) -> None:
-    state = journal.state
-    if state.proposed is None:
-        await journal.append(
-            PatchProposed(patch=patch_of(state, intended(state)), tests=read_diff(state, left_edits(state)))
-        )
 
 
 async def _apply(journal: Journal) -> None:
@@ -160,18 +145,10 @@ Consent = Literal["all", "change", "no", "nobody"]
 """all: the edits of given tests land, too; nobody: it needs consent, and there is no human to ask."""
 
 
-async def consent(
-    state: State, watch: Watch, *, paths: Sequence[str], overwritten: Sequence[str], patch: str, tests: str
+async def _consent(
+    state: State, watch: Watch, *, paths: Sequence[str], overwritten: Sequence[str], shown: str, tests: str
 ) -> Consent:
-    """Ask what has to be asked about a change.
-
-    Args:
-        paths: what the change writes or removes.
-        overwritten: those of them that are there already.
-        patch: the change.
-        tests: edits of given tests beside it, as a patch of their own.
-    """
-    shown = in_parts(patch, tests)
+    """Ask what has to be asked about a change of these paths, and of given tests beside it."""
     if not _needs_word(state):
         if overwritten and not await watch.confirm(f"Change {', '.join(overwritten)}?", shown):
             return "no"
