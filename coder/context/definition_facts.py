@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.fs.disk_cache import FactCache
+from coder.fs.disk_cache import cached_facts, keep_facts
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
@@ -53,13 +53,11 @@ async def facts_of(
         if language is not None and len(text) <= MOST_BYTES:
             languages[path] = language
             keys[path] = _key(language, text)
-    with FactCache(cache) as known:
-        found = known.get(set(keys.values()))
-        missing = {keys[path]: (languages[path], texts[path]) for path in keys if keys[path] not in found}
-        if missing:
-            fresh = await extracted(missing, deadline_s=deadline_s)
-            known.put(fresh)
-            found |= fresh
+    found = cached_facts(cache)
+    missing = {keys[path]: (languages[path], texts[path]) for path in keys if keys[path] not in found}
+    if missing:
+        found |= await extracted(missing, deadline_s=deadline_s)
+        keep_facts(cache, found)
     return {path: Facts(*found[key]) for path, key in keys.items() if key in found}
 
 

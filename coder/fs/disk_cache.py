@@ -1,21 +1,18 @@
 """Cache of facts about files, by the hash of their content. Losing it costs only time."""
 
-from __future__ import annotations
-
+import json
 import os
-import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from coder.errors import MachineError
+from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import cache_folder, private_folder
 
-MOST_BYTES = 256 << 20
+MOST_BYTES = 128 << 20
 """A larger cache begins anew."""
-_FILE = "facts.sqlite"
-_BATCH = 500
+_FILE = "facts.json"
 
 
 def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -24,81 +21,23 @@ def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home).expanduser().absolute() / "cache" if home else cache_folder()
 
 
-class FactCache:
-    """Facts by key. One that can't be opened, read or written acts as an empty cache."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._database: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        if self._folder is None:
-            return self
-        try:
-            self._database = _open(private_folder(self._folder) / _FILE)
-        except (MachineError, OSError, sqlite3.Error):
-            self._database = None  # without a cache all is read again
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._database is not None:
-            self._database.close()
-
-    def get(self, keys: Collection[str]) -> dict[str, tuple[str, str]]:
-        """What is known of these keys."""
-        found: dict[str, tuple[str, str]] = {}
-        wanted = list(keys)
-        if self._database is None:
-            return found
-        try:
-            for start in range(0, len(wanted), _BATCH):
-                batch = wanted[start : start + _BATCH]
-                marks = ",".join("?" * len(batch))
-                query = f"SELECT key, defined, words FROM facts WHERE key IN ({marks})"
-                found.update(
-                    (key, (defined, words))
-                    for key, defined, words in self._database.execute(query, batch)
-                    if isinstance(defined, str) and isinstance(words, str)  # else the file is damaged
-                )
-        except sqlite3.Error:
-            return found
-        return found
-
-    def put(self, facts: Mapping[str, tuple[str, str]]) -> None:
-        """Keep what was found."""
-        if self._database is None:
-            return
-        rows = [(key, defined, words) for key, (defined, words) in facts.items()]
-        try:
-            with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", rows)
-        except sqlite3.Error:
-            return  # a full disk, or another process writes: next time then
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    if path.exists() and path.stat().st_size > MOST_BYTES:
-        path.unlink()
+def cached_facts(folder: Path | None) -> dict[str, tuple[str, str]]:
+    """The facts that are kept, by key; none of a cache that is damaged or can't be read."""
     try:
-        return _prepared(path)
-    except sqlite3.DatabaseError:
-        path.unlink(missing_ok=True)  # damaged: everything in it can be found again
-        return _prepared(path)
+        path = folder / _FILE if folder is not None else None
+        kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= MOST_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    found = {}
+    for key, row in kept.items() if isinstance(kept, dict) else ():
+        match row:
+            case [str(defined), str(words)]:
+                found[key] = defined, words
+    return found
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=1.0)
-    try:
-        # Losing the last rows in a power cut is no loss, so nothing waits for the disk.
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=OFF")
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS facts "
-            "(key TEXT PRIMARY KEY, defined TEXT NOT NULL, words TEXT NOT NULL) WITHOUT ROWID"
-        )
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+def keep_facts(folder: Path | None, facts: Mapping[str, tuple[str, str]]) -> None:
+    """Replace the cache by these facts, where it can be written."""
+    if folder is not None:
+        with suppress(MachineError, OSError), replacing(private_folder(folder) / _FILE) as file:
+            file.write(json.dumps(facts).encode())
