@@ -38,44 +38,35 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
         fence: what closes the block that it stands in, if any.
     """
     begun = lines[at].strip() == _BEGIN
-    i = at + 1 if begun else at
-    edits: list[Edit] = []
+    sections: list[tuple[re.Match[str], list[str]]] = []
     slips: list[Slip] = []
-    while i < len(lines):
-        if lines[i].strip() == _END:
-            if begun and not edits and not slips:
-                slips.append(Slip(_NO_SECTION))
-            return edits, slips, i + 1
-        if fence is not None and closes_signed(lines[i], fence):
-            return edits, slips, i
-        section = _SECTION.match(lines[i])
-        if section is None:
-            if not begun and lines[i].strip():
-                return edits, slips, i
-            i += 1
-            continue
-        what = section["what"]
-        end = _end_of_section(lines, i + 1, what, fence, begun=begun)
-        read = _edit(what, section["path"], lines[i + 1 : end])
-        if isinstance(read, Edit):
-            edits.append(read)
-        else:
-            slips.append(read)
-        i = end
-    if begun:
-        slips.append(Slip(f"The patch isn't closed by `{_END}`."))
-    return edits, slips, i
-
-
-def _end_of_section(lines: Sequence[str], start: int, what: str, fence: str | None, *, begun: bool) -> int:
-    for i in range(start, len(lines)):
+    i = at + begun
+    while i < len(lines) and (fence is None or not closes_signed(lines[i], fence)):
         line = lines[i]
-        if line.strip() == _END or _SECTION.match(line) or (fence is not None and closes_signed(line, fence)):
-            return i
-        is_of_section = line[:1] in ("", " ", "+", "-", "@") or line.startswith("*** ")
-        if not begun and fence is None and (what == "Delete" or not is_of_section):
-            return i
-    return len(lines)
+        section = _SECTION.match(line)
+        if line.strip() == _END:
+            if begun and not sections:
+                slips.append(Slip(_NO_SECTION))
+            i += 1
+            break
+        if section is not None:
+            sections.append((section, []))
+        elif not begun and fence is None and line.strip() and not _goes_on(sections[-1][0], line):
+            break
+        elif sections:
+            sections[-1][1].append(line)
+        i += 1
+    else:
+        if begun and i == len(lines):
+            slips.append(Slip(f"The patch isn't closed by `{_END}`."))
+    read = [_edit(section["what"], section["path"], body) for section, body in sections]
+    edits = [one for one in read if isinstance(one, Edit)]
+    return edits, [*(one for one in read if isinstance(one, Slip)), *slips], i
+
+
+def _goes_on(section: re.Match[str], line: str) -> bool:
+    """Whether a line belongs to a section outside of any fence and patch."""
+    return section["what"] != "Delete" and (line[0] in " +-@" or line.startswith("*** "))
 
 
 def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
