@@ -11,13 +11,14 @@ from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.loop import Landing, Team, run_until_stopped
 from coder.models.model import Model
-from coder.run.event_types import RunOrigin, RunResumed, Spoken, StoredFile
+from coder.run.event_types import RunOrigin, RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.journal import Journal, answered, forked, said
 from coder.run.model_choice import asked_of, default_model, same_model
 from coder.run.run import Run, summarize
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Permitting, Unwatched, Watch

@@ -16,12 +16,13 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import EventLog, MemoryLog, SqliteLog
+from coder.store import EventLog, SqliteLog
 from coder.teams.round_robin import default_team
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from perf.peer import SCHEMA, add
 from sandbox import Policy, open_sandbox
+from tests.memory_log import MemoryLog
 
 ADD = ToolSpec(name="add", description="Add two integers.", parameters=SCHEMA)
 SAID = Message(author="coder", kind="code", sample=1, attempt=1, text="done")

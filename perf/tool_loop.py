@@ -30,12 +30,13 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import EventLog, MemoryLog, SqliteLog
+from coder.store import EventLog, SqliteLog
 from coder.teams.round_robin import default_team
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from perf.instant import CALLS, instant_endpoint
 from sandbox import Policy, open_sandbox
+from tests.memory_log import MemoryLog
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

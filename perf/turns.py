@@ -28,11 +28,12 @@ from coder.run.message import Message
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import EventLog, MemoryLog, SqliteLog
+from coder.store import EventLog, SqliteLog
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from perf.instant import instant_endpoint
 from sandbox import Policy, open_sandbox
+from tests.memory_log import MemoryLog
 
 ASKED = [ChatMessage(role="system", content="Be brief."), ChatMessage(role="user", content="Say x = 1.")]
 SAMPLING = Sampling(temperature=0, max_tokens=256)

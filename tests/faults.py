@@ -23,7 +23,6 @@ from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.faulty_endpoint import (
     Reply,
     begins,
@@ -38,6 +37,7 @@ from tests.faulty_endpoint import (
     streams,
     unused_port,
 )
+from tests.memory_log import MemoryLog
 
 KEY = "planted-0123456789-planted"
 CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"

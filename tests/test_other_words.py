@@ -34,7 +34,7 @@ from coder.console.render import progress
 from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 from coder.run.task import Task
 from sandbox import open_sandbox
 from sandbox.probe import probe_backends

@@ -23,11 +23,12 @@ from coder.models.model import Model
 from coder.models.tokens import input_tokens
 from coder.prompting.folding import folded
 from coder.run.costs import Costs, costs_of
-from coder.run.event_types import BaselineTaken, ContextFolded, RunResumed, StepStarted, StoredFile
+from coder.run.event_types import BaselineTaken, ContextFolded, RunResumed, StepStarted
 from coder.run.journal import Journal
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.task import MAX_PROMPT, Task
 from coder.store import EventLog
 from coder.teams.strategies import settled

@@ -9,8 +9,8 @@ from coder.context.definition_facts import facts_of
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.fs.disk_cache import facts_folder
-from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.run.event_types import LandingPlanned, RunStopped, Status, StoredFile
+from coder.run.event_types import LandingPlanned, RunStopped, Status
 from coder.run.message import Message
 from coder.run.run import Run, Tokens, summarize
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.workspace.diff import unified_diff
-from coder.workspace.read import content
 
 
 class Said(BaseModel):
@@ -84,8 +84,8 @@ def written(state: State, now: Mapping[str, StoredFile]) -> str:
     for landing in standing_landings(state):
         for change in landing.plan.changes:
             old = landing.before.get(change.path)
-            before.setdefault(change.path, content(old) if old is not None else None)
-    return unified_diff(before, {path: content(now[path]) if path in now else None for path in before})
+            before.setdefault(change.path, old.content if old is not None else None)
+    return unified_diff(before, {path: now[path].content if path in now else None for path in before})
 
 
 def standing_landings(state: State) -> list[LandingPlanned]:

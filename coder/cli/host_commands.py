@@ -31,7 +31,7 @@ from coder.workspace.git.pending import (
     started_in,
 )
 from coder.workspace.landing import is_made
-from coder.workspace.read import content, read_workspace
+from coder.workspace.read import read_workspace
 
 _MOST_NAMED = 8
 _FILE = "MESSAGE"
@@ -121,7 +121,7 @@ class HostCommands:
             for change in landing.plan.changes:
                 path = (Path(landing.plan.root) / change.path).relative_to(place.top).as_posix()
                 old = landing.before.get(change.path)
-                found.setdefault(path, []).append(content(old) if old is not None else None)
+                found.setdefault(path, []).append(old.content if old is not None else None)
         return found
 
     def _diff(self, place: Place, pending: Pending) -> str:
@@ -132,7 +132,7 @@ class HostCommands:
         before = contents_at_head(place.top, pending.paths)
         return unified_diff(
             {path: before.get(path) for path in pending.paths},
-            {path: content(now[path]) if path in now else None for path in pending.paths},
+            {path: now[path].content if path in now else None for path in pending.paths},
         )
 
     def _tell_pending(

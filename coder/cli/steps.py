@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from coder.fs.file_hashes import SnapshotFile
 from coder.models.model import ToolCall
-from coder.run.event_types import CallAnswered, StoredFile, ToolAnswered, parse
+from coder.run.event_types import CallAnswered, ToolAnswered, parse
 from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.workspace.diff import unified_diff
-from coder.workspace.proposal import is_executable, is_switched
-from coder.workspace.read import content, store
+from coder.workspace.proposal import is_switched
 
 
 def numbered(events: Iterable[Event]) -> dict[int, int]:
@@ -55,7 +54,7 @@ def _known(path: str, state: State, last: State) -> StoredFile | None:
         last: at the end of the run.
     """
     file = state.tree.get(path, state.files.get(path))
-    if path in state.tree or file is None or file.text is not None or file.base64 is not None:
+    if path in state.tree or file is None or not file.is_listed:
         return file
     if last.landing is not None and path in last.landing.before:
         return last.landing.before[path]
@@ -63,25 +62,21 @@ def _known(path: str, state: State, last: State) -> StoredFile | None:
         there = (Path(state.root or "") / path).read_bytes()
     except OSError:
         return file
-    read = SnapshotFile.of(there, mode=file.mode)
-    return store(read) if read.sha256 == file.sha256 else file
+    read = StoredFile.of(there, mode=file.mode)
+    return read if read.digest == file.digest else file
 
 
 def _diff(before: Mapping[str, StoredFile | None], after: Mapping[str, StoredFile | None]) -> str:
     """A patch, and the names of changed files that are known no more as they were."""
-    lost = sorted(path for path, file in before.items() if file is not None and _is_listed(file))
+    lost = sorted(path for path, file in before.items() if file is not None and file.is_listed)
     kept = [path for path in after if path not in lost]
     old, new = ({path: _bytes(files[path]) for path in kept} for files in (before, after))
-    runs = {path for path in kept if (one := after[path] or before[path]) and is_executable(one)}
+    runs = {path for path in kept if (one := after[path] or before[path]) and one.is_executable}
     switched = {path for path in kept if is_switched(before[path], after[path])}
     return unified_diff(old, new, executable=runs, switched=switched) + "".join(
         f"{path}: changed; how it was before is not known\n" for path in lost
     )
 
 
-def _is_listed(file: StoredFile) -> bool:
-    return file.text is None and file.base64 is None
-
-
 def _bytes(file: StoredFile | None) -> bytes | None:
-    return None if file is None else content(file)
+    return None if file is None else file.content

@@ -11,8 +11,8 @@ from pathlib import Path
 from coder.environment.dependencies import Installed, with_dependencies
 from coder.errors import UsageError
 from coder.run.command_inputs import parted
-from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.text.redact import Redactor
 from sandbox import Policy, Sandbox, open_sandbox

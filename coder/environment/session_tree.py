@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from coder.context.ignoring import ignores
 from coder.errors import MachineError
-from coder.fs.file_hashes import SnapshotFile
-from coder.run.event_types import StoredFile
 from coder.run.message import LeftOut
+from coder.run.stored_file import StoredFile
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
-from coder.workspace.proposal import is_executable, is_same
-from coder.workspace.read import content, store
+from coder.workspace.proposal import is_same
 from sandbox import Change, Session
 
 if TYPE_CHECKING:
@@ -138,7 +136,7 @@ class SessionTree:
                 await self.session.remove(path)
         for path, stored in changes.items():
             if stored is not None:
-                await self.session.write(path, content(stored), executable=is_executable(stored))
+                await self.session.write(path, stored.content, executable=stored.is_executable)
         await self.changes()
 
 
@@ -158,7 +156,7 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
 def _stored(change: Change) -> StoredFile | None:
     if change.content is None:
         return None
-    return store(SnapshotFile.of(change.content, mode=0o755 if change.mode == _EXECUTABLE else 0o644))
+    return StoredFile.of(change.content, mode=0o755 if change.mode == _EXECUTABLE else 0o644)
 
 
 def _differs(change: Change, known: Change | None) -> bool:

@@ -9,10 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from coder.environment.run_policy import OpenSandbox, for_session
-from coder.run.event_types import StoredFile
+from coder.run.stored_file import StoredFile
 from coder.text.redact import Redactor
 from coder.workspace.overlay import ignored_files
-from coder.workspace.read import content
 from sandbox import BackendMissing, Policy, Sandbox, Session
 from sandbox.contract import OnOutput
 from sandbox.policy import AskHost
@@ -43,8 +42,6 @@ class Workbench:
         """The caller's functions that a model may call."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """What models see of the repository, with the files and the words it was chosen for."""
-        self.python_line: str | None = None
-        """Line on the sandbox's Python, once looked up."""
         self.read_only = ""
         """Folders of installs that are read-only in the session, for want of a layer."""
         self._open = open_sandbox
@@ -142,7 +139,7 @@ class Workbench:
                 from coder.environment.session_tree import SessionTree, make_repository
 
                 sandbox = await self._sandbox("session", caches=state.settings.caches)
-                files = {path: content(stored) for path, stored in state.files.items()}
+                files = {path: stored.content for path, stored in state.files.items()}
                 await sandbox.lay(files | ignored_files(state))
                 session = await self._stacks["session"].enter_async_context(sandbox.session())
                 work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)

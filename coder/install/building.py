@@ -16,12 +16,11 @@ from coder.install.entries import find_installed, make_entry
 from coder.install.indexes import Indexes, find_indexes
 from coder.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
-from coder.run.event_types import StoredFile
 from coder.run.settings import Settings
+from coder.run.stored_file import StoredFile
 from coder.source.manifests import install_command, named_in
 from coder.text.sanitize import printable
 from coder.verify.feedback import shorten
-from coder.workspace.read import content
 from sandbox import Command, FileRefused, Policy
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 
@@ -75,7 +74,7 @@ def plan_install(
     Raises:
         UsageError: nothing says what to install, or the interpreter or an index can't be used.
     """
-    contents = {path: content(stored) for path, stored in files.items()}
+    contents = {path: stored.content for path, stored in files.items()}
     named = named_in(contents)
     wanted = command or install_command(
         named, test_command, uses_pytest=bool(test_command) and uses_pytest(test_command)

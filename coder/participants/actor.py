@@ -1,12 +1,10 @@
 """Actor: the Coder that works in a session: it looks, runs and edits until it says that it is done."""
 
-import asyncio
 import re
 from typing import Literal
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
@@ -126,9 +124,8 @@ def has_new_tree(state: State) -> bool:
 
 
 async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
-    line = python_line(turn.bench, turn.state.files)
-    survey, python = await asyncio.gather(survey_of(turn), line)
-    return first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
+    survey = await survey_of(turn)
+    return first_request(turn.state, target, survey, context=turn.abilities.context)
 
 
 async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:

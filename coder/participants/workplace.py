@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from coder.models.model import ChatMessage, ToolCall
 from coder.prompting.messages import late_baseline
-from coder.run.event_types import StoredFile, ToolAnswered, ToolCalled
+from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.termination import named
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult

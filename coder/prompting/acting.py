@@ -15,7 +15,6 @@ from coder.run.target import Target
 from coder.run.termination import named, why_unverified
 from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import is_same
-from coder.workspace.read import content
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -25,21 +24,18 @@ _MOST_EDITED = 4_000
 
 
 def first_request(
-    state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str = ""
+    state: State, target: Target, survey: "Survey | None", *, context: int | None
 ) -> list[ChatMessage]:
     """The messages that a dialogue begins with.
 
     Args:
         survey: what is shown of a project whose source files don't all fit.
         context: tokens that the model can read, where that is known.
-        python: the sandbox's Python and its packages, in a line.
     """
     return [
         ChatMessage(role="system", content=system_words(in_text=False, chat=state.settings.chat)),
         *history(state, budget=history_budget(context)),
-        ChatMessage(
-            role="user", content=_task(state, target, survey, context, python), images=state.task.pictures
-        ),
+        ChatMessage(role="user", content=_task(state, target, survey, context), images=state.task.pictures),
     ]
 
 
@@ -88,7 +84,7 @@ def _edited(state: State) -> str:
         return ""
     try:
         before_and_now = [
-            {path: content(one) if (one := side.get(path)) else None for path in paths}
+            {path: one.content if (one := side.get(path)) else None for path in paths}
             for side in (known, now)
         ]
         diff = unified_diff(*before_and_now)
@@ -109,14 +105,13 @@ def system_words(*, in_text: bool, chat: bool = False) -> str:
     return f"{words}\n{prompt('act-chat')}" if chat else words
 
 
-def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:
+def _task(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
     """The task, notes, what is to pass and how that fails now, what there is to work with, and files."""
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green")),
-        python,
         _shown(state),
         files_shown(state, target, survey, context, acts=True),
         _wanted(state, target),

@@ -12,7 +12,6 @@ from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target, find_target, is_test
 from coder.workspace.diff import unified_diff
-from coder.workspace.read import content
 
 _MOST_QUOTED = 24_000
 """Characters of an answer that are quoted."""
@@ -39,7 +38,7 @@ def repair_of_edits(state: State, previous: Message, failure: str, *, words: str
     Args:
         words: the prompt that says so.
     """
-    before = {path: content(state.files[path]) if path in state.files else None for path in previous.files}
+    before = {path: state.files[path].content if path in state.files else None for path in previous.files}
     after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
     changes = fenced(_cut(unified_diff(before, after), _MOST_CHANGED), "diff")
     return prompt(words).format(feedback=failure, changes=changes)

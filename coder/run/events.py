@@ -5,19 +5,13 @@ kept and skipped; a run with a newer version of a known type is shown, not resum
 contents stay in their place, and the log has a listing: one text, stored once for all runs that begin there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from json import dumps
 from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from coder.fs.file_hashes import SnapshotFile
 from coder.usage import Grown
-
-_END = "\0"
-"""Of an entry: no path holds it."""
-_LINK = "//"
-"""Between a link and the file that it leads to: no path of a listing holds it."""
 
 
 class Event(BaseModel):
@@ -66,41 +60,6 @@ class Body(Grown):
         return Draft(
             type=self.type, version=self.version, body=self.model_dump(mode="json"), durable=self.durable
         )
-
-
-class StoredFile(Grown):
-    """One file of the user's folder as the run read it."""
-
-    later = ("link",)
-
-    text: str | None = None
-    base64: str | None = None
-    """Content that isn't UTF-8; exactly one of text and base64 is set."""
-    mode: int = 0o644
-    sha256: str | None = Field(default=None, exclude=True)
-    """Of a content that stays where it is, instead of text and base64; the log has it in a listing."""
-    link: str | None = None
-    """The path of the file that this one is a link to; the content is that file's."""
-
-
-def listing(files: Mapping[str, SnapshotFile]) -> str:
-    """`MODE SHA256 PATH` of each file, by path, a link's with `//TARGET`; the mode in octal."""
-    return "".join(
-        f"{file.mode:o} {file.sha256} {path}{_LINK + file.link if file.link else ''}{_END}"
-        for path, file in sorted(files.items())
-    )
-
-
-def listed(text: str) -> dict[str, StoredFile]:
-    """The files of a listing, by path, without their contents."""
-    files = {}
-    for entry in text.split(_END)[:-1]:
-        mode, sha256, path = entry.split(" ", 2)
-        path, _, link = path.partition(_LINK)
-        files[path] = StoredFile.model_construct(
-            text=None, base64=None, mode=int(mode, 8), sha256=sha256, link=link or None
-        )
-    return files
 
 
 class EventStore(Protocol):

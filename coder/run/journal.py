@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coder.errors import LogNewer, UsageError
-from coder.run.event_types import Body, RunOrigin, Spoken, StoredFile, ToolAnswered, is_newer
+from coder.run.event_types import Body, RunOrigin, Spoken, ToolAnswered, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
 from coder.run.reducer import begin, fold
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 from coder.text.sanitize import count_of
 

@@ -29,9 +29,10 @@ from coder.run.event_types import (
     StepStarted,
     parse,
 )
-from coder.run.events import Event, listed
+from coder.run.events import Event
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
+from coder.run.stored_file import listed
 
 _KEPT: Mapping[type[Body], str] = {
     BudgetReached: "exhausted",

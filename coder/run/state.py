@@ -17,11 +17,11 @@ from coder.run.event_types import (
     PatchProposed,
     RunOrigin,
     RunStopped,
-    StoredFile,
     ToolCalled,
 )
 from coder.run.message import LeftOut, Message, Outcome
 from coder.run.settings import Budget, Settings
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import MODULES, deciding_files, more_tests
-from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.source.manifests import are_declared
 from coder.source.named_sources import is_source, named_sources, outside_fences, sources_to_write

@@ -51,11 +51,6 @@ def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any
     return plain
 
 
-def copy(body: dict[str, Any]) -> dict[str, Any]:
-    """The body as it comes back from JSON: a tuple is a list, a key is a string, nothing is shared."""
-    return decode(json.dumps(body, allow_nan=False), "[]", lambda name: b"")
-
-
 def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:
     if isinstance(value, str):
         yield place, value

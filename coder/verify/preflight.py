@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.run.command_inputs import parted, reported, uses_pytest
-from coder.run.event_types import StoredFile
+from coder.run.stored_file import StoredFile
 from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task
 from coder.source.python_names import imported_modules

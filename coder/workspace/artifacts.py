@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.fs.file_hashes import Snapshot
 from coder.workspace.autorun import risky
+from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, apply, plan
 from sandbox.result import Artifact
 

@@ -10,7 +10,6 @@ from coder.run.state import State
 from coder.workspace.edited_tests import is_accepted
 from coder.workspace.git.commit import Changed, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
-from coder.workspace.read import content
 
 _SUBJECT = 72
 """Characters of a commit's first line."""
@@ -25,7 +24,7 @@ async def commit_run(journal: Journal) -> None:
     contents = contents_of(state)
     changed = {
         change.path: Changed(
-            content(state.files[change.path]) if change.before else None,
+            state.files[change.path].content if change.before else None,
             contents[change.path] if change.after else None,
             change.executable,
             switched=change.chmod is not None,

@@ -19,7 +19,7 @@ from coder.workspace.edited_tests import in_parts, is_accepted, is_contradicted
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
 from coder.workspace.proposal import contents_of, intended, left_edits, patch_of, proposal, read_diff
-from coder.workspace.read import content, see_replaceable
+from coder.workspace.read import see_replaceable
 
 
 def see_committable(task: Task, settings: Settings) -> None:
@@ -133,7 +133,7 @@ async def _apply(journal: Journal) -> None:
 async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
     """Nothing of a landing stays that can't be made whole."""
     landed = [change for change in landing.plan.changes if change.path in journal.state.landed]
-    before = {path: content(stored) for path, stored in landing.before.items()}
+    before = {path: stored.content for path, stored in landing.before.items()}
 
     async def record(path: str, left: str | None) -> None:
         await journal.append(FileUndone(path=path, left=left))

@@ -6,13 +6,14 @@ isn't in the snapshot was not read, so the run may not overwrite it.
 """
 
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder.errors import UsageError
-from coder.fs.file_hashes import Snapshot
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.run.stored_file import StoredFile
 from coder.workspace.git.found import find_repository
 from coder.workspace.walk import Bounds, Reader, by_a_person, generated
 
@@ -25,10 +26,24 @@ MAX_LISTED_FILES = 60_000
 MAX_LISTED_BYTES = 256 << 20
 """Of a repository: git says which files are its own, so that many of them are no mistake."""
 MAX_FILE_BYTES = 8 << 20
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_RECORDING = b'"coder_recording":'
-_HEADER_BYTES = 4096
-"""Of a recording's first line, which names its format."""
+_POINTER = "version https://git-lfs.github.com/spec/"
+_RECORDING = '"coder_recording":'
+_HEADER = 4096
+"""Characters of a recording's first line, which names its format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All files that were read of a folder."""
+
+    root: Path
+    """Absolute, without links; it may not exist yet."""
+    files: Mapping[str, StoredFile]
+    """By path relative to the root, with `/`, sorted."""
+    notes: tuple[str, ...] = ()
+    """One line for each thing that was left out and that a person might miss."""
+    only: str | None = None
+    """The one file that was asked for, when it wasn't a folder."""
 
 
 def take_snapshot(
@@ -87,7 +102,7 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
         reader.go_through({*own, *generated(reader.path, own), *named})
         reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
     _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *named})
-    pointers = [path for path, file in reader.files.items() if file.content.startswith(_POINTER)]
+    pointers = [path for path, file in reader.files.items() if (file.text or "").startswith(_POINTER)]
     if pointers:
         count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
         reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
@@ -95,15 +110,15 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
 
 def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
     """Leave out what `--record` writes, unless tracked or named: it grows, so no replay would fit."""
-    found = [path for path, file in reader.files.items() if _is_recording(file.content)]
+    found = [path for path, file in reader.files.items() if _is_recording(file.text or "")]
     for path in found:
         if path not in wanted:
             del reader.files[path]
             reader.notes.append(f"{path}: left out, a recording of model calls")
 
 
-def _is_recording(content: bytes) -> bool:
-    return content.startswith(b'{"') and _RECORDING in content[:_HEADER_BYTES].partition(b"\n")[0]
+def _is_recording(text: str) -> bool:
+    return text.startswith('{"') and _RECORDING in text[:_HEADER].partition("\n")[0]
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:

@@ -10,10 +10,9 @@ from typing import TypeVar
 
 from coder.errors import UsageError
 from coder.fs.safe_open import read_named
-from coder.run.event_types import StoredFile
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.text.binary import as_bytes
-from coder.workspace.read import content
 
 Content = TypeVar("Content")
 
@@ -85,7 +84,7 @@ def workspace_files(
     """
     edits = test_edits or {}
     code = {**code, **edits}
-    files = {path: content(stored) for path, stored in state.files.items() if path not in code}
+    files = {path: stored.content for path, stored in state.files.items() if path not in code}
     files |= {path: as_bytes(text) for path, text in code.items() if text is not None}
     files = following(files, code, state.files) | ignored_files(state)
     if state.task.test_command:

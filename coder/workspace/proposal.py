@@ -3,19 +3,19 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from coder.fs.file_hashes import SnapshotFile
 from coder.run.attempts import best_code
-from coder.run.event_types import StoredFile
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
 from coder.text.binary import as_bytes, as_text
 from coder.workspace.autorun import risky
 from coder.workspace.diff import unified_diff
 from coder.workspace.edited_tests import is_allowed, is_offered, landing_edits
+from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, Plan, plan
 from coder.workspace.overlay import end_of
-from coder.workspace.read import content, hash_and_mode, snapshot_of, store
 
 Contents = Mapping[str, bytes | None]
 """What is to stand at each path; None removes."""
@@ -37,7 +37,7 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(snapshot_of(state.root, read), contents, executable=modes_of(state))
+    return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state))
 
 
 def proposal(state: State) -> tuple[str, str]:
@@ -55,7 +55,7 @@ def proposal(state: State) -> tuple[str, str]:
 def patch_of(state: State, planned: Plan, *, edits: Contents | None = None) -> str:
     """The patch of a plan."""
     contents = {**contents_of(state), **(edits or {})}
-    before = {c.path: content(state.files[c.path]) if c.before else None for c in planned.changes}
+    before = {c.path: state.files[c.path].content if c.before else None for c in planned.changes}
     after = {change.path: contents[change.path] for change in planned.changes}
     runs = {change.path for change in planned.changes if change.executable}
     switched = {change.path for change in planned.changes if change.chmod is not None}
@@ -82,7 +82,7 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
 
 def read_diff(state: State, contents: Contents) -> str:
     """The patch from the files as the run has read them."""
-    before = {path: content(state.files[path]) if path in state.files else None for path in contents}
+    before = {path: state.files[path].content if path in state.files else None for path in contents}
     modes = modes_of(state)
     begins = {path: now if now is not None else before[path] or b"" for path, now in contents.items()}
     runs = {path for path, begin in begins.items() if modes.get(path, begin.startswith(b"#!"))}
@@ -126,7 +126,7 @@ def session_changes(state: State, target: Target) -> SessionChanges:
     for path, now in state.tree.items():
         if not _differs(state.files.get(path), now):
             continue
-        text = None if now is None else as_text(content(now))
+        text = None if now is None else as_text(now.content)
         end = end_of(path, state.files)
         if is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
             parts.files[end if text is not None else path] = text
@@ -140,41 +140,36 @@ def session_changes(state: State, target: Target) -> SessionChanges:
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
     """A file with this text, and with the mode of another one; None where there is no text."""
     mode = like.mode if like is not None else 0o644
-    return store(SnapshotFile.of(as_bytes(text), mode=mode)) if text is not None else None
+    return StoredFile.of(as_bytes(text), mode=mode) if text is not None else None
 
 
 def modes_of(state: State) -> dict[str, bool]:
     """Whether a file can be run by its name: of those that are new, and where the session has changed it."""
     now = {path: stored for path, stored in state.tree.items() if stored is not None}
     return {
-        path: is_executable(stored)
+        path: stored.is_executable
         for path, stored in now.items()
-        if path not in state.files or is_executable(stored) != is_program(state.files[path])
+        if path not in state.files or stored.is_executable != is_program(state.files[path])
     }
-
-
-def is_executable(stored: StoredFile) -> bool:
-    """Whether a file can be run by its name."""
-    return bool(stored.mode & 0o100)
 
 
 def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
     """Whether two files hold the same, and both can be run or neither; of listed ones by their hashes."""
     if one is None or other is None or one == other:
         return one == other
-    return hash_and_mode(one)[0] == hash_and_mode(other)[0] and is_executable(one) == is_executable(other)
+    return one.digest == other.digest and one.is_executable == other.is_executable
 
 
 def is_program(stored: StoredFile) -> bool:
     """Whether a file begins as a program does: such are executable in a session, and others aren't."""
-    return content(stored).startswith((b"#!", b"\x7fELF"))
+    return stored.content.startswith((b"#!", b"\x7fELF"))
 
 
 def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
     """Whether a file that stays becomes executable in a session, or ceases to be so."""
     if before is None or now is None:
         return False
-    return is_executable(now) not in (is_program(before), is_executable(before))
+    return now.is_executable not in (is_program(before), before.is_executable)
 
 
 def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:

@@ -3,7 +3,6 @@
 Of a large folder the log keeps a listing alone: a resumed run reads the contents again (`restore`).
 """
 
-import base64
 import os
 import shlex
 from collections.abc import Mapping
@@ -11,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coder.errors import MachineError, UsageError
-from coder.fs.file_hashes import Snapshot, SnapshotFile
 from coder.run.attempts import best_code
-from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken, StoredFile
-from coder.run.events import listing
+from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
 from coder.run.settings import Settings
 from coder.run.state import State
+from coder.run.stored_file import StoredFile, listing
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot
 
@@ -29,16 +27,11 @@ KEPT_BYTES = 256 << 10
 class Read:
     """The files of the user's folder that a run read."""
 
-    files: dict[str, StoredFile] = field(default_factory=dict)
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
     root: str | None = None
     listing: str = ""
     """In place of the files, in the log; empty where the log keeps them."""
     notes: tuple[str, ...] = ()
-
-    @property
-    def kept(self) -> dict[str, StoredFile]:
-        """The files that the log itself keeps."""
-        return {} if self.listing else self.files
 
     def started(self, task: Task, settings: Settings, *, model: str) -> RunStarted:
         """The first event of a run on these files."""
@@ -46,7 +39,7 @@ class Read:
             task=task,
             settings=settings,
             model=model,
-            files=self.kept,
+            files={} if self.listing else dict(self.files),
             root=self.root,
             listing=self.listing,
             notes=self.notes,
@@ -66,9 +59,8 @@ def read_workspace(task: Task, *, lands: bool = True) -> Read:
         _see_writable(snapshot.root)
     if lands and snapshot.only is not None and snapshot.only in snapshot.files:
         see_replaceable(snapshot.root / snapshot.only)
-    files = {path: store(file) for path, file in snapshot.files.items()}
     text = "" if is_small(snapshot.files) else listing(snapshot.files)
-    return Read(files, str(snapshot.root), text, snapshot.notes)
+    return Read(snapshot.files, str(snapshot.root), text, snapshot.notes)
 
 
 def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile]) -> FilesChanged | None:
@@ -76,15 +68,14 @@ def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile
     newer = {
         path: file
         for path, file in now.items()
-        if path not in before or hash_and_mode(before[path]) != hash_and_mode(file)
+        if path not in before or (before[path].digest, before[path].mode) != (file.digest, file.mode)
     }
     gone = tuple(path for path in before if path not in now)
     if not newer and not gone:
         return None
-    kept = snapshot_of("", newer).files
-    if is_small(kept):
+    if is_small(newer):
         return FilesChanged(files=newer, gone=gone)
-    return FilesChanged(listing=listing(kept), gone=gone)
+    return FilesChanged(listing=listing(newer), gone=gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +93,11 @@ def restore(state: State) -> Restored:
     A file that has changed since is taken as it is now, and the best answer is tried again on it. One that an
     answer has changed too must be as the run read it, or as HEAD has it: both edits are joined when it lands.
     """
-    listed = {path: file for path, file in state.files.items() if is_listed(file)}
+    listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files)
-    found = take_snapshot(Path(state.root), read=state.task.read).files
-    now = {path: store(file) for path, file in found.items()}
-    same = {path: now[path] for path, file in listed.items() if path in now and _is_same(file, now[path])}
+    now = dict(take_snapshot(Path(state.root), read=state.task.read).files)
+    same = {p: now[p] for p, file in listed.items() if p in now and file.digest == now[p].digest}
     if state.landing is not None:  # what landed was tried on the files that there were: that stands
         return Restored({**state.files, **state.landing.before, **same})
     touched = {path for code in state.codes for path in (*code.files, *code.test_edits)} | state.tree.keys()
@@ -121,15 +111,6 @@ def restore(state: State) -> Restored:
     return Restored(now, (changed, Spoken(message=best)) if best is not None else (changed,))  # tried again
 
 
-def is_listed(file: StoredFile) -> bool:
-    """Whether a file's content stayed in the user's folder."""
-    return file.text is None and file.base64 is None
-
-
-def _is_same(one: StoredFile, other: StoredFile) -> bool:
-    return hash_and_mode(one)[0] == hash_and_mode(other)[0]
-
-
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
     """What the run read of files that have changed since, as far as HEAD still has it.
 
@@ -141,30 +122,19 @@ def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
     committed = contents_at_head(Path(state.root or ""), paths) if paths else {}
     kept = {}
     for path in paths:
-        file = SnapshotFile.of(committed.get(path, b""), mode=state.files[path].mode)
-        if path not in committed or file.sha256 != state.files[path].sha256:
+        file = StoredFile.of(committed.get(path, b""), mode=state.files[path].mode)
+        if path not in committed or file.digest != state.files[path].digest:
             raise UsageError(
                 f"{path} has changed since {state.run} began, which has changed it too, and what it was is "
                 "not kept. Put it back as it was, or start again."
             )
-        kept[path] = store(file)
+        kept[path] = file
     return kept
 
 
-def hash_and_mode(stored: StoredFile) -> tuple[str, int]:
-    """SHA-256 and mode of a file, of which the log may have no more than that."""
-    return stored.sha256 or SnapshotFile.of(content(stored), mode=stored.mode).sha256, stored.mode
-
-
-def is_small(files: Mapping[str, SnapshotFile]) -> bool:
+def is_small(files: Mapping[str, StoredFile]) -> bool:
     """Whether the log keeps these files itself."""
     return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
-
-
-def snapshot_of(root: str, files: Mapping[str, StoredFile]) -> Snapshot:
-    """The snapshot that these files were taken from."""
-    kept = {path: SnapshotFile.of(content(stored), mode=stored.mode) for path, stored in files.items()}
-    return Snapshot(Path(root), kept)
 
 
 def see_replaceable(path: Path) -> None:
@@ -183,27 +153,6 @@ def see_replaceable(path: Path) -> None:
             f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "
             f"chmod u+w {shlex.quote(str(path))}"
         )
-
-
-def content(stored: StoredFile) -> bytes:
-    """The bytes of a stored file. Raises LookupError: it was listed without its content."""
-    if stored.base64 is not None:
-        return base64.b64decode(stored.base64)
-    if stored.text is None and stored.sha256 is not None:
-        raise LookupError(f"the content {stored.sha256} stayed in the user's folder and was not read again")
-    return (stored.text or "").encode("utf-8")
-
-
-def store(file: SnapshotFile) -> StoredFile:
-    """A file in the form that the log keeps."""
-    try:
-        text = file.content.decode("utf-8")
-    except UnicodeDecodeError:
-        encoded = base64.b64encode(file.content).decode("ascii")
-        return StoredFile(base64=encoded, mode=file.mode, link=file.link)
-    return StoredFile.model_construct(
-        text=text, base64=None, mode=file.mode, sha256=file.sha256, link=file.link
-    )
 
 
 def _see_writable(root: Path) -> None:

@@ -4,26 +4,18 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from coder.fs.file_hashes import SnapshotFile
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.attempts import best_code
-from coder.run.event_types import (
-    FilesChanged,
-    LandingRefused,
-    PatchProposed,
-    Spoken,
-    StoredFile,
-    ToolAnswered,
-)
+from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
 from coder.run.journal import Journal
 from coder.run.message import Message
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.text.binary import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, text_file
-from coder.workspace.read import content, store
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -40,7 +32,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         await journal.append(LandingRefused(reason=reason))
         return
     joined = {**best.files, **best.test_edits}
-    read = {path: content(state.files[path]) if path in state.files else None for path in joined}
+    read = {path: state.files[path].content if path in state.files else None for path in joined}
     written = {path: as_bytes(text) if text is not None else None for path, text in joined.items()}
     newer: dict[str, StoredFile | None] = {}
     for path, base in read.items():
@@ -48,7 +40,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         found = now.content if now is not None else None
         if found == base:
             continue
-        newer[path] = store(now) if now is not None else None
+        newer[path] = now
         if found == written[path]:
             continue
         both = _joined(base, found, written[path])
@@ -93,7 +85,7 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
         base, now = state.files.get(path), read.get(path)
         if is_same(now, base) or is_same(now, made):
             continue
-        both = _joined(*(content(one) if one is not None else None for one in (base, now, made)))
+        both = _joined(*(one.content if one is not None else None for one in (base, now, made)))
         changes[path] = now if both is None else text_file(both, like=made)
     return ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=changes) if changes else None
 
@@ -114,7 +106,7 @@ def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str |
         return None
 
 
-def _now(root: Path, path: str) -> SnapshotFile | None:
+def _now(root: Path, path: str) -> StoredFile | None:
     """The file as it stands in the user's folder; None where none can be read."""
     parts = PurePosixPath(path).parts
     try:
@@ -122,7 +114,7 @@ def _now(root: Path, path: str) -> SnapshotFile | None:
             found, status = read_regular(folder, parts[-1], limit=MAX_FILE_BYTES)
     except OSError:
         return None
-    return SnapshotFile.of(found, mode=status.st_mode & 0o7777)
+    return StoredFile.of(found, mode=status.st_mode & 0o7777)
 
 
 _MOST_CONFLICTS = 127

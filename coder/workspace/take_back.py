@@ -11,7 +11,6 @@ from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, SqliteLog, data_folder
 from coder.workspace.landing import Plan, is_made
 from coder.workspace.landing import undo as put_back
-from coder.workspace.read import content
 
 
 async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
@@ -66,7 +65,7 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
         return []
     plan = _still_to_do(state, step, landing.plan)
     files = {**state.files, **landing.before}
-    before = {c.path: content(files[c.path]) for c in plan.changes if c.before is not None}
+    before = {c.path: files[c.path].content for c in plan.changes if c.before is not None}
     rows: list[FileUndone] = []
 
     async def record(path: str, left: str | None) -> None:

@@ -5,13 +5,13 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from coder.errors import UsageError
-from coder.fs.file_hashes import SnapshotFile
 from coder.fs.safe_open import NotRegular, open_below, open_folder, read_regular
+from coder.run.stored_file import StoredFile
 
 _MAX_DEPTH = 64
 _SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
@@ -39,7 +39,7 @@ class Reader:
 
     path: Path
     bounds: Bounds
-    files: dict[str, SnapshotFile] = field(default_factory=dict)
+    files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     taken: int = 0
 
@@ -93,7 +93,7 @@ class Reader:
                 f"{self.path} holds more than the {most.files:,} files or {most.bytes:,} bytes that "
                 f"a run reads. Name a smaller folder, or a file."
             )
-        self.files[path] = SnapshotFile.of(content, mode=mode)
+        self.files[path] = StoredFile.of(content, mode=mode)
 
     def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
         if is_made_by_tools(name):
@@ -128,7 +128,7 @@ class Reader:
         for path, end in ends.items():
             found = self.files[end]
             self.take(path, found.content, found.mode)
-            self.files[path] = replace(found, link=found.link or end)
+            self.files[path] = found.model_copy(update={"link": found.link or end})
 
     def _below(self, link: str, folder: str) -> dict[str, str]:
         """The files of a folder by their paths below a link to it; none where the link stands in it."""

@@ -14,11 +14,11 @@ from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
-from coder.store import MemoryLog
 from coder.workspace.take_back import undo
 from tests.coder.models.asking import endpoint_of
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
+from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
 ADD = "def add(a, b):\n    return a + b\n"

@@ -20,8 +20,8 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.git_repository import GitRepository, make_repository
+from tests.memory_log import MemoryLog
 
 TASKS = (
     "boltons-truncated-traceback",

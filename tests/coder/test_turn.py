@@ -31,13 +31,13 @@ from coder.run.journal import Journal
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import MemoryLog
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from coder.usage import Price
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, chunk, error, faulty_endpoint, says, streams
+from tests.memory_log import MemoryLog
 
 LONG = [
     ChatMessage(role="system", content="Be brief."),

@@ -7,7 +7,8 @@ import pytest
 
 from coder.errors import LeaseHeld
 from coder.run.events import Draft
-from coder.store import EventLog, MemoryLog, SqliteLog
+from coder.store import EventLog, SqliteLog
+from tests.memory_log import MemoryLog
 
 LOGS: dict[str, Callable[[Path], EventLog]] = {"memory": lambda folder: MemoryLog(), "sqlite": SqliteLog}
 

@@ -43,7 +43,8 @@ from coder.run.event_types.turn_events import (
     ToolAnswered,
     ToolCalled,
 )
-from coder.run.events import Body, Event, StoredFile
+from coder.run.events import Body, Event
+from coder.run.stored_file import StoredFile
 
 _ALL: tuple[type[Body], ...] = (
     RunStarted, RunResumed, RunOrigin, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered,

@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coder.run.events import Body, StoredFile
+from coder.run.events import Body
+from coder.run.stored_file import StoredFile
 
 
 class Change(BaseModel):

@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from coder.run.events import Body, StoredFile
+from coder.run.events import Body
 from coder.run.message import Verified
 from coder.run.settings import Budget, Settings
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]

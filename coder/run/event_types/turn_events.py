@@ -5,8 +5,9 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coder.models.model import Alternative, ChatMessage, Form, Image, Opaque, Sampling, ToolCall, Usage, Used
-from coder.run.events import Body, StoredFile
+from coder.run.events import Body
 from coder.run.message import CheckLine, Message
+from coder.run.stored_file import StoredFile
 
 
 class CallIntended(Body):

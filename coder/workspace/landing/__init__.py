@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
-from coder.fs.file_hashes import Snapshot
 from coder.run.event_types.folder_events import Change, Plan
+from coder.workspace.folder import Snapshot
 from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,
@@ -49,7 +49,7 @@ def plan(
         now = state_of(snapshot.root, parts)
         if now is not None and read is None:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
-        if now != (read.sha256 if read else None):
+        if now != (read.digest if read else None):
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
         after = None if content is None else sha256_of(content)
         chmod = _switched(read.mode, (executable or {}).get(path)) if read and after else None

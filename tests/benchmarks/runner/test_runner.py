@@ -17,8 +17,8 @@ from benchmarks.suites.selection import Selection
 from coder.errors import MachineError, ModelError
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
-from coder.store import MemoryLog
 from sandbox import Policy, open_sandbox
+from tests.memory_log import MemoryLog
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

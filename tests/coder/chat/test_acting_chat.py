@@ -16,10 +16,10 @@ from coder.models.scripted import Scripted
 from coder.participants.human import Decision
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.workspace.take_back import undo
 from tests.coder.chat.test_chat_session import NO, ONE, TWO, YES, Person
 from tests.coder.participants.test_actor import bash, call
+from tests.memory_log import MemoryLog
 
 DONE = [call("done", summary="Done.")]
 MAKE_TWO = bash("echo 'x = 2' > main.py")

@@ -14,11 +14,11 @@ from coder.models.model import Image
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.chat.test_chat_session import Person
 from tests.coder.cli.console import Console
 from tests.coder.config.test_image_files import PNG
 from tests.faulty_endpoint import error, faulty_endpoint, says
+from tests.memory_log import MemoryLog
 
 ENCODED = base64.b64encode(PNG).decode()
 PICTURE = Image(media_type="image/png", base64=ENCODED)

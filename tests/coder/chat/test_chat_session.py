@@ -18,9 +18,9 @@ from coder.run.event_types import StepStarted, parse
 from coder.run.events import Event
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.workspace.take_back import undo
 from tests.git_repository import make_repository
+from tests.memory_log import MemoryLog
 
 ONE, TWO, THREE = "x = 1\n", "x = 2\n", "x = 3\n"
 YES, NO = Decision(approved=True), Decision(approved=False)

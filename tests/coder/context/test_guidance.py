@@ -5,7 +5,7 @@ from pathlib import Path
 from coder import Settings, Task, solve
 from coder.context.guidance import guidance
 from coder.models.scripted import Scripted
-from coder.store.memory import MemoryLog
+from tests.memory_log import MemoryLog
 
 TEXTS = {"AGENTS.md": "root", "a/AGENTS.md": "a", "a/b/AGENTS.md": "a b", "c/AGENTS.md": "c", "a/x.py": "x"}
 

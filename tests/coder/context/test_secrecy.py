@@ -7,8 +7,8 @@ import pytest
 from coder import Settings, Task, solve
 from coder.context.secrecy import is_secret, secrets_in, withheld
 from coder.models.scripted import Scripted
-from coder.store.memory import MemoryLog
 from tests.git_repository import make_repository
+from tests.memory_log import MemoryLog
 
 KEY = "live0123456789abcdef"
 

@@ -9,7 +9,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 FILLER = "".join(f"NUMBER_{i} = {i}  # one of many lines\n" for i in range(300))
 ADD = "def add(a, b):\n    return a - b\n"

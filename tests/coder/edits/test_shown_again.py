@@ -11,8 +11,8 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.edits.test_in_the_loop import ADD, CHECK, RIGHT, block
+from tests.memory_log import MemoryLog
 
 OTHERS = "".join(f"def other_{i}():\n    return '{i:0>300}'\n\n\n" for i in range(240))
 LONG = "".join(f"LIMIT_{i} = {i}\n" for i in range(12_000))

@@ -10,8 +10,8 @@ from coder.environment.dependencies import found_folders
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.git_repository import make_repository
+from tests.memory_log import MemoryLog
 
 TEST = """const test = require('node:test')
 test('it adds', () => require('expects').same(require('./sum')(2, 3), 5))

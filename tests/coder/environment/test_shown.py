@@ -11,9 +11,9 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.participants.test_actor import DONE, bash, told
 from tests.git_repository import make_repository
+from tests.memory_log import MemoryLog
 
 KEY = "sk-9f8e7d6c5b4a3f2e1d0c9b8a"
 TEST = """

@@ -15,13 +15,13 @@ from coder.errors import UsageError
 from coder.install.building import fill, install, plan_install
 from coder.install.entries import make_entry
 from coder.models.scripted import Scripted
-from coder.run.event_types import StoredFile
 from coder.run.settings import Budget, Settings
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.store import MemoryLog
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.network.outside_lookup import Outside
 from tests.internet import Handler, internet
+from tests.memory_log import MemoryLog
 
 WHEEL = "fiver-1.0-py3-none-any.whl"
 

@@ -14,10 +14,10 @@ from coder.models.providers import built_in, cost
 from coder.models.request_quirks import cache_key
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.usage import Price, Usage
 from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
+from tests.memory_log import MemoryLog
 
 WRONG = "```python\ndef add(a, b):\n    return a - b - {}\n```\n"
 RIGHT = "```python\ndef add(a, b):\n    return a + b\n```\n"

@@ -20,10 +20,10 @@ from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.usage import Price, Usage
 from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams
+from tests.memory_log import MemoryLog
 
 PRICE = Price(input=Decimal(1), output=Decimal(2))
 CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"

@@ -11,7 +11,7 @@ from coder.agent import solve
 from coder.models.recorded import Recorded
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 

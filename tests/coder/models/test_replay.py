@@ -21,11 +21,11 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.usage import Price
 from tests.coder.cli.console import Console
 from tests.coder.models.asking import endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
+from tests.memory_log import MemoryLog
 
 ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 SUBTRACT = "```python\ndef add(a, b):\n    return a - b\n```\n"

@@ -19,10 +19,10 @@ from coder.models.wrapper import RoleModels
 from coder.run.event_types import BudgetReached, CallFailed, CallIntended, parse
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.usage import Price
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
+from tests.memory_log import MemoryLog
 
 PRICE = Price(input=Decimal(0), output=Decimal(1000))
 """A thousandth of a dollar a token out: a call that may give 10 reserves a cent."""

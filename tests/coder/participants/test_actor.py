@@ -16,8 +16,8 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.docker_engine import IMAGE, require_docker
+from tests.memory_log import MemoryLog
 from tests.system_python import SYSTEM_PYTHON
 
 WRONG = "def add(a, b):\n    return a - b\n"

@@ -10,7 +10,7 @@ from coder.run.events import Draft, Event
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from coder.store import MemoryLog
 from coder.workspace.diff import diff_stat
 from coder.workspace.edited_tests import in_parts
 from coder.workspace.take_back import undo
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, EDIT, RIGHT, bash, project, told, worked
 

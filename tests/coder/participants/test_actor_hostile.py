@@ -15,8 +15,8 @@ from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.docker_engine import IMAGE, require_docker
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
 

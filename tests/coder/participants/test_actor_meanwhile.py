@@ -14,7 +14,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, SETTINGS, TEST, WRONG, bash, told
 from .test_actor_cut import cut_log

@@ -8,9 +8,9 @@ from coder.agent import resume, solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message, tool_call
+from tests.memory_log import MemoryLog
 
 from .test_actor import RIGHT, SETTINGS, project
 from .test_actor_cut import TEST, cut_log

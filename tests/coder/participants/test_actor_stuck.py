@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from coder.run.reducer import fold_all
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, EDIT, RIGHT, bash, call, project, told, worked
 

@@ -14,9 +14,9 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message
+from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 from .test_actor_cut import TEST, cut_log

@@ -10,7 +10,7 @@ from coder import Budget, Settings, Task, solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.run import Run
-from coder.store.memory import MemoryLog
+from tests.memory_log import MemoryLog
 
 FIXED = "`shop/price.py`\n```python\ndef rounded(amount):\n    return round(amount, 2)\n```\n"
 TEST = """import unittest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.run.event_types import StoredFile
+from coder.run.stored_file import StoredFile
 from coder.run.target import find_target
 from coder.run.task import Task
 

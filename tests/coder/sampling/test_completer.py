@@ -10,7 +10,7 @@ from coder.models.local import LocalModel
 from coder.models.weights import embedded_weights
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 
 @pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="the extra `local` isn't installed")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.run.event_types import StoredFile
 from coder.run.examples import find_examples
+from coder.run.stored_file import StoredFile
 from coder.run.target import decides, find_target
 from coder.run.task import Task, TestSource
 from coder.source.python_names import (

@@ -11,7 +11,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.source.shell import command_words, line_of, shown
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"

@@ -17,9 +17,9 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.coder.participants.test_actor import DONE, RIGHT, WRONG, bash, call, project
 from tests.coder.participants.test_actor_cut import TEST
+from tests.memory_log import MemoryLog
 
 __all__ = ["project"]
 Script = Sequence[str | list[ToolCall]]

@@ -14,8 +14,8 @@ from coder.run.events import Draft
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.task import Task, TestSource
-from coder.store import MemoryLog
 from coder.teams.strategies import settled, suited
+from tests.memory_log import MemoryLog
 
 ADD = "def add(a, b):\n    return a + b\n"
 TWICE = "def add(a, b):\n    return a * 2 + b - a\n"

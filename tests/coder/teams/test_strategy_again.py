@@ -17,8 +17,8 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.teams.escalate import Escalate
+from tests.memory_log import MemoryLog
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")

@@ -10,7 +10,7 @@ from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, RunStarted, parse
 from coder.run.run import Run
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 WRONG = "def add(a, b):\n    return a - b\n\n\ndef mul(a, b):\n    return a * b\n"
 RIGHT = WRONG.replace("a - b", "a + b")

@@ -17,11 +17,11 @@ from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.teams.round_robin import RoundRobin
 from coder.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
+from tests.memory_log import MemoryLog
 
 PYTEST = Settings(plan=False, budget=Budget(calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"

@@ -7,7 +7,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 KERNEL = Settings(kernel=True, plan=False)
 CHECK = "assert add(2, 3) == 5"

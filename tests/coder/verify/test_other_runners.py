@@ -10,7 +10,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 
 GO = {
     "go.mod": "module sum\n",

@@ -11,7 +11,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
 WRONG = "def f(x):\n    return x\n"

@@ -10,12 +10,12 @@ from coder.run.message import Message
 from coder.run.run import summarize
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import MemoryLog
 from coder.workspace.deliver import deliver
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import read_workspace
 from coder.workspace.take_back import undo
 from tests.coder.states import outcome, started
+from tests.memory_log import MemoryLog
 
 
 def deleting(path: str) -> Spoken:

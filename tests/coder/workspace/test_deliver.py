@@ -12,10 +12,10 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.store import MemoryLog
 from coder.workspace.take_back import undo
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
+from tests.memory_log import MemoryLog
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"

@@ -13,7 +13,7 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
-from coder.store import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
 WRONG = "def price(n):\n    return n\n"

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import UsageError
-from coder.fs.file_hashes import Snapshot
-from coder.workspace.folder import take_snapshot
+from coder.workspace.folder import Snapshot, take_snapshot
 
 
 def _fill(root: Path, *paths: str) -> None:

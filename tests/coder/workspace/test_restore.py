@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from coder.errors import UsageError
-from coder.run.event_types import FilesChanged, RunStarted, Spoken
-from coder.run.events import listed, listing
+from coder.run.event_types import FilesChanged, Spoken
 from coder.run.message import Message
 from coder.run.settings import Settings
 from coder.run.state import State
+from coder.run.stored_file import listed, listing
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot
-from coder.workspace.read import content, read_workspace, restore
+from coder.workspace.read import read_workspace, restore
 from tests.coder.states import state_of
 from tests.git_repository import GitRepository, make_repository
 
@@ -32,9 +32,7 @@ def stopped(repository: GitRepository, *touched: str) -> State:
     task = Task(prompt="Mend x.", workspace=repository.top)
     read = read_workspace(task)
     assert read.listing
-    started = RunStarted(
-        task=task, settings=Settings(), model="toy", files=read.kept, root=read.root, listing=read.listing
-    )
+    started = read.started(task, Settings(), model="toy")
     answer = Message(
         author="coder", kind="code", sample=1, attempt=1, files=dict.fromkeys(touched, "x = 2\n")
     )
@@ -45,7 +43,7 @@ def test_a_folder_that_has_not_changed_is_read_again_in_full(repository: GitRepo
     restored = restore(stopped(repository, "main.py"))
 
     assert restored.happened == ()
-    assert content(restored.files["7.txt"]) == b"7\n"
+    assert restored.files["7.txt"].content == b"7\n"
 
 
 def test_a_listing_keeps_what_a_link_leads_to(repository: GitRepository) -> None:
@@ -73,7 +71,7 @@ def test_what_no_answer_touched_is_taken_as_it_is_now_and_the_answer_tried_again
     assert isinstance(changed, FilesChanged)
     assert (sorted(changed.files), changed.gone) == (["7.txt", "new.txt"], ("8.txt",))
     assert isinstance(again, Spoken)
-    assert content(restored.files["7.txt"]) == b"seven\n"
+    assert restored.files["7.txt"].content == b"seven\n"
     assert "8.txt" not in restored.files
 
 
@@ -85,7 +83,7 @@ def test_a_file_that_both_have_changed_is_had_from_head_so_that_edits_can_be_joi
 
     restored = restore(state)
 
-    assert content(restored.files["main.py"]) == b"x = 1\n"
+    assert restored.files["main.py"].content == b"x = 1\n"
     assert restored.happened == ()
 
 

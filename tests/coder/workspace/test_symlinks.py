@@ -8,8 +8,8 @@ from coder.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.task import Task
-from coder.store import MemoryLog
 from tests.git_repository import make_repository
+from tests.memory_log import MemoryLog
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"

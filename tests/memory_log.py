@@ -1,12 +1,14 @@
-"""The event log in memory, for tests and for runs that keep nothing."""
+"""The event log in memory."""
 
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
 
 from coder.errors import LeaseHeld
 from coder.run.events import Draft, Event
-from coder.store import event_codec, run_list
+from coder.store import run_list
 from coder.store.run_list import RunSummary
 
 
@@ -36,7 +38,7 @@ class MemoryLog:
                 time=now,
                 type=draft.type,
                 version=draft.version,
-                body=event_codec.copy(draft.body),
+                body=_copied(draft.body),
             )
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
@@ -69,4 +71,9 @@ class MemoryLog:
 
 
 def _copy(event: Event) -> Event:
-    return event.model_copy(update={"body": event_codec.copy(event.body)})
+    return event.model_copy(update={"body": _copied(event.body)})
+
+
+def _copied(body: dict[str, Any]) -> dict[str, Any]:
+    """The body as it comes back from JSON: a tuple is a list, a key is a string, nothing is shared."""
+    return cast("dict[str, Any]", json.loads(json.dumps(body, allow_nan=False)))

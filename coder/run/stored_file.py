@@ -1,0 +1,86 @@
+"""StoredFile: a file of the user's folder as the run read it, and the listing that stands for many."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field
+
+from coder.usage import Grown
+
+_END = "\0"
+"""Of an entry: no path holds it."""
+_LINK = "//"
+"""Between a link and the file that it leads to: no path of a listing holds it."""
+
+
+class StoredFile(Grown):
+    """One file of the user's folder as the run read it."""
+
+    later = ("link",)
+
+    text: str | None = None
+    base64: str | None = None
+    """Content that isn't UTF-8; exactly one of text and base64 is set."""
+    mode: int = 0o644
+    """Permission bits."""
+    sha256: str | None = Field(default=None, exclude=True)
+    """Of a content that was read, or that stays where it is, without text and base64: the log lists it."""
+    link: str | None = None
+    """The path of the file that this one is a link to; the content is that file's."""
+
+    @classmethod
+    def of(cls, content: bytes, *, mode: int = 0o644, link: str | None = None) -> Self:
+        """A file with this content."""
+        text = encoded = None
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            encoded = base64.b64encode(content).decode("ascii")
+        digest = hashlib.sha256(content).hexdigest()
+        return cls.model_construct(text=text, base64=encoded, mode=mode, sha256=digest, link=link)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes. Raises LookupError: it was listed without its content."""
+        if self.base64 is not None:
+            return base64.b64decode(self.base64)
+        if self.text is None and self.sha256 is not None:
+            raise LookupError(f"the content {self.sha256} stayed in the user's folder and was not read again")
+        return (self.text or "").encode("utf-8")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hex."""
+        return self.sha256 or hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the content stayed in the user's folder."""
+        return self.text is None and self.base64 is None
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether it can be run by its name."""
+        return bool(self.mode & 0o100)
+
+
+def listing(files: Mapping[str, StoredFile]) -> str:
+    """`MODE SHA256 PATH` of each file, by path, a link's with `//TARGET`; the mode in octal."""
+    return "".join(
+        f"{file.mode:o} {file.digest} {path}{_LINK + file.link if file.link else ''}{_END}"
+        for path, file in sorted(files.items())
+    )
+
+
+def listed(text: str) -> dict[str, StoredFile]:
+    """The files of a listing, by path, without their contents."""
+    files = {}
+    for entry in text.split(_END)[:-1]:
+        mode, sha256, path = entry.split(" ", 2)
+        path, _, link = path.partition(_LINK)
+        files[path] = StoredFile.model_construct(
+            text=None, base64=None, mode=int(mode, 8), sha256=sha256, link=link or None
+        )
+    return files
