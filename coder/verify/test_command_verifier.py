@@ -1,8 +1,7 @@
 """Verify by the task's test command, run on the candidate's workspace.
 
-Where it takes long, the tests that failed last run first. Flaky tests that fail are run again before they
-count, and what was red before the work is judged as such (regressions.py). What passes is run once more with
-the code under test in a process of its own.
+Flaky tests that fail run again before they count, and what failed before the work is judged as such
+(regressions.py). What passes runs once more with the code under test in a process of its own.
 """
 
 import sys
@@ -19,23 +18,15 @@ from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
 from sandbox import CheckReport, CheckResult, TestFile
 
-NARROW_FROM_S = 2.0
-"""Time of the whole command from which it pays to run the failing tests alone first."""
-FLAKY_AGAIN = 2
+_FLAKY_AGAIN = 2
 """Times that a flaky test which fails is run again."""
-_MOST_NARROW = 200
 _CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
-"""For the same tests once more, beside the time that they took: some end in a deadlock there."""
+"""Seconds for the tests once more, beside the time that they took: some end in a deadlock there."""
 
 
 async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
     """Run the task's test command on what stands in the candidate's workspace."""
     state, target = on.state, on.target
-    if targets := _targets(state):
-        run = await on.command(only=targets)
-        if run.failing:
-            return judge(run, None)
-        await on.lay(files)
     run = await _without_flaky(on, files)
     given = {test.path for test in state.task.test_files}
     judged = judge(run, state.baseline, mends=state.task.mends, given=given)
@@ -73,7 +64,7 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
         if not alone.passing.isdisjoint(new):
             await on.lay(files)
             run = await on.command()
-    for _ in range(FLAKY_AGAIN):
+    for _ in range(_FLAKY_AGAIN):
         again = [line.name for line in run.failing if line.name in flaky]
         if not again or not run.complete:
             break
@@ -81,25 +72,6 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
         second = await on.command(only=again)
         run = without_flaky(run, second.passing.intersection(again))
     return run
-
-
-def _targets(state: State) -> list[str]:
-    """The tests to run first: those that failed in the latest try, or before the work where all must pass."""
-    baseline, mends = state.baseline, state.task.mends
-    if (
-        baseline is None
-        or baseline.seconds < NARROW_FROM_S
-        or reported(state.task.test_command or ()) is None
-    ):
-        return []
-    before = baseline.before
-    latest = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
-    if latest is not None:
-        known = [line.name for line in latest.checks if not line.passed and line.name in before]
-        failing = [name for name in known if mends or before[name]]
-    else:
-        failing = [name for name, passed in before.items() if mends and not passed]
-    return [name for name in failing if name not in baseline.flaky][:_MOST_NARROW]
 
 
 async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Finding) -> Finding:
