@@ -26,7 +26,6 @@ DEFAULT_PATH = "solution.py"
 _TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
 _REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
-_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
 
 
@@ -73,18 +72,24 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     if not sources and task.test_command:
         sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
     wanted = _imports_missing(task.prompt, sources, files)
-    under_test = _under_test(sources, files)
-    names = _names(task, wanted, under_test, files)
-    paths = _paths(task, files, tests, wanted, names, under_test)
-    by_call = bool(task.checks or task.test_files or find_examples(task.prompt))
-    at_work = _is_at_work(task, files, tests)
+    imported = {path for source in sources.values() for path in _imported(source, files)}
+    under_test = list(imported) if len(imported) == 1 else []
+    names = [] if under_test and not wanted else _names(task, wanted, files)
+    named = _paths(task, files, tests, wanted, names)
+    paths = list(dict.fromkeys([*under_test, *named]))
     return Target(
         path=paths[0] if paths else DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=len(paths) == 1 or not (paths or at_work),
-        is_asked_for=bool(paths) or (by_call and not at_work) or task.workspace is None,
+        is_known=len(paths) == len(named) == 1 or not (paths or any(map(is_source, files))),
+        is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
     )
+
+
+def _is_imported(task: Task) -> bool:
+    """Whether checks, given tests or examples import what is written, by its name."""
+    examples = not task.test_command and find_examples(task.prompt)
+    return bool(task.checks or task.test_files or examples)
 
 
 def is_greenfield(task: Task, files: Collection[str]) -> bool:
@@ -130,7 +135,8 @@ def _imports_missing(
     or a test file's name names it, or where the tests import nothing of the folder and no manifest names it.
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
-    present |= {name for path in files for name in _in_a_folder(path)}
+    modules = [path for path in files if path.endswith(".py") and not is_test(path)]
+    present |= {part for path in modules for part in PurePosixPath(path).with_suffix("").parts}
     beside = {PurePosixPath(path).stem for path in sources}
     found: dict[str, list[str]] = {}
     for source in sources.values():
@@ -143,14 +149,6 @@ def _imports_missing(
         return named
     texts = {path: file.text for path, file in files.items()}
     return {module: names for module, names in found.items() if not are_declared([module], texts)}
-
-
-def _in_a_folder(path: str) -> tuple[str, ...]:
-    """Packages and modules that a path of Python's may be of where a folder such as `src` is on the path."""
-    folder, _, name = path.rpartition("/")
-    return (
-        (*folder.split("/"), name.removesuffix(".py")) if name.endswith(".py") and not is_test(path) else ()
-    )
 
 
 def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
@@ -166,26 +164,9 @@ def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
     ]
 
 
-def _under_test(sources: Mapping[str, str], files: Mapping[str, StoredFile]) -> list[str]:
-    """The user's file that the tests import, when it is just one; with those that it imports itself.
-
-    "Make the tests pass" is about that one; where it uses others, the fault may be in any of them.
-    """
-    found = list(dict.fromkeys(path for source in sources.values() for path in _imported(source, files)))
-    if len(found) != 1:
-        return []
-    text = files[found[0]].text or ""
-    beside = [found[0].rpartition("/")[0] + "/"] if _RELATIVE.search(text) else []
-    return [*found, *(path for path in _imported(text, files) if path != found[0]), *beside]
-
-
-def _names(
-    task: Task, wanted: Mapping[str, list[str]], under_test: list[str], files: Mapping[str, StoredFile]
-) -> list[str]:
+def _names(task: Task, wanted: Mapping[str, list[str]], files: Mapping[str, StoredFile]) -> list[str]:
     if wanted:
         return list(dict.fromkeys(next(iter(wanted.values()))))
-    if under_test:
-        return []
     checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
     shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
     called = [name for test in task.test_files for name in called_free_names(test.text)]
@@ -201,7 +182,6 @@ def _paths(
     tests: Collection[str],
     wanted: Mapping[str, list[str]],
     names: list[str],
-    under_test: list[str],
 ) -> list[str]:
     """The files that the task may be about, the likeliest first; none where nothing names any."""
     if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
@@ -213,7 +193,7 @@ def _paths(
     # Parsing all of a large folder would take minutes: most files don't hold the words.
     holders = (p for p, text in python.items() if names and all(name in text for name in names))
     definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
-    found = [*under_test, *([definer] if definer else []), *named_sources(task.prompt, python or code)]
+    found = [*([definer] if definer else []), *named_sources(task.prompt, python or code)]
     if found:
         return list(dict.fromkeys(found))
     if new := _to_write(task, tests):
@@ -225,14 +205,7 @@ def _to_write(task: Task, tests: Collection[str]) -> list[str]:
     """Files that the prompt asks for; where checks import it, one that Python can import from there."""
     found = sources_to_write(task.prompt, anywhere=task.workspace is not None)
     found = [path for path in found if path not in tests and not is_test(path)]
-    if task.checks or task.test_files or find_examples(task.prompt):
+    if _is_imported(task):
         taken = sys.stdlib_module_names
         return [path for path in found if path.endswith(".py") and PurePosixPath(path).parts[0] not in taken]
     return found
-
-
-def _is_at_work(task: Task, files: Mapping[str, StoredFile], tests: Collection[str]) -> bool:
-    """The task is about files that are there: what fails, what tests run, or any where none is Python's."""
-    sources = [path for path in files if is_source(path)]
-    is_tested = task.test_command is not None and any(path not in tests for path in sources)
-    return bool(sources) and (task.mends or is_tested or not any(path.endswith(".py") for path in sources))

@@ -16,7 +16,7 @@ from coder.run.target import find_target, is_greenfield
 from coder.source.manifests import missing_modules
 from coder.verify.feedback import failures, feedback
 from coder.verify.finding import Finding
-from coder.verify.refusals import refuse_what_decides_nothing
+from coder.verify.preflight import refuse_what_decides_nothing
 from coder.verify.verification import Verification
 
 FIRST_WAIT_S = 5.0
@@ -77,7 +77,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     runs = [await run()]
     first = runs[0]
     missing = () if first.passed else missing_modules(first.said, state.files)
-    refuse_what_decides_nothing(first, state, target, missing=missing)
+    refuse_what_decides_nothing(first, state, missing=missing)
     decides = state.task.mends or bool(first.passing)
     if decides and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         runs.append(await run())

@@ -10,7 +10,7 @@ from coder.run.message import CheckLine
 from coder.source.shell import shown
 from coder.verify.finding import Finding, finding_of
 from coder.verify.reports.failures import Places, Report, failed_line
-from coder.verify.reports.junit_reader import read_junit
+from coder.verify.reports.readers import read_junit
 from coder.verify.reports.runners import Runner, runner_of
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
@@ -42,7 +42,7 @@ async def run_other(
     places = Places(before)
     package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
     runner = runner_of(argv, report, package)
-    wrapped = (_TO_FILE if runner is not None and runner.on_stdout else _WITH_PATH).format(folder, report)
+    wrapped = (_TO_FILE if runner is not None and runner.shown else _WITH_PATH).format(folder, report)
     command = Command(
         argv=("sh", "-c", wrapped, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},
@@ -51,7 +51,7 @@ async def run_other(
     if runner is None:
         return await _by_exit_code(sandbox, argv, result, before, places)
     content = await _read(sandbox, report)
-    if runner.on_stdout:
+    if runner.shown:
         result = result.model_copy(update={"stdout": runner.shown(content.decode("utf-8", "replace"))})
     found = runner.read(content, result.stdout, result.stderr, places)
     return _judged(runner, argv, result, found or Report(()), places)

@@ -1,17 +1,33 @@
-"""What must be there before any model is called: sandboxes, the test command, the tests."""
+"""What must be there before a model is paid: sandboxes, the tests, and a test command that can decide."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.run.command_inputs import parted, reported, uses_pytest
+from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task
+from coder.source.manifests import are_declared
 from coder.source.python_names import imported_modules
+from coder.source.shell import shown
+from coder.verify.finding import Finding
 from sandbox import Command, PythonCode, Sandbox
+
+_USAGE, _NO_TESTS = 4, 5
+"""Exit codes of pytest; unittest has the last one, too."""
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+_NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
+_NO_PLUGIN = re.compile(r"\b(unrecognized arguments|Missing required plugins): (.+)$", re.MULTILINE)
+_NO_TARGET = re.compile(
+    r"^g?make: \*\*\* (No (?:rule to make target '[^'\n]+'\.|targets\b.*\bno makefile))", re.MULTILINE
+)
+_NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
+"""All that an interpreter says of a module that `-m` names."""
 
 
 async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile]) -> None:
@@ -102,3 +118,47 @@ def beside_one_file(task: Task) -> str:
     if path is None or path.is_dir():
         return ""
     return f" PATH names the file {path.name} alone, so that nothing beside it is there: name its folder."
+
+
+def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence[str]) -> None:
+    """See that an answer can change what the command says of the untouched files.
+
+    Args:
+        missing: modules that aren't installed, as far as the command says so.
+
+    Raises:
+        UsageError: it can't; the message says what to do.
+    """
+    command = f"The test command {shown(state.task.test_command or ())!r}"
+    stderr, code = run.result.stderr, run.result.exit_code
+    if run.note or (not run.lines and code == _NO_TESTS):
+        advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."
+        raise UsageError(f"{command} runs no tests, so it can decide nothing.{advice}")
+    if not run.lines and (absent := _NOT_THERE.search(stderr)):
+        where = f"{command} names what isn't in the folder: {absent[1]}."
+        raise UsageError(f"{where}{beside_one_file(state.task)}")
+    if not state.settings.allow and (rule := _NO_TARGET.search(stderr)):
+        raise UsageError(f"{command} can't be run: {rule[1].rstrip('.')}. The Makefile is yours to write.")
+    if not run.lines and code == _USAGE and (plugin := _NO_PLUGIN.search(stderr)):
+        raise UsageError(
+            f"{command} can't be run: {plugin[0]}. A plugin of pytest's isn't installed where the tests run. "
+            "Have the tests get it with --install-with 'pip install NAME'. Or run them without the options "
+            "of the settings: pytest -o addopts="
+        )
+    if code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
+        said = (stderr.strip().splitlines() or ["it is not there"])[-1]
+        raise UsageError(
+            f"{command} can't be run in the sandbox: {said}. It has /usr, the task's interpreter and "
+            "the folder's own files."
+        )
+    if module := _NO_MODULE.search(stderr.strip()):
+        raise UsageError(
+            f"{command} can't be run: the task's interpreter has no module {module[1]}. Install it into the "
+            "virtual environment that --python names."
+        )
+    texts = {path: file.text for path, file in state.files.items()}
+    if missing and not run.passing and are_declared(missing, texts):
+        raise UsageError(
+            f"The tests need {', '.join(missing)}, which isn't installed: nothing runs without. Have it "
+            "installed for the tests alone with --install, or install it into .venv yourself."
+        )

@@ -8,11 +8,8 @@ import time
 from pathlib import Path
 
 from coder.run.message import CheckLine
-from coder.verify.reports.cargo import read_cargo
 from coder.verify.reports.failures import Places, Report
-from coder.verify.reports.gotest import read_go, said_by_go
-from coder.verify.reports.junit_reader import read_junit
-from coder.verify.reports.runners import read_jest
+from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, said_by_go
 
 OUTPUTS = Path(__file__).parent / "outputs"
 SCRIPTS = ("calc.js", "calc.test.js", "bad.test.js", "calc.mjs", "calc.test.mjs")

@@ -1,0 +1,239 @@
+"""Readers of reports: `go test -json`, what `cargo test` prints, jest's JSON, and JUnit XML.
+
+Each gives None for what is no such report.
+"""
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+from coder.run.message import CheckLine
+from coder.verify.reports.failures import MOST_LINES, MOST_MESSAGE, Places, Report, failed_line, passed_line
+
+_NAME = 500
+_DEEPEST = 64
+_GO_NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
+
+
+def read_go(text: str, places: Places) -> Report | None:
+    """Tests as `package.Test/sub`; a package that can't be built is one failed line (`go doc test2json`).
+
+    A parent that fails only because of a subtest is left out: the subtest says why.
+    """
+    said: dict[tuple[str, str], list[str]] = {}
+    ended: dict[tuple[str, str], bool] = {}
+    """By package and test; the package itself has the empty test."""
+    events = _go_events(text)
+    for event in events:
+        action = event["Action"]
+        package = str(event.get("Package") or str(event.get("ImportPath") or "").partition(" ")[0])
+        key = package, str(event.get("Test") or "")[:_NAME]
+        if action in ("output", "build-output"):
+            said.setdefault(key, []).append(str(event.get("Output", "")))
+        elif action in ("pass", "fail", "build-fail") and len(ended) < MOST_LINES:
+            ended[key] = action == "pass"
+    if not events:
+        return None
+    failed = [key for key, passed in ended.items() if not passed and key[1]]
+    explained = {_above(key, ended) for key in failed} | {(package, "") for package, _ in failed}
+    lines = []
+    for key, passed in ended.items():
+        package, test = key
+        name = f"{package}.{test}" if test else package
+        if not passed and key not in explained:
+            pieces = [piece for piece in said.get(key, ()) if not piece.strip().startswith(_GO_NOISE)]
+            lines.append(failed_line(name, "".join(pieces), places, folder=package))
+        elif passed and test:
+            lines.append(passed_line(name))
+    return Report(tuple(lines), complete=any(not test for _, test in ended))
+
+
+def _above(key: tuple[str, str], ended: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """The nearest test that a subtest is part of; its package where none is known."""
+    package, test = key
+    for _ in range(_DEEPEST):
+        test = test.rpartition("/")[0]
+        if not test or (package, test) in ended:
+            break
+    return package, test
+
+
+def said_by_go(text: str) -> str:
+    """What the command would have printed without `-json`."""
+    said = [str(event.get("Output", "")) for event in _go_events(text)]
+    said += [f"{line}\n" for line in text.splitlines() if not line.startswith("{")]
+    return "".join(said)
+
+
+def _go_events(text: str) -> list[dict[str, Any]]:
+    events = []
+    for line in text.splitlines():
+        try:
+            event = json.loads(line) if line.startswith("{") else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and isinstance(event.get("Action"), str):
+            events.append(event)
+    return events
+
+
+_CARGO_TEST = re.compile(r"^test (?P<name>.+?)(?: - should panic)? \.\.\. (?P<how>ok|FAILED|ignored)\b")
+_CARGO_SAID = re.compile(r"^---- (?P<name>.+) (?:stdout|stderr) ----$")
+_CARGO_BUILD = re.compile(
+    r"^error(?:\[E\d+\])?: (?P<what>[^\n]+)\n\s*--> (?P<path>[^\n:]+):(?P<line>\d+)", re.MULTILINE
+)
+_BACKTRACE = re.compile(r"^stack backtrace:\n(?:(?:   |note: ).*\n?)*", re.MULTILINE)
+
+
+def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
+    """Tests by their paths in the crate; code that can't be compiled is one failed line each error."""
+    lines = _cargo_tests(stdout, places)
+    if lines is None and (errors := list(_CARGO_BUILD.finditer(stderr))):
+        lines = [
+            failed_line(
+                f"error: {match['what']}",
+                stderr[match.start() : match.end() + 1500],
+                places,
+                path=places.resolve(match["path"].strip()),
+                line=int(match["line"]),
+            )
+            for match in errors[:20]
+        ]
+    return Report(tuple(lines[:MOST_LINES])) if lines is not None else None
+
+
+def _cargo_tests(stdout: str, places: Places) -> list[CheckLine] | None:
+    how: dict[str, bool] = {}
+    said: dict[str, list[str]] = {}
+    about: list[str] | None = None
+    known = False
+    for line in stdout.splitlines():
+        if test := _CARGO_TEST.match(line):
+            about = None
+            if test["how"] != "ignored":
+                how[test["name"]] = test["how"] == "ok" and how.get(test["name"], True)
+        elif heading := _CARGO_SAID.match(line):
+            about = said.setdefault(heading["name"], [])
+        elif line == "failures:" or line.startswith("test result: "):
+            known, about = True, None
+        elif about is not None:
+            about.append(line)
+        known = known or line.startswith("running ")
+    if not known:
+        return None
+    told = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in said.items()}
+    return [
+        passed_line(name) if passed else failed_line(name, told.get(name, ""), places)
+        for name, passed in how.items()
+    ]
+
+
+def read_jest(text: str, places: Places) -> Report | None:
+    """Tests as `file > describe > name`; a file that can't be run is one failed line."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("testResults"), list):
+        return None
+    lines = []
+    for file in filter(_is_object, document["testResults"]):
+        printed = str(file.get("name", ""))
+        path = places.resolve(printed) or printed
+        tests = [test for test in file.get("assertionResults") or [] if _is_object(test)]
+        for test in tests[:MOST_LINES]:
+            name = " > ".join([path, *map(str, test.get("ancestorTitles") or []), str(test.get("title", ""))])
+            if test.get("status") == "passed":
+                lines.append(passed_line(name))
+            elif test.get("status") == "failed":
+                message = "\n".join(map(str, test.get("failureMessages") or []))
+                lines.append(failed_line(name, message, places))
+        if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
+            lines.append(failed_line(path, str(file.get("message", "")), places))
+    return Report(tuple(lines[:MOST_LINES]))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+class _Refused(Exception):
+    """It has a document type (and so entities), another root, or too deep elements."""
+
+
+@dataclass(slots=True)
+class _Case:
+    attributes: dict[str, str]
+    failed: bool = False
+    skipped: bool = False
+    told: list[str] = field(default_factory=list)
+
+    def tell(self, text: str) -> None:
+        if sum(map(len, self.told)) < 2 * MOST_MESSAGE:
+            self.told.append(text)
+
+    def line(self, places: Places) -> CheckLine:
+        name, folder = self.attributes.get("name", ""), self.attributes.get("classname")
+        name = f"{folder}::{name}" if folder else name
+        if not self.failed:
+            return passed_line(name)
+        file, line = self.attributes.get("file"), self.attributes.get("line", "")
+        path = places.resolve(file) if file else None
+        at = int(line) if path and line.isdecimal() and len(line) < 8 else None
+        return failed_line(name, "".join(self.told), places, path=path, line=at)
+
+
+class _Cases:
+    """Target of an XML parser that collects test cases."""
+
+    def __init__(self) -> None:
+        self.found: list[_Case] = []
+        self._open: list[str] = []
+        self._case: _Case | None = None
+
+    def doctype(self, *_: object) -> None:
+        raise _Refused
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if (not self._open and tag not in ("testsuites", "testsuite")) or len(self._open) == _DEEPEST:
+            raise _Refused
+        self._open.append(tag)
+        if tag == "testcase" and len(self.found) < MOST_LINES:
+            self._case = _Case(attributes)
+            self.found.append(self._case)
+        elif self._case is not None and tag in ("failure", "error"):
+            self._case.failed = True
+            if message := attributes.get("message"):
+                self._case.tell(f"{message}\n")
+        elif self._case is not None and tag == "skipped":
+            self._case.skipped = True
+
+    def end(self, tag: str) -> None:
+        self._open.pop()
+        if tag == "testcase":
+            self._case = None
+
+    def data(self, text: str) -> None:
+        if self._case is not None and self._open[-1] in ("failure", "error"):
+            self._case.tell(text)
+
+    def close(self) -> list[_Case]:
+        return self.found
+
+
+def read_junit(content: bytes, places: Places) -> Report | None:
+    """Tests as `classname::name`, as far as the document can be read."""
+    cases, complete = _Cases(), True
+    parser = ElementTree.XMLParser(target=cases)
+    try:
+        parser.feed(content)
+        parser.close()
+    except _Refused:
+        return None
+    except (ElementTree.ParseError, ValueError, LookupError):
+        complete = False
+    lines = tuple(case.line(places) for case in cases.found if case.failed or not case.skipped)
+    return Report(lines, complete=complete) if complete or cases.found else None
