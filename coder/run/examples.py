@@ -1,26 +1,18 @@
 """Examples of a prompt: transcripts (`>>> f(2)`) and lines that begin with `assert`."""
 
 import textwrap
-from dataclasses import dataclass
 
 from coder.source.python_names import free_names, parse_source
+from sandbox import Assertion, Example
 
 
-@dataclass(frozen=True, slots=True)
-class FoundExample:
-    """One example of the prompt: source, and what its value prints as (None for an assert)."""
-
-    source: str
-    want: str | None
-
-
-def find_examples(prompt: str) -> list[FoundExample]:
+def find_examples(prompt: str) -> list[Example | Assertion]:
     """Examples of a prompt that use something the candidate must define."""
     return [*_transcripts(prompt), *_asserts(prompt)]
 
 
-def _transcripts(prompt: str) -> list[FoundExample]:
-    found: list[FoundExample] = []
+def _transcripts(prompt: str) -> list[Example]:
+    found: list[Example] = []
     parts = _transcript_parts(prompt)
     if not parts:
         return found
@@ -31,7 +23,9 @@ def _transcripts(prompt: str) -> list[FoundExample]:
             examples = doctest.DocTestParser().get_examples(paragraph)
         except ValueError:  # inconsistent indentation, a missing blank after the prompt: not a transcript
             continue
-        found += [FoundExample(e.source, e.want) for e in examples if parse_source(e.source) is not None]
+        found += [
+            Example(source=e.source, want=e.want) for e in examples if parse_source(e.source) is not None
+        ]
     return found if any(free_names(example.source) for example in found) else []
 
 
@@ -53,9 +47,9 @@ def _transcript_parts(prompt: str) -> list[str]:
     return [textwrap.dedent(part) for part in parts]
 
 
-def _asserts(prompt: str) -> list[FoundExample]:
+def _asserts(prompt: str) -> list[Assertion]:
     lines = (line.strip().strip("`").strip() for line in prompt.splitlines())
     candidates = [line for line in lines if line.startswith("assert ")]
     return [
-        FoundExample(line, None) for line in candidates if parse_source(line) is not None and free_names(line)
+        Assertion(source=line) for line in candidates if parse_source(line) is not None and free_names(line)
     ]

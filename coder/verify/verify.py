@@ -15,7 +15,7 @@ from coder.run.state import State
 from coder.verify.feedback import NOTHING_RAN, feedback, gist, shorten
 from coder.verify.finding import Finding, cause_of, lines_of
 from coder.verify.verification import Verification
-from sandbox import Assertion, Check, Command, Example, Result, TestFile
+from sandbox import Assertion, Check, Command, Result, TestFile
 
 _OUTPUT = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
@@ -93,7 +93,7 @@ def _means(state: State) -> dict[Verified, Sequence[Check]]:
         means["tests"] = [TestFile(path=test.path, source=test.text) for test in task.test_files]
     if task.checks:
         means["checks"] = [Assertion(source=source) for source in task.checks]
-    if not task.test_command and not means and (examples := _examples(task.prompt)):
+    if not task.test_command and not means and (examples := find_examples(task.prompt)):
         means["examples"] = examples
     return means
 
@@ -153,15 +153,6 @@ def _of_running(name: str, source: bytes, result: Result, *, waited: bool) -> Fi
     line = CheckLine(name=name, passed=passed, message="" if passed else result.stderr)
     verified: Verified = "self" if _checks_itself(source) and not waited else "none"
     return Finding(verified, passed, (line,), result, strength="none")
-
-
-def _examples(prompt: str) -> list[Check]:
-    return [
-        Assertion(source=example.source)
-        if example.want is None
-        else Example(source=example.source, want=example.want)
-        for example in find_examples(prompt)
-    ]
 
 
 def _checks_itself(source: bytes) -> bool:

@@ -16,6 +16,7 @@ from coder.source.python_names import (
     unknown_modules,
 )
 from coder.verify.verification import modules_of
+from sandbox import Assertion, Example
 
 
 def test_top_level_names_are_found_below_if_and_try_too() -> None:
@@ -54,7 +55,7 @@ def test_examples_are_doctests_and_assert_lines() -> None:
 
     found = find_examples(prompt)
 
-    assert [(e.source.strip(), e.want) for e in found] == [("f(2)", "4\n"), ("assert f(0) == 0", None)]
+    assert found == [Example(source="f(2)\n", want="4\n"), Assertion(source="assert f(0) == 0")]
 
 
 def test_a_prompt_without_examples_has_none() -> None:
