@@ -98,17 +98,16 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 async def resume(
     run: str, *, budget: Budget | None = None, answer: str | None = None, **options: Unpack[Options]
 ) -> Run:
-    """Go on with a run that stopped or was cut off. No model call that has an answer is made again.
+    """Continue a run that stopped. No model call that has an answer is made again.
 
     Args:
-        run: its id.
         budget: new limits, in all and not on top; None keeps the old ones.
-        answer: what the user says to the question that the run waits with.
+        answer: to the question that the run waits with.
         options: hold from now on.
 
     Raises:
-        UsageError: the log holds no such run, there is an answer and it has asked nothing, its team was given
-            from Python and isn't now, or the strategy that the options name wants what isn't there.
+        UsageError: no such run, an answer without a question, a team that was given from Python and isn't
+            now, or a strategy that can't be used here.
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be opened here.
@@ -123,20 +122,20 @@ async def resume(
 async def fork(
     run: str, *, step: int, say: str = "", budget: Budget | None = None, **options: Unpack[Options]
 ) -> Run:
-    """Go on from a step of a run in a run of its own: with other words, another model or other limits.
+    """Continue from a step of a run in a new run: with other words, another model or other limits.
 
-    It begins with the task, the dialogue and the changes of `run` as they were then; that one stays as it is.
-    No model call up to there is made again, and none counts. A session can't be copied: it gets a new one.
+    It begins with the task, the dialogue and the changes of `run` at that step, and a new session. No earlier
+    model call is made again, and none counts. `run` stays as it is.
 
     Args:
         run: the id of a run whose model acts.
-        step: a tool call of it that was answered, from 1, as `coder show` numbers them.
+        step: an answered tool call, from 1, as `coder show` numbers them.
         say: what the model is told then.
-        budget: its limits; None has those of `run`, counted anew.
+        budget: None has the limits of `run`, counted anew.
         options: where they differ from those of `run`.
 
     Raises:
-        UsageError: the log holds no such run or step, or the options name a strategy that doesn't act.
+        UsageError: no such run or step, or the options name a strategy that doesn't act.
         LeaseHeld: a process works on that run.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be opened here.
@@ -160,12 +159,7 @@ async def _go_on(
     *,
     copied: Sequence[Event] = (),
 ) -> Run:
-    """Go on from the journal's state, once there is all that it takes.
-
-    Args:
-        words: the user's.
-        copied: what the log is to begin with.
-    """
+    """Continue from the journal's state; `words` are the user's, the log is to begin with `copied`."""
     state, before = journal.state, journal.state.settings
     settings = options.get("settings") or before
     if settings.strategy is None:

@@ -105,11 +105,7 @@ class LoggedCalls:
         key: str,
         in_dialogue: bool,
     ) -> CallIntended:
-        """The intent of a call, in the log.
-
-        Raises:
-            BudgetSpent: the call would go over a limit.
-        """
+        """The intent of a call, in the log. Raises BudgetSpent: the call would go over a limit."""
         tokens_in = input_tokens(sent, form)
         most, self.bound_by = room_for_answer(
             self._journal.state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price

@@ -104,10 +104,7 @@ async def run_until_stopped(
     stop: Stop,
     land: Landing,
 ) -> Run:
-    """Advance until the run has delivered and stopped, and put whatever ended it into the log.
-
-    Args:
-        land: writes what is to be written.
+    """Advance until the run has delivered and stopped, and log what ended it.
 
     Raises:
         CancelledError: it was cancelled; the log says that it was interrupted.
@@ -147,13 +144,7 @@ async def advance(
     turn: Callable[[str], Turn],
     land: Landing,
 ) -> None:
-    """Carry out commands until the run has stopped.
-
-    Raises:
-        ModelError: the model failed for good.
-        SandboxError: the sandbox itself failed.
-        MachineError: the log or the user's folder can't be written.
-    """
+    """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
     while journal.state.stopped is None:
         match decide(journal.state, team, stop):
             case Speak():

@@ -1,7 +1,6 @@
 """Turn: what a participant may do while it speaks: ask the model, and use the sandboxes.
 
-Every effect is in the log: a call's intent before it is made, its answer after. An interrupted turn restarts;
-logged answers are replayed.
+Every effect is logged. An interrupted turn restarts; logged answers are replayed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,11 +36,7 @@ class Turn:
         bench: Workbench,
         baseline: Callable[[float | None], Awaitable[None]] | None = None,
     ) -> None:
-        """Begin a turn.
-
-        Args:
-            baseline: logs what the tests say before the work, if it is known within so many seconds.
-        """
+        """Begin a turn; `baseline` logs the tests' state before the work, if known in so many seconds."""
         self.participant = participant
         self.bench = bench
         self.journal = journal
@@ -57,7 +52,6 @@ class Turn:
 
         Raises:
             UsageError: the test command can decide nothing.
-            SandboxError: the sandbox itself failed.
         """
         if self._baseline is not None:
             await self._baseline(within_s)
@@ -100,10 +94,10 @@ class Turn:
         form: Form | None = None,
         in_dialogue: bool = False,
     ) -> CallAnswered:
-        """The model's answer with all that belongs to it, such as calls of tools; in one call.
+        """The model's answer to one call, with its tool calls.
 
         Args:
-            in_dialogue: the request is the run's dialogue with what came to it: the log keeps only that.
+            in_dialogue: the request is the run's dialogue with additions: the log keeps only these.
 
         Raises:
             BudgetSpent: the call would go over a limit.

@@ -1,7 +1,6 @@
 """Dependencies in the user's folder that copies of it don't hold: shown to programs, read-only.
 
-Python's are those of its virtual environment (`sandbox/interpreter/interpreter.py`). Node's are looked for in
-folders beside the code, which git ignores. What `--install` has installed is an entry of a cache.
+Node's are `node_modules` beside the code. What `--install` has installed is an entry of a cache.
 """
 
 from collections.abc import Collection
@@ -50,12 +49,7 @@ _MOUNTING = ("auto", "bubblewrap", "docker")
 def with_dependencies(
     policy: Policy, root: Path | None, files: Collection[str], *, settings: Settings
 ) -> Policy:
-    """Add the folder's `node_modules`, or what was installed, and its toolchains to a policy.
-
-    Args:
-        root: the user's folder.
-        files: paths that were read of it.
-    """
+    """Add to a policy `node_modules` of the folder, or what was installed, and toolchains for its `files`."""
     if root is None or not root.is_dir() or settings.backend not in _MOUNTING:
         return policy
     if settings.backend != "docker" and files:
@@ -68,10 +62,7 @@ def with_dependencies(
 
 
 def found_folders(root: Path, files: Collection[str]) -> dict[str, Path]:
-    """Find the folders of dependencies beside manifests, by path.
-
-    None that is a link or lies behind one, and none of which files were read: git tracks those.
-    """
+    """Folders of dependencies beside manifests, by path: no link, none behind one, none that git tracks."""
     packages = [path.removesuffix(_MANIFEST) for path in files if f"/{path}".endswith(f"/{_MANIFEST}")]
     places = sorted(
         {f"{package}{MODULES}" for package in packages}, key=lambda place: (place.count("/"), place)

@@ -49,11 +49,7 @@ class Job:
 
 
 def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> Job:
-    """Read and check everything before a sandbox is opened.
-
-    Raises:
-        UsageError: nothing to run, or a file, variable or limit that can't be used.
-    """
+    """Read and check everything before a sandbox is opened. Raises UsageError: something can't be used."""
     try:
         policy = _policy(wanted, settings)
         files = _Files(policy.disk_mb << 20)

@@ -48,10 +48,7 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
-    """Set PYTHONPATH so that programs import the project's packages from the copy.
-
-    What the test command sets before it begins is set, and folders of the copy that PYTHONPATH names here.
-    """
+    """Add variables that the test command sets, and PYTHONPATH with the project's folders, as in the copy."""
     variables, _ = parted(task.test_command or ())
     folders = [variables.pop("PYTHONPATH", "")]
     if task.workspace is not None:
@@ -64,30 +61,20 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
     return policy.model_copy(update={"environment": {**named, **variables, **policy.environment}})
 
 
-def open_for(task: Task, settings: Settings) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run, and the function that opens its sandboxes.
-
-    Raises:
-        UsageError: the interpreter that was named can't be used.
-    """
-    policy = policy_of(settings, workspace=task.workspace)
-    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
-
-
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
     """The policy of a run on these files, and the function that opens its sandboxes.
 
     Raises:
         UsageError: the interpreter that was named can't be used.
     """
-    policy, opener = open_for(task, settings)
-    policy = with_sources(with_room(policy, files), task, files)
+    policy = with_room(policy_of(settings, workspace=task.workspace), files)
+    policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
     if settings.show or settings.add_dirs:
         from coder.environment.shown import with_shown
 
         policy = with_shown(policy, settings, task.workspace)
-    return policy, opener
+    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
 
 
 _MOST = 1 << 20
@@ -95,12 +82,7 @@ _MAPPING = re.compile(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", re.MULTILINE)
 
 
 def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
-    """Folders for PYTHONPATH, relative, with `/`: `src` where it holds modules, and editable installs' own.
-
-    Args:
-        workspace: the user's folder, whose `.venv` is looked at.
-        files: paths of the copy that programs see.
-    """
+    """Relative folders for PYTHONPATH: `src` if it holds modules, and of editable installs in `.venv`."""
     paths = set(files)
     found = dict.fromkeys(_editable(workspace.resolve()))
     if "src/__init__.py" not in paths and any(p.startswith("src/") and p.endswith(".py") for p in paths):
@@ -147,14 +129,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
-    """The policy that the settings give.
-
-    Args:
-        workspace: the user's folder, whose `.venv` is the task's.
-
-    Raises:
-        UsageError: the interpreter that was named can't be used.
-    """
+    """The policy that the settings give. Raises UsageError: the interpreter that was named can't be used."""
     named = settings.python
     if settings.installed is not None:
         entry = Installed(settings.installed)

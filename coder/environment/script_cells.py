@@ -22,14 +22,7 @@ def cells_of(source: str) -> tuple[str, ...]:
 
 
 def cells_of_notebook(content: bytes, name: str) -> tuple[str, ...]:
-    """Code cells of a notebook file.
-
-    Args:
-        name: of the file, for the message.
-
-    Raises:
-        UsageError: it isn't a notebook, or one of an older format.
-    """
+    """Code cells of a notebook file. Raises UsageError: it isn't one, or has an older format."""
     try:
         notebook = json.loads(content)
         if notebook["nbformat"] != _FORMAT:

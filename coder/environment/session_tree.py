@@ -89,11 +89,7 @@ class SessionTree:
         return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Replace the user's files by their present state, and keep the run's changes.
-
-        Raises:
-            FileRefused: there is no room.
-        """
+        """Replace the user's files by the present ones; the run's changes stay. Raises FileRefused: no room."""
         there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
         paths = [path for path in {**there, **files} if not is_same(there.get(path), files.get(path))]
         await self.write({path: files.get(path) for path in paths})
@@ -126,11 +122,7 @@ class SessionTree:
         return path in self._shown or PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
-        """Write files that were changed elsewhere.
-
-        Raises:
-            FileRefused: a path leaves the workspace, or there is no room.
-        """
+        """Write files that were changed elsewhere. Raises FileRefused: a path outside, or no room."""
         for path, stored in changes.items():
             if stored is None:
                 await self.session.remove(path)
@@ -141,11 +133,7 @@ class SessionTree:
 
 
 async def make_repository(session: Session, installs: Collection[str] = ()) -> str:
-    """Commit the tree as it is, so that `git diff` shows what was changed since.
-
-    Args:
-        installs: folders that installs write to; read-only ones are returned.
-    """
+    """Commit the tree, so that `git diff` shows later changes; names the read-only ones of `installs`."""
     committing = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):

@@ -15,11 +15,7 @@ _NO_SECRETS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".
 
 
 def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
-    """Add folders of `--show` to the workspace, and those of `--add-dir` beside it.
-
-    Raises:
-        UsageError: one isn't there, leaves the workspace, or holds what may be a key and isn't named itself.
-    """
+    """Add folders of `--show` and `--add-dir`. Raises UsageError: not there, outside, or with keys."""
     if settings.show and (root is None or not root.is_dir()):
         raise UsageError("--show is about files of a folder: name it as PATH.")
     if len(settings.beside) < len(settings.add_dirs):

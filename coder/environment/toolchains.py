@@ -1,7 +1,7 @@
 """Toolchains that PATH names outside of the system's folders, and caches of packages.
 
-All programs of a project with their manifest see them; caches of installers are for sessions only. A folder
-that may hold credentials is not shown.
+Programs of a project with their manifest see them; caches of installers are for sessions only. A folder that
+may hold credentials is not shown.
 """
 
 import os
@@ -63,11 +63,7 @@ _ALL = _TOOLCHAINS | _CACHES | _INSTALLERS
 
 
 def with_toolchains(policy: Policy, files: Collection[str], *, caches: bool = True) -> Policy:
-    """Add the toolchains of a project's manifests, as PATH names them, to a policy.
-
-    Args:
-        files: paths that were read of the user's folder.
-    """
+    """Add the toolchains of a project's manifests, as PATH names them; `files` are its paths."""
     names = {path.rpartition("/")[2] for path in files}
     found: dict[str, Path] = {}
     on_path = []

@@ -70,27 +70,15 @@ class Workbench:
             raise errors.exceptions[0] from None
 
     async def candidate(self) -> Sandbox:
-        """Where the candidate's code runs.
-
-        Raises:
-            SandboxError: it can't be opened.
-        """
+        """Where the candidate's code runs. Raises SandboxError: it can't be opened."""
         return await self._sandbox("candidate")
 
     async def checker(self) -> Sandbox:
-        """Where the checks run; the candidate's code is never in it.
-
-        Raises:
-            SandboxError: it can't be opened.
-        """
+        """Where the checks run, never the candidate's code. Raises SandboxError: it can't be opened."""
         return await self._sandbox("checker")
 
     async def has_sessions(self) -> bool:
-        """Whether the backend has sessions: of others than bubblewrap, one is opened to see it.
-
-        Raises:
-            SandboxError: the candidate's sandbox can't be opened.
-        """
+        """Whether the backend has sessions: except on bubblewrap, open one to see. Raises SandboxError."""
         sandbox = await self.candidate()
         if self._has_sessions is None and sandbox.backend != "bubblewrap":
             try:
@@ -110,19 +98,13 @@ class Workbench:
         return self._work.session if self._work is not None else None
 
     def open_session_early(self, state: State) -> None:
-        """Start to open the session beside the model's first call.
-
-        Where that fails, `session` tries again and says why.
-        """
+        """Start to open the session beside the model's first call; if that fails, `session` tries again."""
         if self._early is None and not self.has_session():
             self._early = asyncio.create_task(self.session(state))
             self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
-        """The session that the model works in, on the user's files with its changes.
-
-        It has a sandbox of its own: no verdict is formed where it lives. What the user has edited since it
-        was opened is taken over.
+        """The session that the model works in, on the user's files with its changes; never for a verdict.
 
         Args:
             anew: the one that is open has failed.

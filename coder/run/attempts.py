@@ -1,7 +1,7 @@
 """Which sample and attempt comes next. Pure functions of the state.
 
 A sample is a fresh start: one attempt and up to `budget.repairs` repairs. An answer identical to an earlier
-one ends the repairs and starts a fresh sample.
+one ends its sample.
 """
 
 from collections import Counter
@@ -89,8 +89,7 @@ def decisive_outcome(state: State) -> Outcome | None:
 
 
 def best_code(state: State) -> Message | None:
-    """The code whose outcome was best: it passed, or did but for given tests, with most checks
-    passed; the latest of these."""
+    """The latest of the best codes: passed, or but for given tests; then most checks passed."""
     best: tuple[tuple[bool, bool, int], Message] | None = None
     for code, outcome in tried(state):
         passed = sum(line.passed for line in outcome.checks)

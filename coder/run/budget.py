@@ -11,8 +11,7 @@ from coder.run.state import State
 def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
     """Tokens, `most` at most, that the budget leaves for an answer, and the limit that leaves no more.
 
-    One answer may take half of what is left behind its prompt: a repair needs the rest, and what a crash
-    leaves open stays reserved. It is never less than 4,096 tokens: `over_budget` refuses what isn't there.
+    One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
     """
     budget, prompt_usd = state.budget, price(tokens_in, 0) or Decimal(0)
     left = budget.cost_usd - state.spent_usd - prompt_usd
@@ -48,10 +47,7 @@ def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
 
 
 def spent_budget(state: State) -> BudgetReached | None:
-    """Which limit the next try of a call that is being made would break, or None.
-
-    What it has reserved stays reserved for the try; what broke off before has been used on top of that.
-    """
+    """Which limit the next try of a call would break, or None; its own reservation counts once."""
     budget = state.budget
     if budget.tokens is not None and state.spent_tokens > budget.tokens:
         text = f"asking again could go over the limit of {budget.tokens} tokens"
@@ -78,7 +74,7 @@ def no_room(
 
     Args:
         bound_by: the limit of the budget that left the answer no more.
-        own: tokens that the model can answer with, where that is known.
+        own: most tokens that the model can answer with, if known.
     """
     used = answer.usage.output_tokens
     text = f"the model used up the {used:,} tokens of its answer by reasoning, so that no answer came"

@@ -47,12 +47,10 @@ _FOLDERS = {"test", "testing"}
 
 
 def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prompt: str) -> set[str]:
-    """Paths that an answer may not write, since the command would then decide what the answer likes.
+    """Paths that an answer may not write, since the test command would then decide what the answer likes.
 
     Args:
-        argv: the test command.
-        files: text of each of the user's files, None for what is no text.
-        prompt: a script that is itself what the task is about, and named as such, decides nothing.
+        prompt: a script that it names as the subject of the task decides nothing.
     """
     line = line_of(argv)
     tools = parted(argv)[1][:1] if line is None else _WORD.findall(line)
@@ -94,13 +92,7 @@ def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:
 
 
 def more_tests(files: Mapping[str, str | None], argv: Sequence[str], known: Iterable[str]) -> set[str]:
-    """Paths that hold tests beside those that are known to.
-
-    Args:
-        files: text of each of the user's files, None for what is no text.
-        argv: the test command.
-        known: paths that hold tests by the convention.
-    """
+    """Paths that hold tests by the settings of the command, or beside `known` ones in a folder of tests."""
     wanted = _patterns(files, argv)
     named = {
         path
@@ -116,7 +108,7 @@ def more_tests(files: Mapping[str, str | None], argv: Sequence[str], known: Iter
 def parted(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables that a command sets, and the command without them.
 
-    An `env` with options of its own is a command like any other, and so is an assignment without a command.
+    An `env` with options is a command like any other, and so is an assignment without a command.
     """
     words = list(argv)
     if len(words) > 1 and PurePosixPath(words[0]).name == "env" and _ASSIGNMENT.match(words[1]):

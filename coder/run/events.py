@@ -1,8 +1,7 @@
-"""Events: the only state. One envelope for all, and a body per type that is versioned.
+"""Events: the only state. One envelope for all, and a versioned body per type.
 
-Summary, resume, costs, reports and traces are folds over these. Types that this version doesn't know are
-kept and skipped; a run with a newer version of a known type is shown, not resumed. Of a large folder the
-contents stay in their place, and the log has a listing: one text, stored once for all runs that begin there.
+Summary, resume, costs and reports are folds over these. Types that this version doesn't know are kept and
+skipped; a run with a newer version of a known type is shown, not resumed.
 """
 
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ class EventStore(Protocol):
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none, and return the numbered events.
 
-        With one durable draft, all of them are on the disk before this returns, and every event before them.
+        With one durable draft, all of them and all earlier events are on the disk before this returns.
 
         Args:
             after: seq of the last event the writer has seen; 0 for a new run.

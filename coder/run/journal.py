@@ -39,12 +39,12 @@ class Journal:
         """Fold the events of this run in the log, and continue from there.
 
         Args:
-            aim: what for, in a word.
+            aim: verb for the message of an error.
 
         Raises:
             LogDamaged: an event can't be read.
             LogNewer: a newer version wrote an event that would change what comes next.
-            UsageError: the run has no events, or begins with something else than run.started.
+            UsageError: the run has no events, or doesn't begin with run.started.
         """
         try:
             return self.begun(await self._log.read(self.run))
@@ -52,12 +52,7 @@ class Journal:
             raise UsageError(f"Can't {aim} {self.run}: {error}. See the runs with: coder ls") from error
 
     def begun(self, events: Sequence[Event]) -> State:
-        """The state after these events, from which it goes on; they are in the log, or will be (`append`).
-
-        Raises:
-            LogNewer: as of `load`.
-            ValueError: there are none, or the first is something else than run.started.
-        """
+        """Continue from these events, in the log or not yet. Raises LogNewer, ValueError: as for `load`."""
         if not events:
             raise ValueError(f"the log holds no run {self.run}")
         if newer := next((event for event in events if is_newer(event)), None):
@@ -79,8 +74,7 @@ class Journal:
         """Append durably, in order, and return the state after the last.
 
         Args:
-            copied: events of another run, with which this one has begun and its log is to begin, too. Whoever
-                watches is told of the last one only.
+            copied: events of another run that this log begins with; the watch sees the last one only.
         """
         async with self._appending:
             after = self._state.seq - len(copied) if self._state is not None else 0
@@ -96,11 +90,7 @@ class Journal:
 
 
 def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
-    """What the log holds of the user's answer to the question that a run waits with.
-
-    Raises:
-        UsageError: it has asked nothing, or the answer is empty.
-    """
+    """The event for the user's answer to a waiting run. Raises UsageError: not asked, or empty."""
     if answer is None:
         return ()
     question = state.last
@@ -115,7 +105,7 @@ def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
-    """What a run's events say up to a step, as the events of another run, and where that comes from.
+    """Copy the events of a run up to a step for another run, and add where they come from.
 
     Args:
         run: the id of the new run.

@@ -45,10 +45,7 @@ async def same_model(state: State) -> AsyncIterator[Model]:
 
 
 def asked_again(state: State) -> Asked:
-    """The models of a run that is resumed: its own by its full name, the others as they were named.
-
-    Behind a base URL it is the name there; weights go by their path.
-    """
+    """The models of a resumed run: its own by its full name (not behind a base URL), the others as named."""
     settings, named = state.settings, state.settings.model
     as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
     return asked_of(settings if as_named else settings.model_copy(update={"model": state.model}))

@@ -46,11 +46,7 @@ _KEPT: Mapping[type[Body], str] = {
 
 
 def begin(event: Event) -> State:
-    """The state after a run's first event.
-
-    Raises:
-        ValueError: it isn't a run.started that this version knows.
-    """
+    """The state after a run's first event. Raises ValueError: it isn't a known run.started."""
     body = parse(event)
     if not isinstance(body, RunStarted):
         raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
@@ -77,11 +73,7 @@ def fold(state: State, event: Event) -> State:
 
 
 def fold_all(events: Iterable[Event]) -> State:
-    """The state after all events of a run, the first of which began it.
-
-    Raises:
-        ValueError: there are none, or the first isn't a run.started.
-    """
+    """The state after all events of a run. Raises ValueError: there are none, or no run.started is first."""
     iterator = iter(events)
     first = next(iterator, None)
     if first is None:

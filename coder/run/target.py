@@ -108,10 +108,10 @@ def is_test(path: str) -> bool:
 
 
 def decides(path: str, task: Task, target: Target) -> bool:
-    """Whether a path has a say in what passes, so that an answer may not write it.
+    """Whether a path decides what passes, so that an answer may not write it.
 
-    Given tests and what was only to be read, always; with a test command also pytest's settings and plugins,
-    and what starts with Python, unless the answer is to write the tests. New tests decide nothing.
+    Given tests and files to read only, always; with a test command also settings and plugins of pytest and
+    what starts with Python, unless the answer writes the tests. New tests decide nothing.
     """
     parts = PurePosixPath(path).parts
     if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
@@ -131,8 +131,7 @@ def _imports_missing(
 ) -> dict[str, list[str]]:
     """Modules that the tests import and that are to be written, with the names taken from them.
 
-    Most of what nothing in the folder provides is installed somewhere. It is to be written where the prompt
-    or a test file's name names it, or where the tests import nothing of the folder and no manifest names it.
+    A missing module may be installed: it is to be written if the prompt or a test file's name has it, or if the tests import nothing of the folder and no manifest declares it.
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     modules = [path for path in files if path.endswith(".py") and not is_test(path)]

@@ -24,8 +24,8 @@ class TestSource(BaseModel):
 class Task(BaseModel):
     """A task in words, the files it is about, and what decides that it is done.
 
-    All of test_command, test_files and checks that were given must pass. With none of them the examples found
-    in the prompt decide; with no examples the run can only end `unverified`.
+    All of test_command, test_files and checks must pass. Without them examples of the prompt decide; without
+    examples the run can only end `unverified`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

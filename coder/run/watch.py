@@ -29,11 +29,7 @@ class Asking(Protocol):
     """A watch that can ask what starting the run has not answered."""
 
     async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
-        """Show a change, and ask the human about it; None where there is no human to ask.
-
-        Args:
-            by_flag: `--yes` answers it too.
-        """
+        """Show a change and ask about it; None without a human. `by_flag`: `--yes` answers it too."""
 
 
 @runtime_checkable

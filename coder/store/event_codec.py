@@ -16,11 +16,7 @@ Place = list[str | int]
 
 
 def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, str]:
-    """Body and places of its blobs, both as JSON; `store` keeps a blob and returns its name.
-
-    Raises:
-        TypeError, ValueError: the body isn't plain JSON: a fault in the program that made it.
-    """
+    """Body and places of its blobs as JSON; `store` keeps a blob. Raises TypeError, ValueError: no JSON."""
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     if len(text) <= BLOB_BYTES:
         return text, "[]"
@@ -35,11 +31,7 @@ def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, st
 
 
 def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any]:
-    """The body as it was given to `encode`; `load` returns a blob by its name.
-
-    Raises:
-        ValueError: not what `encode` writes.
-    """
+    """The body given to `encode`; `load` returns a blob. Raises ValueError: not what `encode` writes."""
     plain = json.loads(body)
     if not isinstance(plain, dict):
         raise ValueError("the body is not an object")

@@ -79,35 +79,18 @@ class EventLog(EventStore, Protocol):
     """An event log that also says who may write a run, and which runs there are."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts; gives the token for `append`.
-
-        Raises:
-            LeaseHeld: on entry: another process works on the run; the message says which.
-        """
+        """Hold a run while the block lasts; gives the token for `append`. Raises LeaseHeld."""
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them; one that is damaged hides no other.
-
-        Raises:
-            LogDamaged: the log itself can't be read.
-        """
+        """Runs with events, newest first; a damaged one hides no other. Raises LogDamaged."""
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this; the leading `run_` may be left out.
-
-        Raises:
-            UsageError: none or several do; the message names the nearest.
-        """
+        """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do."""
 
 
 @asynccontextmanager
 async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
-    """Hold the lease of a run while the block lasts, renewed in the background; gives its token.
-
-    Raises:
-        LeaseHeld: another process works on the run; the message says which.
-        MachineError: the log can't be written.
-    """
+    """Hold the lease of a run while the block lasts, renewed in the background; gives its token."""
     token = _take(database, run, lease_s)
     group = asyncio.TaskGroup()
     await group.__aenter__()

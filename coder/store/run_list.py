@@ -32,11 +32,7 @@ def new_run_id() -> str:
 
 
 def resolve(prefix: str, runs: Sequence[str]) -> str:
-    """The one run whose id starts with this; the leading `run_` may be left out.
-
-    Raises:
-        UsageError: none or several do; the message names the nearest.
-    """
+    """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do."""
     if prefix in runs:
         return prefix
     wanted = prefix if prefix.startswith("run_") else f"run_{prefix}"

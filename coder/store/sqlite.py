@@ -1,7 +1,7 @@
 """The event log in one SQLite file: durable, private to its user, readable after kill -9 at any moment.
 
-Calls run in the event loop's own thread: an append takes a fifth of a millisecond, and a caller that is
-cancelled never has to wonder whether its events were written.
+Calls run in the event loop's own thread: an append takes 0.2 ms, and a cancelled caller knows whether its
+events were written.
 """
 
 import hashlib
@@ -26,11 +26,7 @@ _COLUMNS = "run, seq, time, type, version, body, blobs"
 
 
 class SqliteLog:
-    """An EventLog in `folder`/events. Close it, or use it as `with`.
-
-    Raises:
-        LogNewer, LogDamaged, MachineError: on opening; the message names the path and what to do.
-    """
+    """An EventLog in `folder`/events, to be closed. Raises LogNewer, LogDamaged, MachineError: on opening."""
 
     def __init__(
         self, folder: Path, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
@@ -62,12 +58,7 @@ class SqliteLog:
         return held(self._database, run, lease_s=self._lease_s)
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events.
-
-        Raises:
-            LeaseHeld: the token is stale, or someone else has appended.
-            MachineError: the disk is full or the log can't be written.
-        """
+        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
         now = self._clock()
         rows = [
             (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, self._blobs.put))
@@ -86,11 +77,7 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there.
-
-        Raises:
-            LogDamaged: an event can't be read or a number is missing.
-        """
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
         with self._database.reading() as connection:
             (last,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
             rows = connection.execute(
@@ -144,11 +131,7 @@ class Blobs:
         self._folder = folder
 
     def put(self, content: bytes) -> str:
-        """Keep a content durably and return its name.
-
-        Raises:
-            MachineError: the disk is full or the folder can't be written.
-        """
+        """Keep a content durably and return its name. Raises MachineError: it can't be written."""
         name = hashlib.sha256(content).hexdigest()
         path = self._folder / name
         if path.is_file() and path.stat().st_size == len(content):
@@ -162,11 +145,7 @@ class Blobs:
         return name
 
     def get(self, name: str) -> bytes:
-        """The content of that name.
-
-        Raises:
-            LogDamaged: it is gone or isn't what its name says.
-        """
+        """The content of that name. Raises LogDamaged: it is gone or isn't what its name says."""
         path = self._folder / name
         if not re.fullmatch("[0-9a-f]{64}", name):
             raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")

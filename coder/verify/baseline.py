@@ -1,7 +1,6 @@
 """Baseline: how the test command ends on the untouched files, before the work or beside its first calls.
 
-It runs twice where that doesn't take long and something may come of it: tests that then end differently are
-flaky. What was red before is known from here on, and a command that can't decide anything is refused here.
+It runs twice where that is quick and may matter: tests that then end differently are flaky.
 """
 
 import asyncio
@@ -27,12 +26,10 @@ FIRST_WAIT_S = 5.0
 async def pending_baseline(
     journal: Journal, bench: Workbench
 ) -> AsyncIterator[Callable[[float | None], Awaitable[None]]]:
-    """Take the baseline of a run that has none yet.
-
-    It is waited for, except where a model acts on a task that is more than to make the tests pass.
+    """Take the baseline of a run that has none; wait for it, unless a model acts on more than failing tests.
 
     Returns:
-        Logs the baseline once it is taken, where that happens within so many seconds; None waits for it.
+        Logs the baseline if it is known within so many seconds; None waits for it.
     """
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"

@@ -1,7 +1,7 @@
-"""What the tests, or a check, of an answer show where nothing given does.
+"""What the answer's own tests or check show where nothing given decides.
 
-They reproduce the task where they fail without the change and pass with it, twice each, in a workspace that
-is laid anew for every run. They are the model's own, so that this says less than a given test.
+They reproduce the task if they fail without the change and pass with it, twice each, in a fresh workspace
+each time. They are the model's own, so this is weaker than a given test.
 """
 
 import re
@@ -37,9 +37,9 @@ def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
 
 
 async def evidence(on: Verification, code: Message, outcome: Outcome) -> Outcome:
-    """The outcome of a change that broke nothing, with what the answer's own check and tests show.
+    """The outcome of a change that broke nothing, with what its own check and tests show.
 
-    In a suite that was red before the work, and stays so, it is a failure still where they show nothing.
+    Where a suite stays red as before and they show nothing, it is a failure still.
     """
     trial = _Trial(on, code)
     found = outcome if outcome.passed else _without_old_reds(outcome)
@@ -67,7 +67,7 @@ def _is_red_as_before(state: State, outcome: Outcome) -> bool:
 def _new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
     """The tests that weren't there before the work, in test files of the answer.
 
-    Of another language than Python no test can be run alone: none counts where all of them take long.
+    Tests of another language than Python can't run alone: none counts if all of them take long.
     """
     baseline, paths = state.baseline, _test_files(state, code)
     if baseline is None or not baseline.told or not paths:

@@ -85,11 +85,7 @@ _HOST = re.compile(
 
 
 def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
-    """Why it failed, and the modules or hosts that it lacked; None where the code itself may be at fault.
-
-    Args:
-        own: paths of the workspace, and of what an answer was to write.
-    """
+    """Why it failed and what it lacked, None if the code may be at fault; `own`: the workspace's paths."""
     if failed.late or failed.result.status == "timeout":
         return ("test_timeout" if failed.verified == "tests" else "program_timeout"), ()
     modules = tuple(name for name in missing_modules(failed.said, own) if name not in sys.stdlib_module_names)

@@ -1,6 +1,6 @@
 """What the suite says of given tests that a change edits, renames or deletes, as given and as edited.
 
-They decide as they were given. Where only these are red, the change contradicts them, and the user decides.
+They decide as given. Where only these are red, the change contradicts them, and the user decides.
 """
 
 from collections.abc import Collection
@@ -18,9 +18,9 @@ from coder.verify.verification import Verification
 
 
 def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """The given tests that fail, where the change edits the files of all of them; else none.
+    """The given tests that fail, if the change edits the files of all of them; else none.
 
-    Any that fails may do so for a file of no test that the change edits: settings, or helpers of tests.
+    Where it edits settings or helpers of tests, these may be why any test fails.
     """
     if outcome.passed or outcome.verified != "tests":
         return ()

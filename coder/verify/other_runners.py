@@ -1,7 +1,6 @@
 """A test command that isn't Python's: run as it is, or with its own report where its runner is known.
 
-Its exit code decides, and its report tells what failed where. Both come from the process that holds the code
-under test, so neither is worth more than `inside`.
+Exit code and report come from the process of the code under test, so they are worth `inside` at most.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,12 +31,7 @@ async def run_other(
     limits: Limits,
     on_output: OnOutput | None,
 ) -> Finding:
-    """Run it in the sandbox's workspace.
-
-    Args:
-        folder: where the report goes; `bin` in it comes first on the PATH.
-        before: the workspace's manifest.
-    """
+    """Run it in the workspace with manifest `before`; `folder` takes the report, its `bin` is on the PATH."""
     report = f"{folder}/report"
     places = Places(before)
     package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}

@@ -16,14 +16,11 @@ _NO_TESTS = 5
 def judge(
     run: Finding, baseline: BaselineTaken | None, *, mends: bool = False, given: Collection[str] = ()
 ) -> Finding:
-    """Decide whether a run passes; the lines that decide come first, and the note says what to say of it.
+    """Decide whether a run passes; the lines that decide come first, and the note says why.
 
-    A green run passes. A red one passes only beside a baseline that was red, and then only if no test fails
-    that passed before, none of those is missing, none of the given tests fails, and at least one that failed
-    before passes now. Where the task is to mend (`mends`), all that failed must pass.
-
-    Args:
-        given: paths of tests that were given with the task.
+    A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
+    before, no test of the `given` files fails, and at least one that failed before passes now. With `mends`,
+    all that failed must pass.
     """
     failing = run.failing
     if run.passed or baseline is None or run.result.status != "error" or not failing or not run.complete:
@@ -74,9 +71,9 @@ def shows_work(lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, gi
 def red_in(
     paths: Collection[str], lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, mends: bool
 ) -> tuple[str, ...]:
-    """The tests that make a run fail, where all of them are in these files; else none.
+    """The tests that make a run fail, if all of them are in these files; else none.
 
-    What was red before the work counts where the task is to mend, or where nothing else is red.
+    What was red before counts if the task is to mend, or if nothing else is red.
     """
     before = baseline.before if baseline is not None else {}
     failing = [line for line in lines if not line.passed]

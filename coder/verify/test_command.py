@@ -45,8 +45,7 @@ async def run_tests(
 
     Args:
         ours: paths that hold tests; their own `sys.exit` is part of the test.
-        only: names of tests as an earlier run gave them: of pytest's and unittest's tests the others are
-            left out, unless none is called so.
+        only: names of Python tests by an earlier run; the others are left out, unless none of them is there.
 
     Returns:
         Passed with exit code 0, to the end, with at least one test reported and none failed.
@@ -101,7 +100,7 @@ async def _read_running(sandbox: Sandbox, report: str) -> str:
 async def _read_report(
     sandbox: Sandbox, path: str, key: bytes, places: Places
 ) -> tuple[list[CheckLine], bool, set[str]]:
-    """The report's lines, up to the first one that doesn't follow from the key and those before it.
+    """The report's lines, up to the first that doesn't follow from the key and those before it.
 
     Also whether it has its end, and which tests failed by what the code does.
     """

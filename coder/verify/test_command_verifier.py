@@ -51,9 +51,9 @@ def _by_exit_code(run: Finding, state: State) -> Finding:
 
 
 async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the whole command; flaky tests that fail in it are run again, and one pass is enough for them.
+    """Run the whole command, and flaky tests that fail in it again: one pass is enough for them.
 
-    Where a test that passed before the work fails, and passes alone, the whole is run again, and decides.
+    If a test fails that passed before the work, and passes alone, the whole runs again, and decides.
     """
     state = on.state
     run = await on.command()
@@ -75,12 +75,11 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
 
 
 async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Finding) -> Finding:
-    """The finding of a Python test command, once its tests have run again from outside.
+    """Run the tests of a Python test command again from outside; if they pass there, the finding is `outside`.
 
-    Where they pass there, its strength is `outside`. Many honest tests can't (fixtures that share files with
-    the code, patched modules): then the pass stands, labelled `inside`, unless what passed was an object of
-    the candidate's own class that claims to equal the tests' data, or a plain comparison that is false, and
-    the user's own code doesn't show the same (operators that build queries, say, are equal to all).
+    Many honest tests can't (fixtures that share files, patched modules): their pass stays `inside`. It is
+    refused if an object of the candidate's own class claimed to equal the tests' data, or a plain comparison
+    is false, unless the untouched code shows the same (query builders equal all).
     """
     state, target = on.state, on.target
     script = _script(state.task.test_command or ())

@@ -81,8 +81,7 @@ class Verification:
 def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
 
-    One in `src` or any other folder may be on the path: without its name here, a copy of it that is installed
-    would be tested instead.
+    Without its name here, an installed copy of a module would be tested instead.
     """
     paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
     names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))

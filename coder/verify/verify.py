@@ -1,8 +1,7 @@
 """Verify: how a run knows that it is done. Strongest first, and all that was given must pass.
 
-Test files, checks and examples are decided in the checker's sandbox, on values that come out of the
-candidate's by `sandbox.call`. A test command shares its process with the code under test, so its exit
-code alone proves nothing (see test_command.py), and what it says is labelled `inside`.
+Test files, checks and examples are decided in the checker's sandbox, on values that cross by `sandbox.call`.
+A test command shares its process with the code under test, so what it says is labelled `inside`.
 """
 
 import ast
@@ -60,9 +59,9 @@ async def verify(on: Verification, files: Mapping[str, bytes]) -> tuple[Outcome,
 
 
 async def _findings(on: Verification, files: Mapping[str, bytes]) -> list[Finding]:
-    """Each means that the task gives, until one fails; running it where there is none.
+    """Each means that the task gives, until one fails; running the code if there is none.
 
-    With a kernel the code itself goes first, as cells, and where that fails, nothing follows.
+    With a kernel the code runs as cells first; if that fails, nothing follows.
     """
     found: list[Finding] = []
     means, command = _means(on.state), on.state.task.test_command
@@ -142,11 +141,7 @@ async def _by_running(on: Verification, files: Mapping[str, bytes]) -> Finding:
 
 
 def _of_running(name: str, source: bytes, result: Result, *, waited: bool) -> Finding:
-    """What code shows that was run by itself.
-
-    Args:
-        waited: it ended because it asked for input, which it never gets.
-    """
+    """What code shows that was run by itself; `waited`: it ended because it asked for input."""
     passed = result.ok or waited
     if waited:
         result = result.model_copy(update={"stderr": ""})

@@ -49,8 +49,7 @@ class RunResumed(Body):
 
 
 class RunOrigin(Body):
-    """What the run has to do with another: it goes on from a step of it, whose events stand before this one
-    as a copy; or both are attempts at one task, side by side."""
+    """The run is a fork of another, whose events are copied before this; or one of several attempts."""
 
     type = "run.origin"
     later = ("step", "attempt", "of")

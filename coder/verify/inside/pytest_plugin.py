@@ -84,10 +84,7 @@ class PytestPlugin:
             self._skipped(report)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """The call decides; set-up and tear-down count when they fail.
-
-        A skip is no pass, and no failure where the tests decided on it; so is a failure that they expect.
-        """
+        """The call decides, set-up and tear-down if they fail; skips that the tests decide don't count."""
         if report.skipped and hasattr(report, "wasxfail"):
             if _EXPECTED.isdisjoint(report.keywords):
                 self._report.test(report.nodeid, False, f"xfailed by the code under test: {report.wasxfail}")
@@ -139,11 +136,7 @@ class Skips:
         return is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside)
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
-        """Raised over test files and libraries only, and not for want of a module of the workspace.
-
-        Args:
-            places: files of the frames that it was raised over; none where a mark skips.
-        """
+        """Whether tests or libraries skip, by their frames, and not for want of a workspace module."""
         here = os.path.realpath(os.getcwd()) + os.sep
         inside = [place for place in map(os.path.realpath, places) if place.startswith(here)]
         wanted = _NOT_IMPORTED.search(reason)

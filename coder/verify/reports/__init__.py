@@ -1,5 +1,4 @@
 """Reports of test runners, read into lines: what failed, where, expected and actual.
 
-They were written inside the sandbox, where the code under test runs too: data, bounded, never trusted. They
-improve a repair; they make no verdict stronger than `inside`. Read runners, failures.
+They come from the sandbox of the code under test: data, bounded, never trusted. Read runners, failures.
 """

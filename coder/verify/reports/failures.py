@@ -70,11 +70,7 @@ class Places:
         return self._paths.find(printed)
 
     def all(self, text: str, *, folder: str = "") -> Iterator[tuple[str, int]]:
-        """Every place that a text names, in the order in which it names them.
-
-        Args:
-            folder: where a bare name is likelier to be than elsewhere; its last parts are enough.
-        """
+        """Every place that a text names, in its order; a bare name is likelier to be in `folder`."""
         shown = text[:_MOST]
         found = sorted((match.start(), match) for pattern in _PLACES for match in pattern.finditer(shown))
         for _, match in found:
@@ -93,10 +89,7 @@ class Places:
 
 
 def compared(text: str) -> tuple[str | None, str | None]:
-    """Expected and actual value of a failed assertion as they were printed, or two Nones.
-
-    Where a tool names neither, the first value is taken for the actual one, by convention.
-    """
+    """Expected and actual value of a failed assertion as printed (by default actual first), or two Nones."""
     shown = text[:_MOST_COMPARED]
     found = [match for pattern in _PATTERNS if (match := pattern.search(shown))]
     if not found:
@@ -114,11 +107,7 @@ def failed_line(
     line: int | None = None,
     folder: str = "",
 ) -> CheckLine:
-    """A failed test, with its place and values so far as its message names them.
-
-    Args:
-        path: the place where the report gives it apart from the message.
-    """
+    """A failed test, with its values, and its place as given (`path`) or as its message names it."""
     message = printable(message).strip()[:MOST_MESSAGE]
     expected = actual = None
     if places.may_look(message):

@@ -1,7 +1,4 @@
-"""Readers of reports: `go test -json`, what `cargo test` prints, jest's JSON, and JUnit XML.
-
-Each gives None for what is no such report.
-"""
+"""Readers of `go test -json`, cargo's output, jest's JSON and JUnit XML; None for what is no such report."""
 
 import json
 import re

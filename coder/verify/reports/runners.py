@@ -35,7 +35,7 @@ def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> R
     """The known runner that a command starts, asked to write to `report`; None for any other command.
 
     Args:
-        files: the workspace's, for a package.json that says what `npm test` is.
+        files: package.json of the workspace, which says what `npm test` is.
     """
     words = list(argv)
     tool, start = _tool(words)
