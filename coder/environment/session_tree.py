@@ -89,7 +89,7 @@ class SessionTree:
         return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Replace the user's files by the present ones; the run's changes stay. Raises FileRefused: no room."""
+        """Replace the user's files by the present ones; the run's changes stay. Raises FileRefused."""
         there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
         paths = [path for path in {**there, **files} if not is_same(there.get(path), files.get(path))]
         await self.write({path: files.get(path) for path in paths})

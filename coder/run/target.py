@@ -131,7 +131,8 @@ def _imports_missing(
 ) -> dict[str, list[str]]:
     """Modules that the tests import and that are to be written, with the names taken from them.
 
-    A missing module may be installed: it is to be written if the prompt or a test file's name has it, or if the tests import nothing of the folder and no manifest declares it.
+    A missing module may be installed: it is to be written if the prompt or a test file's name has it, or if
+    the tests import nothing of the folder and no manifest declares it.
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     modules = [path for path in files if path.endswith(".py") and not is_test(path)]

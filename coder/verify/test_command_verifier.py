@@ -75,7 +75,7 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
 
 
 async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Finding) -> Finding:
-    """Run the tests of a Python test command again from outside; if they pass there, the finding is `outside`.
+    """Run the tests of a Python test command again from outside; if they pass there, it is `outside`.
 
     Many honest tests can't (fixtures that share files, patched modules): their pass stays `inside`. It is
     refused if an object of the candidate's own class claimed to equal the tests' data, or a plain comparison
