@@ -1,7 +1,7 @@
 """The tokens of a call, and what they cost by a price of US dollars per million."""
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -13,9 +13,15 @@ class Grown(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    later: ClassVar[tuple[str, ...]] = ()
-    zeros: ClassVar[tuple[str, ...]] = ()
-    """Later fields whose 0 says something."""
+    _later: ClassVar[tuple[str, ...]] = ()
+    _zeros: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(
+        cls, *, later: tuple[str, ...] = (), zeros: tuple[str, ...] = (), **config: Unpack[ConfigDict]
+    ) -> None:
+        """Take the names of `later` fields, and of those whose 0 says something."""
+        super().__init_subclass__(**config)
+        cls._later, cls._zeros = later, zeros
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -23,14 +29,12 @@ class Grown(BaseModel):
         return {
             name: value
             for name, value in document.items()
-            if value or name not in self.later or (value == 0 and name in self.zeros)
+            if value or name not in self._later or (value == 0 and name in self._zeros)
         }
 
 
-class Usage(Grown):
+class Usage(Grown, later=("is_estimate", "cache_write_tokens")):
     """Tokens of one call, as the endpoint counted them."""
-
-    later = ("is_estimate", "cache_write_tokens")
 
     input_tokens: int = 0
     output_tokens: int = 0

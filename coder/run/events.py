@@ -50,9 +50,21 @@ class Body(Grown):
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
-    durable: ClassVar[bool] = True
+    durable: ClassVar[bool]
     """Must outlive a power cut. False where losing it only means that work in the sandbox is done again, or a
     reservation forgotten: no effect outside rests on it (docs/decisions/0014-one-sync-a-turn.md)."""
+
+    def __init_subclass__(
+        cls,
+        *,
+        type: str,
+        durable: bool = True,
+        later: tuple[str, ...] = (),
+        zeros: tuple[str, ...] = (),
+    ) -> None:
+        """Take the event's type, and whether it is durable."""
+        super().__init_subclass__(later=later, zeros=zeros)
+        cls.type, cls.durable = type, durable
 
     def draft(self) -> Draft:
         """This body as an event that waits for its number."""

@@ -28,10 +28,8 @@ EXPERT = "expert"
 """Whose calls go to the model that was named for hard cases."""
 
 
-class CheckLine(Grown):
+class CheckLine(Grown, later=("path", "line")):
     """One check and how it went."""
-
-    later = ("path", "line")
 
     name: str
     passed: bool
@@ -44,10 +42,11 @@ class CheckLine(Grown):
     """The line there, from 1."""
 
 
-class Outcome(Grown):
+class Outcome(
+    Grown,
+    later=("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist", "reproduced_by", "unshown"),
+):
     """What running the code showed."""
-
-    later = ("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist", "reproduced_by", "unshown")
 
     passed: bool
     verified: Verified
@@ -79,10 +78,8 @@ class Outcome(Grown):
     seconds: float = 0.0
 
 
-class Message(Grown):
+class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "problem", "shown", "check")):
     """One turn's result."""
-
-    later = ("test_edits", "left_out", "begun", "alternatives", "problem", "shown", "check")
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]

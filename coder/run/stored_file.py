@@ -15,10 +15,8 @@ _LINK = "//"
 """Between a link and the file that it leads to: no path of a listing holds it."""
 
 
-class StoredFile(Grown):
+class StoredFile(Grown, later=("link",)):
     """One file of the user's folder as the run read it."""
-
-    later = ("link",)
 
     text: str | None = None
     base64: str | None = None

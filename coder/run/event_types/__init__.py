@@ -44,15 +44,8 @@ from coder.run.event_types.turn_events import (
     ToolCalled,
 )
 from coder.run.events import Body, Event
-from coder.run.stored_file import StoredFile
 
-_ALL: tuple[type[Body], ...] = (
-    RunStarted, RunResumed, RunOrigin, StepStarted, CallIntended, CallRetried, CallSwitched, CallAnswered,
-    CallFailed, ContextFolded, ToolCalled, ToolAnswered, Spoken, BaselineTaken, Looked,
-    ProgramStarted, ProgramFinished, BudgetReached, FilesChanged, PatchProposed, LandingPlanned, FileLanded,
-    LandingRefused, CommitMade, CommitRefused, FileUndone, LandingUndone, RunStopped,
-)  # fmt: skip
-TYPES: Mapping[str, type[Body]] = {body.type: body for body in _ALL}
+TYPES: Mapping[str, type[Body]] = {body.type: body for body in Body.__subclasses__()}
 
 
 def is_newer(event: Event) -> bool:

@@ -33,11 +33,8 @@ class Plan(BaseModel):
     """Folders that aren't there yet, outermost first; "." is the root."""
 
 
-class FilesChanged(Body):
+class FilesChanged(Body, type="files.changed", later=("files", "listing", "gone")):
     """The user's folder has changed since the run read it; answers from here on are about these files."""
-
-    type = "files.changed"
-    later = ("files", "listing", "gone")
 
     files: dict[str, StoredFile] = Field(default_factory=dict)
     listing: str = ""
@@ -45,22 +42,16 @@ class FilesChanged(Body):
     gone: tuple[str, ...] = ()
 
 
-class PatchProposed(Body):
+class PatchProposed(Body, type="patch.proposed", later=("tests",)):
     """What solves the task, where the user did not want it written into the folder."""
-
-    type = "patch.proposed"
-    later = ("tests",)
 
     patch: str
     tests: str = ""
     """Edits of given tests beside it, as a patch of their own."""
 
 
-class LandingPlanned(Body):
+class LandingPlanned(Body, type="landing.planned", later=("before", "tests")):
     """Files are about to land in the user's folder."""
-
-    type = "landing.planned"
-    later = ("before", "tests")
 
     plan: Plan
     patch: str
@@ -70,27 +61,21 @@ class LandingPlanned(Body):
     """What stands in the files that will be replaced or removed: undo needs it."""
 
 
-class FileLanded(Body):
+class FileLanded(Body, type="file.landed"):
     """One file has landed."""
-
-    type = "file.landed"
 
     path: str
 
 
-class LandingRefused(Body):
+class LandingRefused(Body, type="landing.refused"):
     """Nothing (more) landed, and why."""
-
-    type = "landing.refused"
 
     reason: str
     by_human: bool = False
 
 
-class CommitMade(Body):
+class CommitMade(Body, type="commit.made"):
     """What has passed is a commit now."""
-
-    type = "commit.made"
 
     commit: str
     """Its id, in hex."""
@@ -98,27 +83,21 @@ class CommitMade(Body):
     """The branch that it is the tip of; None where HEAD is detached."""
 
 
-class CommitRefused(Body):
+class CommitRefused(Body, type="commit.refused"):
     """No commit was made, and why; what has landed stays."""
-
-    type = "commit.refused"
 
     reason: str
 
 
-class FileUndone(Body):
+class FileUndone(Body, type="file.undone"):
     """One file was put back by `undo`; or left, with the reason."""
-
-    type = "file.undone"
 
     path: str
     left: str | None = None
 
 
-class LandingUndone(Body):
+class LandingUndone(Body, type="landing.undone"):
     """All files of one step's landing were put back by `undo`."""
-
-    type = "landing.undone"
 
     step: int
     """Which, from 1."""

@@ -19,11 +19,8 @@ Status = Literal[
 """`waiting`: for the user's answer to a question of the model's, which is the reason."""
 
 
-class RunStarted(Body):
+class RunStarted(Body, type="run.started", later=("listing",)):
     """A run began: all that a resume on another day needs."""
-
-    type = "run.started"
-    later = ("listing",)
 
     task: Task
     settings: Settings
@@ -37,10 +34,8 @@ class RunStarted(Body):
     """What was left out of the folder, a line each."""
 
 
-class RunResumed(Body):
+class RunResumed(Body, type="run.resumed"):
     """A stopped run continues, under these limits."""
-
-    type = "run.resumed"
 
     budget: Budget
     model: str
@@ -48,11 +43,8 @@ class RunResumed(Body):
     """Where someone else answers from here on; None: nothing else has changed."""
 
 
-class RunOrigin(Body):
+class RunOrigin(Body, type="run.origin", later=("step", "attempt", "of")):
     """The run is a fork of another, whose events are copied before this; or one of several attempts."""
-
-    type = "run.origin"
-    later = ("step", "attempt", "of")
 
     run: str
     """The other one; of attempts the first, which may be this one."""
@@ -70,21 +62,16 @@ class RunOrigin(Body):
         return f"attempt {self.attempt} of {self.of} of {self.run}"
 
 
-class StepStarted(Body):
+class StepStarted(Body, type="step.started"):
     """The user says more: a further task in the same run, under the same limits."""
-
-    type = "step.started"
 
     task: Task
     settings: Settings
     model: str
 
 
-class BudgetReached(Body):
+class BudgetReached(Body, type="budget.reached", durable=False):
     """A limit stopped the next step."""
-
-    type = "budget.reached"
-    durable = False
 
     limit: Limit
     text: str
@@ -92,10 +79,8 @@ class BudgetReached(Body):
     """The least limit, of tokens or US dollars, under which the call could have been made."""
 
 
-class RunStopped(Body):
+class RunStopped(Body, type="run.stopped"):
     """A run ended, and why."""
-
-    type = "run.stopped"
 
     status: Status
     reason: str

@@ -10,12 +10,8 @@ from coder.run.message import CheckLine, Message
 from coder.run.stored_file import StoredFile
 
 
-class CallIntended(Body):
+class CallIntended(Body, type="model.requested", durable=False, later=("form", "kept", "in_dialogue")):
     """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
-
-    type = "model.requested"
-    durable = False
-    later = ("form", "kept", "in_dialogue")
 
     call: int
     participant: str
@@ -33,12 +29,8 @@ class CallIntended(Body):
     reserved_usd: Decimal | None
 
 
-class CallRetried(Body):
+class CallRetried(Body, type="model.retried", durable=False, later=("lost",)):
     """The endpoint failed in a way that can heal; the call is made again after wait_s."""
-
-    type = "model.retried"
-    durable = False
-    later = ("lost",)
 
     call: int
     attempt: int
@@ -48,12 +40,8 @@ class CallRetried(Body):
     """What the answer had used when it broke off, estimated where the endpoint counted nothing."""
 
 
-class CallSwitched(Body):
+class CallSwitched(Body, type="model.switched", durable=False, later=("lost",)):
     """A model did not answer a call, and another one is asked instead."""
-
-    type = "model.switched"
-    durable = False
-    later = ("lost",)
 
     call: int
     model: str
@@ -63,11 +51,8 @@ class CallSwitched(Body):
     lost: Used | None = None
 
 
-class CallAnswered(Body):
+class CallAnswered(Body, type="model.answered", later=("reasoning", "tool_calls", "alternatives", "opaque")):
     """A model call's answer; it replaces the reservation by what was used."""
-
-    type = "model.answered"
-    later = ("reasoning", "tool_calls", "alternatives", "opaque")
 
     call: int
     key: str
@@ -84,11 +69,8 @@ class CallAnswered(Body):
     seconds: float
 
 
-class ContextFolded(Body):
+class ContextFolded(Body, type="context.folded", later=("in_text",)):
     """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
-
-    type = "context.folded"
-    later = ("in_text",)
 
     messages: tuple[ChatMessage, ...]
     """All of it, as it is from now on."""
@@ -96,11 +78,8 @@ class ContextFolded(Body):
     """It goes on in plain text."""
 
 
-class CallFailed(Body):
+class CallFailed(Body, type="model.failed", later=("lost",)):
     """A model call failed for good."""
-
-    type = "model.failed"
-    later = ("lost",)
 
     call: int
     error: str
@@ -108,20 +87,14 @@ class CallFailed(Body):
     lost: Used | None = None
 
 
-class Spoken(Body):
+class Spoken(Body, type="message.spoken", durable=False):
     """A participant's turn is over."""
-
-    type = "message.spoken"
-    durable = False
 
     message: Message
 
 
-class Looked(Body):
+class Looked(Body, type="context.looked", durable=False):
     """A model has read these lines before its first answer: an event of earlier versions."""
-
-    type = "context.looked"
-    durable = False
 
     lines: dict[str, tuple[tuple[int, int], ...]]
     """First and last lines, from 1, by path."""
@@ -140,12 +113,8 @@ LONG_TESTS_S = 30.0
 """Time from which a test command is long: it is run no oftener than it must be, and not on the run's time."""
 
 
-class BaselineTaken(Body):
+class BaselineTaken(Body, type="baseline.taken", durable=False, later=("failures",)):
     """How the test command ended on the untouched files."""
-
-    type = "baseline.taken"
-    durable = False
-    later = ("failures",)
 
     passed: bool
     """The command passed each time that it was run."""
@@ -180,22 +149,16 @@ class BaselineTaken(Body):
         return self.seconds >= LONG_TESTS_S
 
 
-class ProgramStarted(Body):
+class ProgramStarted(Body, type="program.started", durable=False):
     """A program is about to run in the sandbox, on a workspace of exactly these files."""
-
-    type = "program.started"
-    durable = False
 
     what: str
     before: dict[str, str]
     """SHA-256 of each file by path; of a large folder, of those that aren't as the run read them."""
 
 
-class ProgramFinished(Body):
+class ProgramFinished(Body, type="program.finished", durable=False):
     """How the program ended."""
-
-    type = "program.finished"
-    durable = False
 
     what: str
     status: str
@@ -204,11 +167,8 @@ class ProgramFinished(Body):
     after: dict[str, str]
 
 
-class ToolCalled(Body):
+class ToolCalled(Body, type="tool.called", durable=False):
     """A tool is about to be called; a resume doesn't call it again."""
-
-    type = "tool.called"
-    durable = False
 
     call: int
     """The model call that asked for it."""
@@ -221,12 +181,13 @@ class ToolCalled(Body):
     """It can change something outside of the sandbox."""
 
 
-class ToolAnswered(Body):
+class ToolAnswered(
+    Body,
+    type="tool.answered",
+    later=("exit_code", "seconds", "running", "images", "changes", "left_out"),
+    zeros=("exit_code",),
+):
     """What a tool gave, and what it changed in the session's workspace."""
-
-    type = "tool.answered"
-    later = ("exit_code", "seconds", "running", "images", "changes", "left_out")
-    zeros = ("exit_code",)
 
     call: int
     id: str
