@@ -7,23 +7,20 @@ from decimal import Decimal
 from typing import cast
 
 from coder.models.model import ChatMessage, Used
-from coder.run.event_types import (
-    CallAnswered,
-    CallFailed,
-    CallIntended,
-    CallRetried,
-    CallSwitched,
-    ContextFolded,
-    ToolAnswered,
-    ToolCalled,
-)
+from coder.run import event_types
 from coder.run.message import LeftOut
 from coder.run.state import State
 
 CallBody = (
-    CallIntended | CallAnswered | CallRetried | CallSwitched | CallFailed
-    | ContextFolded | ToolCalled | ToolAnswered
-)  # fmt: skip
+    event_types.CallIntended
+    | event_types.CallAnswered
+    | event_types.CallRetried
+    | event_types.CallSwitched
+    | event_types.CallFailed
+    | event_types.ContextFolded
+    | event_types.ToolCalled
+    | event_types.ToolAnswered
+)
 _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """How commands and test runners tell how long they took."""
 
@@ -31,25 +28,25 @@ _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 def after_call(state: State, body: CallBody) -> State:
     """The state after one more event of a call."""
     match body:
-        case CallIntended():
+        case event_types.CallIntended():
             return _intended(state, body)
-        case CallAnswered():
+        case event_types.CallAnswered():
             return _answered(state, body)
-        case CallRetried(lost=lost) | CallSwitched(lost=lost):
+        case event_types.CallRetried(lost=lost) | event_types.CallSwitched(lost=lost):
             return _spent(state, lost)
-        case CallFailed(lost=lost):
+        case event_types.CallFailed(lost=lost):
             talk = _unseen(state.dialogue) if body.error == "ModelRefused" else state.dialogue
             left = _without(state.open_calls, body.call)
             return replace(_spent(state, lost), open_calls=left, dialogue=talk)
-        case ContextFolded():
+        case event_types.ContextFolded():
             return replace(state, dialogue=body.messages, speaks_text=state.speaks_text or body.in_text)
-        case ToolCalled():
+        case event_types.ToolCalled():
             return replace(state, open_tool=body)
-        case ToolAnswered():
+        case event_types.ToolAnswered():
             return _tool_answered(state, body)
 
 
-def _intended(state: State, body: CallIntended) -> State:
+def _intended(state: State, body: event_types.CallIntended) -> State:
     calls = replace(state, calls=state.calls + 1, open_calls={**state.open_calls, body.call: body})
     if not body.in_dialogue:
         return calls
@@ -65,7 +62,7 @@ def _unseen(dialogue: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
     return (*dialogue[:at], dialogue[at].model_copy(update={"images": ()}), *dialogue[at + 1 :])
 
 
-def _tool_answered(state: State, body: ToolAnswered) -> State:
+def _tool_answered(state: State, body: event_types.ToolAnswered) -> State:
     said = ChatMessage(role="tool", content=body.text, images=body.images, tool_call_id=body.id)
     return replace(
         state,
@@ -85,7 +82,7 @@ def _reason(line: str) -> tuple[str, LeftOut]:
     return path, cast(LeftOut, reason)
 
 
-def _plan(state: State, body: ToolAnswered) -> str:
+def _plan(state: State, body: event_types.ToolAnswered) -> str:
     if state.open_tool is None or body.name != "plan":
         return state.plan
     from coder.run.plan import plan_of
@@ -93,7 +90,7 @@ def _plan(state: State, body: ToolAnswered) -> str:
     return state.open_tool.arguments if plan_of(state.open_tool.arguments) else state.plan
 
 
-def _results(state: State, body: ToolAnswered) -> Mapping[tuple[object, ...], tuple[int, ...]]:
+def _results(state: State, body: event_types.ToolAnswered) -> Mapping[tuple[object, ...], tuple[int, ...]]:
     called, known = state.open_tool, state.results
     if body.changes:
         return {}
@@ -105,7 +102,7 @@ def _results(state: State, body: ToolAnswered) -> Mapping[tuple[object, ...], tu
     return {**known, same: tuple(dict.fromkeys((*known[same], body.call)))}
 
 
-def _answered(state: State, body: CallAnswered) -> State:
+def _answered(state: State, body: event_types.CallAnswered) -> State:
     intent = state.open_calls.get(body.call)
     if intent is not None and intent.in_dialogue:
         said = ChatMessage(
@@ -121,7 +118,7 @@ def _answered(state: State, body: CallAnswered) -> State:
     )
 
 
-def _spent(state: State, used: CallAnswered | Used | None) -> State:
+def _spent(state: State, used: event_types.CallAnswered | Used | None) -> State:
     """The state after an answer was paid for, be it one that broke off."""
     if used is None:
         return state
@@ -136,5 +133,7 @@ def _spent(state: State, used: CallAnswered | Used | None) -> State:
     )
 
 
-def _without(calls: Mapping[int, CallIntended], number: int) -> dict[int, CallIntended]:
+def _without(
+    calls: Mapping[int, event_types.CallIntended], number: int
+) -> dict[int, event_types.CallIntended]:
     return {call: intent for call, intent in calls.items() if call != number}

@@ -6,15 +6,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from coder.models.model import Usage, Used
-from coder.run.event_types import (
-    CallAnswered,
-    CallFailed,
-    CallIntended,
-    CallRetried,
-    CallSwitched,
-    RunOrigin,
-    parse,
-)
+from coder.run import event_types
 from coder.run.events import Event
 
 
@@ -73,20 +65,20 @@ def costs_of(events: Iterable[Event]) -> Costs:
     """What the calls of a run used; events that this version can't read are left out."""
     calls: dict[int, CallCost] = {}
     for event in events:
-        match parse(event):
-            case RunOrigin():
+        match event_types.parse(event):
+            case event_types.RunOrigin():
                 calls.clear()  # they were another run's
-            case CallIntended() as intent:
+            case event_types.CallIntended() as intent:
                 calls[intent.call] = CallCost(
                     call=intent.call, participant=intent.participant, reserved_usd=intent.reserved_usd
                 )
-            case CallRetried(call=number, lost=lost):
+            case event_types.CallRetried(call=number, lost=lost):
                 calls[number] = _more(calls[number], lost, retries=calls[number].retries + 1)
-            case CallSwitched(call=number, lost=lost):
+            case event_types.CallSwitched(call=number, lost=lost):
                 calls[number] = _more(calls[number], lost, switches=calls[number].switches + 1)
-            case CallFailed(call=number, lost=lost) as failed:
+            case event_types.CallFailed(call=number, lost=lost) as failed:
                 calls[number] = _more(calls[number], lost, ended=failed.error)
-            case CallAnswered() as answer:
+            case event_types.CallAnswered() as answer:
                 used = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
                 calls[answer.call] = calls[answer.call].model_copy(update={**used, "ended": "answered"})
     return Costs(calls=tuple(calls.values()))

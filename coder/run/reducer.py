@@ -4,51 +4,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from coder.run import event_types
 from coder.run.call_reducer import CallBody, after_call
-from coder.run.event_types import (
-    BaselineTaken,
-    Body,
-    BudgetReached,
-    CallIntended,
-    CommitMade,
-    CommitRefused,
-    FileLanded,
-    FilesChanged,
-    FileUndone,
-    LandingPlanned,
-    LandingRefused,
-    LandingUndone,
-    Looked,
-    PatchProposed,
-    ProgramFinished,
-    RunOrigin,
-    RunResumed,
-    RunStarted,
-    RunStopped,
-    Spoken,
-    StepStarted,
-    parse,
-)
 from coder.run.events import Event
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.stored_file import listed
 
-_KEPT: Mapping[type[Body], str] = {
-    BudgetReached: "exhausted",
-    PatchProposed: "proposed",
-    CommitMade: "committed",
-    CommitRefused: "committed",
-    LandingRefused: "refused",
-    RunStopped: "stopped",
+_KEPT: Mapping[type[event_types.Body], str] = {
+    event_types.BudgetReached: "exhausted",
+    event_types.PatchProposed: "proposed",
+    event_types.CommitMade: "committed",
+    event_types.CommitRefused: "committed",
+    event_types.LandingRefused: "refused",
+    event_types.RunStopped: "stopped",
 }
 """The field of the state that holds the latest event of a type."""
 
 
 def begin(event: Event) -> State:
     """The state after a run's first event. Raises ValueError: it isn't a known run.started."""
-    body = parse(event)
-    if not isinstance(body, RunStarted):
+    body = event_types.parse(event)
+    if not isinstance(body, event_types.RunStarted):
         raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
     return State(
         run=event.run,
@@ -65,7 +42,7 @@ def begin(event: Event) -> State:
 
 def fold(state: State, event: Event) -> State:
     """The state after one more event; an event of an unknown type only moves the clock."""
-    body = parse(event)
+    body = event_types.parse(event)
     passed = event.time - state.time - _tested(state, body)
     worked = 0.0 if _waited_for_human(state, body) else max(0.0, passed)
     moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
@@ -84,47 +61,47 @@ def fold_all(events: Iterable[Event]) -> State:
     return state
 
 
-def _after(state: State, body: Body) -> State:
+def _after(state: State, body: event_types.Body) -> State:
     if isinstance(body, CallBody):
         return after_call(state, body)
     if (name := _KEPT.get(type(body))) is not None:
         kept: dict[str, Any] = {name: body}
         return replace(state, **kept)
     match body:
-        case BaselineTaken():
+        case event_types.BaselineTaken():
             owes = bool(state.dialogue) and state.known is None
             return replace(state, baseline=body, owes_baseline=owes)
-        case Spoken():
+        case event_types.Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=())
-        case Looked():
+        case event_types.Looked():
             return replace(state, pending=())
-        case RunOrigin():
+        case event_types.RunOrigin():
             return state.forked(body) if body.step else replace(state, origin=body)
-        case StepStarted():
+        case event_types.StepStarted():
             return _next_step(state, body)
-        case RunResumed():
+        case event_types.RunResumed():
             return _resumed(state, body)
         case _:
             return _after_landing(state, body)
 
 
-def _after_landing(state: State, body: Body) -> State:
+def _after_landing(state: State, body: event_types.Body) -> State:
     match body:
-        case FilesChanged():
+        case event_types.FilesChanged():
             return _changed(state, body)
-        case LandingPlanned():
+        case event_types.LandingPlanned():
             return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
-        case FileLanded():
+        case event_types.FileLanded():
             return replace(state, landed=(*state.landed, body.path))
-        case FileUndone():
+        case event_types.FileUndone():
             return state if body.left else _undone(state, body.path)
-        case LandingUndone():
+        case event_types.LandingUndone():
             return _landing_undone(state, body.step)
         case _:
             return state
 
 
-def _resumed(state: State, body: RunResumed) -> State:
+def _resumed(state: State, body: event_types.RunResumed) -> State:
     return replace(
         state,
         settings=body.settings or state.settings,
@@ -136,37 +113,37 @@ def _resumed(state: State, body: RunResumed) -> State:
         results={},
         has_background=False,
         refused=None,
-        committed=state.committed if isinstance(state.committed, CommitMade) else None,
+        committed=state.committed if isinstance(state.committed, event_types.CommitMade) else None,
     )
 
 
-def _waited_for_human(state: State, body: Body | None) -> bool:
+def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
     """Whether the time before this event was spent waiting for the user."""
     match body:
-        case RunResumed() | StepStarted():
+        case event_types.RunResumed() | event_types.StepStarted():
             return True
-        case CallIntended():  # one that the user asks for between two messages
+        case event_types.CallIntended():  # one that the user asks for between two messages
             return state.stopped is not None
-        case Spoken(message=Message(author=author)):
+        case event_types.Spoken(message=Message(author=author)):
             return author == HUMAN
-        case RunStopped(status="interrupted") | LandingRefused(by_human=True):
+        case event_types.RunStopped(status="interrupted") | event_types.LandingRefused(by_human=True):
             return state.settings.chat and state.proposed is not None
         case _:
             return False
 
 
-def _tested(state: State, body: Body | None) -> float:
+def _tested(state: State, body: event_types.Body | None) -> float:
     """Seconds before this event that went into tests which take long: these aren't the run's."""
     match body:
-        case BaselineTaken(is_long=True):
+        case event_types.BaselineTaken(is_long=True):
             return body.seconds
-        case ProgramFinished() if state.baseline is not None and state.baseline.is_long:
+        case event_types.ProgramFinished() if state.baseline is not None and state.baseline.is_long:
             return body.seconds
         case _:
             return 0.0
 
 
-def _next_step(state: State, body: StepStarted) -> State:
+def _next_step(state: State, body: event_types.StepStarted) -> State:
     """The same run with nothing said yet about a further task; what was spent stays spent."""
     begun = State(
         run=state.run,
@@ -219,7 +196,7 @@ def _undone(state: State, path: str) -> State:
     return replace(state, landed=landed, undone=(*state.undone, path))
 
 
-def _changed(state: State, body: FilesChanged) -> State:
+def _changed(state: State, body: event_types.FilesChanged) -> State:
     files = {**state.files, **listed(body.listing), **body.files}
     left = {path: file for path, file in files.items() if path not in body.gone}
     # What earlier answers have shown was about other files: none of them is the best any more.

@@ -5,20 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from coder.models.model import ChatMessage
-from coder.run.event_types import (
-    BaselineTaken,
-    BudgetReached,
-    CallAnswered,
-    CallIntended,
-    CommitMade,
-    CommitRefused,
-    LandingPlanned,
-    LandingRefused,
-    PatchProposed,
-    RunOrigin,
-    RunStopped,
-    ToolCalled,
-)
+from coder.run import event_types
 from coder.run.message import LeftOut, Message, Outcome
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
@@ -38,7 +25,7 @@ class State:
     """The user's files as the run read them."""
     root: str | None = None
     """The folder that their paths are relative to."""
-    origin: RunOrigin | None = None
+    origin: event_types.RunOrigin | None = None
     """Where it is a fork, or one of several attempts: of what."""
     is_untold: bool = False
     """It is a fork whose model hasn't been asked yet."""
@@ -47,12 +34,12 @@ class State:
     """When the last event happened, seconds since the epoch."""
     seconds: float = 0.0
     """Wall time of the run's own work."""
-    baseline: BaselineTaken | None = None
+    baseline: event_types.BaselineTaken | None = None
     """How the test command ended before the work; None where it wasn't run."""
     owes_baseline: bool = False
     """It was known only after the first request: the next result of a tool tells it."""
     messages: tuple[Message, ...] = ()
-    pending: tuple[CallAnswered, ...] = ()
+    pending: tuple[event_types.CallAnswered, ...] = ()
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
@@ -70,7 +57,7 @@ class State:
     """Files that its session has changed, by path, as they are now; None is one that was removed."""
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     """What its session has changed and can't be taken over, by path, with the reason."""
-    open_tool: ToolCalled | None = None
+    open_tool: event_types.ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
     results: Mapping[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
     """What tools gave since the tree was changed: equal where the same call gave the same result, but for
@@ -79,7 +66,7 @@ class State:
     """A call has left programs running, which may change what the next one gives."""
     plan: str = ""
     """Arguments of the model's latest call of `plan` that hold one (`plan.py`)."""
-    open_calls: Mapping[int, CallIntended] = field(default_factory=dict)
+    open_calls: Mapping[int, event_types.CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -87,14 +74,14 @@ class State:
     reasoning_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     cost_known: bool = True
-    exhausted: BudgetReached | None = None
-    proposed: PatchProposed | None = None
-    landing: LandingPlanned | None = None
+    exhausted: event_types.BudgetReached | None = None
+    proposed: event_types.PatchProposed | None = None
+    landing: event_types.LandingPlanned | None = None
     landed: tuple[str, ...] = ()
-    committed: CommitMade | CommitRefused | None = None
+    committed: event_types.CommitMade | event_types.CommitRefused | None = None
     undone: tuple[str, ...] = ()
-    refused: LandingRefused | None = None
-    stopped: RunStopped | None = None
+    refused: event_types.LandingRefused | None = None
+    stopped: event_types.RunStopped | None = None
     steps: tuple["State", ...] = ()
     """How the earlier tasks of the run ended."""
     taken_back: bool = False
@@ -150,7 +137,7 @@ class State:
         reserved = (call.reserved_usd or Decimal(0) for call in self.open_calls.values())
         return sum(reserved, self.cost_usd)
 
-    def forked(self, origin: RunOrigin) -> "State":
+    def forked(self, origin: event_types.RunOrigin) -> "State":
         """The same work in a run of its own, no conversation, that has spent and written nothing."""
         return State(
             run=self.run,
