@@ -26,52 +26,30 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Budget",
-    "CoderError",
-    "EventLog",
-    "Model",
-    "OpenSandbox",
-    "Options",
-    "Participant",
-    "Run",
-    "Settings",
-    "Stop",
-    "Task",
-    "Team",
-    "TestSource",
-    "Watch",
-    "fork",
-    "resume",
-    "solve",
-    "solve_sync",
-    "undo",
-]
+    "Budget", "CoderError", "EventLog", "Model", "OpenSandbox", "Options", "Participant", "Run", "Settings",
+    "Stop", "Task", "Team", "TestSource", "Watch", "fork", "resume", "solve", "solve_sync", "undo",
+]  # fmt: skip
 
 _HOMES = {
-    "Budget": "coder.run.settings",
-    "CoderError": "coder.errors",
-    "EventLog": "coder.store.lease",
-    "Model": "coder.models.model",
-    "OpenSandbox": "coder.environment.run_policy",
-    "Options": "coder.agent",
-    "Participant": "coder.participants.participant",
-    "Run": "coder.run.run",
-    "Settings": "coder.run.settings",
-    "Stop": "coder.run.termination",
-    "Task": "coder.run.task",
-    "Team": "coder.loop",
-    "TestSource": "coder.run.task",
-    "Watch": "coder.run.watch",
-    "fork": "coder.agent",
-    "resume": "coder.agent",
-    "solve": "coder.agent",
-    "solve_sync": "coder.agent",
-    "undo": "coder.workspace.take_back",
+    "coder.agent": ("Options", "fork", "resume", "solve", "solve_sync"),
+    "coder.environment.run_policy": ("OpenSandbox",),
+    "coder.errors": ("CoderError",),
+    "coder.loop": ("Team",),
+    "coder.models.model": ("Model",),
+    "coder.participants.participant": ("Participant",),
+    "coder.run.run": ("Run",),
+    "coder.run.settings": ("Budget", "Settings"),
+    "coder.run.task": ("Task", "TestSource"),
+    "coder.run.termination": ("Stop",),
+    "coder.run.watch": ("Watch",),
+    "coder.store.lease": ("EventLog",),
+    "coder.workspace.take_back": ("undo",),
 }
 
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used: `coder --help` must not pay for the whole loop (PEP 562)."""
-    if name not in _HOMES:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'coder' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(home), name)

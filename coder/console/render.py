@@ -28,7 +28,7 @@ from coder.run.event_types import (
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Other, Run
 from coder.text.sanitize import count_of, one_line, printable
-from coder.verify.feedback import last_line
+from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
 SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}

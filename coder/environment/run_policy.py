@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from math import ceil
 from pathlib import Path
 
-from coder.environment.dependencies import Installed, with_dependencies
+from coder.environment.dependencies import Installed, with_dependencies, with_shown
 from coder.errors import UsageError
 from coder.run.command_inputs import parted
 from coder.run.settings import Settings
@@ -71,8 +71,6 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
     if settings.show or settings.add_dirs:
-        from coder.environment.shown import with_shown
-
         policy = with_shown(policy, settings, task.workspace)
     return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
 

@@ -20,7 +20,7 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.source.manifests import install_command, named_in
 from coder.text.sanitize import printable
-from coder.verify.feedback import shorten
+from coder.verify.finding import shorten
 from sandbox import Command, FileRefused, Policy
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 

@@ -13,8 +13,7 @@ from coder.run.journal import Journal
 from coder.run.state import State
 from coder.run.target import find_target, is_greenfield
 from coder.source.manifests import missing_modules
-from coder.verify.feedback import failures, feedback
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, failures, feedback
 from coder.verify.preflight import refuse_what_decides_nothing
 from coder.verify.verification import Verification
 

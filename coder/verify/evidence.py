@@ -14,8 +14,7 @@ from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.termination import named
 from coder.source.shell import command_words
-from coder.verify.feedback import feedback, gist
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, feedback, gist
 from coder.verify.regressions import is_red_as_before
 from coder.verify.verification import Verification
 from sandbox import Command, Result

@@ -1,4 +1,4 @@
-"""Finding: what one run of tests, checks or the code itself showed, and why other code might not help."""
+"""Finding: what one run of tests, checks or the code showed, and what the next prompt quotes of it."""
 
 import re
 import sys
@@ -7,8 +7,23 @@ from dataclasses import dataclass
 
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
-from coder.verify.feedback import NOTHING_RAN
+from coder.text.sanitize import printable
 from sandbox import CheckReport, Result
+
+NOTHING_RAN = Result(status="ok", exit_code=None)
+_MESSAGE = 1500
+_OUTPUT = 600
+_IN_FULL = 3
+_NAMES = 8_000
+"""Characters of the names of all checks that fail."""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
+"""Of an object: another one in every process, so that the same failure would never make the same request."""
+_RUNNER = re.compile(
+    r"""^  File "[^"\n]*/\.coder/reporter\.py", line .*\n(?:    .*\n)*"""
+    r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
+    re.MULTILINE,
+)
+"""Of a traceback: what runs the test, and not the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +115,93 @@ def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple
 def lines_of(report: CheckReport) -> tuple[CheckLine, ...]:
     """The checks of a report, as events keep them."""
     return tuple(CheckLine(**result.model_dump(exclude={"asserted"})) for result in report.results)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Head and tail of a long text, at most about `limit` characters."""
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3
+    return f"{text[:head].rstrip()}\n…\n{text[-tail:].lstrip()}"
+
+
+def feedback(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "") -> str:
+    """What the next prompt quotes of a failed run."""
+    failed = next((line for line in lines if not line.passed), None)
+    if failed is None:
+        return _joined(note, [], result, said="")
+    return _joined(note, _of_check(failed, _MESSAGE), result, said=failed.message)
+
+
+def failures(lines: Sequence[CheckLine], result: Result, *, note: str = "") -> str:
+    """What a first prompt quotes of a failed run: the names of all that fails, the first three in full."""
+    failed = [line for line in lines if not line.passed]
+    parts = [_names(failed)] if len(failed) > 1 else []
+    for line in failed[:_IN_FULL]:
+        parts += _of_check(line, len(line.message) + 1)
+    return _joined(note, parts, result, said="\n".join(line.message for line in failed))
+
+
+def _joined(note: str, parts: list[str], result: Result, *, said: str) -> str:
+    every = [note] if note else []
+    every += parts
+    if (why := stopped(result)) and why not in said:
+        every.append(why)
+    if not said and result.stderr.strip():
+        every.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
+    if not said and result.stdout.strip():
+        every.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
+    return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
+
+
+def _names(failed: Sequence[CheckLine]) -> str:
+    """The names of failed checks, one a line, as many as there is room for."""
+    names: list[str] = []
+    left = _NAMES
+    for line in failed:
+        left -= len(line.name) + 1
+        if left < 0:
+            names.append(f"… and {len(failed) - len(names)} more")
+            break
+        names.append(line.name)
+    return "\n".join([f"{len(failed)} checks fail:", *names, ""])
+
+
+def _of_check(failed: CheckLine, most: int) -> list[str]:
+    """One failed check, its message in at most about so many characters."""
+    parts = [f"This check fails: {failed.name}"]
+    if failed.path is not None and not failed.message:
+        parts.append(f"in {failed.path}, line {failed.line}")
+    # A test runner's message gives both values itself.
+    is_said = failed.path is not None and str(failed.expected) in failed.message
+    if (failed.expected, failed.actual) != (None, None) and not is_said:
+        parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
+    if failed.message:
+        parts.append(shorten(_RUNNER.sub("", failed.message), most))
+    return parts
+
+
+def gist(result: Result, *, note: str = "") -> str:
+    """One line of it for a person, where no check failed by name."""
+    return note or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+
+
+def last_line(text: str) -> str:
+    """The last line that isn't blank."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def stopped(result: Result) -> str:
+    """Why the sandbox ended it; empty where it ended by itself."""
+    match result.status:
+        case "timeout":
+            return f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow."
+        case "oom":
+            return "It was stopped because it used too much memory."
+        case "output_limit":
+            return "It was stopped because it printed without end."
+        case "killed":
+            return "It was killed."
+        case _:
+            return ""

@@ -11,8 +11,7 @@ from coder.run.message import CheckLine, Message, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.termination import named
-from coder.verify.feedback import feedback, gist
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, feedback, gist
 from coder.verify.regressions import is_red_as_before, judge, red_in, was_run, without_tests_of
 from coder.verify.verification import Verification
 

@@ -11,8 +11,7 @@ from importlib.resources import files
 from coder.run.command_inputs import parted, reported
 from coder.run.message import CheckLine
 from coder.text.sanitize import printable
-from coder.verify.feedback import stopped
-from coder.verify.finding import Finding, finding_of
+from coder.verify.finding import Finding, finding_of, stopped
 from coder.verify.reports.failures import Places, compared
 from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput

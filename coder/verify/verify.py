@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.examples import find_examples
 from coder.run.message import CheckLine, Outcome, Verified
 from coder.run.state import State
-from coder.verify.feedback import NOTHING_RAN, feedback, gist, shorten
-from coder.verify.finding import Finding, cause_of, lines_of
+from coder.verify.finding import NOTHING_RAN, Finding, cause_of, feedback, gist, lines_of, shorten
 from coder.verify.verification import Verification
 from sandbox import Assertion, Check, Command, Result, TestFile
 

@@ -5,7 +5,8 @@ Read run_events, turn_events.
 
 from collections.abc import Mapping
 
-from coder.run.event_types.folder_events import (
+from coder.run.event_types.run_events import (
+    BudgetReached,
     CommitMade,
     CommitRefused,
     FileLanded,
@@ -14,11 +15,8 @@ from coder.run.event_types.folder_events import (
     LandingPlanned,
     LandingRefused,
     LandingUndone,
-    PatchProposed,
-)
-from coder.run.event_types.run_events import (
-    BudgetReached,
     Limit,
+    PatchProposed,
     RunOrigin,
     RunResumed,
     RunStarted,

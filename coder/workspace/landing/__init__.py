@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
-from coder.run.event_types.folder_events import Change, Plan
+from coder.run.event_types.run_events import Change, Plan
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing.staging import (
     FileChanged,

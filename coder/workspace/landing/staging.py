@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from coder.errors import MachineError, UsageError
 from coder.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
-from coder.run.event_types.folder_events import Change, Plan
+from coder.run.event_types.run_events import Change, Plan
 
 _MOST_BYTES = 1 << 28
 """More than the disk of a sandbox holds: a larger file is never one of ours."""

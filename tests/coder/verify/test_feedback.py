@@ -3,7 +3,7 @@
 import pytest
 
 from coder.run.message import CheckLine
-from coder.verify.feedback import feedback
+from coder.verify.finding import feedback
 
 
 def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coder.verify.feedback import feedback
-from coder.verify.finding import Finding
+from coder.verify.finding import Finding, feedback
 from coder.verify.test_command import run_tests
 from sandbox import Limits, Policy, Sandbox, open_sandbox
 
