@@ -21,19 +21,10 @@ if TYPE_CHECKING:
 Tree = Mapping[str, StoredFile | None]
 """Files by path; None is one that was removed."""
 _EXECUTABLE, _LINK = "100755", "120000"
-_CACHES = frozenset(
-    {
-        "__pycache__",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".hypothesis",
-        ".tox",
-        ".nox",
-        ".coverage",
-        "node_modules",
-    }
-)
+_CACHES = {
+    "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
+    "node_modules",
+}  # fmt: skip
 """Names of caches and leftovers of tools."""
 _BASE_COMMIT = """for place in $INSTALLS; do [ -w "$place" ] || [ ! -d "$place" ] || echo "$place"; done
 command -v git >/dev/null || exit 0

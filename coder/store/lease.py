@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -92,17 +92,14 @@ class EventLog(EventStore, Protocol):
 async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
     """Hold the lease of a run while the block lasts, renewed in the background; gives its token."""
     token = _take(database, run, lease_s)
-    group = asyncio.TaskGroup()
-    await group.__aenter__()
-    heartbeat = group.create_task(_renew_until_lost(database, run, token, lease_s))
+    heartbeat = asyncio.create_task(_renew_until_lost(database, run, token, lease_s))
     try:
         yield token
     finally:
         heartbeat.cancel()
-        # Not `async with`: a group would wrap what the block raised.
-        await group.__aexit__(None, None, None)
+        await asyncio.wait([heartbeat])
         with contextlib.suppress(MachineError):  # it ends with its time, too; the block's work is done
-            _give_back(database, run, token)
+            _set_expiry(database, run, token, 0.0)
 
 
 def _take(database: Database, run: str, lease_s: float) -> int:
@@ -122,15 +119,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
             "INSERT INTO run VALUES (:run, 0, :token, :expires, :host, :namespace, :pid, :started) "
             "ON CONFLICT (run) DO UPDATE SET token = :token, expires = :expires, host = :host, "
             "namespace = :namespace, pid = :pid, started = :started",
-            {
-                "run": run,
-                "token": token + 1,
-                "expires": now + lease_s,
-                "host": owner.host,
-                "namespace": owner.namespace,
-                "pid": owner.pid,
-                "started": owner.started,
-            },
+            {"run": run, "token": token + 1, "expires": now + lease_s, **asdict(owner)},
         )
     return int(token) + 1
 
@@ -144,10 +133,6 @@ async def _renew_until_lost(database: Database, run: str, token: int, lease_s: f
             return  # the next append meets the same fault, and raises it where someone can act
         if not renewed:
             return
-
-
-def _give_back(database: Database, run: str, token: int) -> None:
-    _set_expiry(database, run, token, 0.0)
 
 
 def _set_expiry(database: Database, run: str, token: int, expires: float) -> bool:
