@@ -9,16 +9,19 @@ if TYPE_CHECKING:
 
 
 class Watch(Protocol):
-    """What a run tells, and the one question it may ask."""
+    """What a run tells, which a watch may ignore, and the one question it may ask."""
 
     def event(self, event: Event) -> None:
         """An event was appended to the log."""
+        return
 
     def token(self, text: str) -> None:
         """A piece of an answer has arrived; secrets are redacted."""
+        return
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """A program in the sandbox wrote something."""
+        return
 
     async def confirm(self, question: str, diff: str) -> bool:
         """Ask the human. False refuses."""
@@ -49,17 +52,8 @@ class Permitting(Protocol):
         """Asks; None where there is no human to ask."""
 
 
-class Unwatched:
+class Unwatched(Watch):
     """Looks at nothing and says yes: the caller asked for the files to be written."""
-
-    def event(self, event: Event) -> None:
-        """Look away."""
-
-    def token(self, text: str) -> None:
-        """Look away."""
-
-    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """Look away."""
 
     async def confirm(self, question: str, diff: str) -> bool:
         """Agree."""

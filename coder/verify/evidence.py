@@ -124,18 +124,11 @@ class _Trial:
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
         """What the answer's new tests show, which have passed once with the change."""
-        before = self._tests
-        first = await self._run(before, names)
-        broken = [line.name for line in first.failing if "::" not in line.name]
-        unread = {path for path in before if any(_is_of(path, f"{name}::") for name in broken)}
-        others = [name for name in names if not any(_is_of(path, name) for path in unread)]
-        if unread and others:  # pytest runs nothing where it can't read one file
-            before = {path: text for path, text in before.items() if path not in unread}
-            first = await self._run(before, names)
+        first = await self._run(self._tests, names)
         red = tuple(name for name in names if _is_red(first, name))
         if not red:
             return _shows_nothing(outcome, first, names)
-        again = await self._run(before, red)
+        again = await self._run(self._tests, red)
         now = await self._run(self.code.files, red)
         passes = now.passing
         steady = tuple(name for name in red if _is_red(again, name) and name in passes)

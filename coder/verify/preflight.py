@@ -75,7 +75,7 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
         return
     script = _script(argv)
     if script is None:
-        await _see_program(sandbox, "test command", argv[0], files)
+        await _see_program(sandbox, argv[0], files)
         return
     given = {*files, *(test.path for test in task.test_files)}
     if script != "-m" and script.removeprefix("./") not in given and not is_empty:
@@ -92,12 +92,12 @@ def _script(argv: Sequence[str]) -> str | None:
     return argv[0] if "/" in argv[0] and not argv[0].startswith("/") else None
 
 
-async def _see_program(sandbox: Sandbox, what: str, name: str, files: Mapping[str, StoredFile]) -> None:
+async def _see_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
     if "/" in name and name.removeprefix("./") in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
         raise UsageError(
-            f"The {what} {name!r} is not in the sandbox, which has /usr and the task's interpreter only. "
+            f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter only. "
             "Install it below /usr, or into the virtual environment that --python names."
         )
 
