@@ -36,8 +36,8 @@ class Options(TypedDict, total=False):
     settings: Settings | None
     """None is the defaults; at a resume the run's own."""
     model: Model | None
-    """None is a key's provider, a model server on this machine, or the embedded model, in this order; at a
-    resume the model that the run began with."""
+    """None: a provider whose key is set, else a model server on this machine, else the embedded model; at a
+    resume the run's own."""
     team: Team | None
     """None is the team of the strategy in the settings. A resume needs the same one again."""
     stop: Stop | None
@@ -45,8 +45,7 @@ class Options(TypedDict, total=False):
     sandbox: OpenSandbox | None
     """Opens a sandbox for a policy; None is the strongest that this machine has."""
     tools: Sequence[Callable[..., object]] | None
-    """Typed functions with a docstring that a model which acts may call beside its own tools. They run here,
-    outside of any sandbox; what one gives is data for the model."""
+    """Typed functions with a docstring that a model which acts may call. They run outside of any sandbox."""
     log: EventLog | None
     """None is the user's own log, so that `coder show` and `coder resume` know the run."""
     watch: Watch | None

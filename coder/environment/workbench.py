@@ -42,7 +42,7 @@ class Workbench:
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """What models see of the repository, with the files and the words it was chosen for."""
         self.read_only = ""
-        """Folders of installs that are read-only in the session, for want of a layer."""
+        """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
         self._ask_host = ask_host
         self._stacks: dict[str, AsyncExitStack] = {}

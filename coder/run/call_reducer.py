@@ -119,7 +119,7 @@ def _answered(state: State, body: event_types.CallAnswered) -> State:
 
 
 def _spent(state: State, used: event_types.CallAnswered | Used | None) -> State:
-    """The state after an answer was paid for, be it one that broke off."""
+    """The state after an answer was paid for, complete or not."""
     if used is None:
         return state
     return replace(

@@ -41,8 +41,7 @@ class Draft(BaseModel):
     version: int = 1
     body: dict[str, Any]
     durable: bool = True
-    """On the disk before `append` returns. False: a power cut may lose it until a later durable one is there;
-    the death of a process loses nothing of either."""
+    """On the disk before `append` returns. False: a power cut may lose it until a later durable one is there."""
 
 
 class Body(Grown):
@@ -51,8 +50,7 @@ class Body(Grown):
     type: ClassVar[str]
     version: ClassVar[int] = 1
     durable: ClassVar[bool]
-    """Must outlive a power cut. False where losing it only means that work in the sandbox is done again, or a
-    reservation forgotten: no effect outside rests on it (docs/decisions/0014-one-sync-a-turn.md)."""
+    """Must outlive a power cut: an effect outside of the sandbox rests on it (ADR 0014)."""
 
     def __init_subclass__(
         cls,

@@ -58,7 +58,7 @@ class Journal:
         if newer := next((event for event in events if is_newer(event)), None):
             raise LogNewer(
                 f"A newer version of coder wrote {self.run} (its {newer.type} has version {newer.version}). "
-                "It can be shown here; to go on with it, use that version."
+                "It can be shown here; to continue it, use that version."
             )
         state = begin(events[0])
         for event in events[1:]:
@@ -131,7 +131,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
 
 
 def said(state: State, words: str) -> tuple[Spoken, ...]:
-    """What the log holds of the user's words to a fork; nothing where there are none."""
+    """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()
     attempt = len(state.codes) + 1

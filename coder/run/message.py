@@ -8,19 +8,18 @@ from coder.models.model import Alternative
 from coder.usage import Grown
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
-"""What decided, strongest first: given tests, given checks, the task's examples; new tests, or the answer's
-check, that fail without the change; new tests that couldn't run without it; the code's own; nothing."""
+"""What decided, strongest first: given tests, given checks, examples of the task; `reproduced`: new tests or
+the answer's check fail without the change; `added`: new tests can't run without it; the code's own checks."""
 
 Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", "no_code", "own_tests"]
-"""Why a task isn't solved, where a better model may not help: what a program lacked, that it didn't end, an
-answer in words alone, tests written with the code."""
+"""Why a task isn't solved, where a better model may not help."""
 
 Strength = Literal["outside", "inside", "none"]
 """outside: decided where the code can't reach; inside: tests and code shared a process."""
 
 LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
-"""needs_allow: a given test, or other file that decides what passes; `--allow PATH` lands it. decides: such a
-file of which the run keeps nothing, or one that was only to be read. The others can't be taken over."""
+"""needs_allow: a given test or another file that decides what passes; `--allow PATH` lands it. decides: such a
+file that the run doesn't keep, or a file to read only. The others can't be taken over."""
 
 HUMAN = "human"
 """The author of decisions in a conversation."""
@@ -55,8 +54,7 @@ class Outcome(
     feedback: str = ""
     """The first failure, shortened, as the next prompt quotes it."""
     gist: str = ""
-    """The line of it that a person is shown where no check failed by name: what ended the program, why it
-    decides nothing, or the last that it said."""
+    """One line for a person where no check failed by name: what ended the program, or its last line."""
     lint: tuple[CheckLine, ...] = ()
     """Of logs from earlier versions."""
     note: str = ""
@@ -83,22 +81,20 @@ class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]
-    """`question`: the model asks the user, which ends the run; `answer`: what the user says to that. In a
-    conversation also: `reply`, words alone, and `decision`, what the human says of a change."""
+    """`question`: the model asks the user, which ends the run; `answer`: the user's reply to it. In a
+    conversation also `reply`, words alone, and `decision`, the user's on a change."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
-    """Whole files by relative path, for kind `code`: all that differ from the user's; None deletes one. Bytes
-    that aren't UTF-8 are lone surrogates."""
+    """For kind `code`, changed files in full by relative path; None deletes. Lone surrogates are other bytes."""
     test_edits: dict[str, str | None] = Field(default_factory=dict)
-    """Given tests as the answer edits them, which land with the user's word only: whole files by relative
-    path, None deletes one. Of a session also other files that decide what passes."""
+    """Given tests as edited, and in a session other files that decide; they land if the user allows it."""
     left_out: tuple[str, ...] = ()
     """Other paths that the answer changes and no answer may write."""
     begun: str = ""
-    """What the model was given to go on with, for kind `code`; empty where it began by itself."""
+    """For kind `code`, the beginning that the model was given to complete."""
     alternatives: tuple[Alternative, ...] = ()
     """Other beginnings of `text` that the model found likely, the likeliest first."""
     problem: str = ""
@@ -106,7 +102,7 @@ class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "
     shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
     """First and last lines, from 1, by path: what its turn was shown beside the first request."""
     check: str = ""
-    """A shell command of the model's that fails without the change and succeeds with it, as it says."""
+    """A shell command that, the model says, fails without the change and succeeds with it."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
     outcome: Outcome | None = None

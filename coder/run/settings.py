@@ -24,8 +24,7 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = Field(default=2, ge=1, le=1000)
-    """Fresh starts. One that only repeats an earlier answer isn't counted. Where they are named and the model
-    acts, so many sessions side by side."""
+    """Fresh starts that don't only repeat an earlier answer; of a model that acts, sessions side by side."""
     repairs: int = Field(default=3, ge=0, le=100)
     """Repairs in one sample, after its first attempt."""
     calls: int = Field(default=8, ge=1, le=100_000)
@@ -110,8 +109,7 @@ class Settings(BaseModel):
     apply: bool = True
     """Write what solves the task into the user's folder; False: only show it."""
     chat: bool = False
-    """A conversation: further messages follow, words alone are an answer, and the human says yes or no to a
-    change before it lands."""
+    """A conversation: more messages follow, words alone are an answer, and the user confirms each change."""
     commit: bool = False
     """Commit what has landed, when it is solved."""
     branch: str | None = None

@@ -44,11 +44,9 @@ class State:
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
     dialogue: tuple[ChatMessage, ...] = ()
-    """With a model that calls tools: all that it was sent and said, the answers of tools too. It goes on from
-    message to message while the model acts."""
+    """Of a model that calls tools: all messages, with the answers of tools; kept for the user's next message."""
     known: Mapping[str, StoredFile] | None = None
-    """Where the dialogue goes on from an earlier message and doesn't tell of this one yet: the files as it
-    knows them."""
+    """The files that the dialogue knows, until it holds the user's latest message."""
     callers: frozenset[str] = frozenset()
     """Models that have called a tool."""
     speaks_text: bool = False
@@ -60,12 +58,12 @@ class State:
     open_tool: event_types.ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
     results: Mapping[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
-    """What tools gave since the tree was changed: equal where the same call gave the same result, but for
-    times. By it, the model calls that have asked for that since a result was new."""
+    """Calls with their results, times left out, since the tree changed; and for each, the model calls that
+    asked for it since a result was new."""
     has_background: bool = False
     """A call has left programs running, which may change what the next one gives."""
     plan: str = ""
-    """Arguments of the model's latest call of `plan` that hold one (`plan.py`)."""
+    """Arguments of the latest valid call of `plan` (`plan.py`)."""
     open_calls: Mapping[int, event_types.CallIntended] = field(default_factory=dict)
     calls: int = 0
     input_tokens: int = 0

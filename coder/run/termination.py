@@ -134,7 +134,7 @@ def goes_round(state: State) -> bool:
 
 @Stop
 def stuck(state: State) -> Reason | None:
-    """The model gave the same answer so many times, or an empty one three times."""
+    """The model repeated an answer, or gave empty ones, too often."""
     if state.empty_answers >= EMPTY_ANSWERS:
         return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
     if state.awaits_execution or most_repeated(state) < STUCK_AFTER:

@@ -76,7 +76,7 @@ LEASE_S = 30.0
 
 
 class EventLog(EventStore, Protocol):
-    """An event log that also says who may write a run, and which runs there are."""
+    """An event log with leases and a list of runs."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts; gives the token for `append`. Raises LeaseHeld."""

@@ -109,7 +109,7 @@ class _Trial:
             if not result.ok:
                 note = f"The check {name} fails with the change."
                 said = f"{note}\n{feedback((), result)}"
-                failed = {"passed": False, "feedback": said, "gist": gist(result, note=note), "lint": ()}
+                failed = {"passed": False, "feedback": said, "gist": gist(result, note=note)}
                 return outcome.model_copy(update=failed)
         for _ in range(2):
             result, failed_by_code = await self._checked(self._tests)

@@ -44,8 +44,7 @@ class Finding:
     told: bool = True
     """Single tests were reported; False: only the exit code is known."""
     reached: frozenset[str] = frozenset()
-    """Tests that failed by what the code does: an assertion, or an exception out of it; of other languages
-    than Python those whose report has an expected value."""
+    """Tests that failed by an assertion or an exception of the code; outside of Python, by an expected value."""
 
     @property
     def failing(self) -> list[CheckLine]:

@@ -16,7 +16,7 @@ Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
 Status = Literal[
     "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
 ]
-"""`waiting`: for the user's answer to a question of the model's, which is the reason."""
+"""`waiting`: for the user's answer to the model's question, which is the reason."""
 
 
 class RunStarted(Body, type="run.started", later=("listing",)):

@@ -75,7 +75,7 @@ class ContextFolded(Body, type="context.folded", later=("in_text",)):
     messages: tuple[ChatMessage, ...]
     """All of it, as it is from now on."""
     in_text: bool = False
-    """It goes on in plain text."""
+    """It continues in plain text."""
 
 
 class CallFailed(Body, type="model.failed", later=("lost",)):

@@ -137,7 +137,7 @@ class Skips:
         return is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside)
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
-        """Whether tests or libraries skip, by their frames, and not for want of a workspace module."""
+        """Whether tests or libraries skip, by their frames, and not because a workspace module is missing."""
         here = os.path.realpath(os.getcwd()) + os.sep
         inside = [place for place in map(os.path.realpath, places) if place.startswith(here)]
         wanted = _NOT_IMPORTED.search(reason)
