@@ -41,7 +41,7 @@ class Draft(BaseModel):
     version: int = 1
     body: dict[str, Any]
     durable: bool = True
-    """On the disk before `append` returns. False: a power cut may lose it until a later durable one is there."""
+    """On the disk before `append` returns. False: a power cut may lose it until a later durable one."""
 
 
 class Body(Grown):

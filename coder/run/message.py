@@ -18,8 +18,8 @@ Strength = Literal["outside", "inside", "none"]
 """outside: decided where the code can't reach; inside: tests and code shared a process."""
 
 LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
-"""needs_allow: a given test or another file that decides what passes; `--allow PATH` lands it. decides: such a
-file that the run doesn't keep, or a file to read only. The others can't be taken over."""
+"""needs_allow: a given test or another file that decides what passes; `--allow PATH` lands it. decides: such
+a file that the run doesn't keep, or a file to read only. The others can't be taken over."""
 
 HUMAN = "human"
 """The author of decisions in a conversation."""
@@ -88,7 +88,7 @@ class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "
     """1 is the sample's first attempt, 2 its first repair."""
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
-    """For kind `code`, changed files in full by relative path; None deletes. Lone surrogates are other bytes."""
+    """For kind `code`, changed files in full by relative path; None deletes. Surrogates are bytes."""
     test_edits: dict[str, str | None] = Field(default_factory=dict)
     """Given tests as edited, and in a session other files that decide; they land if the user allows it."""
     left_out: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class State:
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
     dialogue: tuple[ChatMessage, ...] = ()
-    """Of a model that calls tools: all messages, with the answers of tools; kept for the user's next message."""
+    """Of a model that calls tools: all messages and tool results; the user's next message continues it."""
     known: Mapping[str, StoredFile] | None = None
     """The files that the dialogue knows, until it holds the user's latest message."""
     callers: frozenset[str] = frozenset()

@@ -44,7 +44,7 @@ class Finding:
     told: bool = True
     """Single tests were reported; False: only the exit code is known."""
     reached: frozenset[str] = frozenset()
-    """Tests that failed by an assertion or an exception of the code; outside of Python, by an expected value."""
+    """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
 
     @property
     def failing(self) -> list[CheckLine]:

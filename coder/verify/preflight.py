@@ -97,8 +97,8 @@ async def _see_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFi
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
         raise UsageError(
-            f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter only. "
-            "Install it below /usr, or into the virtual environment that --python names."
+            f"The test command {name!r} is not in the sandbox, which has /usr and the task's interpreter "
+            "only. Install it below /usr, or into the virtual environment that --python names."
         )
 
 
