@@ -29,32 +29,23 @@ async def verify(on: Verification, files: Mapping[str, bytes]) -> tuple[Outcome,
     failed = next((part for part in findings if not part.passed), None)
     deciding = [part for part in findings if part.verified != "none"] or findings
     strengths = {part.strength for part in deciding}
-    if failed is not None:
-        cause, lacks = cause_of(failed, [*state.files, *files, target.path])
-        outcome = Outcome(
-            passed=False,
-            verified=failed.verified,
-            feedback=feedback(failed.lines, failed.result, note=failed.note),
-            gist=gist(failed.result, note=failed.note),
-            cause=cause,
-            lacks=lacks,
-        )
-    else:
-        outcome = Outcome(
-            passed=True,
-            verified=deciding[0].verified,
-            note=" ".join(part.note for part in findings if part.note),
-            cause="own_tests" if target.writes_tests else None,
-        )
+    cause, lacks = cause_of(failed, [*state.files, *files, target.path]) if failed else (None, ())
     result = (failed or findings[-1]).result
-    shown = {
-        "strength": next((weak for weak in ("none", "inside") if weak in strengths), "outside"),
-        "checks": lines,
-        "stdout": shorten(result.stdout, _OUTPUT),
-        "stderr": shorten(result.stderr, _OUTPUT),
-        "seconds": time.monotonic() - began,
-    }
-    return outcome.model_copy(update=shown), result
+    outcome = Outcome(
+        passed=failed is None,
+        verified=(failed or deciding[0]).verified,
+        strength=next((weak for weak in ("none", "inside") if weak in strengths), "outside"),
+        checks=lines,
+        feedback=feedback(failed.lines, result, note=failed.note) if failed else "",
+        gist=gist(result, note=failed.note) if failed else "",
+        note="" if failed else " ".join(part.note for part in findings if part.note),
+        cause="own_tests" if failed is None and target.writes_tests else cause,
+        lacks=lacks,
+        stdout=shorten(result.stdout, _OUTPUT),
+        stderr=shorten(result.stderr, _OUTPUT),
+        seconds=time.monotonic() - began,
+    )
+    return outcome, result
 
 
 async def _findings(on: Verification, files: Mapping[str, bytes]) -> list[Finding]:
