@@ -29,32 +29,26 @@ def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) 
 
 def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
     """Which limit the next call would break, reservations counted, or None."""
-    budget = state.budget
+    budget, reserved = state.budget, intent.reserved_usd or Decimal(0)
     if state.calls >= budget.calls:
         return BudgetReached(limit="calls", text=budget.calls_reached)
-    tokens = state.spent_tokens + intent.reserved_tokens
-    if budget.tokens is not None and tokens > budget.tokens:
-        text = f"the next call could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
-        return BudgetReached(limit="tokens", text=text, least=Decimal(tokens))
-    reserved = intent.reserved_usd or Decimal(0)
     if budget.call_usd is not None and reserved > budget.call_usd:
         text = f"the next call could cost ${reserved:.4f}, more than the ${budget.call_usd} that one may"
         return BudgetReached(limit="call", text=text, least=reserved)
-    if state.spent_usd + reserved > budget.cost_usd:
-        text = f"the next call could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
-        return BudgetReached(limit="cost", text=text, least=state.spent_usd + reserved)
-    return None
+    return spent_budget(state, "the next call", tokens=intent.reserved_tokens, usd=reserved)
 
 
-def spent_budget(state: State) -> BudgetReached | None:
-    """Which limit the next try of a call would break, or None; its own reservation counts once."""
-    budget = state.budget
-    if budget.tokens is not None and state.spent_tokens > budget.tokens:
-        text = f"asking again could go over the limit of {budget.tokens} tokens"
-        return BudgetReached(limit="tokens", text=text, least=Decimal(state.spent_tokens))
-    if state.spent_usd > budget.cost_usd:
-        text = f"asking again could go over the limit of ${budget.cost_usd}"
-        return BudgetReached(limit="cost", text=text, least=state.spent_usd)
+def spent_budget(
+    state: State, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
+) -> BudgetReached | None:
+    """Which limit so many more tokens and dollars would break, or None."""
+    budget, needed, cost = state.budget, state.spent_tokens + tokens, state.spent_usd + usd
+    if budget.tokens is not None and needed > budget.tokens:
+        text = f"{what} could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
+        return BudgetReached(limit="tokens", text=text, least=Decimal(needed))
+    if cost > budget.cost_usd:
+        text = f"{what} could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
+        return BudgetReached(limit="cost", text=text, least=cost)
     return None
 
 

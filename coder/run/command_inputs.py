@@ -35,7 +35,7 @@ _OTHER_LANGUAGE = re.compile(
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg"}
+SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg"}
 _PYTHON_FILES = re.compile(
     r"^[ \t]*(?:ini_options\.)?python_files[ \t]*=[ \t]*(\[[^\]]*\]|[^\n]*(?:\n[ \t]+[^\n]*)*)", re.MULTILINE
 )
@@ -85,7 +85,7 @@ def _tests_a_module(word: str, files: Mapping[str, str | None]) -> bool:
 def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:
     """Patterns of names that pytest's settings, or `-p` of a command of unittest's, give to tests."""
     found = {word for before, word in pairwise(argv) if before in ("-p", "--pattern")}
-    for path in _SETTINGS & files.keys():
+    for path in SETTINGS & files.keys():
         for match in _PYTHON_FILES.finditer(files[path] or ""):
             found |= set(_PATTERN.findall(match[1]))
     return {pattern for pattern in found if pattern.endswith(".py")} - _ALL

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from coder.run.command_inputs import MODULES, deciding_files, more_tests
+from coder.run.command_inputs import MODULES, SETTINGS, deciding_files, more_tests
 from coder.run.examples import find_examples
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
@@ -23,7 +23,6 @@ from coder.source.python_names import (
 )
 
 DEFAULT_PATH = "solution.py"
-_TEST_SETTINGS = {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"}
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
 _REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
@@ -121,7 +120,7 @@ def decides(path: str, task: Task, target: Target) -> bool:
     name = parts[-1]
     if target.writes_tests:
         return False
-    settings = name in _TEST_SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
+    settings = name in SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
     settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
     return task.test_command is not None and settings
 
