@@ -62,11 +62,7 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run on these files, and the function that opens its sandboxes.
-
-    Raises:
-        UsageError: the interpreter that was named can't be used.
-    """
+    """The policy of a run on these files, and what opens its sandboxes. Raises UsageError: as `policy_of`."""
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
@@ -85,8 +81,8 @@ def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
     found = dict.fromkeys(_editable(workspace.resolve()))
     if "src/__init__.py" not in paths and any(p.startswith("src/") and p.endswith(".py") for p in paths):
         found["src"] = None
-    held = {parent for path in paths for parent in _parents(path)}
-    return tuple(folder for folder in found if folder in held and ":" not in folder)
+    held = [folder for folder in found if folder == "." or any(p.startswith(f"{folder}/") for p in paths)]
+    return tuple(folder for folder in held if ":" not in folder)
 
 
 def inside(workspace: Path, path: str) -> list[str]:
@@ -117,13 +113,6 @@ def _named(place: Path) -> list[Path]:
         return [Path(value).parent for value in values if isinstance(value, str)]
     except (OSError, ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
         return []
-
-
-def _parents(path: str) -> Iterator[str]:
-    yield "."
-    parts = path.split("/")[:-1]
-    for count in range(1, len(parts) + 1):
-        yield "/".join(parts[:count])
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:

@@ -8,7 +8,7 @@ from coder.errors import LogNewer, UsageError
 from coder.run.event_types import Body, RunOrigin, Spoken, ToolAnswered, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
-from coder.run.reducer import begin, fold
+from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
@@ -60,11 +60,8 @@ class Journal:
                 f"A newer version of coder wrote {self.run} (its {newer.type} has version {newer.version}). "
                 "It can be shown here; to continue it, use that version."
             )
-        state = begin(events[0])
-        for event in events[1:]:
-            state = fold(state, event)
-        self._state = state
-        return state
+        self._state = fold_all(events)
+        return self._state
 
     def hold(self, files: Mapping[str, StoredFile]) -> None:
         """Hold these files with their contents, where the log has no more than a listing of them."""
