@@ -17,12 +17,7 @@ _OF_TOOL = {
     "just": ("justfile", ".justfile", "Justfile"),
     "tox": ("tox.ini", "tox.toml"),
     "nox": ("noxfile.py",),
-    "jest": ("package.json",),
-    "vitest": ("package.json",),
-    "npx": ("package.json",),
-    "npm": ("package.json",),
-    "yarn": ("package.json",),
-    "pnpm": ("package.json",),
+    **dict.fromkeys(("jest", "vitest", "npx", "npm", "yarn", "pnpm"), ("package.json",)),
 }
 TOOL_FILES = frozenset(name for names in _OF_TOOL.values() for name in names)
 """Files that say what a test command does."""
@@ -36,6 +31,7 @@ _OTHER_LANGUAGE = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg"}
+"""Files with settings of pytest."""
 _PYTHON_FILES = re.compile(
     r"^[ \t]*(?:ini_options\.)?python_files[ \t]*=[ \t]*(\[[^\]]*\]|[^\n]*(?:\n[ \t]+[^\n]*)*)", re.MULTILINE
 )
