@@ -70,10 +70,13 @@ class Fresh:
 
     _opened: tuple[Sandbox, object] | None = None
 
+    def __init__(self) -> None:
+        Fresh._opened = Fresh._opened or _open()
+        self._sandbox = Fresh._opened[0]
+
     def run(self, code: str) -> dict[str, Any]:
         """Run one program in a workspace of its own, and take its artifacts."""
-        Fresh._opened = Fresh._opened or _open()
-        result = _wait(Fresh._opened[0].run(PythonCode(source=code), fresh=True))
+        result = _wait(self._sandbox.run(PythonCode(source=code), fresh=True))
         artifacts = {item.path: item.content for item in result.artifacts}
         return {**result.model_dump(), "wall": result.wall_s, "artifacts": artifacts}
 
@@ -81,13 +84,12 @@ class Fresh:
         """Leave it open."""
 
 
-class InSession:
+class InSession(Fresh):
     """A session of its own for each program, in the one sandbox that stays open."""
 
     def run(self, code: str) -> dict[str, Any]:
         """Run one program as a command, and take what it changed."""
-        Fresh._opened = Fresh._opened or _open()
-        return _wait(self._run(Fresh._opened[0], code))
+        return _wait(self._run(self._sandbox, code))
 
     async def _run(self, box: Sandbox, code: str) -> dict[str, Any]:
         async with box.session(fresh=True) as session:
@@ -99,9 +101,6 @@ class InSession:
         artifacts = {one.path: one.content for one in changes}
         told = {"stdout": result.output, "stderr": "", "wall": result.wall_s, "artifacts": artifacts}
         return {**result.model_dump(), **told}
-
-    def close(self) -> None:
-        """Leave it open."""
 
 
 class Run:

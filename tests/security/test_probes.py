@@ -14,7 +14,7 @@ from perf.probes import Column, judged
 from tests.docker_engine import require_docker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-"""All probes one after the other take minutes."""
+"""Probes that are measured wait for those of other tests."""
 FILES = {"outputs", "disk", "leftover", "cross", "control"}
 """Categories that may come out otherwise in the workspace that lasts than in a fresh one."""
 COUNTED = {"pids", "memory", "disk", "exit", "leftover", "control"}
