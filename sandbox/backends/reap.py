@@ -25,7 +25,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
 """To wait for processes of a group to end."""
 _AGAIN_S = 0.01
-_KEEPERS = ("sandbox/supervisor/launch.py", "sandbox.supervisor.starter")
+_KEEPERS = ("sandbox.supervisor.launch", "sandbox.supervisor.starter")
 """Parts of the command line of a keeper, whose last argument is its owner's mark."""
 
 

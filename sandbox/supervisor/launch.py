@@ -1,54 +1,67 @@
 """The keeper: a process per sandbox that starts the outer wall and ends everything with its owner.
 
-Run as `python -I -S launch.py SPECIFICATION` (marshalled, in hex: json takes longer to import) with the read
-end of a lifeline pipe. At EOF the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
+Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. At EOF of a
+lifeline pipe the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
 The wall is built by a uid of its own; as root from a private view of the needed folders, so that an
 interpreter below a home of mode 700 can be reached.
 """
 
-import ctypes
 import marshal
 import os
 import select
+import signal
 import struct
 import sys
 import time
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from sandbox.inner.process.descendants import become_subreaper, children_of, send
+from sandbox.inner.walls.syscalls import (
+    MS_BIND,
+    MS_NODEV,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    NEWNS,
+    NEWUSER,
+    libc,
+    mount,
+    unshare,
+)
 
-NEWNS, NEWUSER = 0x00020000, 0x10000000
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
-AT_FDCWD, AT_EMPTY_PATH, MOVE_MOUNT_F_EMPTY_PATH, MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
-SIGKILL = 9  # signal imports enum, and all that it needs
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
-PR_SET_CHILD_SUBREAPER = 36
-CLEANING_S = 5.0
+_AT_FDCWD, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH, _MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
+_CLEANING_S = 5.0
 SCOPED = "scoped"
 """Last word of our command line where systemd has put us into a scope."""
 
 
-def main() -> None:
-    """Keep one sandbox until its owner or the sandbox ends."""
-    specification = marshal.loads(bytes.fromhex(sys.argv[1]))
-    lifeline: int = specification["lifeline"]
+def begin() -> dict[str, Any]:
+    """Part from the owner, and adopt orphans; what it asks of this process."""
+    with open(int(sys.argv[1]), "rb") as file:
+        given: dict[str, Any] = marshal.load(file)
     os.setsid()
     os.chdir("/")
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for held in specification["held"]:
+    os.umask(0o022)
+    become_subreaper()
+    for held in given["held"]:
         os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
+    return given
+
+
+def main() -> None:
+    """Keep one sandbox until its owner or the sandbox ends."""
+    given = begin()
     if sys.argv[-1] == SCOPED:
         _hand_controllers_down()
     wall = os.fork()
     if wall == 0:
-        _build(specification)
-    for descriptor in specification["descriptors"]:
+        _build(given)
+    for descriptor in given["descriptors"]:
         os.close(descriptor)
-    watched = [lifeline, os.pidfd_open(wall)]
-    select.select(watched, [], [])
+    select.select([given["lifeline"], os.pidfd_open(wall)], [], [])
     end_all()
-    for group in specification["cgroups"]:
+    for group in given["cgroups"]:
         remove_group(group)
 
 
@@ -80,56 +93,26 @@ def end_all() -> None:
     forever; we adopt it as a subreaper.
     """
     while True:
-        for child in _children():
-            try:
-                os.kill(child, SIGKILL)
-            except ProcessLookupError:
-                continue  # ended meanwhile
+        for child in children_of(os.getpid()):
+            send(child, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
 
 
-def _children() -> "list[int]":
-    """Our children; found by parents where the kernel keeps no list."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return [child for child in _processes() if _parent(child) == os.getpid()]
-
-
-def _processes() -> "list[int]":
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0  # ended meanwhile
-
-
-def _build(specification: "dict[str, Any]") -> None:
+def _build(given: dict[str, Any]) -> None:
     """Become bubblewrap."""
-    uid = specification["uid"]
+    folders = given["folders"]
     if os.getuid() == 0:
-        folders = bind_privately(specification["folders"])
-        _hand_over([place for place, target in folders.items() if target in specification["owned"]], uid)
-        _step_down(uid)
-    else:
-        folders = specification["folders"]
-    os.umask(0o022)
-    command = [specification["name"], *specification["before"]]
-    for source, target in folders.items():
-        command += ["--ro-bind", source, target]
-    command += specification["after"]
-    os.execv(specification["bwrap"], command)
+        folders = bind_privately(folders)
+        _hand_over([place for place, target in folders.items() if target in given["owned"]], given["uid"])
+        step_down(given["uid"])
+    shown = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
+    os.execv(given["bwrap"], [given["name"], *given["before"], *shown, *given["after"]])
 
 
-def _step_down(uid: int) -> None:
+def step_down(uid: int) -> None:
     """Be an ordinary user."""
     try:
         os.setgroups([])
@@ -141,34 +124,26 @@ def _step_down(uid: int) -> None:
         ) from None
 
 
-def bind_privately(folders: "dict[str, str]") -> "dict[str, str]":
+def bind_privately(folders: dict[str, str]) -> dict[str, str]:
     """Show each folder at a path that anyone can reach, in a mount namespace of our own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def mount(source: "bytes | None", target: bytes, kind: "bytes | None", flags: int) -> None:
-        if libc.mount(source, target, kind, ctypes.c_ulong(flags), b"mode=755" if kind else None) != 0:
-            raise OSError(ctypes.get_errno(), f"mount on {target!r}: {os.strerror(ctypes.get_errno())}")
-
-    if libc.unshare(NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), "unshare of the mount namespace")
-    mount(None, b"/", None, MS_REC | MS_PRIVATE)
+    unshare(NEWNS)
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
     sources = {target: os.open(source, os.O_PATH | os.O_CLOEXEC) for source, target in folders.items()}
-    mount(b"tmpfs", b"/tmp", b"tmpfs", MS_NOSUID | MS_NODEV)
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     shown = {}
     for number, (target, descriptor) in enumerate(sources.items()):
         place = f"/tmp/{number}"
         os.mkdir(place, 0o755)
-        mount(b"/proc/self/fd/%d" % descriptor, place.encode(), None, MS_BIND | MS_REC)
+        mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND | MS_REC)
         shown[place] = target
     return shown
 
 
-def _hand_over(places: "list[str]", uid: int) -> None:
+def _hand_over(places: list[str], uid: int) -> None:
     """Map the owner of each folder to a uid that may write to a layer over it (idmapped mounts).
 
     Where this kernel or file system can't, or the owner is unknown here, nothing changes.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     namespaces: dict[tuple[int, int], int] = {}
     for place in places:
         found = os.stat(place)
@@ -178,19 +153,19 @@ def _hand_over(places: "list[str]", uid: int) -> None:
                 namespaces[owner] = _namespace_of(owner, uid)
         except OSError:
             continue
-        tree = libc.syscall(_OPEN_TREE, AT_FDCWD, place.encode(), 1 | os.O_CLOEXEC)
-        attributes = struct.pack("4Q", MOUNT_ATTR_IDMAP, 0, 0, namespaces[owner])
-        if libc.syscall(_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attributes, len(attributes)) == 0:
-            libc.syscall(_MOVE_MOUNT, tree, b"", AT_FDCWD, place.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+        tree = libc.syscall(_OPEN_TREE, _AT_FDCWD, place.encode(), 1 | os.O_CLOEXEC)
+        attributes = struct.pack("4Q", _MOUNT_ATTR_IDMAP, 0, 0, namespaces[owner])
+        if libc.syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, len(attributes)) == 0:
+            libc.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, place.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
 
 
-def _namespace_of(owner: "tuple[int, int]", uid: int) -> int:
+def _namespace_of(owner: tuple[int, int], uid: int) -> int:
     """A user namespace that maps `uid` to that owner."""
     ready, go = os.pipe()
     holder = os.fork()
     if holder == 0:
-        os.write(go, b"%d" % ctypes.CDLL(None).unshare(NEWUSER))
-        time.sleep(CLEANING_S)
+        os.write(go, b"%d" % libc.unshare(NEWUSER))
+        time.sleep(_CLEANING_S)
         os._exit(0)
     try:
         os.read(ready, 8)
@@ -199,13 +174,13 @@ def _namespace_of(owner: "tuple[int, int]", uid: int) -> int:
                 file.write(f"{number} {uid} 1")
         return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY)
     finally:
-        os.kill(holder, SIGKILL)
+        os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
 
 
 def remove_group(folder: str) -> None:
     """Remove a cgroup and those in it, again while the kernel refuses for a dying process."""
-    deadline = time.monotonic() + CLEANING_S
+    deadline = time.monotonic() + _CLEANING_S
     while os.path.isdir(folder):
         try:
             for child in os.scandir(folder):
@@ -216,7 +191,3 @@ def remove_group(folder: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,9 +12,15 @@ from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
-from sandbox.supervisor.slots import take_slot
+from sandbox.supervisor.slots import Slot, take_slot
 
-_KEEPER = Path(__file__).parent / "launch.py"
+_KEEPER = """\
+import sys
+sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
+sandbox.__path__ = [{0!r}]
+from sandbox.supervisor.{1} import main
+main()
+"""
 NAME = "coder-bwrap-"
 """argv[0] of bubblewrap, before its owner's mark."""
 _USER = "sandbox"
@@ -87,29 +93,52 @@ def two_walls(wanted: Wanted) -> Specification:
     """Have the keeper start the outer wall around the server."""
     interpreter, policy, slot = wanted.interpreter, wanted.policy, take_slot()
     contents = inner_files(interpreter.version) | etc_files(slot.uid)
-    files = {target: _memory_file(content) for target, content in contents.items()}
-    text = marshal.dumps(
-        {
-            "bwrap": shutil.which("bwrap"),
-            "name": NAME + this_process().mark,
-            "before": [*WALL, *wanted.environment, *system_links()],
-            "folders": shown_folders(interpreter, policy),
-            "owned": layered_places(policy),
-            "after": [
-                *(word for target, number in files.items() for word in ("--file", str(number), target)),
-                *(word for path in wanted.etc for word in ("--ro-bind", path, path)),
-                *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
-                *(str(interpreter.inside), "-I", "-S", "-c", _START.format(wanted.control)),
-            ],
-            "uid": slot.uid,
-            "lifeline": wanted.lifeline,
-            "held": [wanted.lifeline, *slot.locks],
-            "descriptors": [wanted.control, *files.values()],
-            "cgroups": wanted.cgroups,
-        }
-    ).hex()
-    argv = (str(_KEEPER), text, this_process().mark)
-    return Specification(argv, (wanted.control, wanted.lifeline, *slot.locks, *files.values()), slot.uid)
+    files = {target: memory_file(content) for target, content in contents.items()}
+    given = {
+        "bwrap": shutil.which("bwrap"),
+        "before": [*WALL, *wanted.environment, *system_links()],
+        "folders": shown_folders(interpreter, policy),
+        "owned": layered_places(policy),
+        "after": [
+            *(word for target, number in files.items() for word in ("--file", str(number), target)),
+            *(word for path in wanted.etc for word in ("--ro-bind", path, path)),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
+            *(str(interpreter.inside), "-I", "-S", "-c", _START.format(wanted.control)),
+        ],
+        "descriptors": [wanted.control, *files.values()],
+    }
+    return specify("launch", given, slot, wanted, *files.values())
+
+
+def specify(
+    keeper: str, given: Mapping[str, object], slot: Slot, wanted: Wanted, *inherited: int, folder: str = ""
+) -> Specification:
+    """How to start a keeper.
+
+    Args:
+        keeper: its module, `launch` or `starter`.
+        given: what it is to do; every value can be marshalled.
+        slot: the uid of programs.
+        inherited: descriptors besides those of `wanted`.
+        folder: where on this machine the files of the sandbox are.
+    """
+    mark = this_process().mark
+    content = memory_file(
+        marshal.dumps(
+            {
+                **given,
+                "name": NAME + mark,
+                "uid": slot.uid,
+                "control": wanted.control,
+                "lifeline": wanted.lifeline,
+                "held": [wanted.lifeline, *slot.locks],
+                "cgroups": wanted.cgroups,
+            }
+        )
+    )
+    argv = ("-c", _KEEPER.format(str(Path(__file__).parents[1]), keeper), str(content), mark)
+    descriptors = (wanted.control, wanted.lifeline, content, *slot.locks, *inherited)
+    return Specification(argv, descriptors, slot.uid, folder)
 
 
 def environment(
@@ -180,7 +209,8 @@ def etc_files(uid: int) -> dict[str, bytes]:
     return {f"/etc/{name}": text.encode() for name, text in lines.items()}
 
 
-def _memory_file(content: bytes) -> int:
+def memory_file(content: bytes) -> int:
+    """A descriptor of a new file in memory."""
     number = os.memfd_create("sandbox")
     os.pwrite(number, content, 0)
     return number

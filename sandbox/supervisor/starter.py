@@ -8,18 +8,16 @@ Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, wh
 """
 
 import json
-import marshal
 import os
 import select
 import signal
 import socket
-import sys
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import become_subreaper, count_descendants, end_descendants
+from sandbox.inner.process.descendants import count_descendants, end_descendants
 from sandbox.inner.walls import landlock
-from sandbox.supervisor.launch import remove_group
+from sandbox.supervisor.launch import begin, remove_group, step_down
 from sandbox.supervisor.run_folders import Folders
 
 _MESSAGE = 1 << 16
@@ -73,10 +71,7 @@ class Starter:
     def _become(self, request: "dict[str, Any]", descriptors: list[int], folder: str) -> None:
         status, work, *groups = descriptors
         if os.getuid() == 0 and self._uid != 0:
-            os.setgroups([])
-            os.setresgid(self._uid, self._uid, self._uid)
-            os.setresuid(self._uid, self._uid, self._uid)
-        os.umask(0o022)
+            step_down(self._uid)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         in_wall = self._given["bwrap"] is not None
@@ -117,16 +112,9 @@ def _complain(status: int, error: OSError) -> None:
 
 def main() -> None:
     """Start runs until the owner is dead."""
-    with open(int(sys.argv[1]), "rb") as file:
-        given = marshal.load(file)
+    given = begin()
     lifeline: int = given["lifeline"]
     control = socket.socket(fileno=given["control"])
-    os.setsid()
-    os.chdir("/")
-    os.umask(0o022)
-    become_subreaper()
-    for held in given["held"]:
-        os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
     control.set_inheritable(False)
     woken = _wake_up_at_ends()
     greeting = control.recv(_MESSAGE)

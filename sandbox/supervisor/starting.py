@@ -1,21 +1,19 @@
 """Tell the starter (`starter.py`) how to start the runs of a sandbox, one by one."""
 
-import marshal
 import os
 import shutil
 import tempfile
 import uuid
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from sandbox.inner.walls.places import COMMANDS, VENV
 from sandbox.supervisor.outer_wall import (
-    NAME,
     WALL,
     Specification,
     Wanted,
     etc_files,
     shown_folders,
+    specify,
     system_links,
 )
 from sandbox.supervisor.owner import this_process
@@ -31,13 +29,6 @@ from sandbox.inner.process.spawn_alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
 """Source that a child's interpreter runs; the folder with our code is filled in."""
-_STARTER = """\
-import sys
-sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
-sandbox.__path__ = [{0!r}]
-from sandbox.supervisor.starter import main
-main()
-"""
 _TO_BOUND = tuple(
     word for name in ("CAP_SYS_RESOURCE", "CAP_SETPCAP", "CAP_SYS_ADMIN") for word in ("--cap-add", name)
 )
@@ -83,20 +74,7 @@ class Plan:
 
 def specify_starter(plan: Plan, slot: Slot, wanted: Wanted) -> Specification:
     """How to start a starter that follows a plan, with the uid of a slot."""
-    mark = this_process().mark
-    given = {
-        **asdict(plan),
-        "name": NAME + mark,
-        "uid": slot.uid,
-        "control": wanted.control,
-        "lifeline": wanted.lifeline,
-        "held": [wanted.lifeline, *slot.locks],
-        "cgroups": wanted.cgroups,
-    }
-    content = os.memfd_create("plan", 0)
-    os.pwrite(content, marshal.dumps(given), 0)
-    argv = ("-c", _STARTER.format(str(Path(__file__).parents[1])), str(content), mark)
-    return Specification(argv, (wanted.control, wanted.lifeline, content, *slot.locks), slot.uid, plan.base)
+    return specify("starter", asdict(plan), slot, wanted, folder=plan.base)
 
 
 def new_folder() -> str:

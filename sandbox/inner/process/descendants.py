@@ -35,7 +35,7 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
     while found := below(os.getpid(), spared):
         for pid in found:
             send(pid, signal.SIGKILL)
-        for pid in _children(os.getpid()):
+        for pid in children_of(os.getpid()):
             if pid not in spared:
                 _reap(pid)
 
@@ -62,15 +62,15 @@ def processes_of(uid: int) -> int:
 def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
     """Descendants of a process, except some children and theirs."""
     found: list[int] = []
-    new = [pid for pid in _children(root) if pid not in spared]
+    new = [pid for pid in children_of(root) if pid not in spared]
     while new:
         pid = new.pop()
         found.append(pid)
-        new += _children(pid)
+        new += children_of(pid)
     return found
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
     """Children of all threads of a process; found by parents where the kernel keeps no list."""
     children: list[int] = []
     for task in _tasks(parent):

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-LAUNCH = Path(__file__).parents[3] / "sandbox" / "supervisor" / "launch.py"
+from sandbox.supervisor.outer_wall import memory_file
+
+START = "from sandbox.supervisor.launch import main; main()"
 PATIENCE_S = 60
 WALL = "(sleep 600 & echo $!; wait) & exec sleep 600"
 
@@ -25,8 +27,9 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
         "before": ["-c", WALL],
         "after": [],
     }
-    argv = [sys.executable, "-I", "-S", LAUNCH, marshal.dumps(specification).hex()]
-    with subprocess.Popen(argv, pass_fds=[ours], stdout=subprocess.PIPE) as keeper:
+    told = memory_file(marshal.dumps(specification))
+    argv = [sys.executable, "-c", START, str(told)]
+    with subprocess.Popen(argv, pass_fds=[ours, told], stdout=subprocess.PIPE) as keeper:
         assert keeper.stdout is not None
         orphan = int(keeper.stdout.readline())
 
