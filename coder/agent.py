@@ -1,7 +1,6 @@
 """Entry points: solve a task, resume a run that stopped, or fork one at a step."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
@@ -14,7 +13,7 @@ from coder.models.model import Model
 from coder.run.event_types import RunOrigin, RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.journal import Journal, answered, forked, said
-from coder.run.model_choice import asked_of, default_model, same_model
+from coder.run.model_choice import asked_again, asked_of, open_models
 from coder.run.run import Run, summarize
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -22,7 +21,7 @@ from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.run.watch import Permitting, Unwatched, Watch
-from coder.store import EventLog, SqliteLog, data_folder, new_run_id
+from coder.store import EventLog, SqliteLog, new_run_id
 from coder.teams.strategies import attempts, named_limits, see_tools, settled_here, taken
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
@@ -70,7 +69,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         read = read_workspace(task, lands=settings.lands)
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
         if (model := options.get("model")) is None:
-            model = await stack.enter_async_context(default_model(settings, task))
+            opening = open_models(asked_of(settings), settings, shows_pictures=bool(task.pictures))
+            model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         if (team := options.get("team")) is None:
             settings = await settled_here(settings, task, model, bench)
@@ -175,7 +175,7 @@ async def _go_on(
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
     if (model := options.get("model")) is None:
-        model = await stack.enter_async_context(same_model(state))
+        model = await stack.enter_async_context(open_models(asked_again(state), state.settings))
     if team is None:
         if settings.strategy != before.strategy:
             limits = budget or named_limits(before, state.budget)
@@ -231,7 +231,7 @@ def _name_of(team: Team) -> str:
 
 
 def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
-    return options.get("log") or stack.enter_context(SqliteLog(data_folder(os.environ)))
+    return options.get("log") or stack.enter_context(SqliteLog())
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

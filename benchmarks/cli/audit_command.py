@@ -51,7 +51,7 @@ class Examination(Value):
     """Cases by how strong verdicts on them are; `none` for those that can't be judged."""
 
 
-@takes(bench_options.judging)
+@takes(bench_options.JUDGING)
 def audit(
     context: typer.Context,
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")],

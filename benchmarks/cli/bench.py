@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
-import typer
-
 from coder.console.command_groups import Commands
+from coder.console.options import group
 
 HOMES = {
     "run": "benchmarks.cli.run_suite:run",
@@ -38,14 +37,10 @@ class BenchCommands(Commands):
         return {name: EntryPoint(name, home, "benchmarks") for name, home in HOMES.items()}
 
 
-app = typer.Typer(
+app = group(
     cls=BenchCommands,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     no_args_is_help=True,
-    add_completion=False,
     help="Score models and answers on suites of cases, by a judge that they can't reach.",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

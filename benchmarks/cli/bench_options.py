@@ -1,13 +1,11 @@
 """Options that several of `coder bench`'s commands share, beside those of `coder` itself."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coder.config.layers import load, user_file
-from coder.console import options
+from coder.config.layers import load
 from coder.console.backend import see_backend
 from coder.console.options import given_flags
 from coder.run.settings import Settings
@@ -25,41 +23,17 @@ IncludeWeaker = Annotated[
 ]
 
 
-def asking(
-    model: options.ModelName = None,
-    base_url: options.BaseUrl = None,
-    effort: options.EffortName = None,
-    max_answer_tokens: options.MaxAnswerTokens = None,
-    model_timeout: options.ModelTimeout = None,
-    price: options.Price = None,
-    record: options.Record = None,
-    replay: options.Replay = None,
-    max_cost: options.MaxCost = None,
-    strategy: options.Strategy = None,
-    strong_model: options.StrongModel = None,
-    repairs: options.Repairs = None,
-    max_calls: options.MaxCalls = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    seed: options.Seed = None,
-) -> None:
-    """Who answers, how, and for how much."""
-
-
-def judging(
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    python: options.Python = None,
-    memory: options.Memory = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Where answers are judged, and how that is told."""
+ASKING = (
+    "model base_url effort max_answer_tokens model_timeout price record replay max_cost strategy "
+    "strong_model repairs max_calls temperature top_p seed"
+)
+"""Flags that say which model is asked, how, and for how much; below, where answers are judged."""
+JUDGING = "sandbox image python memory json quiet"
 
 
 def judging_settings(context: typer.Context) -> Settings:
     """Settings of a command that judges and asks no model."""
     flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
-    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    settings = load(flags).config.settings()
     see_backend(settings.backend, flags)
     return settings

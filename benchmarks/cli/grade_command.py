@@ -28,7 +28,7 @@ from coder.errors import MachineError, UsageError
 from coder.store import SqliteLog
 
 
-@takes(bench_options.judging)
+@takes(bench_options.JUDGING)
 def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,

@@ -1,8 +1,8 @@
 """`coder bench run`: have a model answer the cases of a suite, and judge what it says."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,20 +23,23 @@ from benchmarks.suite import Case
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
-from coder.config.layers import load, user_file
+from coder.config.layers import load
 from coder.config.schema import Config
-from coder.console.answerer import Answerer, opened
 from coder.console.backend import see_backend
 from coder.console.options import given_flags, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.catalog import UserModels
+from coder.models.model import Model
 from coder.models.shared_budget import Pursed, SharedBudget
+from coder.run.model_choice import open_models
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 
+_Opening = AbstractAsyncContextManager[Model]
 
-@takes(bench_options.asking, bench_options.judging)
+
+@takes(bench_options.ASKING, bench_options.JUDGING)
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
@@ -74,7 +77,7 @@ def run(
     flags = given_flags(context) | {"samples": None, "max_cost": None}
     quiet = given["quiet"] or given["json"]
     with open_log() as log:
-        loaded = load(flags, environ=os.environ, user_file=user_file(), workspace=None)
+        loaded = load(flags)
         config = loaded.config
         if resume is not None:
             before = earlier(log, resume, command="run")
@@ -86,14 +89,14 @@ def run(
         if suite is None:
             raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
         see_backend(config.settings().backend, flags)
-        answerer = _answerer(config, loaded.book, given)
+        opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)
         session = _session(plan, given)
         session.begin(resume)
         progress = Progress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
             typer.echo(_ALIKE, err=True)
-        work = _work(plan, session, log, answerer, Screen(quiet=quiet, yes=True), progress, answers)
+        work = _work(plan, session, log, opening, progress, answers)
         report, reason = until_interrupted(work, session)
     show(report, session, reason=reason, out=out, as_json=given["json"])
 
@@ -116,16 +119,15 @@ def _selection(given: Mapping[str, Any]) -> Selection:
     )
 
 
-def _answerer(config: Config, book: UserModels, given: Mapping[str, Any]) -> Answerer:
-    return Answerer(
-        asked=config.asked(),
-        record=given["record"],
-        replay=given["replay"],
-        price=given["price"],
-        must_know_price=given["max_cost"] is not None,
+def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen: Screen) -> _Opening:
+    settings = config.settings(replay=given["replay"]).model_copy(update={"price": given["price"]})
+    return open_models(
+        config.asked(),
+        settings,
+        note=screen.note,
         book=book,
-        effort=config.effort,
-        silence_s=config.model_timeout,
+        record=given["record"],
+        must_know_price=given["max_cost"] is not None,
     )
 
 
@@ -196,12 +198,11 @@ async def _work(
     plan: _Plan,
     session: Session,
     log: SqliteLog,
-    answerer: Answerer,
-    screen: Screen,
+    opening: _Opening,
     progress: Progress,
     answers: Path | None,
 ) -> tuple[Report, str]:
-    async with opened(answerer, screen.note) as model:
+    async with opening as model:
         paid = model if session.purse is None else Pursed(model, session.purse)
         solver = ModelSolver(paid, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)

@@ -62,7 +62,7 @@ class Session:
     kept: KeptEnvironment = field(default_factory=KeptEnvironment)
     """Its sandboxes: close them with it."""
     notes: list[str] = field(default_factory=list)
-    """What the next message tells beside the user's words."""
+    """What the next message says beside the user's words."""
 
     @property
     def run(self) -> str:
@@ -87,13 +87,7 @@ class Session:
         return state is not None and bool(left_to_undo(state))
 
     async def say(self, text: str) -> Run:
-        """Work on one message until that has come to an end.
-
-        Raises:
-            UsageError: it can't be worked on as it is; nothing was called.
-            SandboxError: no sandbox can be had here.
-            MachineError: the log or the folder can't be used.
-        """
+        """Work on one message until that has come to an end; UsageError: it is too long."""
         await self.kept.ready()
         named, pictures = mentioned(text, self.root, model=self.model)
         found = self.add(named, stay=False) if named else ()
@@ -113,13 +107,7 @@ class Session:
             return await self._worked(bench)
 
     async def go_on(self) -> Run:
-        """Go on with the step that was cut off. No model call that has an answer is made again.
-
-        Raises:
-            UsageError: there is no such step, or its files can't be had any more.
-            SandboxError: no sandbox can be had here.
-            MachineError: the log or the folder can't be used.
-        """
+        """Go on with the interrupted step; no answered call is repeated. UsageError: there is none."""
         state = self.state
         if state is None or not self.is_cut_off:
             raise UsageError("Nothing was cut off. Say what is to be done.")
@@ -139,12 +127,7 @@ class Session:
         return run
 
     async def test(self) -> BaselineTaken:
-        """Run the test command on the user's files as they are, in a sandbox. No model is called.
-
-        Raises:
-            UsageError: there is none, or it can't be run, or has no tests to run.
-            SandboxError: no sandbox can be had here.
-        """
+        """Run the test command on the user's files, without a model; UsageError: there is none."""
         task = self.task
         if task.test_command is None:
             raise UsageError("There is no test command yet. Name one: /test CMD")
@@ -155,12 +138,7 @@ class Session:
             )
 
     async def undo(self) -> str | None:
-        """Take back what the latest step that still stands has written; gives what to say of its commit.
-
-        Raises:
-            UsageError: nothing is left to take back.
-            MachineError: the folder or the log can't be written.
-        """
+        """Take back the latest step that stands, and say what of its commit is left; UsageError: none."""
         state = self.state
         if state is None or not self.can_undo:
             raise UsageError("This conversation has written nothing that could be taken back.")
@@ -169,11 +147,7 @@ class Session:
         return commit_left(state, step=steps[0])
 
     async def command(self, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
-        """Run a command in the model's session; the next message reports it to the model.
-
-        Raises:
-            UsageError, SandboxError: the folder can't be read, or no session can be had here.
-        """
+        """Run a command in the model's session; the next message reports it to the model."""
         read = read_workspace(self.task, lands=False)
         async with self._environment(self.task, self.settings, read.files) as bench:
             new = new_state(self.run, self.task, self.settings, self.model.name, read)
@@ -199,9 +173,6 @@ class Session:
 
         Args:
             stay: for all messages, and not the next alone.
-
-        Raises:
-            UsageError: there is no such file in the folder.
         """
         read = read_workspace(self.task, lands=False).files
         found = [place for name in names for place in places_named(name, self.root, read)]
@@ -216,6 +187,15 @@ class Session:
     def root(self) -> Path:
         """The folder that the conversation is about."""
         return root_of(self.task)
+
+    def paths(self) -> list[str]:
+        """The paths that can be named: those that the latest message has read, or those of the folder."""
+        if self.state is not None:
+            return list(self.state.files)
+        try:
+            return list(read_workspace(self.task, lands=False).files)
+        except UsageError:  # the first message will say so
+            return []
 
     def diff(self) -> str:
         """What this conversation has changed in the folder, all steps together, by what stands there now."""

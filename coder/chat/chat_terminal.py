@@ -1,12 +1,13 @@
 """Terminal: lines with editing, history, several lines a message, and completion. Needs the extra `chat`."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder.chat.commands import COMMANDS
-from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.line_reader import Cancelled, PlainReader, Reader
 from coder.errors import MachineError
 from coder.fs.private_folder import private_folder
 
@@ -20,20 +21,20 @@ HISTORY = "chat_history"
 _MOST_COMPLETIONS = 100
 
 
-def open_terminal(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader | None:
-    """A reader for a terminal; None where prompt_toolkit isn't installed.
+def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader:
+    """A terminal with all that prompt_toolkit gives, else plain lines.
 
     Args:
         folder: where the history is kept, readable by its user only.
         paths: the files that can be named, for completion.
-
-    Raises:
-        MachineError: the history can't be written.
     """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        return PlainReader()
     try:
         import prompt_toolkit  # noqa: F401
     except ImportError:
-        return None
+        print('Plain input; for history and completion: pip install "coder-agent[chat]"', file=sys.stderr)
+        return PlainReader()
     return TerminalReader(_private_file(private_folder(folder) / HISTORY), paths=paths)
 
 
@@ -42,8 +43,6 @@ class TerminalReader:
 
     def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
         """Open the history."""
-        import sys
-
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import Completer
         from prompt_toolkit.history import FileHistory

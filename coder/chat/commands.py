@@ -38,11 +38,7 @@ class Command:
 
 
 def parse_line(line: str) -> Command | str:
-    """A command, or a message with no blanks around it. Two slashes begin a message that begins with one.
-
-    Raises:
-        UsageError: there is no such command.
-    """
+    """A command, or a message; two slashes begin one that begins with one. UsageError: no such command."""
     text = line.strip()
     if text.startswith("!") and text[1:].strip():
         return Command("!", text[1:].strip())
@@ -55,11 +51,7 @@ def parse_line(line: str) -> Command | str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a command's arguments, as a shell parts them.
-
-    Raises:
-        UsageError: a quotation has no end.
-    """
+    """The words of a command's arguments, as a shell parts them; UsageError: a quotation has no end."""
     try:
         return shlex.split(text)
     except ValueError as error:

@@ -52,11 +52,7 @@ class KeptEnvironment:
     async def use(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
     ) -> AsyncIterator[Workbench]:
-        """The sandboxes for one message.
-
-        Raises:
-            UsageError, SandboxError: as `open_environment` does.
-        """
+        """The sandboxes for one message."""
         await self.ready()
         bench = await self._opened(task, settings, files, options)
         try:

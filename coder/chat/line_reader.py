@@ -13,7 +13,7 @@ _PIECE = 1 << 16
 
 
 class Cancelled(Exception):
-    """The person has pressed Ctrl-C instead of answering."""
+    """Ctrl-C was pressed instead of an answer."""
 
 
 class Reader(Protocol):
@@ -25,6 +25,17 @@ class Reader(Protocol):
         Raises:
             Cancelled: nothing was answered.
         """
+
+
+YES, NO = ("y", "yes", "Y"), ("", "n", "no", "N")
+
+
+async def answer_to(question: str, reader: Reader) -> str:
+    """What was answered to a question; empty at the end of input, and for Ctrl-C."""
+    try:
+        return (await reader.line(question) or "").strip()
+    except Cancelled:
+        return ""
 
 
 class PlainReader:
@@ -50,7 +61,7 @@ class PlainReader:
 
     async def _line(self) -> str | None:
         while b"\n" not in self._rest and not self._ended:
-            piece = await _piece()
+            piece = await next_bytes(0)
             self._ended = not piece
             self._rest += piece
         if not self._rest:
@@ -60,7 +71,7 @@ class PlainReader:
 
 
 class Typed:
-    """Lines that a person types on a terminal while the model works; they never answer a question."""
+    """Lines typed on a terminal while the model works; they never answer a question."""
 
     def __init__(self) -> None:
         """Listen to nothing yet."""
@@ -112,24 +123,19 @@ class Typed:
         self._lines += [line for part in lines if (line := part.decode("utf-8", "replace").strip())]
 
 
-async def _piece() -> bytes:
-    """What standard input has next; empty at its end."""
+async def next_bytes(descriptor: int) -> bytes:
+    """What can be read next; empty at the end."""
     # Not a thread: one that waits for input can't be cancelled, and would keep the process from ending.
     loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-
-    def arrived() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
+    ready = asyncio.Event()
     try:
-        loop.add_reader(0, arrived)
+        loop.add_reader(descriptor, ready.set)
     except PermissionError:  # a file, or the null device: reading never waits
-        return os.read(0, _PIECE)
+        return os.read(descriptor, _PIECE)
     except NotImplementedError:  # Windows
-        return await asyncio.to_thread(os.read, 0, _PIECE)
+        return await asyncio.to_thread(os.read, descriptor, _PIECE)
     try:
-        await ready
+        await ready.wait()
     finally:
-        loop.remove_reader(0)
-    return os.read(0, _PIECE)
+        loop.remove_reader(descriptor)
+    return os.read(descriptor, _PIECE)

@@ -33,33 +33,17 @@ class Permissions:
     """Those of one project."""
 
     def __init__(self, folder: Path, project: Path) -> None:
-        """Read them.
-
-        Args:
-            folder: the user's data folder.
-            project: absolute.
-
-        Raises:
-            MachineError: the file can't be read.
-        """
+        """Read those of a project from the user's data folder."""
         self._folder = folder
         self._project = str(project.resolve())
         self.allowed = self.now()
 
     def now(self) -> Allowed:
-        """What the file says at the moment: another conversation may have changed it.
-
-        Raises:
-            MachineError: the file can't be read.
-        """
+        """What the file says at the moment: another conversation may have changed it."""
         return self._read().projects.get(self._project, Allowed())
 
     def write(self, allowed: Allowed) -> None:
-        """Remember this in place of what was allowed.
-
-        Raises:
-            MachineError: the file can't be read or written.
-        """
+        """Remember this in place of what was allowed; MachineError: the file can't be written."""
         projects = {**self._read().projects, self._project: allowed}
         path = private_folder(self._folder) / FILE
         try:

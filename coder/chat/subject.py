@@ -25,14 +25,7 @@ def root_of(task: Task) -> Path:
 
 
 def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
-    """The paths of the folder that a name stands for; for a folder, all that was read below it.
-
-    Args:
-        read: the paths that the run reads; a file besides, as git ignores it, stands for itself.
-
-    Raises:
-        UsageError: there is no such file in the folder.
-    """
+    """The paths that a name stands for: of a folder, all that was read below. UsageError: there is none."""
     path = (root / name).resolve()
     if not path.is_relative_to(root) or not path.exists():
         raise UsageError(f"There is no {name} in {root}.")
@@ -41,11 +34,7 @@ def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
 
 
 def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
-    """Names behind an @ in a message that stand for something in the folder, and pictures, wherever they lie.
-
-    Raises:
-        UsageError: a picture can't be shown, or the model is known to see none.
-    """
+    """Names behind an @ in a message, and pictures; UsageError: the model is known to see none."""
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
     names = [name for name in words if name and exists(root / name)]
     shown = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]

@@ -1,11 +1,11 @@
 """Transcript: a conversation as one document: its latest message's, and the outcome of each. Pure."""
 
+import json
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
 from coder.run.event_types import LandingPlanned, RunStopped, Status
-from coder.run.message import Message
 from coder.run.run import Run, Tokens, summarize
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
@@ -31,51 +31,29 @@ class Said(BaseModel):
     exit_code: int
 
 
-class Transcript(Run):
-    """A Run with all messages; its other fields are about the latest, its sums about all of them."""
-
-    messages: tuple[Said, ...]
-
-
-def transcript(state: State) -> Transcript:
-    """The document of a conversation as it stands."""
-    run = summarize(state)
-    latest = Said(
-        prompt=state.task.prompt,
-        status=run.status,
-        reason=run.reason,
-        answer=_answer(state.messages),
-        patch=run.patch,
-        landed=state.landed,
-        taken_back=state.taken_back,
-        exit_code=_code(state.messages, run.exit_code),
-    )
-    said = (*map(_said, state.steps), latest)
-    return Transcript(**{name: getattr(run, name) for name in Run.model_fields}, messages=said)
+def document(state: State | None, *, exit_code: int, error: str | None) -> str:
+    """The JSON of a conversation: a Run about its latest message, and `messages`; null before the first."""
+    known: dict[str, object] = dict.fromkeys(Run.model_fields) | {"messages": []}
+    if state is not None:
+        said = [_said(step).model_dump(mode="json") for step in steps_of(state)]
+        known = summarize(state).model_dump(mode="json") | {"messages": said}
+    return json.dumps(known | {"error": error or known["error"], "exit_code": exit_code}, indent=2)
 
 
 def _said(step: State) -> Said:
     stopped = step.stopped or RunStopped(status="interrupted", reason="it was broken off", exit_code=130)
+    last = step.last
+    answer = last.text.strip() if last is not None and last.kind == "reply" else None
     return Said(
         prompt=step.task.prompt,
         status=stopped.status,
         reason=stopped.reason,
-        answer=_answer(step.messages),
+        answer=answer,
         patch=step.patch,
         landed=step.landed,
         taken_back=step.taken_back,
-        exit_code=_code(step.messages, stopped.exit_code),
+        exit_code=0 if answer is not None else stopped.exit_code,  # words need nothing that checks them
     )
-
-
-def _code(messages: tuple[Message, ...], code: int) -> int:
-    """An answer in words needs nothing that checks it."""
-    return 0 if _answer(messages) is not None else code
-
-
-def _answer(messages: tuple[Message, ...]) -> str | None:
-    last = messages[-1] if messages else None
-    return last.text.strip() if last is not None and last.kind == "reply" else None
 
 
 def written(state: State, now: Mapping[str, StoredFile]) -> str:

@@ -1,4 +1,4 @@
-"""Words: what an answer says to the person, as it comes; code in fences and edits is left out."""
+"""Words: the text of an answer as it comes, without code in fences and edits."""
 
 import re
 
@@ -15,11 +15,7 @@ class Words:
     """Takes one answer in pieces. What `feed` gives can be shown at once: it is harmless for a terminal."""
 
     def __init__(self, *, with_code: bool = False) -> None:
-        """Begin an answer.
-
-        Args:
-            with_code: nothing is left out, since code would only explain the words.
-        """
+        """Begin an answer; with its code, where that only explains the words."""
         self._with_code = with_code
         self.heard = ""
         """All that was given out so far."""

@@ -31,8 +31,7 @@ _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 async def worded(session: Session, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
-    """A message: a first line, an empty one, and a body if there is one; None where no model answers,
-    or no message has begun the conversation.
+    """A first line and a body about what is quoted; None where no model answers, or nothing was said yet.
 
     Args:
         kind: the prompt that asks for it.

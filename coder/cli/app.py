@@ -1,7 +1,4 @@
-"""The application: finds the command by name, runs it, turns every failure into words and an exit code.
-
-Nothing that costs time is imported here: `coder --help` loads no command.
-"""
+"""The application: runs a command by its name, and turns every failure into words and an exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -13,6 +10,7 @@ from typer.main import get_command
 
 from coder.console.command_groups import Commands
 from coder.console.failure import open_streams, report
+from coder.console.options import group
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (
@@ -20,16 +18,7 @@ EPILOG = (
     "7 refused, 8 unverified, 9 waiting, 130 interrupted."
 )
 
-app = typer.Typer(
-    name="coder",
-    cls=Commands,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    help=HELP,
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = group(name="coder", cls=Commands, add_completion=True, no_args_is_help=True, help=HELP, epilog=EPILOG)
 
 
 def _print_version(asked: bool) -> None:
@@ -48,11 +37,7 @@ def _options(
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run a command and return its exit code.
-
-    Args:
-        arguments: None for those of the process.
-    """
+    """Run a command, by default that of the process, and return its exit code."""
     open_streams()
     try:
         get_command(app).main(args=arguments, prog_name="coder")

@@ -1,6 +1,5 @@
-"""ChatObserver: what a person sees of a conversation while a message is worked on, and is asked."""
+"""ChatObserver: shows the user a conversation while a message is worked on, and asks."""
 
-import asyncio
 import os
 import shlex
 from collections.abc import Mapping
@@ -9,29 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
-from coder.chat.line_reader import Cancelled, Reader, Typed
+from coder.chat.line_reader import NO, YES, Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
+from coder.cli.host_programs import run_attached
 from coder.cli.host_questions import HostQuestions
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
 from coder.participants.human import Decision, Proposal
 from coder.prompting.asking import is_question
-from coder.run.event_types import (
-    BaselineTaken,
-    CallAnswered,
-    CallIntended,
-    CallRetried,
-    CallSwitched,
-    FilesChanged,
-    PatchProposed,
-    RunResumed,
-    RunStarted,
-    Spoken,
-    StepStarted,
-    parse,
-)
+from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
 from coder.text.binary import is_binary
@@ -50,14 +37,8 @@ SPEAKERS = (Coder.name, Expert.name)
 class ChatObserver:
     """A Watch that can ask."""
 
-    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO, speaks: bool) -> None:
-        """Take the screen that tells, and where answers come from.
-
-        Args:
-            yes: what passes lands without a question.
-            results: where changes are shown, unless the screen does.
-            speaks: what a model says is shown as it comes.
-        """
+    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO) -> None:
+        """Take the screen, where answers to questions come from, and where results are printed."""
         self.words = Words()
         """What the latest answer has said so far."""
         self.lines = Typed()
@@ -69,7 +50,8 @@ class ChatObserver:
         self._screen = screen
         self._reader = reader
         self._results = results
-        self._speaks = speaks
+        self._speaks = results.isatty() and screen.is_lively
+        """What a model says is shown as it comes."""
         self._is_to_the_person = True
         self._is_asked = False
         self._began = self._ends = False
@@ -85,28 +67,29 @@ class ChatObserver:
 
     def event(self, event: Event) -> None:
         """Tell what happened."""
-        body = parse(event)
-        began, self._began = self._began, isinstance(body, StepStarted)
-        if began and isinstance(body, FilesChanged | BaselineTaken):
+        body = event_types.parse(event)
+        began, self._began = self._began, isinstance(body, event_types.StepStarted)
+        if began and isinstance(body, event_types.FilesChanged | event_types.BaselineTaken):
             self._screen.pass_on(event)  # the user's own edits between two messages
             return
         match body:
-            case CallIntended():
+            case event_types.CallIntended():
                 self.words = Words(with_code=self._is_asked)
                 self._is_to_the_person = body.participant in SPEAKERS
-            case CallRetried() | CallSwitched():
+            case event_types.CallRetried() | event_types.CallSwitched():
                 self.words = Words(with_code=self._is_asked)
-            case RunStarted(task=task) | StepStarted(task=task):
+            case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
                 self.words, self._is_asked = Words(), is_question(task.prompt)
-            case RunResumed():
+            case event_types.RunResumed():
                 self.words = Words()
-            case CallAnswered():
+            case event_types.CallAnswered():
                 self._speak(self.words.end())
                 self._ends = any(call.name == DONE.name for call in body.tool_calls)
-            case Spoken(message=Message(kind="code", text=text)) if self._ends and text:
+            case event_types.Spoken(message=Message(kind="code", text=text)) if self._ends and text:
                 self._screen.tell(printable(text.strip()))
-        patch = body.patch if isinstance(body, PatchProposed) else ""
-        if isinstance(body, RunStarted | StepStarted) or (patch and patch != self._patch):
+        patch = body.patch if isinstance(body, event_types.PatchProposed) else ""
+        begins = isinstance(body, event_types.RunStarted | event_types.StepStarted)
+        if begins or (patch and patch != self._patch):
             self._screen.showed_diff, self._patch = False, patch
         self._screen.event(event)
         self._screen.tell_waiting()
@@ -120,6 +103,15 @@ class ChatObserver:
         """Something that a program wrote."""
         self._screen.output(stream, data)
 
+    def say(self, text: str, *, end: str = "\n") -> None:
+        """Print a result."""
+        print(text, end=end, file=self._results, flush=True)
+
+    def answer(self, words: str) -> None:
+        """Print an answer in words, unless it was shown as it came."""
+        if not (self._speaks and self.words.heard == words):
+            self.say(words)
+
     def _speak(self, text: str) -> None:
         if self._speaks and self._is_to_the_person:
             self._screen.speak(text)
@@ -129,7 +121,7 @@ class ChatObserver:
         return True
 
     def typed(self) -> list[str]:
-        """What the person has typed since the last look, for the model."""
+        """What the user has typed since the last look, for the model."""
         lines = self.lines.take()
         for line in lines:
             self._screen.tell(f"  · told the model: {one_line(line)}")
@@ -152,47 +144,39 @@ class ChatObserver:
         passed = proposal.outcome is not None and proposal.outcome.passed
         self._screen.rest()
         if not self._screen.showed_diff:
-            print(printable(proposal.patch), end="", file=self._results, flush=True)
+            self.say(printable(proposal.patch), end="")
         if self.yes and passed:
             return Decision(approved=True)
         if proposal.unshown:
             self._screen.note(proposal.unshown)
             self._screen.tell_waiting()
         while True:
+            answer = await answer_to(QUESTION if passed else FAILING, self._reader)
+            if answer in YES or answer in NO:
+                return Decision(approved=answer in YES)
+            if answer not in ("e", "edit"):
+                return Decision(approved=False, words=answer)
             try:
-                answer = await self._reader.line(QUESTION if passed else FAILING)
-            except Cancelled:
-                return Decision(approved=False)
-            match (answer or "").strip():
-                case "y" | "yes" | "Y":
-                    return Decision(approved=True)
-                case "" | "n" | "no" | "N":
-                    return Decision(approved=False)
-                case "e" | "edit":
-                    try:
-                        return Decision(
-                            approved=False, files=await edited(proposal.files, environ=os.environ)
-                        )
-                    except UsageError as error:
-                        self._screen.note(str(error))
-                        self._screen.tell_waiting()
-                case words:
-                    return Decision(approved=False, words=words)
+                return Decision(approved=False, files=await edited(proposal.files, environ=os.environ))
+            except UsageError as error:
+                self._screen.note(str(error))
+                self._screen.tell_waiting()
 
 
 async def edited(files: Mapping[str, str | None], *, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """The files as they are after the editor has ended; those that are to be deleted aren't shown.
-
-    Raises:
-        UsageError: no editor is named, it can't be started, or it failed.
-    """
+    """The files as the user's editor leaves them; UsageError: none is named, or it failed."""
     command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
     if not command:
         raise UsageError("No editor is named. Set EDITOR, such as: export EDITOR=nano")
     texts = {path: text for path, text in files.items() if text is not None and not is_binary(text)}
     with TemporaryDirectory(prefix="coder-edit-") as folder:
         copies = {path: _copy(Path(folder), path, text) for path, text in texts.items()}
-        await _run([*command, *map(str, copies.values())])
+        try:
+            code = await run_attached(command[0], *command[1:], *map(str, copies.values()))
+        except OSError as error:
+            raise UsageError(f"The editor {command[0]!r} can't be started: {error.strerror}.") from error
+        if code != 0:
+            raise UsageError(f"The editor {command[0]!r} ended with {code}, so nothing was taken from it.")
         return {**files, **{path: _text(copy) for path, copy in copies.items()}}
 
 
@@ -213,18 +197,3 @@ def _text(copy: Path) -> str:
         raise UsageError(f"{copy.name} is gone after the editor, so nothing was taken from it.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{copy.name} is no UTF-8 text any more.") from error
-
-
-async def _run(command: list[str]) -> None:
-    try:
-        process = await asyncio.create_subprocess_exec(*command)
-    except OSError as error:
-        raise UsageError(f"The editor {command[0]!r} can't be started: {error.strerror}.") from error
-    try:
-        code = await process.wait()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    if code != 0:
-        raise UsageError(f"The editor {command[0]!r} ended with {code}, so nothing was taken from it.")

@@ -1,20 +1,44 @@
-"""`coder doctor`: a line for each thing that `coder solve` needs."""
+"""`coder doctor`: a line for each thing that `coder solve` needs, found out by doing."""
 
 import json as json_format
 import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import typer
+from pydantic import BaseModel
 
-from coder.config.diagnosis import Diagnosis, can_solve, examine
-from coder.config.layers import load, user_file
+from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import Json
-from coder.errors import UsageError
-from coder.models.catalog import UserModels
+from coder.errors import CoderError, UsageError
+from coder.models.find_model import PROBE_S, first_that_answers
+from coder.models.model import Usage
+from coder.models.providers import cost, found_endpoints, providers
+from coder.models.roles import Asked, resolve_roles
+from coder.models.weights import embedded_weights
+from coder.store import SqliteLog, data_folder
 from coder.text.sanitize import one_line
+from sandbox import Policy, SandboxError, open_sandbox, probe_backends
 
 NOT_READY = 5
+OLDEST_PYTHON = (3, 11)
+LEAST_FREE_MB = 100
+
+
+class Finding(BaseModel, frozen=True):
+    """One line of the doctor's."""
+
+    name: str
+    works: bool
+    needed: bool = True
+    """`coder solve` can't work without it."""
+    text: str
 
 
 def doctor(json: Json = False) -> None:
@@ -22,16 +46,8 @@ def doctor(json: Json = False) -> None:
 
     Exit code 0 says that `coder solve` can work; 5 that it can't.
     """
-    config, book, configured = _configuration()
-    found = examine(
-        sandbox=config.sandbox,
-        python=config.python,
-        asked=config.asked(),
-        book=book,
-        max_cost=config.max_cost,
-    )
-    findings = [configured, *run_until_interrupted(found)]
-    ready = can_solve(findings)
+    findings = run_until_interrupted(_examine())
+    ready = all(finding.works for finding in findings if finding.needed)
     if json:
         rows = [finding.model_dump() for finding in findings]
         typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
@@ -43,12 +59,121 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(0 if ready else NOT_READY)
 
 
-def _configuration() -> tuple[Config, UserModels | None, Diagnosis]:
-    """What the user's file and variables say; the defaults where they can't be used."""
-    file = user_file()
+async def _examine() -> list[Finding]:
+    """Everything that matters to `coder solve`. Keys are named by variable, never shown."""
+    file, loaded = usual_user_file(), None
     try:
-        loaded = load({}, environ=os.environ, user_file=file, workspace=None)
+        loaded = load()
+        configured = Finding(
+            name="configuration", works=True, text=str(file) if file.exists() else f"none in {file}"
+        )
     except UsageError as error:
-        return Config(), None, Diagnosis(name="configuration", works=False, needed=True, text=str(error))
-    text = str(file) if file.exists() else f"none in {file}"
-    return loaded.config, loaded.book, Diagnosis(name="configuration", works=True, needed=True, text=text)
+        configured = Finding(name="configuration", works=False, text=str(error))
+    config = loaded.config if loaded is not None else Config()
+    sandboxes = await _sandboxes(config.sandbox, Policy(python=config.python))
+    models = [*_keys(), *await _local(), _embedded(), await _chosen(config, loaded)]
+    folder = data_folder(os.environ)
+    kept = [*_folder(folder)]
+    if all(finding.works for finding in kept):
+        kept.append(await _log(folder))
+    return [configured, _python(), *sandboxes, *models, *kept]
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    works = sys.version_info >= OLDEST_PYTHON
+    wanted = "" if works else f"; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
+    return Finding(name="python", works=works, text=f"{found} at {sys.executable}{wanted}")
+
+
+async def _sandboxes(named: str | None, policy: Policy) -> list[Finding]:
+    reports = await probe_backends(policy)
+    rows = [
+        Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
+        for report in reports
+        if report.automatic or report.name == named
+    ]
+    wanted = named if named not in (None, "auto") else await automatic(policy)
+    works = wanted in [report.name for report in reports if report.works]
+    wanted = wanted or "bubblewrap"
+    text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
+    return [*rows, Finding(name="sandbox", works=works, text=text)]
+
+
+async def automatic(policy: Policy) -> str | None:
+    """The backend that is used where none is named; None where there is none."""
+    try:
+        async with open_sandbox(policy) as box:
+            return box.backend
+    except (SandboxError, ValueError):
+        return None
+
+
+def _keys() -> Iterator[Finding]:
+    for found in found_endpoints(os.environ):
+        text = f"{found.variable} is set"
+        yield Finding(name=f"model {found.provider.name}", works=True, needed=False, text=text)
+
+
+async def _local() -> list[Finding]:
+    servers = [provider for provider in providers() if provider.name in ("ollama", "lmstudio")]
+    here = await first_that_answers(servers, timeout_s=PROBE_S)
+    if here is None:
+        return []
+    provider, models = here
+    return [Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")]
+
+
+def _embedded() -> Finding:
+    try:
+        weights = embedded_weights()
+    except CoderError as error:
+        return Finding(name="model embedded", works=False, needed=False, text=str(error))
+    try:
+        engine = f"xllamacpp {version('xllamacpp')}"
+    except PackageNotFoundError:
+        engine = "no xllamacpp"
+    return Finding(name="model embedded", works=True, needed=False, text=f"{weights.name}, {engine}; weak")
+
+
+async def _chosen(config: Config, loaded: Loaded | None) -> Finding:
+    book = loaded.book if loaded is not None else None
+    try:
+        roles = await resolve_roles(config.asked(), environ=os.environ, book=book)
+    except CoderError as error:
+        return Finding(name="model", works=False, text=str(error))
+    for choice in roles.all if config.max_cost is not None else ():
+        if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
+            text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
+            return Finding(
+                name="model", works=False, text=f"{text}give --price IN,OUT, or write it into [prices]"
+            )
+    why = "as your configuration says" if config.asked() != Asked() else "when none is named"
+    return Finding(name="model", works=True, text=f"{roles.main.name} answers {why}")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+        free_mb = shutil.disk_usage(folder).free >> 20
+    except OSError as error:
+        text = f"{folder} can't be written: {error.strerror}; set CODER_HOME to a folder that can"
+        yield Finding(name="data folder", works=False, text=text)
+        return
+    yield Finding(name="data folder", works=True, text=str(folder))
+    yield Finding(
+        name="disk", works=free_mb >= LEAST_FREE_MB, text=f"{free_mb:,} MiB free for the data folder"
+    )
+
+
+async def _log(folder: Path) -> Finding:
+    try:
+        with SqliteLog(folder) as log:
+            newest = await log.runs(limit=1)
+    except CoderError as error:
+        return Finding(name="log", works=False, text=str(error))
+    return Finding(
+        name="log", works=True, text=f"the newest run is {newest[0].run}" if newest else "no runs yet"
+    )

@@ -1,27 +1,20 @@
 """`coder export`: the patch of a run, for `git apply` and `patch -p1`."""
 
 import asyncio
-import os
 
 import typer
 
-from coder.cli.show_run import RunId
+from coder.cli.show_run import RunId, events_of
 from coder.errors import UsageError
 from coder.run.attempts import best_code
 from coder.run.reducer import fold_all
 from coder.run.state import State
-from coder.store import SqliteLog, data_folder
 from coder.workspace.proposal import proposal
 
 
 def export(run: RunId) -> None:
     """Print the patch of a run: what it has written, or what it would write."""
-    typer.echo(_patch(asyncio.run(_state(run))), nl=False)
-
-
-async def _state(prefix: str) -> State:
-    with SqliteLog(data_folder(os.environ)) as log:
-        return fold_all(await log.read(await log.resolve(prefix)))
+    typer.echo(_patch(fold_all(asyncio.run(events_of(run)))), nl=False)
 
 
 def _patch(state: State) -> str:

@@ -6,24 +6,19 @@ from typing import Annotated
 
 import typer
 
-from coder.console import options
-from coder.console.options import WORKING, takes
+from coder.console.options import WORKING, option, takes
 
 
-@takes(*WORKING)
+@takes(WORKING)
 def fix(
     context: typer.Context,
     command: Annotated[
         list[str] | None, typer.Argument(metavar="-- CMD...", help="The command that must pass: pytest -q")
     ] = None,
     path: Annotated[
-        Path, typer.Option("--path", metavar="PATH", help="Folder to work on, where the command runs (here).")
+        Path, option("--path", "Folder to work on, where the command runs (here).", "PATH")
     ] = Path("."),
-    hint: Annotated[
-        str | None, typer.Option("--hint", metavar="TEXT", help="What you know of the fault.")
-    ] = None,
-    read: options.Read = None,
-    kernel: options.Kernel = None,
+    hint: Annotated[str | None, option("--hint", "What you know of the fault.", "TEXT")] = None,
 ) -> None:
     """Make a command pass that fails: it runs on a copy of the folder, and what made it pass is written back.
 
@@ -46,14 +41,10 @@ def fix(
             workspace=path,
             mends=True,
             test_command=words,
-            read=_globs(read),
+            read=tuple(context.params["read"] or ()),
         )
 
     raise typer.Exit(solved(context, task, workspace=path))
-
-
-def _globs(read: list[str] | None) -> tuple[str, ...]:
-    return tuple(read or ())
 
 
 def _prompt(command: tuple[str, ...], hint: str | None) -> str:

@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coder.chat.chat_session import Session
-from coder.chat.line_reader import Reader
+from coder.chat.line_reader import NO, YES, Reader
 from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
 from coder.cli.chat_observer import edited
-from coder.cli.host_programs import NO, YES, HostPrograms, program_of
-from coder.cli.pull_request import branch_name, opener_of, opening
+from coder.cli.host_programs import HostPrograms, branch_name, opener_of, opening, program_of
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.errors import UsageError
@@ -47,12 +46,7 @@ class HostCommands:
         self._screen = screen
 
     async def commit(self, wish: str) -> None:
-        """Commit the files that this conversation has written, as the user's git does it.
-
-        Raises:
-            UsageError: there is nothing to commit, or the repository is in no state for it.
-            MachineError: it can't be read.
-        """
+        """Commit what this conversation has written, by the user's git; UsageError: there is nothing."""
         place = place_of(self._session.root)
         written = self._written(place)
         pending = pending_in(place, written)
@@ -73,12 +67,7 @@ class HostCommands:
             await self._session.journal.append(CommitMade(commit=head, branch=place.branch))
 
     async def pull_request(self, wish: str) -> None:
-        """Push the branch, and open a pull request with gh or glab where there is one.
-
-        Raises:
-            UsageError: there is no remote, nothing to propose, or the repository is in no state for it.
-            MachineError: it can't be read.
-        """
+        """Push the branch, and open a pull request by gh or glab; UsageError: nothing to propose."""
         place = place_of(self._session.root)
         proposed = proposed_in(place)
         if not proposed.log:
@@ -151,11 +140,7 @@ class HostCommands:
             self._screen.tell(f"  · stays out: {_named(pending.left)}")
 
     def _tell_started(self, place: Place, command: str) -> None:
-        """Name what the repository has a command of git's start.
-
-        Raises:
-            UsageError: the conversation has written some of that.
-        """
+        """Name what a command of git's starts; UsageError: the conversation has written some of that."""
         if own := startable(place, self._written(place)):
             raise UsageError(
                 f"This conversation has written {_named(own)}, which git may run outside of the sandbox. "

@@ -1,20 +1,22 @@
-"""HostPrograms: run the user's own tools outside of the sandbox, each after a question."""
+"""HostPrograms: run the user's own tools outside of the sandbox, each after a question; gh and glab, too."""
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.line_reader import Reader, answer_to
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.text.sanitize import printable
 
-YES, NO = ("y", "yes", "Y"), ("", "n", "no", "N")
+_LONGEST_NAME = 50
 
 
 class HostPrograms:
@@ -29,39 +31,34 @@ class HostPrograms:
         """What is answered to the question whether these commands are to run; empty at the end of input."""
         for command in commands:
             self._screen.tell(f"  $ {printable(shlex.join(command))}")
-        try:
-            return (await self._reader.line(f"Run it? {choices}") or "").strip()
-        except Cancelled:
-            return ""
+        return await answer_to(f"Run it? {choices}", self._reader)
 
     async def ran(self, command: Sequence[str], folder: Path) -> bool:
-        """Whether a command succeeded in a folder; the terminal is its own, for a passphrase, say.
-
-        Raises:
-            UsageError: there is no such program.
-        """
+        """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program."""
         program = program_of(command[0], folder)
         if program is None:
             raise UsageError(f"There is no {command[0]} on this machine.")
         self._screen.rest()
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *command[1:],
-            cwd=folder,
-            stdin=None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr,
-        )
+        stdin = None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL
         before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is the program's
         try:
-            code = await process.wait()
+            code = await run_attached(program, *command[1:], cwd=folder, stdin=stdin, stdout=sys.stderr)
         finally:
             signal.signal(signal.SIGINT, before)
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
         if code != 0:
             self._screen.tell(f"  ✗ {command[0]} {command[1]} ended with {code}")
         return code == 0
+
+
+async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noqa: ANN401 - as asyncio has them
+    """The exit code of a program on the user's terminal; it ends with us."""
+    process = await asyncio.create_subprocess_exec(program, *words, **streams)
+    try:
+        return await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
 
 
 def program_of(name: str, folder: Path) -> str | None:
@@ -69,3 +66,24 @@ def program_of(name: str, folder: Path) -> str | None:
     places = [Path(place) for place in os.get_exec_path() if os.path.isabs(place)]
     outside = [str(place) for place in places if not place.resolve().is_relative_to(folder.resolve())]
     return shutil.which(name, path=os.pathsep.join(outside))
+
+
+def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:
+    """The tool that opens pull requests on a remote, where the user has it."""
+    names = ("glab", "gh") if "gitlab" in url else ("gh", "glab")
+    return next((name for name in names if find(name) is not None), None)
+
+
+def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list[str]:
+    """The command that opens one by `gh` or `glab`."""
+    if tool == "gh":
+        told = [f"--head={branch}", f"--base={base}", f"--title={title}", f"--body={body}"]
+        return ["gh", "pr", "create", *told]
+    told = [f"--source-branch={branch}", f"--target-branch={base}", f"--title={title}"]
+    return ["glab", "mr", "create", *told, f"--description={body}", "--yes"]
+
+
+def branch_name(text: str) -> str:
+    """A name for a branch from the first line of a text."""
+    words = re.findall(r"[a-z0-9._/]+", text.partition("\n")[0].lower())
+    return "-".join(words)[:_LONGEST_NAME].strip("-./")

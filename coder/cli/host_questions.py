@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from coder.chat.line_reader import Cancelled, Reader, Typed
+from coder.chat.line_reader import Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.console.screen import Screen
 from coder.errors import MachineError
@@ -21,11 +21,7 @@ class HostQuestions:
     """Asks while something runs, and remembers the answers."""
 
     def __init__(self, permissions: Permissions, reader: Reader, screen: Screen, lines: Typed) -> None:
-        """Ask by this reader.
-
-        Args:
-            lines: what is typed while the model works, which is no answer.
-        """
+        """Ask by this reader, and leave alone what is typed while the model works."""
         self.this_time: set[str] = set()
         """Hosts that are allowed as long as the conversation is open."""
         self.turn = asyncio.Lock()
@@ -88,7 +84,4 @@ class HostQuestions:
 
     async def _answer(self, named: str) -> str:
         with self._lines.paused(), self._screen.held():
-            try:
-                return (await self._reader.line(QUESTION.format(host=named)) or "").strip().lower()
-            except Cancelled:
-                return ""
+            return (await answer_to(QUESTION.format(host=named), self._reader)).lower()

@@ -1,13 +1,13 @@
-"""`--install`: what the tests need, installed once into a cache; asked about before, told afterwards."""
+"""`--install`: install what the tests need once into a cache, after a question."""
 
 import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from coder.cli.network_refusals import NetworkRefusals
-from coder.console.ask import ask_human
+from coder.cli.network_refusals import network_refusals
 from coder.console.screen import Screen
+from coder.console.terminal import ask_human
 from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
 from coder.run.settings import Settings
@@ -20,12 +20,11 @@ _BACKENDS = ("auto", "bubblewrap")
 
 
 async def with_install(task: Task, settings: Settings, given: Mapping[str, Any], screen: Screen) -> Settings:
-    """The settings with what was installed for the task, where the flags ask for it.
+    """The settings with what was installed for the task.
 
     Raises:
         Refused: the user doesn't agree, or can't be asked.
         UsageError: there is nothing to install, or the install failed.
-        SandboxError: no sandbox that can reach hosts can be had here.
     """
     command: str | None = given["install_with"]
     if not given["install"] and command is None:
@@ -63,12 +62,12 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
 
 async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
     began = time.monotonic()
-    with NetworkRefusals() as refusals:
+    with network_refusals() as refusals:
         try:
             await install(plan, partial(open_sandbox, backend=settings.backend))
         except UsageError as error:
-            unnamed = any("is not among the hosts" in line for line in refusals.lines)
+            unnamed = any("is not among the hosts" in line for line in refusals)
             hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
-            raise UsageError("\n".join([str(error), *refusals.lines]) + hint) from error
+            raise UsageError("\n".join([str(error), *refusals]) + hint) from error
     seconds = time.monotonic() - began
     screen.note(f"installed in {seconds:.0f} s; drop it: rm -r {plan.installed.folder}")

@@ -1,13 +1,12 @@
 """`coder ls`: the runs in the log, newest first."""
 
 import asyncio
-import os
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coder.console.options import Json
+from coder.console.options import Json, option
 from coder.console.render import age, money
 from coder.errors import CoderError
 from coder.run.events import Event
@@ -15,7 +14,7 @@ from coder.run.reducer import fold_all
 from coder.run.run import standing
 from coder.run.state import State
 from coder.run.task import Task
-from coder.store import SqliteLog, data_folder
+from coder.store import SqliteLog
 from coder.text.sanitize import one_line
 
 SHOWN = 20
@@ -42,9 +41,7 @@ class ListedRun(BaseModel):
 
 
 def ls(
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N; 0 is all.")
-    ] = SHOWN,
+    limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = SHOWN,
     json: Json = False,
 ) -> None:
     """List the runs, newest first."""
@@ -59,7 +56,7 @@ def ls(
 
 
 async def _listed(limit: int) -> list[ListedRun]:
-    with SqliteLog(data_folder(os.environ)) as log:
+    with SqliteLog() as log:
         found = await log.runs(limit=limit or None)
         return [await _row(log, summary.run, summary.first) for summary in found]
 

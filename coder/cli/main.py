@@ -14,11 +14,7 @@ _OBJECTS = 100_000
 
 
 def entry() -> NoReturn:
-    """Run `coder` as a process, and end it without taking the interpreter down.
-
-    That would take a tenth of a second for freeing what the process's end frees anyway. Whatever must be
-    closed is closed by then, and stdout is flushed.
-    """
+    """Run `coder`, and end the process without freeing what its end frees anyway: a tenth of a second."""
     gc.set_threshold(_OBJECTS, 50, 100)
     code = main()
     with suppress(OSError):  # stderr is closed: the exit code still reports

@@ -9,9 +9,9 @@ from typing import Annotated, cast
 import typer
 from typer.core import TyperGroup
 
-from coder.config.layers import load, user_file
+from coder.config.layers import load
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Json
+from coder.console.options import Json, group, option
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
@@ -34,13 +34,9 @@ class _Group(TyperGroup):
         return super().parse_args(cast(typer.Context, ctx), args)
 
 
-app = typer.Typer(
+app = group(
     cls=_Group,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
     help="List models, or load the catalogue of them. `coder models WORD` is `coder models list WORD`.",
-    context_settings={"help_option_names": HELP},
 )
 
 
@@ -56,24 +52,19 @@ class ListedModel(Listed, frozen=True):
 @app.command("list")
 def list_models(
     word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="Part of a model's name.")] = None,
-    provider: Annotated[
-        str | None, typer.Option("--provider", metavar="NAME", help="Of this provider only.")
-    ] = None,
-    min_context: Annotated[
-        int, typer.Option("--min-context", metavar="TOKENS", min=0, help="That can read as much.")
-    ] = 0,
+    provider: Annotated[str | None, option("--provider", "Of this provider only.", "NAME")] = None,
+    min_context: Annotated[int, option("--min-context", "That can read as much.", "TOKENS", min=0)] = 0,
     max_price: Annotated[
-        float | None,
-        typer.Option("--max-price", metavar="USD", min=0, help="A million tokens cost no more, in and out."),
+        float | None, option("--max-price", "A million tokens cost no more, in and out.", "USD", min=0)
     ] = None,
-    tools: Annotated[bool, typer.Option("--tools", help="That call tools.")] = False,
-    reasoning: Annotated[bool, typer.Option("--reasoning", help="That reason first.")] = False,
-    images: Annotated[bool, typer.Option("--images", help="That see pictures.")] = False,
-    ready: Annotated[bool, typer.Option("--ready", help="Whose key is set.")] = False,
+    tools: Annotated[bool, option("--tools", "That call tools.")] = False,
+    reasoning: Annotated[bool, option("--reasoning", "That reason first.")] = False,
+    images: Annotated[bool, option("--images", "That see pictures.")] = False,
+    ready: Annotated[bool, option("--ready", "Whose key is set.")] = False,
     json: Json = False,
 ) -> None:
     """List the models that can be named, with context, prices and abilities."""
-    book = load({}, environ=os.environ, user_file=user_file(), workspace=None).book
+    book = load().book
     catalog = book.catalog()
     rows = [
         row
@@ -104,9 +95,7 @@ def list_models(
 
 @app.command()
 def update(
-    source: Annotated[
-        str, typer.Option("--from", metavar="FILE|URL", help="A copy of the catalogue; https only.")
-    ] = SOURCE,
+    source: Annotated[str, option("--from", "A copy of the catalogue; https only.", "FILE|URL")] = SOURCE,
 ) -> None:
     """Load the public catalogue of models.dev into your cache, so that its providers can be named."""
     catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))

@@ -1,40 +1,30 @@
 """Network requests of a program that were refused, for the screen after its end."""
 
 import logging
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _LOGGER = logging.getLogger("sandbox.network")
 _MOST = 5
 
 
-class NetworkRefusals(logging.Handler):
-    """A context around a run; `lines` are what was refused, each once, and no more than a few."""
+@contextmanager
+def network_refusals() -> Iterator[list[str]]:
+    """Lines of what is refused while the block lasts, each once, and no more than a few."""
+    lines: list[str] = []
 
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._said: dict[str, None] = {}
-        self._level = logging.NOTSET
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said, refused, reason = record.getMessage().partition("refused: ")
+            line = f"network: {reason}" if len(lines) < _MOST else "network: and more"
+            if refused and not said and line not in lines and len(lines) <= _MOST:
+                lines.append(line)
 
-    def __enter__(self) -> Self:
-        self._level = _LOGGER.level
-        _LOGGER.setLevel(logging.INFO)
-        _LOGGER.addHandler(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _LOGGER.removeHandler(self)
-        _LOGGER.setLevel(self._level)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep what was refused."""
-        if len(self._said) <= _MOST and record.getMessage().startswith("refused: "):
-            self._said[record.getMessage().removeprefix("refused: ")] = None
-
-    @property
-    def lines(self) -> list[str]:
-        """For the screen."""
-        shown = [f"network: {reason}" for reason in list(self._said)[:_MOST]]
-        return [*shown, "network: and more"] if len(self._said) > _MOST else shown
+    keeper, level = Keeper(logging.INFO), _LOGGER.level
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.addHandler(keeper)
+    try:
+        yield lines
+    finally:
+        _LOGGER.removeHandler(keeper)
+        _LOGGER.setLevel(level)

@@ -5,6 +5,7 @@ Its output goes through as it comes, and its exit code is ours: what fails in th
 
 import json as json_format
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -14,21 +15,25 @@ from typing import Annotated, cast
 import typer
 from typer.core import TyperCommand
 
-from coder.cli.network_refusals import NetworkRefusals
+from coder.cli.network_refusals import network_refusals
 from coder.cli.output_stream import OutputStream
-from coder.cli.program_ending import FAILED, exit_code, last_words
-from coder.config.layers import load, user_file
+from coder.config.layers import load
 from coder.console import options
 from coder.console.backend import see_backend
 from coder.console.failure import report
 from coder.console.interrupt import Interrupted, run_until_interrupted
-from coder.console.options import given_flags
+from coder.console.options import given_flags, option, takes
 from coder.environment.invocation import Invocation, Job, make_job
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
 from coder.workspace.artifacts import save
-from sandbox import Result, open_sandbox
+from sandbox import Policy, Result, open_sandbox
 
+TIMEOUT, FAILED = 124, 125
+OUT_OF_MEMORY = 128 + 9
+_BY_SIGNAL = 128
+TOO_MUCH_OUTPUT = 128 + 25
+"""As for SIGXFSZ, what Linux sends for a file that grows beyond its limit."""
 _OWN = (UsageError, Interrupted)
 """What keeps the exit code that it has everywhere."""
 
@@ -55,6 +60,7 @@ class Run(TyperCommand):
     cls=Run,
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
 )
+@takes("memory pids cpus sandbox image runtime network python kernel")
 def run(
     context: typer.Context,
     words: Annotated[
@@ -63,32 +69,20 @@ def run(
             metavar="FILE|-|-- CMD [ARGS]...", help='A .py or executable file; "-" reads Python from stdin.'
         ),
     ] = None,
-    code: Annotated[str | None, typer.Option("-c", metavar="CODE", help="Python source to run.")] = None,
+    code: Annotated[str | None, option("-c", "Python source to run.", "CODE")] = None,
     file: Annotated[
-        list[Path] | None,
-        typer.Option("--file", metavar="PATH", help="Copy a file into the workspace. Repeatable."),
+        list[Path] | None, option("--file", "Copy a file into the workspace. Repeatable.", "PATH")
     ] = None,
     env: Annotated[
-        list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="Of the program's environment. Repeatable."),
+        list[str] | None, option("--env", "Of the program's environment. Repeatable.", "NAME=VALUE")
     ] = None,
     artifacts: Annotated[
-        Path | None, typer.Option("--artifacts", metavar="DIR", help="Copy files that it wrote to a folder.")
+        Path | None, option("--artifacts", "Copy files that it wrote to a folder.", "DIR")
     ] = None,
     program_timeout: Annotated[
-        float | None,
-        typer.Option("--timeout", "--program-timeout", metavar="SECONDS", help="Time of the program (10)."),
+        float | None, option("--timeout --program-timeout", "Time of the program (10).", "SECONDS")
     ] = None,
-    memory: options.Memory = None,
-    pids: options.Pids = None,
-    disk: Annotated[int, typer.Option("--disk", metavar="MIB", help="Disk of the program.")] = 256,
-    cpus: options.Cpus = None,
-    sandbox: options.SandboxName = None,
-    image: options.Image = None,
-    runtime: options.Runtime = None,
-    network: options.Network = None,
-    python: options.Python = None,
-    kernel: options.Kernel = None,
+    disk: Annotated[int, option("--disk", "Disk of the program.", "MIB")] = 256,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -121,12 +115,12 @@ def _run(
     flags: Mapping[str, object], wanted: Invocation, *, artifacts: Path | None, as_json: bool, quiet: bool
 ) -> int:
     """Do all of it; the exit code."""
-    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
+    settings = load(flags).config.settings()
     _see(settings.backend, flags, artifacts)
     job = make_job(wanted, settings, read_source=read_all)
     outlet = None if as_json else OutputStream()
     work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
-    with NetworkRefusals() as refusals:
+    with network_refusals() as refusals:
         result, backend = run_until_interrupted(work)
     if as_json:
         print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
@@ -134,7 +128,7 @@ def _run(
     if not quiet:
         _say(
             [
-                *refusals.lines,
+                *refusals,
                 *last_words(result, job.policy),
                 *_about_artifacts(result, artifacts, len(refused)),
             ]
@@ -181,11 +175,7 @@ def _say(lines: list[str]) -> None:
 
 
 def read_all() -> bytes:
-    """Read a program from standard input.
-
-    Raises:
-        UsageError: it is too long.
-    """
+    """Read a program from standard input; UsageError: it is too long."""
     content = sys.stdin.buffer.read(MOST_SOURCE + 1)
     if len(content) > MOST_SOURCE:
         raise UsageError(f"Standard input has more than {MOST_SOURCE >> 20} MiB: too much for a program.")
@@ -195,3 +185,41 @@ def read_all() -> bytes:
 def standard_input() -> bytes | int:
     """What the program in the sandbox reads: a descriptor, or nothing where it is a terminal or closed."""
     return 0 if sys.stdin is not None and not os.isatty(0) else b""
+
+
+def exit_code(result: Result) -> int:
+    """The program's own code; for what ended it from outside the one that a shell would give."""
+    match result.status:
+        case "timeout":
+            return TIMEOUT
+        case "oom":
+            return OUT_OF_MEMORY
+        case "output_limit":
+            return TOO_MUCH_OUTPUT
+        case _ if result.exit_code is not None:
+            return result.exit_code
+        case _:
+            return _BY_SIGNAL + (result.signal or signal.SIGKILL)
+
+
+def last_words(result: Result, policy: Policy) -> list[str]:
+    """What the program itself could not say any more; nothing for one that ended by itself."""
+    match result.killed_by:
+        case "wall":
+            return [f"ended after {policy.wall_s:g} s; --timeout SECONDS gives it more"]
+        case "cpu":
+            return [f"ended after {policy.cpu_s:g} s of CPU; --timeout SECONDS gives it more"]
+        case "memory":
+            return [f"ended at {policy.memory_mb} MiB of memory; --memory MIB gives it more"]
+        case "output":
+            return ["ended because it wrote without end"]
+        case "disk":
+            return [f"ended at {policy.disk_mb} MiB of disk; --disk MIB gives it more"]
+        case _ if result.exit_code is None:
+            return [f"ended by signal {result.signal} ({_name(result.signal)})"]
+        case _:
+            return []
+
+
+def _name(number: int | None) -> str:
+    return next((item.name for item in signal.Signals if item == number), "unknown")

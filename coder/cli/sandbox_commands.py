@@ -1,17 +1,16 @@
 """`coder sandbox doctor|build|reap`: what keeps programs in here, Docker's image, what was left over."""
 
 import json as json_format
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
-from coder.config.layers import load, user_file
+from coder.config.layers import load
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Image, Json, Python, Quiet
+from coder.console.options import Image, Json, Python, Quiet, group, option
 from coder.console.signals import interrupt_on_signals
 from coder.environment.run_policy import policy_of
 from coder.errors import UsageError
@@ -22,31 +21,12 @@ NOT_READY = 5
 _WIDTH = 400
 _SIGNS = {"enforced": "✓", "sampled": "~", "none": "✗"}
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
-    help="What keeps programs in on this machine, and what Docker needs.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-class Examined(BaseModel):
-    """What `doctor` found."""
-
-    model_config = ConfigDict(frozen=True)
-
-    auto: str | None
-    """The backend that is used where none is named; None where there is none."""
-    backends: list[BackendReport]
+app = group(no_args_is_help=True, help="What keeps programs in on this machine, and what Docker needs.")
 
 
 @app.command(short_help="What works here, and what keeps each guarantee.")
 def doctor(
-    backend: Annotated[
-        str | None, typer.Option("--backend", metavar="NAME", help="Look at this one only.")
-    ] = None,
+    backend: Annotated[str | None, option("--backend", "Look at this one only.", "NAME")] = None,
     image: Image = None,
     python: Python = None,
     json: Json = False,
@@ -56,50 +36,50 @@ def doctor(
     Exit code 0 says that programs can run, or with --backend that they can in that one; 5 that they can't.
     """
     flags = {"image": image, "python": python}
-    settings = load(flags, environ=os.environ, user_file=user_file(), workspace=None).config.settings()
-    found = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
+    settings = load(flags).config.settings()
+    auto, reports = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
     if backend is not None:
-        found = Examined(auto=found.auto, backends=[_named(backend, found.backends)])
-    ready = found.auto is not None if backend is None else found.backends[0].works
+        reports = [_named(backend, reports)]
+    ready = auto is not None if backend is None else reports[0].works
     if json:
-        typer.echo(json_format.dumps({"ready": ready, **found.model_dump(mode="json")}, indent=2))
+        rows = TypeAdapter(list[BackendReport]).dump_python(reports, mode="json")
+        typer.echo(json_format.dumps({"ready": ready, "auto": auto, "backends": rows}, indent=2))
+        raise typer.Exit(0 if ready else NOT_READY)
+    if backend is not None:
+        typer.echo(f"✓ programs can run in {backend}" if ready else f"✗ programs can't run in {backend}")
     else:
-        _show(found, ready=ready, named=backend)
+        typer.echo(f"✓ programs run in {auto}" if ready else "✗ programs can't run here")
+    for report in reports:
+        _show(report)
     raise typer.Exit(0 if ready else NOT_READY)
 
 
 @app.command(short_help="Build the image of --sandbox docker.")
 def build(
-    base: Annotated[
-        str | None,
-        typer.Option("--base", metavar="IMAGE", help="The image to build upon (python:3-slim)."),
-    ] = None,
-    tag: Annotated[
-        str | None, typer.Option("--tag", metavar="NAME", help="What it is called (coder-sandbox:latest).")
-    ] = None,
+    base: Annotated[str | None, option("--base", "The image to build upon (python:3-slim).", "IMAGE")] = None,
+    tag: Annotated[str | None, option("--tag", "What it is called (coder-sandbox:latest).", "NAME")] = None,
     requirements: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--requirements",
-            metavar="FILE",
+            "What programs need besides, as pip has it.",
+            "FILE",
             exists=True,
             dir_okay=False,
-            help="What programs need besides, as pip has it.",
         ),
     ] = None,
     wheels: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--wheels",
-            metavar="DIR",
+            "Take all packages from a folder; pip fetches none.",
+            "DIR",
             exists=True,
             file_okay=False,
-            help="Take all packages from a folder; pip fetches none.",
         ),
     ] = None,
     from_debian: Annotated[
-        bool,
-        typer.Option("--from-debian", help="Make the base from Debian's packages: root, and no registry."),
+        bool, option("--from-debian", "Make the base from Debian's packages: root, and no registry.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -151,13 +131,14 @@ def reap(json: Json = False) -> None:
         print(one_line(f"no containers were looked for: {done.not_seen}", width=_WIDTH), file=sys.stderr)
 
 
-async def _examine(policy: Policy) -> Examined:
+async def _examine(policy: Policy) -> tuple[str | None, list[BackendReport]]:
+    """The backend that is used where none is named, if there is one; and what each can do."""
     try:
         async with open_sandbox(policy) as box:
             auto: str | None = box.backend
     except SandboxError:
         auto = None
-    return Examined(auto=auto, backends=await probe_backends(policy))
+    return auto, await probe_backends(policy)
 
 
 def _named(name: str, reports: list[BackendReport]) -> BackendReport:
@@ -167,21 +148,16 @@ def _named(name: str, reports: list[BackendReport]) -> BackendReport:
     raise UsageError(f"There is no backend {name!r}. These are: {', '.join(each.name for each in reports)}.")
 
 
-def _show(found: Examined, *, ready: bool, named: str | None) -> None:
-    if named is not None:
-        typer.echo(f"✓ programs can run in {named}" if ready else f"✗ programs can't run in {named}")
-    else:
-        typer.echo(f"✓ programs run in {found.auto}" if ready else "✗ programs can't run here")
-    for report in found.backends:
-        usual = report.automatic
-        sign = "✓" if report.works and usual else "·"
-        detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
-        typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
-        if report.fix:
-            typer.echo(f"    next  {report.fix}")
-        width = max((len(each.guarantee) for each in report.capabilities), default=0)
-        for each in report.capabilities:
-            typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<{width}}  {_mechanism(each)}")
+def _show(report: BackendReport) -> None:
+    usual = report.automatic
+    sign = "✓" if report.works and usual else "·"
+    detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
+    typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
+    if report.fix:
+        typer.echo(f"    next  {report.fix}")
+    width = max((len(each.guarantee) for each in report.capabilities), default=0)
+    for each in report.capabilities:
+        typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<{width}}  {_mechanism(each)}")
 
 
 def _mechanism(kept: Capability) -> str:

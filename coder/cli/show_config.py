@@ -1,13 +1,12 @@
 """`coder config`: each setting, and where its value comes from."""
 
 import json as json_format
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coder.config.layers import load, user_file
+from coder.config.layers import load, usual_user_file
 from coder.config.schema import Config, default_of
 from coder.console.options import Json
 from coder.errors import UsageError
@@ -30,8 +29,8 @@ def config(
     folder = path or Path()
     if not folder.exists():
         raise UsageError(f"There is no {folder}. Name a folder, or none for this one.")
-    file = user_file()
-    loaded = load({}, environ=os.environ, user_file=file, workspace=folder)
+    file = usual_user_file()
+    loaded = load(workspace=folder)
     rows = {
         key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in Config.model_fields
     }

@@ -1,47 +1,37 @@
 """`coder show`: each turn of a run, as the log holds it."""
 
 import asyncio
-import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from json import dumps
+from json import dumps, loads
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
 from coder.cli.cost_lines import cost_lines, json_of
-from coder.cli.folding import without_files, without_repeats
 from coder.cli.steps import call_of, diff_of, numbered
 from coder.console import render
-from coder.console.options import Json
+from coder.console.options import Json, option
 from coder.errors import UsageError
 from coder.models.model import ToolCall
+from coder.run import event_types
 from coder.run.costs import costs_of
-from coder.run.event_types import (
-    Body,
-    CallAnswered,
-    CallFailed,
-    CallIntended,
-    LandingPlanned,
-    RunStarted,
-    RunStopped,
-    Spoken,
-    StepStarted,
-    ToolAnswered,
-    ToolCalled,
-    parse,
-)
 from coder.run.events import Event
 from coder.run.message import Message, Outcome
 from coder.run.plan import plan_of
 from coder.run.termination import named
-from coder.store import SqliteLog, data_folder
+from coder.store import SqliteLog
 from coder.text.binary import shown
 from coder.text.sanitize import count_of, printable
 
 _MOST_LINES = 60
 """Of a changed file that is shown without --full."""
+
+_HEADING = re.compile(r"`.+`.*:|Other files, .*:")
+"""The line above a file that a request quotes, and above its map."""
+_FENCE = re.compile(r"`{3,}")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
 
@@ -72,22 +62,18 @@ class _How:
 
 def show(
     run: RunId,
-    step: Annotated[
-        int | None, typer.Option("--step", metavar="N", help="One tool call, by its number.")
-    ] = None,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="What each tool call has changed, as a patch.")
-    ] = False,
+    step: Annotated[int | None, option("--step", "One tool call, by its number.", "N")] = None,
+    diff: Annotated[bool, option("--diff", "What each tool call has changed, as a patch.")] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Also files that requests quote, and each test of each attempt.")
+        bool, option("--full", "Also files that requests quote, and all names of tests.")
     ] = False,
     cost: Annotated[
-        bool, typer.Option("--cost", help="A line for each model call: tokens, cache, price, time.")
+        bool, option("--cost", "A line for each model call: tokens, cache, price, time.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Show each turn of a run: prompt, answer, tool calls, code, output."""
-    events = asyncio.run(_events(run))
+    events = asyncio.run(events_of(run))
     if cost:
         costs = costs_of(events)
         for line in [json_of(costs)] if json else cost_lines(costs):
@@ -98,9 +84,7 @@ def show(
     if step is not None:
         events = [_at(how, step)]
     if json:
-        typer.echo(
-            dumps([event.model_dump(mode="json") for event in events] if full else [*without_repeats(events)])
-        )
+        typer.echo(dumps([event.model_dump(mode="json") for event in events]))
         return
     for event in events:
         for line in _told(event, how):
@@ -108,11 +92,7 @@ def show(
 
 
 def _at(how: _How, number: int) -> Event:
-    """The event of a step.
-
-    Raises:
-        UsageError: the run has no such step.
-    """
+    """The event of a step; UsageError: the run has no such step."""
     found = next((event for event in how.events if how.steps.get(event.seq) == number), None)
     if found is None:
         count = count_of(len(how.steps), "step")
@@ -120,14 +100,15 @@ def _at(how: _How, number: int) -> Event:
     return found
 
 
-async def _events(prefix: str) -> list[Event]:
-    with SqliteLog(data_folder(os.environ)) as log:
+async def events_of(prefix: str) -> list[Event]:
+    """All that the log holds of a run, by the start of its id."""
+    with SqliteLog() as log:
         return await log.read(await log.resolve(prefix))
 
 
 def _told(event: Event, how: _How) -> Iterator[str]:
     try:
-        body = parse(event)
+        body = event_types.parse(event)
     except ValidationError:
         body = None
     if body is None:
@@ -136,22 +117,22 @@ def _told(event: Event, how: _How) -> Iterator[str]:
     yield from _paragraphs(event, body, how)
 
 
-def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
+def _paragraphs(event: Event, body: event_types.Body, how: _How) -> Iterator[str]:
     match body:
-        case RunStarted():
+        case event_types.RunStarted():
             yield f"{event.run}  {body.model}"
             yield from _indented("task", body.task.prompt)
             yield from _indented("left out", "\n".join(body.notes))
-        case StepStarted():
+        case event_types.StepStarted():
             yield f"\nmessage  {body.model}"
             yield from _indented("task", body.task.prompt)
-        case CallIntended():
+        case event_types.CallIntended():
             yield f"\ncall {body.call}  {body.participant}"
             for message in body.messages:
                 is_folded = message.role == "user" and not how.full
                 content = without_files(message.content) if is_folded else message.content
                 yield from _indented(message.role, content)
-        case CallAnswered():
+        case event_types.CallAnswered():
             used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
             yield f"answer {body.call}  {body.model}  {used}"
             yield from _indented("reasoning", body.reasoning)
@@ -159,19 +140,19 @@ def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
             answered = sum(seq < event.seq for seq in how.steps)
             for number, called in enumerate(body.tool_calls, answered + 1):
                 yield from _indented(f"calls {called.name}  (step {number})", _in_words(called))
-        case CallFailed():
+        case event_types.CallFailed():
             yield f"answer {body.call}  failed"
             yield from _indented(body.error, body.message)
-        case ToolCalled():
+        case event_types.ToolCalled():
             pass  # the answer that called it shows its arguments
-        case ToolAnswered():
+        case event_types.ToolAnswered():
             yield from _step(event, body, how)
-        case Spoken(message=message):
+        case event_types.Spoken(message=message):
             yield from _spoken(body, message, how)
-        case LandingPlanned():
+        case event_types.LandingPlanned():
             yield from _indented("patch", body.patch)
             yield from _indented("left out", body.tests)
-        case RunStopped():
+        case event_types.RunStopped():
             yield f"\n{body.status}  {body.reason}"
             if body.error != body.reason:
                 yield from _indented("error", body.error or "")
@@ -180,7 +161,7 @@ def _paragraphs(event: Event, body: Body, how: _How) -> Iterator[str]:
                 yield line
 
 
-def _spoken(body: Spoken, message: Message, how: _How) -> Iterator[str]:
+def _spoken(body: event_types.Spoken, message: Message, how: _How) -> Iterator[str]:
     """What a participant has said: code, words, a decision or an outcome."""
     match message:
         case Message(kind="code"):
@@ -209,7 +190,7 @@ def _spoken(body: Spoken, message: Message, how: _How) -> Iterator[str]:
                 yield line
 
 
-def _step(event: Event, body: ToolAnswered, how: _How) -> Iterator[str]:
+def _step(event: Event, body: event_types.ToolAnswered, how: _How) -> Iterator[str]:
     """What a tool gave and changed."""
     yield f"step {how.steps[event.seq]}  {body.name}"
     called = call_of(how.events, event.seq) if how.is_one else None
@@ -222,11 +203,13 @@ def _step(event: Event, body: ToolAnswered, how: _How) -> Iterator[str]:
     yield from _indented("left out", "\n".join(body.left_out))
 
 
-def _in_words(called: ToolCall) -> str:
+def _in_words(called: ToolCall | event_types.ToolCalled) -> str:
     """The arguments of a call as text: a name, and its value below where that has several lines."""
     try:
-        given = called.parsed()
-    except ValueError:
+        given = loads(called.arguments or "{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
         return called.arguments
     if called.name == "plan" and (plan := plan_of(called.arguments)) is not None:
         return "\n".join(plan.lines)
@@ -240,3 +223,24 @@ def _indented(title: str, text: str) -> Iterator[str]:
     if text.strip():
         yield f"  {title}"
         yield from (f"    {line}" for line in text.rstrip().splitlines())
+
+
+def without_files(text: str) -> str:
+    """A request with one line for each file that it quotes."""
+    return "\n".join(_without_quotes(text.split("\n")))
+
+
+def _without_quotes(lines: list[str]) -> Iterator[str]:
+    at = 0
+    while at < len(lines):
+        fence = _FENCE.match(lines[at + 1]) if at + 1 < len(lines) else None
+        if fence is None or not _HEADING.fullmatch(lines[at]):
+            yield lines[at]
+            at += 1
+            continue
+        rest = range(at + 2, len(lines))
+        end = next((n for n in rest if lines[n] == fence[0]), len(lines))
+        yield f"{lines[at].removesuffix(':')}: {count_of(end - at - 2, 'line')}"
+        after = lines[end + 1 : end + 3]  # a blank line stands between two files
+        is_between = len(after) == 2 and not after[0] and _HEADING.fullmatch(after[1])
+        at = end + 1 + bool(is_between)

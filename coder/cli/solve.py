@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from coder.console import options
-from coder.console.options import WORKING, takes
+from coder.console.options import WORKING, option, takes
 
 
-@takes(*WORKING)
+@takes(WORKING, "test")
 def solve(
     context: typer.Context,
     words: Annotated[
@@ -18,22 +17,14 @@ def solve(
     path: Annotated[
         Path | None, typer.Argument(metavar="[PATH]", help="Folder or file that the task is about.")
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Read the task from .md, .yaml or .json.")
-    ] = None,
-    test: options.Test = None,
+    file: Annotated[Path | None, option("--file", "Read the task from .md, .yaml or .json.", "FILE")] = None,
     test_file: Annotated[
-        list[Path] | None, typer.Option("--test-file", metavar="FILE", help="Tests to pass. Repeatable.")
+        list[Path] | None, option("--test-file", "Tests to pass. Repeatable.", "FILE")
     ] = None,
-    check: Annotated[
-        list[str] | None, typer.Option("--check", metavar="CODE", help='"assert f(2) == 4". Repeatable.')
-    ] = None,
+    check: Annotated[list[str] | None, option("--check", '"assert f(2) == 4". Repeatable.', "CODE")] = None,
     picture: Annotated[
-        list[Path] | None,
-        typer.Option("--picture", metavar="FILE", help="Show the model a picture. Repeatable."),
+        list[Path] | None, option("--picture", "Show the model a picture. Repeatable.", "FILE")
     ] = None,
-    read: options.Read = None,
-    kernel: options.Kernel = None,
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
@@ -45,6 +36,7 @@ def solve(
     from coder.run.task import Task
     from coder.workspace.git.found import find_repository
 
+    test, read = context.params["test"], context.params["read"]
     if file is not None and words is not None and path is None:
         path, words = Path(words), None
     if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:

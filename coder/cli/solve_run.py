@@ -2,92 +2,69 @@
 
 import asyncio
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from coder.agent import solve
-from coder.config.layers import load, user_file
-from coder.console.answerer import Answerer, opened
+from coder.cli.run_settings import new_settings
+from coder.config.layers import Loaded, load
+from coder.console.backend import see_backend
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
+from coder.console.terminal import ask_human
 from coder.errors import CoderError, MachineError, Refused, UsageError
+from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
-from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.store import SqliteLog, data_folder
+from coder.store import SqliteLog
 
 
 def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
-    """Work on a task under the flags of this call, print the result, return the exit code.
+    """Work on a task under the flags of this call, print the result, return the exit code."""
 
-    Args:
-        read_task: makes the task; its errors are reported.
-        workspace: the user's folder or file; its configuration may tighten limits.
-    """
-    given = context.params
-    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
-
-    def start() -> Run:
-        loaded = load(given_flags(context), environ=os.environ, user_file=user_file(), workspace=workspace)
+    def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
+        flags = given_flags(context)
+        loaded = load(flags, workspace=workspace)
         for note in loaded.notes:
             screen.note(note)
         task = read_task()
-        config = loaded.config
-        flags = given_flags(context)
-        if any(one is not None for one in (config.sandbox, flags["image"], flags["runtime"])):
-            from coder.console.backend import see_backend
+        see_backend(loaded.config.sandbox or "auto", flags)
+        return _solve(task, loaded, context.params, screen)
 
-            see_backend(config.sandbox or "auto", flags)
-        answerer = Answerer(
-            asked=config.asked(),
-            record=config.record,
-            replay=given["replay"],
-            price=given["price"],
-            must_know_price=loaded.cost_was_asked,
-            book=loaded.book,
-            shows_pictures=bool(task.pictures),
-            effort=config.effort,
-            silence_s=config.model_timeout,
-        )
-        settings = config.settings(
-            keep=given["keep"], allow=tuple(given["allow"] or ()), replay=given["replay"]
-        )
-        delivery = {key: given[key] for key in ("commit", "branch", "accept_unverified", "price")}
-        settings = settings.model_copy(update=delivery | {"apply": given["apply"] is not False})
-        work = _solve(task, settings=settings, answerer=answerer, screen=screen, given=given)
-        return run_until_interrupted(screen.spinning(work), run_id=lambda: screen.run_id)
-
-    return ended(start, screen, as_json=given["json"], jsonl=given["jsonl"])
+    return carry_out(context.params, begin)
 
 
-async def _solve(
-    task: Task, *, settings: Settings, answerer: Answerer, screen: Screen, given: Mapping[str, Any]
-) -> Run:
+async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: Screen) -> Run:
+    settings = new_settings(loaded.config, given)
     tools = tools_named(given["tool"])
     await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
         settings = await with_install(task, settings, given, screen)
-    with SqliteLog(data_folder(os.environ)) as log:
-        async with opened(answerer, screen.note) as model:
+    opening = open_models(
+        loaded.config.asked(),
+        settings,
+        note=screen.note,
+        book=loaded.book,
+        record=loaded.config.record,
+        must_know_price=loaded.cost_was_asked,
+        shows_pictures=bool(task.pictures),
+    )
+    with SqliteLog() as log:
+        async with opening as model:
             return await solve(task, settings=settings, model=model, tools=tools, log=log, watch=screen)
 
 
 def tools_named(names: Sequence[str] | None) -> Sequence[Callable[..., object]]:
-    """The functions that --tool names.
-
-    Raises:
-        UsageError: one isn't there, or can be no tool.
-    """
+    """The functions that --tool names."""
     if not names:
         return ()
     from coder.tools.named import functions_named
@@ -96,20 +73,13 @@ def tools_named(names: Sequence[str] | None) -> Sequence[Callable[..., object]]:
 
 
 async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
-    """See that the folder or file is there, or that the user wants it made: its name may be mistyped.
-
-    Raises:
-        Refused: the user doesn't.
-        UsageError: there is no terminal to ask on.
-    """
+    """See that the folder or file is there, or that the user wants it made: else Refused, or UsageError."""
     if workspace is None or yes or not _could_be_made(workspace):
         return
     if not screen.asks:
         raise UsageError(
             f"There is no {workspace}; nothing was called. Name what is there, or have it made: -y"
         )
-    from coder.console.ask import ask_human
-
     if not await ask_human(f"There is no {workspace}. Make it?"):
         raise Refused(f"{workspace} was not made, and nothing was called.")
 
@@ -119,27 +89,33 @@ def _could_be_made(path: Path) -> bool:
     return not path.exists() and path.absolute().parent.exists()
 
 
-def ended(start: Callable[[], Run], screen: Screen, *, as_json: bool, jsonl: bool) -> int:
-    """Run `start`, print the result, return the exit code."""
+def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
+    """Do the work of a command, print the result, return the exit code."""
+    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
     try:
-        if as_json and jsonl:
-            raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
-        run = start()
+        see_one_form(given)
+        run = run_until_interrupted(screen.spinning(begin(screen)), run_id=lambda: screen.run_id)
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         exit_code = report(error)
         screen.tell_waiting()
         if screen.run_id is not None and exit_code == MachineError.exit_code:
             screen.tell(f"  next     coder resume {screen.run_id}")
-        if as_json:
+        if given["json"]:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code
     screen.verdict(run)
-    if as_json:
+    if given["json"]:
         print(run.model_dump_json(indent=2))
-    elif not jsonl:
+    elif not given["jsonl"]:
         print(_shown(run, screen), end="")
     return run.exit_code
+
+
+def see_one_form(given: Mapping[str, Any]) -> None:
+    """Raise UsageError where both --json and --jsonl are named."""
+    if given["json"] and given["jsonl"]:
+        raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
 
 
 def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
@@ -160,7 +136,7 @@ def _so_far(run_id: str | None) -> dict[str, object]:
     if run_id is None:
         return {}
     try:
-        with SqliteLog(data_folder(os.environ)) as log:
+        with SqliteLog() as log:
             state = fold_all(asyncio.run(log.read(run_id)))
     except (CoderError, ValueError):  # the log itself may be what failed
         return {"run_id": run_id}

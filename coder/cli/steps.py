@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from coder.models.model import ToolCall
-from coder.run.event_types import CallAnswered, ToolAnswered, parse
+from coder.run.event_types import ToolAnswered, ToolCalled, parse
 from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.state import State
@@ -19,26 +18,16 @@ def numbered(events: Iterable[Event]) -> dict[int, int]:
     return {seq: number for number, seq in enumerate(answered, 1)}
 
 
-def call_of(events: Sequence[Event], seq: int) -> ToolCall | None:
-    """What the model has called; None for edits in the text of an answer.
-
-    Args:
-        seq: of the event that answers the call.
-    """
-    before = [event for event in events if event.seq < seq]
-    at = max((event.seq for event in before if event.type == CallAnswered.type), default=0)
-    later = sum(event.type == ToolAnswered.type for event in before if event.seq > at)
-    answer = next((body for event in before if event.seq == at and (body := parse(event)) is not None), None)
-    calls = answer.tool_calls if isinstance(answer, CallAnswered) else ()
-    return calls[later] if later < len(calls) else None
+def call_of(events: Sequence[Event], seq: int) -> ToolCalled | None:
+    """What the model has called, by the event that answers it; None for edits in the text of an answer."""
+    kinds = (ToolCalled.type, ToolAnswered.type)
+    before = next((event for event in reversed(events) if event.seq < seq and event.type in kinds), None)
+    body = parse(before) if before is not None else None
+    return body if isinstance(body, ToolCalled) and body.id else None
 
 
 def diff_of(events: Sequence[Event], seq: int) -> str:
-    """What a step has changed, as a patch.
-
-    Args:
-        seq: of the event that answers its call.
-    """
+    """What a step has changed, as a patch; it is named by the event that answers its call."""
     body = next((parse(event) for event in events if event.seq == seq), None)
     if not isinstance(body, ToolAnswered) or not body.changes:
         return ""
@@ -47,12 +36,7 @@ def diff_of(events: Sequence[Event], seq: int) -> str:
 
 
 def _known(path: str, state: State, last: State) -> StoredFile | None:
-    """A file before a step; of one that the log only lists, the content from the landing or the folder.
-
-    Args:
-        state: before the step.
-        last: at the end of the run.
-    """
+    """A file before a step; where the log only lists it, its content from the landing or the folder."""
     file = state.tree.get(path, state.files.get(path))
     if path in state.tree or file is None or not file.is_listed:
         return file

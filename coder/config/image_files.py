@@ -19,11 +19,7 @@ _KINDS = {
 
 
 def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
-    """The pictures in these files.
-
-    Raises:
-        UsageError: one can't be read, is too large, or is no picture that models see; or there are too many.
-    """
+    """The pictures in these files; UsageError: too many, one too large, or no picture that models see."""
     if len(paths) > MOST:
         raise UsageError(f"{len(paths)} pictures are too many: at most {MOST} are shown.")
     return tuple(map(_read, paths))

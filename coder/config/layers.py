@@ -5,17 +5,18 @@ last: they are the user's word for this run.
 """
 
 import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
 from coder.errors import UsageError
 from coder.fs.private_folder import cache_folder
+from coder.fs.safe_open import read_named
 from coder.models.catalog import UserModels
 from coder.text.sanitize import or_nearest
 
@@ -41,40 +42,42 @@ class Loaded:
 
 
 def load(
-    flags: Mapping[str, object],
+    flags: Mapping[str, object] = MappingProxyType({}),
     *,
-    environ: Mapping[str, str],
-    user_file: Path,
-    workspace: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    user_file: Path | None = None,
+    workspace: Path | None = None,
 ) -> Loaded:
     """Read every layer and join them.
 
     Args:
         flags: key → value of the flags that were given; a value of None is one that was not.
+        user_file: None is the usual place.
         workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
 
     Raises:
         UsageError: a value that can't be used, named with the layer that it stands in.
     """
-    values, notes = read_user_file(user_file)
-    book = _book(values, user_file)
-    own, more = _known(values, str(user_file))
-    config = checked(own, lambda key: f"{user_file}: {key}")
+    file = user_file or usual_user_file()
+    values = _read_toml(file)
+    book = _book(values, file)
+    own, notes = _known(values, str(file))
+    config = checked(own, lambda key: f"{file}: {key}")
     variables, from_environment = _variables(environ)
     config = over(config, checked(variables, lambda key: f"CODER_{key.upper()}"))
     given = checked(flags, flag)
     tightened, refused = tighten(config, workspace)
     origins = {
-        **dict.fromkeys(own, str(user_file)),
+        **dict.fromkeys(own, str(file)),
         **{key: f"CODER_{key.upper()}" for key in variables},
         **{key: "[tool.coder]" for key, value in tightened if value != getattr(config, key)},
         **{key: flag(key) for key, value in flags.items() if value is not None},
     }
     return Loaded(
         config=over(tightened, given),
-        notes=(*notes, *more, *from_environment, *refused),
+        notes=(*notes, *from_environment, *refused),
         cost_was_asked=any(
-            limit is not None for limit in (over(config, given).max_cost, over(config, given).max_call_cost)
+            each.max_cost is not None or each.max_call_cost is not None for each in (config, given)
         ),
         book=book,
         origins=origins,
@@ -118,11 +121,20 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
-    """The configuration with what the repository wishes and may, and a line for each wish that it may not."""
+    """The configuration with what the repository wishes and may, and a line for each wish that it may not.
+
+    A broken file may be the very task, so that it never ends a run.
+    """
     if workspace is None:
         return config, []
-    path = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml"
-    table, notes = read_repository_table(path)
+    path, notes = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml", []
+    try:
+        tool = _read_toml(path).get("tool", {})
+    except UsageError as error:
+        return config, [f"[tool.coder] is ignored: {error}"]
+    table = tool.get("coder", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        return config, [f"{path}: tool.coder is ignored: it isn't a table"]
     for key, value in table.items():
         refusal = _refusal(key, value, config)
         if refusal is not None:
@@ -154,57 +166,21 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
 MAX_BYTES = 1 << 20
 
 
-def user_file() -> Path:
+def usual_user_file() -> Path:
     """Where the user's own configuration stands on this system."""
     import platformdirs  # kept off the path of `--help`
 
     return Path(platformdirs.user_config_dir("coder")) / "config.toml"
 
 
-def read_user_file(path: Path) -> tuple[dict[str, object], list[str]]:
-    """The user's values; none where there is no file.
-
-    Raises:
-        UsageError: it can't be read, or isn't TOML; the message names the line.
-    """
+def _read_toml(path: Path) -> dict[str, object]:
+    """The values of a file, none where there is no file; UsageError names the line that isn't TOML."""
+    if not os.path.exists(path):  # nor where its folder can't be searched
+        return {}
+    content = read_named(path, limit=MAX_BYTES)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), []
-    except (FileNotFoundError, NotADirectoryError):
-        return {}, []
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} isn't valid TOML: {error}") from error
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} isn't UTF-8: byte {error.start}") from error
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from error
-
-
-def read_repository_table(path: Path) -> tuple[dict[str, object], list[str]]:
-    """The `[tool.coder]` table of a pyproject.toml, and what to say of a file that can't be read.
-
-    A broken file may be the very task, so that it never ends a run.
-    """
-    try:
-        content = _bounded(path)
-    except FileNotFoundError:
-        return {}, []
-    except OSError as error:
-        return {}, [f"{path} is ignored: {error.strerror or error}"]
-    try:
-        table: object = tomllib.loads(content.decode()).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        return {}, [f"{path} is ignored: {error}"]
-    own = table.get("coder", {}) if isinstance(table, dict) else {}
-    return (own, []) if isinstance(own, dict) else ({}, [f"{path}: tool.coder is ignored: it isn't a table"])
-
-
-def _bounded(path: Path) -> bytes:
-    # A FIFO or a device in a repository must not hang us.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file")
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(0, f"larger than {MAX_BYTES} bytes")
-    return content
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} isn't valid TOML: {error}") from error

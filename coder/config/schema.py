@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from coder.errors import UsageError
-from coder.models.endpoint import for_log, name_for_log
 from coder.models.model import Effort
 from coder.models.roles import Asked
 from coder.run.settings import Budget, Settings, StrategyChoice
@@ -24,33 +23,20 @@ BUDGET_KEYS = {
     "max_call_cost": "call_usd",
     "timeout": "seconds",
 }
-SETTING_KEYS = {
-    "strategy": "strategy",
-    "plan": "plan",
-    "edit_format": "edit_format",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
-    "effort": "effort",
-    "max_answer_tokens": "max_answer_tokens",
+_SAME = (
+    "strategy plan edit_format temperature top_p seed effort max_answer_tokens cpus image runtime network "
+    "show python kernel require"
+)
+SETTING_KEYS = {key: key for key in _SAME.split()} | {
     "model_timeout": "model_timeout_s",
     "program_timeout": "program_timeout_s",
     "test_timeout": "test_timeout_s",
     "memory": "memory_mb",
     "pids": "processes",
-    "cpus": "cpus",
     "sandbox": "backend",
-    "image": "image",
-    "runtime": "runtime",
-    "network": "network",
-    "show": "show",
     "add_dir": "add_dirs",
-    "python": "python",
-    "kernel": "kernel",
-    "require": "require",
-    "model": "model",
-    "base_url": "base_url",
 }
+"""Key of the configuration → field of `Settings`; above, of `Budget`."""
 ROLES = {
     "planner_model": "planner",
     "coder_model": "coder",
@@ -79,57 +65,43 @@ def _absolute(value: object) -> object:
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
-    """What the layers say together. A field left None takes the default of `Settings`."""
+    """What the layers say together; `Settings` says what a field means. None: its default there."""
 
     model: str | None = None
     base_url: str | None = None
     fallback: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
-    """Who is asked, in this order, when the model can't answer."""
     planner_model: str | None = None
     coder_model: str | None = None
-    """It sums up what a conversation has no room for."""
     record: Path | None = None
     sandbox: str | None = None
     image: str | None = None
     runtime: str | None = None
-    """Docker's runtime, such as `runsc`."""
     network: Annotated[tuple[str, ...] | None, BeforeValidator(hosts)] = None
-    """Hosts that programs may reach; empty is none at all."""
     show: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
     add_dir: Annotated[tuple[Path, ...] | None, BeforeValidator(_absolute)] = None
     python: Path | None = None
     kernel: bool | None = None
-    """Run code as cells of a Jupyter kernel."""
     require: str | None = None
-    """`tests`: no test or check of the answer's own shows that a task is done."""
     strategy: StrategyChoice | None = None
     strong_model: str | None = None
-    """Asked where the model has failed, with strategy `escalate`."""
     plan: bool | None = None
     edit_format: str | None = None
-    """The form in which the model is asked for changes: whole, search-replace, diff or patch."""
     samples: int | None = None
     repairs: int | None = None
     max_calls: int | None = None
     max_tokens: int | None = None
     max_cost: Decimal | None = None
-    """US dollars, also below: of one call."""
     max_call_cost: Decimal | None = None
     timeout: float | None = None
-    """Seconds for the whole run; the two below are for one program and for one test command."""
     program_timeout: float | None = None
     test_timeout: float | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
     effort: Effort | None = None
-    """How much a model that reasons does so: low, medium or high."""
     max_answer_tokens: int | None = None
-    """Of one answer, reasoning included; None is the model's own limit."""
     model_timeout: float | None = None
-    """Seconds that a model may be silent, before its answer and in it."""
     memory: int | None = None
-    """MiB for one program."""
     pids: int | None = None
     cpus: float | None = None
 
@@ -137,22 +109,15 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         """`base` with the limits that were set here."""
         return base.model_copy(update=_named(self, BUDGET_KEYS))
 
-    def settings(
-        self, *, keep: bool = False, allow: tuple[str, ...] = (), replay: Path | None = None
-    ) -> Settings:
+    def settings(self, *, replay: Path | None = None) -> Settings:
         """The settings of a run. They go into the log: no password in the base URL."""
-        named = _named(self, SETTING_KEYS) | self.answering(replay)
-        return Settings(budget=self.budget(Budget()), keep=keep, allow=allow, **named)
-
-    def answering(self, replay: Path | None) -> dict[str, Any]:
-        """Who answers, in the fields of Settings; empty where nothing of it was named."""
         asked = self.asked()
-        return {} if asked == Asked() and replay is None else answering_fields(asked, replay)
+        who = {} if asked == Asked() and replay is None else answering_fields(asked, replay)
+        return Settings(budget=self.budget(Budget()), **self.changes(), **who)
 
     def changes(self) -> dict[str, Any]:
-        """What of Settings was set here, but for who answers and for the limits of the whole run."""
-        answering = {"model", "base_url"}
-        return _named(self, {key: name for key, name in SETTING_KEYS.items() if key not in answering})
+        """The fields of Settings that were set here, without models and the limits of the whole run."""
+        return _named(self, SETTING_KEYS)
 
     def asked(self) -> Asked:
         """Who is to answer."""
@@ -161,14 +126,13 @@ class Config(BaseModel, frozen=True, extra="forbid"):
 
     def for_log(self) -> "Config":
         """The same without secret parts of addresses, and weights by their absolute path."""
-        named: dict[str, Any] = {
-            key: _recorded(name) for key in ("model", *ROLES) if (name := getattr(self, key)) is not None
+        asked = self.asked().for_log()
+        named = {
+            "model": asked.model,
+            "base_url": asked.base_url,
+            "fallback": asked.fallbacks or self.fallback,
         }
-        if self.base_url is not None:
-            named["base_url"] = for_log(self.base_url)
-        if self.fallback is not None:
-            named["fallback"] = tuple(map(_recorded, self.fallback))
-        return self.model_copy(update=named)
+        return self.model_copy(update=named | {key: asked.roles.get(role) for key, role in ROLES.items()})
 
 
 def default_of(key: str) -> object:
@@ -185,13 +149,7 @@ def over(below: Config, above: Config) -> Config:
 
 def answering_fields(asked: Asked, replay: Path | None) -> dict[str, Any]:
     """Who answers, in the fields of Settings, as the log may hold it."""
-    return {
-        "model": asked.model and _recorded(asked.model),
-        "base_url": asked.base_url and for_log(asked.base_url),
-        "fallbacks": tuple(map(_recorded, asked.fallbacks)),
-        "roles": {role: _recorded(name) for role, name in asked.roles.items()},
-        "replay": replay and replay.absolute(),
-    }
+    return asked.for_log().model_dump() | {"replay": replay and replay.absolute()}
 
 
 def flag(key: str) -> str:
@@ -203,10 +161,7 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
     """Values of one layer, checked against every bound of `Settings`; a value of None isn't one.
 
     Args:
-        called: what the layer calls a key, for the message.
-
-    Raises:
-        UsageError: names the key as the layer does, and what is wrong with its value.
+        called: what the layer calls a key, for the message of a UsageError.
     """
     try:
         config = Config.model_validate({key: value for key, value in values.items() if value is not None})
@@ -224,20 +179,6 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
 def but_was(value: object) -> str:
     """What was given instead, for a message; nothing for several words: it names the wrong one."""
     return "" if isinstance(value, tuple) else f", not {redact(repr(value))}"
-
-
-def _recorded(model: str) -> str:
-    """A model's name as it goes into the log: weights by their absolute path, no secret in an address."""
-    return name_for_log(_with_absolute_weights(model))
-
-
-def _with_absolute_weights(model: str) -> str:
-    provider, _, file = model.partition("/")
-    return (
-        f"local/{Path(file).expanduser().absolute()}"
-        if provider == "local" and file.endswith(".gguf")
-        else model
-    )
 
 
 def _key(field: str) -> str:

@@ -8,11 +8,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_yaml(text: str) -> object:
-    """The document's plain data.
-
-    Raises:
-        ValueError: it can't be read, or a mapping has a key twice; with the line.
-    """
+    """The document's plain data; ValueError, with the line: it is no YAML, or a mapping has a key twice."""
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader, too
     except yaml.YAMLError as error:
@@ -20,11 +16,7 @@ def read_yaml(text: str) -> object:
 
 
 def read_json(text: str) -> object:
-    """The document's plain data.
-
-    Raises:
-        ValueError: it can't be read, or an object has a key twice.
-    """
+    """The document's plain data; ValueError: it can't be read, or an object has a key twice."""
     return json.loads(text, object_pairs_hook=_unique)
 
 

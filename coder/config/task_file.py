@@ -144,11 +144,7 @@ def _too_long(length: int | None) -> str:
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """A test command as words; None where none was given. With operators of the shell bash runs it.
-
-    Raises:
-        UsageError: it is empty, or has a quotation that doesn't end.
-    """
+    """A test command as words; UsageError: it is empty, or a quotation doesn't end."""
     if text is None:
         return None
     try:

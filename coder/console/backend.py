@@ -11,15 +11,7 @@ _LACKING = "restricted keeps less than other sandboxes; coder sandbox doctor --b
 
 
 def see_backend(name: str, flags: Mapping[str, object]) -> None:
-    """Warn on standard error where a backend holds programs weakly or not at all.
-
-    Args:
-        name: the backend's, or `auto`.
-        flags: those of the command line by their key.
-
-    Raises:
-        UsageError: there is no such backend, or it doesn't take a flag.
-    """
+    """Warn of a weak backend; UsageError: there is none of that name, or it takes no such flag."""
     try:
         find_backend(name)
     except ValueError as error:

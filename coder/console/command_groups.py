@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from coder.console.options import FLAGS
+
 GROUP = "coder.commands"
 SUMMARIES = {
     "solve": "Write code for a task, run it in a sandbox, and stop when the tests pass.",
@@ -33,18 +35,14 @@ SUMMARIES = {
 }
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
-SECTIONS = {
-    "Task": "path file picture hint answer step say read resume filter slice shuffle shard",
-    "Evidence": "test test_file check require include_weaker",
-    "Delivery": "apply commit branch keep allow accept_unverified yes",
-    "Model": "model base_url fallback planner_model coder_model strong_model temperature top_p "
-    "seed effort max_answer_tokens model_timeout price record replay",
-    "Sandbox": "sandbox image runtime network show add_dir python kernel install install_with",
-    "Strategy": "strategy tool plan edit_format samples repairs one_shot",
-    "Limits": "max_calls max_tokens max_cost max_call_cost timeout program_timeout test_timeout memory pids "
-    "cpus workers",
-    "Output": "out answers json jsonl quiet verbose help",
+_OWN = {
+    "Task": "path file picture hint answer step say resume filter slice shuffle shard",
+    "Evidence": "test_file check include_weaker",
+    "Strategy": "one_shot",
+    "Limits": "workers",
+    "Output": "out answers help",
 }
+SECTIONS = {heading: " ".join([*flags, _OWN.get(heading, "")]) for heading, flags in FLAGS.items()}
 """The headings of a long help, each with the parameters beneath it."""
 OTHER = "Other options"
 """The heading of what stands in no section, such as a flag of another package's command."""

@@ -21,7 +21,7 @@ RESUME = "coder resume"
 
 
 class Interrupted(CoderError):
-    """The person or the system asked the command to end."""
+    """The user or the system asked the command to end."""
 
     exit_code = INTERRUPTED
 
@@ -29,14 +29,11 @@ class Interrupted(CoderError):
 def run_until_interrupted(
     work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None, again: str = RESUME
 ) -> T:
-    """The result of `work`.
+    """The result of `work`; Interrupted where a signal has cancelled it.
 
     Args:
         run_id: gives the id of the run that can be continued, for the message.
         again: the command that continues, before the run's id.
-
-    Raises:
-        Interrupted: it was cancelled by a signal.
     """
 
     def go_on() -> str | None:
@@ -98,12 +95,7 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
-    """The result of `work`; None where Ctrl-C has cancelled it. A second Ctrl-C ends the process.
-
-    Args:
-        go_on: the command that continues the work, for the message.
-        then: called after a cancellation.
-    """
+    """The result of `work`; None where Ctrl-C cancelled it. A second Ctrl-C ends the process."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
 

@@ -1,14 +1,10 @@
-"""The flags, each with one meaning in every command that has it, and the groups in which commands take them.
-
-Their names are keys of configuration. A group is the parameters of a function: typer sees them as the
-command's own, and the command finds their values in `context.params`.
-"""
+"""The flags, each with one meaning in every command that takes it; most are keys of configuration."""
 
 import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -20,97 +16,129 @@ Choice = bool | None
 File = Path | None
 
 
-def _flag(flags: str, help: str, metavar: str | None = None) -> Any:  # noqa: ANN401 - typer's private type
-    return typer.Option(*flags.split(), help=help, metavar=metavar, show_default=False)
+class Flag(NamedTuple):
+    """How a flag is written in a help."""
+
+    kind: Any
+    help: str
+    metavar: str | None = None
+    short: str = ""
 
 
-ModelName = Annotated[Text, _flag("--model -m", "Who answers.", "PROVIDER/MODEL")]
-BaseUrl = Annotated[Text, _flag("--base-url", "An OpenAI-compatible endpoint.", "URL")]
-Fallback = Annotated[Words, _flag("--fallback", "Asked when the model can't answer. Repeatable.", "MODEL")]
-PlannerModel = Annotated[Text, _flag("--planner-model", "Who plans, if someone else.", "MODEL")]
-CoderModel = Annotated[Text, _flag("--coder-model", "Who writes code, if someone else.", "MODEL")]
-Price = Annotated[
-    Text, _flag("--price", "The model's price: US dollars per million tokens in and out.", "IN,OUT")
-]
-Record = Annotated[File, _flag("--record", "Write every model call to a file.", "FILE")]
-Replay = Annotated[File, _flag("--replay", "Take every answer from a recorded file.", "FILE")]
-SandboxName = Annotated[
-    Text,
-    _flag(
-        "--sandbox",
-        "Where programs run: auto|bubblewrap|docker; by name only restricted|unsafe-host.",
-        "NAME",
-    ),
-]
-Image = Annotated[Text, _flag("--image", "The image of --sandbox docker.", "NAME")]
-Cpus = Annotated[Number, _flag("--cpus", "Processors that one program may keep busy.", "N")]
-Runtime = Annotated[Text, _flag("--runtime", "Of Docker's containers, such as runsc.", "NAME")]
-Network = Annotated[
-    Words,
-    _flag("--network", "A host that programs may reach, or registries. Repeatable.", "HOST[:PORT]"),
-]
-Show = Annotated[Words, _flag("--show", "Ignored file or folder that programs need. Repeatable.", "PATH")]
-AddDir = Annotated[Words, _flag("--add-dir", "Another folder for programs to read. Repeatable.", "DIR")]
-Python = Annotated[File, _flag("--python", "The interpreter that programs get.", "FILE")]
-Kernel = Annotated[Choice, _flag("--kernel/--no-kernel", "Run code as cells of a Jupyter kernel.")]
-Strategy = Annotated[
-    Text,
-    _flag("--strategy", "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME"),
-]
-Tool = Annotated[
-    Words,
-    _flag("--tool", "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
-]
-StrongModel = Annotated[Text, _flag("--strong-model", "Asked where the model has failed twice.", "MODEL")]
-Plan = Annotated[Choice, _flag("--plan/--no-plan", "Plan first; by default when the task has steps.")]
-EditFormat = Annotated[
-    Text,
-    _flag("--edit-format", "How changes are asked for: whole|search-replace|diff|patch.", "FORM"),
-]
-Samples = Annotated[Count, _flag("--samples", "Fresh starts (2); side by side where it acts.", "N")]
-Repairs = Annotated[Count, _flag("--repairs", "Repairs of each start (3).", "N")]
-MaxCalls = Annotated[Count, _flag("--max-calls", "Model calls (8).", "N")]
-MaxTokens = Annotated[Count, _flag("--max-tokens", "Tokens of all calls.", "N")]
-MaxCost = Annotated[Number, _flag("--max-cost", "Cost of all calls ($1).", "USD")]
-MaxCallCost = Annotated[Number, _flag("--max-call-cost", "Cost of one call.", "USD")]
-Timeout = Annotated[Number, _flag("--timeout", "Time of the whole run (600).", "SECONDS")]
-ProgramTimeout = Annotated[Number, _flag("--program-timeout", "Time of one program (10).", "SECONDS")]
-TestTimeout = Annotated[Number, _flag("--test-timeout", "Time of one test command (300).", "SECONDS")]
-Temperature = Annotated[Number, _flag("--temperature", "Of the model, 0 to 2.", "T")]
-TopP = Annotated[Number, _flag("--top-p", "Of the model, above 0 up to 1.", "P")]
-Seed = Annotated[Count, _flag("--seed", "Of the model (0).", "N")]
-EffortName = Annotated[
-    Text, _flag("--effort", "How much the model reasons (its own default).", "low|medium|high")
-]
-MaxAnswerTokens = Annotated[
-    Count,
-    _flag("--max-answer-tokens", "Of one answer, reasoning included (the model's own limit).", "N"),
-]
-ModelTimeout = Annotated[Number, _flag("--model-timeout", "Longest silence of the model (600).", "SECONDS")]
-Memory = Annotated[Count, _flag("--memory", "Memory of one program (512).", "MIB")]
-Pids = Annotated[Count, _flag("--pids", "Processes of one program (128).", "N")]
-Keep = Annotated[bool, _flag("--keep", "Write the best files also when unsolved.")]
-Allow = Annotated[Words, _flag("--allow", "Let this test, or file that runs by itself, be changed.", "PATH")]
-Apply = Annotated[
-    Choice, _flag("--apply/--no-apply", "Write what solves it into the folder, or only show the diff.")
-]
-AcceptUnverified = Annotated[
-    bool, _flag("--accept-unverified", "Code that nothing could check will do: write it, exit 0.")
-]
-Require = Annotated[Text, _flag("--require", "Only a given test shows that it is done, no new one.", "tests")]
-Commit = Annotated[bool, _flag("--commit", "Commit what was written, when its tests pass.")]
-Branch = Annotated[Text, _flag("--branch", "Commit it on a new branch; the folder stays as it is.", "NAME")]
-Read = Annotated[Words, _flag("--read", "Show these files, ignored ones too; not to be changed.", "GLOB")]
-Test = Annotated[Text, _flag("--test", 'Solved when it passes: "pytest -q".', "CMD")]
-Install = Annotated[bool, _flag("--install", "Install what the tests need into a cache first; asks before.")]
-InstallWith = Annotated[
-    Text, _flag("--install-with", 'Install with this command: "pip install -r dev.txt".', "CMD")
-]
-Yes = Annotated[bool, _flag("--yes -y", "Don't ask.")]
-Json = Annotated[bool, _flag("--json", "Print one JSON document on stdout.")]
-Jsonl = Annotated[bool, _flag("--jsonl", "Print every event as a line of JSON, as it happens.")]
-Quiet = Annotated[bool, _flag("--quiet -q", "Only results and errors.")]
-Verbose = Annotated[bool, _flag("--verbose -v", "Show answers and output as they come.")]
+FLAGS = {
+    "Task": {"read": Flag(Words, "Show these files, ignored ones too; not to be changed.", "GLOB")},
+    "Evidence": {
+        "test": Flag(Text, 'Solved when it passes: "pytest -q".', "CMD"),
+        "require": Flag(Text, "Only a given test shows that it is done, no new one.", "tests"),
+    },
+    "Delivery": {
+        "apply": Flag(Choice, "Write what solves it into the folder, or only show the diff."),
+        "commit": Flag(bool, "Commit what was written, when its tests pass."),
+        "branch": Flag(Text, "Commit it on a new branch; the folder stays as it is.", "NAME"),
+        "keep": Flag(bool, "Write the best files also when unsolved."),
+        "allow": Flag(Words, "Let this test, or file that runs by itself, be changed.", "PATH"),
+        "accept_unverified": Flag(bool, "Code that nothing could check will do: write it, exit 0."),
+        "yes": Flag(bool, "Don't ask.", short="-y"),
+    },
+    "Model": {
+        "model": Flag(Text, "The model to ask.", "PROVIDER/MODEL", "-m"),
+        "base_url": Flag(Text, "An OpenAI-compatible endpoint.", "URL"),
+        "fallback": Flag(Words, "Asked when the model can't answer. Repeatable.", "MODEL"),
+        "planner_model": Flag(Text, "Another model for the plan.", "MODEL"),
+        "coder_model": Flag(Text, "Another model for the code.", "MODEL"),
+        "strong_model": Flag(Text, "Asked where the model has failed twice.", "MODEL"),
+        "effort": Flag(Text, "How much the model reasons (its own default).", "low|medium|high"),
+        "max_answer_tokens": Flag(
+            Count, "Tokens of one answer, reasoning included (the model's limit).", "N"
+        ),
+        "model_timeout": Flag(Number, "Longest silence of the model (600).", "SECONDS"),
+        "temperature": Flag(Number, "Sampling temperature, 0 to 2.", "T"),
+        "top_p": Flag(Number, "Nucleus sampling, above 0 up to 1.", "P"),
+        "seed": Flag(Count, "Seed of sampling (0).", "N"),
+        "price": Flag(Text, "The model's price: US dollars per million tokens in and out.", "IN,OUT"),
+        "record": Flag(File, "Write every model call to a file.", "FILE"),
+        "replay": Flag(File, "Take every answer from a recorded file.", "FILE"),
+    },
+    "Sandbox": {
+        "sandbox": Flag(
+            Text, "Where programs run: auto|bubblewrap|docker; by name only restricted|unsafe-host.", "NAME"
+        ),
+        "image": Flag(Text, "The image of --sandbox docker.", "NAME"),
+        "runtime": Flag(Text, "Runtime of Docker's containers, such as runsc.", "NAME"),
+        "network": Flag(Words, "A host that programs may reach, or registries. Repeatable.", "HOST[:PORT]"),
+        "show": Flag(Words, "Ignored file or folder that programs need. Repeatable.", "PATH"),
+        "add_dir": Flag(Words, "Another folder for programs to read. Repeatable.", "DIR"),
+        "python": Flag(File, "The interpreter that programs get.", "FILE"),
+        "kernel": Flag(Choice, "Run code as cells of a Jupyter kernel."),
+        "install": Flag(bool, "Install what the tests need into a cache first; asks before."),
+        "install_with": Flag(Text, 'Install with this command: "pip install -r dev.txt".', "CMD"),
+    },
+    "Strategy": {
+        "strategy": Flag(Text, "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME"),
+        "tool": Flag(Words, "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
+        "plan": Flag(Choice, "Plan first; by default when the task has steps."),
+        "edit_format": Flag(Text, "How changes are asked for: whole|search-replace|diff|patch.", "FORM"),
+        "samples": Flag(Count, "Fresh starts (2); side by side where it acts.", "N"),
+        "repairs": Flag(Count, "Repairs of each start (3).", "N"),
+    },
+    "Limits": {
+        "max_calls": Flag(Count, "Model calls (8).", "N"),
+        "max_tokens": Flag(Count, "Tokens of all calls.", "N"),
+        "max_cost": Flag(Number, "Cost of all calls ($1).", "USD"),
+        "max_call_cost": Flag(Number, "Cost of one call.", "USD"),
+        "timeout": Flag(Number, "Time of the whole run (600).", "SECONDS"),
+        "program_timeout": Flag(Number, "Time of one program (10).", "SECONDS"),
+        "test_timeout": Flag(Number, "Time of one test command (300).", "SECONDS"),
+        "memory": Flag(Count, "Memory of one program (512).", "MIB"),
+        "pids": Flag(Count, "Processes of one program (128).", "N"),
+        "cpus": Flag(Number, "Processors that one program may keep busy.", "N"),
+    },
+    "Output": {
+        "json": Flag(bool, "Print one JSON document on stdout."),
+        "jsonl": Flag(bool, "Print every event as a line of JSON, as it happens."),
+        "quiet": Flag(bool, "Only results and errors.", short="-q"),
+        "verbose": Flag(bool, "Show answers and output as they come.", short="-v"),
+    },
+}
+"""By the heading of a help under which they stand."""
+_ALL = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
+WORKING = " ".join(name for name in _ALL if name != "test")
+"""Flags of every command that works on a task to its end."""
+GOING_ON = " ".join(
+    name for name in WORKING.split() if name not in ("read", "kernel", "install", "install_with")
+)
+"""Flags of every command that continues a run."""
+
+
+def group(**more: Any) -> typer.Typer:  # noqa: ANN401 - as typer has them
+    """Commands in a group, with plain help."""
+    plain: dict[str, Any] = {
+        "rich_markup_mode": None,
+        "pretty_exceptions_enable": False,
+        "add_completion": False,
+    }
+    return typer.Typer(context_settings={"help_option_names": ["-h", "--help"]}, **(plain | more))
+
+
+def option(flags: str, help: str, metavar: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's
+    """An option of one command; its flags are parted by blanks."""
+    return typer.Option(*flags.split(), help=help, metavar=metavar, **more)
+
+
+def _option(name: str) -> Any:  # noqa: ANN401 - typer's private type
+    flag = _ALL[name]
+    long = f"--{name.replace('_', '-')}"
+    flags = f"{long}/--no-{name}" if flag.kind is Choice else f"{long} {flag.short}"
+    return option(flags, flag.help, flag.metavar, show_default=False)
+
+
+Yes = Annotated[bool, _option("yes")]
+Json = Annotated[bool, _option("json")]
+Quiet = Annotated[bool, _option("quiet")]
+SandboxName = Annotated[Text, _option("sandbox")]
+Image = Annotated[Text, _option("image")]
+Python = Annotated[File, _option("python")]
+Memory = Annotated[Count, _option("memory")]
 
 
 def given_flags(context: typer.Context) -> dict[str, object]:
@@ -120,110 +148,20 @@ def given_flags(context: typer.Context) -> dict[str, object]:
     return {key: context.params[key] for key in Config.model_fields if key in context.params}
 
 
-def answering(
-    model: ModelName = None,
-    base_url: BaseUrl = None,
-    fallback: Fallback = None,
-    planner_model: PlannerModel = None,
-    coder_model: CoderModel = None,
-    strong_model: StrongModel = None,
-    effort: EffortName = None,
-    max_answer_tokens: MaxAnswerTokens = None,
-    model_timeout: ModelTimeout = None,
-    price: Price = None,
-    record: Record = None,
-    replay: Replay = None,
-) -> None:
-    """Who answers."""
+def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command with flags behind its own: by names, parted by blanks, or the parameters of a function.
 
-
-def sandboxed(
-    sandbox: SandboxName = None,
-    image: Image = None,
-    runtime: Runtime = None,
-    network: Network = None,
-    show: Show = None,
-    add_dir: AddDir = None,
-    python: Python = None,
-) -> None:
-    """Where programs run."""
-
-
-def installing(install: Install = False, install_with: InstallWith = None) -> None:
-    """What programs find installed."""
-
-
-def held(
-    program_timeout: ProgramTimeout = None,
-    test_timeout: TestTimeout = None,
-    memory: Memory = None,
-    pids: Pids = None,
-    cpus: Cpus = None,
-) -> None:
-    """What one program may use."""
-
-
-def going_about(
-    strategy: Strategy = None,
-    plan: Plan = None,
-    edit_format: EditFormat = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: Seed = None,
-) -> None:
-    """How the task is gone about."""
-
-
-def calling(tool: Tool = None) -> None:
-    """What a model that acts may call beside its own tools."""
-
-
-def spending(
-    samples: Samples = None,
-    repairs: Repairs = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_cost: MaxCost = None,
-    max_call_cost: MaxCallCost = None,
-    timeout: Timeout = None,
-) -> None:
-    """Limits of the whole run."""
-
-
-def landing(
-    apply: Apply = None,
-    commit: Commit = False,
-    branch: Branch = None,
-    keep: Keep = False,
-    allow: Allow = None,
-    accept_unverified: AcceptUnverified = False,
-    require: Require = None,
-) -> None:
-    """Where the files go."""
-
-
-def telling(
-    yes: Yes = False,
-    json: Json = False,
-    jsonl: Jsonl = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """What is asked and printed."""
-
-
-GOING_ON = (landing, answering, sandboxed, going_about, calling, spending, held, telling)
-"""Flags of every command that continues a run."""
-WORKING = (landing, installing, *GOING_ON[1:])
-"""What every command has that works on a task to its end."""
-
-
-def takes(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A command with the flags of these groups behind its own; one that it has itself is its own."""
+    One that it has itself is its own.
+    """
+    more: dict[str, inspect.Parameter] = {}
+    for each in flags:
+        if isinstance(each, str):
+            more |= {name: _parameter(name) for name in each.split()}
+        else:
+            more |= inspect.signature(each).parameters
 
     def with_flags(command: Callable[..., None]) -> Callable[..., None]:
         own = dict(inspect.signature(command).parameters)
-        more = {name: flag for group in groups for name, flag in inspect.signature(group).parameters.items()}
         together = own | {name: flag for name, flag in more.items() if name not in own}
 
         @functools.wraps(command)
@@ -235,3 +173,12 @@ def takes(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Calla
         return called
 
     return with_flags
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    kind: Any = _ALL[name].kind
+    default = False if kind is bool else None
+    annotation = Annotated[kind, _option(name)]
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
+    )

@@ -7,97 +7,82 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from coder.console.advice import left_out, next_steps
-from coder.run.event_types import (
-    BaselineTaken,
-    Body,
-    BudgetReached,
-    CallRetried,
-    CallSwitched,
-    CommitMade,
-    CommitRefused,
-    FilesChanged,
-    FileUndone,
-    LandingRefused,
-    RunOrigin,
-    RunResumed,
-    Spoken,
-    Status,
-    ToolAnswered,
-    ToolCalled,
-)
+from coder.run import event_types
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.run import Other, Run
 from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
-SIGNS: dict[Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
+SIGNS: dict[event_types.Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
 _MOST_ASKED = 40
 """Lines of a question of the model's."""
 
 
-def progress(body: Body) -> str | None:
+def progress(body: event_types.Body) -> str | None:
     """The line of one event; None for one that isn't worth a line."""
     match body:
-        case BaselineTaken():
+        case event_types.Spoken(message=message):
+            return _spoken(message)
+        case event_types.BaselineTaken():
             return _before(body)
-        case Spoken(message=Message(author="reviewer", outcome=Outcome(passed=passed)) as message):
-            return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
-        case Spoken(message=Message(author="human", kind="decision" | "reply")):
-            return None
-        case Spoken(message=Message(author="human", kind="code")):
-            return "  · your version is tried"
-        case Spoken(message=Message(author="human") as message):
-            return f"  · you said: {one_line(message.text)}"
-        case Spoken(message=Message(kind="outcome", outcome=Outcome() as outcome) as message):
-            return _attempt(message, outcome)
-        case Spoken(message=Message(author="chooser") as message):
-            return f"  · choice  {_round(message)}: {one_line(message.text)}"
-        case Spoken(message=Message(kind="code", repeats=True) as message):
-            said = "the same code as an earlier attempt" if message.is_change else "again without a change"
-            return f"  {FAILED} {_round(message)}  {said}"
-        case Spoken(message=Message(author="tester") as message):
-            return f"  · tests  {message.text.count('assert ')} written, as votes"
-        case Spoken(message=Message(kind="plan") as message):
-            steps = [line for line in message.text.splitlines() if line.strip()]
-            return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
-        case CallRetried():
-            return (
-                f"  · {one_line(body.reason)}; asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
-            )
-        case CallSwitched():
+        case event_types.CallRetried():
+            wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
+            return f"  · {one_line(body.reason)}; {wait}"
+        case event_types.CallSwitched():
             return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
-        case BudgetReached():
+        case event_types.BudgetReached():
             return f"  · {one_line(body.text)}"
-        case LandingRefused():
+        case event_types.LandingRefused():
             return f"  ! not written: {one_line(body.reason)}"
-        case FilesChanged():
+        case event_types.FilesChanged():
             count = len(body.files) + body.listing.count("\0") + len(body.gone)
             return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
-        case CommitMade(commit=commit, branch=branch):
+        case event_types.CommitMade(commit=commit, branch=branch):
             return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
-        case CommitRefused():
+        case event_types.CommitRefused():
             return f"  ! not committed: {one_line(body.reason, width=300)}"
-        case FileUndone(left=None):
-            return f"  ✓ {one_line(body.path)}"
-        case FileUndone():
-            return f"  ! {one_line(body.path)} is left as it is: {one_line(body.left or '')}"
-        case RunResumed():
+        case event_types.FileUndone(path=path, left=left):
+            why = f" is left as it is: {one_line(left)}" if left is not None else ""
+            return f"  {'!' if why else '✓'} {one_line(path)}{why}"
+        case event_types.RunResumed():
             return "  · continues"
-        case RunOrigin():
+        case event_types.RunOrigin():
             return f"  · {body.words}"
         case _:
             return None
 
 
-def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
-    """The lines that end a run: the answer first, then the details, last the next step.
+def _spoken(message: Message) -> str | None:
+    """The line of what a participant has said."""
+    match message:
+        case Message(author="reviewer", outcome=Outcome(passed=passed)):
+            return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
+        case Message(author="human", kind="decision" | "reply"):
+            return None
+        case Message(author="human"):
+            is_code = message.kind == "code"
+            return "  · your version is tried" if is_code else f"  · you said: {one_line(message.text)}"
+        case Message(kind="outcome", outcome=Outcome() as outcome):
+            return _attempt(message, outcome)
+        case Message(author="chooser"):
+            return f"  · choice  {_round(message)}: {one_line(message.text)}"
+        case Message(kind="code", repeats=True):
+            said = "the same code as an earlier attempt" if message.is_change else "again without a change"
+            return f"  {FAILED} {_round(message)}  {said}"
+        case Message(author="tester"):
+            return f"  · tests  {message.text.count('assert ')} written, as votes"
+        case Message(kind="plan"):
+            steps = [line for line in message.text.splitlines() if line.strip()]
+            return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
+        case _:
+            return None
 
-    Args:
-        attempts: lines of `progress` that weren't shown yet; they are part of the details.
-    """
+
+def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
+    """The lines that end a run: the answer, details with those of its attempts, last the next step."""
     lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
     if run.error is not None:
         lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
@@ -118,7 +103,7 @@ def _other(one: Other) -> str:
     return f"{one.run_id} {one.status}{shown}, {count_of(one.lines, 'line')}, {money(one.cost)}"
 
 
-def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:
+def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered) -> str:
     """A tool call that was made: the command, the file or the plan, and how it ended."""
     if called.name == "plan":
         from coder.run.plan import plan_of
@@ -129,7 +114,7 @@ def tool_line(called: ToolCalled, answered: ToolAnswered) -> str:
     return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
 
 
-def tool_call(called: ToolCalled) -> str:
+def tool_call(called: event_types.ToolCalled) -> str:
     """A tool call in a line: the command, or the file."""
     try:
         given = json.loads(called.arguments)
@@ -141,7 +126,7 @@ def tool_call(called: ToolCalled) -> str:
     return one_line(f"{called.name}  {said}")
 
 
-def _before(baseline: BaselineTaken) -> str | None:
+def _before(baseline: event_types.BaselineTaken) -> str | None:
     """What was red or flaky before the work; nothing where all of it was one or the other."""
     red = [test.name for test in baseline.tests if not test.passed]
     parts = [f"{len(red)} of {len(baseline.tests)} tests fail"] if 0 < len(red) < len(baseline.tests) else []
@@ -219,11 +204,7 @@ def money(cost: float | None) -> str:
 
 
 def age(since: float | None) -> str:
-    """How long ago a moment was, in its largest unit; nothing where it isn't known.
-
-    Args:
-        since: seconds since the epoch.
-    """
+    """How long ago a moment was, in its largest unit; nothing where it isn't known."""
     if since is None:
         return ""
     seconds = time.time() - since

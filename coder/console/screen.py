@@ -1,4 +1,4 @@
-"""The screen: what a person sees of a run. Progress and the verdict go to stderr, results to stdout.
+"""The screen: what the user sees of a run. Progress and the verdict go to stderr, results to stdout.
 
 On a terminal the lines appear as things happen, above a spinner. In a pipe they wait, so that the verdict is
 the first line; with -v nothing waits.
@@ -11,23 +11,8 @@ from typing import Literal, TypeVar
 
 from coder.console import render
 from coder.console.failure import single
-from coder.console.terminal import Terminal
-from coder.run.event_types import (
-    Body,
-    CallIntended,
-    LandingPlanned,
-    LandingRefused,
-    PatchProposed,
-    ProgramStarted,
-    RunOrigin,
-    RunResumed,
-    RunStarted,
-    RunStopped,
-    StepStarted,
-    ToolAnswered,
-    ToolCalled,
-    parse,
-)
+from coder.console.terminal import Terminal, ask_human
+from coder.run import event_types
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -56,7 +41,7 @@ class Screen:
         self._waiting: list[str] = []
         self._refused: str | None = None
         self._is_chat = False
-        self._called: dict[str, ToolCalled] = {}
+        self._called: dict[str, event_types.ToolCalled] = {}
         """The tool call that is under way, by run."""
         self._attempts: dict[str, str] = {}
         """Which attempt a run is, where several are made side by side."""
@@ -79,29 +64,30 @@ class Screen:
     def event(self, event: Event) -> None:
         """Tell what happened."""
         self.pass_on(event)
-        body = parse(event)
+        body = event_types.parse(event)
         if body is None:
             return
-        for line in self._lines_of(event.run, body):
+        if (line := self._line_of(event.run, body)) is not None:
             self._tell(line)
         match body:
-            case RunStarted():
+            case event_types.RunStarted():
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
                 self.watch_settings(body.settings)
                 self._terminal.doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
-            case CallIntended():
+            case event_types.CallIntended():
                 self._terminal.doing = f"{self._model} is writing (call {body.call})"
-            case StepStarted(settings=settings) | RunResumed(settings=Settings() as settings):
+            case event_types.StepStarted() | event_types.RunResumed():
                 self._called.pop(event.run, None)  # it was cut off
-                self.watch_settings(settings)
-            case ToolCalled():
+                if body.settings is not None:
+                    self.watch_settings(body.settings)
+            case event_types.ToolCalled():
                 self._called[event.run], self._terminal.doing = body, render.tool_call(body)
-            case ToolAnswered():
+            case event_types.ToolAnswered():
                 self._called.pop(event.run, None)
-            case ProgramStarted():
+            case event_types.ProgramStarted():
                 self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
-            case LandingPlanned() | PatchProposed():
+            case event_types.LandingPlanned() | event_types.PatchProposed():
                 self._show_diff(in_parts(body.patch, body.tests))
 
     def pass_on(self, event: Event) -> None:
@@ -116,7 +102,7 @@ class Screen:
         self.has_folder = has_folder
 
     def watch_settings(self, settings: Settings) -> None:
-        """Know how the run goes about its task."""
+        """Take the settings of the run."""
         self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
@@ -132,14 +118,8 @@ class Screen:
         self._stream(data.decode("utf-8", "replace"))
 
     async def confirm(self, question: str, diff: str) -> bool:
-        """Ask on the terminal; without one, or with --yes, the person has said yes by starting the run."""
-        if self._yes or not self._terminal.is_one:
-            return True
-        self._terminal.doing = ""
-        self._show_diff(diff)
-        from coder.console.ask import ask_human
-
-        return await ask_human(question)
+        """Ask on the terminal; without one, or with --yes, starting the run has said yes."""
+        return await self.ask(question, diff, by_flag=False) is not False
 
     async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
         """Show a change on the terminal, and ask about it there; None without one."""
@@ -147,8 +127,6 @@ class Screen:
             return None
         self._terminal.doing = ""
         self._show_diff(diff)
-        from coder.console.ask import ask_human
-
         return self._yes or await ask_human(question)
 
     async def spinning(self, work: Awaitable[T]) -> T:
@@ -179,7 +157,7 @@ class Screen:
         self._tell(f"  · {one_line(text, width=300)}")
 
     def clear(self) -> None:
-        """End a line of tokens, or wipe the spinner's, before someone else writes."""
+        """End a line of tokens, or wipe the spinner's, before other output."""
         self._terminal.clear()
 
     def rest(self) -> None:
@@ -209,20 +187,21 @@ class Screen:
         else:
             self._waiting.append(line)
 
-    def _lines_of(self, run: str, body: Body) -> list[str]:
+    def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)
-        if isinstance(body, RunOrigin) and body.of:
+        if isinstance(body, event_types.RunOrigin) and body.of:
             self._attempts[run] = f"{body.attempt}/{body.of} "
-        if isinstance(body, ToolAnswered) and run in self._called:
+        if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
-        if isinstance(body, LandingRefused):
+        if isinstance(body, event_types.LandingRefused):
             self._refused, line = line, None  # as a rule the run's end says it, too
-        elif isinstance(body, RunStopped):
+        elif isinstance(body, event_types.RunStopped):
             is_no = self._is_chat and body.status == "refused"  # no verdict follows in a conversation
             line = self._refused if body.error is None or is_no else line
         if line is None or run not in self._attempts:
-            return [line] if line is not None else []
-        return [] if isinstance(body, RunOrigin | RunResumed) else [f"  {self._attempts[run]}{line[2:]}"]
+            return line
+        is_told = not isinstance(body, event_types.RunOrigin | event_types.RunResumed)
+        return f"  {self._attempts[run]}{line[2:]}" if is_told else None
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:
@@ -236,6 +215,5 @@ class Screen:
             self._terminal.print(printable(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
-        if not self._verbose or self._quiet or not text:
-            return
-        self._terminal.write(printable(text))
+        if self._verbose and not self._quiet and text:
+            self._terminal.write(printable(text))

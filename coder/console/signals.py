@@ -36,11 +36,7 @@ def ignore_signals() -> None:
 
 
 def end_at_once(go_on: str | None = None) -> NoReturn:
-    """End the process in words, whatever it is doing.
-
-    Args:
-        go_on: the command that continues.
-    """
+    """End the process in words, whatever it is doing, and name the command that continues."""
     words = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
     # Not print: the signal may have come in the middle of another one.
     with suppress(OSError):

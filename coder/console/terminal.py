@@ -1,4 +1,4 @@
-"""Standard error, whether it is a terminal or a pipe: lines, pieces of text, and a spinner between them."""
+"""Standard error, a terminal or a pipe: lines, pieces of text, a spinner between them; and a question."""
 
 import asyncio
 import os
@@ -7,10 +7,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from coder.text.sanitize import one_line
+
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TICK_S = 0.1
 GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
+
+
+async def ask_human(question: str) -> bool:
+    """True for y or yes; anything else, the end of input, and no terminal to ask on are no.
+
+    The terminal itself is read, so that a task on standard input doesn't answer.
+    """
+    from coder.chat.line_reader import next_bytes  # hardly a run asks
+
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        print(f"{one_line(question, width=300)} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = await next_bytes(terminal)
+    finally:
+        os.close(terminal)
+    return answer.strip().lower() in (b"y", b"yes")
 
 
 class Terminal:

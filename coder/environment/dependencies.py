@@ -22,7 +22,7 @@ ENVIRONMENT = "env"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An entry of the cache of installs (`coder/install/entries.py`): whole, or not there."""
+    """An entry of the cache of installs (`coder/install/building.py`): whole, or not there."""
 
     folder: Path
 

@@ -1,18 +1,26 @@
-"""The install itself, in a sandbox that may reach the indexes."""
+"""Install what a task's tests need, in a sandbox that may reach the indexes, into an entry of a cache.
+
+An entry is found by all that it was made from, and made whole or not at all.
+"""
 
 import asyncio
+import hashlib
 import io
+import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
 from coder.environment.dependencies import ENVIRONMENT, Installed
 from coder.environment.run_policy import OpenSandbox
-from coder.errors import UsageError
-from coder.install.entries import find_installed, make_entry
+from coder.errors import MachineError, UsageError
+from coder.fs.disk_cache import facts_folder
+from coder.fs.private_folder import private_folder
 from coder.install.indexes import Indexes, find_indexes
 from coder.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
@@ -24,11 +32,10 @@ from coder.verify.finding import shorten
 from sandbox import Command, FileRefused, Policy
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 
-MOST_S = 1800.0
-"""Seconds that an install may take."""
-_MEMORY_MB, _DISK_MB, _FILES = 4096, 4096, 600_000
+_VERSION = 2
+"""Of what an entry holds."""
+_MOST_S = 1800.0
 _FOLDER = ".coder-install"
-_ARCHIVE = f"{_FOLDER}/installed.tar"
 _SCRIPT = f"""
 set -eu
 base=$(readlink -f "$(command -v python3)")
@@ -39,9 +46,12 @@ if [ "$2" = python ]; then
     export PATH
 fi
 sh -ec "$1"
-exec "$base" -I -c "$3" {_FOLDER}/{ENVIRONMENT} {MODULES} {_ARCHIVE}
+[ ! -d {MODULES} ] || mv {MODULES} {_FOLDER}/
+cd {_FOLDER}
+exec "$base" -I -c "$3"
 """
 _SAID = 2000
+"""Characters of what a failed command said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,64 +74,101 @@ def plan_install(
     test_command: Sequence[str] = (),
     command: str | None = None,
 ) -> Plan:
-    """Plan an install.
-
-    Args:
-        root: the user's folder.
-        files: what was read of it.
-        command: what installs, for a shell; None: what the folder's manifests and locks say.
+    """Plan an install by a command, or by the folder's manifests and locks.
 
     Raises:
         UsageError: nothing says what to install, or the interpreter or an index can't be used.
     """
     contents = {path: stored.content for path, stored in files.items()}
     named = named_in(contents)
-    wanted = command or install_command(
-        named, test_command, uses_pytest=bool(test_command) and uses_pytest(test_command)
-    )
+    needs_pytest = bool(test_command) and uses_pytest(test_command)
+    wanted = command or install_command(named, test_command, uses_pytest=needs_pytest)
     try:
         found = find_interpreter(settings.python, workspace=root, environ=os.environ)
         base = describe(found.executable)
     except ValueError as error:
         raise UsageError(str(error)) from error
     indexes = find_indexes(os.environ, home=Path.home(), more=settings.network)
-    entry = find_installed(root, command=wanted, python=base.executable, indexes=indexes, files=named)
+    entry = Installed(_cache() / _key(root, wanted, base.executable, indexes, named))
     return Plan(wanted, indexes, base, contents, entry)
 
 
-async def install(plan: Plan, open_sandbox: OpenSandbox) -> None:
-    """Install, and make the entry.
+def _cache() -> Path:
+    """The folder of all entries. Removing it costs time only."""
+    return private_folder(private_folder(facts_folder()) / "installed")
 
-    Raises:
-        UsageError: the command failed; the message holds what it said last.
-        MachineError: what was installed can't be kept.
-        SandboxError: no sandbox here can reach hosts.
+
+def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mapping[str, bytes]) -> str:
+    """The name of a folder's entry: another one for another command, interpreter, index or manifest.
+
+    Folders share none: code of a folder may run during its install, and other runs must not see the result.
     """
+    status = python.stat()
+    made_from = {
+        "version": _VERSION,
+        "root": str(root),
+        "command": command,
+        "python": [str(python), status.st_size, int(status.st_mtime), sys.platform],
+        "hosts": indexes.hosts,
+        "environment": dict(sorted(indexes.environment.items())),
+        "files": {path: hashlib.sha256(text).hexdigest() for path, text in sorted(files.items())},
+    }
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
+
+
+async def install(plan: Plan, open_sandbox: OpenSandbox) -> None:
+    """Install, and make the entry; UsageError, with what it said last: the command failed."""
     async with open_sandbox(_policy(plan)) as box:
         await box.lay(plan.files)
         packing = resources("coder.install").joinpath("packing.py").read_text(encoding="utf-8")
-        kind = "python" if _is_for_python(plan) else "other"
+        is_for_python = "pip" in plan.command or any(path.endswith(".py") for path in plan.files)
+        kind = "python" if is_for_python else "other"
         ended = await box.run(Command(argv=("sh", "-c", _SCRIPT, "sh", plan.command, kind, packing)))
         if not ended.ok:
             said = printable(shorten(f"{ended.stdout}\n{ended.stderr}", _SAID))
             why = "took too long" if ended.status == "timeout" else f"ended with {ended.exit_code}"
             raise UsageError(f"Nothing was installed: {plan.command!r} {why}.\n{said}")
         try:
-            archive = await box.read(_ARCHIVE, limit=2 * MOST_BYTES)
+            archive = await box.read(f"{_FOLDER}/installed.tar", limit=2 * MOST_BYTES)
         except FileRefused as error:
             raise UsageError(f"Nothing was installed: {error}") from error
 
     await asyncio.to_thread(make_entry, plan.installed, lambda folder: fill(folder, archive, plan))
 
 
+def _policy(plan: Plan) -> Policy:
+    return Policy(
+        network=plan.indexes.hosts,
+        memory_mb=4096,
+        processes=512,
+        wall_s=_MOST_S,
+        cpu_s=_MOST_S,
+        disk_mb=4096,
+        files=600_000,
+        open_files=1024,
+        environment=dict(plan.indexes.environment),
+        python=plan.base.path,
+    )
+
+
+def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
+    """Have a folder filled and make it the entry, whole or not at all; MachineError: it can't be written."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".begun-", dir=entry.folder.parent) as place:
+            made = Path(place) / "made"
+            made.mkdir()
+            made.chmod(0o755)  # whatever our umask is: programs of another uid read it
+            fill(made)
+            made.rename(entry.folder)
+    except OSError as error:
+        if not entry.is_there:  # else another process was first
+            raise MachineError(f"What was installed can't be kept in {entry.folder}: {error}.") from error
+
+
 def fill(folder: Path, archive: bytes, plan: Plan) -> None:
-    """Make an entry of what an install packed: an archive by untrusted code.
+    """Make an entry of what an install packed, by untrusted code; UsageError: nothing was installed.
 
     What says which interpreter runs is there before it: nothing of an archive replaces what is there.
-
-    Raises:
-        UsageError: nothing was installed.
-        MachineError: it is no archive, or holds more than is kept.
     """
     environment = folder / ENVIRONMENT
     _make_environment(environment, plan.base)
@@ -130,25 +177,6 @@ def fill(folder: Path, archive: bytes, plan: Plan) -> None:
         shutil.rmtree(environment)
     if not any(folder.iterdir()):
         raise UsageError(f"{plan.command!r} installed nothing: neither for Python nor {MODULES}.")
-
-
-def _policy(plan: Plan) -> Policy:
-    return Policy(
-        network=plan.indexes.hosts,
-        memory_mb=_MEMORY_MB,
-        processes=512,
-        wall_s=MOST_S,
-        cpu_s=MOST_S,
-        disk_mb=_DISK_MB,
-        files=_FILES,
-        open_files=1024,
-        environment=dict(plan.indexes.environment),
-        python=plan.base.path,
-    )
-
-
-def _is_for_python(plan: Plan) -> bool:
-    return "pip" in plan.command or any(path.endswith(".py") for path in plan.files)
 
 
 def _make_environment(folder: Path, base: Interpreter) -> None:

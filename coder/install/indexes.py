@@ -34,11 +34,7 @@ class Indexes:
 
 
 def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...] = ()) -> Indexes:
-    """Read the user's configuration; a repository can't set it.
-
-    Args:
-        home: the user's home folder.
-        more: hosts that the user names besides.
+    """Read the user's configuration, and add hosts that the user names; a repository can't set it.
 
     Raises:
         UsageError: an index whose address holds a password: no program of a sandbox may see it.
@@ -46,20 +42,20 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...
     pip = dict.fromkeys(_OPTIONS, "") | _pip_files(home)
     pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
     npm = environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or _npm_file(home)
-    own = _web(pip["index_url"])
-    extra = _web(pip["extra_index_url"])
-    registry = _web(npm)
-    environment = {
-        "PIP_INDEX_URL": " ".join(own),
-        "PIP_EXTRA_INDEX_URL": " ".join(extra),
-        "PIP_TRUSTED_HOST": pip["trusted_host"],
-        "npm_config_registry": " ".join(registry),
-    }
+    hosts: list[str] = []
+    environment = {**_QUIET, "PIP_TRUSTED_HOST": pip["trusted_host"]}
+    for variable, words, usual in (
+        ("PIP_INDEX_URL", pip["index_url"], PYPI),
+        ("PIP_EXTRA_INDEX_URL", pip["extra_index_url"], ()),
+        ("npm_config_registry", npm, NPM),
+    ):
+        found = _addresses(words)
+        hosts += [place for address in found if (place := urlsplit(address).netloc)] or usual
+        environment[variable] = " ".join(found)
     if _CERTIFICATES.exists():  # what this machine trusts, where an installer brings a list of its own
         environment |= {"PIP_CERT": str(_CERTIFICATES), "NODE_EXTRA_CA_CERTS": str(_CERTIFICATES)}
-    hosts = [*(_hosts(own) or PYPI), *_hosts(extra), *(_hosts(registry) or NPM), *more]
     told = {name: value for name, value in environment.items() if value}
-    return Indexes(tuple(dict.fromkeys(hosts)), {**_QUIET, **told})
+    return Indexes(tuple(dict.fromkeys([*hosts, *more])), told)
 
 
 def _pip_files(home: Path) -> dict[str, str]:
@@ -71,9 +67,8 @@ def _pip_files(home: Path) -> dict[str, str]:
         except (configparser.Error, UnicodeDecodeError):
             continue  # pip itself would say what is wrong with it
         if parser.has_section("global"):
-            options = {key.replace("-", "_"): value for key, value in parser.items("global")}
-            found |= {key: options[key] for key in _OPTIONS if key in options}
-    return found
+            found |= {key.replace("-", "_"): value for key, value in parser.items("global")}
+    return {key: value for key, value in found.items() if key in _OPTIONS}
 
 
 def _npm_file(home: Path) -> str:
@@ -85,9 +80,11 @@ def _npm_file(home: Path) -> str:
     return named[1] if named else ""
 
 
-def _web(words: str) -> list[str]:
+def _addresses(words: str) -> list[str]:
     """The web addresses among some words; file addresses don't exist in the sandbox."""
-    found = [word for word in words.split() if word.startswith(("http://", "https://"))]
+    found = [
+        word for word in words.split() if urlsplit(word).scheme in ("http", "https") and urlsplit(word).netloc
+    ]
     for address in found:
         if "@" in urlsplit(address).netloc:
             raise UsageError(
@@ -95,9 +92,3 @@ def _web(words: str) -> list[str]:
                 "program of a sandbox may see. Install into .venv yourself, or name another: PIP_INDEX_URL"
             )
     return found
-
-
-def _hosts(addresses: list[str]) -> list[str]:
-    """Host, and port where it isn't the web's own."""
-    places = [urlsplit(address).netloc for address in addresses]
-    return [place for place in places if place]

@@ -1,7 +1,4 @@
-"""Unpack what an install made: an archive by untrusted code, read with bounds.
-
-Regular files, folders, and links that stay inside; nothing else.
-"""
+"""Unpack an archive by untrusted code with bounds: regular files, folders, and links that stay inside."""
 
 import os
 import posixpath
@@ -20,9 +17,7 @@ _PIECE = 1 << 20
 
 
 def unpack(archive: IO[bytes], folder: Path, *, tops: Collection[str], most_bytes: int = MOST_BYTES) -> int:
-    """Write what an archive (tar, not compressed) holds into a folder; the bytes of its files.
-
-    What is there already stays as it is.
+    """Write the files of an uncompressed tar into a folder, and give their bytes; what is there stays.
 
     Args:
         tops: the folders at its top that are taken; an entry elsewhere is passed over.
@@ -55,9 +50,7 @@ def _is_plain(name: str) -> bool:
 
 def _take(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
     place = folder / entry.name
-    if not _is_ours(folder, place.parent) or place.is_symlink():
-        return
-    if place.exists():
+    if not _is_ours(folder, place.parent) or place.is_symlink() or place.exists():
         return
     if entry.isdir():
         place.mkdir()

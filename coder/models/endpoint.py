@@ -5,6 +5,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
@@ -189,7 +190,10 @@ def for_log(url: str) -> str:
 
 
 def name_for_log(model: str) -> str:
-    """A model's name as it may be logged: it can hold an address, `name@https://…`."""
+    """A model's name as it may be logged, also `name@https://…`; weights by their absolute path."""
+    provider, _, file = model.partition("/")
+    if provider == "local" and file.endswith(".gguf"):
+        return f"local/{Path(file).expanduser().absolute()}"
     name, at, url = model.partition("@http")
     return f"{name}@{for_log('http' + url)}" if at else model
 

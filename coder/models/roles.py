@@ -1,6 +1,6 @@
 """The models of a run, as the user named them: its own, its fallbacks, and those of roles."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from threading import Thread
 
@@ -103,14 +103,12 @@ async def open_roles(
     *,
     patience: Patience | None = None,
     silence_s: float | None = None,
-    wrap: Callable[[Model], Model] = lambda model: model,
 ) -> AsyncIterator[Model]:
     """All of them as one model; connections and processes end with the context.
 
     Args:
         patience: timeouts; None takes the defaults of each endpoint.
         silence_s: longest silence of each, in seconds; None leaves it to `patience`.
-        wrap: put around the run's own model.
     """
     async with AsyncExitStack() as stack:
 
@@ -132,7 +130,7 @@ async def open_roles(
 
             return Router([model, *others], places=[each.place for each in (choice, *roles.fallbacks)])
 
-        main = routed(roles.main, wrap(opened(roles.main, is_last=not last)))
+        main = routed(roles.main, opened(roles.main, is_last=not last))
         own = {name: routed(each, opened(each, is_last=not last)) for name, each in roles.roles.items()}
         yield RoleModels(main, own) if own else main
 

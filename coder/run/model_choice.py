@@ -1,14 +1,17 @@
 """The models of a run: as its settings name them, and the same ones at a resume."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
+from coder.errors import UsageError
+from coder.models.catalog import UserModels
 from coder.models.model import Model
-from coder.models.roles import Asked, check_vision, open_roles, resolve_roles
+from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
 from coder.run.settings import Settings
 from coder.run.state import State
-from coder.run.task import Task
+from coder.usage import Price
 
 
 def asked_of(settings: Settings) -> Asked:
@@ -22,26 +25,81 @@ def asked_of(settings: Settings) -> Asked:
 
 
 @asynccontextmanager
-async def default_model(settings: Settings, task: Task) -> AsyncIterator[Model]:
-    """The models that the settings name; without a name one that can be found here."""
-    roles = await resolve_roles(asked_of(settings), environ=os.environ)
-    if task.pictures:
+async def open_models(
+    asked: Asked,
+    settings: Settings,
+    *,
+    note: Callable[[str], None] = lambda text: None,
+    book: UserModels | None = None,
+    record: Path | None = None,
+    must_know_price: bool = False,
+    shows_pictures: bool = False,
+) -> AsyncIterator[Model]:
+    """The models that were asked for, without a name one that can be found here; closed with the context.
+
+    Args:
+        settings: replay, price, effort and the longest silence.
+        note: told what the user should know of a model.
+        book: what the user's file says of models.
+        record: write each call to this file.
+        must_know_price: a limit of cost is set, which can't be kept where the price is unknown.
+        shows_pictures: every model has to see them.
+
+    Raises:
+        UsageError: a name, a price or a file that can't be used, or a limit of cost with no price known.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.replay is None:
+            model = await stack.enter_async_context(
+                await _chosen(asked, settings, book, note, shows_pictures)
+            )
+        elif record is None:
+            from coder.models.recorded import Recorded
+
+            model = Recorded(settings.replay)
+        else:
+            raise UsageError("--record and --replay exclude each other: a replay makes no call.")
+        if must_know_price and model.price(1, 1) is None:
+            raise UsageError(
+                f"The price of {model.name} is unknown, so that --max-cost can't be kept.\n"
+                "Give its price in US dollars per million tokens: --price IN,OUT, or in [prices] of your file"
+            )
+        if record is not None:
+            from coder.models.recorder import Recorder
+
+            model = await stack.enter_async_context(Recorder(model, record))
+        yield model
+
+
+async def _chosen(
+    asked: Asked,
+    settings: Settings,
+    book: UserModels | None,
+    note: Callable[[str], None],
+    shows_pictures: bool,
+) -> AbstractAsyncContextManager[Model]:
+    price = _price(settings.price) if settings.price is not None else None
+    warm()
+    roles = await resolve_roles(asked, environ=os.environ, book=book)
+    for choice in roles.all:
+        for text in choice.notes:
+            note(f"{choice.name}: {text}")
+        if settings.effort and (choice.endpoint is None or choice.endpoint.reasons is False):
+            note(f"{choice.name}: it has no reasoning, so that --effort changes nothing")
+    if shows_pictures:
         check_vision(roles)
-    async with open_roles(roles, silence_s=settings.model_timeout_s) as model:
-        yield model
+    if price is not None and roles.main.endpoint is not None:
+        endpoint = roles.main.endpoint.model_copy(update={"price": price})
+        roles = roles.model_copy(update={"main": roles.main.model_copy(update={"endpoint": endpoint})})
+    return open_roles(roles, silence_s=settings.model_timeout_s)
 
 
-@asynccontextmanager
-async def same_model(state: State) -> AsyncIterator[Model]:
-    """The models of a resumed run; a replay continues from its recording."""
-    if state.settings.replay is not None:
-        from coder.models.recorded import Recorded
-
-        yield Recorded(state.settings.replay)
-        return
-    roles = await resolve_roles(asked_again(state), environ=os.environ)
-    async with open_roles(roles, silence_s=state.settings.model_timeout_s) as model:
-        yield model
+def _price(text: str) -> Price:
+    try:
+        into, out = text.split(",")
+        return Price.model_validate({"input": into.strip(), "output": out.strip()})
+    except ValueError as error:
+        raise UsageError(f"--price {text!r} isn't two numbers of at least 0, such as 0.25,2.00") from error
 
 
 def asked_again(state: State) -> Asked:

@@ -5,6 +5,7 @@ events were written.
 """
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 from coder.errors import LeaseHeld, LogDamaged
 from coder.fs.atomic_replace import replacing
-from coder.fs.private_folder import private_folder, unwritable
+from coder.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.database import Database
@@ -28,8 +29,10 @@ class SqliteLog:
     """An EventLog in `folder`/events, to be closed. Raises LogNewer, LogDamaged, MachineError: on opening."""
 
     def __init__(
-        self, folder: Path, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
+        self, folder: Path | None = None, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
     ) -> None:
+        """Open the log in a folder; None is the user's own."""
+        folder = folder or data_folder(os.environ)
         self._database = Database(private_folder(folder) / "events")
         self._blobs = Blobs(folder / "events" / "blobs")
         self._clock = clock

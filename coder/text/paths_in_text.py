@@ -16,11 +16,7 @@ class PrintedPaths:
             self._by_name.setdefault(path.rpartition("/")[2], []).append(path)
 
     def find(self, printed: str, *, folder: str = "") -> str | None:
-        """The file that is meant; None where that isn't clear.
-
-        Args:
-            folder: where a bare name is likelier to be than elsewhere; its last parts are enough.
-        """
+        """The file that is meant, a bare name first by the end of a folder; None where that isn't clear."""
         name = printed.replace("\\", "/").removeprefix("file://")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))[-_MOST_PARTS:]
         if not parts:

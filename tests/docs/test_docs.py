@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from coder.cli.app import app
-from coder.cli.program_ending import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
+from coder.cli.run_program import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
 from coder.config.layers import TIGHTENING
 from coder.config.schema import Config
 from coder.run.event_types import Status

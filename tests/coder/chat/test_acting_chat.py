@@ -9,7 +9,7 @@ import pytest
 
 from coder.agent import fork
 from coder.chat.chat_session import Session
-from coder.cli.conversing import open_session, reopen_session
+from coder.cli.conversing import open_session
 from coder.errors import UsageError
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
@@ -153,7 +153,7 @@ async def test_a_conversation_of_another_day_goes_on_with_its_dialogue_in_a_new_
     async with open_session(log, task, settings=settings, model=first, watch=person) as session:
         await session.say("what is x?")
     model = Scripted([bash("cat main.py"), "Still 1."], name="scripted/one")
-    again = reopen_session(log, session.run, task=task, settings=settings, model=model, watch=person)
+    again = open_session(log, task, run=session.run, settings=settings, model=model, watch=person)
     async with again as session:
         await session.say("and now?")
 

@@ -9,7 +9,7 @@ import pytest
 
 from coder.agent import resume
 from coder.chat.chat_session import Session
-from coder.cli.conversing import open_session, reopen_session
+from coder.cli.conversing import open_session
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.scripted import Scripted
@@ -199,7 +199,7 @@ async def test_the_calls_that_a_strategy_takes_are_those_of_one_message(folder: 
 
 def _by_chat(log: MemoryLog, run: str, person: Person, folder: Path) -> AbstractAsyncContextManager[Session]:
     task = Task(prompt="-", workspace=folder)
-    return reopen_session(log, run, task=task, settings=Settings(), model=Scripted([]), watch=person)
+    return open_session(log, task, run=run, settings=Settings(), model=Scripted([]), watch=person)
 
 
 async def _gone_on_by_chat(log: MemoryLog, run: str, folder: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.chat.jobs import told_jobs
+from coder.cli.session_commands import told_jobs
 from coder.errors import UsageError
 from tests.coder.chat.test_acting_chat import heard, talk
 from tests.coder.participants.test_actor import call

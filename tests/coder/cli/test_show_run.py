@@ -9,7 +9,7 @@ import pytest
 
 from coder.agent import solve
 from coder.cli.app import run as coder
-from coder.cli.folding import without_files
+from coder.cli.show_run import without_files
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.settings import Settings
@@ -110,18 +110,5 @@ def test_what_stands_around_quoted_files_stays() -> None:
     assert without_files("It fails:\n```\nx\n```") == "It fails:\n```\nx\n```"
 
 
-def test_a_document_lists_each_test_that_passes_once(shows: Callable[..., str]) -> None:
-    short, full = shows("--json"), shows("--json", "--full")
-
-    name = "test_calc.py::test_add[0]"
-    assert (short.count(f'"{name}"'), full.count(f'"{name}"')) == (1, 2)
-    (outcome,) = (event["body"]["message"]["outcome"] for event in json.loads(short) if _is_outcome(event))
-    assert outcome["passed_as_before"] == 12
-
-
 def test_of_many_tests_a_reason_names_three_and_a_count() -> None:
     assert named([f"t{i}" for i in range(40)]) == "t0, t1, t2 and 37 more"
-
-
-def _is_outcome(event: dict[str, dict[str, dict[str, object]]]) -> bool:
-    return bool(event["body"].get("message", {}).get("outcome"))

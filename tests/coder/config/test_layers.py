@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load
 from coder.errors import UsageError
 
@@ -66,7 +67,7 @@ def test_every_key_reaches_the_settings_of_a_run(user_file: Path) -> None:
         'plan = true\nsandbox = "bubblewrap"\npython = "/usr/bin/python3"\nrepairs = 1\nmax_tokens = 9\n',
     )
 
-    settings = loaded(user_file).config.settings(keep=True, allow=(".envrc",))
+    settings = new_settings(loaded(user_file).config, {"keep": True, "allow": [".envrc"], "replay": None})
 
     assert settings.budget.cost_usd == Decimal("0.5")
     assert (settings.budget.seconds, settings.budget.repairs, settings.budget.tokens) == (60, 1, 9)
@@ -247,7 +248,7 @@ def test_a_pyproject_that_is_a_fifo_does_not_hang(user_file: Path, repository: P
 
     os.mkfifo(repository / "pyproject.toml")
 
-    assert "not a regular file" in loaded(user_file, repository).notes[0]
+    assert "isn't a regular file" in loaded(user_file, repository).notes[0]
 
 
 def test_a_file_as_path_reads_the_configuration_beside_it(user_file: Path, repository: Path) -> None:

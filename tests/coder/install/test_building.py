@@ -12,8 +12,7 @@ import pytest
 from coder.agent import solve
 from coder.environment.dependencies import Installed
 from coder.errors import UsageError
-from coder.install.building import fill, install, plan_install
-from coder.install.entries import make_entry
+from coder.install.building import fill, install, make_entry, plan_install
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile

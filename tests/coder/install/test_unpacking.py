@@ -8,7 +8,7 @@ import pytest
 
 from coder.environment.dependencies import Installed
 from coder.errors import MachineError
-from coder.install.entries import make_entry
+from coder.install.building import make_entry
 from coder.install.unpacking import unpack
 
 

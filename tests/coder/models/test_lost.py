@@ -7,7 +7,6 @@ import pytest
 
 from coder.agent import solve
 from coder.cli.cost_lines import cost_lines
-from coder.console.answerer import Priced
 from coder.errors import ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
@@ -127,7 +126,8 @@ async def test_a_budget_ends_the_retries_that_it_has_no_room_for() -> None:
 async def test_a_price_that_was_given_is_that_of_lost_answers_too() -> None:
     with faulty_endpoint(begins("12345678", ending="reset"), says("hello")) as server:
         retries = Retries()
-        model = Priced(ChatModel(endpoint_of(server), patience=QUICK), Decimal(1), Decimal(2))
+        price = Price(input=Decimal(1), output=Decimal(2))
+        model = ChatModel(endpoint_of(server, price=price), patience=QUICK)
         await model.answer(QUESTION, sampling=Sampling(), on_retry=retries)
         await model.close()
 

@@ -7,7 +7,6 @@ import pytest
 from pydantic import SecretStr
 
 from coder.agent import solve
-from coder.console.answerer import Priced
 from coder.errors import ModelUnavailable, SharedBudgetEmpty
 from coder.models.abilities import abilities_of
 from coder.models.chat_completions import ChatModel
@@ -147,18 +146,13 @@ def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
     inside = ChatModel(endpoint)
 
     assert abilities_of(Pursed(inside, SharedBudget(Decimal(1)))) == abilities_of(inside)
-    assert abilities_of(Priced(inside, Decimal(1), Decimal(2))) == abilities_of(inside)
 
 
 def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
     cast = RoleModels(Scripted(["a"]), {"planner": Scripted(["b"])})
 
     pursed = Pursed(cast, SharedBudget(Decimal(1)))
-    priced = Priced(cast, Decimal(1), Decimal(2))
 
-    assert pursed.roles == priced.roles == ("planner",)
+    assert pursed.roles == ("planner",)
     assert isinstance(pursed.role("planner"), Pursed)
-    planner = priced.role("planner")
-    assert planner is not None
-    assert planner.price(1_000_000, 1_000_000) == 3
-    assert priced.role("coder") is None
+    assert pursed.role("coder") is None

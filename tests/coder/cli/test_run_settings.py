@@ -1,6 +1,6 @@
 """What holds in a conversation that goes on: its own settings, and of this command line what was named."""
 
-from coder.cli.session_settings import settings_from
+from coder.cli.run_settings import changed_conversation
 from coder.config.schema import Config
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -16,14 +16,14 @@ def state(settings: Settings) -> State:
 def test_without_flags_nothing_changes() -> None:
     before = Settings(chat=True, budget=Budget(calls=9), backend="docker", allow=(".envrc",), commit=True)
 
-    assert settings_from(state(before), Config(), NOTHING) == before
+    assert changed_conversation(state(before), Config(), NOTHING) == before
 
 
 def test_each_flag_that_is_named_holds_from_now_on() -> None:
     before = Settings(chat=True, budget=Budget(calls=9), seed=3, allow=(".envrc",))
     flags = Config(max_calls=20, memory=99, network=(), sandbox="restricted", plan=False)
 
-    now = settings_from(state(before), flags, NOTHING | {"allow": ["Makefile"], "commit": True})
+    now = changed_conversation(state(before), flags, NOTHING | {"allow": ["Makefile"], "commit": True})
 
     assert now == Settings(
         chat=True,
@@ -40,12 +40,12 @@ def test_each_flag_that_is_named_holds_from_now_on() -> None:
 def test_a_price_that_was_given_holds_for_as_long_as_the_same_model_answers() -> None:
     before = state(Settings(chat=True, price="1,2"))
 
-    assert settings_from(before, Config(), NOTHING).price == "1,2"
-    assert settings_from(before, Config(), NOTHING | {"price": "3,4"}).price == "3,4"
-    assert settings_from(before, Config(model="other/model"), NOTHING).price is None
+    assert changed_conversation(before, Config(), NOTHING).price == "1,2"
+    assert changed_conversation(before, Config(), NOTHING | {"price": "3,4"}).price == "3,4"
+    assert changed_conversation(before, Config(model="other/model"), NOTHING).price is None
 
 
 def test_a_run_that_becomes_a_conversation_gets_its_room_but_for_limits_that_were_named() -> None:
-    now = settings_from(state(Settings(budget=Budget(seconds=60))), Config(), NOTHING)
+    now = changed_conversation(state(Settings(budget=Budget(seconds=60))), Config(), NOTHING)
 
     assert (now.budget.calls, now.budget.seconds) == (200, 60)
