@@ -21,8 +21,7 @@ from coder.prompting.asking import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
-from coder.text.binary import is_binary
-from coder.text.sanitize import one_line, printable
+from coder.text.sanitize import is_binary, one_line, printable
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
 

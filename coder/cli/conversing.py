@@ -27,10 +27,9 @@ from coder.cli.solve_run import see_one_form
 from coder.config.layers import Loaded, load
 from coder.config.schema import answering_fields, checked, flag
 from coder.config.task_file import split_command
-from coder.console.backend import see_backend
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import given_flags
+from coder.console.options import given_flags, see_backend
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.model import Model

@@ -19,10 +19,9 @@ from coder.cli.network_refusals import network_refusals
 from coder.cli.output_stream import OutputStream
 from coder.config.layers import load
 from coder.console import options
-from coder.console.backend import see_backend
 from coder.console.failure import report
 from coder.console.interrupt import Interrupted, run_until_interrupted
-from coder.console.options import given_flags, option, takes
+from coder.console.options import given_flags, option, see_backend, takes
 from coder.environment.invocation import Invocation, Job, make_job
 from coder.errors import UsageError
 from coder.text.sanitize import one_line

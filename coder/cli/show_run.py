@@ -23,8 +23,7 @@ from coder.run.message import Message, Outcome
 from coder.run.plan import plan_of
 from coder.run.termination import named
 from coder.store import SqliteLog
-from coder.text.binary import shown
-from coder.text.sanitize import count_of, printable
+from coder.text.sanitize import count_of, printable, shown
 
 _MOST_LINES = 60
 """Of a changed file that is shown without --full."""

@@ -2,11 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+
+from coder.errors import UsageError
 
 Text = str | None
 Words = list[str] | None
@@ -146,6 +150,29 @@ def given_flags(context: typer.Context) -> dict[str, object]:
     from coder.config.schema import Config  # half of all that `--help` would load
 
     return {key: context.params[key] for key in Config.model_fields if key in context.params}
+
+
+_LACKING = "restricted keeps less than other sandboxes; coder sandbox doctor --backend restricted says what"
+
+
+def see_backend(name: str, flags: Mapping[str, object]) -> None:
+    """Warn of a weak backend; UsageError: there is none of that name, or it takes no such flag."""
+    from sandbox.open import find_backend  # not on the path of `--help`
+
+    try:
+        find_backend(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    for key in ("image", "runtime"):
+        if flags.get(key) is not None and name != "docker":
+            raise UsageError(f"--{key} is Docker's, and programs run in {name}. Add: --sandbox docker")
+    if name == "unsafe-host":
+        from sandbox.backends.unsafe_host import WARNING, UnsafeHostWarning
+
+        warnings.simplefilter("ignore", UnsafeHostWarning)  # said here, in our own words
+        print(f"warning: {WARNING}", file=sys.stderr)
+    elif name == "restricted":
+        print(f"warning: {_LACKING}", file=sys.stderr)
 
 
 def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:

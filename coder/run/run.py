@@ -7,7 +7,7 @@ from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, 
 from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
 from coder.run.settings import Budget
 from coder.run.state import State
-from coder.text.binary import is_binary
+from coder.text.sanitize import is_binary
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,

@@ -1,4 +1,4 @@
-"""Make text harmless for a terminal, whole or as a stream; format counts and near names."""
+"""Make text harmless for a terminal, whole or as a stream; bytes as text, counts and near names."""
 
 import codecs
 import re
@@ -106,3 +106,26 @@ def in_pairs(text: str) -> str:
     if not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+_BYTES = re.compile("[\udc80-\udcff]")
+
+
+def as_text(content: bytes) -> str:
+    """A content as text."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def as_bytes(text: str) -> bytes:
+    """The content that was given as this text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def is_binary(text: str) -> bool:
+    """Whether the content isn't UTF-8."""
+    return _BYTES.search(text) is not None
+
+
+def shown(text: str) -> str:
+    """A content for people: the text, or that there is none."""
+    return f"(binary, {len(as_bytes(text)):,} bytes)" if is_binary(text) else text

@@ -12,7 +12,7 @@ from coder.errors import UsageError
 from coder.fs.safe_open import read_named
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.text.binary import as_bytes
+from coder.text.sanitize import as_bytes
 
 Content = TypeVar("Content")
 

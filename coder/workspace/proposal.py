@@ -9,7 +9,7 @@ from coder.run.attempts import best_code
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
-from coder.text.binary import as_bytes, as_text
+from coder.text.sanitize import as_bytes, as_text
 from coder.workspace.autorun import risky
 from coder.workspace.diff import unified_diff
 from coder.workspace.edited_tests import is_allowed, is_offered, landing_edits

@@ -11,7 +11,7 @@ from coder.run.journal import Journal
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.text.binary import as_bytes
+from coder.text.sanitize import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.isolated import GitFailed, closed_environment, run_git
