@@ -66,23 +66,7 @@ class LoggedCalls:
         async with self._journal.intending:
             intent = await self._intended(model, sent, sampling, form, key=key, in_dialogue=in_dialogue)
         answer = await self._made(model, intent, sent)
-        body = CallAnswered(
-            call=intent.call,
-            key=key,
-            model=self._redactor.redact(answer.model),
-            text=self._redactor.redact(answer.text),
-            reasoning=self._redactor.redact(answer.reasoning),
-            tool_calls=tuple(call.redacted(self._redactor.redact) for call in answer.tool_calls),
-            alternatives=tuple(
-                one.model_copy(update={"text": self._redactor.redact(one.text)})
-                for one in answer.alternatives
-            ),
-            opaque=answer.opaque.unless_secret(self._redactor.redact) if answer.opaque else None,
-            finish=answer.finish,
-            usage=answer.usage,
-            cost_usd=answer.cost_usd,
-            seconds=answer.seconds,
-        )
+        body = CallAnswered(call=intent.call, key=key, **dict(answer.redacted(self._redactor.redact)))
         await self._journal.append(body)
         return body
 

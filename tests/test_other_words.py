@@ -28,7 +28,7 @@ import asyncio, json, os, sys
 from pathlib import Path
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
-from coder.sampling.behaviour import behaviour
+from coder.sampling.compare import behaviour
 from coder.run.event_types import Spoken, parse
 from coder.console.render import progress
 from coder.agent import solve

@@ -47,7 +47,7 @@ async def worded(session: Session, kind: str, quoted: Mapping[str, str], *, wish
     calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor)
     sent = calls.redacted([ChatMessage(role="user", content="\n\n".join(asked))])
     try:
-        answer = await calls.call(session.model, sent, session.settings.brief(_LONGEST))
+        answer = await calls.call(session.model, sent, session.settings.sampling(most=_LONGEST))
     except (ModelError, BudgetSpent):
         return None
     text = answer.text.strip()

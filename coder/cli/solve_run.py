@@ -66,7 +66,7 @@ def tools_named(names: Sequence[str] | None) -> Sequence[Callable[..., object]]:
     """The functions that --tool names."""
     if not names:
         return ()
-    from coder.tools.named import functions_named
+    from coder.tools.registry import functions_named
 
     return functions_named(names)
 

@@ -81,7 +81,7 @@ FLAGS = {
         "strategy": Flag(Text, "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME"),
         "tool": Flag(Words, "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
         "plan": Flag(Choice, "Plan first; by default when the task has steps."),
-        "edit_format": Flag(Text, "How changes are asked for: whole|search-replace|diff|patch.", "FORM"),
+        "edit_format": Flag(Text, "How changes are asked for: whole|search-replace.", "FORM"),
         "samples": Flag(Count, "Fresh starts (2); side by side where it acts.", "N"),
         "repairs": Flag(Count, "Repairs of each start (3).", "N"),
     },

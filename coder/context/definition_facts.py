@@ -123,7 +123,7 @@ def _is_definition(pair: str) -> bool:
 
 
 def _processors() -> int:
-    from coder.models.llama import processors
+    from coder.models.local import processors
 
     return processors()
 

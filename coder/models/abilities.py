@@ -1,14 +1,12 @@
-"""What a model is known to be able to do: how much it reads, whether it calls tools, how large it is.
+"""What a model is known to be able to do, and the room of an answer that follows from it.
 
-Of that comes the room of an answer: how many tokens it may have, by the model's own limit, the user's word
-and the budget. Nothing is sent where no limit is known: the endpoint's own holds then.
+The room keeps the model's own limit, the user's and the budget. Where no limit is known, none is sent.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
 
 from coder.models.model import Sampling
 
@@ -44,44 +42,27 @@ class Abilities:
     """A recording: whether it was made with a model that acts. None: it isn't one, or is empty."""
 
 
-@runtime_checkable
-class HasAbilities(Protocol):
-    """A model of which something is known beforehand."""
-
-    @property
-    def abilities(self) -> Abilities:
-        """What it is known to be able to do."""
-
-
 def abilities_of(model: object) -> Abilities:
-    """What is known of a model."""
-    return model.abilities if isinstance(model, HasAbilities) else Abilities()
-
-
-_LEAST = 10_000_000
-"""Parameters of the smallest models that write anything."""
+    """What is known of a model, by its attribute `abilities`."""
+    able: Abilities = getattr(model, "abilities", Abilities())
+    return able
 
 
 def parameters_of(name: str) -> int | None:
     """The number of parameters that a name such as `local/SmolLM2-135M-Instruct` tells, or None."""
     found = _SIZE.search(name)
     size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
-    return size if size >= _LEAST else None  # `1m` tells how much it reads
+    return size if size >= 10_000_000 else None  # `1m` is a context window: no smaller model writes anything
 
 
 def goes_on(name: str) -> bool:
-    """Whether to have a model complete an answer that we begin: it runs here and is small."""
+    """Whether a model completes an answer that we begin: it runs here and is small."""
     size = parameters_of(name)
     return name.startswith("local/") and size is not None and size < SMALL
 
 
 def own_limit(name: str, listed: int | None) -> int | None:
-    """Most tokens of an answer; a small model that needs more has lost its thread.
-
-    Args:
-        name: `provider/model`, which often tells the size.
-        listed: what the catalogue says of it.
-    """
+    """Most tokens of an answer, by the model's size and the catalogue."""
     size = parameters_of(name)
     if size is None or size >= SMALL:
         return listed

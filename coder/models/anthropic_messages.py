@@ -1,7 +1,7 @@
-"""Anthropic's Messages API: how a conversation stands in a request, and how an answer is read.
+"""Anthropic's Messages API: requests and answers.
 
-Signed thinking is kept as it came and goes back in its place. An append-only dialogue is read from the cache:
-at most four marks, behind the tools, the system prompt, and the user's last two messages.
+Signed thinking goes back in its place. At most four cache marks: behind the tools, the system prompt, and the
+user's last two messages.
 """
 
 import re
@@ -12,15 +12,15 @@ from itertools import groupby
 
 from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, Usage
 from coder.models.stream import Finish, Unfinished
-from coder.models.tokens import count, counted, field
+from coder.models.tokens import count, counted, field, word
 from coder.models.wire_format import in_place
 
 THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_768}
-"""Of models that know a budget, and no effort."""
+"""For models without effort."""
 LEAST_THINKING = 1024
 _MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
 _MARKED = 2
-"""The user's last messages behind which the cache is marked: where the request before ended, and this one."""
+"""The user's last messages behind which the cache is marked: the ends of the last request and of this one."""
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -41,12 +41,7 @@ def request_fields(
     effort: Effort | None,
     dropped: AbstractSet[str],
 ) -> dict[str, object]:
-    """The fields of a request, but for those that every interface has.
-
-    Args:
-        most: tokens of the answer, thinking included.
-        dropped: parameters that the endpoint has refused: a model without effort has a budget of thinking.
-    """
+    """A request's own fields. Without `output_config`, which was refused, effort is a budget of thinking."""
     system: list[JsonObject] = [
         _text(one.content) for one in messages if one.role == "system" and one.content
     ]
@@ -135,7 +130,7 @@ class MessageReader:
             case "message_start":
                 message = field(event, "message")
                 unfinished.seen_choice = True
-                unfinished.model = _string(message, "model") or unfinished.model
+                unfinished.model = word(message, "model") or unfinished.model
                 self._count(unfinished, field(message, "usage"))
             case "content_block_start":
                 return self._begin(unfinished, index, field(event, "content_block"))
@@ -145,26 +140,26 @@ class MessageReader:
                 self._end(unfinished, index)
             case "message_delta":
                 self._count(unfinished, field(event, "usage"))
-                if reason := _string(field(event, "delta"), "stop_reason"):
+                if reason := word(field(event, "delta"), "stop_reason"):
                     unfinished.end(_FINISHES.get(reason, "other"))
         return ""
 
     def _begin(self, unfinished: Unfinished, index: int, block: object) -> str:
         kind = field(block, "type")
         if kind == "tool_use":
-            unfinished.call(index, id=_string(block, "id"), name=_string(block, "name"))
+            unfinished.call(index, id=word(block, "id"), name=word(block, "name"))
         if kind in ("thinking", "redacted_thinking") and isinstance(block, dict):
             self._thinking[index] = dict(block)
-        return unfinished.say(_string(block, "text"))
+        return unfinished.say(word(block, "text"))
 
     def _add(self, unfinished: Unfinished, index: int, delta: object) -> str:
         kind = field(delta, "type")
         if kind == "input_json_delta":
-            unfinished.call(index, arguments=_string(delta, "partial_json"))
+            unfinished.call(index, arguments=word(delta, "partial_json"))
         if isinstance(kind, str) and (name := _PIECES.get(kind)):
-            self._pieces[index][name].append(_string(delta, name))
-            unfinished.think(_string(delta, "thinking"))
-        return unfinished.say(_string(delta, "text"))
+            self._pieces[index][name].append(word(delta, name))
+            unfinished.think(word(delta, "thinking"))
+        return unfinished.say(word(delta, "text"))
 
     def _end(self, unfinished: Unfinished, index: int) -> None:
         """Keep a block of thinking, unless it came without the signature that it is known by."""
@@ -172,7 +167,7 @@ class MessageReader:
         if block is None:
             return
         for name, pieces in self._pieces.pop(index, {}).items():
-            block[name] = _string(block, name) + "".join(pieces)
+            block[name] = word(block, name) + "".join(pieces)
         if block.get("signature") or block.get("data"):
             unfinished.keep(block, unfinished.place)
 
@@ -191,8 +186,3 @@ class MessageReader:
                 reasoning_tokens=count(self._usage.get("output_tokens_details"), "thinking_tokens"),
             )
         )
-
-
-def _string(holder: object, name: str) -> str:
-    text = field(holder, name)
-    return text if isinstance(text, str) else ""

@@ -19,13 +19,10 @@ LARGEST = 64 << 20
 
 
 async def update_catalog(folder: Path, *, source: str = SOURCE) -> Catalog:
-    """Load the catalogue, check it, and put it into the folder in one step.
-
-    Args:
-        source: a file, or an address that begins with https://.
+    """Load the catalogue from a file or an https address, check it, and replace the folder's.
 
     Raises:
-        UsageError: the file can't be read, the address isn't https, or what is there is no catalogue.
+        UsageError: the source can't be read, isn't https, or is no catalogue.
         ModelUnavailable: the address doesn't answer.
         MachineError: the folder can't be written.
     """

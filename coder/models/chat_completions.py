@@ -8,39 +8,30 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from time import monotonic
-from typing import Any, Self
+from typing import Any
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable
+from coder.models import faults
 from coder.models.abilities import Abilities, asked_for, own_limit
 from coder.models.connection import Connection, StatusError, TooLarge
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import Call, OnToken, streamed
-from coder.models.faults import (
-    cleaned,
-    connection_fault,
-    given_up,
-    not_found,
-    refuses_tools,
-    said_by,
-    status_fault,
-)
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, Usage, Used
+from coder.models.model import Answer, ChatMessage, Closing, Form, OnRetry, Sampling, Usage, Used
 from coder.models.providers import cost
-from coder.models.rate_limit import lane_of
 from coder.models.request_quirks import RequestQuirks
-from coder.models.retries import Clock, Passing, retried
+from coder.models.retries import Clock, Passing, lane_of, retried
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 from coder.text.redact import Redactor
 
 
-class ChatModel:
+class ChatModel(Closing):
     """One model behind one endpoint. Use it as `async with`, or call `close()`."""
 
     def __init__(self, endpoint: Endpoint, *, patience: Patience | None = None) -> None:
         self._endpoint = endpoint
         self._patience = patience or Patience()
-        self._manners = RequestQuirks(endpoint)
+        self._quirks = RequestQuirks(endpoint)
         self._connection = Connection(endpoint)
         self._lane = lane_of(endpoint)
         self._max_output = own_limit(endpoint.model, endpoint.max_output)
@@ -56,19 +47,9 @@ class ChatModel:
 
     @property
     def abilities(self) -> Abilities:
-        """What the catalogue says of it."""
-        return Abilities(
-            context=self._endpoint.context,
-            tools=self._endpoint.tools,
-            max_output=self._max_output,
-            sees=self._endpoint.sees,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        """As the catalogue lists them."""
+        own = self._endpoint
+        return Abilities(context=own.context, tools=own.tools, max_output=self._max_output, sees=own.sees)
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
@@ -93,18 +74,12 @@ class ChatModel:
         """Answer one conversation. After `on_retry`, `on_token` starts again with the answer's first word.
 
         Raises:
-            ModelAuthError: the key is missing or refused.
-            ModelNotFound: the endpoint has no such model.
-            ModelRefused: the endpoint refused the request itself.
+            ModelAuthError, ModelNotFound, ModelRefused: by the endpoint.
             ModelUnavailable: no answer, after all retries.
         """
         started = monotonic()
-        most = asked_for(
-            sampling,
-            own=self._max_output,
-            context=self._endpoint.context,
-            tokens_in=input_tokens(messages, form),
-        )
+        tokens_in, own = input_tokens(messages, form), self._max_output
+        most = asked_for(sampling, own=own, context=self._endpoint.context, tokens_in=tokens_in)
         sampling = sampling.model_copy(update={"max_tokens": most})
         call = Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
         try:
@@ -113,7 +88,7 @@ class ChatModel:
                     lambda: self._ask(call), patience=self._patience, clock=call.clock, on_retry=on_retry
                 )
         except Passing as fault:
-            raise given_up(fault, self._endpoint) from None
+            raise faults.given_up(fault, self._endpoint) from None
         except TimeoutError:
             if not whole.expired():
                 raise
@@ -122,27 +97,22 @@ class ChatModel:
                 "Name another --model.",
                 lost=self._lost(call),
             ) from None
-        text = self._redacted(unfinished.text())
         usage = unfinished.usage or estimated_usage(messages, unfinished.size)
-        return Answer(
+        text = unfinished.text()
+        answer = Answer(
             text=text,
-            model=cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
-            reasoning=self._redacted(unfinished.reasoning),
-            tool_calls=tuple(c.redacted(self._redacted) for c in unfinished.tool_calls()),
-            alternatives=tuple(
-                one.model_copy(update={"text": self._redacted(one.text)})
-                for one in unfinished.alternatives(text)
-            ),
+            model=faults.cleaned(unfinished.model or "", self._endpoint) or self._endpoint.model,
+            reasoning=unfinished.reasoning,
+            tool_calls=unfinished.tool_calls(),
+            alternatives=unfinished.alternatives(text),
             finish=unfinished.finish or "other",
-            opaque=unfinished.opaque(self._manners.source, self._redacted),
+            opaque=unfinished.opaque(self._quirks.source),
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - started,
         )
-
-    def _redacted(self, text: str) -> str:
-        """Remove secrets that only this model knows; later layers can't."""
-        return text if self._redactor is None else self._redactor.redact(text)
+        # Secrets of this endpoint, which later layers don't know.
+        return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 
     async def _ask(self, call: Call) -> Unfinished:
         """One request; again at once where a parameter was refused that can be left out."""
@@ -153,17 +123,17 @@ class ChatModel:
 
         while True:
             call.unfinished = Unfinished()
-            body = self._manners.body(call.messages, call.sampling, call.form)
+            body = self._quirks.body(call.messages, call.sampling, call.form)
             fault: Exception | None
             try:
                 return await self._in_lane(call, body)
             except Passing as passing:
-                passing.reason = cleaned(passing.reason, self._endpoint)
+                passing.reason = faults.cleaned(passing.reason, self._endpoint)
                 fault = passing
             except StatusError as error:
                 fault = await self._fault(error, body)
             except RequestError as error:
-                fault = connection_fault(error, self._endpoint)
+                fault = faults.connection_fault(error, self._endpoint)
             except TooLarge:
                 fault = ModelError(f"{self.name} sent more than anyone could use, and was cut off.")
             if isinstance(fault, Passing | ModelError):
@@ -189,33 +159,25 @@ class ChatModel:
         began = monotonic()
         async with self._lane.place():
             call.clock.excuse(monotonic() - began)
-            return await streamed(
-                call,
-                partial(
-                    self._connection.events,
-                    body,
-                    api=self._manners.api,
-                    headers=self._manners.headers(call.messages),
-                ),
-                api=self._manners.api,
-                patience=self._patience,
-                shown=None if self._redactor is None else self._redactor.stream(),
-            )
+            api, headers = self._quirks.api, self._quirks.headers(call.messages)
+            shown = None if self._redactor is None else self._redactor.stream()
+            events = partial(self._connection.events, body, api=api, headers=headers)
+            return await streamed(call, events, api=api, patience=self._patience, shown=shown)
 
     async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
         if error.status < 300:
-            return Passing(f"an error in the middle of the answer{said_by(error, self._endpoint)}")
-        if error.status in (400, 404) and self._manners.learn_interface(str(error.body)):
+            return Passing(f"an error in the middle of the answer{faults.said_by(error, self._endpoint)}")
+        if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):
             return None
-        if "tools" in body and (refused := refuses_tools(error, self._endpoint)):
+        if "tools" in body and (refused := faults.refuses_tools(error, self._endpoint)):
             return refused
         if error.status == 404 or error.code == "model_not_found":
-            return not_found(error, self._endpoint, listed=await self._connection.models())
-        if error.status in (400, 422) and self._manners.learn(str(error.body), body):
+            return faults.not_found(error, self._endpoint, listed=await self._connection.models())
+        if error.status in (400, 422) and self._quirks.learn(str(error.body), body):
             return None
-        fault = status_fault(error, self._endpoint)
-        if isinstance(fault, ContextTooLong) and self._manners.learn_context(str(error.body), body):
+        fault = faults.status_fault(error, self._endpoint)
+        if isinstance(fault, ContextTooLong) and self._quirks.learn_context(str(error.body), body):
             return None
         if isinstance(fault, Passing) and fault.is_limit and fault.after_s is not None:
             self._lane.rest(fault.after_s)

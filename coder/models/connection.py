@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only improves messages and defaults."""
-MOST_LISTED = 10_000
-LONGEST_NAME = 200
-"""Characters of a model's name."""
+MOST_LISTED, LONGEST_NAME = 10_000, 200
+"""Models, and characters of a name."""
 LARGEST_BODY = 64 << 20
 """Bytes of one response; the longest answers of today's models have half of it, as a stream."""
 LARGEST_LINE = 8 << 20
@@ -43,15 +42,11 @@ class StatusError(Exception):
 
     def __init__(self, status: int, body: object, headers: Mapping[str, str]) -> None:
         super().__init__(status)
-        self.status = status
+        self.status, self.headers = status, headers
         self.body = body
         """The JSON value of `error`, or else the whole body."""
-        self.headers = headers
-
-    @property
-    def code(self) -> object:
-        """The endpoint's own name of the error, such as `insufficient_quota`; None where it has none."""
-        return self.body.get("code") if isinstance(self.body, dict) else None
+        self.code: object = body.get("code") if isinstance(body, dict) else None
+        """The endpoint's name of the error, such as `insufficient_quota`; None where it has none."""
 
 
 def import_http() -> None:
@@ -97,14 +92,11 @@ class Connection:
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
     ) -> AsyncGenerator[object, None]:
-        """The documents of one answer; one that isn't streamed is a single document.
-
-        Args:
-            on_bytes: called whenever a part of the body arrives, also a comment of the stream.
+        """The documents of one answer; `on_bytes` is called whenever a part of the body arrives.
 
         Raises:
             StatusError: the endpoint reports an error.
-            Passing: a document can't be read: JSON cut in two, a proxy's page, too deep a nesting.
+            Passing: a document can't be read.
             TooLarge: the body exceeds its limit.
             httpx2.RequestError: no connection, or it broke.
         """

@@ -35,28 +35,32 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     requests_per_minute: float | None = Field(default=None, gt=0)
 
 
-class Endpoint(BaseModel, frozen=True, extra="forbid"):
-    """One model behind one address. The key, and credentials inside the address, never show in its `repr`."""
+class Dialect(BaseModel, frozen=True, extra="forbid"):
+    """The ways in which endpoints differ."""
+
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that can hold the key; the first one that is set counts."""
+    is_local: bool = False
+    """At this machine: no proxy is used, and it may load its weights for a while."""
+    limit_field: str = "max_tokens"
+    """Its name for the most tokens of an answer."""
+    seed_field: str = "seed"
+    api: Api = "chat"
+    caching: Caching = "prefix"
+
+
+class Endpoint(Dialect, frozen=True):
+    """One model behind one address. Its `repr` shows neither key nor credentials."""
 
     name: str
     """`provider/model`, as it stands in events and on screen."""
     model: str
     """The model's name as the endpoint knows it."""
     url: SecretStr
-    """Base URL, such as https://api.openai.com/v1: secret because people put credentials into it."""
+    """Base URL, such as https://api.openai.com/v1; it may hold credentials."""
     key: SecretStr | None = None
-    key_variables: tuple[str, ...] = ()
-    """Environment variables that can hold the key; the one in use comes first."""
-    is_local: bool = False
-    """Its address is this machine: no proxy is used, and it may load its weights for a while."""
     is_free: bool = False
-    """It is known to cost nothing. An unknown server on this machine may well pass on to one that does."""
-    limit_field: str = "max_tokens"
-    """What the endpoint calls the largest number of tokens to answer with."""
-    seed_field: str = "seed"
-    api: Api = "chat"
-    caching: Caching = "prefix"
-    """How it is helped to know the beginning of a conversation again."""
+    """Known to cost nothing; an unknown server on this machine may pass on to one that does."""
     price: Price | None = None
     """The user's own; it wins over every list."""
     listed_price: Price | None = None
@@ -128,7 +132,7 @@ def patience_with(endpoint: Endpoint | None) -> Patience:
 
 
 def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """What of an endpoint is secret and stands in no variable by whose name a Redactor would know it."""
+    """Secrets of an endpoint that a Redactor doesn't know by the name of a variable."""
     key = endpoint.key.get_secret_value() if endpoint.key else ""
     held = any(environ.get(name, "").strip() == key for name in endpoint.key_variables if names_secret(name))
     # A key of a server on this machine, mostly our own, opens nothing elsewhere.
@@ -153,7 +157,7 @@ _SHORTEST = 4
 
 
 def is_address(url: str) -> bool:
-    """Whether requests can be sent there: http or https, a host that can be looked up, a port that can be."""
+    """Whether requests can be sent there: http or https, with a valid host and port."""
     parts = parts_of(url)
     try:
         host = (parts.hostname or "").encode("idna")
@@ -177,12 +181,12 @@ def base_of(url: str) -> str:
 
 
 def parameters_of(url: str) -> dict[str, str]:
-    """What goes with every request behind the question mark."""
+    """The parameters of every request."""
     return dict(parse_qsl(parts_of(url).query, keep_blank_values=True))
 
 
 def for_log(url: str) -> str:
-    """The address as it may be written down: no credentials, and of its parameters the harmless ones."""
+    """The address without credentials, and with harmless parameters alone."""
     parts = parts_of(url)
     kept = {name: value for name, value in parameters_of(url).items() if name.lower() in HARMLESS}
     host = parts.netloc.rpartition("@")[2]
@@ -198,27 +202,29 @@ def name_for_log(model: str) -> str:
     return f"{name}@{for_log('http' + url)}" if at else model
 
 
+def _credentials(url: str) -> tuple[str, str, list[tuple[str, str]]]:
+    """User and password as written, and all parameters, both as written and decoded."""
+    parts = parts_of(url)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    raw = [(name, value) for name, _, value in (pair.partition("=") for pair in parts.query.split("&"))]
+    return user, password, [*raw, *parameters_of(url).items()]
+
+
 def secrets_of(url: str) -> tuple[str, ...]:
     """Parts of an address that an endpoint may echo and that must be redacted."""
-    parts = urlsplit(url)
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    values = [value for name, value in parameters_of(url).items() if name.lower() not in HARMLESS]
-    raw = [pair.partition("=")[2] for pair in parts.query.split("&")]
-    known = [user, password, unquote(user), unquote(password), *values]
-    # As the header has them, that an endpoint may echo.
-    known += [b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()] if user or password else []
-    known += [value for value in raw if unquote(value) in values]
+    user, password, parameters = _credentials(url)
+    known = [user, password, unquote(user), unquote(password)]
+    known += [value for name, value in parameters if unquote(name).lower() not in HARMLESS]
+    if user or password:  # also as in the header
+        known.append(b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode())
     return tuple({value for value in known if len(value) >= _SHORTEST})
 
 
 def keys_of(url: str) -> tuple[str, ...]:
-    """What of an address can be taken out of any text: a password or a key, not a word such as a region."""
-    parts = parts_of(url)
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    raw = {name: value for name, _, value in (pair.partition("=") for pair in parts.query.split("&"))}
-    pairs = (*raw.items(), *parameters_of(url).items())
-    asked = [value for name, value in pairs if _is_key(name, value)]
-    known = [password or user, unquote(password or user), *asked]
+    """Parts of an address that can be removed from any text: passwords and keys, no words."""
+    user, password, parameters = _credentials(url)
+    known = [password or user, unquote(password or user)]
+    known += [value for name, value in parameters if _is_key(name, value)]
     return tuple({value for value in known if len(value) >= SHORTEST})
 
 

@@ -40,11 +40,8 @@ async def streamed(
 ) -> Unfinished:
     """The answer to one request; its words go to `call.on_token` as they come, through `shown`.
 
-    Args:
-        events_of: opens the answer's stream; it calls its argument whenever bytes arrive.
-
     Raises:
-        Passing: no sign of life came for too long, or what came is no answer, or not all of one.
+        Passing: no byte came for too long, or what came is no complete answer.
         Exception: that of the stream, unless the answer is complete already.
     """
     take = _reader(api)
@@ -58,6 +55,10 @@ async def streamed(
             wait_s = patience.idle_s
             limit.reschedule(asyncio.get_running_loop().time() + wait_s)
 
+    def show(token: str) -> None:
+        if token and call.on_token is not None:
+            call.on_token(token)
+
     try:
         async with (
             asyncio.timeout(wait_s) as limit,
@@ -65,10 +66,7 @@ async def streamed(
         ):
             async for event in events:
                 token = take(unfinished, event)
-                if shown is not None:
-                    token = shown.feed(token)
-                if token and call.on_token is not None:
-                    call.on_token(token)
+                show(shown.feed(token) if shown is not None else token)
                 if unfinished.too_long:
                     break
                 if unfinished.finish is not None:
@@ -80,8 +78,7 @@ async def streamed(
         if unfinished.finish is None:
             raise Passing(f"no sign of life for {wait_s:.3g} s", advice=MORE_TIME) from None
     unfinished.text()
-    if shown is not None and call.on_token is not None and (token := shown.finish()):
-        call.on_token(token)
+    show(shown.finish() if shown is not None else "")
     return unfinished
 
 

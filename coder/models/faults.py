@@ -1,4 +1,4 @@
-"""What an endpoint's failure means: a fault that may pass, or an error with a name and a way out.
+"""The meaning of an endpoint's failure: a fault that may pass, or an error that says what to do.
 
 Nothing here is raised `from` the error of the HTTP call, whose text may hold a key that the endpoint echoes.
 """
@@ -41,7 +41,7 @@ EXCERPT = 300
 
 
 def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None:
-    """The error of an endpoint that takes no tools, and says so with a status of something else."""
+    """The error of an endpoint without tools that says so by a misleading status."""
     status, said = error.status, said_by(error, endpoint)
     if status not in (404, 500, 501) or not _TOOLS.search(str(error.body)):
         return None
@@ -49,11 +49,11 @@ def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None
 
 
 def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
-    """The fault or error for an HTTP status of 3xx, 4xx or 5xx; 404 is left to who can list models."""
+    """The fault or error for an HTTP status of 3xx, 4xx or 5xx; for 404, see `not_found`."""
     status = error.status
     said = said_by(error, endpoint)
     if status in (401, 403):
-        return ModelAuthError(f"{_refused_key(endpoint, status)}{said}. {_key_advice(endpoint)}")
+        return _key_refused(endpoint, status, said)
     code = error.code
     if status == 429 and code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
@@ -72,13 +72,13 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
 
 def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     """The fault for a connection that failed; a certificate that isn't trusted will not heal."""
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ModelUnavailable(
                 f"The certificate of {endpoint.shown_url} is not trusted ({cause.verify_message}). "
                 "Behind a proxy with its own authority, set SSL_CERT_FILE to its certificate."
             )
-    causes = list(_causes(error))
     if endpoint.is_local and any(getattr(cause, "errno", None) == errno.ENETUNREACH for cause in causes):
         return ModelUnavailable(
             f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "
@@ -87,7 +87,8 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
     detail = f" ({words[-1]})" if words else ""
     if type(error).__name__ in ("ConnectError", "ConnectTimeout"):  # httpx2's, which isn't loaded for this
-        advice = "Is this machine online?" if _is_unresolved(causes) else "Is a server running there?"
+        unresolved = [c for c in causes if isinstance(c, socket.gaierror) or "name resolution" in str(c)]
+        advice = "Is this machine online?" if unresolved else "Is a server running there?"
         return Passing(f"no connection to {endpoint.shown_url}{detail}", advice=advice)
     return Passing(f"the connection to {endpoint.shown_url} broke{detail}")
 
@@ -95,7 +96,10 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
 def given_up(fault: Passing, endpoint: Endpoint) -> ModelError:
     """The error for a fault that did not pass."""
     times = "once" if fault.attempts == 1 else f"{fault.attempts} times"
-    asked = f" It asks to wait {_span(fault.after_s)}." if fault.after_s and fault.after_s >= 1 else ""
+    asked = ""
+    if fault.after_s and fault.after_s >= 1:
+        is_long = fault.after_s >= LONGEST_SPAN_S
+        asked = f" It asks to wait {'for more than a year' if is_long else f'{fault.after_s:.0f} s'}."
     advice = f" {fault.advice}" if fault.advice else ""
     kind = RateLimited if fault.is_limit else ModelUnavailable
     return kind(
@@ -105,10 +109,6 @@ def given_up(fault: Passing, endpoint: Endpoint) -> ModelError:
     )
 
 
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < LONGEST_SPAN_S else "for more than a year"
-
-
 def said_by(error: StatusError, endpoint: Endpoint) -> str:
     """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
     text = cleaned(_words(error), endpoint)
@@ -116,16 +116,14 @@ def said_by(error: StatusError, endpoint: Endpoint) -> str:
 
 
 def cleaned(text: str, endpoint: Endpoint) -> str:
-    """An endpoint's own words on one line, short, without its secrets and without what moves a cursor."""
+    """An endpoint's words on one line, short, without its secrets and control sequences."""
     text = " ".join(printable(text[:LONGEST_WORDS]).split())
     key = endpoint.key.get_secret_value() if endpoint.key else ""
     # Longest first: one may hold another.
     for secret in sorted({key, *secrets_of(endpoint.url.get_secret_value())} - {""}, key=len, reverse=True):
         text = text.replace(secret, "***")
     text = redact(text)
-    if len(text) > EXCERPT:
-        text = text[:EXCERPT] + " …"
-    return text
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]} …"
 
 
 def _words(error: StatusError) -> str:
@@ -139,22 +137,12 @@ def _words(error: StatusError) -> str:
     return str(body or "")
 
 
-def _refused_key(endpoint: Endpoint, status: int) -> str:
-    if endpoint.key is None:
-        return f"{endpoint.name} wants a key (HTTP {status})"
-    if endpoint.key_variables:
-        return f"{endpoint.name} refused the key in {endpoint.key_variables[0]} (HTTP {status})"
-    return f"{endpoint.name} refused the key (HTTP {status})"
-
-
-def _key_advice(endpoint: Endpoint) -> str:
-    if not endpoint.key_variables:
-        return "Check the endpoint's key."
-    return f"Set {' or '.join(endpoint.key_variables)} to a valid key."
-
-
-def _is_unresolved(causes: Sequence[BaseException]) -> bool:
-    return any(isinstance(cause, socket.gaierror) or "name resolution" in str(cause) for cause in causes)
+def _key_refused(endpoint: Endpoint, status: int, said: str) -> ModelAuthError:
+    variables = endpoint.key_variables
+    what = f"refused the key in {variables[0]}" if variables else "refused the key"
+    advice = f"Set {' or '.join(variables)} to a valid key." if variables else "Check the endpoint's key."
+    what = what if endpoint.key is not None else "wants a key"
+    return ModelAuthError(f"{endpoint.name} {what} (HTTP {status}){said}. {advice}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -165,7 +153,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) -> ModelNotFound:
-    """The endpoint has no such model, said with the nearest of those that it lists."""
+    """The error for an unknown model, with the nearest of those that the endpoint lists."""
     unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
     if not listed:
         said = said_by(error, endpoint)

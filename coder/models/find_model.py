@@ -61,11 +61,8 @@ async def resolve(
     """Choose the model. No hosted endpoint is called; servers on this machine are, for 1 s.
 
     Args:
-        name: as the user named it; None chooses one.
-        base_url: any OpenAI-compatible endpoint; `name` is then the model's name there.
-        environ: holds the keys.
-        table: None takes the built-in providers and those of other packages.
-        book: the user's configuration of models.
+        name: as the user named it, or behind `base_url`; None chooses one.
+        table: providers; None takes the built-in ones and those of other packages.
 
     Raises:
         UsageError: no such provider or model, a base URL that is none, weights or the extra `local` missing.

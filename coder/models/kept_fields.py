@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from coder.models.model import JsonObject
-from coder.models.tokens import field
+from coder.models.tokens import field, rows
 
 TEXTS, DETAILS, ON_CALLS = "reasoning_content", "reasoning_details", "extra_content"
 _PIECES = ("text", "summary", "data")
@@ -28,10 +28,10 @@ class KeptFields:
         """Take one delta in."""
         if isinstance(text := field(part, TEXTS), str):
             self._texts.append(text)
-        for detail in _rows(part, DETAILS):
+        for detail in rows(part, DETAILS):
             if isinstance(detail, dict):
                 self._take_detail(detail)
-        for at, call in enumerate(_rows(part, "tool_calls")):
+        for at, call in enumerate(rows(part, "tool_calls")):
             index = field(call, "index")
             if extra := field(call, ON_CALLS):
                 self._on_calls[index if isinstance(index, int) else at] = cast(JsonValue, extra)
@@ -50,19 +50,10 @@ class KeptFields:
                 before[name] = value
 
     def items(self, calls: Sequence[int]) -> list[tuple[int, JsonObject]]:
-        """Each with its place, as `Opaque` counts; reasoning alone is wanted back only with calls.
-
-        Args:
-            calls: where the calls of the answer stand, as its stream numbers them.
-        """
+        """Each with its place, as `Opaque` counts, for the calls at these places of the stream."""
         fields: JsonObject = {DETAILS: [*self._details]} if self._details else {}
         if self._texts and calls:
             fields[TEXTS] = "".join(self._texts)
         whole = [(0, fields)] if fields else []
         places = ((n, at) for n, at in enumerate(calls, start=1) if at in self._on_calls)
         return [*whole, *((n, {ON_CALLS: self._on_calls[at]}) for n, at in places)]
-
-
-def _rows(holder: object, name: str) -> Sequence[object]:
-    rows = field(holder, name)
-    return rows if isinstance(rows, list) else ()

@@ -1,26 +1,48 @@
-"""LocalModel: a GGUF file answered by llama.cpp on this machine, through ChatModel like any endpoint."""
+"""LocalModel: a GGUF file answered by llama.cpp on this machine, through ChatModel like any endpoint.
+
+llama.cpp runs in a child process, so that a crash, Ctrl-C and its log don't touch us. It listens on a port of
+the loopback interface, wants a random key, and ends when we do.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+import os
+import secrets
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 from pydantic import SecretStr
 
+from coder.errors import ModelUnavailable
 from coder.models.abilities import Abilities, known_limit, own_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
-from coder.models.llama import Llama
-from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling
+from coder.models.model import Answer, Asking, ChatMessage, Closing
 
 EMBEDDED_CONTEXT = 4096
-"""Tokens, prompt and answer together: what its recordings were made with."""
+"""Tokens, prompt and answer together, of its recordings."""
 CONTEXT = 8192
-"""Context of weights that the user names: most models read it, and it fits into most machines' memory."""
+"""Context of other weights: most models read it, and it fits into most machines' memory."""
+LOAD_S, STOP_S = 120.0, 2.0
+LOG_LINES = 20
+SMALL = 256 << 20
+"""Bytes of weights that fit into any memory: llama.cpp's trial of how much of them a device holds takes 0.13
+of the 0.45 s in which the embedded model is loaded."""
+SERVER = Path(__file__).with_name("local_server.py")
+# The child gets what it needs to find its libraries, and nothing that could be a key.
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+SHORT_SPIN = {"GOMP_SPINCOUNT": "2000"}
+"""Threads that read a prompt wait for each other asleep: one that shares its processor stalled spinning ones.
+`is_even` on two processors, read by one thread, two, two that sleep: 3.7, 2.9, 2.8 s on a quiet machine; 4.9,
+7.4, 5.0 s beside two busy loops."""
 
 
-class LocalModel:
+class LocalModel(Closing):
     """A model on this machine. It loads at the first question (the embedded one in 0.5 s)."""
 
     def __init__(
@@ -31,62 +53,33 @@ class LocalModel:
         context: int = EMBEDDED_CONTEXT,
         patience: Patience = LOCAL_PATIENCE,
     ) -> None:
+        self.name = name
+        """`local/` and the name of the weights."""
+        # It reads as much as it was loaded for; an answer may fill half of that.
+        self.abilities = Abilities(context=context, max_output=own_limit(name, context // 2))
         self._weights = weights
-        self._name = name
         self._context = context
         self._patience = patience
         self._loading = asyncio.Lock()
         self._server: Llama | None = None
         self._chat: ChatModel | None = None
 
-    @property
-    def name(self) -> str:
-        """`local/` and the name of the weights."""
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        """It reads as much as it was loaded for; an answer may fill half of that."""
-        return Abilities(context=self._context, max_output=own_limit(self._name, self._context // 2))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Nothing: it runs here."""
+        """Nothing."""
         return Decimal(0)
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
-        """Answer one conversation.
-
-        Raises:
-            ModelRefused: the conversation is longer than the model's context.
-            ModelUnavailable: the weights can't be loaded, or the server died.
-        """
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
+        """Answer one conversation, after loading the weights."""
         chat = await self.load()
         # A weak model may ramble until it is stopped.
-        capped = sampling.model_copy(update={"max_tokens": known_limit(self, sampling)})
-        answer = await chat.answer(messages, sampling=capped, form=form, on_token=on_token, on_retry=on_retry)
+        most = known_limit(self, asking["sampling"])
+        asking["sampling"] = asking["sampling"].model_copy(update={"max_tokens": most})
+        answer = await chat.answer(messages, **asking)
         # llama.cpp reports the path of its file, which doesn't belong in a log.
         return answer.model_copy(update={"model": self._weights.stem})
 
     async def load(self) -> ChatModel:
-        """Load the weights, unless they are; again after the server died.
-
-        Raises:
-            ModelUnavailable: they can't be loaded; the message ends with the last lines of the log.
-        """
+        """Start the server, unless it runs."""
         async with self._loading:
             if self._chat is None or self._server is None or not self._server.running:
                 await self.close()
@@ -105,9 +98,9 @@ class LocalModel:
             if server is not None:
                 await server.stop()
 
-    def _endpoint(self, server: Llama) -> Endpoint:
+    def _endpoint(self, server: "Llama") -> Endpoint:
         return Endpoint(
-            name=self._name,
+            name=self.name,
             model=self._weights.stem,
             url=SecretStr(server.url),
             key=SecretStr(server.key),
@@ -116,3 +109,104 @@ class LocalModel:
             reasons=False,
             limits=Limits(concurrency=1),  # it has one slot: a call that waits there would look dead
         )
+
+
+class Llama:
+    """One server with one model, from `start` to `stop`."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._logging = asyncio.create_task(self._keep_log())
+        self.url = ""
+        self.key = secrets.token_urlsafe(32)
+
+    @classmethod
+    async def start(cls, weights: Path, *, context: int) -> Self:
+        """Start the server and wait until the weights are loaded; `context` is in tokens.
+
+        Raises:
+            ModelUnavailable: it can't load them; the message ends with the last lines of its log.
+        """
+        process = await asyncio.create_subprocess_exec(
+            # -P: no file beside the server's own, and none in the current folder, may pass for a module.
+            *(sys.executable, "-P", str(SERVER)),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=SHORT_SPIN | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            start_new_session=True,
+        )
+        server = cls(process)
+        try:
+            await server._load(weights, context)
+        except BaseException:
+            await server.stop()
+            raise
+        return server
+
+    @property
+    def running(self) -> bool:
+        """False once the child has ended, whatever the cause."""
+        return self._process.returncode is None
+
+    async def stop(self) -> None:
+        """End the child: by the end of its input, then by force. Idempotent."""
+        process = self._process
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await self._logging
+
+    async def _load(self, weights: Path, context: int) -> None:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps(_settings(weights, context, self.key)).encode() + b"\n")
+        try:
+            async with asyncio.timeout(LOAD_S):
+                line = await stdout.readline()
+        except TimeoutError:
+            raise ModelUnavailable(f"{weights.name} was not loaded within {LOAD_S:.0f} s.") from None
+        if not line:
+            await self._logging
+            raise ModelUnavailable(f"llama.cpp can't load {weights}:\n" + "\n".join(self._log))
+        self.url = json.loads(line)["url"] + "/v1"
+
+    async def _keep_log(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None
+        # By blocks: a line of any length must neither fill the pipe nor our memory.
+        unended = ""
+        while block := await stderr.read(65_536):
+            *lines, unended = (unended + block.decode(errors="replace")).splitlines() or [""]
+            self._log.extend(line[:500] for line in lines if line)
+            unended = unended[-500:]
+        if unended:
+            self._log.append(unended)
+
+
+def _settings(weights: Path, context: int, key: str) -> dict[str, str | int | bool]:
+    """The server's settings. More threads than free processors stall each other at every token: measured
+    with the embedded model on two busy ones, 90 tokens/s with one thread and 2 to 12 with two.
+    """
+    small = weights.stat().st_size < SMALL
+    return {
+        "path": str(weights),
+        "context": context,
+        "threads": 1 if small else max(1, processors() - 1),
+        "prompt_threads": processors(),
+        "fit": not small,
+        "key": key,
+    }
+
+
+def processors() -> int:
+    """How many this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from operator import not_
-from typing import Literal, Protocol, Required, TypedDict
+from typing import Literal, Protocol, Required, Self, TypedDict
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -95,8 +95,8 @@ class Form(BaseModel, frozen=True, extra="forbid"):
     """What an answer may be besides free text."""
 
     tools: tuple[ToolSpec, ...] = ()
-    json_schema: JsonObject | None = None
-    """Of the answer, where the endpoint can enforce it."""
+    json_schema: None = None
+    """Unused; a part of the keys of logged and recorded requests."""
 
 
 class Sampling(BaseModel, frozen=True, extra="forbid"):
@@ -142,6 +142,17 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
     """None where no price is known."""
     seconds: float = 0.0
 
+    def redacted(self, redact: Callable[[str], str]) -> "Answer":
+        """The answer without secrets; what is opaque is dropped where it quotes one."""
+        beside = [one.model_copy(update={"text": redact(one.text)}) for one in self.alternatives]
+        clean: dict[str, object] = {
+            name: redact(getattr(self, name)) for name in ("text", "model", "reasoning")
+        }
+        clean["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
+        clean["alternatives"] = tuple(beside)
+        clean["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None
+        return self.model_copy(update=clean)
+
 
 class _Event(BaseModel, frozen=True, extra="forbid"):
     """What happens before an answer; shown on screen and logged."""
@@ -178,6 +189,19 @@ class Asking(TypedDict, total=False):
     form: Form | None
     on_token: Callable[[str], None] | None
     on_retry: OnRetry | None
+
+
+class Closing:
+    """A context manager that calls `close`."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 class Model(Protocol):

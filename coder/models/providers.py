@@ -13,23 +13,19 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import NamedTuple
 
-from pydantic import BaseModel
-
 from coder.errors import UsageError
-from coder.models.endpoint import Api, Caching, Endpoint, is_address, without_credentials
+from coder.models.endpoint import Dialect, Endpoint, is_address, without_credentials
 from coder.models.model import Usage
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Provider(BaseModel, frozen=True, extra="forbid"):
-    """An endpoint's address, keys and dialect."""
+class Provider(Dialect, frozen=True):
+    """An endpoint's address, keys and dialect. `api="responses"` holds for its own address only."""
 
     name: str
     url: str
     """Base URL; `${VARIABLE}` in it is filled from the environment."""
-    key_variables: tuple[str, ...] = ()
-    """Environment variables that hold its key; the first one that is set counts."""
     url_variable: str | None = None
     """Environment variable that replaces the base URL."""
     default_model: str | None = None
@@ -38,16 +34,10 @@ class Provider(BaseModel, frozen=True, extra="forbid"):
     """Its name in the public catalogue, where that differs; also accepted as a name."""
     by_name_only: bool = False
     """Its key is often set for other purposes, so that it alone chooses no model."""
-    is_local: bool = False
-    limit_field: str = "max_tokens"
-    seed_field: str = "seed"
-    api: Api = "chat"
-    """`responses` holds for its own address only."""
     context: int | None = None
     """Tokens that its models read by default; None: that is up to the model."""
     context_variable: str | None = None
     """Environment variable that sets the context."""
-    caching: Caching = "prefix"
 
     def reads(self, environ: Mapping[str, str]) -> int | None:
         """Tokens that its models read; None: that is up to the model."""

@@ -1,19 +1,16 @@
-"""Say again what a Recorder wrote down (`recorder.py`), without a connection.
-
-A request is found by its key; the same request made again gets the next answer that was recorded for it.
-"""
+"""Replay what a Recorder wrote down (`recorder.py`), without a connection."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Unpack
 
 from coder import errors
 from coder.errors import ModelError
 from coder.models.abilities import Abilities
-from coder.models.model import Answer, ChatMessage, Form, Model, OnRetry, Sampling
+from coder.models.model import Answer, Asking, ChatMessage, Closing, Model
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
 from coder.text.redact import Redactor
@@ -21,24 +18,21 @@ from coder.text.sanitize import count_of
 from coder.usage import MILLION
 
 _BEFORE = {"max_tokens": 4096}
-"""What was asked for where nobody had set a limit of the answer, until that was the model's own."""
+"""Of old recordings, where no limit of the answer was set."""
 _SHELL = "bash"
-"""The tool that every model that acts is offered, at its first request at least (`tools/registry.py`)."""
+"""The tool that every model that acts is offered (`tools/registry.py`)."""
 _AROUND = 40
 """Characters shown of two requests, from where they part."""
 
 
-class Recorded:
-    """A model that says what was recorded. No connection is made."""
+class Recorded(Closing):
+    """A model that repeats what was recorded."""
 
     def __init__(self, path: Path, *, redact: Redact | None = None) -> None:
         """Read the whole recording.
 
-        Args:
-            redact: as of the Recorder.
-
         Raises:
-            UsageError: it can't be read, or a line of it is damaged; the message has the line's number.
+            UsageError: it can't be read, or a line of it is damaged.
         """
         self._path = path
         self._redact = redact or Redactor.from_environment().redact
@@ -53,8 +47,9 @@ class Recorded:
         for entry in entries:
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
-            self._acts = self._acts or _offers_a_shell(entry.request)
-            tokens_in = input_tokens(entry.request.messages, entry.request.form)
+            form = entry.request.form
+            self._acts = self._acts or (form is not None and _SHELL in [tool.name for tool in form.tools])
+            tokens_in = input_tokens(entry.request.messages, form)
             before = entry.request.sampling.max_tokens
             if entry.reserved_usd is not None and before is not None:
                 self._reserved[entry.role, tokens_in, before] = entry.reserved_usd
@@ -63,7 +58,7 @@ class Recorded:
 
     @property
     def name(self) -> str:
-        """The name of the model that was recorded."""
+        """Of the recorded model."""
         return self._spoke.model
 
     @property
@@ -81,21 +76,10 @@ class Recorded:
 
     @property
     def abilities(self) -> Abilities:
-        """Those of the model that was recorded."""
-        spoke = self._spoke
-        return Abilities(
-            context=spoke.context,
-            tools=spoke.tools,
-            max_output=spoke.max_output,
-            sees=spoke.sees,
-            acts=self._acts,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        """Of the recorded model."""
+        own = self._spoke
+        known = {name: getattr(own, name) for name in ("context", "tools", "max_output", "sees")}
+        return Abilities(**known, acts=self._acts)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """What the tokens cost when they were recorded; None where that was unknown."""
@@ -107,21 +91,14 @@ class Recorded:
             return None
         return (prices[0] * input_tokens + prices[1] * output_tokens) / MILLION
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """The recorded answer to this request; to the n-th of its kind the n-th answer.
 
         Raises:
-            ModelError: the request was not recorded, or not so often; the message says what differs. Or the
-                call failed then, and does so again.
+            ModelError: the request was not recorded, or not so often; or its call failed.
         """
+        sampling, form = asking["sampling"], asking.get("form")
+        on_retry, on_token = asking.get("on_retry"), asking.get("on_token")
         request = redacted(messages, sampling, form, redact=self._redact)
         if request.key not in self._entries and sampling.max_tokens is None:
             request = redacted(messages, sampling.model_copy(update=_BEFORE), form, redact=self._redact)
@@ -139,19 +116,12 @@ class Recorded:
             on_token(entry.answer.text)
         return entry.answer
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
     def _unknown(self, request: Request, nth: int) -> str:
         if nth:
             return f"{self._path} answers this request {count_of(nth, 'time')}, and it was made once more."
         if not self._requests:
             return f"{self._path} holds no answer at all."
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"
-
-
-def _offers_a_shell(request: Request) -> bool:
-    return request.form is not None and any(tool.name == _SHELL for tool in request.form.tools)
 
 
 def _raised(failure: Failure | None) -> ModelError:

@@ -1,4 +1,4 @@
-"""Write down what a model says, so that it can be said again without it (`recorded.py`)."""
+"""Record what a model answers, for a replay (`recorded.py`)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,17 +18,10 @@ from coder.usage import MILLION
 
 
 class Recorder(Wrapper):
-    """A model whose answers are also written to a file, each as soon as it is complete."""
+    """A model whose answers are also written to a file, each when it is complete."""
 
     def __init__(self, model: Model, path: Path, *, redact: Redact | None = None) -> None:
-        """Open the file; one that holds a recording of the same model is continued.
-
-        Args:
-            redact: takes secrets out of what is written; None knows the environment's and the shapes of keys.
-
-        Raises:
-            UsageError: the file can't be written, or holds something else.
-        """
+        """Open the file; one that holds a recording of the same model is continued."""
         super().__init__(model)
         self._redact = redact or Redactor.from_environment().redact
         self._role = ""
@@ -42,12 +35,7 @@ class Recorder(Wrapper):
         return part
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The model's answer, once it is written down; so is a failure, unless it is about a key.
-
-        Raises:
-            ModelError: the model's own.
-            UsageError: the file can't be written any more.
-        """
+        """The model's answer, once it is written down; so is a failure, unless it is about a key."""
         sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
         tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
         asked = Entry(
@@ -80,23 +68,15 @@ class Recorder(Wrapper):
             failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
             self._write(asked.model_copy(update={"failure": failure, "told": tuple(told)}))
             raise
-        ended = {"answer": self._redacted(answer), "failure": None, "told": tuple(told)}
+        ended = {"answer": answer.redacted(self._redact), "failure": None, "told": tuple(told)}
         self._write(asked.model_copy(update=ended))
         return answer
 
     def _prices(self, tokens_in: int, most: int, sampling: Sampling) -> dict[int, Decimal]:
-        """What the caller has asked the price of, to see how much room the budget leaves."""
+        """The prices that the caller asks for to compute the room in its budget."""
         whole = reserved(self, sampling.model_copy(update={"room": None}))
         prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, most, whole)}
         return {tokens: usd for tokens, usd in prices.items() if usd is not None}
-
-    def _redacted(self, answer: Answer) -> Answer:
-        calls = [call.redacted(self._redact) for call in answer.tool_calls]
-        texts = {name: self._redact(getattr(answer, name)) for name in ("text", "reasoning", "model")}
-        beside = [one.model_copy(update={"text": self._redact(one.text)}) for one in answer.alternatives]
-        kept = answer.opaque.unless_secret(self._redact) if answer.opaque else None
-        more = {"tool_calls": tuple(calls), "alternatives": tuple(beside), "opaque": kept}
-        return answer.model_copy(update={**texts, **more})
 
     def _write(self, entry: Entry) -> None:
         try:
@@ -127,11 +107,5 @@ def _part(model: Model) -> Part:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
     known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
     able = abilities_of(model)
-    return Part(
-        model=model.name,
-        usd_per_million=known,
-        context=able.context,
-        tools=able.tools,
-        max_output=able.max_output,
-        sees=able.sees,
-    )
+    own = {name: getattr(able, name) for name in ("context", "tools", "max_output", "sees")}
+    return Part(model=model.name, usd_per_million=known, **own)

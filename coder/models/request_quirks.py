@@ -9,14 +9,13 @@ from coder.models.abilities import LEAST_IN_CONTEXT
 from coder.models.endpoint import Api, Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
-from coder.models.wire_format import chat_form, chat_messages, pictures_apart, response_form, response_input
+from coder.models.wire_format import chat_messages, function_of, pictures_apart, response_input
 
 KEY_FIELD = "prompt_cache_key"
 CONVERSATION_HEADER = "x-grok-conv-id"
 SENT_BACK = ("reasoning_content", "reasoning_details")
 """Fields of an assistant's message that most endpoints don't know."""
-# An endpoint may lack any of these, and the request still means the same or nearly so. A schema stands in the
-# prompt, too, and what comes is checked against it.
+# An endpoint may lack any of these, and the request still means nearly the same.
 OPTIONAL = (
     "stream_options",
     "max_completion_tokens",
@@ -29,8 +28,6 @@ OPTIONAL = (
     "stop",
     "top_logprobs",
     "logprobs",
-    "response_format",
-    "text",
     KEY_FIELD,
     "reasoning_effort",
     "include",
@@ -71,6 +68,7 @@ class RequestQuirks:
         if self.api != "messages":
             messages = pictures_apart(messages)
         effort = None if self._endpoint.reasons is False else sampling.effort
+        tools = [function_of(tool) for tool in form.tools] if form is not None else []
         own: Mapping[str, object]
         if self.api == "messages":
             from coder.models.anthropic_messages import request_fields
@@ -83,7 +81,7 @@ class RequestQuirks:
                 "include": ["reasoning.encrypted_content"],
                 "reasoning": {"effort": effort} if effort else None,
                 "max_output_tokens": most,
-                **(response_form(form) if form is not None else {}),
+                "tools": [{"type": "function", "strict": False, **tool} for tool in tools] or None,
             }
         else:
             own = {
@@ -99,7 +97,7 @@ class RequestQuirks:
                 "stop": list(sampling.stop) or None,
                 "logprobs": True if sampling.alternatives else None,
                 "top_logprobs": sampling.alternatives or None,
-                **(chat_form(form) if form is not None else {}),
+                "tools": [{"type": "function", "function": tool} for tool in tools] or None,
             }
         drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         fields = {**own, **(drawn if self.api != "messages" else {})}
@@ -120,10 +118,7 @@ class RequestQuirks:
         return f"{self.api} {self._endpoint.name}"
 
     def _own(self, message: ChatMessage) -> ChatMessage:
-        """The message without what is opaque of another model, which would refuse it or read it wrongly.
-
-        Pictures go to no model that is known not to see, and those of results only to one that does.
-        """
+        """The message without another model's opaque fields, and pictures that this one can't see."""
         sees = self._endpoint.sees
         if message.images and (sees is False or (sees is None and message.role == "tool")):
             return message.model_copy(update={"images": ()})

@@ -13,7 +13,7 @@ from coder.models.connection import import_http
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
-from coder.models.wrapper import RoleModels
+from coder.models.wrapper import RoleModels, Router
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that has a fallback."""
@@ -53,11 +53,7 @@ class Roles(BaseModel, frozen=True, extra="forbid"):
 
 
 async def resolve_roles(asked: Asked, *, environ: Mapping[str, str], book: UserModels | None = None) -> Roles:
-    """Choose every model before any is asked.
-
-    Raises:
-        UsageError, ModelAuthError: as of `resolve`, for a name that can't be used.
-    """
+    """Choose every model before any is asked. Raises as `resolve` does."""
     main = await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book)
     names = (*asked.fallbacks, *asked.roles.values())
     chosen = _keys_kept_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
@@ -104,12 +100,7 @@ async def open_roles(
     patience: Patience | None = None,
     silence_s: float | None = None,
 ) -> AsyncIterator[Model]:
-    """All of them as one model; connections and processes end with the context.
-
-    Args:
-        patience: timeouts; None takes the defaults of each endpoint.
-        silence_s: longest silence of each, in seconds; None leaves it to `patience`.
-    """
+    """All of them as one model; connections and processes end with the context."""
     async with AsyncExitStack() as stack:
 
         def opened(choice: Choice, *, is_last: bool) -> Model:
@@ -126,8 +117,6 @@ async def open_roles(
         def routed(choice: Choice, model: Model) -> Model:
             if not others:
                 return model
-            from coder.models.router import Router
-
             return Router([model, *others], places=[each.place for each in (choice, *roles.fallbacks)])
 
         main = routed(roles.main, opened(roles.main, is_last=not last))

@@ -18,7 +18,7 @@ SHARES = 4
 
 
 class SharedBudget:
-    """US dollars for several runs in one event loop. What is reserved counts as spent until it is known."""
+    """US dollars for several runs in one event loop. What is reserved counts as spent until a call ends."""
 
     def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
         """Take the most that may be spent, and what has been before."""
@@ -33,10 +33,10 @@ class SharedBudget:
         return self.usd - self.spent - self._reserved
 
     async def reserve(self, usd: Decimal) -> None:
-        """Keep so much for one call; wait where other calls may give back what they don't use.
+        """Reserve so much for one call; wait where other calls may give back a part of theirs.
 
         Raises:
-            SharedBudgetEmpty: there isn't as much left, whatever they give back.
+            SharedBudgetEmpty: there can't be as much.
         """
         while self.spent + self._reserved + usd > self.usd:
             if self.spent + usd > self.usd:
@@ -50,7 +50,7 @@ class SharedBudget:
         """Count tokens of a failed try of a call that is repeated.
 
         Raises:
-            SharedBudgetEmpty: what is reserved, for this call and for others, is more than what is left.
+            SharedBudgetEmpty: what is reserved exceeds what is left.
         """
         self.spent += usd
         if self.spent + self._reserved > self.usd:
@@ -72,7 +72,7 @@ class SharedBudget:
 
 
 class Pursed(Wrapper):
-    """A model that is paid from a purse. A call whose cost can't be known costs what was reserved for it."""
+    """A model whose calls are paid from a shared budget; one of unknown cost costs its reservation."""
 
     def __init__(self, model: Model, purse: SharedBudget) -> None:
         """Take a model whose price is known."""
@@ -80,11 +80,10 @@ class Pursed(Wrapper):
         self._purse = purse
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The model's answer, once there is room for it in the purse.
+        """The model's answer, once its cost is reserved.
 
         Raises:
-            SharedBudgetEmpty: there is none, for the call or for another try of it; or the price isn't known.
-            ModelError: the model's own.
+            SharedBudgetEmpty: the budget doesn't suffice, or the price isn't known.
         """
         sampling, on_retry = asking["sampling"], asking.get("on_retry")
         tokens_in, most = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)

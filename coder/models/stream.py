@@ -1,12 +1,11 @@
-"""An answer put together from its stream. Nothing of a chunk's shape is certain."""
+"""An answer put together from its stream. No chunk's shape is relied upon."""
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from coder.models.model import Alternative, Opaque, ToolCall, Usage
 from coder.models.retries import Passing
-from coder.models.tokens import field, usage_of
+from coder.models.tokens import field, rows, usage_of, word
 from coder.text.sanitize import in_pairs
 
 if TYPE_CHECKING:
@@ -34,12 +33,15 @@ FINISHES: dict[str, Finish] = {
 
 
 class Unfinished:
-    """An answer that is still being written."""
+    """An answer as far as it has come."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._said_any = self._refused = False
-        self._size = 0
+        self._refused = False
+        self.has_text = False
+        """Anything was said so far."""
+        self.size = 0
+        """Characters of all that was said, thought and called."""
         self.seen_choice = False
         """Something came that is an answer, be it empty."""
         self._thoughts: list[str] = []
@@ -56,10 +58,9 @@ class Unfinished:
     def take(self, chunk: object) -> str:
         """Take one chunk in and return the text that it adds; often none."""
         self.usage = usage_of(field(chunk, "usage")) or self.usage
-        model = field(chunk, "model")
-        self.model = model if isinstance(model, str) and model else self.model
-        choices = field(chunk, "choices")
-        if not isinstance(choices, list) or not choices:
+        self.model = word(chunk, "model") or self.model
+        choices = rows(chunk, "choices")
+        if not choices:
             return ""
         self.seen_choice = True
         return self._take_choice(choices[0])
@@ -70,18 +71,17 @@ class Unfinished:
         if isinstance(finish, str) and not self._refused:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
-        self._take_calls(field(part, "tool_calls"))
+        self._take_calls(rows(part, "tool_calls"))
         self._remember(part)
         self._hesitate(field(choice, "logprobs"))
         text = self._said(_text(field(part, "content")))
-        refusal = _text(field(part, "refusal"))
+        refusal = word(part, "refusal")
         if refusal:
             # The reason for the end that follows is `stop`, as of any other answer.
             self.finish, self._refused = "refusal", True
         return self.say(text + refusal)
 
     def _hesitate(self, told: object) -> None:
-        """Take in what was likely beside each token; few calls ask for that."""
         if not told:
             return
         if self._hesitations is None:
@@ -98,7 +98,7 @@ class Unfinished:
             self._fields.take(part)
 
     def keep(self, item: object, place: int) -> None:
-        """Keep what goes back word for word, unless it is no JSON or longer than anyone could use."""
+        """Keep what goes back word for word, unless it is no JSON or too long."""
         try:
             text = in_pairs(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
@@ -109,14 +109,13 @@ class Unfinished:
     @property
     def place(self) -> int:
         """Where the next part of the answer stands, as `Opaque` counts."""
-        return 1 + len(self._calls) if self._said_any or self._calls else 0
+        return 1 + len(self._calls) if self.has_text or self._calls else 0
 
-    def opaque(self, source: str, redact: Callable[[str], str]) -> Opaque | None:
+    def opaque(self, source: str) -> Opaque | None:
         """What goes back to where the answer comes from."""
         for place, item in self._fields.items(sorted(self._calls)) if self._fields else ():
             self.keep(item, place)
-        kept = Opaque(source=source, items=tuple(self._opaque))
-        return kept.unless_secret(redact) if kept.items else None
+        return Opaque(source=source, items=tuple(self._opaque)) if self._opaque else None
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
         """The likeliest other beginnings of an answer that is this text."""
@@ -124,40 +123,29 @@ class Unfinished:
 
     def say(self, text: str) -> str:
         """Add to the text, as far as there is room, and return what was added."""
-        text = text[: LARGEST_ANSWER - self._size]
+        text = text[: LARGEST_ANSWER - self.size]
         self._pieces.append(text)
-        self._said_any = self._said_any or bool(text)
-        self._size += len(text)
-        if self._size >= LARGEST_ANSWER:
+        self.has_text = self.has_text or bool(text)
+        self.size += len(text)
+        if self.size >= LARGEST_ANSWER:
             self.finish = "length"
         return text
 
     @property
     def has_begun(self) -> bool:
         """Whether anything came that an endpoint charges for."""
-        return self._size > 0 or self.usage is not None or bool(self._calls)
-
-    @property
-    def size(self) -> int:
-        """Characters of all that was said, thought and called."""
-        return self._size
-
-    @property
-    def has_text(self) -> bool:
-        """Whether anything was said so far."""
-        return self._said_any
+        return self.size > 0 or self.usage is not None or bool(self._calls)
 
     def end(self, finish: Finish) -> None:
-        """The endpoint says that the answer is complete, and why it ends; one that was cut stays so."""
+        """End the answer for the endpoint's reason, unless it was cut here."""
         if not self.too_long:
             self.finish = finish
 
     def think(self, text: str) -> None:
         """Add to the reasoning, as far as there is room; it counts as text does."""
-        text = text[: LARGEST_ANSWER - self._size]
-        if text:
+        if text := text[: LARGEST_ANSWER - self.size]:
             self._thoughts.append(text)
-            self._size += len(text)
+            self.size += len(text)
 
     def call(self, place: int, *, id: str = "", name: str = "", arguments: str = "") -> None:
         """Add to the call of a tool that stands at this place of the answer."""
@@ -166,9 +154,9 @@ class Unfinished:
         call = self._calls.setdefault(place, _Call())
         call.id = call.id or id
         call.name = call.name or name
-        arguments = arguments[: LARGEST_ANSWER - self._size]
+        arguments = arguments[: LARGEST_ANSWER - self.size]
         call.arguments.append(arguments)
-        self._size += len(arguments)
+        self.size += len(arguments)
 
     @property
     def reasoning(self) -> str:
@@ -186,18 +174,15 @@ class Unfinished:
             for place, call in sorted(self._calls.items())
         )
 
-    def _take_calls(self, calls: object) -> None:
-        for at, call in enumerate(calls if isinstance(calls, list) else ()):
+    def _take_calls(self, calls: list[object]) -> None:
+        for at, call in enumerate(calls):
             index, function = field(call, "index"), field(call, "function")
-            self.call(
-                index if isinstance(index, int) else at,
-                id=_text(field(call, "id")),
-                name=_text(field(function, "name")),
-                arguments=_text(field(function, "arguments")),
-            )
+            place = index if isinstance(index, int) else at
+            name, arguments = word(function, "name"), word(function, "arguments")
+            self.call(place, id=word(call, "id"), name=name, arguments=arguments)
 
     def _said(self, text: str) -> str:
-        """What of a piece of content is said, and not thought."""
+        """The part of a piece of content that is not within `<think>`."""
         if self._thinks is None and text.strip():
             self._thinks = text.lstrip().startswith(THINKS)
             text = text.lstrip().removeprefix(THINKS) if self._thinks else text
@@ -215,8 +200,8 @@ class Unfinished:
 
     @property
     def too_long(self) -> bool:
-        """True once there is more text than anyone could use."""
-        return self._size >= LARGEST_ANSWER
+        """Whether the answer was cut here."""
+        return self.size >= LARGEST_ANSWER
 
     def text(self) -> str:
         """The whole text.
@@ -241,10 +226,5 @@ def _text(content: object) -> str:
     """Text of a delta: a string, or a list of parts of which those of type `text` count."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        return "".join(
-            part["text"]
-            for part in content
-            if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-        )
-    return ""
+    parts = content if isinstance(content, list) else []
+    return "".join(word(part, "text") for part in parts if field(part, "type") == "text")

@@ -55,48 +55,33 @@ def _tokens(text: str) -> int:
 
 def shrunk(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
     """The conversation without the middle half of its longest message; None where all are short."""
-    at = _longest(messages)
-    if at is None:
-        return None
-    head, cut, tail = _parts(messages[at].content)
-    note = f"\n[… {len(cut)} characters are left out here …]\n"
-    shorter = messages[at].model_copy(update={"content": head + note + tail})
-    return [*messages[:at], shorter, *messages[at + 1 :]]
-
-
-def _longest(messages: Sequence[ChatMessage]) -> int | None:
     # The first message is the instruction: what is left without it is not the same question.
-    rest = range(1, len(messages)) if len(messages) > 1 else range(len(messages))
+    rest = range(1 if len(messages) > 1 else 0, len(messages))
     at = max(rest, key=lambda place: len(messages[place].content), default=None)
-    return at if at is not None and len(messages[at].content) > SHORTEST else None
-
-
-def _parts(text: str) -> tuple[str, str, str]:
-    """Beginning, middle and end: a quarter, a half and a quarter, parted at an end of a line that is near."""
+    if at is None or len(text := messages[at].content) <= SHORTEST:
+        return None
     start = _line_end(text, len(text) // 4)
     end = max(start, _line_end(text, 3 * len(text) // 4))
-    return text[:start], text[start:end], text[end:]
+    cut = f"{text[:start]}\n[… {end - start} characters are left out here …]\n{text[end:]}"
+    return [*messages[:at], messages[at].model_copy(update={"content": cut}), *messages[at + 1 :]]
 
 
 def _line_end(text: str, near: int) -> int:
+    """The end of a line before this place, where one is near."""
     found = text.rfind("\n", max(0, near - 200), near)
     return found + 1 if found >= 0 else near
 
 
 def estimated_usage(messages: Sequence[ChatMessage], said: int) -> Usage:
-    """Tokens where the endpoint doesn't count them: four characters each, rounded up.
-
-    Args:
-        said: characters of the answer.
-    """
+    """Tokens where the endpoint reports none: four characters each. `said` is characters of the answer."""
     asked = sum(len(message.content) for message in messages)
     return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
 
 
 def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
-    """Whether an endpoint has read less than half of a first request: it leaves out what it can't hold.
+    """Whether an endpoint has read less than half of a first request, as it cuts what it can't hold.
 
-    A later prompt isn't judged, nor one of which a part was cached: some endpoints count the rest alone.
+    Not judged: later prompts and cached ones, of which some endpoints count only the rest.
     """
     least = estimated_usage(messages, 0).input_tokens
     is_first = all(message.role != "assistant" for message in messages)
@@ -109,12 +94,24 @@ def counted(usage: Usage) -> Usage | None:
 
 
 def field(holder: object, name: str) -> object:
-    """A field of a document; None where it has none of that name, or is no document."""
+    """A field of a document; None where there is none, or no document."""
     return holder.get(name) if isinstance(holder, dict) else None
 
 
+def word(holder: object, name: str) -> str:
+    """A text of a document; empty where there is none."""
+    value = field(holder, name)
+    return value if isinstance(value, str) else ""
+
+
+def rows(holder: object, name: str) -> list[object]:
+    """A list of a document; empty where there is none."""
+    value = field(holder, name)
+    return value if isinstance(value, list) else []
+
+
 def count(holder: object, name: str) -> int:
-    """One count of an endpoint's; 0 for what can be none."""
+    """A count of a document; 0 for what can be none."""
     value = field(holder, name)
     return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
 

@@ -43,7 +43,7 @@ def checked_weights(path: Path) -> Path:
 
 
 def require_engine() -> None:
-    """See that llama.cpp is here, without loading it.
+    """Check that llama.cpp is installed, without loading it.
 
     Raises:
         UsageError: the extra `local` isn't installed.

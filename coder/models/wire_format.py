@@ -7,9 +7,8 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from coder.models.model import ChatMessage, Form, Image, JsonObject, ToolSpec
+from coder.models.model import ChatMessage, Image, JsonObject, ToolSpec
 
-SCHEMA_NAME = "answer"
 _PICTURES = "The pictures of the results above, in their order:"
 
 
@@ -19,12 +18,7 @@ def chat_messages(
     marked: AbstractSet[int] = frozenset(),
     dropped: AbstractSet[str] = frozenset(),
 ) -> list[JsonObject]:
-    """`messages` of chat completions.
-
-    Args:
-        marked: places of those behind which the endpoint is to keep what it has read.
-        dropped: fields that the endpoint takes of no message.
-    """
+    """`messages` of chat completions, with cache marks behind some, and without dropped fields."""
     wired = [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
     for message, fields in zip(messages, wired, strict=True):
         for place, text in message.opaque.items if message.opaque is not None else ():
@@ -49,34 +43,14 @@ def pictures_apart(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     return apart
 
 
-def chat_form(form: Form) -> JsonObject:
-    """The fields of chat completions that say what an answer may be."""
-    fields: JsonObject = {}
-    if form.tools:
-        fields["tools"] = [{"type": "function", "function": _function(tool)} for tool in form.tools]
-    if form.json_schema is not None:
-        strict = is_strict(form.json_schema)
-        schema: JsonObject = {"name": SCHEMA_NAME, "schema": form.json_schema, "strict": strict}
-        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return fields
-
-
 def response_input(messages: Sequence[ChatMessage]) -> list[JsonObject]:
     """`input` of the Responses API."""
     return [item for message in messages for item in _response_items(message)]
 
 
-def response_form(form: Form) -> JsonObject:
-    """The fields of the Responses API that say what an answer may be."""
-    fields: JsonObject = {}
-    if form.tools:
-        fields["tools"] = [{"type": "function", "strict": False, **_function(tool)} for tool in form.tools]
-    if form.json_schema is not None:
-        strict = is_strict(form.json_schema)
-        schema: JsonObject = {"type": "json_schema", "name": SCHEMA_NAME}
-        schema |= {"schema": form.json_schema, "strict": strict}
-        fields["text"] = {"format": schema}
-    return fields
+def function_of(tool: ToolSpec) -> JsonObject:
+    """A tool as both interfaces describe it."""
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
 def in_place(message: ChatMessage, said: list[JsonObject], calls: list[JsonObject]) -> list[JsonObject]:
@@ -87,25 +61,6 @@ def in_place(message: ChatMessage, said: list[JsonObject], calls: list[JsonObjec
         parts += [json.loads(text) for place, text in items if place == at]
         parts += slot
     return parts
-
-
-def is_strict(schema: JsonValue) -> bool:
-    """Whether an endpoint takes a schema as strict: objects have all their properties, and no others."""
-    if isinstance(schema, list):
-        return all(map(is_strict, schema))
-    if not isinstance(schema, dict):
-        return True
-    if schema.get("type") == "object":
-        properties, required = schema.get("properties"), schema.get("required")
-        if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
-            return False
-        if not isinstance(required, list) or set(map(str, required)) != set(properties):
-            return False
-    return all(is_strict(value) for name, value in schema.items() if name != "required")
-
-
-def _function(tool: ToolSpec) -> JsonObject:
-    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
 def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:

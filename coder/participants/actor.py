@@ -1,16 +1,16 @@
-"""Actor: the Coder that works in a session: it looks, runs and edits until it says that it is done."""
+"""Actor: the Coder that works in a session by tools, until it says that it is done."""
 
 import re
 from typing import Literal
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.models.model import ChatMessage, Form, Sampling, ToolCall
+from coder.models.model import ChatMessage, Form, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
 from coder.prompting.asking import asks, is_reply, misfit, target_now
-from coder.prompting.looking import survey_of
+from coder.prompting.files_shown import survey_of
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
@@ -59,10 +59,11 @@ class Actor:
                 talk.add(await told)
             if goes_round(turn.state):
                 return _code(turn.state, target, "")
-            if typed := _typed(turn):
+            watch = turn.journal.watch
+            if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
                 talk.say(typed)
             if talk.words is None:
-                nudges = 0 if await talk.ask(_sampling(turn.state)) else nudges
+                nudges = 0 if await talk.ask(turn.state.settings.sampling()) else nudges
                 continue
             reply = await self._after_words(talk, turn, target, place)
             if reply is None:
@@ -77,7 +78,7 @@ class Actor:
     async def _after_words(
         self, talk: Dialogue, turn: Turn, target: Target, place: Workplace
     ) -> Message | str | None:
-        """What an answer without a call leads to: the turn's message, words to the model, a call in text."""
+        """The turn's message, words to the model, or None where the answer is a call in text."""
         text = talk.words or ""
         answered = await _edited(text, turn.state, target, place)
         if answered is None:
@@ -99,19 +100,13 @@ class Actor:
         return prompt("nudge")
 
 
-def _typed(turn: Turn) -> str:
-    """What the user has typed while the model worked."""
-    watch = turn.journal.watch
-    return "\n".join(watch.typed()) if isinstance(watch, Listening) else ""
-
-
 class LastTree:
-    """Takes the session's tree as it stands when a limit ends the work: what it is worth is tried."""
+    """Hands in the session's tree as it is when a limit ends the work, so that it is verified."""
 
     name = Actor.name
 
     async def speak(self, turn: Turn) -> Message:
-        """Ask nothing."""
+        """Hand in the tree."""
         return _code(turn.state, find_target(turn.state.task, turn.state.files), "")
 
 
@@ -157,24 +152,22 @@ async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:
 
 
 def _ending(state: State, target: Target, call: ToolCall) -> Message | str | None:
-    """The message that ends the turn, where a call does; what is wrong with it; None for any other call."""
+    """The message of a call that ends the turn; what is wrong with it; None for any other call."""
     try:
         if call.name == DONE.name:
             done = read_arguments(call.parsed(), Done, name=call.name)
             return _code(state, target, done.summary, check=done.check)
         if call.name == ASK.name:
-            return _message(state, "question", _question(read_arguments(call.parsed(), Ask, name=call.name)))
+            asked = read_arguments(call.parsed(), Ask, name=call.name)
+            options = [f"{n}. {option}" for n, option in enumerate(asked.options, 1)]
+            return _message(state, "question", "\n".join([asked.question, *options]))
     except ValueError as error:
         return f"error: {error}"
     return None
 
 
-def _question(asked: Ask) -> str:
-    return "\n".join([asked.question, *(f"{n}. {option}" for n, option in enumerate(asked.options, 1))])
-
-
 async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered | None:
-    """Make the edits in the text of an answer, as far as they fit; None: in a chat, it is words alone."""
+    """Make the edits in the text of an answer that fit; None for words alone in a chat."""
     files = {path: stored.text for path, stored in state.worked.items()}
     task, allow = state.task, state.settings.allow
 
@@ -192,31 +185,14 @@ async def _edited(text: str, state: State, target: Target, place: Workplace) -> 
 
 
 def _code(state: State, target: Target, text: str, *, check: str = "") -> Message:
-    """What the session has changed, as an answer that can be tried."""
+    """The session's changes as an answer."""
     made = session_changes(state, target)
     last = state.codes[-1] if state.codes else None
     is_same = last is not None and (last.files, last.test_edits) == (made.files, made.test_edits)
-    return _message(state, "code", text).model_copy(
-        update={
-            "files": made.files,
-            "test_edits": made.test_edits,
-            "left_out": made.left_out,
-            "check": check,
-            "repeats": is_same and not check,
-        }
-    )
+    found: dict[str, object] = {"files": made.files, "test_edits": made.test_edits, "left_out": made.left_out}
+    found |= {"check": check, "repeats": is_same and not check}
+    return _message(state, "code", text).model_copy(update=found)
 
 
 def _message(state: State, kind: Literal["code", "question", "reply"], text: str) -> Message:
     return Message(author=Actor.name, kind=kind, sample=1, attempt=len(state.codes) + 1, text=text)
-
-
-def _sampling(state: State) -> Sampling:
-    settings = state.settings
-    return Sampling(
-        temperature=settings.temperature if settings.temperature is not None else 0.0,
-        top_p=settings.top_p,
-        seed=settings.seed,
-        effort=settings.effort,
-        max_tokens=settings.max_answer_tokens,
-    )

@@ -8,7 +8,7 @@ from coder.edits.edit import Answered
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.prompting.asking import again_words, asks, is_reply, misfit, quoted, target_now
-from coder.prompting.looking import survey_of, texts_of
+from coder.prompting.files_shown import survey_of, texts_of
 from coder.prompting.messages import coder_view
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import EXPERT, Message
@@ -29,9 +29,7 @@ _EMBEDDED_TOKENS = 768
 MOST_OF_A_FILE = 8_000
 """Characters of the largest file that is asked for whole; a larger one costs more to write than edits do."""
 MOST_IN_ALL = 24_000
-"""Characters of all files; of more, not every one is shown, and what isn't can't be written whole."""
-_TRAINED_ON_PATCHES = ("gpt-4.1", "gpt-5", "gpt-oss", "codex")
-"""Models whose maker names the `apply_patch` envelope as the form they know best."""
+"""Characters of all files; of more, not every one is shown, and the others can't be written whole."""
 
 
 class Coder:
@@ -40,21 +38,10 @@ class Coder:
     name = "coder"
 
     async def speak(self, turn: Turn) -> Message:
-        """Ask for code until its form is right, and hand on whole files."""
+        """Ask for code until its form is right, and return whole files."""
         state = turn.state
-        target = target_now(state)
-        upcoming = next_round(state)
-        form = edit_format(state, target)
-        survey = await survey_of(turn)
-        view = coder_view(
-            state,
-            target,
-            upcoming,
-            survey=survey,
-            form=form,
-            context=turn.abilities.context,
-        )
-        answered, text = await self._ask(turn, view, target=target, upcoming=upcoming, form=form)
+        target, upcoming = target_now(state), next_round(state)
+        answered, text = await self._ask(turn, target, upcoming)
         said = Message(
             author=self.name, kind="code", sample=upcoming.sample, attempt=upcoming.attempt, text=text
         )
@@ -68,39 +55,35 @@ class Coder:
         test_edits = _test_edits(answered, state, target, upcoming)
         goes_on = made or (answered.apart and before)
         changed = with_givens({**before, **made}, state, target) if goes_on else {}
-        why = "" if changed or answered.empty else answered.gist or answered.problem or ""
         found = {
             "files": changed,
             "test_edits": test_edits,
             "left_out": tuple(path for path in answered.left_out if path not in test_edits),
-            "problem": why,
+            "problem": "" if changed or answered.empty else answered.gist or answered.problem or "",
             "repeats": is_repeat(state, {**changed, **test_edits}, text),
         }
         return said.model_copy(update=found)
 
-    async def _ask(
-        self, turn: Turn, view: list[ChatMessage], *, target: Target, upcoming: Attempt, form: EditFormat
-    ) -> tuple[Answered, str]:
+    async def _ask(self, turn: Turn, target: Target, upcoming: Attempt) -> tuple[Answered, str]:
         """The answer, asked for again where its form is off or its edits don't fit, twice each."""
-        state = turn.state
-        task, allowed, stored = state.task, state.settings.allow, state.files
-        files = _files_now(state, upcoming)
-        texts = texts_of(state)
-        readable = {path: text for path, text in files.items() if path in texts or path not in stored}
+        state, context = turn.state, turn.abilities.context
+        form, survey = edit_format(state, target), await survey_of(turn)
+        view = coder_view(state, target, upcoming, survey=survey, form=form, context=context)
+        files, shown = _files_now(state, upcoming), texts_of(state)
+        readable = {path: text for path, text in files.items() if path in shown or path not in state.files}
         left, said = {"form": MOST_REASKS, "misfit": MOST_REASKS}, ""
+
+        def is_kept_apart(path: str) -> bool:
+            is_free = is_allowed(path, state.settings.allow)
+            return not is_free and decides(end_of(path, state.files), state.task, target)
+
         for asked in count():
             text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
             answered = read_answer(
-                text,
-                files,
-                default=target.path,
-                expected=target.names,
-                ignored=lambda path: (
-                    not is_allowed(path, allowed) and decides(end_of(path, stored), task, target)
-                ),
+                text, files, default=target.path, expected=target.names, ignored=is_kept_apart
             )
             is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
-            is_words = state.settings.chat and is_reply(task.prompt, answered, text)
+            is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
             cause = "form" if answered.fits else "misfit"
             is_last = not left[cause] or turn.state.empty_answers >= EMPTY_ANSWERS
             # A model that repeats itself word for word isn't moved by being asked again.
@@ -111,17 +94,14 @@ class Coder:
             if answered.fits:
                 again = again_words(answered, text, form=form, is_python=target.is_python)
             else:
-                again = misfit(answered, readable, context=turn.abilities.context)
-            view = [
-                *view,
-                ChatMessage(role="assistant", content=quoted(text)),
-                ChatMessage(role="user", content=again),
-            ]
+                again = misfit(answered, readable, context=context)
+            asked_again = ChatMessage(role="user", content=again)
+            view = [*view, ChatMessage(role="assistant", content=quoted(text)), asked_again]
         raise AssertionError("a loop that always returns")
 
 
 class Expert(Coder):
-    """A Coder whose calls go to the model that was named for hard cases: asked where the Coder has failed."""
+    """A Coder whose calls go to the strong model, asked where the Coder has failed."""
 
     name = EXPERT
 
@@ -132,7 +112,7 @@ def _is_question(state: State, answered: Answered, text: str) -> bool:
 
 
 def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:
-    """Whether a repair stands by the code that it repairs, and wants given tests to be others."""
+    """Whether a repair leaves the code as it is, and edits given tests."""
     return upcoming.previous is not None and answered.fits and not answered.files and bool(answered.apart)
 
 
@@ -150,54 +130,36 @@ def _test_edits(answered: Answered, state: State, target: Target, upcoming: Atte
 
 
 def _files_now(state: State, upcoming: Attempt) -> dict[str, str | None]:
-    """The files that an answer is about: the user's, with what the code that it repairs has changed.
-
-    None is one that is no text.
-    """
+    """The files that an answer is about: the user's, as the code that it repairs has changed them."""
     previous = upcoming.previous
     changed = {**previous.files, **previous.test_edits} if previous is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed}
-    now = {**files, **{path: text for path, text in changed.items() if text is not None}}
-    return following(now, changed, state.files)
+    written = {path: text for path, text in changed.items() if text is not None}
+    return following(files | written, changed, state.files)
 
 
 def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
-    settings = state.settings
-    is_embedded = state.model == f"local/{EMBEDDED}"
-    default = 0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE
-    return Sampling(
-        temperature=settings.temperature if settings.temperature is not None else default,
-        top_p=settings.top_p,
-        seed=settings.seed + 1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
-        effort=settings.effort,
-        max_tokens=settings.at_most(_EMBEDDED_TOKENS) if is_embedded else settings.max_answer_tokens,
+    return state.settings.sampling(
+        temperature=0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE,
+        seed=1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
+        most=_EMBEDDED_TOKENS if state.model == f"local/{EMBEDDED}" else None,
     )
 
 
 def edit_format(state: State, target: Target) -> EditFormat:
-    """The user's word, else whole files where they are small, else what the model knows best."""
+    """As the user named it, else whole files where all that may change are small and can be shown."""
     if state.settings.edit_format is not None:
         return state.settings.edit_format
-    model = state.settings.roles.get("coder", state.model)
-    if EMBEDDED in model or are_small(state, target):
-        return "whole"
-    return "patch" if any(name in model for name in _TRAINED_ON_PATCHES) else "search-replace"
-
-
-def are_small(state: State, target: Target) -> bool:
-    """Whether all files that may change are small, and few enough to be shown."""
     sizes = {path: len(file.text) for path, file in state.files.items() if file.text is not None}
     likely = [target.path] if target.path in sizes else [path for path in sizes if not is_test(path)]
-    largest = max((sizes[path] for path in likely), default=0)
-    return largest <= MOST_OF_A_FILE and sum(sizes.values()) <= MOST_IN_ALL
+    is_small = max((sizes[path] for path in likely), default=0) <= MOST_OF_A_FILE
+    is_weak = EMBEDDED in state.settings.roles.get("coder", state.model)
+    return "whole" if is_weak or (is_small and sum(sizes.values()) <= MOST_IN_ALL) else "search-replace"
 
 
 def with_givens(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
-    """The files of an answer, the target's with imports and helpers of the prompt that it uses and lacks.
-
-    Without a folder the only file of an answer is the target, whatever the model calls it.
-    """
+    """The files of an answer, with imports and helpers of the prompt that it uses and lacks."""
     files = _named(files, state, target)
     source = files.get(target.path)
     begun = begun_function(state.task.prompt)
@@ -209,6 +171,7 @@ def with_givens(files: Mapping[str, str | None], state: State, target: Target) -
 
 
 def _named(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
+    """The files; without a folder, the only one is the target, whatever the model calls it."""
     texts = [text for path, text in files.items() if text is not None and path.endswith(".py")]
     is_free = target.path == DEFAULT_PATH and state.task.workspace is None and not state.task.test_command
     if not is_free or state.files or target.path in files or len(files) != 1 or not texts:

@@ -1,7 +1,7 @@
 """Dialogue: the messages of a model that works in a session, with native tool calls or in plain text.
 
-It only grows, but for folds (`folding.py`), and is the log's: an interrupted turn continues where it was.
-An endpoint that refuses tools gets plain text from then on: one ```bash block is a call.
+It only grows, except for folds (`folding.py`), and is kept in the log. An endpoint that refuses tools gets
+plain text from then on: one ```bash block is a call.
 """
 
 from coder.errors import ContextTooLong, ModelError, ModelRefused
@@ -20,15 +20,10 @@ _MOST_FOLDS = 3
 
 
 class Dialogue:
-    """The messages of one step of a run, and how the next answer is asked for."""
+    """The messages of one step of a run."""
 
     def __init__(self, turn: Turn, form: Form, first: list[ChatMessage]) -> None:
-        """Go on with the log's dialogue, or begin.
-
-        Args:
-            form: the tools that are offered.
-            first: the messages that a dialogue begins with.
-        """
+        """Continue the log's dialogue, or begin with the first messages."""
         state = turn.state
         self._turn = turn
         self._form = form
@@ -40,12 +35,12 @@ class Dialogue:
 
     @property
     def words(self) -> str | None:
-        """The model's last words; None where it has not answered yet."""
+        """The model's last words; None before its first answer."""
         last = self._talk[-1]
         return last.content if last.role == "assistant" else None
 
     def open_calls(self) -> list[Settled]:
-        """The calls of the last answer without a result, in order; the answer holds them as settled."""
+        """The calls of the last answer without a result, in order, as settled."""
         at = max((i for i, message in enumerate(self._talk) if message.role == "assistant"), default=None)
         if at is None:
             return []
@@ -70,12 +65,7 @@ class Dialogue:
         self.add(ChatMessage(role="user", content=words))
 
     async def ask(self, sampling: Sampling) -> bool:
-        """Ask for the next answer, and say whether it calls something.
-
-        Raises:
-            BudgetSpent: the call would go over a limit.
-            ModelError: the model failed for good.
-        """
+        """Ask for the next answer, and return whether it calls something."""
         window = self._turn.abilities.context
         if is_too_long(self._talk, window):
             await self._fold(window)
@@ -88,7 +78,7 @@ class Dialogue:
         raise AssertionError("a loop that always returns or raises")
 
     def speaks_text(self) -> bool:
-        """Whether the last answer shows that its model knows no tools, though it was offered some."""
+        """Whether the last answer shows that its model knows no tools."""
         state = self._turn.state
         has_called = bool(state.pending) and state.pending[-1].model in state.callers
         return not self._is_text and not has_called and speaks_tools(self.words or "")
@@ -128,10 +118,7 @@ class Dialogue:
         )
 
     async def _fold(self, window: int | None) -> bool:
-        """Fold the dialogue; False where nothing is left that could be left out.
-
-        Where the model reads less than was known, and the first messages are too long for it, they are cut.
-        """
+        """Fold the dialogue, or, without a window, cut it; False where nothing can be left out."""
         shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.plan)
         if shorter == self._talk:
             shorter = shrunk(self._talk) if window is None else None

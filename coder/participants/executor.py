@@ -1,4 +1,4 @@
-"""Executor: runs what the Coder wrote, by the strongest means of the task, and reports the outcome."""
+"""Executor: verifies the Coder's latest answer by the strongest means of the task."""
 
 import time
 from collections.abc import Coroutine
@@ -19,7 +19,7 @@ _MOST_SAID = 200
 
 
 class Executor:
-    """Lays the answer over the user's files and the pristine tests over both, then verifies."""
+    """Puts the answer over the user's files and the pristine tests over both, then verifies."""
 
     name = "executor"
 
@@ -71,7 +71,7 @@ class Executor:
         return _with_left_out(outcome, code)
 
     async def _as_edited(self, turn: Turn, on: Verification, code: Message, outcome: Outcome) -> Outcome:
-        """The outcome with what the suite says where given tests are as the answer edits them."""
+        """The outcome, with that of the suite with given tests as the answer edits them."""
         from coder.verify.given_tests import as_edited, red_where_edited, unreported
 
         is_open = red_where_edited(on.state, code, outcome) or unreported(on.state, code, outcome)
@@ -84,7 +84,7 @@ class Executor:
     async def _further(
         self, turn: Turn, what: str, files: dict[str, bytes], more: Coroutine[None, None, Outcome]
     ) -> Outcome:
-        """What further runs show, which begin with these files in the candidate's workspace."""
+        """The outcome of further runs, which begin with these files in the candidate's workspace."""
         candidate = await turn.bench.candidate()
         before = _told(await candidate.lay(files), turn.state)
         await turn.journal.append(ProgramStarted(what=what, before=before))
@@ -97,7 +97,7 @@ class Executor:
 
 
 def _with_left_out(outcome: Outcome, code: Message) -> Outcome:
-    """A failure that says, too, which changes were left out: a model would look for it in these."""
+    """A failure also names the changes that were left out."""
     left = [*code.test_edits, *code.left_out]
     if outcome.passed or not left:
         return outcome
@@ -106,7 +106,7 @@ def _with_left_out(outcome: Outcome, code: Message) -> Outcome:
 
 
 def _told(hashes: dict[str, str], state: State) -> dict[str, str]:
-    """What the log needs of a workspace: in a large one, what isn't as the run read it."""
+    """The hashes that the log needs: in a large workspace, those of changed files."""
     if len(hashes) <= KEPT_FILES:
         return hashes
     as_read = {path: file.sha256 for path, file in state.files.items()}

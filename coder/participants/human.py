@@ -24,7 +24,7 @@ class Proposal:
     outcome: Outcome | None
     """What running it showed."""
     unshown: str = ""
-    """Why the test command doesn't show that the task is done, where that is so."""
+    """Why the test command doesn't show that the task is done; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Decision:
 
     approved: bool
     words: str = ""
-    """What should be different, where it isn't approved; without any the change is dropped."""
+    """The wanted difference, where it isn't approved; without any the change is dropped."""
     files: Mapping[str, str | None] | None = None
     """The human's own version, which is tried in place of the proposed one."""
 
@@ -47,7 +47,7 @@ class Decider(Protocol):
 
 
 class Human:
-    """The user, who decides on the change."""
+    """The user."""
 
     name = HUMAN
 
@@ -91,7 +91,7 @@ def _unshown(state: State, outcome: Outcome) -> str:
 
 
 async def _asked(turn: Turn, proposed: Proposal) -> Decision:
-    """The human's word; where only yes and no can be said, a change that fails is not even asked about."""
+    """The human's decision; where only yes and no can be said, a change that fails is refused."""
     watch = turn.journal.watch
     if isinstance(watch, Decider):
         return await watch.decide(proposed)

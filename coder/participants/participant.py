@@ -1,4 +1,4 @@
-"""The seam: who takes a turn."""
+"""The seam of participants."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from coder.turn import Turn
 
 
 class Participant(Protocol):
-    """Speaks once when it has the turn. All that it knows is in the turn's state, so that runs resume."""
+    """Speaks once when it has the turn, by the turn's state alone, so that runs resume."""
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from coder.prompting.looking import survey_of
+from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import planner_view
 from coder.run.message import Message
 from coder.run.state import State
@@ -22,7 +22,7 @@ class Planner:
     async def speak(self, turn: Turn) -> Message:
         """Ask for a plan."""
         state = turn.state
-        sampling = state.settings.brief(_PLAN_TOKENS)
+        sampling = state.settings.sampling(most=_PLAN_TOKENS)
         target = find_target(state.task, state.files)
         view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
         text = await turn.ask(view, sampling=sampling)
@@ -30,10 +30,7 @@ class Planner:
 
 
 def wants_plan(state: State) -> bool:
-    """Whether a plan comes first: the user's word, else three listed steps or two files in the prompt.
-
-    Files that the test command names are tests to pass, and nothing to plan for.
-    """
+    """Whether a plan comes first: the user's word, else three steps or two files to change in the prompt."""
     if state.settings.plan is not None:
         return state.settings.plan
     prompt = state.task.prompt

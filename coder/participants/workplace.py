@@ -35,11 +35,7 @@ class Workplace:
         self._tools = tools
 
     async def carry_out(self, call: ToolCall) -> ChatMessage:
-        """Call a tool and return its result; an interrupted call is not made again.
-
-        Raises:
-            SandboxError: the session can't be opened, or failed for good.
-        """
+        """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
         if state.open_tool is not None and state.open_tool.id == call.id:
             return await self.tell(call, _CUT_OFF)
@@ -48,14 +44,10 @@ class Workplace:
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
         redact = turn.bench.redactor.redact
-        called = ToolCalled(
-            call=state.calls,
-            id=call.id,
-            name=call.name,
-            arguments=redact(call.arguments),
-            effect=self._tools.has_effect(call.name),
+        said, effect = redact(call.arguments), self._tools.has_effect(call.name)
+        await turn.journal.append(
+            ToolCalled(call=state.calls, id=call.id, name=call.name, arguments=said, effect=effect)
         )
-        await turn.journal.append(called)
         try:
             given, changes, left_out = await self._made(call)
         except SandboxBroken:  # nothing of the call stays
@@ -83,32 +75,28 @@ class Workplace:
     async def _made(
         self, call: ToolCall, *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
-        """What a call gave and changed, and what is left out.
-
-        Args:
-            anew: in a new session, on the files as of the last answered call.
-        """
+        """What a call gave and changed, and what is left out; `anew` uses a new session."""
         work = await self._turn.bench.session(self._turn.state, anew=anew)
-        desk = Desk(
-            work.session,
-            self._seconds_left,
-            self._turn.bench.redactor.redact,
-            self._heard,
-            kernel=work.kernel,
-            sees=self._turn.abilities.sees is True,
-        )
+        bench = self._turn.bench
+
+        def heard(chunk: bytes) -> None:
+            if bench.on_output is not None:
+                bench.on_output("stdout", chunk)
+
+        def seconds_left() -> float:
+            state = self._turn.state
+            return max(1.0, state.budget.seconds - state.seconds)
+
+        redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
+        desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
         return await self._tools.answer(call, desk), *await work.changes()
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
         """Answer a call without making it."""
+        state = self._turn.state
+        lines = _lines(state)
         return await self._logged(
-            ToolAnswered(
-                call=self._turn.state.calls,
-                id=call.id,
-                name=call.name,
-                text=text,
-                left_out=_lines(self._turn.state),
-            )
+            ToolAnswered(call=state.calls, id=call.id, name=call.name, text=text, left_out=lines)
         )
 
     async def write(self, files: Mapping[str, str | None]) -> None:
@@ -120,27 +108,15 @@ class Workplace:
         }
         if bench.has_session():
             await (await bench.session(state)).write(changes)
-        await self._turn.journal.append(
-            ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
-        )
-
-    def _heard(self, chunk: bytes) -> None:
-        if self._turn.bench.on_output is not None:
-            self._turn.bench.on_output("stdout", chunk)
-
-    def _baseline(self) -> str:
-        """What the tests say of the files before the work, which the first request could not tell."""
-        turn = self._turn
-        return turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
-
-    def _seconds_left(self) -> float:
-        state = self._turn.state
-        return max(1.0, state.budget.seconds - state.seconds)
+        made = ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
+        await self._turn.journal.append(made)
 
     async def _logged(self, answered: ToolAnswered) -> ChatMessage:
-        if self._turn.state.owes_baseline:
-            answered = answered.model_copy(update={"text": f"{answered.text}\n[{self._baseline()}]"})
-        await self._turn.journal.append(answered)
+        turn = self._turn
+        if turn.state.owes_baseline:
+            told = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
+            answered = answered.model_copy(update={"text": f"{answered.text}\n[{told}]"})
+        await turn.journal.append(answered)
         return ChatMessage(
             role="tool", content=answered.text, images=answered.images, tool_call_id=answered.id
         )

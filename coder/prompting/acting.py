@@ -1,15 +1,14 @@
-"""Acting: the first request to a model that works in a session, and the words about verdicts and misfits."""
+"""Messages to a model that works in a session: the first request, and the words about verdicts."""
 
 from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path
 from coder.models.model import ChatMessage
-from coder.prompting.files_shown import files_shown, notes_shown
+from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
 from coder.prompting.history import account, history, history_budget
-from coder.prompting.looking import latest_plan
 from coder.prompting.messages import asked_for, asked_words, plan_words, what_to_pass
 from coder.prompts import prompt
-from coder.run.message import HUMAN, Message
+from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
@@ -26,25 +25,17 @@ _MOST_EDITED = 4_000
 def first_request(
     state: State, target: Target, survey: "Survey | None", *, context: int | None
 ) -> list[ChatMessage]:
-    """The messages that a dialogue begins with.
-
-    Args:
-        survey: what is shown of a project whose source files don't all fit.
-        context: tokens that the model can read, where that is known.
-    """
+    """The messages that a dialogue begins with."""
+    words = _task(state, target, survey, context)
     return [
         ChatMessage(role="system", content=system_words(in_text=False, chat=state.settings.chat)),
         *history(state, budget=history_budget(context)),
-        ChatMessage(role="user", content=_task(state, target, survey, context), images=state.task.pictures),
+        ChatMessage(role="user", content=words, images=state.task.pictures),
     ]
 
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
-    """The next message of a dialogue at a further message of the user.
-
-    Args:
-        told: the outcome of the previous message was reported already.
-    """
+    """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
     last, edited = state.steps[-1].messages[-1:], _edited(state)
     is_reply = bool(last) and last[0].kind == "reply"
     is_red = state.baseline is not None and not state.baseline.passed
@@ -59,7 +50,7 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
 
 
 def came_of_it(state: State) -> str:
-    """What came of the message before, for the user's files and for the session's."""
+    """The result of the previous message, for the user's files and the session's."""
     before = state.steps[-1]
     if state.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
@@ -70,7 +61,7 @@ def came_of_it(state: State) -> str:
 
 
 def _edited(state: State) -> str:
-    """What the user has changed since, but for what they didn't want or have taken back, which is told."""
+    """The user's own changes since, without a change that they refused or took back."""
     known, now, before = state.known or {}, state.worked, state.steps[-1]
     codes = [message for message in before.messages if message.kind == "code"]
     own = {path for code in codes for path in (*code.files, *code.test_edits)}
@@ -95,18 +86,12 @@ def _edited(state: State) -> str:
 
 
 def system_words(*, in_text: bool, chat: bool = False) -> str:
-    """What a model that acts is told of its place.
-
-    Args:
-        in_text: its endpoint takes no tools.
-        chat: it talks with the user, who reads its words.
-    """
+    """The system prompt of a model that acts; `in_text`: its endpoint takes no tools."""
     words = prompt("act").format(how=prompt("act-text" if in_text else "act-tools"))
     return f"{words}\n{prompt('act-chat')}" if chat else words
 
 
 def _task(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
-    """The task, notes, what is to pass and how that fails now, what there is to work with, and files."""
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
@@ -127,7 +112,6 @@ def _shown(state: State) -> str:
 
 
 def _wanted(state: State, target: Target) -> str:
-    """What is to be written; the file where the task or its checks depend on it and it isn't there."""
     task = state.task
     decides = target.is_asked_for or task.workspace is None or bool(task.checks)
     if decides and target.path not in state.files:
@@ -138,7 +122,7 @@ def _wanted(state: State, target: Target) -> str:
 
 
 def verdict_words(state: State) -> str | None:
-    """What came of the model's last turn; None where nothing has, or the turn isn't over."""
+    """The result of the model's last turn; None where there is none, or the turn isn't over."""
     if state.pending or state.last is None:
         return None
     if state.last.author == HUMAN:
@@ -160,9 +144,6 @@ def verdict_words(state: State) -> str | None:
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
         told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told
-    return prompt("not-shown").format(why=why_unverified(state, outcome), left=_left(code))
-
-
-def _left(code: Message) -> str:
-    left = [*code.test_edits, *code.left_out]
-    return f"\nLeft out, as it decides what passes: {', '.join(map(shown_path, left))}." if left else ""
+    left = ", ".join(map(shown_path, [*code.test_edits, *code.left_out]))
+    told = f"\nLeft out, as it decides what passes: {left}." if left else ""
+    return prompt("not-shown").format(why=why_unverified(state, outcome), left=told)

@@ -1,4 +1,4 @@
-"""Asking again: what is quoted of an answer and its changes, and which answers are words alone."""
+"""Asking again: what is quoted of an answer, and which answers are words alone."""
 
 import re
 from collections.abc import Mapping
@@ -28,39 +28,25 @@ _CLOSING = " \t\r*_`\"')"
 
 
 def quoted(text: str) -> str:
-    """An answer as the next question quotes it: one without end must not cost again what it cost once."""
-    return _cut(text, _MOST_QUOTED) or "(empty answer)"
+    """An answer as the next request quotes it, at a bounded length."""
+    return shortened(text, _MOST_QUOTED) or "(empty answer)"
 
 
 def repair_of_edits(state: State, previous: Message, failure: str, *, words: str = "repair-edits") -> str:
-    """The request after edits whose code failed, or that the user wants changed.
-
-    Args:
-        words: the prompt that says so.
-    """
+    """The request after edits whose code failed, or that the user wants changed."""
     before = {path: state.files[path].content if path in state.files else None for path in previous.files}
     after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
-    changes = fenced(_cut(unified_diff(before, after), _MOST_CHANGED), "diff")
+    changes = fenced(shortened(unified_diff(before, after), _MOST_CHANGED), "diff")
     return prompt(words).format(feedback=failure, changes=changes)
-
-
-def form_words(form: EditFormat, *, is_python: bool) -> str:
-    """The request for an answer in a form, in a sentence."""
-    match form:
-        case "search-replace":
-            return "Answer with search/replace blocks."
-        case "diff":
-            return "Answer with one unified diff in a ```diff block."
-        case "patch":
-            return "Answer with one patch, from `*** Begin Patch` to `*** End Patch`."
-    if is_python:
-        return "Answer with the complete code in one ```python block."
-    return "Answer with each file whole, in a fenced block, its path above it."
 
 
 def again_words(answered: Answered, text: str, *, form: EditFormat, is_python: bool) -> str:
     """The request to answer again, in the form that was asked for at first."""
-    how = form_words(form, is_python=is_python)
+    how = "Answer with each file whole, in a fenced block, its path above it."
+    if form == "search-replace":
+        how = "Answer with search/replace blocks."
+    elif is_python:
+        how = "Answer with the complete code in one ```python block."
     if answered.empty and asks(text):
         return f"No user is there to answer a question: decide by yourself. {how}"
     if answered.empty:
@@ -69,19 +55,15 @@ def again_words(answered: Answered, text: str, *, form: EditFormat, is_python: b
 
 
 def misfit(answered: Answered, texts: Mapping[str, str | None], *, context: int | None) -> str:
-    """The words about edits that were not made, with their files as they are now.
-
-    Args:
-        texts: of the files that may be shown; None is one that is no text.
-        context: tokens that the model can read, where that is known.
-    """
+    """The words about edits that don't fit, with their files as they are now."""
     files = {path: text for path in answered.missed if (text := texts.get(path)) is not None}
     budget = _MISFIT_TOKENS if context is None else min(_MISFIT_TOKENS, context // _SHARE_OF_MISFIT)
     shown = whole_files(files, budget=budget)
     return f"{answered.problem}\n\nThese files as they are now:\n{shown}" if shown else answered.problem or ""
 
 
-def _cut(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
+    """The text; of a longer one the first and the last half of so many characters."""
     if len(text) <= most:
         return text
     half = most // 2
@@ -89,12 +71,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def is_reply(asked: str, answered: Answered, text: str) -> bool:
-    """Whether nothing in an answer was meant to change a file.
-
-    Args:
-        asked: the user's message.
-        answered: what the answer makes of the files.
-    """
+    """Whether nothing in an answer to this message was meant to change a file."""
     if not text.strip() or not answered.fits:
         return False
     if "```" not in text:

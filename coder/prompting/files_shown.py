@@ -1,30 +1,109 @@
-"""The files in a first request: all sources where they fit, else what a survey shows. Pure."""
+"""What a model is shown of the user's files: all sources, or a survey of them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path, tokens, whole_file
-from coder.prompting.looking import latest_plan, texts_of, whole_budget
 from coder.prompts import prompt
+from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import Target
+from coder.run.target import Target, find_target
 from coder.source.named_sources import is_source, named_sources
 from coder.text.sanitize import count_of
+from coder.turn import Turn
+from coder.workspace.overlay import end_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
+
+_SMALL = 8_192
+"""Tokens of a context; a smaller one is told less of failing tests."""
+_UNKNOWN_TOKENS = 25_000
+"""Of source files that are all shown where the model's context isn't known."""
+_WHOLE = 8
+"""Source files may take one in so many of the tokens that a model reads, to be shown in full."""
+_SURVEY = 4
+"""A survey may take one in so many, within these limits."""
+_LEAST_TOKENS, _MOST_TOKENS = 1_500, 8_000
+_FENCE_TOKENS = 10
+"""Of the lines around a file that is quoted."""
+
+
+def texts_of(state: State) -> dict[str, str]:
+    """The user's text files as the run read them, without those with keys that weren't named."""
+    if not state.files:
+        return {}
+    from coder.context.secrecy import withheld
+
+    hidden = withheld(state.files, asked=state.task.prompt, read=state.task.read)
+    return {
+        path: stored.text
+        for path, stored in state.files.items()
+        if stored.text is not None and hidden.isdisjoint((path, end_of(path, state.files)))
+    }
+
+
+def failing_now(state: State, context: int | None) -> str:
+    """How the test command fails before the work; empty where it passes or hasn't been run."""
+    if state.baseline is None:
+        return ""
+    is_small = context is not None and context < _SMALL
+    short = is_small or not state.baseline.failures
+    return (state.baseline.feedback if short else state.baseline.failures).strip()
+
+
+def latest_plan(state: State) -> Message | None:
+    """The Planner's plan."""
+    return next((message for message in reversed(state.messages) if message.author == "planner"), None)
+
+
+def survey_budget(context: int | None) -> int:
+    """Tokens of a survey for a model with this context; None is unknown."""
+    return _MOST_TOKENS if context is None else max(_LEAST_TOKENS, min(context // _SURVEY, _MOST_TOKENS))
+
+
+def whole_budget(context: int | None) -> int:
+    """Tokens of source files that are all shown to a model with this context; None is unknown."""
+    return _UNKNOWN_TOKENS if context is None else max(context // _WHOLE, survey_budget(context))
+
+
+async def survey_of(turn: Turn) -> "Survey | None":
+    """What is shown of a repository whose source files don't all fit; None for one that fits."""
+    state, context = turn.state, turn.abilities.context
+    texts = texts_of(state)
+    sources = [text for path, text in texts.items() if is_source(path)] or list(texts.values())
+    if sum(tokens(text) + _FENCE_TOKENS for text in sources) <= whole_budget(context):
+        return None
+    plan = latest_plan(state)
+    told = (state.task.prompt, plan.text if plan is not None else "", failing_now(state, context))
+    prompt = "\n".join(filter(None, told))
+    kept = turn.bench.survey
+    if kept is None or kept[0] is not state.files or kept[1] != prompt:
+        from coder.context.survey import take_survey  # most folders fit, and load none of it
+        from coder.fs.disk_cache import facts_folder
+
+        survey = await take_survey(
+            texts,
+            prompt=prompt,
+            target=find_target(state.task, state.files),
+            budget=survey_budget(context),
+            cache=facts_folder(),
+        )
+        kept = turn.bench.survey = state.files, prompt, survey
+    return kept[2]
+
+
 _SHARE_OF_NOTES = 8
 """Notes, and a README, may take one in so many of a model's tokens, of some three characters."""
 _README, _BEGINNING = 6_000, 1_500
-"""Characters of one that is shown whole beside all source files, and of the beginning of another."""
+"""Characters of a README that is shown whole beside all sources, and of the beginning of another."""
 _NAMED_TOKENS, _OTHER_TOKENS = 8_000, 3_000
-"""Of files that are no source and that the task names, and of all others, which stand behind all sources."""
+"""Of other files than sources that the task names, and of the rest."""
 _HEAD, _MOST_HEAD = 6, 600
-"""Lines of data, and characters, that show what it is like."""
+"""Lines and characters of the beginning of data."""
 _PROSE = frozenset({"", ".md", ".rst", ".txt"})
-"""Suffixes of what is written for people."""
 _MOST_NAMED, _MOST_HIDDEN = 20, 10
 """Files that are named and not shown."""
 
@@ -32,13 +111,7 @@ _MOST_NAMED, _MOST_HIDDEN = 20, 10
 def files_shown(
     state: State, target: Target, survey: "Survey | None", context: int | None, *, acts: bool = False
 ) -> str:
-    """The files' part of a request.
-
-    Args:
-        survey: what is shown of a project whose source files don't all fit.
-        context: tokens that the model can read, where that is known.
-        acts: the model can look at the rest by itself.
-    """
+    """The files' part of a request; a model that acts can look at the rest by itself."""
     if not state.files:
         return ""
     if survey is None:
@@ -49,7 +122,7 @@ def files_shown(
 
 
 def notes_shown(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
-    """Notes for those who work in the repository, and how its README begins."""
+    """The repository's notes for contributors, and how its README begins."""
     texts = texts_of(state)
     notes = _guidance(texts, [target.path, *(texts if survey is None else survey.named)], context)
     path = _readme(texts)
@@ -65,7 +138,9 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     """All source files, and the first lines of data."""
     from coder.context.guidance import is_guidance
 
-    texts = _in_order(texts_of(state), target)
+    texts = texts_of(state)
+    ordered = sorted(texts, key=lambda p: (p != target.path, p not in target.tests, not is_source(p), p))
+    texts = {path: texts[path] for path in ordered}
     sources = [path for path in texts if is_source(path)] or list(texts)
     plan = latest_plan(state)
     asked = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
@@ -89,17 +164,14 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     which = f"All source files are shown{'; look at the rest by `bash`' if acts else ''}."
     if not left and texts.keys() == state.files.keys():
         which = "They are all shown."
-    return _headed(state, which) + "".join(parts) + _not_shown(left, texts) + _hidden(state, texts)
+    names = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in left[:_MOST_NAMED]]
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    told = f"\nNot shown, or only in part: {', '.join(names)}{more}.\n" if left else ""
+    return _headed(state, which) + "".join(parts) + told + _hidden(state, texts)
 
 
 def _headed(state: State, which: str) -> str:
     return prompt("act-files").format(count=count_of(len(state.files), "file"), which=which) + "\n"
-
-
-def _in_order(texts: Mapping[str, str], target: Target) -> dict[str, str]:
-    """Files with those first that the task depends on."""
-    paths = sorted(texts, key=lambda p: (p != target.path, p not in target.tests, not is_source(p), p))
-    return {path: texts[path] for path in paths}
 
 
 def _readme(texts: Iterable[str]) -> str | None:
@@ -108,7 +180,7 @@ def _readme(texts: Iterable[str]) -> str | None:
 
 
 def _head(path: str, text: str) -> str:
-    """How a file of data or settings begins; nothing of prose."""
+    """The beginning of a file of data or settings; nothing of prose."""
     if PurePosixPath(path).suffix in _PROSE:
         return ""
     head = "".join(text.splitlines(keepends=True)[:_HEAD])[:_MOST_HEAD]
@@ -116,17 +188,8 @@ def _head(path: str, text: str) -> str:
     return f"\n{shown_path(path)} begins ({lines}):\n{fenced(head.rstrip())}\n"
 
 
-def _not_shown(left: list[str], texts: Mapping[str, str]) -> str:
-    """The files that aren't shown whole, each with its size."""
-    if not left:
-        return ""
-    named = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in left[:_MOST_NAMED]]
-    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    return f"\nNot shown, or only in part: {', '.join(named)}{more}.\n"
-
-
 def _hidden(state: State, texts: Mapping[str, str]) -> str:
-    """Lines that name the files with keys, which no model is shown, and those that are no text."""
+    """Lines that name files with keys, which no model is shown, and binary ones."""
     hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
     if not hidden:
         return ""

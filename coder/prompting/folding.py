@@ -1,7 +1,7 @@
 """Folding: shorten a dialogue that outgrows its model's context, in one step. Pure.
 
-The first messages, which hold the task, stay byte for byte, and so do the last answers with their results.
-Older results become a line each; where that isn't enough, the oldest answers go with theirs.
+The first messages, which hold the task, and the last answers with their results stay as they are. Older
+results become a line each; if that isn't enough, the oldest answers go with theirs.
 """
 
 from collections.abc import Sequence
@@ -21,20 +21,15 @@ _SHORT = 300
 
 
 def is_too_long(talk: Sequence[ChatMessage], window: int | None) -> bool:
-    """Whether a dialogue comes near what its model reads.
-
-    Args:
-        window: tokens that it reads; None is unknown.
-    """
+    """Whether a dialogue comes near the context window (tokens) of its model."""
     return _size(talk) > _FULL * (window or _UNKNOWN)
 
 
 def folded(talk: Sequence[ChatMessage], window: int | None, *, plan: str = "") -> list[ChatMessage]:
-    """The dialogue with at most 40 % of the tokens that its model reads, as far as the rule above allows.
+    """The dialogue with at most 40 % of the window's tokens; None takes its own size for the window.
 
     Args:
-        window: tokens that the model reads; None takes the dialogue's own size for it.
-        plan: arguments of the model's latest call of `plan`, which it is told where that call goes.
+        plan: arguments of the latest call of `plan`, quoted where that call is left out.
     """
     most = _FOLDED * (window or _size(talk))
     start = next((i for i, message in enumerate(talk) if message.role == "assistant"), len(talk))
@@ -44,32 +39,29 @@ def folded(talk: Sequence[ChatMessage], window: int | None, *, plan: str = "") -
     for i in results[:-_KEPT_RESULTS]:
         rest[i] = _in_a_line(rest[i])
     answers = [i for i, message in enumerate(rest) if message.role == "assistant"]
-    cut = 0
-    for i in answers[1:-_KEPT_RESULTS]:
-        if _size([*head, *rest[cut:]]) <= most:
-            break
-        cut = i
-    if not cut:
-        return _with_plan([*head, *rest], plan)
-    gone = sum(message.role == "assistant" for message in rest[:cut])
-    note = f"[{gone} earlier answers and their results are left out; the files hold what they changed.]"
-    first = rest[cut + 1].model_copy(update={"content": f"{note}\n{rest[cut + 1].content}"})
-    return _with_plan([*head, rest[cut], first, *rest[cut + 2 :]], plan)
+    candidates = [0, *answers[1:-_KEPT_RESULTS]]
+    cut = next((i for i in candidates if _size([*head, *rest[i:]]) <= most), candidates[-1])
+    if cut:
+        gone = sum(message.role == "assistant" for message in rest[:cut])
+        note = f"[{gone} earlier answers and their results are left out; the files hold what they changed.]"
+        first = rest[cut + 1].model_copy(update={"content": f"{note}\n{rest[cut + 1].content}"})
+        rest = [rest[cut], first, *rest[cut + 2 :]]
+    return _with_plan([*head, *rest], plan)
 
 
 def _with_plan(talk: list[ChatMessage], arguments: str) -> list[ChatMessage]:
-    """The dialogue with the plan below its last result, or words of ours, where nothing else tells it."""
+    """The dialogue with the plan below its last result, or words of ours, unless it is quoted already."""
     if not arguments or any(call.arguments == arguments for message in talk for call in message.tool_calls):
         return talk
     from coder.run.plan import plan_of
 
     lines = plan.lines if (plan := plan_of(arguments)) is not None else []
     words = "\n".join(["[Your plan, as you gave it last:", *lines]) + "]"
-    last = max(i for i, message in enumerate(talk) if message.role != "assistant")
     if any(words in message.content for message in talk):
         return talk
-    told = talk[last].model_copy(update={"content": f"{talk[last].content}\n{words}"})
-    return [*talk[:last], told, *talk[last + 1 :]]
+    last = max(i for i, message in enumerate(talk) if message.role != "assistant")
+    talk[last] = talk[last].model_copy(update={"content": f"{talk[last].content}\n{words}"})
+    return talk
 
 
 def _in_a_line(message: ChatMessage) -> ChatMessage:

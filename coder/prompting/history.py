@@ -1,7 +1,6 @@
-"""History: what a model is told of the earlier messages of a conversation, within a budget of tokens. Pure.
+"""The earlier messages of a conversation, within a budget of tokens. Pure.
 
-What was asked first stays, and the newest step is told most fully. Of what lies between, the oldest is left
-out first, and counted.
+The first request stays, and the newest step is told most fully. Between them, the oldest is left out first.
 """
 
 from collections.abc import Sequence
@@ -9,16 +8,15 @@ from collections.abc import Sequence
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
+from coder.prompting.asking import shortened
 from coder.run.state import State
 
 _SHARE = 0.2
 """Of the model's context; files, answers and failures need the rest."""
 _USUAL_TOKENS, _LEAST_TOKENS, _MOST_TOKENS = 4_000, 400, 16_000
-"""For an unknown context; for a small model; for a large one."""
 _REQUEST, _PATCH, _FAILURE, _WORDS = 2_000, 4_000, 1_500, 4_000
 """Characters that are quoted at most of one message, one change, one failure, one answer in words."""
 _SHORT = 200
-"""Of a message that is told in a line."""
 Dialogue = tuple[ChatMessage, ChatMessage]
 """One step: the user's words and their outcome."""
 
@@ -31,11 +29,7 @@ def history_budget(context: int | None) -> int:
 
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
-    """The steps before this one as a dialogue, oldest first; empty where there are none.
-
-    Args:
-        budget: tokens, as `input_tokens` counts them, that all of it may have.
-    """
+    """The steps before this one as a dialogue of at most so many tokens, oldest first."""
     if not state.steps:
         return []
     first, *rest = state.steps
@@ -63,44 +57,36 @@ def _cost(pair: Sequence[ChatMessage]) -> int:
 
 
 def _told(step: State, *, fully: bool) -> Dialogue:
-    parts = (
-        [_plan(step), account(step, fully=True), _failure(step)] if fully else [account(step, fully=False)]
-    )
-    said = _cut(step.task.prompt.strip(), _REQUEST if fully else _SHORT)
-    return _dialogue(said, "\n\n".join(filter(None, parts)))
+    prompt = step.task.prompt.strip()
+    if not fully:
+        return _dialogue(shortened(prompt, _SHORT), account(step, fully=False))
+    plan = next((message.text for message in reversed(step.messages) if message.kind == "plan"), "")
+    outcome = next((message.outcome for message in reversed(step.messages) if message.outcome), None)
+    parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST)}"] if plan.strip() else []
+    parts.append(account(step, fully=True))
+    if outcome is not None and not outcome.passed and outcome.feedback.strip():
+        parts.append(f"What failed last:\n{fenced(shortened(outcome.feedback.strip(), _FAILURE))}")
+    return _dialogue(shortened(prompt, _REQUEST), "\n\n".join(parts))
 
 
 def _first(step: State, dropped: int) -> Dialogue:
-    """What was asked first, and how many of the steps behind it are left out."""
+    """The first request, and how many of the steps behind it are left out."""
     answer = account(step, fully=False)
     if dropped:
         answer += f"\n\n({dropped} of the messages that came next are left out here.)"
-    return _dialogue(_cut(step.task.prompt.strip(), _REQUEST), answer)
+    return _dialogue(shortened(step.task.prompt.strip(), _REQUEST), answer)
 
 
 def _dialogue(said: str, answer: str) -> Dialogue:
     return ChatMessage(role="user", content=said), ChatMessage(role="assistant", content=answer)
 
 
-def _plan(step: State) -> str:
-    plan = next((message.text for message in reversed(step.messages) if message.kind == "plan"), "")
-    return f"Plan:\n{_cut(plan.strip(), _REQUEST)}" if plan.strip() else ""
-
-
-def _failure(step: State) -> str:
-    """The last thing that failed, unless it was mended in the same step."""
-    outcome = next((message.outcome for message in reversed(step.messages) if message.outcome), None)
-    if outcome is None or outcome.passed or not outcome.feedback.strip():
-        return ""
-    return f"What failed last:\n{fenced(_cut(outcome.feedback.strip(), _FAILURE))}"
-
-
 def account(step: State, *, fully: bool) -> str:
-    """What came of a step: the answer in words, or what was changed, and whether that stands."""
+    """The result of a step: the answer in words, or the change, and whether it stands."""
     last = step.messages[-1] if step.messages else None
     if last is not None and last.kind == "reply":
-        return _cut(last.text.strip(), _WORDS if fully else _SHORT)
-    shown = f"\n{fenced(_cut(step.patch.rstrip(), _PATCH), 'diff')}" if fully and step.patch else ""
+        return shortened(last.text.strip(), _WORDS if fully else _SHORT)
+    shown = f"\n{fenced(shortened(step.patch.rstrip(), _PATCH), 'diff')}" if fully and step.patch else ""
     if step.landed:
         names = ", ".join(step.landed)
         if step.taken_back:
@@ -110,10 +96,3 @@ def account(step: State, *, fully: bool) -> str:
         return f"The user did not want this change, so nothing was written.{shown}"
     why = step.stopped.reason if step.stopped is not None else "it was broken off"
     return f"Nothing was changed: {why}.{shown}"
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"

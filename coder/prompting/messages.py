@@ -1,16 +1,14 @@
-"""View: what a model is shown of a run. Small on purpose: the task, the latest code, the first failure."""
+"""Messages to a model without tools: the task, the latest code, the first failure."""
 
 import shlex
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path
 from coder.models.model import ChatMessage
 from coder.prompting.asking import quoted, repair_of_edits
-from coder.prompting.files_shown import files_shown, notes_shown
+from coder.prompting.files_shown import failing_now, files_shown, latest_plan, notes_shown
 from coder.prompting.history import history, history_budget
-from coder.prompting.looking import failing_now, latest_plan
 from coder.prompts import prompt
 from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message
@@ -34,40 +32,23 @@ def coder_view(
     form: EditFormat = "whole",
     context: int | None = None,
 ) -> list[ChatMessage]:
-    """The conversation that asks for code: a first attempt, or a repair of the code that failed.
-
-    Args:
-        survey: what is shown of a repository that can't be quoted in full.
-        form: the form in which changes are asked for.
-        context: tokens that the model can read, where that is known.
-    """
+    """The conversation that asks for code: a first attempt, or a repair of the code that failed."""
     whole = "coder" if target.is_python else "files"
     system = prompt(whole if form == "whole" else f"edit-{form}")
     if state.settings.chat:
         system = f"{system}\n\n{prompt('chat')}"
-    messages = [
-        ChatMessage(role="system", content=system),
-        *history(state, budget=history_budget(context)),
-        ChatMessage(
-            role="user",
-            content=task_words(state, target, survey, context=context, form=form),
-            images=state.task.pictures,
-        ),
-    ]
+    messages = _asking(system, state, task_words(state, target, survey, context=context, form=form), context)
     if turn.previous is not None and state.outcome is not None:
         said = state.outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
             is_one = target.is_python and turn.previous.files.keys() <= {target.path}
-            shown = _fenced(turn.previous.files, target)
+            shown = "\n".join(_fenced(*file, target) for file in turn.previous.files.items())
             asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
         else:
             shown = quoted(turn.previous.text)
             asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
-        messages += [
-            ChatMessage(role="assistant", content=shown),
-            ChatMessage(role="user", content=asked),
-        ]
+        messages += [ChatMessage(role="assistant", content=shown), ChatMessage(role="user", content=asked)]
     return messages
 
 
@@ -75,53 +56,38 @@ def planner_view(
     state: State, target: Target, *, survey: "Survey | None" = None, context: int | None = None
 ) -> list[ChatMessage]:
     """The conversation that asks for a plan."""
+    return _asking(prompt("planner"), state, task_words(state, target, survey, context=context), context)
+
+
+def _asking(system: str, state: State, words: str, context: int | None) -> list[ChatMessage]:
     return [
-        ChatMessage(role="system", content=prompt("planner")),
+        ChatMessage(role="system", content=system),
         *history(state, budget=history_budget(context)),
-        ChatMessage(
-            role="user",
-            content=task_words(state, target, survey, context=context),
-            images=state.task.pictures,
-        ),
+        ChatMessage(role="user", content=words, images=state.task.pictures),
     ]
 
 
 def task_words(
-    state: State,
-    target: Target,
-    survey: "Survey | None",
-    *,
-    context: int | None,
-    form: EditFormat = "whole",
+    state: State, target: Target, survey: "Survey | None", *, context: int | None, form: EditFormat = "whole"
 ) -> str:
     """The request for the task: its words, its files, what it has to pass and how that fails now."""
-    plan = latest_plan(state)
+    notes = notes_shown(state, target, survey, context) if state.files else ""
+    shown = files_shown(state, target, survey, context)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=asked_words(state),
-        plan=plan_words(plan),
-        files=_files(state, target, survey, context),
+        plan=plan_words(latest_plan(state)),
+        files=f"\n{notes}\n{shown}" if notes or shown else "",
         tests=what_to_pass(state, context),
-        asked=_asked(target),
+        asked=asked_for(target) if target.is_asked_for else _defining("Write the code.", target),
     )
 
 
-def _files(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
-    notes = notes_shown(state, target, survey, context) if state.files else ""
-    shown = files_shown(state, target, survey, context)
-    return f"\n{notes}\n{shown}" if notes or shown else ""
-
-
 def asked_words(state: State) -> str:
-    """The task, what the model has asked the user, and what the user has said."""
+    """The task, the model's questions, and the user's answers."""
     pairs = pairwise(state.messages)
     told = [f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if a.kind == "answer"]
     return "\n\n".join([state.task.prompt.strip(), *told])
-
-
-def _asked(target: Target) -> str:
-    """Which file is asked for, and what it must define, as far as the task, its checks or tests say so."""
-    return asked_for(target) if target.is_asked_for else _defining("Write the code.", target)
 
 
 def asked_for(target: Target) -> str:
@@ -140,11 +106,7 @@ def plan_words(message: Message | None) -> str:
 
 
 def what_to_pass(state: State, context: int | None, *, green: str = "Before your answer they pass.") -> str:
-    """What the answer has to pass, and how that fails now.
-
-    Args:
-        green: the remark about tests that pass before the work.
-    """
+    """What the answer has to pass, and how that fails now; `green` remarks that it passes."""
     parts = [_fails_now(state, context, green)]
     if is_greenfield(state.task, state.files):
         command = shown(state.task.test_command or ())
@@ -157,7 +119,7 @@ def what_to_pass(state: State, context: int | None, *, green: str = "Before your
 
 
 def late_baseline(state: State, context: int | None) -> str:
-    """How the tests ended before the work, told in the middle of it."""
+    """How the tests ended before the work, reported during it."""
     how = "pass" if state.baseline is not None and state.baseline.passed else "fail like this"
     return f"Run on the files as they were, the tests {how}.\n{failing_now(state, context)}".strip()
 
@@ -168,22 +130,15 @@ def _fails_now(state: State, context: int | None, green: str) -> str:
         return ""
     command = shown_path(shlex.join(state.task.test_command))
     if state.baseline is None or state.baseline.passed:
-        now = f" {green}" if state.baseline is not None else _unknown(state)
+        is_pending = state.baseline is None and state.files and not is_greenfield(state.task, state.files)
+        now = f" {green}" if state.baseline is not None else f" {_PENDING}" if is_pending else ""
         return f"\nThe tests are run by {command}.{now}\n"
     failing = failing_now(state, context)
     what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
     return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
 
 
-def _unknown(state: State) -> str:
-    return f" {_PENDING}" if state.files and not is_greenfield(state.task, state.files) else ""
-
-
-def _fenced(files: Mapping[str, str | None], target: Target) -> str:
-    return "\n".join(_one_fenced(path, text, target) for path, text in files.items())
-
-
-def _one_fenced(path: str, text: str | None, target: Target) -> str:
+def _fenced(path: str, text: str | None, target: Target) -> str:
     if text is None:
         return f"`{path}` is deleted."
     fenced = f"\n{text.rstrip()}\n```"

@@ -14,8 +14,8 @@ StrategyChoice = Literal["auto", StrategyName]
 RetiredStrategy = Literal["plan", "review", "tests"]
 """Of logs from earlier versions."""
 
-EditFormat = Literal["whole", "search-replace", "diff", "patch"]
-"""The form in which a model is asked for changes of files; `patch` is the `apply_patch` envelope."""
+EditFormat = Literal["whole", "search-replace"]
+"""The form in which a model is asked for changes of files."""
 
 
 class Budget(BaseModel):
@@ -136,19 +136,21 @@ class Settings(BaseModel):
         """A commit is made of what solves the task."""
         return self.branch is not None or (self.commit and self.apply)
 
-    def brief(self, most: int) -> Sampling:
-        """Sampling for requests that write no code: greedy unless the user says otherwise, and brief."""
+    def sampling(self, *, temperature: float = 0.0, seed: int = 0, most: int | None = None) -> Sampling:
+        """Sampling at this temperature unless the user named one; `seed` is added to the user's."""
+        limits = [limit for limit in (most, self.max_answer_tokens) if limit is not None]
         return Sampling(
-            temperature=self.temperature if self.temperature is not None else 0.0,
+            temperature=self.temperature if self.temperature is not None else temperature,
             top_p=self.top_p,
-            seed=self.seed,
+            seed=self.seed + seed,
             effort=self.effort,
-            max_tokens=self.at_most(most),
+            max_tokens=min(limits, default=None),
         )
 
-    def at_most(self, most: int) -> int:
-        """So many tokens of an answer, or fewer where the user allows no more."""
-        return min(most, self.max_answer_tokens or most)
+    @field_validator("edit_format", mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, form: object) -> object:
+        return "search-replace" if form in ("diff", "patch") else form
 
     @field_validator("network")
     @classmethod

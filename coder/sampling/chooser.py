@@ -1,17 +1,46 @@
-"""Chooser: compares what all candidates do, and repeats the best one, so that it is the run's answer."""
+"""Chooser: compares what all candidates do, and repeats the best one, so that it is the run's answer.
+
+Given checks filter, then the largest cluster of one behaviour wins, as in Chen et al. 2022, "CodeT", and Li
+et al. 2022, "AlphaCode"; of equal ones the one that agrees with most others by input, then the earliest.
+"""
 
 import ast
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.sampling.compare import behaviours, comparison_of
+from coder.sampling.compare import FAILED, behaviours, comparison_of
 from coder.sampling.outline import missing_function
-from coder.sampling.select import Candidate, Choice, choose
 from coder.source.python_names import free_names, parse_source
 from coder.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer, with what is known of it."""
+
+    passed: bool
+    """All checks or examples of the task."""
+    checks: int
+    """How many of those it passed."""
+    sane: bool = True
+    """By reading, it could be what was asked for."""
+    votes: int = 1
+    """How often this very answer was given."""
+    behaviour: tuple[str, ...] = ()
+    """What it returns for each input; empty where that is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen candidate, and the clusters that it was chosen among."""
+
+    index: int
+    clusters: tuple[tuple[int, ...], ...]
+    """Candidates with the same behaviour, of those that passed the filter; the chosen one's first."""
 
 
 class Chooser:
@@ -31,7 +60,7 @@ class Chooser:
                 passed=outcome.passed,
                 checks=sum(line.passed for line in outcome.checks),
                 sane=is_sane_answer(turn.state, code),
-                votes=1 + _repeats(turn.state, code),
+                votes=1 + sum(other.repeats and other.files == code.files for other in turn.state.codes),
             )
             for code, outcome in pairs
         ]
@@ -39,7 +68,11 @@ class Chooser:
             found = await behaviours(turn, comparison)
             candidates = [replace(one, behaviour=given) for one, given in zip(candidates, found, strict=True)]
         choice = choose(candidates)
-        return _again(codes[choice.index], _said(choice, candidates))
+        votes = [one.votes for one in candidates]
+        passed = sum(one.votes for one in candidates if one.passed)
+        sizes = [sum(votes[i] for i in members) for members in choice.clusters]
+        said = f"{passed} of {sum(votes)} candidates pass. By what the best do: {sizes}."
+        return _again(codes[choice.index], said)
 
 
 def _again(code: Message, text: str) -> Message:
@@ -53,17 +86,6 @@ def _again(code: Message, text: str) -> Message:
         test_edits=code.test_edits,
         left_out=code.left_out,
     )
-
-
-def _repeats(state: State, code: Message) -> int:
-    """How often the same answer came again."""
-    return sum(other.repeats and other.files == code.files for other in state.codes)
-
-
-def _said(choice: Choice, candidates: list[Candidate]) -> str:
-    sizes = [sum(candidates[i].votes for i in members) for members in choice.clusters]
-    passed, count = sum(one.votes for one in candidates if one.passed), sum(one.votes for one in candidates)
-    return f"{passed} of {count} candidates pass. By what the best do: {sizes}."
 
 
 def is_sane_answer(state: State, code: Message) -> bool:
@@ -90,18 +112,45 @@ def _gives(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether some path of it returns or yields a value, or it changes an argument."""
     own = {argument.arg for argument in function.args.args}
     for node in ast.walk(function):
-        if isinstance(node, ast.Return) and not (node.value is None or _is_none(node.value)):
+        if isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
             return True
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
-        if isinstance(node, ast.Subscript | ast.Attribute) and _is_store_into(node, own):
-            return True
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            holder = node.value
+            if isinstance(holder, ast.Name) and holder.id in own:
+                return True
     return False
 
 
-def _is_store_into(node: ast.Subscript | ast.Attribute, names: set[str]) -> bool:
-    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id in names
+def choose(candidates: Sequence[Candidate]) -> Choice:
+    """The candidate to take, of at least one."""
+    best = max(map(_rank, candidates))
+    left = [i for i, one in enumerate(candidates) if _rank(one) == best]
+    clusters: dict[tuple[str, ...], list[int]] = {}
+    for i in left:
+        clusters.setdefault(candidates[i].behaviour or (str(i),), []).append(i)
+
+    def weight(members: list[int]) -> tuple[bool, bool, int, int, int, int]:
+        first = candidates[members[0]]
+        gives = [given for given in first.behaviour if not given.startswith(FAILED) and given != "None"]
+        votes = sum(candidates[i].votes for i in members)
+        agreement = _agreement(first, [candidates[i] for i in left])
+        # Answers that always fail, or return one constant, form clusters without being right.
+        return bool(gives), len(set(gives)) > 1, votes, len(gives), agreement, -members[0]
+
+    ordered = sorted(clusters.values(), key=weight, reverse=True)
+    return Choice(ordered[0][0], tuple(map(tuple, ordered)))
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _rank(one: Candidate) -> tuple[bool, int, bool]:
+    return one.passed, one.checks, one.sane
+
+
+def _agreement(one: Candidate, every: Sequence[Candidate]) -> int:
+    """How often all of them return what this one returns, input by input (Shi et al. 2022, MBR-EXEC)."""
+    found = 0
+    for other in every:
+        both = zip(one.behaviour, other.behaviour, strict=False)
+        found += other.votes * sum(a == b and not a.startswith(FAILED) for a, b in both)
+    return found

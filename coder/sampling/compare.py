@@ -1,6 +1,11 @@
-"""Compare candidates in the sandbox: what each one's function returns for the same inputs."""
+"""Compare candidates in the sandbox: what each one's function returns for the same inputs, as text.
 
-from collections.abc import Sequence
+Inputs are those of the examples, and others derived from them by rule: a resumed run compares on the same.
+"""
+
+import ast
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
@@ -10,10 +15,30 @@ from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.sampling.behaviour import FAILED, behaviour
-from coder.sampling.inputs import Arguments, inputs_of
 from coder.sampling.outline import missing_function
+from coder.source.python_names import parse_source
 from coder.turn import Turn
+from sandbox import Limits, Sandbox, open_function
+from sandbox.errors import CalleeEnded, CallFailed
+
+SECONDS = 2.0
+"""Of CPU time, for all calls of one candidate."""
+PATIENCE_S = 4 * SECONDS
+"""By the clock, so that a busy machine gives the same result as an idle one."""
+FAILED = "!"
+"""Begins the behaviour of a call that raised or never returned."""
+LATE = f"{FAILED}late"
+_GONE = f"{FAILED}gone"
+"""Of an input after the candidate's process ended."""
+_ITS_OWN = "an exception of its own"
+_MOST_TOLD = 400
+"""Characters of a value that are kept; a longer one is cut, with its hash."""
+MOST = 16
+_MOST_VARIED = 4
+"""Examples of which neighbours are made."""
+_LONGEST = 10_000
+"""Characters of arguments; longer ones are left out."""
+Arguments = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +67,7 @@ def comparison_of(state: State, codes: Sequence[Message]) -> Comparison | None:
 
 
 async def behaviours(turn: Turn, comparison: Comparison) -> list[tuple[str, ...]]:
-    """The behaviour of each source, in order; the log holds that they were run.
-
-    Raises:
-        SandboxError: the sandbox itself failed.
-    """
+    """The behaviour of each source, in order."""
     sources, inputs = comparison.sources, comparison.inputs
     before = {f"{i}.py": sha256(source.encode()).hexdigest() for i, source in enumerate(sources, 1)}
     began = monotonic()
@@ -61,10 +82,7 @@ async def behaviours(turn: Turn, comparison: Comparison) -> list[tuple[str, ...]
 
 
 def largest_group(found: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
-    """Positions of the largest group with one behaviour, the earliest of the largest.
-
-    Behaviours that end early or are constant don't count: wrong answers often are.
-    """
+    """Positions of the largest group with one behaviour; constant or failing ones don't count."""
     telling = {i: given for i, given in enumerate(found) if _tells(given)}
     groups: dict[tuple[str, ...], tuple[int, ...]] = {}
     for i, given in telling.items():
@@ -74,3 +92,118 @@ def largest_group(found: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
 
 def _tells(given: Sequence[str]) -> bool:
     return len({one for one in given if not one.startswith(FAILED)}) > 1
+
+
+async def behaviour(
+    sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments]
+) -> tuple[str, ...]:
+    """What the source's function returns for each input. All calls share one process, and its state."""
+    given: list[str] = []
+    limits = Limits(wall_s=PATIENCE_S, cpu_s=SECONDS)
+    try:
+        async with (
+            asyncio.timeout(PATIENCE_S * 2),
+            open_function(sandbox, source, name, limits=limits) as function,
+        ):
+            for arguments in inputs:
+                try:
+                    given.append(_described(await function.call(arguments)))
+                except CalleeEnded:
+                    raise
+                except CallFailed as error:
+                    given.append(_failure(error))
+    except TimeoutError:
+        given.append(LATE)
+    except CallFailed as error:
+        given.append(_failure(error))
+    return (*given, *[_GONE] * (len(inputs) - len(given)))
+
+
+def _failure(error: CallFailed) -> str:
+    match error.kind:
+        case "raised":
+            return f"{FAILED}{error.exception or _ITS_OWN}"
+        case "timeout":
+            return LATE
+        case _:
+            return FAILED
+
+
+def _described(value: object) -> str:
+    """A value in a few hundred characters at most."""
+    try:
+        text = described(value)
+    except RecursionError:
+        return f"{FAILED}deep"
+    if len(text) <= _MOST_TOLD:
+        return text
+    return f"{text[:_MOST_TOLD]}…{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def described(value: object) -> str:
+    """A value as text that tells kinds apart and has one order for sets and mappings."""
+    match value:
+        case bool() | None | str() | bytes():
+            return repr(value)
+        case int():
+            return hex(value)  # of any length: Python refuses very long ones in decimal
+        case float():
+            return repr(float(f"{value:.9g}"))
+        case list() | tuple():
+            return f"{type(value).__name__}({','.join(map(described, value))})"
+        case set() | frozenset():
+            return f"set({','.join(sorted(map(described, value)))})"
+        case dict():
+            return f"dict({','.join(sorted(f'{described(k)}:{described(v)}' for k, v in value.items()))})"
+        case _:
+            return f"{type(value).__name__}:{value!r}"
+
+
+def inputs_of(examples: Sequence[str], name: str) -> list[Arguments]:
+    """Arguments for the function `name`: of its calls in the examples, then neighbours of each."""
+    given = [found for source in examples for found in _calls(source, name) if len(repr(found)) <= _LONGEST]
+    made = [neighbour for arguments in given[:_MOST_VARIED] for neighbour in _neighbours(arguments)]
+    evenly = made[:: max(1, -(-len(made) // MOST))]
+    return list({repr(arguments): arguments for arguments in [*given, *evenly]}.values())[:MOST]
+
+
+def _calls(source: str, name: str) -> Iterator[Arguments]:
+    tree = parse_source(source)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            try:
+                yield tuple(ast.literal_eval(one) for one in [*node.args, *(k.value for k in node.keywords)])
+            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+                continue
+
+
+def _neighbours(arguments: Arguments) -> Iterator[Arguments]:
+    """The arguments with one of them changed."""
+    for i, value in enumerate(arguments):
+        for other in _others(value):
+            yield (*arguments[:i], other, *arguments[i + 1 :])
+
+
+def _others(value: object) -> list[object]:
+    """Values of the same kind that are likely to be told apart: longer, shorter, in another order."""
+    match value:
+        case bool():
+            return [not value]
+        case int():
+            return [value + 1, value * 2 + 3, max(value - 1, 0), 1]
+        case float():
+            return [value + 0.5, value * 2, 1.0]
+        case str():
+            return [value[::-1], value + value[:1], value[1:], value.swapcase(), value + " " + value]
+        case list() | tuple():
+            kind = type(value)
+            same = list(value)
+            inner = [kind([*same[:-1], other]) for other in _others(same[-1])[:2]] if same else []
+            return [kind(same[::-1]), kind(same + same[:1]), kind(same[1:]), *inner, kind(same * 2)]
+        case set():
+            return [set(sorted(value, key=repr)[1:])]  # sets have no order of their own
+        case dict() if value:
+            first, *rest = value.items()
+            return [dict(rest), *({**value, first[0]: other} for other in _others(first[1])[:2])]
+        case _:
+            return []

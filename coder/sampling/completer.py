@@ -129,12 +129,7 @@ def _next(state: State, known: Outline) -> _Draw:
 
 def _sampling(state: State, draw: _Draw) -> Sampling:
     """Greedy unless the user says otherwise, or only chance is left."""
-    settings = state.settings
-    return Sampling(
-        temperature=settings.temperature if settings.temperature is not None else draw.temperature,
-        top_p=settings.top_p,
-        seed=settings.seed + 1000 * drawn(state),
-        max_tokens=settings.at_most(_TOKENS),
-        stop=ENDS,
-        alternatives=_BESIDE if drawn(state) < len(_FORMS) else 0,
-    )
+    sample = drawn(state)
+    drawing = state.settings.sampling(temperature=draw.temperature, seed=1000 * sample, most=_TOKENS)
+    beside = _BESIDE if sample < len(_FORMS) else 0
+    return drawing.model_copy(update={"stop": ENDS, "alternatives": beside})

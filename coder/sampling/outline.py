@@ -60,11 +60,7 @@ class Outline:
 
 
 def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline | None:
-    """The outline of the function `name`; None where neither prompt nor examples show how to call it.
-
-    Args:
-        examples: statements that call it, such as `assert add(2, 3) == 5`.
-    """
+    """The outline of the function `name`; None where neither prompt nor examples show how to call it."""
     begun = begun_function(prompt)
     if begun is None or begun.name != name:
         return _from_examples(prompt, name, examples)

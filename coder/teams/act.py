@@ -45,7 +45,7 @@ def act_stop() -> Stop:
 
 @Stop
 def going_round(state: State) -> Reason | None:
-    """The model makes the same call with the same result: what it has changed until then is tried."""
+    """The model repeats a call with the same result; its changes until then are tried."""
     last = state.last
     if last is None or not goes_round(state):
         return None
@@ -91,13 +91,12 @@ def _passed(state: State) -> Reason | None:
 
 @Stop
 def _contradicts(state: State) -> Reason | None:
-    """Red in given tests alone that it edits: told once, and then the user decides, or has done so before."""
+    """Only given tests fail that the answer edits: told once; then the user decides."""
     reason = contradiction(state.outcome) if state.outcome is not None else None
     if reason is None:
         return None
-    told = sum(
-        message.outcome is not None and bool(message.outcome.contradicts) for message in state.messages
-    )
+    outcomes = [message.outcome for message in state.messages if message.outcome is not None]
+    told = sum(bool(outcome.contradicts) for outcome in outcomes)
     asked = state.settings.chat or is_accepted(state)
     return reason if told > 1 or asked or budget_reached(state) is not None else None
 

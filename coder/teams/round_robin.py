@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RoundRobin:
-    """Takes its members in order, again and again. A team is a participant too, so teams nest.
-
-    `skip` says who has nothing to do in a state; who is left speaks.
-    """
+    """Takes its members in order; `skip` says which have nothing to do in a state. Teams nest."""
 
     members: "tuple[Participant, ...]"
     skip: "Callable[[Participant, State], bool]" = lambda member, state: False

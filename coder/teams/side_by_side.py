@@ -1,7 +1,6 @@
-"""Side by side: several attempts at one task by a model that acts, each a run of its own; the best one lands.
+"""Several attempts at one task by a model that acts, each a run of its own; the best one lands.
 
-The best has the strongest evidence, then the fewest changed lines. An attempt that could land waits until all
-are over; the others keep their changes in their logs.
+The best has the strongest evidence, then the fewest changed lines. The others keep theirs in their logs.
 """
 
 import asyncio
@@ -38,12 +37,10 @@ Start = Callable[[str, Settings, Landing, RunOrigin], Awaitable[State]]
 
 
 async def side_by_side(settings: Settings, start: Start, *, priced: bool) -> Run:
-    """Make as many attempts as samples were named, and give the best of their runs.
+    """Make as many attempts as samples were named, and return the best run.
 
     Args:
-        settings: of all; each gets its share of the limits.
-        start: makes an attempt.
-        priced: the model's price is known, so that a limit of cost can be kept.
+        priced: the model's price is known, so that the limit of cost is divided, too.
 
     Raises:
         UsageError: the calls are too few for so many.
@@ -131,14 +128,8 @@ def _lines(state: State) -> int:
 
 def _other(state: State) -> Other:
     run = summarize(state)
-    return Other(
-        run_id=run.run_id,
-        status=run.status,
-        verified=run.verified,
-        lines=_lines(state),
-        calls=run.calls,
-        cost=run.cost,
-    )
+    same = {name: getattr(run, name) for name in ("run_id", "status", "verified", "calls", "cost")}
+    return Other(lines=_lines(state), **same)
 
 
 def _own(settings: Settings, number: int, *, count: int, elapsed_s: float, priced: bool) -> Settings:

@@ -1,7 +1,4 @@
-"""Strategies: named ways to work on a task, each a team with its stop and the limits it wants.
-
-A run's first event names its strategy, so that a resume takes the same.
-"""
+"""Strategies: named ways to work on a task, each a team with its stop and the limits it wants."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +27,8 @@ _ABLE = 4_000_000_000
 _ROOM = 8192
 """Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 _UNKNOWN = Abilities()
+_ONE_CALL = {"samples": 1, "repairs": 0, "calls": 1}
+_MANY_STEPS = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,6 @@ class Strategy:
     stop: Callable[[], Stop] = default_stop
     limited: Callable[[Budget], Budget] = lambda budget: budget
     """The limits that the user gave, as the strategy wants them."""
-    draws: bool = False
-    """It makes many fresh answers, and chooses."""
-
-
-def _one_call(budget: Budget) -> Budget:
-    return budget.model_copy(update={"samples": 1, "repairs": 0, "calls": 1})
 
 
 def _all_fresh(budget: Budget) -> Budget:
@@ -56,13 +49,12 @@ def _all_fresh(budget: Budget) -> Budget:
 
 def _many_steps(budget: Budget) -> Budget:
     """Limits for many small steps, where the user has named none."""
-    wide = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
     named = budget.model_fields_set
-    return budget.model_copy(update={name: limit for name, limit in wide.items() if name not in named})
+    return budget.model_copy(update={name: value for name, value in _MANY_STEPS.items() if name not in named})
 
 
 def _strategy(name: StrategyName) -> Strategy:
-    """The strategy of this name; each imports only what it is made of."""
+    """The strategy of this name, whose modules are imported here."""
     match name:
         case "act":
             from coder.teams.act import Act, act_stop
@@ -71,11 +63,11 @@ def _strategy(name: StrategyName) -> Strategy:
         case "one-shot":
             from coder.sampling.best_of_n import OneShot
 
-            return Strategy(OneShot, limited=_one_call)
+            return Strategy(OneShot, limited=lambda budget: budget.model_copy(update=_ONE_CALL))
         case "best-of-n":
             from coder.sampling.best_of_n import BestOfN, best_of_n_stop
 
-            return Strategy(BestOfN, best_of_n_stop, _all_fresh, draws=True)
+            return Strategy(BestOfN, best_of_n_stop, _all_fresh)
         case "escalate":
             from coder.teams.escalate import Escalate
 
@@ -100,13 +92,8 @@ def settled(
 ) -> Settings:
     """The settings with one strategy in them, and its limits.
 
-    Args:
-        model: `provider/model` that answers.
-        able: what it is known to be able to do.
-        sessions: whether sessions are available here.
-
     Raises:
-        UsageError: the strategy wants a second model, and none is named; or sessions, and there are none.
+        UsageError: the strategy wants a second model or sessions, and there are none.
     """
     is_auto = settings.strategy in ("auto", None)
     name = suited(task, settings, model=model, able=able, sessions=sessions) if is_auto else _name(settings)
@@ -122,12 +109,7 @@ def settled(
 
 
 async def settled_here(settings: Settings, task: Task, model: Model, bench: "Workbench") -> Settings:
-    """The same for a model and its sandboxes; whether sessions open is tried only for a model that is to act.
-
-    Raises:
-        UsageError: as of `settled`, or there are tools that no model would call.
-        SandboxError: the sandbox can't be opened.
-    """
+    """The same, where sessions are tried only for a model that is to act."""
     able = abilities_of(model)
     is_auto = settings.strategy in ("auto", None)
     name = suited(task, settings, model=model.name, able=able) if is_auto else _name(settings)
@@ -150,7 +132,7 @@ def see_tools(settings: Settings, bench: "Workbench") -> None:
 
 
 def attempts(settings: Settings) -> int:
-    """How many sessions work on a task side by side where the model acts: as many as samples were named."""
+    """The number of parallel sessions of a model that acts: the samples that were named."""
     budget = settings.budget
     is_many = settings.strategy in ("act", "auto", None) and not settings.chat
     return budget.samples if is_many and "samples" in budget.model_fields_set else 1
@@ -159,7 +141,7 @@ def attempts(settings: Settings) -> int:
 def suited(
     task: Task, settings: Settings, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
 ) -> StrategyName:
-    """What `auto` takes: by what decides, by the model, by what the user has named; a replay as recorded."""
+    """The strategy of `auto`: by the task, the model and the settings that the user named."""
     if EXPERT in settings.roles:
         return "escalate"
     named = settings.budget.model_fields_set
@@ -176,16 +158,13 @@ def suited(
 
 
 def named_limits(settings: Settings, budget: Budget) -> Budget:
-    """The limits of a run that were named: those that aren't what its strategy has by itself."""
+    """The limits of a run that differ from its strategy's defaults."""
     usual = taken(settings).limited(Budget())
     return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})
 
 
 def taken(settings: Settings) -> Strategy:
-    """The strategy of a run that has begun; runs from before there were any did repairs.
-
-    In a conversation the human decides before its end.
-    """
+    """The strategy of a run that has begun; in a conversation, the human decides before its end."""
     strategy = _strategy(_name(settings))
     if not settings.chat:
         return strategy

@@ -1,4 +1,4 @@
-"""bash: one command in the session. The last line of its result is ours, whatever the output holds."""
+"""bash: one command in the session. The last line of its result is ours, never the command's."""
 
 import asyncio
 import signal
@@ -17,10 +17,9 @@ USUAL_S = 120
 LONGEST_S = 1_800
 LEAST_S = 1.0
 _LOOKS, _LOOK_S = 10, 0.05
-"""How often, and after how long, a program in the background is looked at: most that fail do so at once."""
-_MOST_NAMED = 5
-_LONGEST_NAME = 120
-"""Characters of a process's command line."""
+"""Checks of a program in the background, and seconds between: most that fail do so at once."""
+_MOST_NAMED, _LONGEST_NAME = 5, 120
+"""Processes, and characters of a command line."""
 
 
 class _Given(Arguments):
@@ -45,12 +44,7 @@ class Bash:
     effect: bool = False
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
-        """Run the command to its end or its timeout, or start it in the background.
-
-        Raises:
-            ValueError: the arguments don't fit, or the command is too long; the message is for the model.
-            SandboxError: the sandbox itself failed.
-        """
+        """Run the command to its end or its timeout, or start it in the background."""
         asked = read_arguments(given, _Given, name=SPEC.name)
         if asked.background:
             return await _in_background(asked.command, desk)
@@ -73,26 +67,14 @@ async def _in_background(command: str, desk: Desk) -> ToolResult:
 def ended(
     result: CommandResult, desk: Desk, *, has_all: bool = False, more: Sequence[str] = ()
 ) -> ToolResult:
-    """What a command gave.
-
-    Args:
-        result: of the command.
-        has_all: it had all the time that the run has left.
-        more: what else its status line says.
-    """
+    """The result of a command; `has_all`: it had all the time that the run has left."""
     status = desk.redact(status_line(result, has_all=has_all, more=more))
     text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated)
     return ToolResult(text, result.exit_code, result.wall_s, bool(result.still_running))
 
 
 def status_line(result: CommandResult, *, has_all: bool = False, more: Sequence[str] = ()) -> str:
-    """How a command ended and what it left, on one line, whatever that calls itself.
-
-    Args:
-        result: of the command.
-        has_all: it had all the time that the run has left.
-        more: what else is said.
-    """
+    """How a command ended and what it left, on one line, whatever that is called; `has_all` as above."""
     said = [_ending(result, has_all=has_all), *more]
     if result.still_running:
         named = [f"pid {left.pid} {_on_one_line(left.command)}" for left in result.still_running]
@@ -114,18 +96,13 @@ def _ending(result: CommandResult, *, has_all: bool) -> str:
         case None if result.exit_code is not None:
             return f"exit {result.exit_code}, {seconds}"
         case None if result.signal is not None:
-            return f"killed by {_signal_name(result.signal)}, {seconds}"
+            known = result.signal in set(signal.Signals)
+            name = signal.Signals(result.signal).name if known else f"signal {result.signal}"
+            return f"killed by {name}, {seconds}"
         case None:
             return f"killed, {seconds}"
         case limit:
             return f"killed: limit of {limit}, {seconds}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _on_one_line(command: str) -> str:

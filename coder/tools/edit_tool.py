@@ -3,20 +3,24 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 from pydantic import Field
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.apply import apply
-from coder.edits.edit import Edit, Slip
+from coder.edits.change import Changed
+from coder.edits.edit import Hunk, Slip
 from coder.edits.envelope import begins_patch
 from coder.edits.hunks import begins_diff
+from coder.edits.lines import split_lines, usual_end
+from coder.edits.locate import Index, locate
+from coder.edits.misses import NOT_THERE, nearest
 from coder.edits.read_answer import read_edits
-from coder.edits.syntax import new_fault
+from coder.edits.syntax import new_fault, numbered
 from coder.models.model import JsonObject, ToolSpec
 from coder.text.sanitize import count_of, or_nearest
-from coder.tools.replacement import replaced, shown_changes
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, shown, spec_of
 from sandbox import FileRefused, Session
 
@@ -53,7 +57,6 @@ class EditTool:
 
         Raises:
             ValueError: something doesn't fit, or can't be written; the message is for the model.
-            SandboxError: the sandbox itself failed.
         """
         try:
             if (patch := _patch(given)) is not None:
@@ -81,8 +84,8 @@ async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None
         return before, {path: asked.new}
     if path not in before:
         folder, _, name = path.rpartition("/")
-        nearest = or_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
-        raise ValueError(f"There is no file {shown_path(path)}{nearest}")
+        like = or_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
+        raise ValueError(f"There is no file {shown_path(path)}{like}")
     text = before[path]
     if text is None:
         raise ValueError(f"{shown_path(path)} is no UTF-8 text: change it by a command.")
@@ -93,7 +96,7 @@ async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None
 
 
 def _patch(given: JsonObject) -> str | None:
-    """The patch among the arguments; a text that is to replace another, or to be a patch's file, is none."""
+    """The patch among the arguments, unless it replaces a text or is a patch's own file."""
     old, path = given.get("old"), given.get("path")
     is_file = isinstance(path, str) and path.endswith(_OF_PATCHES)
     texts = [old] if isinstance(old, str) and old.strip() else [] if is_file else list(given.values())
@@ -105,17 +108,13 @@ def _is_patch(text: str) -> bool:
     return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
-def _closed(patch: str) -> str:
-    """The patch with its end: an argument is whole, so what lacks it, or adds it to a file, has slipped."""
-    if not begins_patch(patch.partition("\n")[0]):
-        return patch
-    return f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
-
-
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """The files of a patch before and after."""
-    found = read_edits(_closed(patch.lstrip()))
-    edits = [_inside(edit) for edit in found.edits]
+    patch = patch.lstrip()
+    if begins_patch(patch.partition("\n")[0]):  # its end may be missing, or be a line of a file
+        patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
+    found = read_edits(patch)
+    edits = [replace(e, path=_relative(e.path), to=e.to and _relative(e.to)) for e in found.edits]
     before = await _texts((name for edit in edits for name in edit.names), session)
     applied = apply(edits, before, slips=found.slips or ([] if edits else [Slip("The patch holds no edit.")]))
     if applied.problem is not None:
@@ -127,23 +126,22 @@ def _relative(path: str) -> str:
     return paths.plain(path.removeprefix(_WORKSPACE))
 
 
-def _inside(edit: Edit) -> Edit:
-    return replace(edit, path=_relative(edit.path), to=edit.to and _relative(edit.to))
-
-
 async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:
-    """The files of these that are there; None is one that is no text.
+    """The files of these that are there; None marks a binary file.
 
     Raises:
-        ValueError: one is no file; the message is for the model.
-        FileRefused: one can't be read.
+        ValueError: one is a folder or a link.
     """
     found: dict[str, str | None] = {}
     for path in dict.fromkeys(name for name in names if paths.refusal(name) is None):
         folder, _, name = path.rpartition("/")
         kind = dict(await _entries(folder, session)).get(name)
         if kind == "file":
-            found[path] = _decoded(await session.read(path))
+            content = await session.read(path)
+            try:
+                found[path] = content.decode()
+            except UnicodeDecodeError:
+                found[path] = None
         elif kind is not None:
             raise ValueError(f"{shown_path(path)} is no file, but a {kind}.")
     return found
@@ -155,13 +153,6 @@ async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
         return [(entry.name, entry.kind) for entry in await session.list(folder or ".")]
     except FileRefused:
         return []
-
-
-def _decoded(content: bytes) -> str | None:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 async def _write(before: Mapping[str, str | None], after: Mapping[str, str | None], session: Session) -> None:
@@ -187,3 +178,63 @@ def _told(path: str, before: str | None, after: str | None) -> str:
     fault = new_fault(path, after, before)
     warning = f"\nIt is no longer valid: line {fault[0]}: {fault[1]}." if fault is not None else ""
     return f"{name} is changed:\n{shown_changes(before, after)}{warning}"
+
+
+_MOST_PLACES = 20
+"""Lines that are named where a text is there several times."""
+_AROUND = 2
+_MOST_SHOWN = 6
+"""Places of a changed file that are shown."""
+
+
+def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -> str:
+    """The text with `new` in the place of `old`, or of lines that differ from it in blanks or indentation.
+
+    Raises:
+        ValueError: it isn't there, or several times; the message is for the model.
+    """
+    if usual_end(split_lines(text)) == "\r\n" and "\r" not in old + new:
+        as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
+    else:
+        as_there = old, new
+    numbers = [text.count("\n", 0, at) + 1 for at in _occurrences(text, as_there[0])]
+    if len(numbers) == 1 or (numbers and every):
+        return text.replace(*as_there)
+    changed = Changed(text)
+    hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
+    found = locate(Index(changed.lines), hunk)
+    numbers = numbers or [place.start + 1 for place in found.places]
+    if len(numbers) > 1:
+        raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, numbers[:_MOST_PLACES]))))
+    if found.place is None:
+        raise ValueError(f"`{path}`: {NOT_THERE}\n{nearest(changed.lines, hunk.old)}".rstrip())
+    changed.put(found.hunk, found.place)
+    return changed.text()
+
+
+_SEVERAL = (
+    "`{path}`: `old` is there several times, at lines {lines}. Give more of the lines around it, or set "
+    "`all` where it is there word for word."
+)
+
+
+def shown_changes(before: str, after: str) -> str:
+    """The changed places of a file as it is after an edit, with numbers and some lines around them."""
+    lines = split_lines(after)
+    groups = SequenceMatcher(None, split_lines(before), lines).get_grouped_opcodes(_AROUND)
+    places = [(group[0][3], group[-1][4]) for group in groups]
+    more = [f"… and {len(places) - _MOST_SHOWN} more places."] if len(places) > _MOST_SHOWN else []
+    return "\n".join([*(numbered(lines, *place) for place in places[:_MOST_SHOWN]), *more])
+
+
+def _occurrences(text: str, part: str) -> list[int]:
+    found: list[int] = []
+    at = text.find(part)
+    while at >= 0 and len(found) <= _MOST_PLACES:
+        found.append(at)
+        at = text.find(part, at + 1)
+    return found
+
+
+def _whole_lines(text: str) -> list[str]:
+    return [line if line.endswith("\n") else f"{line}\n" for line in split_lines(text)]

@@ -1,7 +1,6 @@
 """Protocol: which calls of an answer are executed, and the replies to the others. Pure.
 
-Calls decide, never the reason for which an answer ended. Every call is settled in its order, and what comes
-out may stand in a history that any endpoint reads: ids are there and differ, arguments parse.
+The settled calls may stand in a history that any endpoint reads: ids are there and differ, arguments parse.
 """
 
 import hashlib
@@ -29,11 +28,11 @@ _ID_LENGTH = 9
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A call as it stands in the history, and what is said instead of carrying it out."""
+    """A call as it stands in the history, and why it isn't executed."""
 
     call: ToolCall
     problem: str = ""
-    """Empty: it is carried out."""
+    """Empty: it is executed."""
 
 
 def settled(
@@ -42,10 +41,8 @@ def settled(
     """Each call of an answer, in order.
 
     Args:
-        calls: as the model wrote them.
-        known: names of the tools that were offered.
         cut_off: the answer ended at its length limit.
-        taken: ids of earlier calls in the history: some endpoints count from 0 in each answer.
+        taken: ids of earlier calls in the history, as some endpoints count from 0 in each answer.
     """
     used = set(taken)
     found: list[Settled] = []
@@ -82,7 +79,11 @@ def _arguments(raw: str, *, is_cut: bool) -> tuple[str, str]:
         value = _unwrapped(raw)
     except (ValueError, RecursionError) as error:
         return "{}", _CUT_OFF if is_cut else f"Not carried out: its arguments are no JSON object: {error}."
-    return raw if _is_plain(raw) else json.dumps(value), ""
+    try:
+        is_plain = isinstance(json.loads(raw, parse_constant=_refused), dict)
+    except (ValueError, RecursionError):
+        is_plain = False
+    return raw if is_plain else json.dumps(value), ""
 
 
 _CUT_OFF = (
@@ -92,10 +93,7 @@ _CUT_OFF = (
 
 
 def _unwrapped(raw: str) -> JsonObject:
-    """The object that arguments hold: nothing is an empty one, and one in a JSON text is taken out of it.
-
-    Line ends within texts, which JSON forbids, are taken as they are.
-    """
+    """The object that arguments hold, also within JSON texts, and with raw line ends in its texts."""
     value: object = raw
     for _ in range(_WRAPPED):
         if isinstance(value, str):
@@ -107,14 +105,6 @@ def _unwrapped(raw: str) -> JsonObject:
 
 def _refused(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
-
-
-def _is_plain(raw: str) -> bool:
-    """Whether any endpoint can read the arguments as the model wrote them."""
-    try:
-        return isinstance(json.loads(raw, parse_constant=_refused), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _made_id(place: int, call: ToolCall, used: Collection[str]) -> str:

@@ -42,8 +42,7 @@ class PythonTool:
         """Run the cell to its end, or interrupt it at its timeout.
 
         Raises:
-            ValueError: the arguments don't fit, or no kernel starts; the message is for the model.
-            SandboxError: the sandbox itself failed.
+            ValueError: no kernel starts; the message is for the model.
         """
         asked, kernel = read_arguments(given, _Given, name=SPEC.name), desk.kernel
         if kernel is None:

@@ -1,16 +1,21 @@
-"""Registry: the tools that a model is offered, by name."""
+"""Registry: the tools that a model is offered, by name, and functions that `--tool` names."""
 
-from collections.abc import Sequence
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
 from pydantic import Field
 
+from coder.errors import UsageError
 from coder.models.model import JsonObject, ToolCall, ToolSpec
+from coder.text.sanitize import or_nearest
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
-from coder.tools.tool import Arguments, Desk, Tool, ToolResult, read_arguments, shown, spec_of
+from coder.tools.tool import Arguments, Desk, Tool, ToolResult, read_arguments, shown, spec_of, tool_of
 
 
 class Done(Arguments):
@@ -52,31 +57,23 @@ PLAN = ToolSpec(
 
 @dataclass(frozen=True, slots=True)
 class PlanTool:
-    """The tool `plan`: the log holds what it is called with, and the screen shows that."""
+    """The tool `plan`: its arguments are logged and shown."""
 
     spec: ToolSpec = PLAN
     effect: bool = False
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
-        """Count the steps.
-
-        Raises:
-            ValueError: the arguments don't fit; the message is for the model.
-        """
+        """Count the steps."""
         from coder.run.plan import Plan
 
         return ToolResult(read_arguments(given, Plan, name=PLAN.name).count)
 
 
 class Registry:
-    """Tools that carry out calls: `bash`, `edit`, `plan`, `python` and the user's own."""
+    """The tools `bash`, `edit`, `plan`, `python` and the user's own."""
 
     def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False) -> None:
         """Collect the built-in tools and the user's.
-
-        Args:
-            own: the user's.
-            kernel: `python` is offered, too.
 
         Raises:
             ValueError: a name is taken.
@@ -103,11 +100,7 @@ class Registry:
         return name in self._tools and self._tools[name].effect
 
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
-        """Carry out a call; what is wrong with it is told in the text.
-
-        Raises:
-            SandboxError: the sandbox itself failed.
-        """
+        """Carry out a call; what is wrong with it is told in the text."""
         began = monotonic()
         tool = self._tools.get(call.name)
         if tool is None:
@@ -117,3 +110,40 @@ class Registry:
         except ValueError as error:
             result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}")
         return replace(result, seconds=result.seconds or monotonic() - began)
+
+
+def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
+    """The functions, of modules that are installed or lie in the current folder.
+
+    Raises:
+        UsageError: one isn't there, or can be no tool.
+    """
+    functions = tuple(map(_function, names))
+    try:
+        Registry([tool_of(function) for function in functions])
+    except ValueError as error:
+        raise UsageError(f"--tool: {error}.") from error
+    return functions
+
+
+def _function(name: str) -> Callable[..., object]:
+    module_name, colon, function_name = name.partition(":")
+    if not (colon and module_name and function_name):
+        raise UsageError(f"--tool {name} names no function. Write MODULE:FUNCTION")
+    sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"--tool {name}: the module can't be imported: {said}. "
+            "It is looked up in the current folder, then among what is installed, by its name without .py"
+        ) from error
+    finally:
+        sys.path.remove(os.getcwd())
+    found: object = getattr(module, function_name, None)
+    if not callable(found):
+        raise UsageError(
+            f"--tool {name}: the module has no such function{or_nearest(function_name, vars(module))}"
+        )
+    return found

@@ -12,12 +12,11 @@ _WIDE_HEAD, _WIDE_TAIL = 2_000, 1_000
 
 
 def shortened(text: str, *, log: str | None = None, is_all: bool = True) -> str:
-    """The text; of one that is too long the first and the last lines, and where to read the others.
+    """The text; of a long one the first and last lines, and where to read the others.
 
     Args:
-        text: the output.
         log: the file that holds it.
-        is_all: False where the middle is missing already, so that the numbers of the last lines are unknown.
+        is_all: False where the middle is missing already, so that the last lines have no numbers.
     """
     if len(text) <= MOST_WHOLE:
         return text

@@ -15,13 +15,7 @@ _TOOL_CALL = re.compile(r"^\s*<tool_call>", re.MULTILINE)
 
 
 def text_call(text: str, *, cut_off: bool = False, taken: Collection[str] = ()) -> Settled | None:
-    """The call of bash that an answer's ```bash block is; None where it holds no such block.
-
-    Args:
-        text: of the answer.
-        cut_off: the answer ended at its length limit.
-        taken: ids of earlier calls in the history.
-    """
+    """The call of bash that an answer's ```bash block is; None where it holds no such block."""
     blocks = _bash_blocks(text)
     if not blocks:
         return None

@@ -1,4 +1,4 @@
-"""Tool: what a model may call while it works. A typed function with a docstring becomes one by `tool_of`."""
+"""Tool: what a model may call. `tool_of` makes one of a typed function with a docstring."""
 
 import asyncio
 import inspect
@@ -54,7 +54,7 @@ class Desk:
 
 
 def shown(text: str, desk: Desk) -> str:
-    """A text as the model reads it: without escape sequences and secrets, and not too long."""
+    """A text for the model: short, without escape sequences and secrets."""
     return shortened(desk.redact(terminal_text(text)))
 
 
@@ -79,7 +79,7 @@ class Tool(Protocol):
 
 
 class Arguments(BaseModel):
-    """Arguments of a tool; the schema in its spec is made of these fields."""
+    """Arguments of a tool, and their schema in its spec."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -122,11 +122,7 @@ class FunctionTool:
     _arguments: type[BaseModel]
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
-        """Call the function, in a thread unless it is `async def`; a value that is no text is shown as JSON.
-
-        Raises:
-            ValueError: the arguments don't fit, or the function raised; the message is for the model.
-        """
+        """Call the function, in a thread unless it is `async def`; a value that is no text becomes JSON."""
         arguments = read_arguments(given, self._arguments, name=self.spec.name)
         values = {name: getattr(arguments, name) for name in self._arguments.model_fields}
         is_async = inspect.iscoroutinefunction(self._function)
@@ -156,7 +152,6 @@ def tool_of(function: Callable[..., object], *, effect: bool = True) -> Function
     A ValueError that it raises is a message for the model.
 
     Args:
-        function: called with keyword arguments.
         effect: whether it changes anything outside of the sandbox.
 
     Raises:

@@ -50,9 +50,7 @@ async def test_small_files_are_asked_for_whole(tmp_path: Path) -> None:
     assert "whole file" in model.requests[0].messages[0].content
 
 
-@pytest.mark.parametrize(
-    ("form", "words"), [("whole", "whole file"), ("diff", "unified diff"), ("patch", "*** Begin Patch")]
-)
+@pytest.mark.parametrize(("form", "words"), [("whole", "whole file"), ("search-replace", "<<<<<<< SEARCH")])
 async def test_the_users_word_on_the_form_counts(tmp_path: Path, form: EditFormat, words: str) -> None:
     run, model = await solved_by(tmp_path, RIGHT, form=form)
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.chat_completions import ChatModel
@@ -14,7 +13,6 @@ from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, Too
 from coder.models.responses import take_event
 from coder.models.retries import Passing
 from coder.models.stream import LARGEST_ANSWER, Unfinished
-from coder.models.wire_format import is_strict
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams
@@ -128,19 +126,6 @@ async def test_a_picture_is_sent_beside_the_words() -> None:
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
     ]
-
-
-class City(BaseModel):
-    name: str
-    people: int
-
-
-def test_a_schema_is_strict_only_where_nothing_may_be_missing_or_more() -> None:
-    inner = {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False}
-
-    assert is_strict(inner)
-    assert not is_strict(inner | {"required": []})
-    assert not is_strict({"anyOf": [inner, City.model_json_schema()]})
 
 
 CALL = {"type": "function_call", "call_id": "c0", "name": "add", "arguments": "{}"}

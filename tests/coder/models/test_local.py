@@ -16,8 +16,7 @@ from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
 from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
-from coder.models.llama import SERVER, Llama, _settings, processors
-from coder.models.local import LocalModel
+from coder.models.local import SERVER, Llama, LocalModel, _settings, processors
 from coder.models.model import ChatMessage, Sampling
 from coder.models.weights import embedded_weights
 from tests.less_python import run_without
@@ -164,7 +163,7 @@ async def test_the_extra_is_named_where_it_is_missing(missing: str, tmp_path: Pa
 
 OWNER = """
 import asyncio
-from coder.models.llama import Llama
+from coder.models.local import Llama
 from coder.models.weights import embedded_weights
 async def main():
     server = await Llama.start(embedded_weights(), context=512)

@@ -13,7 +13,7 @@ from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
-from coder.models.router import Router
+from coder.models.wrapper import Router
 from coder.run.costs import costs_of
 from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run

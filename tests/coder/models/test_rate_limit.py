@@ -9,7 +9,7 @@ from coder.errors import RateLimited
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Limits, Patience
 from coder.models.model import Sampling
-from coder.models.rate_limit import Lane
+from coder.models.retries import Lane
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, error, faulty_endpoint, hangs, says
 

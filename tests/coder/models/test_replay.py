@@ -15,8 +15,7 @@ from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
-from coder.models.router import Router
-from coder.models.wrapper import RoleModels
+from coder.models.wrapper import RoleModels, Router
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

@@ -12,9 +12,8 @@ from coder.models.endpoint import Patience
 from coder.models.model import Answer, Model, Retry, Sampling, Switch
 from coder.models.recorder import Recorder
 from coder.models.roles import Asked, open_roles, resolve_roles
-from coder.models.router import Router
 from coder.models.scripted import Scripted
-from coder.models.wrapper import RoleModels, playing
+from coder.models.wrapper import RoleModels, Router, playing
 from coder.usage import Price
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams

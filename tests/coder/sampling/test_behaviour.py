@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from coder.sampling.behaviour import behaviour
-from coder.sampling.inputs import Arguments
+from coder.sampling.compare import Arguments, behaviour
 from sandbox import Sandbox
 
 NAMES = "def f(xs):\n    return {x for x in xs}\n"

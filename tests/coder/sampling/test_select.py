@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.sampling.behaviour import FAILED, described
-from coder.sampling.chooser import is_sane
-from coder.sampling.inputs import inputs_of
-from coder.sampling.select import Candidate, choose
+from coder.sampling.chooser import Candidate, choose, is_sane
+from coder.sampling.compare import FAILED, described, inputs_of
 
 
 def one(*behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1) -> Candidate:
@@ -160,8 +158,8 @@ def _ordered(value: object) -> str:
 @pytest.mark.parametrize("seed", ["1", "2", "3"])
 def test_inputs_of_sets_are_the_same_in_every_process(seed: str) -> None:
     program = (
-        "from coder.sampling.inputs import inputs_of\n"
-        "from coder.sampling.behaviour import described\n"
+        "from coder.sampling.compare import inputs_of\n"
+        "from coder.sampling.compare import described\n"
         "print(described([list(one) for one in inputs_of([\"assert f({'a', 'b', 'c', 'd'}) == 1\"], 'f')]))"
     )
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.models.model import JsonObject
-from coder.tools.edit_tool import EditTool
-from coder.tools.replacement import replaced, shown_changes
+from coder.tools.edit_tool import EditTool, replaced, shown_changes
 from coder.tools.tool import Desk
 
 CODE = "def one():\n    return 1\n\n\ndef two():\n    return 1\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import UsageError
-from coder.tools.named import functions_named
+from coder.tools.registry import functions_named
 
 MODULE = '''
 def price_of(item: str) -> str:
