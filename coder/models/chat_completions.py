@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Unpack
 
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.models import faults
 from coder.models.abilities import Abilities, asked_for, own_limit
 from coder.models.connection import Connection, StatusError, TooLarge
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
-from coder.models.exchange import Call, OnToken, streamed
-from coder.models.model import Answer, ChatMessage, Closing, Form, OnRetry, Sampling, Usage, Used
+from coder.models.exchange import Call, streamed
+from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage, Used
 from coder.models.providers import cost
 from coder.models.request_quirks import RequestQuirks
 from coder.models.retries import Clock, Passing, lane_of, retried
@@ -62,15 +62,7 @@ class ChatModel(Closing):
             used = used.model_copy(update={"cache_write_tokens": input_tokens})
         return cost(self._endpoint, used)
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: OnToken | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation. After `on_retry`, `on_token` starts again with the answer's first word.
 
         Raises:
@@ -78,15 +70,16 @@ class ChatModel(Closing):
             ModelUnavailable: no answer, after all retries.
         """
         started = monotonic()
+        sampling, form = asking["sampling"], asking.get("form")
         tokens_in, own = input_tokens(messages, form), self._max_output
         most = asked_for(sampling, own=own, context=self._endpoint.context, tokens_in=tokens_in)
         sampling = sampling.model_copy(update={"max_tokens": most})
-        call = Call(messages, sampling, form, on_token, Clock(self._patience.deadline_s))
+        call = Call(messages, sampling, form, asking.get("on_token"), Clock(self._patience.deadline_s))
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
-                unfinished = await retried(
-                    lambda: self._ask(call), patience=self._patience, clock=call.clock, on_retry=on_retry
-                )
+                patience, on_retry = self._patience, asking.get("on_retry")
+                ask = partial(self._ask, call)
+                unfinished = await retried(ask, patience=patience, clock=call.clock, on_retry=on_retry)
         except Passing as fault:
             raise faults.given_up(fault, self._endpoint) from None
         except TimeoutError:

@@ -11,8 +11,6 @@ from coder.models.retries import Clock, Passing
 from coder.models.stream import Unfinished
 from coder.text.redact import RedactingStream
 
-OnToken = Callable[[str], None]
-
 MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
 USAGE_S = 5.0
 """Longest wait for the count of tokens behind a complete answer."""
@@ -25,7 +23,7 @@ class Call:
     messages: Sequence[ChatMessage]
     sampling: Sampling
     form: Form | None
-    on_token: OnToken | None
+    on_token: Callable[[str], None] | None
     clock: Clock
     unfinished: Unfinished = field(default_factory=Unfinished)
 

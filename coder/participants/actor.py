@@ -1,6 +1,7 @@
 """Actor: the Coder that works in a session by tools, until it says that it is done."""
 
 import re
+from functools import partial
 from typing import Literal
 
 from coder.edits.answer import read_answer
@@ -14,14 +15,14 @@ from coder.prompting.files_shown import survey_of
 from coder.prompts import prompt
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
-from coder.run.target import Target, decides, find_target
+from coder.run.target import Target, find_target
 from coder.run.termination import goes_round
 from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
-from coder.workspace.edited_tests import is_allowed
-from coder.workspace.overlay import end_of, to_ends
+from coder.workspace.edited_tests import is_kept_apart
+from coder.workspace.overlay import to_ends
 from coder.workspace.proposal import session_changes
 
 MOST_NUDGES = 2
@@ -43,7 +44,10 @@ class Actor:
         tools = Registry([tool_of(function) for function in turn.bench.tools], kernel=settings.kernel)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
         place = Workplace(turn, tools)
-        first = [] if turn.state.dialogue else await _first(turn, target)
+        first: list[ChatMessage] = []
+        if not turn.state.dialogue:
+            survey = await survey_of(turn)
+            first = first_request(turn.state, target, survey, context=turn.abilities.context)
         turn.bench.open_session_early(turn.state)
         talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
         if turn.state.known is not None:
@@ -118,11 +122,6 @@ def has_new_tree(state: State) -> bool:
     return bool(code.files or code.test_edits) and not code.repeats
 
 
-async def _first(turn: Turn, target: Target) -> list[ChatMessage]:
-    survey = await survey_of(turn)
-    return first_request(turn.state, target, survey, context=turn.abilities.context)
-
-
 async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
     """Report the outcome of the previous message, then the new message."""
     calls = talk.open_calls()
@@ -169,15 +168,11 @@ def _ending(state: State, target: Target, call: ToolCall) -> Message | str | Non
 async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered | None:
     """Make the edits in the text of an answer that fit; None for words alone in a chat."""
     files = {path: stored.text for path, stored in state.worked.items()}
-    task, allow = state.task, state.settings.allow
-
-    def is_kept_apart(path: str) -> bool:
-        return not is_allowed(path, allow) and decides(end_of(path, state.files), task, target)
-
+    apart = partial(is_kept_apart, state=state, target=target)
     answered = read_answer(
-        text, files, default=target.path, expected=target.names, ignored=is_kept_apart, in_part=True
+        text, files, default=target.path, expected=target.names, ignored=apart, in_part=True
     )
-    if state.settings.chat and is_reply(task.prompt, answered, text) and not has_new_tree(state):
+    if state.settings.chat and is_reply(state.task.prompt, answered, text) and not has_new_tree(state):
         return None
     if answered.files or (answered.fits and answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})

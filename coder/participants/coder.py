@@ -1,6 +1,7 @@
 """Coder: asks the model for changes, and asks again where an answer can't be tried."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 
 from coder.edits.answer import read_answer
@@ -14,12 +15,12 @@ from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import EXPERT, Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
-from coder.run.target import DEFAULT_PATH, Target, decides, is_test
+from coder.run.target import DEFAULT_PATH, Target, is_test
 from coder.run.termination import EMPTY_ANSWERS
 from coder.source.python_names import begun_function, defined_names, free_names
 from coder.turn import Turn
-from coder.workspace.edited_tests import is_allowed, is_given_test
-from coder.workspace.overlay import end_of, following, to_ends
+from coder.workspace.edited_tests import is_given_test, is_kept_apart
+from coder.workspace.overlay import following, to_ends
 
 _FRESH_TEMPERATURE = 0.8
 MOST_REASKS = 2
@@ -72,16 +73,10 @@ class Coder:
         files, shown = _files_now(state, upcoming), texts_of(state)
         readable = {path: text for path, text in files.items() if path in shown or path not in state.files}
         left, said = {"form": MOST_REASKS, "misfit": MOST_REASKS}, ""
-
-        def is_kept_apart(path: str) -> bool:
-            is_free = is_allowed(path, state.settings.allow)
-            return not is_free and decides(end_of(path, state.files), state.task, target)
-
+        apart = partial(is_kept_apart, state=state, target=target)
         for asked in count():
             text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
-            answered = read_answer(
-                text, files, default=target.path, expected=target.names, ignored=is_kept_apart
-            )
+            answered = read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
             is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
             is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
             cause = "form" if answered.fits else "misfit"

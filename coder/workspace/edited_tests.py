@@ -11,8 +11,9 @@ from coder.run.attempts import best_code, decisive_outcome
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import Target
+from coder.run.target import Target, decides
 from coder.workspace.autorun import risky
+from coder.workspace.overlay import end_of
 
 _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
@@ -23,6 +24,12 @@ _TITLE = "Left out without your word (given tests, or what decides what passes):
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
     """Whether `--allow` names a path; patterns reach no file that runs by itself later."""
     return path in allow or (risky(path) is None and any(fnmatchcase(path, glob) for glob in allow))
+
+
+def is_kept_apart(path: str, state: State, target: Target) -> bool:
+    """Whether a path decides what passes, so that edits of it are kept apart from an answer."""
+    is_free = is_allowed(path, state.settings.allow)
+    return not is_free and decides(end_of(path, state.files), state.task, target)
 
 
 def is_given_test(path: str, state: State, target: Target) -> bool:
