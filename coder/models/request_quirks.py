@@ -1,4 +1,4 @@
-"""RequestQuirks: what is sent to an endpoint, less the parameters that it has refused before."""
+"""RequestQuirks: requests to an endpoint, without parameters that it has refused."""
 
 import hashlib
 import re
@@ -15,32 +15,15 @@ KEY_FIELD = "prompt_cache_key"
 CONVERSATION_HEADER = "x-grok-conv-id"
 SENT_BACK = ("reasoning_content", "reasoning_details")
 """Fields of an assistant's message that most endpoints don't know."""
-# An endpoint may lack any of these, and the request still means nearly the same.
-OPTIONAL = (
-    "stream_options",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "seed",
-    "random_seed",
-    "stop",
-    "top_logprobs",
-    "logprobs",
-    KEY_FIELD,
-    "reasoning_effort",
-    "include",
-    "reasoning",
-    "output_config",
-    "thinking",
-    *SENT_BACK,
-)
+LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_DRAWN = ("temperature", "top_p", "seed", "random_seed", "stop", "top_logprobs", "logprobs")
+_REASONING = ("reasoning_effort", "include", "reasoning", "output_config", "thinking")
+OPTIONAL = ("stream_options", *LIMIT_FIELDS, *_DRAWN, KEY_FIELD, *_REASONING, *SENT_BACK)
+"""What an endpoint may lack, and the request still means nearly the same."""
 ALSO_CALLED = {"output_config": ("effort", "thinking")}
 """Other words for a parameter in a refusal of it."""
 UNKNOWN_MOST = 64_000
 """Tokens of an answer if unknown; Anthropic's interface needs a number."""
-LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}(?![\w-])")
 RESPONSES_ONLY = re.compile(r"v1/responses")
 
@@ -53,9 +36,9 @@ class RequestQuirks:
         self._limit_field = endpoint.limit_field
         self._dropped: set[str] = set()
         self._most: int | None = None
-        """Tokens of an answer that the endpoint has named as its most."""
+        """Most tokens of an answer, as the endpoint has said."""
         self._context: int | None = None
-        """Tokens of a prompt and its answer that it has named as its most."""
+        """Most tokens of a prompt with its answer, as the endpoint has said."""
         self.api: Api = endpoint.api
 
     def body(
@@ -101,20 +84,21 @@ class RequestQuirks:
             }
         drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         fields = {**own, **(drawn if self.api != "messages" else {})}
-        if self._has_cache_key:
+        caching = self._endpoint.caching
+        if caching == "key" or (caching == "conversation" and self.api == "responses"):
             fields[KEY_FIELD] = cache_key(messages)
         kept = {name: v for name, v in fields.items() if v is not None and name not in self._dropped}
         return {"model": self._endpoint.model, "stream": True, **kept}
 
     def headers(self, messages: Sequence[ChatMessage]) -> dict[str, str]:
-        """What is sent in front of the document, other than with every request."""
+        """Headers of this request alone."""
         if self._endpoint.caching != "conversation" or self.api != "chat":
             return {}
         return {CONVERSATION_HEADER: cache_key(messages)}
 
     @property
     def source(self) -> str:
-        """Where an answer comes from: what is opaque of it goes back there alone."""
+        """Where an answer comes from, and its opaque parts go back to."""
         return f"{self.api} {self._endpoint.name}"
 
     def _own(self, message: ChatMessage) -> ChatMessage:
@@ -125,11 +109,6 @@ class RequestQuirks:
         if message.opaque is None or message.opaque.source == self.source:
             return message
         return message.model_copy(update={"opaque": None})
-
-    @property
-    def _has_cache_key(self) -> bool:
-        caching = self._endpoint.caching
-        return caching == "key" or (caching == "conversation" and self.api == "responses")
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
@@ -174,7 +153,7 @@ class RequestQuirks:
 
 
 def _said_most(refusal: str, sent: int) -> int | None:
-    """The number that a refusal names as the largest limit of an answer: below what was sent, and no date."""
+    """The largest limit of an answer that a refusal names, below the one that was sent."""
     return max((number for number in _numbers(refusal) if number < sent), default=None)
 
 
@@ -189,19 +168,19 @@ def _names(text: str, parameter: str) -> bool:
 
 
 def beginning(messages: Sequence[ChatMessage]) -> int:
-    """How many messages make the beginning: up to the first of the user's, which holds the task."""
+    """The number of messages up to the user's first, which holds the task."""
     first = next((at for at, message in enumerate(messages) if message.role == "user"), len(messages) - 1)
     return first + 1
 
 
 def cache_key(messages: Sequence[ChatMessage]) -> str:
-    """One name for all conversations with the same beginning; it tells nothing of what that says."""
+    """One name for all conversations with the same beginning, without its content."""
     start = messages[: beginning(messages)]
     return hashlib.sha256("\n".join(message.model_dump_json() for message in start).encode()).hexdigest()[:32]
 
 
 def marked(messages: Sequence[ChatMessage]) -> frozenset[int]:
-    """The messages behind which a cache is worth its price: the beginning, and a loop of tools' last step."""
+    """The messages behind which a cache pays: the beginning, and a tool's last result."""
     marks = {beginning(messages) - 1}
     if messages and messages[-1].role == "tool":
         marks.add(len(messages) - 1)
