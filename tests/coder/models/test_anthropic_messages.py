@@ -290,7 +290,7 @@ def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: l
     unfinished, reader = Unfinished(), MessageReader()
 
     said = "".join(reader.take(unfinished, event) for event in events)
-    opaque = unfinished.opaque("messages anthropic/toy", str)
+    opaque = unfinished.opaque("messages anthropic/toy")
 
     assert opaque is None or Opaque.model_validate_json(opaque.model_dump_json()) == opaque
     try:

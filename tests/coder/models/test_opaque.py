@@ -145,7 +145,7 @@ def test_fields_of_any_shape_are_kept_or_not(parts: list[dict[str, object]]) -> 
 
     for part in parts:
         unfinished.take(chunk(part))
-    opaque = unfinished.opaque("chat toy/toy", str)
+    opaque = unfinished.opaque("chat toy/toy")
 
     assert opaque is None or Opaque.model_validate_json(opaque.model_dump_json()) == opaque
 
