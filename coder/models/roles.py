@@ -95,10 +95,7 @@ def check_vision(roles: Roles) -> None:
 
 @asynccontextmanager
 async def open_roles(
-    roles: Roles,
-    *,
-    patience: Patience | None = None,
-    silence_s: float | None = None,
+    roles: Roles, *, patience: Patience | None = None, silence_s: float | None = None
 ) -> AsyncIterator[Model]:
     """All of them as one model; connections and processes end with the context."""
     async with AsyncExitStack() as stack:
