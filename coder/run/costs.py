@@ -3,17 +3,15 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.models.model import Usage, Used
 from coder.run import event_types
 from coder.run.events import Event
 
 
-class CallCost(BaseModel):
+class CallCost(BaseModel, frozen=True):
     """One call, and what it used."""
-
-    model_config = ConfigDict(frozen=True)
 
     call: int
     participant: str
@@ -32,10 +30,8 @@ class CallCost(BaseModel):
     """`answered`, the name of an error, or `open`: what it reserved counts as spent."""
 
 
-class Costs(BaseModel):
+class Costs(BaseModel, frozen=True):
     """All calls of a run together."""
-
-    model_config = ConfigDict(frozen=True)
 
     calls: tuple[CallCost, ...] = ()
 

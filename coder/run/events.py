@@ -10,13 +10,9 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from coder.usage import Grown
 
-
-class Event(BaseModel):
+class Event(BaseModel, frozen=True, extra="forbid"):
     """One thing that happened."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
     seq: int
@@ -32,10 +28,8 @@ class Event(BaseModel):
         return dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
-class Draft(BaseModel):
+class Draft(BaseModel, frozen=True, extra="forbid"):
     """An event that the log has not numbered yet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     version: int = 1
@@ -44,24 +38,19 @@ class Draft(BaseModel):
     """On the disk before `append` returns. False: a power cut may lose it until a later durable one."""
 
 
-class Body(Grown):
+class Body(BaseModel):
     """What an event says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
     durable: ClassVar[bool]
     """Must outlive a power cut: an effect outside of the sandbox rests on it (ADR 0014)."""
 
-    def __init_subclass__(
-        cls,
-        *,
-        type: str,
-        durable: bool = True,
-        later: tuple[str, ...] = (),
-        zeros: tuple[str, ...] = (),
-    ) -> None:
+    def __init_subclass__(cls, *, type: str, durable: bool = True) -> None:
         """Take the event's type, and whether it is durable."""
-        super().__init_subclass__(later=later, zeros=zeros)
+        super().__init_subclass__()
         cls.type, cls.durable = type, durable
 
     def draft(self) -> Draft:

@@ -1,11 +1,11 @@
 """Message: what a participant says in its turn. Outcome: what the Executor saw."""
 
+from operator import not_
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from coder.models.model import Alternative
-from coder.usage import Grown
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
 """What decided, strongest first: given tests, given checks, examples of the task; `reproduced`: new tests or
@@ -27,7 +27,7 @@ EXPERT = "expert"
 """Whose calls go to the model that was named for hard cases."""
 
 
-class CheckLine(Grown, later=("path", "line")):
+class CheckLine(BaseModel, frozen=True, extra="forbid"):
     """One check and how it went."""
 
     name: str
@@ -35,16 +35,13 @@ class CheckLine(Grown, later=("path", "line")):
     message: str = ""
     expected: str | None = None
     actual: str | None = None
-    path: str | None = None
+    path: str | None = Field(default=None, exclude_if=not_)
     """The file of the workspace where it failed, relative, where that is known."""
-    line: int | None = None
+    line: int | None = Field(default=None, exclude_if=not_)
     """The line there, from 1."""
 
 
-class Outcome(
-    Grown,
-    later=("lint", "note", "contradicts", "agreeing", "cause", "lacks", "gist", "reproduced_by", "unshown"),
-):
+class Outcome(BaseModel, frozen=True, extra="forbid"):
     """What running the code showed."""
 
     passed: bool
@@ -53,30 +50,30 @@ class Outcome(
     checks: tuple[CheckLine, ...] = ()
     feedback: str = ""
     """The first failure, shortened, as the next prompt quotes it."""
-    gist: str = ""
+    gist: str = Field(default="", exclude_if=not_)
     """One line for a person where no check failed by name: what ended the program, or its last line."""
-    lint: tuple[CheckLine, ...] = ()
+    lint: tuple[CheckLine, ...] = Field(default=(), exclude_if=not_)
     """Of logs from earlier versions."""
-    note: str = ""
+    note: str = Field(default="", exclude_if=not_)
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
-    contradicts: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Given tests that fail, and pass as the answer edits them: nothing else is red."""
-    cause: Cause | None = None
+    cause: Cause | None = Field(default=None, exclude_if=not_)
     """Why it failed, or decides nothing, as far as that is known."""
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Modules or hosts that were missing, by `cause`."""
-    agreeing: tuple[int, ...] = ()
+    agreeing: tuple[int, ...] = Field(default=(), exclude_if=not_)
     """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
-    reproduced_by: tuple[str, ...] = ()
+    reproduced_by: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """New tests, or the answer's check, that fail without the change and pass with it."""
-    unshown: str = ""
+    unshown: str = Field(default="", exclude_if=not_)
     """Why the new tests, or the check, of the answer don't show that the task is done."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
 
 
-class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "problem", "shown", "check")):
+class Message(BaseModel, frozen=True, extra="forbid"):
     """One turn's result."""
 
     author: str
@@ -89,19 +86,19 @@ class Message(Grown, later=("test_edits", "left_out", "begun", "alternatives", "
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
     """For kind `code`, changed files in full by relative path; None deletes. Surrogates are bytes."""
-    test_edits: dict[str, str | None] = Field(default_factory=dict)
+    test_edits: dict[str, str | None] = Field(default_factory=dict, exclude_if=not_)
     """Given tests as edited, and in a session other files that decide; they land if the user allows it."""
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Other paths that the answer changes and no answer may write."""
-    begun: str = ""
+    begun: str = Field(default="", exclude_if=not_)
     """For kind `code`, the beginning that the model was given to complete."""
-    alternatives: tuple[Alternative, ...] = ()
+    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
     """Other beginnings of `text` that the model found likely, the likeliest first."""
-    problem: str = ""
+    problem: str = Field(default="", exclude_if=not_)
     """Why an answer of kind `code` changed no file, where it held edits or files."""
-    shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
+    shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict, exclude_if=not_)
     """First and last lines, from 1, by path: what its turn was shown beside the first request."""
-    check: str = ""
+    check: str = Field(default="", exclude_if=not_)
     """A shell command that, the model says, fails without the change and succeeds with it."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""

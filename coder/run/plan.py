@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from coder.text.sanitize import count_of, one_line
 
@@ -10,19 +10,15 @@ _MARKS = {"todo": " ", "doing": ">", "done": "x"}
 _WIDTH = 200
 
 
-class PlanStep(BaseModel):
+class PlanStep(BaseModel, frozen=True, extra="forbid"):
     """One step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str = Field(min_length=1)
     status: Literal["todo", "doing", "done"] = "todo"
 
 
-class Plan(BaseModel):
+class Plan(BaseModel, frozen=True, extra="forbid"):
     """Arguments of the tool `plan`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: tuple[PlanStep, ...] = Field(min_length=1, max_length=50)
 

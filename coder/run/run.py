@@ -1,6 +1,6 @@
 """Run: what a caller gets, folded from the state. Status and why, diff, tests, usage, cost."""
 
-from pydantic import BaseModel, ConfigDict, field_serializer
+from pydantic import BaseModel, field_serializer
 
 from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
 from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, Status
@@ -22,10 +22,8 @@ EXIT_CODES: dict[Status, int] = {
 """`error` has no single code: the error itself carries it."""
 
 
-class Tokens(BaseModel):
+class Tokens(BaseModel, frozen=True):
     """Tokens of all calls of a run."""
-
-    model_config = ConfigDict(frozen=True)
 
     input: int
     output: int
@@ -35,10 +33,8 @@ class Tokens(BaseModel):
     """Of the output."""
 
 
-class Other(BaseModel):
+class Other(BaseModel, frozen=True):
     """An attempt that was made beside the one that was chosen, in a run of its own."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     status: Status
@@ -49,10 +45,8 @@ class Other(BaseModel):
     cost: float | None
 
 
-class Run(BaseModel):
+class Run(BaseModel, frozen=True):
     """The result of `solve` and `resume`, and the document that `--json` prints."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     status: Status

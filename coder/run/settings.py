@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from coder.models.model import Effort, Sampling
 
@@ -18,10 +18,8 @@ EditFormat = Literal["whole", "search-replace"]
 """The form in which a model is asked for changes of files."""
 
 
-class Budget(BaseModel):
+class Budget(BaseModel, frozen=True, extra="forbid"):
     """The limits of one run. Reaching one ends the run with status `limit`; `resume` may raise them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = Field(default=2, ge=1, le=1000)
     """Fresh starts that don't only repeat an earlier answer; of a model that acts, sessions side by side."""
@@ -41,10 +39,8 @@ class Budget(BaseModel):
         return f"the limit of {self.calls} model call{'' if self.calls == 1 else 's'} was reached"
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """How a run goes about its task."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: Budget = Budget()
     model: str | None = None

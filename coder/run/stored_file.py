@@ -3,11 +3,10 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from operator import not_
 from typing import Self
 
-from pydantic import Field
-
-from coder.usage import Grown
+from pydantic import BaseModel, Field
 
 _END = "\0"
 """Of an entry: no path holds it."""
@@ -15,7 +14,7 @@ _LINK = "//"
 """Between a link and the file that it leads to: no path of a listing holds it."""
 
 
-class StoredFile(Grown, later=("link",)):
+class StoredFile(BaseModel, frozen=True, extra="forbid"):
     """One file of the user's folder as the run read it."""
 
     text: str | None = None
@@ -25,7 +24,7 @@ class StoredFile(Grown, later=("link",)):
     """Permission bits."""
     sha256: str | None = Field(default=None, exclude=True)
     """Of a content that was read, or that stays where it is, without text and base64: the log lists it."""
-    link: str | None = None
+    link: str | None = Field(default=None, exclude_if=not_)
     """The path of the file that this one is a link to; the content is that file's."""
 
     @classmethod

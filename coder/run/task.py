@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from coder.models.model import Image
 
@@ -10,25 +10,22 @@ MAX_PROMPT = 256 * 1024
 """Characters of a prompt; more than any model of today reads to its end."""
 
 
-class TestSource(BaseModel):
+class TestSource(BaseModel, frozen=True, extra="forbid"):
     """A test file that was given. It decides in the checker's sandbox, away from the candidate."""
 
     __test__ = False  # so that pytest does not take it for a test class
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     """Relative name, `/` between folders."""
     text: str
 
 
-class Task(BaseModel):
+class Task(BaseModel, frozen=True, extra="forbid"):
     """A task in words, the files it is about, and what decides that it is done.
 
     All of test_command, test_files and checks must pass. Without them examples of the prompt decide; without
     examples the run can only end `unverified`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
     workspace: Path | None = None

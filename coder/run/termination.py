@@ -8,7 +8,6 @@ from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
 
-_MOST_NAMED = 3
 EMPTY_ANSWERS = 3
 """Answers without a word, in a row, after which a model is asked no more."""
 SAME_RESULTS = 3
@@ -121,10 +120,10 @@ def contradiction(outcome: Outcome) -> Reason | None:
     return Reason("unverified", f"contradicts given tests: {named(outcome.contradicts)}")
 
 
-def named(names: Sequence[str]) -> str:
+def named(names: Sequence[str], *, most: int = 3) -> str:
     """The first few of them, and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def goes_round(state: State) -> bool:

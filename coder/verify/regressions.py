@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
 from coder.run.message import CheckLine
+from coder.run.termination import named
 from coder.verify.finding import Finding
 
-_MOST_NAMED = 10
 _MOST_ALONE = 10
 _NO_TESTS = 5
 """Exit code of pytest, and of our reporter for unittest, where no test was found."""
@@ -134,5 +134,4 @@ def _told(new: list[CheckLine], missing: list[str], old: list[CheckLine]) -> str
 
 
 def _named(lines: list[CheckLine]) -> str:
-    more = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
-    return ", ".join(line.name for line in lines[:_MOST_NAMED]) + more
+    return named([line.name for line in lines], most=10)

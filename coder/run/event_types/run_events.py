@@ -1,9 +1,10 @@
 """How a run begins, continues, changes the user's folder and ends."""
 
 from decimal import Decimal
+from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from coder.run.events import Body
 from coder.run.message import Verified
@@ -19,7 +20,7 @@ Status = Literal[
 """`waiting`: for the user's answer to the model's question, which is the reason."""
 
 
-class RunStarted(Body, type="run.started", later=("listing",)):
+class RunStarted(Body, type="run.started"):
     """A run began: all that a resume on another day needs."""
 
     task: Task
@@ -28,7 +29,7 @@ class RunStarted(Body, type="run.started", later=("listing",)):
     files: dict[str, StoredFile] = Field(default_factory=dict)
     root: str | None = None
     """The folder that the files' paths are relative to, absolute and without links."""
-    listing: str = ""
+    listing: str = Field(default="", exclude_if=not_)
     """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
     notes: tuple[str, ...] = ()
     """What was left out of the folder, a line each."""
@@ -43,16 +44,16 @@ class RunResumed(Body, type="run.resumed"):
     """Where someone else answers from here on; None: nothing else has changed."""
 
 
-class RunOrigin(Body, type="run.origin", later=("step", "attempt", "of")):
+class RunOrigin(Body, type="run.origin"):
     """The run is a fork of another, whose events are copied before this; or one of several attempts."""
 
     run: str
     """The other one; of attempts the first, which may be this one."""
-    step: int = 0
+    step: int = Field(default=0, exclude_if=not_)
     """The tool call of that run, from 1, that was answered last; 0 for attempts."""
-    attempt: int = 0
+    attempt: int = Field(default=0, exclude_if=not_)
     """Which, from 1, of how many."""
-    of: int = 0
+    of: int = Field(default=0, exclude_if=not_)
 
     @property
     def words(self) -> str:
@@ -89,10 +90,8 @@ class RunStopped(Body, type="run.stopped"):
     error: str | None = None
 
 
-class Change(BaseModel):
+class Change(BaseModel, frozen=True, extra="forbid"):
     """One file of a plan: SHA-256 before and after, None where there is no file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     before: str | None
@@ -105,10 +104,8 @@ class Change(BaseModel):
     """Permission bits that the file gets, where they are to change; its content may stay."""
 
 
-class Plan(BaseModel):
+class Plan(BaseModel, frozen=True, extra="forbid"):
     """What will change beneath one folder; it goes into the log before anything is changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: str
     changes: tuple[Change, ...]
@@ -116,31 +113,31 @@ class Plan(BaseModel):
     """Folders that aren't there yet, outermost first; "." is the root."""
 
 
-class FilesChanged(Body, type="files.changed", later=("files", "listing", "gone")):
+class FilesChanged(Body, type="files.changed"):
     """The user's folder has changed since the run read it; answers from here on are about these files."""
 
-    files: dict[str, StoredFile] = Field(default_factory=dict)
-    listing: str = ""
+    files: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
+    listing: str = Field(default="", exclude_if=not_)
     """Further ones, as in `run.started`."""
-    gone: tuple[str, ...] = ()
+    gone: tuple[str, ...] = Field(default=(), exclude_if=not_)
 
 
-class PatchProposed(Body, type="patch.proposed", later=("tests",)):
+class PatchProposed(Body, type="patch.proposed"):
     """What solves the task, where the user did not want it written into the folder."""
 
     patch: str
-    tests: str = ""
+    tests: str = Field(default="", exclude_if=not_)
     """Edits of given tests beside it, as a patch of their own."""
 
 
-class LandingPlanned(Body, type="landing.planned", later=("before", "tests")):
+class LandingPlanned(Body, type="landing.planned"):
     """Files are about to land in the user's folder."""
 
     plan: Plan
     patch: str
-    tests: str = ""
+    tests: str = Field(default="", exclude_if=not_)
     """Edits of given tests that don't land, as a patch of their own."""
-    before: dict[str, StoredFile] = Field(default_factory=dict)
+    before: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
     """What stands in the files that will be replaced or removed: undo needs it."""
 
 

@@ -1,8 +1,9 @@
 """What participants ask their models, say and read, which tools are called, and how programs end for them."""
 
 from decimal import Decimal
+from operator import not_
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from coder.models.model import Alternative, ChatMessage, Form, Image, Opaque, Sampling, ToolCall, Usage, Used
 from coder.run.events import Body
@@ -10,7 +11,7 @@ from coder.run.message import CheckLine, Message
 from coder.run.stored_file import StoredFile
 
 
-class CallIntended(Body, type="model.requested", durable=False, later=("form", "kept", "in_dialogue")):
+class CallIntended(Body, type="model.requested", durable=False):
     """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
 
     call: int
@@ -19,28 +20,28 @@ class CallIntended(Body, type="model.requested", durable=False, later=("form", "
     """SHA-256 of the redacted request."""
     messages: tuple[ChatMessage, ...]
     """Of the request, those behind the `kept` first ones."""
-    kept: int = 0
+    kept: int = Field(default=0, exclude_if=not_)
     """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
-    in_dialogue: bool = False
+    in_dialogue: bool = Field(default=False, exclude_if=not_)
     """The request is that dialogue; else it stands alone."""
     sampling: Sampling
-    form: Form | None = None
+    form: Form | None = Field(default=None, exclude_if=not_)
     reserved_tokens: int
     reserved_usd: Decimal | None
 
 
-class CallRetried(Body, type="model.retried", durable=False, later=("lost",)):
+class CallRetried(Body, type="model.retried", durable=False):
     """The endpoint failed in a way that can heal; the call is made again after wait_s."""
 
     call: int
     attempt: int
     wait_s: float
     reason: str
-    lost: Used | None = None
+    lost: Used | None = Field(default=None, exclude_if=not_)
     """What the answer had used when it broke off, estimated where the endpoint counted nothing."""
 
 
-class CallSwitched(Body, type="model.switched", durable=False, later=("lost",)):
+class CallSwitched(Body, type="model.switched", durable=False):
     """A model did not answer a call, and another one is asked instead."""
 
     call: int
@@ -48,43 +49,43 @@ class CallSwitched(Body, type="model.switched", durable=False, later=("lost",)):
     """`provider/model` that did not answer."""
     next: str
     reason: str
-    lost: Used | None = None
+    lost: Used | None = Field(default=None, exclude_if=not_)
 
 
-class CallAnswered(Body, type="model.answered", later=("reasoning", "tool_calls", "alternatives", "opaque")):
+class CallAnswered(Body, type="model.answered"):
     """A model call's answer; it replaces the reservation by what was used."""
 
     call: int
     key: str
     model: str
     text: str
-    reasoning: str = ""
+    reasoning: str = Field(default="", exclude_if=not_)
     """What the model thought before, where it was told; no later prompt quotes it."""
-    tool_calls: tuple[ToolCall, ...] = ()
-    alternatives: tuple[Alternative, ...] = ()
-    opaque: Opaque | None = None
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
+    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
+    opaque: Opaque | None = Field(default=None, exclude_if=not_)
     finish: str
     usage: Usage
     cost_usd: Decimal | None
     seconds: float
 
 
-class ContextFolded(Body, type="context.folded", later=("in_text",)):
+class ContextFolded(Body, type="context.folded"):
     """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
 
     messages: tuple[ChatMessage, ...]
     """All of it, as it is from now on."""
-    in_text: bool = False
+    in_text: bool = Field(default=False, exclude_if=not_)
     """It continues in plain text."""
 
 
-class CallFailed(Body, type="model.failed", later=("lost",)):
+class CallFailed(Body, type="model.failed"):
     """A model call failed for good."""
 
     call: int
     error: str
     message: str
-    lost: Used | None = None
+    lost: Used | None = Field(default=None, exclude_if=not_)
 
 
 class Spoken(Body, type="message.spoken", durable=False):
@@ -100,10 +101,8 @@ class Looked(Body, type="context.looked", durable=False):
     """First and last lines, from 1, by path."""
 
 
-class BaselineTest(BaseModel):
+class BaselineTest(BaseModel, frozen=True, extra="forbid"):
     """One test as it was before the work."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     passed: bool
@@ -113,7 +112,7 @@ LONG_TESTS_S = 30.0
 """Time from which a test command is long: it is run no oftener than it must be, and not on the run's time."""
 
 
-class BaselineTaken(Body, type="baseline.taken", durable=False, later=("failures",)):
+class BaselineTaken(Body, type="baseline.taken", durable=False):
     """How the test command ended on the untouched files."""
 
     passed: bool
@@ -126,7 +125,7 @@ class BaselineTaken(Body, type="baseline.taken", durable=False, later=("failures
     """The first one that failed."""
     feedback: str = ""
     """That failure, shortened, as a prompt quotes it."""
-    failures: str = ""
+    failures: str = Field(default="", exclude_if=not_)
     """The names of all that failed, and the first three in full, for models that read more."""
     runs: int = 0
     seconds: float = 0.0
@@ -181,12 +180,7 @@ class ToolCalled(Body, type="tool.called", durable=False):
     """It can change something outside of the sandbox."""
 
 
-class ToolAnswered(
-    Body,
-    type="tool.answered",
-    later=("exit_code", "seconds", "running", "images", "changes", "left_out"),
-    zeros=("exit_code",),
-):
+class ToolAnswered(Body, type="tool.answered"):
     """What a tool gave, and what it changed in the session's workspace."""
 
     call: int
@@ -194,13 +188,13 @@ class ToolAnswered(
     name: str
     text: str
     """What the model is told, redacted."""
-    exit_code: int | None = None
-    seconds: float = 0.0
-    running: bool = False
+    exit_code: int | None = Field(default=None, exclude_if=lambda code: code is None)
+    seconds: float = Field(default=0.0, exclude_if=not_)
+    running: bool = Field(default=False, exclude_if=not_)
     """It left programs running in the background."""
-    images: tuple[Image, ...] = ()
+    images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
     """Pictures that the model is shown, as they are."""
-    changes: dict[str, StoredFile | None] = Field(default_factory=dict)
+    changes: dict[str, StoredFile | None] = Field(default_factory=dict, exclude_if=not_)
     """Files by path as they are now, where the call changed them; None is one that was removed."""
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Paths that it changed and that can't be taken over, a line each with the reason."""
