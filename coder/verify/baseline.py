@@ -18,7 +18,7 @@ from coder.verify.preflight import refuse_what_decides_nothing
 from coder.verify.verification import Verification
 
 FIRST_WAIT_S = 5.0
-"""Seconds for which the first request waits: failures in it save a call, and most suites are shorter."""
+"""Seconds that the first request waits for the tests: most are shorter, and what fails saves a call."""
 
 
 @asynccontextmanager
@@ -55,7 +55,7 @@ async def pending_baseline(
 
 
 def wants_baseline(state: State) -> bool:
-    """Whether there is something to run before the work, and it hasn't been."""
+    """Whether a baseline can be taken and is missing."""
     if state.baseline is not None or state.task.test_command is None:
         return False
     return bool(state.files) and not is_greenfield(state.task, state.files)

@@ -20,17 +20,17 @@ from coder.verify.verification import Verification
 from sandbox import Command, Result
 
 _LENGTH = 200
-"""Characters of what a program says, in a reason."""
+"""Characters of a program's output in a reason."""
 _LEAST_S = 30.0
-"""Time that a run of the new tests, or of the check, gets beside twice that of the whole test command."""
+"""Seconds for the new tests or the check, beside twice the time of the whole test command."""
 _OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
-"""Where tests of other languages than Python stand."""
+"""Paths of tests in other languages than Python."""
 _NOT_RUN = (126, 127)
 """Exit codes of bash for a command that can't be run, or isn't there."""
 
 
 def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
-    """Whether nothing given shows that the task is done, and the answer has tests or a check that may."""
+    """Whether nothing given shows that the task is done, and the answer's own tests or check may."""
     is_open = outcome.verified in ("none", "self") if outcome.passed else _is_red_as_before(state, outcome)
     return is_open and bool(code.check or _new_tests(state, code, outcome))
 
@@ -88,7 +88,7 @@ def _test_files(state: State, code: Message) -> dict[str, str | None]:
 
 
 def _is_of(path: str, name: str) -> bool:
-    """Whether a test is one of a file, by pytest's names or unittest's, relative to whatever folder."""
+    """Whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
     parts = path.removesuffix(".py").split("/")
     tails = (parts[i:] for i in range(len(parts)))
     return any(name.startswith((f"{'/'.join(tail)}.py::", f"{'.'.join(tail)}.")) for tail in tails)
@@ -146,7 +146,7 @@ class _Trial:
         return await self.on.command(ours=self._tests, only=names, wall_s=self._wall_s)
 
     async def _checked(self, files: Mapping[str, str | None]) -> tuple[Result, bool]:
-        """How the check ends, and whether it failed by what the code does, as far as that can be known."""
+        """How the check ends, and whether the code made it fail, if that is known."""
         await self.on.lay_over(files)
         if (words := _python_tests(self.code.check)) is not None:
             run = await self.on.command(words, ours=self._tests, wall_s=self._wall_s, is_shown=False)
@@ -158,7 +158,7 @@ class _Trial:
 
     @property
     def _wall_s(self) -> float:
-        """A test may never end without the change."""
+        """Time limit: without the change a test may never end."""
         known = self.on.state.baseline.seconds if self.on.state.baseline is not None else 0.0
         return min(self.on.state.settings.test_timeout_s, _LEAST_S + 2 * known)
 
@@ -180,7 +180,7 @@ def _quoted(command: str) -> str:
 
 
 def _is_red(run: Finding, name: str) -> bool:
-    """Whether a test, or a part of it, failed by what the code does."""
+    """Whether the code made a test, or a part of it, fail."""
     return any(reached == name or reached.startswith(f"{name} ") for reached in run.reached)
 
 
@@ -195,7 +195,7 @@ def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
 
 
 def _shows_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
-    """New tests of which none failed by what the code does."""
+    """The outcome where the code made no new test fail."""
     if run.passing.issuperset(names):
         return _unshown(outcome, "the new tests pass without the change, too: they show nothing")
     why = _said(run.failing[0].message) if run.failing else gist(run.result)

@@ -17,25 +17,25 @@ _IN_FULL = 3
 _NAMES = 8_000
 """Characters of the names of all checks that fail."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
-"""Of an object: another one in every process, so that the same failure would never make the same request."""
+"""Address of an object: it differs in each process, and so would requests about the same failure."""
 _RUNNER = re.compile(
     r"""^  File "[^"\n]*/\.coder/reporter\.py", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
     re.MULTILINE,
 )
-"""Of a traceback: what runs the test, and not the test."""
+"""Frames of a traceback that run the test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one run showed; the Outcome of a turn is made of those of all means."""
+    """What one run showed; a turn's Outcome is made of all findings."""
 
     verified: Verified
     passed: bool
     lines: tuple[CheckLine, ...] = ()
     result: Result = NOTHING_RAN
     note: str = ""
-    """Why a run with exit code 0 is no pass, or what a person should know of a pass."""
+    """Why exit code 0 is no pass, or what a person should know of a pass."""
     strength: Strength = "outside"
     late: bool = False
     """It failed, and the program had used up its time."""
@@ -168,7 +168,7 @@ def _names(failed: Sequence[CheckLine]) -> str:
 
 
 def _of_check(failed: CheckLine, most: int) -> list[str]:
-    """One failed check, its message in at most about so many characters."""
+    """One failed check, its message in about `most` characters."""
     parts = [f"This check fails: {failed.name}"]
     if failed.path is not None and not failed.message:
         parts.append(f"in {failed.path}, line {failed.line}")
@@ -182,7 +182,7 @@ def _of_check(failed: CheckLine, most: int) -> list[str]:
 
 
 def gist(result: Result, *, note: str = "") -> str:
-    """One line of it for a person, where no check failed by name."""
+    """One line for a person where no check failed by name."""
     return note or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
 
 

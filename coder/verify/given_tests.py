@@ -34,7 +34,7 @@ def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str
 
 
 def unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """Files of given tests that a change which passes edits, and that its test command doesn't run."""
+    """Files of given tests that a passing change edits and the test command doesn't run."""
     if not outcome.passed or state.task.test_command is None or not uses_pytest(state.task.test_command):
         return ()
     names = {path: PurePosixPath(path).name for path in code.test_edits if path in state.files}
@@ -44,7 +44,7 @@ def unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]
 
 
 async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcome:
-    """The outcome of a change with what the suite says where given tests are as the change makes them."""
+    """The outcome of a change, with the result of the suite as the change edits given tests."""
     if outcome.passed and code.files:
         return await _collected(on, code, outcome)
     await on.lay_over(code.files, test_edits=code.test_edits)
@@ -65,7 +65,7 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
 
 
 async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outcome:
-    """A change that passes fails where a given test that it edits can't be collected without these edits."""
+    """Fail a passing change if a given test that it edits can't be collected without these edits."""
     paths = unreported(on.state, code, outcome)
     await on.lay_over(code.files)
     broken = await _uncollected(on, paths)
@@ -92,7 +92,7 @@ async def _uncollected(on: Verification, paths: Collection[str]) -> list[CheckLi
 
 
 def _passes(run: Finding, state: State, code: Message) -> bool:
-    """Whether nothing is red but what was so before the work, in files that the change leaves as they are."""
+    """Whether only tests fail that failed before, in files that the change leaves as they are."""
     others = without_tests_of(code.test_edits, state.baseline)
     given = {test.path for test in state.task.test_files}
     if not run.told:

@@ -113,7 +113,7 @@ async def _see_pytest(sandbox: Sandbox) -> None:
 
 
 def beside_one_file(task: Task) -> str:
-    """What to say where no tests are found and PATH is a file; empty where it is none."""
+    """Advice if no tests are found and PATH is a file; else empty."""
     path = task.workspace
     if path is None or path.is_dir():
         return ""

@@ -41,7 +41,7 @@ def judge(
 
 
 def new_reds(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
-    """Tests that passed before the work and fail now; none where they are too many to be run alone first."""
+    """Tests that passed before the work and fail now; none if they are too many to run alone."""
     if baseline is None or not run.complete or run.result.status != "error":
         return ()
     before = baseline.before
@@ -50,7 +50,7 @@ def new_reds(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
 
 
 def is_red_as_before(lines: Iterable[CheckLine], baseline: BaselineTaken, *, given: Collection[str]) -> bool:
-    """Whether all that fails failed before the work, and wasn't given, and nothing that passed is missing."""
+    """Whether all failing tests failed before and weren't given, and none that passed is missing."""
     before, now = baseline.before, {line.name: line.passed for line in lines}
     kept = all(name in now for name, passed in before.items() if passed)
     failing = [name for name, passed in now.items() if not passed]
@@ -102,7 +102,7 @@ def was_run(path: str, names: Iterable[str]) -> bool:
 
 
 def without_flaky(run: Finding, passed: Collection[str]) -> Finding:
-    """The run with flaky tests as passed that passed when they were run again."""
+    """The run with flaky tests as passed that passed in a second run."""
     lines = tuple(
         line.model_copy(update={"passed": True, "message": ""}) if line.name in passed else line
         for line in run.lines

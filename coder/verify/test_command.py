@@ -28,7 +28,7 @@ _UNREAD = re.compile(
     r'^[ \t]*(File "[^"\n]+", line \d+)\n(?:[^\n]*\n){0,2}?[ \t]*(?:SyntaxError|IndentationError|TabError): ',
     re.MULTILINE,
 )
-"""Where a file has what Python can't read, as it is said before the error."""
+"""Place of a syntax error, as Python prints it before the error."""
 
 
 async def run_tests(
@@ -89,7 +89,7 @@ def _source(name: str) -> bytes:
 
 
 async def _read_running(sandbox: Sandbox, report: str) -> str:
-    """The test that ran when all were ended; the code under test can say another."""
+    """The test that ran when the command ended; the code under test can forge it."""
     try:
         return (await sandbox.read(f"{report}.now", limit=_LONGEST_NAME)).decode("utf-8", "replace")
     except FileRefused:
@@ -128,7 +128,7 @@ async def _read_report(
 
 
 def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:
-    """One test; Python says last where it failed, and of what it can't read, before it says why."""
+    """One test; a traceback ends with the place, a syntax error begins with it."""
     if passed or not places.may_look(message):
         return CheckLine(name=name, passed=passed, message=message)
     unread = _UNREAD.search(message)

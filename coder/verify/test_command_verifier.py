@@ -123,7 +123,7 @@ def _old(before: CheckReport, passed: Collection[str]) -> set[str]:
 
 
 def _is_wrong_anywhere(line: CheckResult, files: Mapping[str, bytes]) -> bool:
-    """Whether a failed comparison owes nothing to the process that it was made in."""
+    """Whether a comparison would fail in any process."""
     if line.passed or "::" not in line.name or not (line.expected is not None or line.asserted):
         return False
     if any(b"autouse" in text for path, text in files.items() if path.endswith("conftest.py")):

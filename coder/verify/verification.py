@@ -1,4 +1,4 @@
-"""Verification: the sandboxes, the state and the target that one verdict is formed with."""
+"""Verification: the sandboxes, state and target of one verdict."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

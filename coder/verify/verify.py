@@ -116,7 +116,7 @@ async def _by_cells(on: Verification, files: Mapping[str, bytes]) -> Finding | N
 
 
 async def _by_running(on: Verification, files: Mapping[str, bytes]) -> Finding:
-    """With nothing to check it by, the code must at least run, with whatever it checks of itself."""
+    """Without any other means the code must at least run, with its own checks."""
     target = on.target
     sandbox = await on.bench.candidate()
     if not target.path.endswith(".py") or target.path not in files:

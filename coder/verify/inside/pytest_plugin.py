@@ -55,7 +55,7 @@ class PytestPlugin:
             items[:] = wanted
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        """Look at the exception while it is there; the report is made by pytest."""
+        """Look at the exception; pytest makes the report."""
         self._places.pop(item.nodeid, None)
         self._reached.discard(item.nodeid)
         if call.excinfo is not None:
@@ -65,7 +65,7 @@ class PytestPlugin:
                 self._reached.add(item.nodeid)
 
     def pytest_collectstart(self, collector: Any) -> None:
-        """What a file imports may never end."""
+        """A file is imported, which may never end."""
         self._report.running(collector.nodeid)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -112,7 +112,7 @@ def _told(report: Any) -> str:
 
 
 class Skips:
-    """Tells by the files of its frames whose doing it is that a test is skipped, or fails."""
+    """Tells by the files of its frames whether tests or code skip a test, or make it fail."""
 
     def __init__(self, ours: list[str], names: list[str]) -> None:
         self._ours, self._names = ours, set(names)

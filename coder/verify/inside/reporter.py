@@ -57,13 +57,13 @@ class Report:
             os.write(self._fd, f"{self._proof.hex()} {content}\n".encode())
 
     def running(self, name: object = "") -> None:
-        """Note what runs from now on; nothing by default. In a file of one name, since most of them end."""
+        """Note what runs from now on, nothing by default; the file is overwritten each time."""
         if os.getpid() == self._pid:
             content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
-        """One test's result. Of thousands that fail, the later ones are told in short."""
+        """One test's result; after many failures, messages are short."""
         self._told += not passed
         most = MESSAGE if self._told <= _MOST_TOLD else _SHORT
         more = {"reached": True} if reached else {}
@@ -190,7 +190,7 @@ def main(config_path: str, args: list[str]) -> int:
 
 
 def main_of_script(args: list[str]) -> int:
-    """Run a command that a user's script runs; exit code 0 only when its tests came to their end."""
+    """Run a command of a user's script; exit code 0 only if its tests came to their end."""
     report = Unread()
     names = [name for name in os.listdir(".") if not name.startswith(".")]
     ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]
@@ -201,7 +201,7 @@ def main_of_script(args: list[str]) -> int:
 
 
 def _guard_exits(ours: list[str]) -> None:
-    """Have this process end with 1 where the code under test leaves it by another way than an exception."""
+    """End this process with 1 if the code under test leaves it otherwise than by an exception."""
     pid, leave, posix = os.getpid(), os._exit, sys.modules["posix"]
 
     def guarded(way_out: Any) -> Any:

@@ -68,7 +68,7 @@ _TESTS = 6
 
 
 def deciding() -> dict[str, object]:
-    """What decides, by name, as it is now."""
+    """Functions and classes that decide, by name, as they are now."""
     found: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
     found.update((f"math.{name}", value) for name, value in vars(math).items())
     for cls in _CLASSES:
@@ -81,7 +81,7 @@ def deciding() -> dict[str, object]:
 
 
 def changed(before: dict[str, object]) -> list[str]:
-    """Names that mean something else now."""
+    """Names whose values were replaced."""
     now = deciding()
     return [name for name, value in before.items() if now.get(name) is not value]
 

@@ -61,7 +61,7 @@ class Places:
         self._left = _MOST_IN_ALL
 
     def may_look(self, text: str) -> bool:
-        """Whether this text is searched too: of a report with thousands of failures the first ones are."""
+        """Whether this text is searched too: only the first failures of a long report are."""
         self._left -= len(text)
         return self._left >= 0
 
