@@ -146,13 +146,13 @@ class LoggedCalls:
                 self._journal.watch.token(shown)
 
     async def _ended(self, intent: CallIntended, reached: BudgetReached) -> BudgetSpent:
-        """A call that a limit ends after it was intended: what it had reserved is free again."""
+        """End an intended call at a limit, and free what it had reserved."""
         failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
         await self._journal.append(failed, reached)
         return BudgetSpent(reached.text)
 
     def redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-        """The messages without secrets. A loop asks with the same ones again and again: each is read once."""
+        """The messages without secrets; each text is searched once."""
         clean: list[ChatMessage] = []
         for message in messages:
             text = self._clean.get(message.content)

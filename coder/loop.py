@@ -178,7 +178,7 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 
 
 def _runs_long_tests(state: State) -> bool:
-    """Whether it is the turn of tests that take long: each run of theirs has a limit of its own."""
+    """Whether long tests run next: each run of theirs has a limit of its own."""
     return state.awaits_execution and state.baseline is not None and state.baseline.is_long
 
 
@@ -204,12 +204,12 @@ def _stopped(state: State, reason: Reason) -> RunStopped:
 
 
 def _is_accepted(state: State, reason: Reason) -> bool:
-    """Nothing could show it, and the user has said beforehand that this will do."""
+    """It is unverified, and the user accepts that."""
     return reason.status == "unverified" and is_accepted(state)
 
 
 def _undelivered(state: State) -> str | None:
-    """Why what is done is nowhere: its branch, for which the folder stays as it is, couldn't be made."""
+    """Why the result isn't anywhere: its branch couldn't be made, and the folder stays as it is."""
     made, shown = state.committed, state.proposed
     if state.settings.branch is None or shown is None or not shown.patch:
         return None

@@ -21,7 +21,7 @@ from coder.run.state import State
 MOST_SHRINKS = 4
 MOST_CONTINUATIONS = 2
 MOST_CHARACTERS_A_TOKEN = 16
-"""An answer with more was cut off by us: its endpoint knows no limit."""
+"""A longer answer was truncated by us: its endpoint has no limit."""
 
 
 class Turn:

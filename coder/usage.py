@@ -41,7 +41,7 @@ class Price(BaseModel, frozen=True, extra="forbid"):
     """Of input that the endpoint had in its cache; None: the same as any input."""
 
     def of(self, usage: Usage) -> Decimal:
-        """What so many tokens cost."""
+        """Cost of these tokens."""
         cached = min(usage.cached_tokens, usage.input_tokens)
         from_cache = self.input if self.cached is None else self.cached
         fresh = usage.input_tokens - cached

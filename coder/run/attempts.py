@@ -13,7 +13,7 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
 
 CHOOSER = "chooser"
-"""The participant that repeats the chosen answer: that is no new one."""
+"""The participant that repeats the chosen answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def next_round(state: State) -> Attempt:
 
 
 def drawn(state: State) -> int:
-    """Fresh starts that a model made, those that only repeat an earlier answer counted too."""
+    """Fresh starts of a model, with those that only repeat an earlier answer."""
     return max((message.sample for message in state.codes), default=0)
 
 
 def samples_used(state: State) -> int:
-    """Samples that brought something new; one that only repeated an earlier answer isn't counted."""
+    """Samples, without those that only repeat an earlier answer."""
     return len({message.sample for message in state.codes if not message.repeats})
 
 
@@ -67,7 +67,7 @@ def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
 
 
 def tried(state: State) -> list[tuple[Message, Outcome]]:
-    """Every code that was run, with what that showed; of a conversation, what the human hasn't rejected."""
+    """Every code that was run, with its outcome, since the human's last rejection."""
     messages = since_rejection(state)
     pairs = pairwise(messages)
     return [
@@ -78,12 +78,12 @@ def tried(state: State) -> list[tuple[Message, Outcome]]:
 
 
 def agreed(state: State) -> tuple[int, ...]:
-    """Samples that passed and were seen to do the same, in order; empty until enough do."""
+    """Samples that passed and behave the same, in order; empty until enough do."""
     return next((outcome.agreeing for _, outcome in reversed(tried(state)) if outcome.agreeing), ())
 
 
 def decisive_outcome(state: State) -> Outcome | None:
-    """The outcome that a run's end rests on: the latest that passed, or else the latest."""
+    """The outcome that decides a run: the latest that passed, or else the latest."""
     outcomes = [message.outcome for message in reversed(state.messages) if message.outcome is not None]
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
@@ -122,7 +122,7 @@ def shows_done(state: State, outcome: Outcome) -> bool:
 
 
 def is_green(state: State) -> bool:
-    """Whether what was given to check it by has passed: of what was run last, or of what lands instead."""
+    """Whether given tests or checks have passed, of the latest code or of the best."""
     best = best_code(state)
     outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
     return any(outcome is not None and outcome.passed and shows_done(state, outcome) for outcome in outcomes)
@@ -136,7 +136,7 @@ def suite_passed(state: State) -> bool:
 
 
 def is_rejection(message: Message) -> bool:
-    """Whether the human wants the change to be another one, and has said in which way."""
+    """Whether the human rejects a change and says what to change."""
     return message.author == HUMAN and message.kind == "outcome"
 
 
@@ -151,7 +151,7 @@ def is_approved(state: State) -> bool:
 
 
 def since_rejection(state: State) -> tuple[Message, ...]:
-    """The messages behind the human's last rejection: what came before is not wanted."""
+    """The messages after the human's last rejection."""
     for index in range(len(state.messages) - 1, -1, -1):
         if is_rejection(state.messages[index]):
             return state.messages[index + 1 :]

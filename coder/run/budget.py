@@ -41,7 +41,7 @@ def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
 def spent_budget(
     state: State, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
 ) -> BudgetReached | None:
-    """Which limit so many more tokens and dollars would break, or None."""
+    """Which limit these additional tokens and dollars would break, or None."""
     budget, needed, cost = state.budget, state.spent_tokens + tokens, state.spent_usd + usd
     if budget.tokens is not None and needed > budget.tokens:
         text = f"{what} could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"

@@ -22,7 +22,7 @@ CallBody = (
     | event_types.ToolAnswered
 )
 _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
-"""How commands and test runners tell how long they took."""
+"""Durations in the output of commands and test runners."""
 
 
 def after_call(state: State, body: CallBody) -> State:
@@ -55,7 +55,7 @@ def _intended(state: State, body: event_types.CallIntended) -> State:
 
 
 def _unseen(dialogue: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
-    """A refused dialogue without its last pictures: where these are why, each request would be refused."""
+    """A refused dialogue without its last pictures, which may be the reason."""
     at = max((i for i, message in enumerate(dialogue) if message.images), default=None)
     if at is None:
         return dialogue

@@ -11,7 +11,7 @@ from coder.source.python_names import imported_modules
 from coder.source.shell import line_of
 
 MODULES = "node_modules"
-"""Folder of what was installed for Node: shown to programs, and no part of any copy."""
+"""Folder of Node's packages: shown to programs, and in no copy."""
 _OF_TOOL = {
     "make": ("GNUmakefile", "makefile", "Makefile"),
     "just": ("justfile", ".justfile", "Justfile"),
@@ -37,9 +37,9 @@ _PYTHON_FILES = re.compile(
 )
 _PATTERN = re.compile(r"[^\s\[\]\"',]+")
 _ALL = {"*", "*.py"}
-"""Patterns that say nothing: they name the code under test too."""
+"""Patterns that match the code under test too."""
 _FOLDERS = {"test", "testing"}
-"""Names that folders of tests have, and folders of code: one that holds test files is one of tests."""
+"""Names of folders of tests or of code: one with test files is of tests."""
 
 
 def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prompt: str) -> set[str]:

@@ -44,7 +44,7 @@ class Costs(BaseModel, frozen=True):
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Of all of these; None where one price isn't known: unknown is never said to be 0."""
+        """Of all answers; None if one price is unknown."""
         costs = [call.cost_usd for call in self.calls if call.ended == "answered"]
         costs += [lost.cost_usd for call in self.calls for lost in call.lost]
         known = [cost for cost in costs if cost is not None]

@@ -133,7 +133,7 @@ def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
 
 
 def _tested(state: State, body: event_types.Body | None) -> float:
-    """Seconds before this event that went into tests which take long: these aren't the run's."""
+    """Seconds of long tests before this event, which don't count as the run's."""
     match body:
         case event_types.BaselineTaken(is_long=True):
             return body.seconds
@@ -144,7 +144,7 @@ def _tested(state: State, body: event_types.Body | None) -> float:
 
 
 def _next_step(state: State, body: event_types.StepStarted) -> State:
-    """The same run with nothing said yet about a further task; what was spent stays spent."""
+    """The run at a further task: without messages, with all that was spent."""
     begun = State(
         run=state.run,
         task=body.task,

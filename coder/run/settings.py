@@ -35,7 +35,7 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def calls_reached(self) -> str:
-        """What is said when the calls are spent."""
+        """Message for spent calls."""
         return f"the limit of {self.calls} model call{'' if self.calls == 1 else 's'} was reached"
 
 
