@@ -124,10 +124,7 @@ def _spent(state: State, used: event_types.CallAnswered | Used | None) -> State:
         return state
     return replace(
         state,
-        input_tokens=state.input_tokens + used.usage.input_tokens,
-        output_tokens=state.output_tokens + used.usage.output_tokens,
-        cached_tokens=state.cached_tokens + used.usage.cached_tokens,
-        reasoning_tokens=state.reasoning_tokens + used.usage.reasoning_tokens,
+        usage=state.usage + used.usage,
         cost_usd=state.cost_usd + (used.cost_usd or Decimal(0)),
         cost_known=state.cost_known and used.cost_usd is not None,
     )

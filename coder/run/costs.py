@@ -39,8 +39,7 @@ class Costs(BaseModel, frozen=True):
     def usage(self) -> Usage:
         """Tokens of all answers, with those that broke off."""
         used = [usage for call in self.calls for usage in (call.usage, *(lost.usage for lost in call.lost))]
-        sums = {name: sum(getattr(usage, name) for usage in used) for name in Usage.model_fields}
-        return Usage(**{**sums, "is_estimate": any(usage.is_estimate for usage in used)})
+        return sum(used, Usage())
 
     @property
     def cost_usd(self) -> Decimal | None:

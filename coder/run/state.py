@@ -10,6 +10,7 @@ from coder.run.message import LeftOut, Message, Outcome
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
+from coder.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,7 @@ class State:
     """Arguments of the latest valid call of `plan` (`plan.py`)."""
     open_calls: Mapping[int, event_types.CallIntended] = field(default_factory=dict)
     calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal = Decimal(0)
     cost_known: bool = True
     exhausted: event_types.BudgetReached | None = None
@@ -127,7 +125,7 @@ class State:
     def spent_tokens(self) -> int:
         """Tokens used, with the reservations of calls that have no answer."""
         reserved = sum(call.reserved_tokens for call in self.open_calls.values())
-        return self.input_tokens + self.output_tokens + reserved
+        return self.usage.input_tokens + self.usage.output_tokens + reserved
 
     @property
     def spent_usd(self) -> Decimal:
