@@ -115,7 +115,9 @@ def _run(
 ) -> int:
     """Do all of it; the exit code."""
     settings = load(flags).config.settings()
-    _see(settings.backend, flags, artifacts)
+    see_backend(settings.backend, flags)
+    if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
+        raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
     job = make_job(wanted, settings, read_source=read_all)
     outlet = None if as_json else OutputStream()
     work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
@@ -134,13 +136,6 @@ def _run(
         )
     _say([f"not written: {reason}" for reason in refused])
     return exit_code(result) or (FAILED if refused else 0)
-
-
-def _see(backend: str, flags: Mapping[str, object], artifacts: Path | None) -> None:
-    """Raises UsageError for what can't be used, before anything is opened."""
-    see_backend(backend, flags)
-    if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
-        raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
 
 
 async def _run_in_sandbox(

@@ -4,9 +4,8 @@ An entry point names a function with typer's annotations, or a `typer.Typer` for
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -53,20 +52,10 @@ _ENDS_IN_A_COMMAND = frozenset({"fix"})
 """From the first word on all is another program's: `-m` of `coder fix python -m pytest` names no model."""
 
 
-class Formatter(Protocol):
-    """What is used here of typer's formatter of help."""
-
-    def section(self, name: str) -> AbstractContextManager[None]:
-        """A heading with what is written inside beneath it."""
-
-    def write_dl(self, rows: list[tuple[str, str]]) -> None:
-        """Names and what they mean, in two columns."""
-
-
 class SectionedCommand(TyperCommand):
     """A command whose help lists many options under headings, and few as one list."""
 
-    def format_options(self, ctx: Any, formatter: Formatter) -> None:  # noqa: ANN401 - a private type of typer's
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
         """Arguments, then options: those of a long help by sections."""
         shown = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
         options = [(param.name, row) for param, row in shown if param.param_type_name == "option"]
@@ -110,7 +99,7 @@ class Commands(TyperGroup):
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
 
-    def format_commands(self, ctx: object, formatter: Formatter) -> None:
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's
         """The list in `--help`."""
         found = self.found()
         with formatter.section("Commands"):

@@ -9,7 +9,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -55,23 +55,30 @@ def run_until_interrupted(
 
 
 async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | None]) -> T:
-    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
+    _cancel_at(SIGNALS, task, go_on)
+    with _waking(asyncio.get_running_loop()):
+        return await work
+
+
+def _cancel_at(
+    signals: Iterable[signal.Signals], task: asyncio.Task[Any], go_on: Callable[[], str | None]
+) -> None:
+    """Cancel a task at the first of these signals; the second ends the process."""
+    # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
+    loop = asyncio.get_running_loop()
 
     def end(number: int, frame: FrameType | None) -> None:
         end_at_once(go_on())
 
     def cancel(number: int, frame: FrameType | None) -> None:
-        for each in SIGNALS:
+        for each in signals:
             signal.signal(each, end)
         loop.call_soon_threadsafe(task.cancel)
 
-    # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
-    for each in SIGNALS:
+    for each in signals:
         signal.signal(each, cancel)
-    with _waking(loop):
-        return await work
 
 
 @contextlib.contextmanager
@@ -96,17 +103,8 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
     """The result of `work`; None where Ctrl-C cancelled it. A second Ctrl-C ends the process."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        end_at_once(go_on)
-
-    def cancel(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, end)
-        loop.call_soon_threadsafe(task.cancel)
-
-    before = signal.signal(signal.SIGINT, cancel)
+    task, before = asyncio.ensure_future(work), signal.getsignal(signal.SIGINT)
+    _cancel_at([signal.SIGINT], task, lambda: go_on)
     try:
         return await task
     except asyncio.CancelledError:
