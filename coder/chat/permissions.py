@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from coder.errors import MachineError
 from coder.fs.atomic_replace import replacing
@@ -12,10 +12,8 @@ FILE = "permissions.json"
 """In the user's data folder."""
 
 
-class Allowed(BaseModel):
+class Allowed(BaseModel, frozen=True, extra="forbid"):
     """What holds in one project."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hosts: tuple[str, ...] = ()
     """Programs of the model may reach these: `HOST`, or `HOST:PORT` for ports other than the web's."""
@@ -23,9 +21,7 @@ class Allowed(BaseModel):
     """What passes is written without a question."""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _File(BaseModel, frozen=True, extra="forbid"):
     projects: dict[str, Allowed] = {}
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.run.event_types import LandingPlanned, RunStopped, Status
 from coder.run.run import Run, Tokens, summarize
@@ -12,10 +12,8 @@ from coder.run.stored_file import StoredFile
 from coder.workspace.diff import unified_diff
 
 
-class Said(BaseModel):
+class Said(BaseModel, frozen=True):
     """One message of the user and its outcome."""
-
-    model_config = ConfigDict(frozen=True)
 
     prompt: str
     status: Status

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coder.console.options import Json, option
 from coder.console.render import age, money
@@ -13,26 +13,23 @@ from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.run import standing
 from coder.run.state import State
-from coder.run.task import Task
 from coder.store import SqliteLog
 from coder.text.sanitize import one_line
 
 SHOWN = 20
 
 
-class ListedRun(BaseModel):
+class ListedRun(BaseModel, frozen=True):
     """One row of the list."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     status: str
     """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
-    started: float | None
+    started: float | None = None
     """Seconds since the epoch; None where that can't be read."""
-    task: str
-    model: str | None
-    cost: float | None
+    task: str = ""
+    model: str | None = None
+    cost: float | None = None
     """US dollars; None where the price is unknown."""
     origin: str | None = None
     """The run and step that it branches from, if it is a fork."""
@@ -64,18 +61,14 @@ async def _listed(limit: int) -> list[ListedRun]:
 async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
     try:
         state = fold_all(await log.read(run))
-    except (
-        ValueError,
-        CoderError,
-    ):  # a newer version wrote it, or it is damaged: the others are shown all the same
-        return ListedRun(
-            run_id=run, status="unreadable", started=first.time or None, task="", model=None, cost=None
-        )
+    except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
+        return ListedRun(run_id=run, status="unreadable", started=first.time or None)
+    begun = state.steps[0].task if state.steps else state.task  # a conversation has further tasks
     return ListedRun(
         run_id=run,
         status=state.stopped.status if state.stopped else "unfinished",
         started=first.time,
-        task=next((line for line in _first(state).prompt.splitlines() if line.strip()), ""),
+        task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
         origin=state.origin.words if state.origin is not None else None,
@@ -86,11 +79,6 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
 def _landed(state: State) -> tuple[str, ...]:
     earlier = (path for step in state.steps if not step.taken_back for path in step.landed)
     return tuple(dict.fromkeys((*earlier, *standing(state))))
-
-
-def _first(state: State) -> Task:
-    """The task that a run began with; a conversation has further ones."""
-    return state.steps[0].task if state.steps else state.task
 
 
 def _line(row: ListedRun) -> str:
