@@ -22,11 +22,7 @@ class Demultiplexer:
         self._stream: Stream = "stdout"
 
     def feed(self, content: bytes) -> list[tuple[Stream, bytes]]:
-        """What was in some bytes, in order.
-
-        Raises:
-            ValueError: that isn't the engine's format.
-        """
+        """What was in some bytes, in order. Raises ValueError: that isn't the engine's format."""
         found: list[tuple[Stream, bytes]] = []
         rest = memoryview(content)
         while rest:
@@ -95,11 +91,7 @@ class Attached(asyncio.Protocol):
             self.on_end()
 
     async def send(self, content: bytes) -> None:
-        """Send all of it.
-
-        Raises:
-            SandboxBroken: the other end is gone.
-        """
+        """Send all of it. Raises SandboxBroken: the other end is gone."""
         if not self.ended:
             self.transport.write(content)
             await self._sent.wait()

@@ -218,10 +218,7 @@ def _tmpfs(recipe: Recipe) -> dict[str, str]:
 
 
 def _attached(recipe: Recipe) -> "list[Mount]":
-    """Folders of this machine in the workspace; what is mounted inside of them isn't shown.
-
-    Only those at its top: the engine would make root the owner of folders on the way to deeper ones.
-    """
+    """Folders of this machine at the top of the workspace. The engine would own parents of deeper ones."""
     from docker.types import Mount
 
     found = [Mount(_HOST, recipe.host, type="bind", read_only=True)] if recipe.host else []

@@ -45,12 +45,7 @@ class Container:
         return self._facts
 
     async def start(self) -> None:
-        """Make it and wait until pid 1 serves.
-
-        Raises:
-            BackendMissing: the image hasn't got what is needed.
-            SandboxBroken: it could not be made, or isn't what was asked for.
-        """
+        """Make it and wait until pid 1 serves. Raises as `open_container`."""
         await self.engine.ask("make a container", lambda api: create(api, self.recipe, self.name))
         stream = await self.engine.ask(
             "attach to a container", lambda api: plain_socket(api.attach_socket(self.name, params=_STREAMS))
@@ -71,12 +66,7 @@ class Container:
         self._facts = check(said, self.recipe)
 
     async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
-        """Hold the whole container to the limits of what runs in it now.
-
-        Args:
-            limits: of the one run, or of the policy where there are more.
-            kept_bytes: what lies in its folders, beside which a run has its memory.
-        """
+        """Hold the whole container to limits; `kept_bytes` in its folders count beside a run's memory."""
         kept_bytes -= kept_bytes % (16 << 20)
         given = (limits.memory_mb, limits.processes + OWN_PROCESSES, kept_bytes)
         if given == self._given:

@@ -46,11 +46,7 @@ class Execution(TimedRun):
             self._inflow = Inflow(stdin, into=self._prepared.attached.connection)
 
     async def result(self) -> Result:
-        """Wait for the end of the run.
-
-        Raises:
-            SandboxBroken: the container or the engine is gone, so that its end is unknown.
-        """
+        """Wait for the end of the run."""
         self.ended = ended = await self._over
         wall_s = self._loop.time() - self._began
         code: int | None = None
@@ -112,12 +108,7 @@ async def execute(
     stdin: bytes | int,
     on_output: OnOutput | None,
 ) -> tuple[Result, Ended | None]:
-    """One job to its end; and what it has used, where all of it is known to be dead.
-
-    Raises:
-        FileRefused: it can't begin in its folder.
-        SandboxBroken: the container or the engine stopped working.
-    """
+    """One job to its end; and what it has used, where all of it is known to be dead."""
     await ContainerFiles(taken).enter(str(job["cwd"]))
     execution = Execution(taken, allowed, on_output=on_output)
     try:

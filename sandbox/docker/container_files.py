@@ -90,21 +90,13 @@ class ContainerFiles:
 
 
 async def lay(prepared: Prepared, files: Mapping[str, bytes]) -> None:
-    """Write what a fresh run is given.
-
-    Raises:
-        FileRefused: a path leaves the workspace, or there is no room.
-    """
+    """Write what a fresh run is given."""
     for path, content in files.items():
         await ContainerFiles(prepared).write(path, content, executable=content.startswith(PROGRAMS))
 
 
 async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Make the workspace hold these files and nothing else, and give the SHA-256 of each.
-
-    Raises:
-        FileRefused: a path leaves the workspace, or there is no room.
-    """
+    """Make the workspace hold these files and nothing else, and give the SHA-256 of each."""
     known = known_files(files)
     content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
     _, answer = await prepared.ask({"do": "keep"}, content, most=len(content))
@@ -116,11 +108,7 @@ async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[st
 
 
 async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
-    """What the workspace holds besides what was given, and the number of what was left out.
-
-    Raises:
-        SandboxBroken: more or other files came than can be.
-    """
+    """What the workspace holds besides what was given, and the number of what was left out."""
     known = {
         PurePosixPath(path).as_posix(): (len(content), hashlib.sha256(content).hexdigest())
         for path, content in given.items()

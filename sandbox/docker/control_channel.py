@@ -76,14 +76,7 @@ class Control:
         return group
 
     async def watch(self, group: int) -> int:
-        """Have the one process of a group looked at, and its end noticed.
-
-        Returns:
-            Bytes that lie in the container's folders.
-
-        Raises:
-            SandboxBroken: it isn't confined as it must be, or the container is gone.
-        """
+        """Have the one process of a group verified and its end noticed; bytes in the container's folders."""
         self._attached.say(f"watch {group}")
         return await asyncio.shield(self._watching[group])
 

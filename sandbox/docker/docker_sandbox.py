@@ -67,16 +67,7 @@ class DockerSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Run one program to its end or to a limit; every process of it is dead when this returns.
-
-        Runs in the persistent workspace take turns, and waiting doesn't count as their time.
-        Args as `sandbox.contract.Sandbox.run` has them.
-
-        Raises:
-            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
-            FileRefused: as `sandbox.contract.Sandbox.run` has it.
-            ValueError: files without fresh.
-        """
+        """Implements `Sandbox.run`. Waiting for a turn in the persistent workspace takes none of its time."""
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
@@ -101,12 +92,7 @@ class DockerSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` beside whatever runs.
-
-        Raises:
-            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
-            ValueError: there is no such entry.
-        """
+        """Implements `Sandbox.start`."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
@@ -137,25 +123,16 @@ class DockerSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Open a place where commands follow one another and live side by side, in a container of its own.
+        """Implements `Sandbox.session` in a container of its own.
 
-        Without `fresh` it works on a copy of the regular files of the workspace, which holds those of the
-        session once that is over. Args as `sandbox.contract.Sandbox.session` has them.
-
-        Raises:
-            ValueError: files without fresh.
+        Without `fresh` it works on a copy of the regular files of the workspace, copied back once it is over.
         """
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
         return self._sessions.open(environment or {}, files or {}, None if fresh else self._contents)
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
-
-        Raises:
-            FileRefused: a path leaves the workspace, or the disk limit is reached.
-            SandboxBroken: the container or the engine stopped working.
-        """
+        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each."""
         lasting = await self._settle()
         async with lasting.serving() as prepared:
             hashes = await filing.lay_exactly(prepared, files)

@@ -50,15 +50,9 @@ class Engine:
         return sys.platform == "linux" and str(self._api.base_url).startswith(BY_SOCKET)
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
-        """Have the engine do something; waits for the answer also when cancelled, so that nothing is lost.
+        """Have the engine do something, in a thread. Waits for the answer when cancelled, too.
 
-        Args:
-            what: for the message when it fails, "start a container".
-            act: gets the SDK's client, in a thread.
-            missing_ok: None where there is no such thing, or it is going already.
-
-        Raises:
-            SandboxBroken: the engine refused, or doesn't answer.
+        Raises SandboxBroken where it refuses or doesn't answer. `missing_ok`: None where nothing is there.
         """
         from docker.errors import APIError, DockerException
 
@@ -74,11 +68,7 @@ class Engine:
             raise SandboxBroken(f"The Docker engine could not be asked to {what}: {error}") from error
 
     async def update(self, name: str, changes: dict[str, int]) -> None:
-        """Change limits of a running container. The SDK's own call knows none for processes.
-
-        Raises:
-            SandboxBroken: the engine refused, or doesn't answer.
-        """
+        """Change limits of a running container. The SDK's own call knows none for processes."""
 
         def act(api: "APIClient") -> None:
             place = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
@@ -87,11 +77,7 @@ class Engine:
         await self.ask("change a container's limits", act)
 
     async def remove(self, name: str) -> None:
-        """Remove a container by force, and wait until it is gone; what isn't there is no error.
-
-        Raises:
-            SandboxBroken: the engine refused, or doesn't answer.
-        """
+        """Remove a container by force, and wait until it is gone; what isn't there is no error."""
         await self.ask(
             "remove a container", lambda api: api.remove_container(name, force=True, v=True), missing_ok=True
         )
@@ -134,11 +120,7 @@ async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
 
 
 async def connect() -> Engine:
-    """The engine that DOCKER_HOST names, or the current context, or the one of this machine or user.
-
-    Raises:
-        BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
-    """
+    """The engine that DOCKER_HOST names, or the current context, or the one of this machine or user."""
     client = await asyncio.to_thread(open_client, answer_s=_ANSWER_S)
     return Engine(client.api)
 

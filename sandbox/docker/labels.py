@@ -44,10 +44,7 @@ def labels() -> dict[str, str]:
 
 @contextlib.contextmanager
 def keeper(owner: str) -> Iterator[None]:
-    """Have a process remove every container with this label of an owner if this process dies in the block.
-
-    It loads what asks the engine only then.
-    """
+    """Have a process remove every container with this owner's label if this process dies in the block."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
         stdin=subprocess.PIPE,
@@ -77,12 +74,7 @@ def remove_containers_of(owner: str) -> None:
 
 
 async def reap_containers() -> list[str]:
-    """Remove what dead owners left on the engine; the names of the containers.
-
-    Raises:
-        BackendMissing: there is no engine.
-        SandboxBroken: the engine refused.
-    """
+    """Remove what dead owners left on the engine; the names of the containers."""
     engine = await connect()
     try:
         left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
@@ -94,11 +86,7 @@ async def reap_containers() -> list[str]:
 
 
 async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
-    """Each container with a label, running or not.
-
-    Raises:
-        SandboxBroken: the engine refused.
-    """
+    """Each container with a label, running or not. Raises SandboxBroken: the engine refused."""
 
     def act(api: "APIClient") -> list[dict[str, Any]]:
         return list(api.containers(all=True, filters={"label": label}))

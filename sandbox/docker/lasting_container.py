@@ -35,11 +35,7 @@ class LastingContainer:
             self._making = self._chores.start(self._make())
 
     async def take(self, limits: RunLimits) -> Prepared:
-        """Lend a process for one job, once abandoned ones are dead.
-
-        Raises:
-            SandboxBroken: the container is gone.
-        """
+        """Lend a process for one job, once abandoned ones are dead."""
         async with self._taking:
             if self._leaving:
                 await asyncio.wait(self._leaving)
@@ -69,11 +65,7 @@ class LastingContainer:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Prepared]:
-        """A process that answers requests about files, concurrently with runs.
-
-        Raises:
-            SandboxBroken: the container is gone.
-        """
+        """A process that answers requests about files, concurrently with runs."""
         async with self._taking:
             if self._making is not None:
                 await asyncio.wait([self._making])

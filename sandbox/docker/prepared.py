@@ -1,4 +1,7 @@
-"""A process in a container that waits for its job: confined, looked at, serving files meanwhile."""
+"""A process in a container that waits for its job: confined, verified, serving files meanwhile.
+
+Methods raise SandboxBroken where the process, its container or the engine is gone.
+"""
 
 import asyncio
 import contextlib
@@ -51,11 +54,7 @@ class Prepared:
         return not self.attached.ended and not self.ended.done() and self.container.broken is None
 
     async def confine(self, limits: RunLimits, *, tidy: bool) -> None:
-        """Have it put up its walls, and have them looked at.
-
-        Raises:
-            SandboxBroken: it can't, or isn't confined as it must be.
-        """
+        """Have it put up its walls, and verify them."""
         recipe, machine = self.container.recipe, self.container.facts.machine
         settings = run_settings(recipe, rlimits_of(limits), machine=machine, tidy=tidy)
         try:
@@ -72,11 +71,7 @@ class Prepared:
         on_data: Callable[[Stream, bytes], None],
         on_end: Callable[[], None],
     ) -> None:
-        """Give it its job; what it writes then is the program's, but `exactly` reads an entry's stdout.
-
-        Raises:
-            SandboxBroken: it is gone.
-        """
+        """Give it its job; what it writes then is the program's, but `exactly` reads an entry's stdout."""
         async with self._busy:
             if job["kind"] != "entry":
                 self.attached.on_data = on_data
@@ -86,25 +81,13 @@ class Prepared:
     async def ask(
         self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a request about files, as `sandbox.inner.process.filing` has them, and take one answer.
-
-        Args:
-            most: bytes to take of the answer.
-
-        Raises:
-            FileRefused: it refused, and says why.
-            SandboxBroken: it is gone, or talks nonsense.
-        """
+        """Send a request about files (`sandbox.inner.process.filing`); one answer of at most `most` bytes."""
         async with self.asking(request, content):
             return await self.answer(most=most)
 
     @contextlib.asynccontextmanager
     async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[None]:
-        """Send one request; its answers are read in the block, all of them: else it is of no use any more.
-
-        Raises:
-            SandboxBroken: it is gone.
-        """
+        """Send one request. Unless all its answers are read in the block, it is of no use any more."""
         async with self._busy:
             try:
                 await self.attached.send(frame({"kind": "files", **request, "size": len(content)}))
@@ -119,12 +102,7 @@ class Prepared:
                 raise
 
     async def answer(self, *, most: int) -> tuple[dict[str, Any], bytes]:
-        """The next answer: its header and its bytes.
-
-        Raises:
-            FileRefused: it refused, and says why.
-            SandboxBroken: it is gone, or sends more than asked for.
-        """
+        """The next answer: its header and its bytes. Raises FileRefused: it refused, and says why."""
         (length,) = HEADER.unpack(await self.exactly(HEADER.size))
         if length > _LONGEST_HEADER:
             raise SandboxBroken("What serves the files of the container talks nonsense.")
@@ -139,11 +117,7 @@ class Prepared:
         return header, await self.exactly(size)
 
     async def exit_code(self) -> int:
-        """How it ended, as the engine has it: 128 + n for signal n. Its processes are dead.
-
-        Raises:
-            SandboxBroken: the engine doesn't say.
-        """
+        """How it ended, as the engine has it: 128 + n for signal n. Its processes are dead."""
         engine = self.container.engine
         for _ in range(500):
             found = await engine.ask("ask how a run ended", lambda api: api.exec_inspect(self._exec_id))
@@ -181,11 +155,7 @@ class Prepared:
         self._last_words = (self._last_words + content)[-_LAST_WORDS:]
 
     async def exactly(self, size: int) -> bytes:
-        """The next bytes of its standard output; all of them stay where this is cancelled.
-
-        Raises:
-            SandboxBroken: it has ended before.
-        """
+        """The next bytes of its standard output; all of them stay where this is cancelled."""
         try:
             return await self._stdout.readexactly(size)
         except asyncio.IncompleteReadError as error:
@@ -204,11 +174,7 @@ def frame(message: Mapping[str, object]) -> bytes:
 async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
     """Start a process in a container, ready for a job within limits.
 
-    Args:
-        tidy: remove what earlier runs left; nothing else may run there.
-
-    Raises:
-        SandboxBroken: it could not be started.
+    With `tidy` it removes what earlier runs left; nothing else may run there.
     """
     control, engine = container.control, container.engine
     if container.broken is not None:

@@ -66,13 +66,7 @@ class SessionContainers:
         files: Mapping[str, bytes],
         lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
     ) -> AsyncIterator[LiveSession]:
-        """Open a session: on a copy of the workspace that lasts, where something gives its files.
-
-        Raises:
-            BackendMissing: the engine is on another machine, or another user's.
-            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
-            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
-        """
+        """Open a session: on a copy of the workspace that lasts, where something gives its files."""
         if not self._engine.is_here:
             raise elsewhere()
         roots: list[int] = []
@@ -90,12 +84,7 @@ class SessionContainers:
                     self._leave(self._place.workspace_at(os.dup(roots[0])))
 
     async def bring_back(self, lasting: LastingContainer) -> None:
-        """Make the persistent workspace hold what the last session left.
-
-        Raises:
-            FileRefused: there is no room.
-            SandboxBroken: the container or the engine stopped working.
-        """
+        """Make the persistent workspace hold what the last session left."""
         left, self._left = self._left, None
         if left is None:
             return
@@ -108,12 +97,7 @@ class SessionContainers:
             await filing.lay_exactly(prepared, files)
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """The agent of a new container.
-
-        Raises:
-            BackendMissing: the engine can't reach a socket of this machine, or is another user's.
-            SandboxBroken: no container could be made, or it isn't confined as it must be.
-        """
+        """The agent of a new container."""
         with (
             tempfile.TemporaryDirectory(prefix="coder-") as folder,
             socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,

@@ -39,12 +39,7 @@ class Spares:
         self._making = chores.start(self._make(first))
 
     async def take(self, limits: RunLimits) -> Prepared:
-        """A process in a container of its own, held to limits; `give_back` comes after.
-
-        Raises:
-            BackendMissing: the image hasn't got what is needed.
-            SandboxBroken: no container could be made, or the sandbox is closed.
-        """
+        """A process in a container of its own, held to limits; `give_back` comes after."""
         await self._places.acquire()
         try:
             taken = await self.withdraw(limits)
@@ -63,12 +58,7 @@ class Spares:
         return taken
 
     async def withdraw(self, limits: RunLimits) -> Prepared:
-        """The same for good: the container is the caller's to limit and to remove.
-
-        Raises:
-            BackendMissing: the image hasn't got what is needed.
-            SandboxBroken: no container could be made, or the sandbox is closed.
-        """
+        """The same for good: the container is the caller's to limit and to remove."""
         return await self._take_spare(limits) or await self._open(limits)
 
     def give_back(self, taken: Prepared) -> None:
@@ -85,12 +75,7 @@ class Spares:
         on_output: OnOutput | None,
         given: Mapping[str, bytes],
     ) -> Result:
-        """Run a job in a container of its own, with files that it is given, and take what it wrote there.
-
-        Raises:
-            SandboxBroken: the container or the engine stopped working, or the sandbox was closed.
-            FileRefused: a path leaves the workspace, or there is no room.
-        """
+        """Run a job in a container of its own, with files that it is given, and take what it wrote there."""
         taken = await self.take(allowed)
         try:
             await filing.lay(taken, given)
@@ -180,11 +165,7 @@ async def _end(prepared: Prepared) -> None:
 
 @contextlib.asynccontextmanager
 async def _another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
-    """A second process in a container whose first one has ended: for its files.
-
-    Raises:
-        SandboxBroken: it could not be started.
-    """
+    """A second process in a container whose first one has ended: for its files."""
     own = await prepare(taken.container, usual, tidy=False)
     try:
         yield own

@@ -20,11 +20,7 @@ _REACHED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def list_folder(below: Beneath, path: str) -> list[dict[str, Any]]:
-    """Fields of an Entry for each name of a folder, by name.
-
-    Raises:
-        FileRefused: it isn't there, isn't a folder, or lies over a link.
-    """
+    """Fields of an Entry for each name of a folder, by name."""
     with below.as_owner(), told(path):
         folder = below.open(_plain(path), FOLDER)
         try:
@@ -53,11 +49,7 @@ def look_at(below: Beneath, path: str) -> dict[str, Any]:
 
 
 def enter(below: Beneath, path: str) -> None:
-    """Check that a program can begin in a folder.
-
-    Raises:
-        FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
-    """
+    """Check that a program can begin in a folder."""
     with below.as_owner(), told(path):
         below.open_root_to_us()
         os.close(below.open(f"{_plain(path)}/.", _REACHED))

@@ -60,11 +60,7 @@ class Beneath:
 
     @property
     def root(self) -> int:
-        """The descriptor.
-
-        Raises:
-            FileRefused: it is closed.
-        """
+        """The descriptor. Raises FileRefused: it is closed."""
         if self._root < 0:
             raise FileRefused("The sandbox is closed.")
         return self._root
@@ -171,11 +167,7 @@ def is_attached(folder: int, name: str) -> bool:
 
 
 def parts_of(path: str) -> list[str]:
-    """The names of a relative path.
-
-    Raises:
-        FileRefused: it is no such path.
-    """
+    """The names of a relative path. Raises FileRefused: it is no such path."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts or not parts or "\0" in path:
         raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")

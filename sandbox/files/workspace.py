@@ -45,19 +45,11 @@ class Workspace:
         self.below.close()
 
     def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
-        """Write a new file in place of any regular file there; its content may come in pieces.
-
-        Raises:
-            FileRefused: the path isn't a plain one, or there is no room.
-        """
+        """Write a new file in place of any regular file there; its content may come in pieces."""
         self.write_all([(path, content, executable)])
 
     def write_all(self, files: Iterable[tuple[str, bytes | Iterable[bytes], bool]]) -> None:
-        """Write many files: path, content, executable.
-
-        Raises:
-            FileRefused: as `write`.
-        """
+        """Write many files: path, content, executable."""
         parents: list[str] | None = None
         with self.below.as_owner(), ExitStack() as opened:
             for path, content, executable in files:
@@ -89,11 +81,7 @@ class Workspace:
         self.write(path, content, executable=False)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way; an existing one is no error.
-
-        Raises:
-            FileRefused: the path isn't a plain one, something else is there, or there is no room.
-        """
+        """Make a folder, with those on the way; an existing one is no error."""
         parts = parts_of(path)
         with self.below.as_owner(), told(path):
             os.close(self._make_folders(parts))
@@ -155,11 +143,7 @@ class Workspace:
         return found.f_blocks * found.f_frsize
 
     def remove(self, path: str) -> None:
-        """Remove a file or a folder, "." is everything; nothing is followed.
-
-        Raises:
-            FileRefused: the path isn't a plain one.
-        """
+        """Remove a file or a folder, "." is everything; nothing is followed."""
         if path == ".":
             self.keep({})
             return
@@ -183,9 +167,6 @@ class Workspace:
 
         Args:
             known: SHA-256 (hex), and whether it is executable, by plain path.
-
-        Raises:
-            FileRefused: a path isn't a plain one.
         """
         folders = {"/".join(parts[:i]) for parts in map(parts_of, known) for i in range(1, len(parts))}
         folders |= self._attached

@@ -24,11 +24,7 @@ class KnownFile:
 
 
 def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
-    """Files by plain path, with what tells whether they are there already.
-
-    Raises:
-        FileRefused: a path isn't a plain one.
-    """
+    """Files by plain path, with what tells whether they are there already."""
     return {
         "/".join(parts_of(path)): KnownFile(
             content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)

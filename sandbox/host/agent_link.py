@@ -49,12 +49,7 @@ class AgentLink:
         self._loop.add_reader(channel, self._read)
 
     def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
-        """Start a command; text is a script of the shell.
-
-        Raises:
-            SandboxBroken: the session is over.
-            ValueError: a word of the command is longer than the kernel takes.
-        """
+        """Start a command; text is a script of the shell. Raises ValueError: a word of it is too long."""
         argv, more, cwd = _words(program)
         run.on_flood(self._end_flood)
         run.kills_before = self.memory_kills()

@@ -71,11 +71,7 @@ class Child:
         self.work_inside.close()
 
     async def assign(self, job: Mapping[str, object], descriptors: Sequence[int]) -> None:
-        """Give the child its one job.
-
-        Raises:
-            SandboxBroken: this process may not send it the descriptors.
-        """
+        """Give the child its one job. Raises SandboxBroken: this process may not send it the descriptors."""
         content = json.dumps(job).encode()
         try:
             send_with_fds(self._work, HEADER.pack(len(content)), list(descriptors))
@@ -88,11 +84,7 @@ class Child:
             self._close_work()
 
     def take_workspace(self) -> int:
-        """The descriptor of a fresh child's own workspace; the caller closes it.
-
-        Raises:
-            SandboxBroken: the child has ended meanwhile.
-        """
+        """The descriptor of a fresh child's own workspace; the caller closes it."""
         taken, self._workspace = self._workspace, -1
         if taken < 0:
             raise SandboxBroken("A child of the sandbox ended before its run.")

@@ -60,11 +60,7 @@ class ChildMaker:
         on_ready: Callable[[Child], None],
         on_gone: Callable[[Child], None],
     ) -> Child:
-        """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent.
-
-        Raises:
-            SandboxBroken: it could get no control group.
-        """
+        """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent."""
         spare, rlimits = _EXTRA_PROCESSES, limits.rlimits(counted=self.groups is not None)
         if session:
             spare = SPARE_PROCESSES
@@ -128,11 +124,7 @@ def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str,
 
 
 def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
-    """Check that a process has no privileges, and shares no namespace with the host and the server.
-
-    Raises:
-        SandboxBroken: something isn't as it must be; the message says what.
-    """
+    """Check that a process has no privileges, and shares no namespace with the host and the server."""
     status = _status_of(pid)
     for field, (mechanism, wanted) in _WANTED.items():
         found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]

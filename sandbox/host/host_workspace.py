@@ -107,11 +107,7 @@ class HostWorkspace:
         return Entry.model_validate(await _in_thread(lambda: look_at(self._workspace.below, path)))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Hold exactly these files, and give the SHA-256 (hex) of each.
-
-        Raises:
-            FileRefused: a path leaves the workspace, or the disk limit is reached.
-        """
+        """Hold exactly these files, and give the SHA-256 (hex) of each."""
         async with self._changing:
             uses, self._laid = self._uses if self._at_rest() else -1, None
             hashes = await _in_thread(lambda: self._lay(files))
@@ -124,11 +120,7 @@ class HostWorkspace:
         return await _in_thread(self._workspace.manifest)
 
     async def enter(self, path: str) -> None:
-        """See that a program can begin in a folder.
-
-        Raises:
-            FileRefused: it isn't there, isn't a folder, is closed to programs, or lies over a link.
-        """
+        """See that a program can begin in a folder."""
         if path != ".":
             from sandbox.files.listing import enter
 

@@ -26,15 +26,7 @@ async def put_layer(
 ) -> tuple[Workspace, Beneath] | None:
     """The workspace as seen from now on, and the layer; None where everything stays as it is.
 
-    Args:
-        server: mounts the layer.
-        pool: its children see the workspace.
-        policy: of the sandbox.
-        least: how many files a workspace has that gets a layer.
-        laid: the files that the workspace holds.
-
-    Raises:
-        SandboxBroken: the server doesn't answer.
+    `laid`: the files that the workspace holds; with fewer than `least` it gets no layer.
     """
     if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
         return None

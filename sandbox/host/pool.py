@@ -1,15 +1,13 @@
 """Children isolated in advance, so that a run costs its program and little else; each is lent once."""
 
 import asyncio
-import errno
 import os
 from collections import deque
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
-from sandbox.host.child_maker import ChildMaker, of_group
+from sandbox.host.child_maker import ChildMaker
 from sandbox.host.limits import RunLimits
-from sandbox.supervisor.cgroups import Group
 
 _LOOK_S = 0.5
 _AT_REST = 2
@@ -59,11 +57,7 @@ class Pool:
             self.break_down(error)
 
     async def lend(self, limits: RunLimits) -> Child:
-        """A child for one run: an idle one where its limits fit, else a new one.
-
-        Raises:
-            SandboxBroken: the server is gone or could not isolate a child.
-        """
+        """A child for one run: an idle one where its limits fit, else a new one."""
         if self._broken is not None:
             raise self._broken
         child = self._take_idle() if limits.within(self._usual) else None
@@ -72,32 +66,15 @@ class Pool:
         self.lent.add(child)
         if not self._idle:
             self.fill()
-        if child.group is not None and limits != self._usual and "memory" not in self._without:
-            self._tighten(child, child.group, limits)
         return child
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """A new child whose pid 1 is the agent of a session.
-
-        Raises:
-            SandboxBroken: the server is gone or could not isolate a child.
-        """
+        """A new child whose pid 1 is the agent of a session."""
         if self._broken is not None:
             raise self._broken
         child = await self._wait(limits, session=True)
         self.lent.add(child)
         return child
-
-    def _tighten(self, child: Child, group: Group, limits: RunLimits) -> None:
-        try:
-            memory_bytes, processes = of_group(limits)
-            group.limit(memory_bytes=memory_bytes, processes=processes)
-        except OSError as error:
-            child.kill(outright=True)
-            if error.errno != errno.EBUSY:
-                self.give_back(child)
-                raise SandboxBroken(f"A run of the sandbox could not be limited: {error}") from error
-            group.killed_before -= 1  # it holds more already: version 2 kills it then, and version 1 refuses
 
     def give_back(self, child: Child) -> None:
         """Note that the run of a child is over, and replace it."""

@@ -78,11 +78,7 @@ class RunningEntry(Frames):
         self._hung_up = True
 
     async def send_with(self, frame: bytes, line: socket.socket) -> None:
-        """Send one frame together with a socket.
-
-        Raises:
-            SandboxBroken: the child is gone.
-        """
+        """Send one frame together with a socket. Raises SandboxBroken: the child is gone."""
         content = HEADER.pack(len(frame)) + frame
         try:
             sent = send_with_fds(self._connection, content, [line.fileno()])

@@ -67,12 +67,7 @@ class ServedSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Run one program to its end or to a limit; every process of it is dead when this returns.
-
-        Raises:
-            SandboxBroken: the sandbox itself stopped working, or was closed.
-            ValueError: files without fresh.
-        """
+        """Implements `Sandbox.run`."""
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
@@ -108,12 +103,7 @@ class ServedSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
-
-        Raises:
-            SandboxBroken: the sandbox itself stopped working, or was closed.
-            ValueError: there is no such entry.
-        """
+        """Implements `Sandbox.start`."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
@@ -144,12 +134,7 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Open a place where commands follow one another and live side by side.
-
-        Raises:
-            BackendMissing: this backend has no sessions.
-            ValueError: files without fresh.
-        """
+        """Implements `Sandbox.session`. Raises BackendMissing: this backend has no sessions."""
         from sandbox.host.layering import put_layer
         from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 
@@ -171,11 +156,7 @@ class ServedSandbox(WithFiles):
         return open_session(place, environment or {}, files or {})
 
     async def prove(self) -> None:
-        """See that a child can be made, which takes as long as making one.
-
-        Raises:
-            SandboxBroken: none can.
-        """
+        """See that a child can be made, which takes as long as making one. Raises SandboxBroken: none can."""
         child = await self._pool.lend(resolve(self._policy, None))
         child.discard()
         self._pool.give_back(child)

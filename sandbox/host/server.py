@@ -57,13 +57,7 @@ class Server:
         return self._keeper.pid if self._keeper is not None else -1
 
     def launch(self, build: Builder, before: Sequence[str], more: Mapping[str, str]) -> None:
-        """Start the keeper, which starts everything else.
-
-        Args:
-            build: how the runs are held.
-            before: command that puts the keeper into a scope.
-            more: environment of that command.
-        """
+        """Start the keeper, which starts everything else; `before` and `more` put it into a scope."""
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         wanted = Wanted(
             self.interpreter,

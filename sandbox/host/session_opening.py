@@ -78,12 +78,7 @@ def no_sessions(backend: str) -> BackendMissing:
 async def open_session(
     place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
 ) -> AsyncIterator[LiveSession]:
-    """Open a session for as long as the block lasts; every process of it is dead afterwards.
-
-    Raises:
-        SandboxBroken: the sandbox itself stopped working, or was closed.
-        FileRefused: a path of `files` leaves the workspace, or there is no room for them.
-    """
+    """Open a session for as long as the block lasts; every process of it is dead afterwards."""
     async with AsyncExitStack() as stack:
 
         async def renew() -> AgentLink:

@@ -48,11 +48,7 @@ class Base:
 
 
 def connect() -> "DockerClient":
-    """A client for building images.
-
-    Raises:
-        BackendMissing: the package is missing, or no engine answers; the message says what to do.
-    """
+    """A client for building images."""
     return open_client(answer_s=SLOW_S)
 
 
