@@ -13,13 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import (
-    LAYER_FROM,
-    Build,
-    Facts,
-    capabilities_of,
-    require_kept,
-)
+from sandbox.host.capabilities import LAYER_FROM, Build, capabilities_of, require_kept
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.policy import Policy
@@ -135,16 +129,7 @@ def _build(
 ) -> Build:
     hosts = [] if policy.network == "none" else [*policy.network]
     hosts += ["hosts that the caller is asked about"] if network is not None and policy.ask_host else []
-    facts = Facts(
-        server.groups.version if server.groups else None,
-        server.landlock,
-        root=os.geteuid() == 0,
-        one_wall=walls == "one",
-        hosts=tuple(hosts),
-        cpus=policy.cpus is not None,
-        counts_processors=server.counts_processors,
-    )
-    capabilities = capabilities_of(facts)
+    capabilities = capabilities_of(server, policy, hosts, one_wall=walls == "one")
     require_kept(policy, capabilities)
     told: dict[str, str] = {}
     if network is not None:

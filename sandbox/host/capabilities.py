@@ -1,5 +1,6 @@
 """How a sandbox on this machine is built, and which mechanism keeps each guarantee."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from sandbox.policy import Policy
 
 if TYPE_CHECKING:
     from sandbox.host.disk_watch import DiskBounds
+    from sandbox.host.server import Server
     from sandbox.network.proxy import Network
 
 _DEVICES = ", devices mounted read-only"
@@ -66,30 +68,15 @@ def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) ->
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What keeps the guarantees of the bubblewrap backend on this machine."""
+def capabilities_of(
+    server: "Server", policy: Policy, hosts: Sequence[str], *, one_wall: bool
+) -> tuple[Capability, ...]:
+    """The guarantees of the bubblewrap backend, with the mechanism of each on this machine.
 
-    cgroup_version: int | None
-    """1 or 2 where groups can be made."""
-    landlock: int
-    """The ABI in use, 0 for none."""
-    root: bool
-    """Root started it: it has a uid of its own, and mounts workspaces with a size and a number of files."""
-    one_wall: bool = False
-    """Every run has a bubblewrap of its own and no wall inside."""
-    hosts: tuple[str, ...] = ()
-    """What programs may reach by the proxy."""
-    cpus: bool = False
-    """The policy limits processors."""
-    counts_processors: bool = False
-    """A cgroup enforces that."""
-
-
-def capabilities_of(facts: Facts) -> tuple[Capability, ...]:
-    """The guarantees of the bubblewrap backend, with the mechanism of each on this machine."""
-    cgroup = f"cgroup v{facts.cgroup_version}" if facts.cgroup_version else None
-    second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
+    `hosts` can be reached by the proxy; with `one_wall` each run has a bubblewrap of its own.
+    """
+    cgroup = f"cgroup v{server.groups.version}" if server.groups else None
+    second = f" and Landlock (ABI {server.landlock})" if server.landlock >= 2 else ""
     sampled = set() if cgroup else {"memory"}
     parted = f"user, pid, mount, ipc, net, uts and cgroup namespaces per run{second}"
     kept: dict[str, str | None] = {
@@ -107,29 +94,29 @@ def capabilities_of(facts: Facts) -> tuple[Capability, ...]:
         "other runs": f"{parted}{_DEVICES}",
         "nothing left": "the run's pid namespace ends with it; a keeper ends the sandbox with its owner",
         "privileges": "no capabilities, no_new_privs, "
-        + ("a uid of its own" if facts.root else "the uid of the caller"),
+        + ("a uid of its own" if os.geteuid() == 0 else "the uid of the caller"),
         "system calls": "seccomp allow-list",
     }
-    if facts.one_wall:
+    if one_wall:
         kept["network"] = "a network namespace per run with loopback only"
         kept["nothing left"] = (
             "the pid namespace of the run's own bubblewrap; a keeper ends all with its owner"
         )
-        own = f"{parted}{_DEVICES if facts.root else ''}"
+        own = f"{parted}{_DEVICES if os.geteuid() == 0 else ''}"
         kept["other runs"] = f"a bubblewrap per run, as it may make none inside; {own}"
-    if facts.one_wall and not facts.root:
+    if one_wall and os.geteuid() != 0:
         sampled |= {"disk", "files"}
         kept["disk"] = "tmpfs with a size; the workspace that lasts is a folder, sampled"
         kept["files"] = "sampled every 50 ms"
         kept["host files"] = (
             f"{kept['host files']}; the mount table shows where the interpreter and the workspace are"
         )
-    if facts.hosts:
+    if hosts:
         kept["network"] = (
-            f"{kept['network']}; a proxy of the host's to public addresses of {', '.join(facts.hosts)}"
+            f"{kept['network']}; a proxy of the host's to public addresses of {', '.join(hosts)}"
         )
-    if facts.cpus:
-        kept |= with_processors(counted=facts.counts_processors)
+    if policy.cpus is not None:
+        kept |= with_processors(counted=server.counts_processors)
     return as_capabilities(kept, sampled)
 
 

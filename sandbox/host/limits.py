@@ -25,9 +25,12 @@ class RunLimits:
     output_bytes: int
 
     def within(self, other: "RunLimits") -> bool:
-        """Whether a child made for `other` keeps these limits: its job can only lower the processor time."""
-        same = (self.memory_mb, self.processes) == (other.memory_mb, other.processes)
-        return same and self.cpu_s <= other.cpu_s
+        """Whether a process made for `other` can be held to these limits."""
+        return (
+            self.cpu_s <= other.cpu_s
+            and self.memory_mb <= other.memory_mb
+            and self.processes <= other.processes
+        )
 
     def rlimits(self, *, counted: bool) -> dict[str, int | None]:
         """Limits of each process; `counted`: a cgroup bounds the memory of the run instead."""

@@ -60,7 +60,7 @@ class Pool:
         """A child for one run: an idle one where its limits fit, else a new one."""
         if self._broken is not None:
             raise self._broken
-        child = self._take_idle() if limits.within(self._usual) else None
+        child = self._take_idle() if self._is_usual(limits) else None
         if child is None:
             child = await self._wait(limits)
         self.lent.add(child)
@@ -113,6 +113,11 @@ class Pool:
         while self._alive:
             await next(iter(self._alive)).gone.wait()
 
+    def _is_usual(self, limits: RunLimits) -> bool:
+        """Whether children made in advance are held to these limits; their job can lower processor time."""
+        usual = (self._usual.memory_mb, self._usual.processes)
+        return usual == (limits.memory_mb, limits.processes) and limits.cpu_s <= self._usual.cpu_s
+
     def _take_idle(self) -> Child | None:
         while self._idle:
             child = self._idle.popleft()
@@ -122,7 +127,7 @@ class Pool:
 
     async def _wait(self, limits: RunLimits, *, session: bool = False) -> Child:
         waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
-        if session or not limits.within(self._usual):
+        if session or not self._is_usual(limits):
             self._spawn(limits, waiter, session=session)
         else:
             self._waiting.append(waiter)

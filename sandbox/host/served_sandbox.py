@@ -42,7 +42,7 @@ class ServedSandbox(WithFiles):
         self._workspace = HostWorkspace(own, build.disk, at_rest=self._pool.at_rest)
         self.lay, self.manifest = self._workspace.lay, self._workspace.manifest
         self.backend, self.uid = build.backend, server.uid
-        server.on_end(self._break_down)
+        server.ended.add_done_callback(lambda ended: self._break_down(ended.result()))
         self._pool.fill()  # the other one at its first use
 
     @property
@@ -225,5 +225,5 @@ class ServedSandbox(WithFiles):
         """Raise where a run that ended without a report was killed with its server."""
         if self._closed:
             raise SandboxBroken("The sandbox was closed while a program ran in it.")
-        if (reason := await self._server.end_within(_MOMENT_S)) is not None:
-            raise reason
+        if (await asyncio.wait({self._server.ended}, timeout=_MOMENT_S))[0]:
+            raise self._server.ended.result()

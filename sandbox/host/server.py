@@ -5,7 +5,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
@@ -42,14 +42,12 @@ class Server:
         self.folder = ""
         self.pid = -1
         self.workspace = -1
-        self.ended: SandboxBroken | None = None
-        """Why the server has ended, once it has."""
+        self.ended: asyncio.Future[SandboxBroken] = self._loop.create_future()
+        """Why the server has ended, before it was closed."""
         self.control, self._inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._keeper: Keeper | None = None
         self._lifeline = -1
-        self._has_ended = asyncio.Event()
-        self._watching: Callable[[SandboxBroken], None] | None = None
 
     @property
     def keeper(self) -> int:
@@ -121,17 +119,6 @@ class Server:
         """Whether a group holds each run to the policy's processors."""
         return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
 
-    def on_end(self, call: Callable[[SandboxBroken], None]) -> None:
-        """Have `call` called when the server ends before it is closed."""
-        self._watching = call
-
-    async def end_within(self, seconds: float) -> SandboxBroken | None:
-        """Why the server has ended, if it does within some seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._has_ended.wait()
-        return self.ended
-
     async def close(self) -> None:
         """End the server and everything in it, and wait until it is gone. Idempotent."""
         if self._lifeline >= 0:
@@ -158,10 +145,7 @@ class Server:
     def _notice_end(self) -> None:
         """Handle the end of the server, which sends nothing after its hello."""
         self._loop.remove_reader(self.control)
-        self.ended = SandboxBroken(f"The sandbox's server ended unexpectedly. {self.said()}")
-        self._has_ended.set()
-        if self._watching is not None:
-            self._watching(self.ended)
+        self.ended.set_result(SandboxBroken(f"The sandbox's server ended unexpectedly. {self.said()}"))
 
     def said(self) -> str:
         """The last output of the keeper, and of what it started, on standard error."""

@@ -2,7 +2,6 @@
 
 import secrets
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
@@ -20,8 +19,6 @@ WITHOUT = frozenset({".git", "__pycache__"})
 """Folders that are left out: history, and Python's caches."""
 _PACKED_FACTOR = 8
 """Limit of the whole archive, as a multiple of the files' limit: mostly history."""
-
-_PIECE = 1 << 20
 _MISSING = 404
 
 
@@ -93,11 +90,12 @@ def _archived(
     """Read the engine's archive of a container's folder."""
     place = f"{api.base_url}/v{api.api_version}/containers/{name}/archive"
     # Not the SDK's own call: that can't be ended early, and the engine removes nothing that it still packs.
-    with api.get(place, params={"path": folder}, stream=True, timeout=SLOW_S) as answer:
+    plain = {"Accept-Encoding": "identity"}
+    with api.get(place, params={"path": folder}, headers=plain, stream=True, timeout=SLOW_S) as answer:
         if answer.status_code == _MISSING:
             raise FileRefused(f"There is no {where}.")
         answer.raise_for_status()
-        content = cast("IO[bytes]", _Packed(answer.iter_content(_PIECE), _PACKED_FACTOR * max_bytes))
+        content = cast("IO[bytes]", _Packed(cast("IO[bytes]", answer.raw), _PACKED_FACTOR * max_bytes))
         with tarfile.open(fileobj=content, mode="r|") as archive:
             return _read(archive, where, max_files, max_bytes)
 
@@ -134,24 +132,15 @@ def _relative(name: str) -> str | None:
 
 
 class _Packed:
-    """The engine's stream as a file, read once and bounded."""
+    """The engine's stream, read once and bounded."""
 
-    def __init__(self, pieces: Iterator[bytes], most: int) -> None:
-        self._pieces, self._most, self._left = pieces, most, most
-        self._rest = memoryview(b"")
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream, self._most, self._left = stream, most, most
 
     def read(self, size: int) -> bytes:
         """The next bytes; fewer at the end only."""
-        content = bytearray()
-        while len(content) < size:
-            if not self._rest:
-                self._rest = memoryview(next(self._pieces, b""))
-            if not self._rest:
-                break
-            taken = self._rest[: size - len(content)]
-            self._rest = self._rest[len(taken) :]
-            content += taken
+        content = self._stream.read(size)
         self._left -= len(content)
         if self._left < 0:
             raise FileRefused(f"With its history a folder of an image holds more than {self._most:,} bytes.")
-        return bytes(content)
+        return content
