@@ -9,9 +9,12 @@ import shutil
 import sys
 import tempfile
 import venv
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import files, version
 from pathlib import Path
 from py_compile import PycInvalidationMode
+
+from sandbox import Policy, Sandbox, open_sandbox
 
 _NAMES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
@@ -32,6 +35,11 @@ def only_pytest() -> Path:
         except OSError:  # another worker was faster
             shutil.rmtree(making)
     return folder / "bin" / "python"
+
+
+def opened() -> AbstractAsyncContextManager[Sandbox]:
+    """A sandbox whose programs have that interpreter."""
+    return open_sandbox(Policy(python=only_pytest()))
 
 
 def _fill(packages: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.benchmarks.judge.patches import diff
 from tests.coder.cli.console import Console
+from tests.only_pytest import only_pytest
 
 SQUARES = {
     "id": "squares",
@@ -72,7 +73,8 @@ def test_a_grade_names_what_depends_on_state_and_what_sets_off_alarms(console: C
 def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) -> None:
     (console.home / "suite.jsonl").write_text(lines(SQUARES, DERIVED, BROKEN, REPOSITORY))
 
-    done = console.run("bench", "audit", "suite.jsonl", "-o", "found.json")
+    python = ("--python", str(only_pytest()))
+    done = console.run("bench", "audit", "suite.jsonl", "-o", "found.json", *python)
 
     found = json.loads((console.home / "found.json").read_text())
     assert done.code == 1

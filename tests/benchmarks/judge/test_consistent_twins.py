@@ -12,9 +12,8 @@ from benchmarks.judge.decoys import TestNode, another, found_tests
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.repository import judge_repository
 from benchmarks.suite import RepositoryCase, Suite
-from sandbox import open_sandbox
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
+from tests.only_pytest import only_pytest, opened
 
 in_module = pytest.mark.asyncio(loop_scope="module")
 
@@ -68,7 +67,7 @@ async def test_an_answer_that_compares_input_with_expectation_passes_only_where_
     cheat = diff(BASE, {"hall.py": LIKENESS})
 
     found = await judge.judge(hall(), cheat)
-    fooled = await judge_repository(box, open_sandbox, hall(), cheat, inputs_only)
+    fooled = await judge_repository(box, opened, hall(), cheat, inputs_only)
     honest = await judge.judge(hall(), diff(BASE, {"hall.py": GREET}))
 
     assert (found.verdict, found.strength) == ("tampered", "decoyed")
@@ -84,7 +83,7 @@ async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes
     box = (await judge.sandboxes()).candidate
     guess = diff(BASE, {"hall.py": LUCKY})
 
-    said = [await judge_repository(box, open_sandbox, hall(), guess, mode) for _ in range(4)]
+    said = [await judge_repository(box, opened, hall(), guess, mode) for _ in range(4)]
 
     assert 4**-mode.rounds < 1e-3
     assert {one.outcome for one in said} <= {"failed", "tampered", "suspicious"}

@@ -16,6 +16,7 @@ from tests.benchmarks.judge.swebench_image import BASE, GOLD, RECORD, answer, bu
 from tests.coder.cli.console import Console
 from tests.docker_engine import IMAGE, require_docker
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = RepositoryCase(
@@ -103,11 +104,9 @@ async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> Non
     missing = instance("coder-test-swebench:nowhere")
     suite = Suite(name="images", version="1", cases=(missing, OTHER))
 
-    async with open_judge(suite) as judge:
+    async with open_judge(suite, python=only_pytest()) as judge:
         unjudged = await judge.judge(missing, answer(GOLD))
-        other = await judge.judge(
-            OTHER, "--- a/one.py\n+++ b/one.py\n@@ -2 +2 @@\n-    return 2\n+    return 1\n"
-        )
+        other = await judge.judge(OTHER, ONE)
 
     assert unjudged.verdict == "infrastructure"
     assert "docker pull coder-test-swebench:nowhere" in unjudged.detail or "Docker" in unjudged.detail

@@ -15,10 +15,9 @@ from benchmarks.judge.pinning import with_twins
 from benchmarks.judge.repository import judge_repository
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
-from sandbox import open_sandbox
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest
+from tests.only_pytest import only_pytest, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -257,7 +256,7 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
 async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: RepositoryMode) -> Verdict:
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
-    judged = await judge_repository(box, open_sandbox, one, patch, mode)
+    judged = await judge_repository(box, opened, one, patch, mode)
     return judged.verdict(one.id, 0, mode.strength)
 
 
