@@ -62,9 +62,9 @@ def grade(
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, exact=exact)
-        session = Session(scoring.suite, settings, workers, command="grade")
-        session.include_weaker = include_weaker
-        session.begin(resume)
+        session = Session(
+            scoring.suite, settings, workers, include_weaker=include_weaker, command="grade", resume=resume
+        )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:
         if results:
@@ -114,15 +114,11 @@ class Scoring:
 
 
 async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
-    return CaseAttempt(text=_text(case, sample, exact=exact))
-
-
-def _text(case: Case, sample: Sample, *, exact: bool) -> str:
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):
-        return program_of(case, sample, exact=exact).text
-    return sample.text
+        return CaseAttempt(text=program_of(case, sample, exact=exact).text)
+    return CaseAttempt(text=sample.text)
 
 
 def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> None:

@@ -90,8 +90,7 @@ def run(
         see_backend(config.settings().backend, flags)
         opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)
-        session = _session(plan, given)
-        session.begin(resume)
+        session = _session(plan, given, resume)
         progress = Progress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
             typer.echo(_ALIKE, err=True)
@@ -130,7 +129,7 @@ def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen:
     )
 
 
-def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
+def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> Session:
     most = given["max_cost"]
     one_shot = given["one_shot"] or plan.settings.strategy == "one-shot"
     # Fresh starts within a sample are drawn at random, whatever the first one is.
@@ -143,6 +142,7 @@ def _session(plan: "_Plan", given: Mapping[str, Any]) -> Session:
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,
         include_weaker=given["include_weaker"],
+        resume=resume,
     )
 
 

@@ -3,7 +3,15 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+
+class _Count:
+    """Of samples of one kind."""
+
+    def __init__(self) -> None:
+        self.waiting = self.running = 0
 
 
 class Exclusive:
@@ -12,55 +20,44 @@ class Exclusive:
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
         self._processors = processors or os.cpu_count() or 1
-        self._shared = 0
-        self._shared_waiting = 0
-        self._retries = 0
-        """Running and waiting."""
-        self._retrying = 0
+        self._shared, self._retries = _Count(), _Count()
 
-    @contextlib.asynccontextmanager
-    async def shared(self) -> AsyncIterator[None]:
+    def shared(self) -> AbstractAsyncContextManager[None]:
         """Run beside others."""
-        async with self._changed:
-            self._shared_waiting += 1
-            try:
-                await self._changed.wait_for(lambda: not self._retries or self._shared < self._room())
-            finally:
-                self._shared_waiting -= 1
-                self._changed.notify_all()
-            self._shared += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._shared -= 1
-                self._changed.notify_all()
+        return self._turn(self._shared, self._may_share)
+
+    def quiet(self) -> AbstractAsyncContextManager[None]:
+        """Run as a second try: one at a time, or one on each processor where nothing else is to be done."""
+        return self._turn(self._retries, self._may_retry)
 
     @contextlib.asynccontextmanager
-    async def quiet(self) -> AsyncIterator[None]:
-        """Run as a second try: one at a time, or one on each processor where nothing else is to be done."""
+    async def _turn(self, count: _Count, is_free: Callable[[], bool]) -> AsyncIterator[None]:
         async with self._changed:
-            self._retries += 1
+            count.waiting += 1
             try:
-                await self._changed.wait_for(self._is_free)
-            except BaseException:
-                self._retries -= 1
+                await self._changed.wait_for(is_free)
+            finally:
+                count.waiting -= 1
                 self._changed.notify_all()
-                raise
-            self._retrying += 1
+            count.running += 1
         try:
             yield
         finally:
             async with self._changed:
-                self._retries -= 1
-                self._retrying -= 1
+                count.running -= 1
                 self._changed.notify_all()
+
+    def _may_share(self) -> bool:
+        retries = self._retries
+        return not (retries.waiting or retries.running) or self._shared.running < self._room()
+
+    def _may_retry(self) -> bool:
+        shared, running = self._shared, self._retries.running
+        if not running:
+            return shared.running <= self._room()
+        return not shared.running and not shared.waiting and running < self._processors
 
     def _room(self) -> int:
         """For samples beside second tries; where several run, nothing else was to be done."""
-        return max(1, self._processors - 1) if self._retrying <= 1 else self._processors - self._retrying
-
-    def _is_free(self) -> bool:
-        if not self._retrying:
-            return self._shared <= self._room()
-        return not self._shared and not self._shared_waiting and self._retrying < self._processors
+        running = self._retries.running
+        return max(1, self._processors - 1) if running <= 1 else self._processors - running

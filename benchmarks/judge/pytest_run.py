@@ -142,7 +142,8 @@ def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str
     tests = [
         path for path in tree if is_test_path(path, folders) or PurePosixPath(path).name == "conftest.py"
     ]
-    guarded = {f"{name}.py", f"{name}.jsonl", *(PurePosixPath(one).name for one in tests if _is_source(one))}
+    names = {PurePosixPath(one).name for one in tests if one.endswith(".py")} - {"__init__.py"}
+    guarded = {f"{name}.py", f"{name}.jsonl", *names}
     filled = (files("benchmarks.judge") / "reporter.txt").read_text()
     for place, text in {
         "@WATCHED@": (files("benchmarks.judge") / "watched.txt").read_text(),
@@ -156,10 +157,6 @@ def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str
     }.items():
         filled = filled.replace(place, text)
     return filled
-
-
-def _is_source(path: str) -> bool:
-    return path.endswith(".py") and not path.endswith("/__init__.py")
 
 
 def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,16 +51,16 @@ class Session:
     include_weaker: bool = False
     command: str = "run"
     """The command of `coder bench` that continues it."""
-    run: str = ""
-    """Its id, once it has begun."""
-    resumes: bool = False
+    resume: str | None = None
+    """The run that is continued; None begins another."""
+    run: str = field(init=False)
+    """Its id."""
     logged: bool = False
     """The log has the run, so it can be continued."""
 
-    def begin(self, resume: str | None) -> None:
-        """Go on with a run, or take a new id."""
-        self.resumes = resume is not None
-        self.run = resume or new_run_id().replace("run_", "bench_", 1)
+    def __post_init__(self) -> None:
+        """Take a new id unless a run is continued."""
+        self.run = self.resume or new_run_id().replace("run_", "bench_", 1)
 
     async def work(
         self,
@@ -75,7 +75,7 @@ class Session:
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
             record = RunLog(self.run, log, token=token)
-            if self.resumes:
+            if self.resume is not None:
                 await record.load()
                 _see_that_it_is_the_same(self.run, record.started, started)
             else:

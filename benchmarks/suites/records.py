@@ -26,12 +26,15 @@ Record = dict[str, object]
 
 def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
     """The records of a JSON Lines file with their line numbers from 1; empty lines are skipped."""
-    number = 1
+    number, where = 1, f"{path}, line 1"
     with opened(path) as file:
-        while line := _line(file, f"{path}, line {number}"):
+        while line := _read(file.readline, MAX_LINE, where):
+            if len(line) > MAX_LINE:
+                raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
             if line.strip():
-                yield number, _record(line, f"{path}, line {number}")
+                yield number, _record(line, where)
             number += 1
+            where = f"{path}, line {number}"
 
 
 def document(path: Path) -> bytes:
@@ -81,13 +84,6 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"{path} is a folder, and a file was expected.") from cause
     except PermissionError as cause:
         raise UsageError(f"{path} can't be read: {cause.strerror}.") from cause
-
-
-def _line(file: BinaryIO, where: str) -> bytes:
-    line = _read(file.readline, MAX_LINE, where)
-    if len(line) > MAX_LINE:
-        raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
-    return line
 
 
 def _read(read: Callable[[int], bytes], most: int, where: str) -> bytes:

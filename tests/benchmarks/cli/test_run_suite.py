@@ -226,7 +226,6 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
     samples.write_text("\n".join(lines) + "\n")
     scoring = Scoring(str(suite), samples, exact=False)
     session = Session(scoring.suite, Settings(), 1)
-    session.begin(None)
     samples.write_text("\n".join(lines[:2]) + "\n")
 
     with (
