@@ -80,11 +80,7 @@ class Function:
         self._running, self._name = running, name
 
     async def find(self) -> None:
-        """Load its module.
-
-        Raises:
-            CallFailed: the module can't be loaded, or has no such name.
-        """
+        """Load its module. Raises CallFailed where the module can't be loaded, or has no such name."""
         await self._ask("find", self._name)
 
     async def call(

@@ -18,8 +18,8 @@ from sandbox.checks.standby import Held, Standby
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
+from sandbox.inner.bridge.candidate_line import BEGIN, END, HUNG_UP
 from sandbox.inner.bridge.codec import CodecError, decode
-from sandbox.inner.bridge.frames import BEGIN, END, HUNG_UP
 from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
 
@@ -99,8 +99,7 @@ class Candidate:
     async def begin(self, job: Mapping[str, object]) -> None:
         """Clone it, and send it its job.
 
-        Raises:
-            SandboxBroken: what it is cloned from ended; its line is closed.
+        Raises SandboxBroken where what it is cloned from ended; its line is closed.
         """
         content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
         try:

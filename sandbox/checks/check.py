@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.checks.relay import TrialResult, hold, walls_behind
 from sandbox.checks.run_report import CheckResult
-from sandbox.checks.standby import OneChecker
+from sandbox.checks.standby import Checkers
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result
@@ -146,7 +146,7 @@ async def check(
         arguments = {key: allowed[key] for key in ("write_back", "kinds")}
         return await candidate.start("bridge.callee", arguments, limits=behind)
 
-    tried = await hold(start, OneChecker(checker, behind), json.dumps(job).encode(), wall_s)
+    tried = await hold(start, Checkers(checker, once=behind), json.dumps(job).encode(), wall_s)
     return _report(checks, tried)
 
 

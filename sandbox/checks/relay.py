@@ -15,8 +15,8 @@ from sandbox.checks.standby import Standby
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
+from sandbox.inner.bridge.candidate_line import AGAIN, ENDED, FROM_CANDIDATE, LOST, REPORT, TIMED_OUT
 from sandbox.inner.bridge.codec import CodecError, decode
-from sandbox.inner.bridge.frames import AGAIN, ENDED, FROM_CANDIDATE, LOST, REPORT, TIMED_OUT
 from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result, ending, out_of_time
@@ -52,8 +52,7 @@ class TrialResult:
 async def hold(start: Start, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
     """Have a checker do a job on the candidates that `start` starts.
 
-    Raises:
-        SandboxBroken: a sandbox stopped working.
+    Raises SandboxBroken where a sandbox stopped working.
     """
     report = RunReport()
     held = await checkers.take()
@@ -84,8 +83,7 @@ def walls_behind(limits: Limits) -> tuple[float, Limits]:
 async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  # noqa: ANN401 - any value
     """What a frame holds. A large one is read by a thread; no step of it keeps the interpreter for long.
 
-    Raises:
-        CodecError: as `read`.
+    Raises CodecError as `read`.
     """
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 

@@ -73,11 +73,7 @@ class RunReport:
         return ["" if one.passed else one.message or "failed" for few in self.results.values() for one in few]
 
     def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
-        """Keep one report.
-
-        Raises:
-            CodecError: it isn't one, or there are too many.
-        """
+        """Keep one report. Raises CodecError where it isn't one, or there are too many."""
         self._count += 1
         if self._count > MAX_REPORTS:
             raise CodecError(f"the checker sent more than {MAX_REPORTS:,} reports")

@@ -29,21 +29,24 @@ class Standby:
     """Lends processes. Close it, also where its sandbox is broken."""
 
     def __init__(
-        self, sandbox: Sandbox, entry: str, arguments: Mapping[str, object], *, max_cpu_s: float = math.inf
+        self,
+        sandbox: Sandbox,
+        entry: str,
+        arguments: Mapping[str, object],
+        *,
+        max_cpu_s: float = math.inf,
+        once: Limits | None = None,
     ) -> None:
-        self._sandbox, self._entry, self._arguments, self._max_cpu_s = sandbox, entry, arguments, max_cpu_s
+        self._sandbox, self._entry, self._arguments = sandbox, entry, arguments
+        self._max_cpu_s, self._once = max_cpu_s, once
         self._idle: list[Held] = []
 
     async def take(self) -> Held:
-        """A process for one job.
-
-        Raises:
-            SandboxBroken: the sandbox stopped working.
-        """
+        """A process for one job. Raises SandboxBroken where the sandbox stopped working."""
         if self._idle:
             return self._idle.pop()
-        limits = Limits(wall_s=_WALL_S)
-        return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=True))
+        limits, fresh = self._once or Limits(wall_s=_WALL_S), self._once is None
+        return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=fresh))
 
     async def put_back(self, held: Held, *, sound: bool) -> Result | None:
         """Keep a process for the next job, or end it.
@@ -51,6 +54,7 @@ class Standby:
         Returns:
             How it ended, where that was not `sound`: with the job.
         """
+        sound = sound and self._once is None
         if sound and held.jobs < _MOST_JOBS and held.cpu_s < self._max_cpu_s:
             self._idle.append(held)
             return None
@@ -66,21 +70,7 @@ class Standby:
 class Checkers(Standby):
     """Checkers, each for one trial after the other; what one did not end well ends with it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox, "checker.checker", {"once": False}, max_cpu_s=_CHECKER_CPU_S)
-
-
-class OneChecker(Standby):
-    """A checker that does one job, in the sandbox's own workspace."""
-
-    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
-        super().__init__(sandbox, "checker.checker", {"once": True})
-        self._limits = limits
-
-    async def take(self) -> Held:
-        """Start it."""
-        return Held(await self._sandbox.start(self._entry, self._arguments, limits=self._limits))
-
-    async def put_back(self, held: Held, *, sound: bool) -> Result | None:
-        """End it."""
-        return await super().put_back(held, sound=False)
+    def __init__(self, sandbox: Sandbox, *, once: Limits | None = None) -> None:
+        """`once`: limits of a checker that does one job, in the sandbox's own workspace."""
+        arguments = {"once": once is not None}
+        super().__init__(sandbox, "checker.checker", arguments, max_cpu_s=_CHECKER_CPU_S, once=once)

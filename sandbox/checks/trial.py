@@ -81,8 +81,7 @@ def alarm_source() -> str:
 async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
     """Try one function in one process with its tests: weaker, as the function can reach them.
 
-    Raises:
-        SandboxBroken: the sandbox stopped working.
+    Raises SandboxBroken where the sandbox stopped working.
     """
     outcome = RunReport()
     arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}

@@ -39,8 +39,7 @@ class Host:
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
     """Parse an allow-list of `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
 
-    Raises:
-        ValueError: an entry can't be read, or could never be reached; the message names it.
+    Raises ValueError where an entry can't be read, or could never be reached; the message names it.
     """
     named = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
     return tuple(_parse(entry) for each in named for entry in each)
@@ -49,8 +48,7 @@ def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
 def split_authority(text: str) -> tuple[str, int | None]:
     """Normalized host and port of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
 
-    Raises:
-        ValueError: it is none of these.
+    Raises ValueError where it is none of these.
     """
     if "@" in text:  # the part before it may be a secret
         raise ValueError("a host is named without a user or password before it")

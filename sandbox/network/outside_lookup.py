@@ -5,8 +5,9 @@ import errno
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 _AT_ONCE = 16
 """Concurrent lookups; each takes a thread that can't be ended."""
@@ -16,46 +17,31 @@ _places = threading.BoundedSemaphore(_AT_ONCE)
 async def resolve(name: str, port: int) -> list[str]:
     """Addresses of a name, in the system's order.
 
-    Raises:
-        OSError: it has none, or too many are looked up already.
+    Raises OSError where it has none, or too many are looked up already.
     """
     if not _places.acquire(blocking=False):
         raise OSError(errno.EAGAIN, f"{_AT_ONCE} other names are looked up at the moment")
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(addresses: list[str], error: OSError | None) -> None:
-        if found.done():
-            return
-        if error is not None:
-            found.set_exception(error)
-        else:
-            found.set_result(addresses)
+    found: Future[list[str]] = Future()
 
     def look_up() -> None:
-        addresses: list[str] = []
-        failed: OSError | None = None
         try:
             rows = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
         except OSError as error:
-            failed = error
+            settle = partial(found.set_exception, error)
+        else:
+            settle = partial(found.set_result, list(dict.fromkeys(str(row[4][0]) for row in rows)))
         finally:
             _places.release()
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, addresses, failed)
+        if found.set_running_or_notify_cancel():
+            settle()
 
     # Not the loop's own threads: a silent name server would delay the exit of the process.
     threading.Thread(target=look_up, daemon=True).start()
-    return await found
+    return await asyncio.wrap_future(found)
 
 
 async def connect(address: str, port: int) -> socket.socket:
-    """Connect to an address, never to a name.
-
-    Raises:
-        OSError: it could not be made.
-    """
+    """Connect to an address, never to a name. Raises OSError where it could not be made."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:

@@ -70,8 +70,7 @@ class Network:
     async def reach(self, request: Request) -> socket.socket:
         """Connect to the requested host.
 
-        Raises:
-            Refused: it isn't on the list, has no public address, or can't be reached.
+        Raises Refused where it isn't on the list, has no public address, or can't be reached.
         """
         named = f"{request.host}:{request.port}"
         if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):

@@ -32,8 +32,7 @@ class Request:
 def find_end(received: bytes) -> int:
     """Where the head ends in the bytes received; -1 while it is incomplete.
 
-    Raises:
-        BadRequest: it is longer than a head may be.
+    Raises BadRequest where it is longer than a head may be.
     """
     found = received.find(_END, 0, MAX_HEAD)
     if found < 0 and len(received) >= MAX_HEAD:
@@ -44,8 +43,7 @@ def find_end(received: bytes) -> int:
 def parse_request(head: bytes) -> Request:
     """Parse a head: CONNECT, or any method with an absolute `http://` address.
 
-    Raises:
-        BadRequest: it is neither; nothing of it may be sent anywhere.
+    Raises BadRequest where it is neither; nothing of it may be sent anywhere.
     """
     first, *fields = head.removesuffix(_END).split(b"\r\n")
     words = first.split(b" ")

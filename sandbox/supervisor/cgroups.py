@@ -191,8 +191,7 @@ class Groups:
     def give_back(self, group: Group) -> None:
         """Keep a group whose processes are dead for another run, or remove it.
 
-        Raises:
-            OSError: it is busy for a moment more.
+        Raises OSError where it is busy for a moment more.
         """
         if len(self._spare) < _SPARE and group.reuse():
             self._spare.append(group)

@@ -69,11 +69,7 @@ class Folders:
         return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
 
     def make(self, name: str, *, fresh: bool) -> None:
-        """The folders of one run.
-
-        Raises:
-            OSError: a program closes folders while we make them.
-        """
+        """The folders of one run. Raises OSError where a program closes folders while we make them."""
         if self.are_ours:
             os.chmod(self.base, 0o711)
         os.mkdir(f"{self.base}/{name}", 0o711)

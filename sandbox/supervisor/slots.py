@@ -28,8 +28,7 @@ class Slot:
 def take_slot() -> Slot:
     """Reserve a uid that no other sandbox of this machine uses; our own where we aren't root.
 
-    Raises:
-        OSError: none is free, or the folder with the locks can't be made.
+    Raises OSError where none is free, or the folder with the locks can't be made.
     """
     if os.geteuid() != 0:
         return Slot(os.geteuid(), ())

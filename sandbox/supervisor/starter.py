@@ -15,7 +15,7 @@ import socket
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import count_descendants, end_descendants
+from sandbox.inner.process.descendants import count_descendants, end_descendants, wake_at_ends
 from sandbox.inner.walls import landlock
 from sandbox.supervisor.launch import begin, remove_group, step_down
 from sandbox.supervisor.run_folders import Folders
@@ -41,7 +41,7 @@ class Starter:
         try:
             self.folders.make(f"run-{self._number}", fresh=request["fresh"])
         except OSError as error:  # a program closes folders while we make them
-            _complain(descriptors[0], error)
+            wire.complain(descriptors[0], error)
             return
         in_wall = self._given["bwrap"] is not None
         siblings = 0 if in_wall else count_descendants()
@@ -50,7 +50,7 @@ class Starter:
             try:
                 self._become({**request, "siblings": siblings}, descriptors, folder)
             except OSError as error:
-                _complain(descriptors[0], error)
+                wire.complain(descriptors[0], error)
             finally:
                 os._exit(1)
         self._children[child] = folder
@@ -105,18 +105,13 @@ class Starter:
         os.execve(command[0] if not in_wall else self._given["bwrap"], command, self._given["environment"])
 
 
-def _complain(status: int, error: OSError) -> None:
-    """Tell the host why this child can't be made."""
-    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
-
-
 def main() -> None:
     """Start runs until the owner is dead."""
     given = begin()
     lifeline: int = given["lifeline"]
     control = socket.socket(fileno=given["control"])
     control.set_inheritable(False)
-    woken = _wake_up_at_ends()
+    woken = wake_at_ends()
     greeting = control.recv(_MESSAGE)
     if not greeting:
         return
@@ -149,11 +144,3 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, woken: int) 
             starter.start(json.loads(request), descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
-
-
-def _wake_up_at_ends() -> int:
-    """A descriptor that becomes readable when a child ends."""
-    woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
-    return woken

@@ -1,10 +1,22 @@
-"""The checker's way to the candidate: a socket to it, or frames that the host passes on."""
+"""The checker's way to the candidate: a socket to it, or frames that the host passes on.
+
+The first byte of a frame between host and checker is its kind; a frame to the process that candidates are
+cloned from is nothing but such a byte.
+"""
 
 from __future__ import annotations
 
-from sandbox.inner.bridge.frames import FROM_CANDIDATE, LOST, TO_CANDIDATE
 from sandbox.inner.process.channel import Channel, FrameTooLarge
 
+TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
+"""From the checker: a request that the host passes on unread, a report, a request for another candidate."""
+FROM_CANDIDATE, ENDED, TIMED_OUT = b"A", b"E", b"T"
+"""To the checker: the candidate's answer, or the host's word that none will come any more."""
+LOST = b"L"
+"""From a checker whose socket to the candidate closed: asks how the candidate ended."""
+BEGIN, END, HUNG_UP = b"B", b"X", b"H"
+"""To what candidates are cloned from: start one on the socket that comes along; end it; end it once it has
+closed that socket."""
 MAX_RECEIVED = 512 << 20
 """Bytes that a candidate may send over a socket of its own."""
 

@@ -20,8 +20,8 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from sandbox.inner.bridge import callee
+from sandbox.inner.bridge.candidate_line import HUNG_UP
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.frames import HUNG_UP
 from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper
 from sandbox.inner.process.execute import forget_server, reseed

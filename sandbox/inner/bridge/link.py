@@ -12,10 +12,9 @@ from collections.abc import Callable
 from types import CoroutineType, GeneratorType
 from typing import Any
 
-from sandbox.inner.bridge.candidate_line import CandidateLine
+from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS

@@ -12,8 +12,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from sandbox.inner.bridge.candidate_line import CandidateLine
-from sandbox.inner.bridge.frames import AGAIN
+from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.checker.replay import RecordingLink, answers_alike
 from sandbox.inner.checker.reporting import Reports, remember, told

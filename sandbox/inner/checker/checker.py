@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.checker import case_trial, check_run
 from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper, end_descendants

@@ -6,9 +6,8 @@ from functools import partial
 from math import isclose
 from typing import Any
 
-from sandbox.inner.bridge.candidate_line import CandidateLine
+from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.frames import FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone

@@ -6,8 +6,8 @@ import contextlib
 import linecache
 from collections.abc import Iterator
 
+from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.bridge.show_values import show_error

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.frames import REPORT
 from sandbox.inner.checker.alarm import watch
 from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.execute import forget_server

@@ -42,8 +42,7 @@ def _can_import() -> bool:
 def load(home: str) -> None:
     """Import what a kernel and its client need, before the process is split in two.
 
-    Raises:
-        SystemExit: there is no ipykernel.
+    Raises SystemExit where there is no ipykernel.
     """
     if not can_load():
         raise SystemExit("there is no ipykernel")
@@ -82,14 +81,23 @@ def _let_go() -> int:
 
 
 def _run(connection: str) -> None:
+    from traitlets.config import Config
+
+    app_class = _bounded_app(f"ipc://{os.path.dirname(connection)}/children")
+    forget_server()
+    sys.argv = ["ipykernel"]
+    app = app_class.instance(config=Config(_SETTINGS), connection_file=connection)
+    app.initialize([])
+    app.start()
+
+
+def _bounded_app(endpoint: str) -> Any:
+    """A class of kernels that hold a bounded number of messages; `endpoint` is for forked processes."""
     import ipykernel.iostream
     import ipykernel.kernelapp
     import zmq
     from ipykernel.iostream import IOPubThread, OutStream
-    from traitlets.config import Config
     from zmq.eventloop.zmqstream import ZMQStream
-
-    endpoint = f"ipc://{os.path.dirname(connection)}/children"
 
     class Outputs(IOPubThread):  # type: ignore[misc]
         """Sends no faster than the client reads, and drops nothing.
@@ -138,8 +146,4 @@ def _run(connection: str) -> None:
 
     ipykernel.kernelapp.IOPubThread = Outputs
     ipykernel.iostream.OutStream = Stream
-    forget_server()
-    sys.argv = ["ipykernel"]
-    app = App.instance(config=Config(_SETTINGS), connection_file=connection)
-    app.initialize([])
-    app.start()
+    return App

@@ -82,11 +82,6 @@ def run_agent(
     return code
 
 
-def complain(status: int, error: OSError) -> None:
-    """Tell the host why this child can't be lent."""
-    os.write(status, wire.FAILED + str(error).encode("utf-8", "replace")[:500])
-
-
 def _is_admitted(walls: Walls, work: socket.socket, own: list[int]) -> bool:
     """Let the host look at this process; only then may code of the task's interpreter run in it."""
     wire.send_with_fds(work, wire.READY, own)

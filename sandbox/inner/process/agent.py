@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import wire
+from sandbox.inner.process.descendants import wake_at_ends
 from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
 from sandbox.inner.process.session_environment import find_program, prepare_environment
@@ -78,10 +79,8 @@ class Agent:
         self._commands: dict[int, int] = {}
         """Number of each command whose own process lives, by its pid."""
         self._family = Family()
-        self._woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._woken = wake_at_ends()
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it from outside only
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
     def serve(self) -> bool:
         """Wait for one event and answer it; False once the host has closed the channel."""
@@ -191,8 +190,7 @@ class Agent:
 def _enter(request: dict[str, Any], path: str) -> tuple[list[str], str]:
     """Go to the folder of a command; its words, and the path of its program.
 
-    Raises:
-        CannotStart: there is no such folder or program.
+    Raises CannotStart where there is no such folder or program.
     """
     try:
         os.chdir(os.path.join(WORKSPACE, request["cwd"]))

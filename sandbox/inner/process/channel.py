@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterable
 
-from sandbox.inner.process.wire import HEADER, receive_with_fds
+from sandbox.inner.process.wire import HEADER, read_exactly, receive_with_fds
 from sandbox.inner.process.wire import MAX_FRAME as MAX_FRAME
 
 
@@ -109,10 +109,7 @@ class Channel:
         return self._exactly(length)
 
     def _exactly(self, count: int) -> bytes | None:
-        parts = bytearray()
-        while len(parts) < count:
-            part = self._socket.recv(min(count - len(parts), 1 << 18))
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
+        try:
+            return read_exactly(self._socket.recv, count)
+        except EOFError:
+            return None

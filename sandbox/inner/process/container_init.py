@@ -1,29 +1,35 @@
 """pid 1 of a container: ends what a run left behind, and everything once its owner is dead.
 
-The owner talks to it over standard input and output, in lines. It runs as uid 0 with no capability but KILL
-and
-never reads what a program wrote: it tells runs apart by their group id, which a program can't change. When
-    its input ends, or a lease passes without a line, it exits, and the kernel ends the container.
+The owner talks to it over standard input and output, in lines. It runs as uid 0 with no capability but KILL,
+and never reads what a program wrote: it tells runs apart by their group id, which a program can't change.
+When its input ends, or a lease passes without a line, it exits, and the kernel ends the container. In a
+session it becomes the agent, with sockets that the host sends.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
 from typing import Any
 
-from sandbox.inner.process import container_agent
+from sandbox.inner.process import wire
 from sandbox.inner.process.accounting import Accounts, machine
+from sandbox.inner.process.descendants import send
 from sandbox.inner.walls import landlock
 
 _STDIN, _STDOUT = 0, 1
 _CROWD_S = 0.3
 """To end one group while others run; after that all of them end."""
 _STUCK_S = 5.0
+_SETTINGS = 1 << 16
+"""Bytes."""
 _UNSEEN_S = 0.02
 """Between two looks at a process where there is no pidfd."""
 
@@ -41,10 +47,10 @@ def main(settings: dict[str, Any]) -> None:
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
     facts["landlock"] = landlock.abi()
-    host = container_agent.reach(settings["host"]) if settings["host"] else None
+    host = _reach(settings["host"]) if settings["host"] else None
     say("up", repr(facts))
     if host is not None:
-        os._exit(container_agent.serve(host))
+        os._exit(_be_agent(host))
     Init(settings).serve()
 
 
@@ -62,6 +68,32 @@ def _name_commands(folder: str) -> str:
     for name in ("python", "python3"):
         os.symlink(sys.executable, f"{folder}/{name}")
     return folder
+
+
+def _reach(place: str) -> socket.socket | None:
+    """A connection to the host; None where the engine is on another machine."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(place)
+    except OSError:
+        return None
+    return connection
+
+
+def _be_agent(host: socket.socket) -> int:
+    """Receive settings and sockets from the host, then be the agent of a session."""
+    message, descriptors = wire.receive_with_fds(host, _SETTINGS, wire.MOST)
+    host.close()
+    if not message:
+        return 0
+    # Imported here: other containers have no agent.
+    alone, single = (
+        importlib.import_module(f"sandbox.inner.process.spawn_{one}") for one in ("alone", "single")
+    )
+    settings = json.loads(message)
+    status, work = descriptors
+    code: int = alone.serve_session(settings, single.walls_of(settings), status, socket.socket(fileno=work))
+    return code
 
 
 class Init:
@@ -174,13 +206,13 @@ class Init:
         while True:
             late = time.monotonic() - began
             if len(self._groups) == 1 or late > _CROWD_S:
-                _kill_all()
+                send(-1, signal.SIGKILL)
                 found = self._members(None)
             else:
                 found = self._members(group)
                 for number in (signal.SIGSTOP, signal.SIGKILL):
                     for pid in found:
-                        _send(pid, number)
+                        send(pid, number)
             if not found:
                 return
             if late > _STUCK_S:
@@ -212,14 +244,3 @@ def status_of(pid: int | str) -> dict[str, str]:
 
 def _is_alive(pid: int) -> bool:
     return status_of(pid).get("State", "Z")[0] not in "ZX"
-
-
-def _send(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return  # it has ended meanwhile
-
-
-def _kill_all() -> None:
-    _send(-1, signal.SIGKILL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from sandbox.inner.walls.syscalls import checked, prctl
@@ -24,14 +25,27 @@ def become_subreaper() -> None:
     checked(prctl(_PR_SET_CHILD_SUBREAPER, 1), "become a subreaper")
 
 
-def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
-    """Kill and reap all descendants, except some children and theirs."""
+def wake_at_ends() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    return woken
+
+
+def stop_all(look: Callable[[], dict[int, str]]) -> None:
+    """Stop processes, given by pid with their state, until `look` finds no running one."""
     deadline = time.monotonic() + _PATIENCE_S
-    while running := [pid for pid in below(os.getpid(), spared) if state_of(pid) not in _STOPPED]:
+    while running := [pid for pid, state in look().items() if state not in _STOPPED]:
         for pid in running:
             send(pid, signal.SIGSTOP)
         if time.monotonic() > deadline:
             break
+
+
+def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
+    """Kill and reap all descendants, except some children and theirs."""
+    stop_all(lambda: {pid: state_of(pid) for pid in below(os.getpid(), spared)})
     while found := below(os.getpid(), spared):
         for pid in found:
             send(pid, signal.SIGKILL)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import signal
 import time
 
-from sandbox.inner.process.descendants import fields_of, pids, send
+from sandbox.inner.process.descendants import fields_of, pids, send, stop_all
 
-_STOPPED = ("T", "t")
 _PATIENCE_S = 0.3
-"""For a process that the kernel blocks and that can't be stopped; it can't fork either."""
 _MOMENT_S = 0.001
 _LONGEST = 200
 """Characters of a command line."""
@@ -50,13 +48,9 @@ class Family:
 
     def kill(self, number: int) -> None:
         """Stop, then kill all processes of a command: a stopped one can't fork."""
+        stop_all(lambda: self._look(number))
         deadline = time.monotonic() + _PATIENCE_S
-        while running := [pid for pid, state in self._look(number).items() if state not in _STOPPED]:
-            for pid in running:
-                send(pid, signal.SIGSTOP)
-            if time.monotonic() > deadline:
-                break
-        while (left := list(self._look(number))) and time.monotonic() < deadline + _PATIENCE_S:
+        while (left := list(self._look(number))) and time.monotonic() < deadline:
             for pid in left:
                 send(pid, signal.SIGKILL)
             time.sleep(_MOMENT_S)

@@ -12,8 +12,8 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from sandbox.inner.process import reaper
-from sandbox.inner.process.admission import complain, run_agent, run_program, walls_of
+from sandbox.inner.process import reaper, wire
+from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.descendants import processes_of
 from sandbox.inner.walls.inner_walls import (
     RULES,
@@ -61,7 +61,7 @@ def main(descriptor: int) -> int:
         reaper.unblock_signals()
         _confine(settings, walls, siblings + strangers)
     except OSError as error:
-        complain(status, error)
+        wire.complain(status, error)
         os._exit(1)
     os.close(status)
     site = Site(settings["venv"]) if settings["venv"] else Site()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.inner.process import reaper, wire
-from sandbox.inner.process.admission import complain, run_agent, run_program, walls_of
+from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.execute import forget_server, remember_server, reseed
 from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.inner_walls import (
@@ -78,7 +78,7 @@ def main(descriptor: int) -> int:
         try:
             child = clone(flags)
         except OSError as error:
-            complain(descriptors[0], error)
+            wire.complain(descriptors[0], error)
             child = -1
         if child == 0:
             os.close(control.fileno())
@@ -169,7 +169,7 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
             reaper.reap(program, status, end_the_rest="leftovers" not in given.walls.without)
         _isolate(given, wanted)
     except OSError as error:
-        complain(status, error)
+        wire.complain(status, error)
         os._exit(1)
     for inherited in (status, *groups):
         os.close(inherited)

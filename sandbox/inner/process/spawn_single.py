@@ -11,11 +11,12 @@ import json
 import os
 import site
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.process.channel import Channel, Duplex
 from sandbox.inner.process.execute import become
-from sandbox.inner.process.wire import HEADER, READY
+from sandbox.inner.process.wire import HEADER, READY, read_exactly
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, confine, tighten
 from sandbox.inner.walls.seccomp import Filter
@@ -66,13 +67,10 @@ def main() -> int:
 
 
 def receive() -> dict[str, Any]:
-    """The next message.
-
-    Raises:
-        EOFError: the owner discards this process.
-    """
-    (size,) = HEADER.unpack(_exactly(HEADER.size))
-    message: dict[str, Any] = json.loads(_exactly(size))
+    """The next message. Raises EOFError where the owner discards this process."""
+    read = partial(os.read, _STDIN)
+    (size,) = HEADER.unpack(read_exactly(read, HEADER.size))
+    message: dict[str, Any] = json.loads(read_exactly(read, size))
     return message
 
 
@@ -118,13 +116,3 @@ def _arrange(job: dict[str, Any]) -> Channel | None:
         os.dup2(nothing, _STDIN)
         os.close(nothing)
     return channel
-
-
-def _exactly(size: int) -> bytes:
-    content = bytearray()
-    while len(content) < size:
-        piece = os.read(_STDIN, min(size - len(content), 1 << 20))
-        if not piece:
-            raise EOFError("there is no job: the owner of this process discards it")
-        content += piece
-    return bytes(content)

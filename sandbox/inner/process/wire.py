@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 HEADER = struct.Struct("<I")
@@ -69,24 +70,28 @@ def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] |
     header, descriptors = receive_with_fds(connection, HEADER.size, MOST)
     if not header:
         return None
-    header += read_exactly(connection, HEADER.size - len(header))
+    header += read_exactly(connection.recv, HEADER.size - len(header))
     (size,) = HEADER.unpack(header)
-    return json.loads(read_exactly(connection, size)), descriptors
+    return json.loads(read_exactly(connection.recv, size)), descriptors
 
 
-def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes.
+def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
+    """Exactly so many bytes of what `receive` gives in pieces.
 
-    Raises:
-        EOFError: the other end closed before.
+    Raises EOFError where it came to its end before.
     """
     content = bytearray()
     while len(content) < size:
-        piece = connection.recv(min(size - len(content), 1 << 20))
+        piece = receive(min(size - len(content), 1 << 18))
         if not piece:
-            raise EOFError("the host closed the socket in the middle of a job")
+            raise EOFError("the other end closed before all was received")
         content += piece
     return bytes(content)
+
+
+def complain(status: int, error: OSError) -> None:
+    """Tell the host why a child can't be lent."""
+    os.write(status, FAILED + str(error).encode("utf-8", "replace")[:500])
 
 
 def close_all_but(*kept: int) -> None:

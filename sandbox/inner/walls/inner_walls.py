@@ -133,8 +133,7 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
 def hide_groups(walls: Walls) -> None:
     """Hide the control groups above this process's own: their names hold the pid of its owner.
 
-    Raises:
-        OSError: this process may not.
+    Raises OSError where this process may not.
     """
     if "groups" not in walls.without:
         unshare(NEWCGROUP)
@@ -143,8 +142,7 @@ def hide_groups(walls: Walls) -> None:
 def bound_watching(walls: Walls) -> None:
     """Bound the inotify instances and watches of this process's user namespace.
 
-    Raises:
-        OSError: this process may not.
+    Raises OSError where this process may not.
     """
     for name, most in _WATCHING.items() if "watching" not in walls.without else ():
         with suppress(FileNotFoundError):  # before 4.11 the kernel has no such limit

@@ -38,8 +38,7 @@ for _name in ("capset", "ioctl", "mount", "sigprocmask", "signal", "socket", "sy
 def checked(result: int, what: str) -> int:
     """The result of a call that worked.
 
-    Raises:
-        OSError: the call returned -1; the message begins with `what`.
+    Raises OSError where the call returned -1; the message begins with `what`.
     """
     if result < 0:
         number = ctypes.get_errno()
