@@ -11,6 +11,8 @@ _OF_ONE_FILE = 0.4
 """Share of the budget that excerpts of one file may take."""
 _HEADING = 40
 """Tokens of the line above an excerpt, with its fence."""
+_GAP = 3
+"""Lines between two excerpts that cost less than a heading of their own."""
 
 
 def show_files(
@@ -77,7 +79,7 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
 def _joined(ranges: Sequence[Range]) -> list[Range]:
     joined: list[Range] = []
     for first, last in sorted(ranges):
-        if joined and first <= joined[-1][1] + 1:
+        if joined and first <= joined[-1][1] + 1 + _GAP:
             joined[-1] = joined[-1][0], max(last, joined[-1][1])
         else:
             joined.append((first, last))

@@ -131,7 +131,9 @@ def notes_shown(state: State, target: Target, survey: "Survey | None", context: 
     text = texts[path].strip()
     if len(text) <= _most_notes(_README if survey is None else _BEGINNING, context):
         return notes + whole_file(path, text)
-    return f"{notes}\n{shown_path(path)} begins ({len(text)} characters):\n{fenced(text[:_BEGINNING])}\n"
+    begins = text[:_BEGINNING].rpartition("\n")[0] or text[:_BEGINNING]
+    heading = f"{shown_path(path)}, the first {len(begins)} of {len(text)} characters:"
+    return f"{notes}\n{heading}\n{fenced(begins)}\n"
 
 
 def _all_sources(state: State, target: Target, context: int | None, *, acts: bool) -> str:

@@ -42,3 +42,15 @@ def test_a_file_with_a_share_is_shown_whole_where_it_fits() -> None:
     shown = show_files(texts, [Place("a.py", 2)], extents={}, whole={"a.py": 0.5}, budget=500)
 
     assert shown == ("\n`a.py`:\n```\none\ntwo\n```\n", {"a.py": {1, 2}})
+
+
+def test_excerpts_a_few_lines_apart_are_one() -> None:
+    text = "".join(f"line {i}\n" for i in range(1, 41))
+    places = [Place("a.py", line) for line in (5, 15, 30)]
+    extents = dict(zip(places, [(1, 10), (14, 20), (25, 35)], strict=True))
+
+    shown, lines = show_files({"a.py": text}, places, extents=extents, whole={}, budget=5000)
+
+    assert "lines 1 to 20 of 40" in shown
+    assert "lines 25 to 35 of 40" in shown
+    assert lines == {"a.py": {*range(1, 21), *range(25, 36)}}
