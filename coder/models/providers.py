@@ -140,7 +140,7 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
         return Decimal(0)
     if endpoint.is_local:
         return None  # the list knows no loopback address
-    # Its table of prices takes 0.1 s to load: only those who pay wait for it.
+    # Its table of prices takes 0.1 s to load.
     import genai_prices
 
     counted = genai_prices.Usage(

@@ -67,7 +67,7 @@ class Recorded(Closing):
         return tuple(self.header.roles)
 
     def role(self, participant: str) -> Model | None:
-        """Who speaks for a participant that had a model of its own."""
+        """The model of a participant that had its own."""
         if participant not in self.header.roles:
             return None
         part = copy(self)

@@ -31,7 +31,7 @@ def take_event(unfinished: Unfinished, event: object) -> str:
 
 
 def take_response(unfinished: Unfinished, response: object) -> str:
-    """Take a whole response in and return what of its text was not there before."""
+    """Take a whole response in and return the text that it adds."""
     unfinished.seen_choice = True
     unfinished.usage = _usage(field(response, "usage")) or unfinished.usage
     unfinished.model = word(response, "model") or unfinished.model

@@ -1,4 +1,4 @@
-"""How a conversation stands in a request: for chat completions, and for the Responses API."""
+"""Conversations as chat completions and the Responses API take them."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def chat_messages(
 
 
 def pictures_apart(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages with the pictures of results in one of the user's, behind all results of an answer."""
+    """The messages, pictures of results moved into a user's message behind all results of an answer."""
     apart: list[ChatMessage] = []
     pictures: list[Image] = []
     for message, after in zip(messages, [*messages[1:], None], strict=True):

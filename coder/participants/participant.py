@@ -11,7 +11,7 @@ class Participant(Protocol):
 
     @property
     def name(self) -> str:
-        """Who speaks, as it stands in messages."""
+        """The author of its messages."""
 
     async def speak(self, turn: Turn) -> Message:
         """Take one turn.

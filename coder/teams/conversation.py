@@ -1,4 +1,4 @@
-"""Conversation: any team, with a human who has a say before a change lands; an answer may be words alone."""
+"""Conversation: any team, and a human who decides before a change lands; an answer may be words alone."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ class Conversation:
 
     team: Team
     stop: Stop
-    """When the team by itself would be done."""
+    """The team's own."""
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""

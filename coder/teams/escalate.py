@@ -20,5 +20,5 @@ class Escalate:
         if state.awaits_execution:
             return Executor()
         failed = sum(not outcome.passed for _, outcome in tried(state))
-        repeated = sum(message.repeats for message in state.codes)  # who repeats itself has failed as well
+        repeated = sum(message.repeats for message in state.codes)  # a repeated answer has failed as well
         return Expert() if failed + repeated >= self.after else Coder()

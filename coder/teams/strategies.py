@@ -33,7 +33,7 @@ _MANY_STEPS = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Who takes turns, when that ends, and the limits it wants."""
+    """A team, its stop, and the limits it wants."""
 
     team: Callable[[], Team] = default_team
     stop: Callable[[], Stop] = default_stop

@@ -63,7 +63,7 @@ class Tool(Protocol):
 
     @property
     def spec(self) -> ToolSpec:
-        """What the model is told of it."""
+        """Name, description and arguments."""
 
     @property
     def effect(self) -> bool:
