@@ -5,8 +5,9 @@ The room keeps the model's own limit, the user's and the budget. Where no limit 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+from pydantic import BaseModel
 
 from coder.models.model import Sampling
 
@@ -26,18 +27,22 @@ PriceOf = Callable[[int, int], Decimal | None]
 """US dollars for tokens in and out, as `Model.price`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Known(BaseModel, frozen=True, extra="forbid"):
     """What is known of a model; None: it isn't."""
 
     context: int | None = None
-    """Tokens that it can read, prompt and answer together."""
+    """Tokens, prompt and answer together."""
     tools: bool | None = None
     """It calls the tools that it is offered."""
     max_output: int | None = None
-    """Tokens that it can answer with, reasoning included."""
+    """Tokens of an answer, reasoning included."""
     sees: bool | None = None
     """It sees pictures."""
+
+
+class Abilities(Known, frozen=True):
+    """What is known of a model before it is asked."""
+
     acts: bool | None = None
     """A recording: whether it was made with a model that acts. None: it isn't one, or is empty."""
 

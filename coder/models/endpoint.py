@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
+from coder.models.abilities import Known
 from coder.text.redact import SHORTEST, names_secret
 from coder.usage import Price
 
@@ -49,7 +50,7 @@ class Dialect(BaseModel, frozen=True, extra="forbid"):
     caching: Caching = "prefix"
 
 
-class Endpoint(Dialect, frozen=True):
+class Endpoint(Dialect, Known, frozen=True):
     """One model behind one address. Its `repr` shows neither key nor credentials."""
 
     name: str
@@ -65,14 +66,6 @@ class Endpoint(Dialect, frozen=True):
     """The user's own; it wins over every list."""
     listed_price: Price | None = None
     """The catalogue's, for what no other list knows."""
-    context: int | None = None
-    """Tokens, prompt and answer together; None: unknown."""
-    max_output: int | None = None
-    """Tokens of an answer, reasoning included; None: unknown."""
-    sees: bool | None = None
-    """It sees pictures; None: unknown."""
-    tools: bool | None = None
-    """It calls tools; None: unknown."""
     reasons: bool | None = None
     """It reasons before it answers; None: unknown."""
     limits: Limits = Limits()

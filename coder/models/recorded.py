@@ -9,7 +9,7 @@ from typing import Unpack
 
 from coder import errors
 from coder.errors import ModelError
-from coder.models.abilities import Abilities
+from coder.models.abilities import Abilities, Known
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Model
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
@@ -77,9 +77,7 @@ class Recorded(Closing):
     @property
     def abilities(self) -> Abilities:
         """Of the recorded model."""
-        own = self._spoke
-        known = {name: getattr(own, name) for name in ("context", "tools", "max_output", "sees")}
-        return Abilities(**known, acts=self._acts)
+        return Abilities(**self._spoke.model_dump(include=set(Known.model_fields)), acts=self._acts)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """What the tokens cost when they were recorded; None where that was unknown."""

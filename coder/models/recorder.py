@@ -106,6 +106,5 @@ def _header(model: Model) -> Header:
 def _part(model: Model) -> Part:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
     known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
-    able = abilities_of(model)
-    own = {name: getattr(able, name) for name in ("context", "tools", "max_output", "sees")}
-    return Part(model=model.name, usd_per_million=known, **own)
+    able = abilities_of(model).model_dump(exclude={"acts"})
+    return Part(model=model.name, usd_per_million=known, **able)

@@ -15,6 +15,7 @@ from typing import Literal, Self, TextIO, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from coder.errors import UsageError
+from coder.models.abilities import Known
 from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
 
 Redact = Callable[[str], str]
@@ -27,19 +28,15 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class Part(BaseModel, frozen=True, extra="forbid"):
-    """What is known of a recorded model; None: unknown."""
+class Part(Known, frozen=True):
+    """What is known of a recorded model."""
 
     model: str
     usd_per_million: tuple[Decimal, Decimal] | None = None
     """Price of tokens in and out."""
-    context: int | None = None
-    tools: bool | None = None
-    max_output: int | None = None
-    sees: bool | None = Field(default=None, exclude_if=_is_none)
 
 
-class Header(Part, frozen=True, extra="forbid"):
+class Header(Part, frozen=True):
     """The first line of a recording: what a replay has to know of the model, and those of its roles."""
 
     coder_recording: int = FORMAT
