@@ -63,11 +63,12 @@ class Connection:
         self._endpoint = endpoint
         self._client: AsyncClient | None = None
 
-    async def open(self) -> None:
-        """Make the client, unless there is one; other tasks continue while it is imported."""
+    async def open(self) -> "AsyncClient":
+        """The client, made once; other tasks continue while it is imported."""
         if self._client is None:
             await asyncio.to_thread(import_http)
         self._client = self._client or _client(self._endpoint)
+        return self._client
 
     async def close(self) -> None:
         """Close every socket. Idempotent; a later call connects again."""
@@ -79,10 +80,9 @@ class Connection:
         """Names of the models that the endpoint lists; empty where it doesn't answer in time."""
         from httpx2 import HTTPError
 
-        await self.open()
-        assert self._client is not None
+        client = await self.open()
         try:
-            async with asyncio.timeout(timeout_s), self._client.stream("GET", self._url("/models")) as reply:
+            async with asyncio.timeout(timeout_s), client.stream("GET", "/models") as reply:
                 rows = json.loads(await _body(reply))["data"][:MOST_LISTED]
         except (HTTPError, TimeoutError, TooLarge, ValueError, LookupError, TypeError, RecursionError):
             return []
@@ -100,10 +100,8 @@ class Connection:
             TooLarge: the body exceeds its limit.
             httpx2.RequestError: no connection, or it broke.
         """
-        await self.open()
-        assert self._client is not None
-        url = self._url(PATHS[api])
-        async with self._client.stream("POST", url, json=body, headers=headers) as response:
+        client = await self.open()
+        async with client.stream("POST", PATHS[api], json=body, headers=headers) as response:
             if response.status_code >= 300:
                 raise StatusError(response.status_code, _error(await _body(response)), response.headers)
             if response.headers.get("content-type", "").startswith("application/json"):
@@ -118,18 +116,14 @@ class Connection:
                     raise StatusError(200, document["error"], response.headers)
                 yield document
 
-    def _url(self, path: str) -> str:
-        base = base_of(self._endpoint.url.get_secret_value()).rstrip("/")
-        if self._endpoint.api == "messages":
-            base = base.removesuffix("/v1") + "/v1"
-        return base + path
-
 
 def _client(endpoint: Endpoint) -> "AsyncClient":
     import httpx2
 
     url = endpoint.url.get_secret_value()
+    base = base_of(url).rstrip("/")
     return httpx2.AsyncClient(
+        base_url=base if endpoint.api != "messages" else f"{base.removesuffix('/v1')}/v1",
         headers=_headers(endpoint),
         params=parameters_of(url),
         # Neither key nor prompt follows a redirect; a server on this machine is not behind a proxy.
