@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 
 def main() -> None:
@@ -22,7 +22,8 @@ def main() -> None:
     os.dup2(2, 1)
     server = _start(settings)
     try:
-        _tell(answer, {"url": server.listening_address})
+        with answer:
+            answer.write(json.dumps({"url": server.listening_address}) + "\n")
     except BrokenPipeError:
         os._exit(0)  # the owner is gone; unwinding would wait for the server's threads for ever
     while sys.stdin.buffer.read(4096):
@@ -63,11 +64,6 @@ def _start(settings: dict[str, Any]) -> Any:  # noqa: ANN401  (xllamacpp has no 
     parameters.cache_prompt = False
     parameters.cache_ram_mib = 0
     return xllamacpp.Server(parameters)
-
-
-def _tell(stream: TextIO, message: dict[str, str]) -> None:
-    stream.write(json.dumps(message) + "\n")
-    stream.close()
 
 
 if __name__ == "__main__":

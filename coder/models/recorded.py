@@ -109,7 +109,10 @@ class Recorded(Closing):
             if on_retry is not None:
                 await on_retry(event)
         if entry.answer is None:
-            raise _raised(entry.failure)
+            failed = entry.failure or Failure(kind=ModelError.__name__, message="")
+            kind = getattr(errors, failed.kind, None)
+            known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
+            raise known(failed.message, lost=failed.lost)
         if on_token is not None:
             on_token(entry.answer.text)
         return entry.answer
@@ -120,13 +123,6 @@ class Recorded(Closing):
         if not self._requests:
             return f"{self._path} holds no answer at all."
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"
-
-
-def _raised(failure: Failure | None) -> ModelError:
-    """The error of a call that failed."""
-    kind = getattr(errors, failure.kind, None) if failure is not None else None
-    known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-    return known(failure.message, lost=failure.lost) if failure is not None else known()
 
 
 def difference(request: Request, recorded: Collection[Request]) -> str:

@@ -46,7 +46,10 @@ class RequestQuirks:
     ) -> dict[str, Any]:
         """The document that is sent, for chat completions or the Responses API."""
         most = sampling.max_tokens or (UNKNOWN_MOST if self.api == "messages" else None)
-        most = self._at_most(most, input_tokens(messages, form))
+        if most is not None:
+            tokens_in = input_tokens(messages, form)
+            left = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
+            most = min(limit for limit in (most, self._most, left) if limit is not None)
         messages = [self._own(message) for message in messages]
         if self.api != "messages":
             messages = pictures_apart(messages)
@@ -119,7 +122,8 @@ class RequestQuirks:
         if refused is None:
             return False
         if refused in LIMIT_FIELDS and self._most is None:
-            self._most = _said_most(refusal, body[refused])
+            below = (number for number in _numbers(refusal) if number < body[refused])
+            self._most = max(below, default=None)
             if self._most is not None:
                 return True
         if refused == "max_tokens" and self.api == "messages":  # there, it can't be left out
@@ -138,23 +142,12 @@ class RequestQuirks:
         self._context = named[0]
         return True
 
-    def _at_most(self, tokens: int | None, tokens_in: int) -> int | None:
-        if tokens is None:
-            return None
-        left = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
-        return min(limit for limit in (tokens, self._most, left) if limit is not None)
-
     def learn_interface(self, refusal: str) -> bool:
         """Ask the Responses API from now on, where a refusal says that the model answers only there."""
         if self.api != "chat" or not RESPONSES_ONLY.search(refusal):
             return False
         self.api = "responses"
         return True
-
-
-def _said_most(refusal: str, sent: int) -> int | None:
-    """The largest limit of an answer that a refusal names, below the one that was sent."""
-    return max((number for number in _numbers(refusal) if number < sent), default=None)
 
 
 def _numbers(refusal: str) -> list[int]:

@@ -129,7 +129,8 @@ class Router(Several):
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """The first answer that one of the models gives. After a switch, `on_token` starts anew."""
-        left = self._in_order()
+        now = monotonic()
+        left = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
         on_retry = asking.get("on_retry")
         lost: Used | None
         while True:
@@ -149,11 +150,6 @@ class Router(Several):
             if on_retry is not None:
                 following = self._models[left[0]].name
                 await on_retry(Switch(model=model.name, next=following, reason=reason, lost=lost))
-
-    def _in_order(self) -> list[int]:
-        """Those that don't rest, in order, then those that do."""
-        now = monotonic()
-        return sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
 
     def _others(self, left: list[int], at: int, cause: Cause | None) -> list[int]:
         """Which of those that are left may answer where this one didn't."""

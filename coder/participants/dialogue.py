@@ -10,7 +10,6 @@ from coder.models.tokens import is_cut, shrunk
 from coder.prompting.acting import system_words
 from coder.prompting.folding import folded, is_too_long
 from coder.run.event_types import ContextFolded
-from coder.run.state import State
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
 from coder.turn import Turn
@@ -45,7 +44,8 @@ class Dialogue:
         if at is None:
             return []
         taken = {call.id for message in self._talk[:at] for call in message.tool_calls}
-        cut_off = _is_cut_off(self._turn.state)
+        pending = self._turn.state.pending
+        cut_off = bool(pending) and pending[-1].finish == "length"
         if self._is_text:
             call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
             return [call] if call is not None else []
@@ -127,7 +127,3 @@ class Dialogue:
         self._talk = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))
         return True
-
-
-def _is_cut_off(state: State) -> bool:
-    return bool(state.pending) and state.pending[-1].finish == "length"

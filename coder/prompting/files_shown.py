@@ -208,16 +208,13 @@ def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None
     from coder.context.guidance import MOST_CHARACTERS, guidance
 
     found = guidance(texts, near, most=_most_notes(MOST_CHARACTERS, context))
-    return "".join(
-        f"\n{prompt('guidance').format(path=shown_path(path), place=_place(path))}\n{fenced(text)}\n"
-        for path, text in found.items()
-    )
+    shown = ""
+    for path, text in found.items():
+        folder = path.rpartition("/")[0]
+        place = f"below {shown_path(folder)}" if folder else "in this repository"
+        shown += f"\n{prompt('guidance').format(path=shown_path(path), place=place)}\n{fenced(text)}\n"
+    return shown
 
 
 def _most_notes(most: int, context: int | None) -> int:
     return most if context is None else min(most, context * 3 // _SHARE_OF_NOTES)
-
-
-def _place(notes: str) -> str:
-    folder = notes.rpartition("/")[0]
-    return f"below {shown_path(folder)}" if folder else "in this repository"

@@ -83,15 +83,11 @@ async def behaviours(turn: Turn, comparison: Comparison) -> list[tuple[str, ...]
 
 def largest_group(found: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
     """Positions of the largest group with one behaviour; constant or failing ones don't count."""
-    telling = {i: given for i, given in enumerate(found) if _tells(given)}
     groups: dict[tuple[str, ...], tuple[int, ...]] = {}
-    for i, given in telling.items():
-        groups[given] = (*groups.get(given, ()), i)
+    for i, given in enumerate(found):
+        if len({one for one in given if not one.startswith(FAILED)}) > 1:
+            groups[given] = (*groups.get(given, ()), i)
     return max(groups.values(), key=len, default=())
-
-
-def _tells(given: Sequence[str]) -> bool:
-    return len({one for one in given if not one.startswith(FAILED)}) > 1
 
 
 async def behaviour(

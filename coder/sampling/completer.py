@@ -63,7 +63,10 @@ class Completer:
         if known is None:
             raise ValueError("the task is about no single function")
         draw = _next(state, known)
-        asked = prompt(draw.form.asked).format(task=_told(state), source=known.with_docstring().rstrip())
+        task = state.task
+        checks = [check.strip() for check in task.checks if check.strip() not in task.prompt]
+        told = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
+        asked = prompt(draw.form.asked).format(task=told, source=known.with_docstring().rstrip())
         view = [
             ChatMessage(role="user", content=asked),
             ChatMessage(role="assistant", content=_FENCE + draw.begun),
@@ -100,12 +103,6 @@ def _known(state: State) -> tuple[Target, Outline | None]:
     name = missing_function(asked, target.names)
     examples = [*state.task.checks, *(one.source for one in find_examples(asked))]
     return target, outline(asked, name, examples=examples) if name is not None else None
-
-
-def _told(state: State) -> str:
-    """The task, with the checks that it doesn't quote itself."""
-    checks = [check.strip() for check in state.task.checks if check.strip() not in state.task.prompt]
-    return "\n".join([state.task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
 
 
 def _next(state: State, known: Outline) -> _Draw:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from coder.models.model import JsonObject, ToolSpec
-from coder.text.sanitize import terminal_text
+from coder.text.sanitize import one_line, terminal_text
 from coder.tools.shortened import shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import CommandResult
@@ -77,7 +77,8 @@ def status_line(result: CommandResult, *, has_all: bool = False, more: Sequence[
     """How a command ended and what it left, on one line, whatever that is called; `has_all` as above."""
     said = [_ending(result, has_all=has_all), *more]
     if result.still_running:
-        named = [f"pid {left.pid} {_on_one_line(left.command)}" for left in result.still_running]
+        pids = [(left.pid, terminal_text(left.command)) for left in result.still_running]
+        named = [f"pid {pid} {one_line(command, width=_LONGEST_NAME)}" for pid, command in pids]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         said.append(f"still running: {', '.join(named[:_MOST_NAMED])}{more}")
     if result.state_lost:
@@ -103,11 +104,6 @@ def _ending(result: CommandResult, *, has_all: bool) -> str:
             return f"killed, {seconds}"
         case limit:
             return f"killed: limit of {limit}, {seconds}"
-
-
-def _on_one_line(command: str) -> str:
-    plain = " ".join(terminal_text(command).split())
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"
 
 
 def _above(status: str, output: str, desk: Desk, *, log: str, is_all: bool = True) -> str:
