@@ -62,7 +62,7 @@ class HostCommands:
         commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(_literal, pending.paths)]]
         agreed = await self._agreed("commit", draft, quoted, commands)
         if agreed and await self._committed(place, pending, agreed, commands):
-            head = place.refs.head()
+            head = place.repository.head()
             assert head is not None
             await self._session.journal.append(CommitMade(commit=head, branch=place.branch))
 

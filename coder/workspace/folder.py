@@ -135,8 +135,8 @@ def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
     repository = find_repository(folder)
     if repository is None:
         return None, []
-    from coder.workspace.git.isolated import GitFailed
     from coder.workspace.git.listing import list_files
+    from coder.workspace.git.run_git import GitFailed
 
     try:
         listing = list_files(repository, folder)

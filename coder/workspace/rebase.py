@@ -14,7 +14,7 @@ from coder.run.stored_file import StoredFile
 from coder.text.sanitize import as_bytes
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
-from coder.workspace.git.isolated import GitFailed, closed_environment, run_git
+from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, text_file
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import Git, GitFailed, isolated, run_git
-from coder.workspace.git.refs import Refs
+from coder.workspace.git.isolated import Git, isolated
+from coder.workspace.git.run_git import GitFailed, run_git
 
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -78,7 +78,7 @@ def _opened(folder: Path) -> "Iterator[_Committer]":
         raise NoCommit(f"{folder} is in no git repository.")
     try:
         with isolated(repository) as git:
-            yield _Committer(repository, git, Refs(repository))
+            yield _Committer(repository, git)
     except GitFailed as error:
         raise NoCommit(f"{error}") from error
 
@@ -92,24 +92,23 @@ def under_way(repository: Repository) -> str | None:
 class _Committer:
     repository: Repository
     git: Git
-    refs: Refs
 
     def see_possible(self, branch: str | None) -> None:
         self._person()
         self._see_place(branch)
         if branch is None:
             return
-        if self.refs.resolved(f"refs/heads/{branch}") is not None:
+        if self.repository.resolved(f"refs/heads/{branch}") is not None:
             raise NoCommit(_taken(branch))
-        names = self.refs.run("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
+        names = self.repository.run("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
         for name in names:  # a branch's name can't be a folder of another's
             if name.startswith(f"{branch}/") or branch.startswith(f"{name}/"):
                 raise NoCommit(f"git has no room for {branch} beside the branch {name}. Name another one.")
-        if self.refs.head() is None:
+        if self.repository.head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
     def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
-        head = self.refs.head()
+        head = self.repository.head()
         self._see_place(branch)
         self._see_no_filter(files)
         scratch = Path(self.git.environment["GIT_DIR"]) / "scratch"
@@ -121,24 +120,24 @@ class _Committer:
         tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
-        ref = self.refs.branch()
-        if head is not None and tree == self.refs.tree(head):
+        ref = self.repository.branch()
+        if head is not None and tree == self.repository.tree(head):
             return Made(head, ref)  # made by a start of this run that was cut off afterwards
         made = self._made(tree, head, message)
         self.git.run("update-index", "-z", "--index-info", stdin=rows)
-        self.refs.move("HEAD", made, head, message, self._person())
+        self.repository.move("HEAD", made, head, message, self._person())
         return Made(made, ref)
 
     def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
-        there = self.refs.resolved(f"refs/heads/{branch}")
+        there = self.repository.resolved(f"refs/heads/{branch}")
         if there is not None:
-            if self.refs.tree(there) == tree and self.refs.resolved(f"{there}^") == head:
+            if self.repository.tree(there) == tree and self.repository.resolved(f"{there}^") == head:
                 return Made(there, branch)  # made by a start of this run that was cut off afterwards
             raise NoCommit(_taken(branch))
         if head is None:
             raise NoCommit(_NO_COMMIT_YET)
         made = self._made(tree, head, message)
-        self.refs.move(f"refs/heads/{branch}", made, None, message, self._person())
+        self.repository.move(f"refs/heads/{branch}", made, None, message, self._person())
         return Made(made, branch)
 
     def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
@@ -190,7 +189,7 @@ class _Committer:
         """See that a branch has a plain name, or that nothing is in progress where HEAD is."""
         if branch is not None:
             try:
-                self.refs.run("check-ref-format", "--branch", branch)
+                self.repository.run("check-ref-format", "--branch", branch)
             except GitFailed as error:
                 raise NoCommit(f"{branch!r} can't be the name of a branch.") from error
         elif (words := under_way(self.repository)) is not None:

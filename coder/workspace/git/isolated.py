@@ -6,19 +6,15 @@ them is defined here, so that none runs. Objects, index, `info/exclude` and spar
 
 import os
 import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import MachineError
 from coder.workspace.git.found import Repository
+from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 
-LONGEST_S = 120.0
-"""For one command of git's, on the largest repository that a run reads."""
 _MOST_EXCLUDED = 1 << 20
 _WORDS = re.compile(r"^(true|false|yes|no|on|off|0|1|input|warn|lf|crlf|native)?$", re.IGNORECASE)
 _PERSON = re.compile(r"^[^\n<>]{0,200}$")
@@ -35,15 +31,6 @@ _PLAIN = {
 """What is taken over of a repository's configuration, and what it may say: none of it names a program."""
 _EXCLUDES = "core.excludesfile"
 """Taken from the user's own configuration alone."""
-
-
-class GitFailed(MachineError):
-    """Git isn't there, ended with an error, or took too long."""
-
-    def __init__(self, message: str, *, code: int | None = None) -> None:
-        """Take a message, and git's exit code where it ended by itself."""
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,51 +72,6 @@ def isolated(repository: Repository) -> Iterator[Git]:
             "GIT_INDEX_FILE": str(repository.git_dir / "index"),
         }
         yield Git(repository, closed_environment() | environment, values)
-
-
-def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
-    """What one command of git's prints. Raises GitFailed: it isn't there, failed, or took too long."""
-    program = shutil.which("git", path=closed_environment()["PATH"])
-    if program is None:
-        raise GitFailed("There is no git on this machine.")
-    try:
-        done = subprocess.run(
-            [program, *arguments],
-            env=environment,
-            cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            timeout=LONGEST_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitFailed(f"git {arguments[0]} failed: {error}") from error
-    if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {done.returncode}"
-        raise GitFailed(f"git {arguments[0]} failed: {words}", code=done.returncode)
-    return done.stdout
-
-
-def closed_environment() -> dict[str, str]:
-    """An environment in which git reads no configuration, asks for nothing and starts no pager."""
-    path = os.pathsep.join(place for place in os.get_exec_path() if os.path.isabs(place))
-    return {
-        "PATH": path,
-        "LC_ALL": "C.UTF-8",
-        "HOME": os.devnull,
-        "XDG_CONFIG_HOME": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "none",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_LITERAL_PATHSPECS": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_PAGER": "cat",
-        "GIT_EDITOR": "false",
-    }
 
 
 def _config(values: dict[str, str]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import GitFailed, isolated
-from coder.workspace.git.refs import Refs
+from coder.workspace.git.isolated import isolated
+from coder.workspace.git.run_git import GitFailed
 
 _DEEPEST = 8
 """Submodules within submodules."""
@@ -62,7 +62,7 @@ def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
     if repository is None:
         return found
     with suppress(GitFailed):
-        head = Refs(repository).head()
+        head = repository.head()
         with isolated(repository) as git:
             for path in paths if head is not None else ():
                 place = (folder / path).relative_to(repository.top).as_posix()

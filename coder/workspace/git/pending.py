@@ -9,9 +9,9 @@ from pathlib import Path
 from coder.errors import UsageError
 from coder.workspace.git.commit import under_way
 from coder.workspace.git.found import Repository, find_repository
-from coder.workspace.git.isolated import GitFailed, isolated
+from coder.workspace.git.isolated import isolated
 from coder.workspace.git.listing import contents_at_head
-from coder.workspace.git.refs import Refs
+from coder.workspace.git.run_git import GitFailed
 
 _ANY = ("reference-transaction", "post-index-change", "pre-auto-gc")
 HOOKS = {
@@ -35,7 +35,6 @@ class Place:
     """A repository on a branch, with nothing under way."""
 
     repository: Repository
-    refs: Refs
     branch: str
 
     @property
@@ -82,19 +81,18 @@ def place_of(folder: Path) -> Place:
         raise UsageError(f"{folder} is in no git repository. Make one: git init")
     if (busy := under_way(repository)) is not None:
         raise UsageError(f"{busy[0].upper()}{busy[1:]} is in progress. End it first.")
-    refs = Refs(repository)
-    branch = refs.branch()
+    branch = repository.branch()
     if branch is None:
         raise UsageError("HEAD is on no branch. Begin one: git switch -c NAME")
     if branch[0] in "-+":  # to git a flag, or an order to overwrite
         raise UsageError(f"{branch} can't be named to git. Begin another branch: git switch -c NAME")
-    return Place(repository, refs, branch)
+    return Place(repository, branch)
 
 
 def pending_in(place: Place, asked: Iterable[str]) -> Pending:
     """What differs from the last commit, staged or not; `asked` are paths relative to the top."""
     with isolated(place.repository) as git:
-        base = place.refs.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
+        base = place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
         changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
         new = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
     wanted = set(asked)
@@ -112,7 +110,10 @@ def started_in(place: Place, command: str) -> list[str]:
     """What the repository has a command of git's start: hooks, so far as they are files, and settings."""
     folder = _hooks_folder(place)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
-    return [*hooks, *(setting for setting in place.refs.own_settings(_PROGRAMS) if not _is_word(setting))]
+    return [
+        *hooks,
+        *(setting for setting in place.repository.own_settings(_PROGRAMS) if not _is_word(setting)),
+    ]
 
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:
@@ -132,7 +133,7 @@ def startable(place: Place, paths: Iterable[str]) -> list[str]:
 def _hooks_folder(place: Place) -> Path:
     folder = place.repository.common_dir / "hooks"
     with suppress(GitFailed):  # it isn't set
-        folder = place.top / os.path.expanduser(place.refs.configured("core.hooksPath"))
+        folder = place.top / os.path.expanduser(place.repository.configured("core.hooksPath"))
     return folder.resolve()
 
 
@@ -142,33 +143,37 @@ def _is_word(setting: str) -> bool:
 
 def proposed_in(place: Place) -> Proposed:
     """What a pull request of the branch would hold."""
-    refs = place.refs
-    remote = _remote(refs, place.branch)
-    base = _default_branch(refs, remote)
+    repository = place.repository
+    remote = _remote(repository, place.branch)
+    base = _default_branch(repository, remote)
     return Proposed(
         remote,
         base,
-        refs.run("log", "--no-show-signature", "--format=- %s%n%b", f"{remote}/{base}..HEAD"),
-        refs.run("diff", "--stat", "--no-ext-diff", "--no-textconv", f"{remote}/{base}...HEAD"),
-        refs.run("remote", "get-url", remote),
+        repository.run("log", "--no-show-signature", "--format=- %s%n%b", f"{remote}/{base}..HEAD"),
+        repository.run("diff", "--stat", "--no-ext-diff", "--no-textconv", f"{remote}/{base}...HEAD"),
+        repository.run("remote", "get-url", remote),
     )
 
 
-def _remote(refs: Refs, branch: str) -> str:
-    names = [name for name in refs.run("remote").split() if not name.startswith("-")]
+def _remote(repository: Repository, branch: str) -> str:
+    names = [name for name in repository.run("remote").split() if not name.startswith("-")]
     with suppress(GitFailed):  # it isn't set
-        if (own := refs.configured(f"branch.{branch}.remote")) in names:  # it may be a dot: another branch
+        if (
+            own := repository.configured(f"branch.{branch}.remote")
+        ) in names:  # it may be a dot: another branch
             return own
     if not names:
         raise UsageError("The repository has no remote to push to. Add one: git remote add origin URL")
     return "origin" if "origin" in names else names[0]
 
 
-def _default_branch(refs: Refs, remote: str) -> str:
+def _default_branch(repository: Repository, remote: str) -> str:
     try:
-        return refs.run("symbolic-ref", f"refs/remotes/{remote}/HEAD").removeprefix(f"refs/remotes/{remote}/")
+        return repository.run("symbolic-ref", f"refs/remotes/{remote}/HEAD").removeprefix(
+            f"refs/remotes/{remote}/"
+        )
     except GitFailed:
-        usual = [name for name in ("main", "master") if refs.resolved(f"refs/remotes/{remote}/{name}")]
+        usual = [name for name in ("main", "master") if repository.resolved(f"refs/remotes/{remote}/{name}")]
     if not usual:
         raise UsageError(
             f"The default branch of {remote} isn't known. Ask it: git remote set-head {remote} --auto"

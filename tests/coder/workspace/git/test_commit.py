@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from coder.workspace.git.commit import Changed, NoCommit, commit, see_possible
-from coder.workspace.git.found import find_repository
-from coder.workspace.git.isolated import run_git
-from coder.workspace.git.refs import moving_environment
+from coder.workspace.git.found import find_repository, moving_environment
+from coder.workspace.git.run_git import run_git
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 BEFORE, AFTER = "x = 1\n", "x = 2\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.workspace.git.isolated import GitFailed
+from coder.workspace.git.run_git import GitFailed
 from coder.workspace.rebase import merge
 
 BASE = b"".join(b"line %d\n" % n for n in range(20))

@@ -1,0 +1,66 @@
+"""Run one command of git's in an environment that is given whole."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from coder.errors import MachineError
+
+LONGEST_S = 120.0
+"""For one command of git's, on the largest repository that a run reads."""
+
+
+class GitFailed(MachineError):
+    """Git isn't there, ended with an error, or took too long."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        """Take a message, and git's exit code where it ended by itself."""
+        super().__init__(message)
+        self.code = code
+
+
+def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
+    """What one command of git's prints. Raises GitFailed: it isn't there, failed, or took too long."""
+    program = shutil.which("git", path=closed_environment()["PATH"])
+    if program is None:
+        raise GitFailed("There is no git on this machine.")
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            env=environment,
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitFailed(f"git {arguments[0]} failed: {error}") from error
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {done.returncode}"
+        raise GitFailed(f"git {arguments[0]} failed: {words}", code=done.returncode)
+    return done.stdout
+
+
+def closed_environment() -> dict[str, str]:
+    """An environment in which git reads no configuration, asks for nothing and starts no pager."""
+    path = os.pathsep.join(place for place in os.get_exec_path() if os.path.isabs(place))
+    return {
+        "PATH": path,
+        "LC_ALL": "C.UTF-8",
+        "HOME": os.devnull,
+        "XDG_CONFIG_HOME": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_PAGER": "cat",
+        "GIT_EDITOR": "false",
+    }
