@@ -9,13 +9,12 @@ from dataclasses import replace
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.code_blocks import MAX_ANSWER, whole_files
+from coder.edits.code_blocks import LEFT_OUT, MAX_ANSWER, Whole, stands_for_others, whole_files
 from coder.edits.edit import Answered, Edit, Slip
 from coder.edits.lines import like
 from coder.edits.paths import name_in_comment
 from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import broken
-from coder.edits.whole import LEFT_OUT, Whole, stands_for_others
 
 _MOST_NAMED = 3
 """Files that are left as they are, by name."""
