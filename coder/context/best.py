@@ -22,10 +22,8 @@ _MOST_FILES = 150
 """Files whose definitions are compared; in a larger tree, those that share the rarest words with the task."""
 _CLOSE = 0.45
 """Share of the best score that a definition needs, to be one of the best."""
-_MOST_LINES = 100
-"""Of one definition that is shown."""
-_MOST_AROUND = 60
-"""Lines of a class or function that is shown for a place in it."""
+_MOST_LINES, _MOST_AROUND = 100, 60
+"""Of a definition that is shown, and of one that is shown for a place in it."""
 _WORD = re.compile(r"[^\W\d]\w*")
 _PART = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][^\W\d_A-Z]*|\d+")
 _EMPTY = re.compile(

@@ -12,7 +12,6 @@ from coder.edits.misses import NOT_THERE, gist, miss, nearest, reported
 _MOST_MISSES = 4
 """Misses that are told; after so many the rest of an answer isn't tried, where nothing of it is kept."""
 _MOST_NAMED = 8
-"""Lines at which an edit fits."""
 _MOST_REBUILDS = 50
 """Times that a hunk is looked for in what hunks of the same answer have made; each reads the file again."""
 _NOTHING = (

@@ -13,16 +13,10 @@ NOT_THERE = "an edit doesn't fit: its lines aren't there."
 _AROUND = 2
 _LEAST_ALIKE = 0.3
 """Of 1, for lines that are quoted as those that may be meant."""
-_MOST_OF_A_LINE = 400
-"""Characters of a line that are compared."""
-_MOST_LINES = 400
-"""Lines of a hunk that are compared."""
-_MOST_COMPARED = 2_000
-"""Characters of a place that are compared."""
-_TELLING = 3
-"""Longest lines of a hunk, by whose words places are found."""
-_PLACES = 8
-"""Places that are compared."""
+_MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 2_000
+"""Characters of a line, lines of a hunk and characters of a place that are compared."""
+_TELLING, _PLACES = 3, 8
+"""Longest lines of a hunk, by whose words places are found, and places that are compared."""
 
 
 def miss(path: str, hunk: Hunk, why: str, near: str = "") -> Slip:
