@@ -20,8 +20,8 @@ async def commit_run(journal: Journal) -> None:
     state = journal.state
     if not _is_to_be_committed(state):
         return
-    planned = state.landing.plan if state.landing is not None else intended(state)
-    contents = contents_of(state)
+    contents, _ = contents_of(state)
+    planned = state.landing.plan if state.landing is not None else intended(state, contents)
     changed = {
         change.path: Changed(
             state.files[change.path].content if change.before else None,

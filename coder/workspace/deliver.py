@@ -18,7 +18,7 @@ from coder.text.sanitize import count_of
 from coder.workspace.edited_tests import in_parts, is_accepted, is_contradicted
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
-from coder.workspace.proposal import contents_of, intended, left_edits, patch_of, proposal, read_diff
+from coder.workspace.proposal import contents_of, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
 
 
@@ -50,8 +50,10 @@ async def deliver(journal: Journal) -> None:
     try:
         if not settings.lands:
             if (state := journal.state).proposed is None:
-                tests = read_diff(state, left_edits(state))
-                await journal.append(PatchProposed(patch=patch_of(state, intended(state)), tests=tests))
+                contents, left = contents_of(state)
+                intended(state, contents)  # raises where it can't land
+                tests = patch_of(state, left)
+                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests))
         elif journal.state.landing is not None or await _plan(journal):
             await _apply(journal)
         else:
@@ -91,12 +93,12 @@ def with_written(error: MachineError, state: State) -> MachineError:
 async def _plan(journal: Journal) -> bool:
     """Record what is to land; False where it is only proposed or refused."""
     state = journal.state
-    planned = intended(state)
+    contents, left = contents_of(state)
+    planned = intended(state, contents)
     overwritten = [change.path for change in planned.changes if change.before is not None]
     for path in overwritten:
         see_replaceable(Path(planned.root) / path)
-    patch, left = patch_of(state, planned), left_edits(state)
-    tests = read_diff(state, left)
+    patch, tests = patch_of(state, contents), patch_of(state, left)
     paths = [change.path for change in planned.changes]
     said = await _consent(
         state, journal.watch, paths=paths, overwritten=overwritten, shown=in_parts(patch, tests), tests=tests
@@ -108,8 +110,8 @@ async def _plan(journal: Journal) -> bool:
         await journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
         return False
     if said == "all":
-        planned = intended(state, edits=left)
-        patch, tests = patch_of(state, planned, edits=left), ""
+        contents = {**contents, **left}
+        planned, patch, tests = intended(state, contents), patch_of(state, contents), ""
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
     await journal.append(LandingPlanned(plan=planned, patch=patch, tests=tests, before=before))
     return True
@@ -124,7 +126,7 @@ async def _apply(journal: Journal) -> None:
             await journal.append(FileLanded(path=path))
 
     try:
-        await apply(landing.plan, contents_of(journal.state), record)
+        await apply(landing.plan, contents_of(journal.state)[0], record)
     except FileChanged:
         await _take_back(journal, landing)
         raise

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from coder.run.attempts import best_code
@@ -14,24 +14,20 @@ from coder.workspace.autorun import risky
 from coder.workspace.diff import unified_diff
 from coder.workspace.edited_tests import is_allowed, is_offered, landing_edits
 from coder.workspace.folder import Snapshot
-from coder.workspace.landing import LandingRefused, Plan, plan
+from coder.workspace.landing import LandingRefused, Plan, changes_of, plan
 from coder.workspace.overlay import end_of
 
 Contents = Mapping[str, bytes | None]
 """What is to stand at each path; None removes."""
 
 
-def intended(state: State, *, edits: Contents | None = None) -> Plan:
-    """What would change in the user's folder, by what stands there now.
-
-    Args:
-        edits: of given tests, that are to land beside those that do anyway.
+def intended(state: State, contents: Contents) -> Plan:
+    """What these contents would change in the user's folder, by what stands there now.
 
     Raises:
         LandingRefused: a path may not be written.
         FileChanged: a file isn't as the run has read it.
     """
-    contents = {**contents_of(state), **(edits or {})}
     if reason := _by_itself(state, contents):
         raise LandingRefused(reason)
     if state.root is None:
@@ -40,55 +36,37 @@ def intended(state: State, *, edits: Contents | None = None) -> Plan:
     return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state))
 
 
-def proposal(state: State) -> tuple[str, str]:
-    """The patch of what the run would change in the files that it has read, and the one of given tests.
-
-    The latter are those that land with it in a conversation. Either is empty where that is nothing.
-    """
-    best = best_code(state)
-    edits = landing_edits(state, best) if best is not None else {}
-    contents = contents_of(state)
-    code = {path: text for path, text in contents.items() if path not in edits}
-    return read_diff(state, code), read_diff(state, {path: contents[path] for path in edits})
-
-
-def patch_of(state: State, planned: Plan, *, edits: Contents | None = None) -> str:
-    """The patch of a plan."""
-    contents = {**contents_of(state), **(edits or {})}
-    before = {c.path: state.files[c.path].content if c.before else None for c in planned.changes}
-    after = {change.path: contents[change.path] for change in planned.changes}
-    runs = {change.path for change in planned.changes if change.executable}
-    switched = {change.path for change in planned.changes if change.chmod is not None}
+def patch_of(state: State, contents: Contents) -> str:
+    """The patch of these contents, for the files as the run has read them."""
+    changes = changes_of(state.files, contents, executable=modes_of(state))
+    before = {c.path: state.files[c.path].content if c.before else None for c in changes}
+    after = {change.path: contents[change.path] for change in changes}
+    runs = {change.path for change in changes if change.executable}
+    switched = {change.path for change in changes if change.chmod is not None}
     return unified_diff(before, after, executable=runs, switched=switched)
 
 
-def contents_of(state: State) -> dict[str, bytes | None]:
-    """What lands: the best code, with the edits of given tests that land with it."""
+def proposal(state: State) -> tuple[str, str]:
+    """The patch of the best code, and the one of the edits of given tests that land with it."""
     best = best_code(state)
-    return _encoded({**best.files, **landing_edits(state, best)}) if best is not None else {}
+    edits = landing_edits(state, best) if best is not None else {}
+    contents, _ = contents_of(state)
+    code = {path: content for path, content in contents.items() if path not in edits}
+    return patch_of(state, code), patch_of(state, {path: contents[path] for path in edits})
 
 
-def left_edits(state: State) -> dict[str, bytes | None]:
-    """The edits of given tests that don't land."""
+def contents_of(state: State) -> tuple[Contents, Contents]:
+    """What lands, with some edits of given tests, and the edits of given tests that don't."""
     best = best_code(state)
-    edits = best.test_edits if best is not None else {}
-    going = landing_edits(state, best) if best is not None else {}
-    return _encoded({path: text for path, text in edits.items() if path not in going})
+    if best is None:
+        return {}, {}
+    going = landing_edits(state, best)
+    left = {path: text for path, text in best.test_edits.items() if path not in going}
+    return _encoded({**best.files, **going}), _encoded(left)
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
     return {path: as_bytes(text) if text is not None else None for path, text in files.items()}
-
-
-def read_diff(state: State, contents: Contents) -> str:
-    """The patch from the files as the run has read them."""
-    before = {path: state.files[path].content if path in state.files else None for path in contents}
-    modes = modes_of(state)
-    begins = {path: now if now is not None else before[path] or b"" for path, now in contents.items()}
-    runs = {path for path, begin in begins.items() if modes.get(path, begin.startswith(b"#!"))}
-    there = {path for path in modes if path in state.files and contents.get(path) is not None}
-    switched = {path for path in there if bool(state.files[path].mode & 0o100) != modes[path]}
-    return unified_diff(before, contents, executable=runs, switched=switched)
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
@@ -107,10 +85,10 @@ def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None
 class SessionChanges:
     """Texts by path; None is a file that was removed."""
 
-    files: dict[str, str | None] = field(default_factory=dict)
-    test_edits: dict[str, str | None] = field(default_factory=dict)
+    files: dict[str, str | None]
+    test_edits: dict[str, str | None]
     """Given tests, and other files that decide what passes."""
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...]
     """Paths that no change may write."""
 
     @property
@@ -121,7 +99,8 @@ class SessionChanges:
 
 def session_changes(state: State, target: Target) -> SessionChanges:
     """What the tree of a run's session differs in from the files that the run has read."""
-    parts = SessionChanges()
+    files: dict[str, str | None] = {}
+    edits: dict[str, str | None] = {}
     left: list[str] = []
     for path, now in state.tree.items():
         if not _differs(state.files.get(path), now):
@@ -129,12 +108,12 @@ def session_changes(state: State, target: Target) -> SessionChanges:
         text = None if now is None else as_text(now.content)
         end = end_of(path, state.files)
         if is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
-            parts.files[end if text is not None else path] = text
+            files[end if text is not None else path] = text
         elif is_offered(end, state):
-            parts.test_edits[end] = text
+            edits[end] = text
         else:
             left.append(path)
-    return SessionChanges(parts.files, parts.test_edits, tuple(left))
+    return SessionChanges(files, edits, tuple(left))
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
@@ -145,11 +124,10 @@ def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None
 
 def modes_of(state: State) -> dict[str, bool]:
     """Whether a file can be run by its name: of those that are new, and where the session has changed it."""
-    now = {path: stored for path, stored in state.tree.items() if stored is not None}
     return {
-        path: stored.is_executable
-        for path, stored in now.items()
-        if path not in state.files or stored.is_executable != is_program(state.files[path])
+        path: now.is_executable
+        for path, now in state.tree.items()
+        if now is not None and (path not in state.files or is_switched(state.files[path], now))
     }
 
 
@@ -160,16 +138,15 @@ def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
     return one.digest == other.digest and one.is_executable == other.is_executable
 
 
-def is_program(stored: StoredFile) -> bool:
-    """Whether a file begins as a program does: such are executable in a session, and others aren't."""
-    return stored.content.startswith((b"#!", b"\x7fELF"))
-
-
 def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
-    """Whether a file that stays becomes executable in a session, or ceases to be so."""
+    """Whether a file that stays becomes executable in a session, or ceases to be so.
+
+    There what begins as a program is executable, and nothing else.
+    """
     if before is None or now is None:
         return False
-    return now.is_executable not in (is_program(before), before.is_executable)
+    is_program = before.content.startswith((b"#!", b"\x7fELF"))
+    return now.is_executable not in (is_program, before.is_executable)
 
 
 def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:

@@ -12,10 +12,9 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.text.sanitize import as_bytes
-from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
-from coder.workspace.proposal import is_same, modes_of, text_file
+from coder.workspace.proposal import is_same, modes_of, proposal, text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -47,7 +46,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         if both is None:
             own = f"Both edits of {path} can't be joined; the run's own is in: coder export {state.run}"
             await journal.append(
-                PatchProposed(patch=unified_diff(_of(best, read), _of(best, written))),
+                PatchProposed(patch=proposal(state)[0]),
                 LandingRefused(reason=f"{reason} {own}"),
             )
             return
@@ -88,11 +87,6 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
         both = _joined(*(one.content if one is not None else None for one in (base, now, made)))
         changes[path] = now if both is None else text_file(both, like=made)
     return ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=changes) if changes else None
-
-
-def _of(best: Message, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-    """The contents of the change itself, without edits of given tests."""
-    return {path: contents[path] for path in best.files}
 
 
 def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError
 from coder.run.event_types.run_events import Change, Plan
+from coder.run.stored_file import StoredFile
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing.staging import (
     FileChanged,
@@ -39,31 +40,46 @@ def plan(
         LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
         FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
     """
-    changes = []
-    for path, content in sorted(files.items()):
+    root, read = snapshot.root, snapshot.files
+    for path in sorted(files):
         parts = parts_of(path)
-        see_same_repository(snapshot.root, parts)
+        see_same_repository(root, parts)
         if any(str(parent) in files for parent in PurePosixPath(path).parents):
             raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
-        read = snapshot.files.get(path)
-        now = state_of(snapshot.root, parts)
-        if now is not None and read is None:
+        now = state_of(root, parts)
+        if now is not None and path not in read:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
-        if now != (read.digest if read else None):
+        if now != (read[path].digest if path in read else None):
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
-        after = None if content is None else sha256_of(content)
-        chmod = _switched(read.mode, (executable or {}).get(path)) if read and after else None
-        if after != now or chmod is not None:
-            mode = read.mode if read else _mode_of_moved(snapshot, files, path)
-            is_program = (executable or {}).get(path) or (content or b"").startswith(b"#!")
-            bits = mode if chmod is None else chmod
-            runs = read is None and is_program if bits is None else bits & 0o100 != 0
-            changes.append(
-                Change(path=path, before=now, after=after, mode=mode, executable=runs, chmod=chmod)
-            )
+    changes = changes_of(read, files, executable=executable)
     folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
-    made = tuple(sorted(folder for folder in folders if not (snapshot.root / folder).exists()))
-    return Plan(root=str(snapshot.root), changes=tuple(changes), made=made)
+    made = tuple(sorted(folder for folder in folders if not (root / folder).exists()))
+    return Plan(root=str(root), changes=tuple(changes), made=made)
+
+
+def changes_of(
+    read: Mapping[str, StoredFile],
+    files: Mapping[str, bytes | None],
+    *,
+    executable: Mapping[str, bool] | None = None,
+) -> list[Change]:
+    """What these contents change of the files that were read; pure."""
+    changes = []
+    for path, content in sorted(files.items()):
+        old = read.get(path)
+        before = old.digest if old is not None else None
+        after = None if content is None else sha256_of(content)
+        runs = (executable or {}).get(path)
+        chmod = _switched(old.mode, runs) if old and after else None
+        if after != before or chmod is not None:
+            mode = old.mode if old else _mode_of_moved(read, files, path)
+            is_program = runs or (content or b"").startswith(b"#!")
+            bits = mode if chmod is None else chmod
+            runs = old is None and is_program if bits is None else bits & 0o100 != 0
+            changes.append(
+                Change(path=path, before=before, after=after, mode=mode, executable=runs, chmod=chmod)
+            )
+    return changes
 
 
 def _switched(mode: int, executable: bool | None) -> int | None:
@@ -74,12 +90,14 @@ def _switched(mode: int, executable: bool | None) -> int | None:
     return bits | (bits & 0o444) >> 2 if executable else bits & ~0o111
 
 
-def _mode_of_moved(snapshot: Snapshot, files: Mapping[str, bytes | None], path: str) -> int | None:
+def _mode_of_moved(
+    read: Mapping[str, StoredFile], files: Mapping[str, bytes | None], path: str
+) -> int | None:
     """Mode of the file that is removed and comes back at this path: by its content, or else by its name."""
-    gone = [old for old, content in files.items() if content is None and old in snapshot.files]
-    same = [old for old in gone if snapshot.files[old].content == files[path]]
+    gone = [old for old, content in files.items() if content is None and old in read]
+    same = [old for old in gone if read[old].content == files[path]]
     same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
-    return snapshot.files[same[0]].mode & 0o777 if same else None
+    return read[same[0]].mode & 0o777 if same else None
 
 
 async def apply(
