@@ -26,7 +26,7 @@ from coder.teams.strategies import attempts, named_limits, see_tools, settled_he
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
 from coder.workspace.overlay import shown_files
-from coder.workspace.read import read_workspace, restore
+from coder.workspace.read import read_workspace, restore, started
 
 
 class Options(TypedDict, total=False):
@@ -82,7 +82,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
                 environment = open_environment(task, own, read.files, options)
                 here = await its.enter_async_context(environment) if origin else bench
                 journal = await _open_journal(its, run, log, options)
-                await journal.append(read.started(task, own, model=model.name), *origin)
+                await journal.append(started(read, task, own, model=model.name), *origin)
                 journal.hold(read.files)
                 await work(journal, model, here, options, land)
                 return journal.state

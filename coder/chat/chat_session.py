@@ -36,7 +36,8 @@ from coder.text.sanitize import terminal_text
 from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
-from coder.workspace.read import Read, read_workspace, restore
+from coder.workspace.folder import Snapshot
+from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import commit_left, left_to_undo, take_back
 from sandbox import CommandResult
 
@@ -206,10 +207,10 @@ class Session:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
 
-    async def _begin(self, task: Task, settings: Settings, read: Read) -> None:
+    async def _begin(self, task: Task, settings: Settings, read: Snapshot) -> None:
         """Put a message into the log: the first one begins the run, a later one is a step of it."""
         if not self.begun:
-            await self.journal.append(read.started(task, settings, model=self.model.name))
+            await self.journal.append(started(read, task, settings, model=self.model.name))
             self.begun = True
             return
         step = StepStarted(task=task, settings=settings, model=self.model.name)

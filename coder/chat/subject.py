@@ -11,7 +11,8 @@ from coder.run.event_types import Body
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.workspace.read import Read, changed_since
+from coder.workspace.folder import Snapshot
+from coder.workspace.read import changed_since
 from coder.workspace.rebase import joined_tree
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -49,7 +50,7 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
     return [name for name in names if name not in shown], read_pictures(tuple(root / name for name in shown))
 
 
-def new_state(run: str, task: Task, settings: Settings, model: str, read: Read) -> State:
+def new_state(run: str, task: Task, settings: Settings, model: str, read: Snapshot) -> State:
     """A run that has not begun, on the user's files as they are."""
     return State(
         run=run,
@@ -58,7 +59,7 @@ def new_state(run: str, task: Task, settings: Settings, model: str, read: Read) 
         budget=settings.budget,
         model=model,
         files=read.files,
-        root=read.root,
+        root=str(read.root),
     )
 
 
@@ -68,7 +69,7 @@ def about(paths: Iterable[str]) -> str:
     return f"\n\nThis is about: {named}." if named else ""
 
 
-def happened_before(state: State, read: Read, task: Task) -> list[Body]:
+def happened_before(state: State, read: Snapshot, task: Task) -> list[Body]:
     """What is known when a further message begins: what the user has edited, and what the tests said."""
     changed = changed_since(state.files, read.files)
     happened: list[Body] = [changed] if changed is not None else []

@@ -36,8 +36,8 @@ _HEADER = 4096
 class Snapshot:
     """All files that were read of a folder."""
 
-    root: Path
-    """Absolute, without links; it may not exist yet."""
+    root: Path | None
+    """Absolute, without links; it may not exist yet. None: there is no folder."""
     files: Mapping[str, StoredFile]
     """By path relative to the root, with `/`, sorted."""
     notes: tuple[str, ...] = ()

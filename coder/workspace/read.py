@@ -6,7 +6,7 @@ Of a large folder the log keeps a listing alone: a resumed run reads the content
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from coder.errors import MachineError, UsageError
@@ -16,51 +16,39 @@ from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile, listing
 from coder.run.task import Task
-from coder.workspace.folder import take_snapshot
+from coder.workspace.folder import Snapshot, take_snapshot
 
 KEPT_FILES = 200
 KEPT_BYTES = 256 << 10
 """The log itself keeps the files of a folder up to this size; of a larger one it keeps a listing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The files of the user's folder that a run read."""
-
-    files: Mapping[str, StoredFile] = field(default_factory=dict)
-    root: str | None = None
-    listing: str = ""
-    """In place of the files, in the log; empty where the log keeps them."""
-    notes: tuple[str, ...] = ()
-
-    def started(self, task: Task, settings: Settings, *, model: str) -> RunStarted:
-        """The first event of a run on these files."""
-        return RunStarted(
-            task=task,
-            settings=settings,
-            model=model,
-            files={} if self.listing else dict(self.files),
-            root=self.root,
-            listing=self.listing,
-            notes=self.notes,
-        )
-
-
-def read_workspace(task: Task, *, lands: bool = True) -> Read:
-    """Read the task's workspace, if it has one.
-
-    Args:
-        lands: files will be written into it.
-    """
+def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
+    """Read the task's workspace, if it has one; `lands`: files will be written into it."""
     if task.workspace is None:
-        return Read()
+        return Snapshot(None, {})
     snapshot = take_snapshot(task.workspace, read=task.read)
+    root = snapshot.root
+    assert root is not None
     if lands:
-        _see_writable(snapshot.root)
+        _see_writable(root)
     if lands and snapshot.only is not None and snapshot.only in snapshot.files:
-        see_replaceable(snapshot.root / snapshot.only)
-    text = "" if is_small(snapshot.files) else listing(snapshot.files)
-    return Read(snapshot.files, str(snapshot.root), text, snapshot.notes)
+        see_replaceable(root / snapshot.only)
+    return snapshot
+
+
+def started(read: Snapshot, task: Task, settings: Settings, *, model: str) -> RunStarted:
+    """The first event of a run on these files."""
+    is_kept = is_small(read.files)
+    return RunStarted(
+        task=task,
+        settings=settings,
+        model=model,
+        files=dict(read.files) if is_kept else {},
+        root=str(read.root) if read.root is not None else None,
+        listing="" if is_kept else listing(read.files),
+        notes=read.notes,
+    )
 
 
 def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile]) -> FilesChanged | None:

@@ -41,6 +41,7 @@ def plan(
         FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
     """
     root, read = snapshot.root, snapshot.files
+    assert root is not None
     for path in sorted(files):
         parts = parts_of(path)
         see_same_repository(root, parts)

@@ -31,7 +31,7 @@ async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_
     log = MemoryLog()
     async with log.lease("run_d") as token:
         journal = Journal("run_d", log, token=token, watch=Unwatched())
-        begun = started(task).model_copy(update={"files": read.files, "root": read.root})
+        begun = started(task).model_copy(update={"files": read.files, "root": str(read.root)})
         await journal.append(begun, deleting("old.py"), outcome(True))
 
         await deliver(journal)
@@ -60,7 +60,7 @@ async def test_git_makes_of_the_patch_what_a_run_has_written(tmp_path: Path) -> 
     log = MemoryLog()
     async with log.lease("run_g") as token:
         journal = Journal("run_g", log, token=token, watch=Unwatched())
-        begun = started(task).model_copy(update={"files": read.files, "root": read.root})
+        begun = started(task).model_copy(update={"files": read.files, "root": str(read.root)})
         await journal.append(begun, Spoken(message=message), outcome(True))
 
         await deliver(journal)

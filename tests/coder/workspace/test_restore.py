@@ -12,7 +12,7 @@ from coder.run.state import State
 from coder.run.stored_file import listed, listing
 from coder.run.task import Task
 from coder.workspace.folder import take_snapshot
-from coder.workspace.read import read_workspace, restore
+from coder.workspace.read import read_workspace, restore, started
 from tests.coder.states import state_of
 from tests.git_repository import GitRepository, make_repository
 
@@ -31,12 +31,12 @@ def stopped(repository: GitRepository, *touched: str) -> State:
     """A run that was cut off after an answer, as the log gives it."""
     task = Task(prompt="Mend x.", workspace=repository.top)
     read = read_workspace(task)
-    assert read.listing
-    started = read.started(task, Settings(), model="toy")
+    begun = started(read, task, Settings(), model="toy")
+    assert begun.listing
     answer = Message(
         author="coder", kind="code", sample=1, attempt=1, files=dict.fromkeys(touched, "x = 2\n")
     )
-    return state_of([started, Spoken(message=answer)])
+    return state_of([begun, Spoken(message=answer)])
 
 
 def test_a_folder_that_has_not_changed_is_read_again_in_full(repository: GitRepository) -> None:
