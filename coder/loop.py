@@ -18,8 +18,8 @@ from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
 from coder.turn import Turn
+from coder.workspace.consent import is_accepted, is_contradicted
 from coder.workspace.deliver import with_written
-from coder.workspace.edited_tests import is_accepted, is_contradicted
 from sandbox import SandboxError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.text.sanitize import one_line, printable
-from coder.workspace.edited_tests import in_parts
+from coder.workspace.consent import in_parts
 
 T = TypeVar("T")
 PROGRAMS = {

@@ -21,7 +21,7 @@ from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry
 from coder.tools.tool import read_arguments, tool_of
 from coder.turn import Turn
-from coder.workspace.edited_tests import is_kept_apart
+from coder.workspace.consent import is_kept_apart
 from coder.workspace.overlay import to_ends
 from coder.workspace.proposal import session_changes
 

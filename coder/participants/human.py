@@ -10,7 +10,7 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
 from coder.run.termination import contradiction, why_unverified
 from coder.turn import Turn
-from coder.workspace.edited_tests import in_parts, landing_edits
+from coder.workspace.consent import in_parts, landing_edits
 from coder.workspace.proposal import proposal
 
 

@@ -17,7 +17,7 @@ from coder.run.termination import (
     why_unverified,
 )
 from coder.teams.round_robin import RoundRobin
-from coder.workspace.edited_tests import is_accepted
+from coder.workspace.consent import is_accepted
 
 
 class Act:

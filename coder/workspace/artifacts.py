@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.workspace.autorun import risky
+from coder.workspace.consent import risky
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, apply, plan
 from sandbox.result import Artifact

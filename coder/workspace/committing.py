@@ -7,7 +7,7 @@ from coder.run.attempts import is_green, suite_passed
 from coder.run.event_types import CommitMade, CommitRefused
 from coder.run.journal import Journal
 from coder.run.state import State
-from coder.workspace.edited_tests import is_accepted
+from coder.workspace.consent import is_accepted
 from coder.workspace.git.commit import Changed, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
 

@@ -15,7 +15,7 @@ from coder.run.task import Task
 from coder.run.termination import contradiction, why_unverified
 from coder.run.watch import Asking, Watch
 from coder.text.sanitize import count_of
-from coder.workspace.edited_tests import in_parts, is_accepted, is_contradicted
+from coder.workspace.consent import in_parts, is_accepted, is_contradicted
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
 from coder.workspace.proposal import contents_of, intended, patch_of, proposal

@@ -10,9 +10,8 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
 from coder.text.sanitize import as_bytes, as_text
-from coder.workspace.autorun import risky
+from coder.workspace.consent import is_allowed, is_offered, landing_edits, risky
 from coder.workspace.diff import unified_diff
-from coder.workspace.edited_tests import is_allowed, is_offered, landing_edits
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, Plan, changes_of, plan
 from coder.workspace.overlay import end_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.workspace.consent import in_parts
 from coder.workspace.diff import diff_stat
-from coder.workspace.edited_tests import in_parts
 from coder.workspace.take_back import undo
 from tests.memory_log import MemoryLog
 
