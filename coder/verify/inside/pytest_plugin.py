@@ -31,7 +31,8 @@ def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
     plugin = PytestPlugin(report, skips, only)
-    options = ["--continue-on-collection-errors"] if only else []  # of other files than theirs
+    # All of the named tests run, whatever else can't be collected, and whatever -x says.
+    options = ["--continue-on-collection-errors", "--maxfail=0"] if only else []
     code = int(pytest.main([*args, *options, "-p", "no:cacheprovider"], plugins=[plugin]))
     if code == 0 and not tamper_checks.pytest_still_fails_what_is_wrong():
         report.test("pytest itself", False, "the code under test changes pytest: a wrong test passes, too")
