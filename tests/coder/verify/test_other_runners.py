@@ -101,7 +101,7 @@ async def test_a_task_about_a_tested_repository_is_not_asked_for_a_new_file(tmp_
 def test_one_block_without_a_name_is_the_file_and_several_are_none(
     answer: str, files: dict[str, str]
 ) -> None:
-    parsed = whole_files(answer, find_blocks(answer), default="a.js")
+    found, problem = whole_files(answer, find_blocks(answer), default="a.js")
 
-    assert parsed.files == files
-    assert (parsed.problem is None) == bool(files)
+    assert found == files
+    assert (problem is None) == bool(files)
