@@ -41,7 +41,7 @@ class LastingContainer:
                 await asyncio.wait(self._leaving)
             spare = await self._take_spare()
             if spare is not None and (not spare.usable or not limits.within(self._usual)):
-                await spare.discard()
+                await to_the_end(spare.discard())  # pid 1 would kill the next with it
                 spare = None
             alone = not self._at_work
             if spare is None and alone:

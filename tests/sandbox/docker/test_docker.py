@@ -260,10 +260,13 @@ async def test_closing_can_be_cancelled_at_any_moment_and_ends_all_the_same() ->
 
 
 @pytest.mark.slow
-async def test_a_run_that_is_cancelled_leaves_the_next_one_its_own_limits(box: DockerSandbox) -> None:
+@pytest.mark.parametrize("limits", [Limits(memory_mb=64), Limits(cpu_s=1000)], ids=["lower", "higher"])
+async def test_a_run_that_is_cancelled_leaves_the_next_one_its_own_limits(
+    box: DockerSandbox, limits: Limits
+) -> None:
     for delay in (0.001, 0.003, 0.006, 0.01):
         await box.manifest()  # a process waits for the next job now
-        task = asyncio.create_task(box.run(FOREVER, limits=Limits(memory_mb=64)))
+        task = asyncio.create_task(box.run(FOREVER, limits=limits))
         await asyncio.sleep(delay)  # anywhere in the middle
         task.cancel()
         with suppress(asyncio.CancelledError):
