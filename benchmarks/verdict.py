@@ -19,8 +19,6 @@ class Value(BaseModel):
 class Verdict(Value):
     """Of one sample of one case."""
 
-    model_config = ConfigDict(extra="ignore")  # older reports hold a field `overfits`
-
     id: str
     """Of the case."""
     sample: int = Field(ge=0)
@@ -35,6 +33,8 @@ class Verdict(Value):
     """Where a case has a harder test too: the outcome of the base test alone."""
     stateful: bool = False
     """It failed since repeated calls gave another answer."""
+    overfits: bool | None = None
+    """Of older reports alone: it differs from the canonical answer on fresh inputs."""
     tripped: tuple[str, ...] = ()
     """Alarms that it set off in its tests' process, and the case's own answer doesn't: what, and where."""
     cpu_s: float = 0.0
