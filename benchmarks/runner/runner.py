@@ -60,19 +60,16 @@ async def run_jobs(
                 return
             if not attempt.exit_code:
                 went_well = True
-                await keep([*release(), (job, attempt)])
+                await keep((job, attempt))
                 continue
             spoilt.append((job, attempt))
             if len(spoilt) >= IN_A_ROW:
                 _raise_fault(attempt, f"{IN_A_ROW} attempts in a row failed. The last one: ")
 
-    def release() -> list[tuple[Job, CaseAttempt]]:
-        held = spoilt.copy()
+    async def keep(*fresh: tuple[Job, CaseAttempt]) -> None:
+        held = [*spoilt, *fresh]
         spoilt.clear()
-        return held
-
-    async def keep(attempts: list[tuple[Job, CaseAttempt]]) -> None:
-        for job, attempt in attempts:
+        for job, attempt in held:
             judged = await _judged(job, attempt, judge)
             await log.judge(judged)
             on_judged(judged)
@@ -83,7 +80,7 @@ async def run_jobs(
                 group.create_task(work())
         if not went_well:
             _refuse_all(spoilt)
-        await keep(release())
+        await keep()
     except BaseExceptionGroup as errors:  # the workers do the same: the first says what is wrong
         raise errors.exceptions[0] from None
     finally:
