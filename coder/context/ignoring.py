@@ -59,6 +59,11 @@ def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
     return lambda path: _is_left_out(path.rstrip("/"), rules, is_folder=path.endswith("/"))
 
 
+def glob_matches(glob: str, path: str) -> bool:
+    """Whether a glob fits a path: one without `/` fits the file's name, and `*` never crosses a `/`."""
+    return _rule(glob).fits(path)
+
+
 def _is_left_out(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bool) -> bool:
     """What the last rule that fits says of one file or folder by itself."""
     folders = ["" if str(folder) == "." else str(folder) for folder in PurePosixPath(path).parents]

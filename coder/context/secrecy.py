@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from coder.context.ignoring import glob_matches
 from coder.text.redact import names_secret
 
 _SECRET = re.compile(
@@ -34,7 +34,7 @@ def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> s
 
 
 def _fits(path: str, globs: list[str]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs for name in (path, path.rpartition("/")[2]))
+    return any(glob_matches(glob, path) for glob in globs)
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:

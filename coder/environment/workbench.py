@@ -41,6 +41,8 @@ class Workbench:
         """The caller's functions that a model may call."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """What models see of the repository, with the files and the words it was chosen for."""
+        self.python_line: str | None = None
+        """Line on the sandbox's Python, once looked up."""
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox

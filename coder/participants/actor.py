@@ -1,11 +1,13 @@
 """Actor: the Coder that works in a session by tools, until it says that it is done."""
 
+import asyncio
 import re
 from functools import partial
 from typing import Literal
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
+from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, ToolCall
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
@@ -46,8 +48,9 @@ class Actor:
         place = Workplace(turn, tools)
         first: list[ChatMessage] = []
         if not turn.state.dialogue:
-            survey = await survey_of(turn)
-            first = first_request(turn.state, target, survey, context=turn.abilities.context)
+            line = python_line(turn.bench, turn.state.files)
+            survey, python = await asyncio.gather(survey_of(turn), line)
+            first = first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
         turn.bench.open_session_early(turn.state)
         talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
         if turn.state.known is not None:

@@ -23,10 +23,10 @@ _MOST_EDITED = 4_000
 
 
 def first_request(
-    state: State, target: Target, survey: "Survey | None", *, context: int | None
+    state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str
 ) -> list[ChatMessage]:
-    """The messages that a dialogue begins with."""
-    words = _task(state, target, survey, context)
+    """The messages that a dialogue begins with; `python` names the sandbox's Python and its packages."""
+    words = _task(state, target, survey, context, python)
     return [
         ChatMessage(role="system", content=system_words(in_text=False, chat=state.settings.chat)),
         *history(state, budget=history_budget(context)),
@@ -91,12 +91,13 @@ def system_words(*, in_text: bool, chat: bool = False) -> str:
     return f"{words}\n{prompt('act-chat')}" if chat else words
 
 
-def _task(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
+def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green")),
+        python,
         _shown(state),
         files_shown(state, target, survey, context, acts=True),
         _wanted(state, target),

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from coder.environment.python_line import python_line
 from coder.environment.workbench import Workbench
 from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
@@ -33,7 +34,7 @@ async def pending_baseline(
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"
     if wants_baseline(state):
-        tests = asyncio.create_task(take_baseline(bench, state))
+        tests = asyncio.create_task(_taken(bench, state, acts=acts))
 
     async def known(within_s: float | None) -> None:
         nonlocal tests
@@ -52,6 +53,12 @@ async def pending_baseline(
         if tests is not None:
             tests.cancel()
             await asyncio.wait([tests])
+
+
+async def _taken(bench: Workbench, state: State, *, acts: bool) -> BaselineTaken:
+    if acts:
+        await python_line(bench, state.files)  # by the same sandbox, which the tests may keep busy for long
+    return await take_baseline(bench, state)
 
 
 def wants_baseline(state: State) -> bool:

@@ -104,9 +104,9 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
 
 @pytest.mark.slow
 async def test_a_patch_that_sleeps_in_a_test_is_a_timeout(judge: Judge) -> None:
-    patch = diff(BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
+    one = case(id="slow", timeout_s=1)
 
-    slow = await by_mode(judge, case(timeout_s=1), patch, await judge.repository_mode(case()))
+    slow = await judged(judge, one, BASE, {"shop/prices.py": "import time\ndef total(*_): time.sleep(99)\n"})
 
     assert (slow.verdict, slow.strength) == ("timeout", "strong")
 

@@ -50,11 +50,11 @@ async def test_definitions_are_found_in_every_language(tmp_path: Path) -> None:
 
 
 async def test_the_words_of_a_file_are_known_each_once(tmp_path: Path) -> None:
-    source = "used(other)  # a remark\ntext = used(text)\n"
+    source = '"""prose of a docstring"""\nused(other)  # a remark\ntext = used("quoted")\n'
 
     facts = await facts_of({"a.py": source}, cache=None)
 
-    assert facts["a.py"].words.split() == ["other", "remark", "text", "used"]
+    assert facts["a.py"].words.split() == ["docstring", "other", "prose", "quoted", "remark", "text", "used"]
 
 
 async def test_what_was_read_once_is_taken_from_the_cache(tmp_path: Path) -> None:

@@ -41,6 +41,13 @@ def test_a_glob_of_files_to_read_names_it_too() -> None:
     assert withheld([".env", "b/.env"], asked="", read=[".env*"]) == set()
 
 
+def test_a_star_of_such_a_glob_stays_in_its_folder() -> None:
+    paths = ["conf/.env", "conf/prod/.env"]
+
+    assert withheld(paths, asked="", read=["conf/*"]) == {"conf/prod/.env"}
+    assert withheld(paths, asked="", read=["conf/**/.env"]) == set()
+
+
 def test_the_keys_of_an_env_file_are_known_and_its_words_are_not() -> None:
     text = f'export API_KEY="{KEY}"\nSECRET_KEY=development\nPORT=8080808080808\nPASSWORD=a 1 b 2 c 3 d 4\n'
 

@@ -60,11 +60,11 @@ async def first(folder: Path, prompt: str = "Round to cents.", *, context: int |
     return model.requests[0].messages[-1].content
 
 
-async def test_notes_come_behind_the_task_then_tests_then_files(shop: Path) -> None:
+async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then_files(shop: Path) -> None:
     request = await first(shop)
 
     order = ["Round to cents.", "short functions", "Run the tests.", "two digits", "pytest -q tests"]
-    order += ["1.006) == 1.01", "They are all shown.", PRICE]
+    order += ["1.006) == 1.01", "The sandbox has Python 3.", "pytest ", "They are all shown.", PRICE]
     places = [request.index(order[0])]
     for part in order[1:]:
         places.append(request.index(part, places[-1]))

@@ -159,6 +159,29 @@ async def test_a_command_that_can_decide_nothing_is_refused_before_any_call(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"conftest.py": "import calc\ncalc.mul()\n"}, "TypeError"),
+        ({"conftest.py": "import missing\n"}, "No module named 'missing'"),
+        ({"conftest.py": "import calc\ncalc.sub\n"}, "has no attribute 'sub'"),
+        ({"conftest.py": "x = 1 / 0\n"}, "division by zero"),
+        ({"conftest.py": "def pytest_configure():\n    raise RuntimeError('no display')\n"}, "no display"),
+        ({"test_calc.py": f"{TESTS}\ndef broken(:\n"}, "SyntaxError"),
+    ],
+)
+async def test_tests_that_break_before_they_run_are_a_task_and_the_model_is_told_why(
+    tmp_path: Path, files: dict[str, str], told: str
+) -> None:
+    watched = Watched(tmp_path, {"calc.py": WRONG, "test_calc.py": TESTS, **files})
+
+    run = await watched.run("pytest", "-q", answers=(answer(WRONG),) * 4)
+
+    assert run.calls > 0, run.error
+    assert told in str(watched.model.requests[0].messages)
+
+
+@pytest.mark.slow
 async def test_tests_beside_a_path_that_is_one_file_are_hinted_at(tmp_path: Path) -> None:
     (tmp_path / "calc.py").write_text(WRONG)
     (tmp_path / "test_calc.py").write_text(TESTS)

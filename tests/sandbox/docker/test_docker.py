@@ -518,6 +518,7 @@ async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_kee
 
         assert len(left) == (1 if without else 0)
         assert {name.lstrip("/") for name in left} <= set(await reap_containers())
+        assert await containers(mark) == []
 
 
 _QUIET = """
@@ -561,6 +562,8 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Dock
 
         assert made[0] in reaped
         assert made[1] not in reaped
+        assert await containers(dead) == []
+        assert len(await containers(elsewhere)) == 1
         assert (await box.run(PythonCode(source="print('alive')"))).stdout == "alive\n"
     finally:
         await remove_containers(made)
