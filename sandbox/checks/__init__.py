@@ -1,1 +1,1 @@
-"""Decide outside of the candidate's process: calls into it, checks, trials. Read call, check, trial."""
+"""Checks, calls and trials that are decided outside the candidate's process. Read call, check, trial."""

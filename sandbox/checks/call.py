@@ -1,4 +1,4 @@
-"""Call one function of a sandbox's workspace from here, with plain data by value both ways."""
+"""Call a function in a sandbox; arguments and results are copies of plain data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from sandbox.result import ending, out_of_time
 
 _MODULE = "candidate"
 _MAX_TEXT = 1000
-"""Characters of a message of the callee."""
+"""Characters kept of the callee's error message."""
 _REFERENCES = ("object", "class", "function", "module", "generator", "coroutine", "error")
 
 
@@ -29,7 +29,7 @@ async def call(
     *,
     limits: Limits | None = None,
 ) -> Any:  # noqa: ANN401 - any plain value
-    """What `function` returns, called in a process of its own. Arguments are copies; nothing here is changed.
+    """Call `function` in a new process and return its result; arguments are copied.
 
     Args:
         function: `module:name`, such as `solution:add`; the module lies in the workspace.

@@ -1,8 +1,7 @@
-"""Candidates of trials: each a process of its own, cloned from one that stands ready behind its walls.
+"""Start candidates as clones of a confined child, which costs less than building walls for each one.
 
-To make a child's walls costs more than most trials do. So one child is started, checked by the host, and
-cloned for one candidate after the other; a clone has all walls of what it is cloned from. A child in which a
-candidate left anything, or that doesn't answer as it should, isn't used again.
+The host verifies the child once; a clone inherits all its walls. A child is discarded when a candidate left
+anything in it or when it answers wrongly.
 """
 
 import asyncio
@@ -24,26 +23,26 @@ from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
 
 _TRIES = 3
-"""Children that died while they stood ready, before a candidate gets one that is made for it."""
+"""Children that may die while idle before a candidate gets a child of its own."""
 _PATIENCE_S = 5.0
-"""For a child to say how its candidate ended, once it was told to end it."""
+"""Seconds to wait for a child's report on a candidate that it was told to end."""
 
 
 class Candidates:
-    """Starts candidates in one sandbox. Close it, also where its sandbox is broken."""
+    """Start candidates in one sandbox. Close it even if the sandbox is broken."""
 
     def __init__(self, sandbox: Sandbox, *, without: frozenset[str] = frozenset()) -> None:
-        """`without` names mechanisms to leave off; only tests do, to see a probe escape."""
+        """`without` names mechanisms to disable; only tests do, to see a probe escape."""
         self._sandbox = sandbox
         self._stems = Standby(sandbox, "bridge.candidates", {"without": sorted(without)})
         self._can_clone = True
 
     async def start(self, job: Mapping[str, object], *, limits: Limits) -> "Running | Candidate":
-        """A candidate with a workspace that no other one sees: a clone, or where that can't be a child.
+        """Start a candidate in a private workspace: a clone, or a new child where cloning is impossible.
 
         Args:
-            job: what `sandbox.inner.bridge.callee.serve` takes.
-            limits: of wall and CPU time.
+            job: As `sandbox.inner.bridge.callee.serve` takes it.
+            limits: Of wall and CPU time.
 
         Raises:
             SandboxBroken: the sandbox stopped working.
@@ -62,11 +61,11 @@ class Candidates:
         return await self._sandbox.start("bridge.callee", job, limits=limits, fresh=True)
 
     async def close(self) -> None:
-        """End those that stand ready."""
+        """End the idle children."""
         await self._stems.close()
 
     async def _take(self) -> Held | None:
-        """A child to clone; None where there can't be any."""
+        """Take a child to clone; None if cloning is impossible. Raises SandboxBroken if it ended."""
         if not self._can_clone:
             return None
         stem = await self._stems.take()
@@ -84,7 +83,7 @@ class Candidates:
 
 
 class Candidate:
-    """One candidate, and the host's end of its line."""
+    """One candidate, and the host's end of its socket."""
 
     def __init__(self, stems: Standby, stem: Held, limits: Limits) -> None:
         assert isinstance(stem.running, RunningEntry)
@@ -97,10 +96,7 @@ class Candidate:
         self._result: Result | None = None
 
     async def begin(self, job: Mapping[str, object]) -> None:
-        """Clone it, and send it its job.
-
-        Raises SandboxBroken where what it is cloned from ended; its line is closed.
-        """
+        """Clone it and send its job. Raises SandboxBroken if its parent ended; the socket is closed then."""
         content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
         try:
             await self._running.send_with(BEGIN, self._inside)
@@ -114,16 +110,16 @@ class Candidate:
         self._stem.jobs += 1
 
     def hand_over(self) -> socket.socket:
-        """The host's end of its line, to be sent to another child and not used here any more."""
+        """Return the host's end of the socket, to be sent to another child; not used here afterwards."""
         self._line.setblocking(True)
         return self._line
 
     def hung_up(self) -> None:
-        """Note that the candidate closed its end: its process reports soon how it ended."""
+        """Note that the candidate closed its end: its parent is about to report how it ended."""
         self._hung_up = True
 
     async def finish(self) -> Result:
-        """End all of its processes; how it ended."""
+        """End all its processes; return how it ended."""
         if self._result is None:
             self._line.close()
             try:
@@ -157,7 +153,7 @@ class Candidate:
         return self._taken_along(await self._running.finish())
 
     def _killer(self, code: int, cpu_s: float) -> KilledBy | None:
-        """The kernel's limit that ended it, if one did."""
+        """The kernel limit that ended it, if any."""
         if code == 0:
             return None
         before, self._stem.memory_kills = self._stem.memory_kills, self._running.memory_kills()
@@ -167,7 +163,7 @@ class Candidate:
         return "cpu" if code == -signal.SIGXCPU or (code == -signal.SIGKILL and late) else None
 
     def _taken_along(self, result: Result) -> Result:
-        """How its child ended; the CPU time of candidates before it isn't its own."""
+        """How its parent ended, less the CPU time of earlier candidates."""
         cpu_s = max(result.cpu_s - self._stem.cpu_s, 0.0)
         update: dict[str, object] = {"cpu_s": cpu_s, "wall_s": self._loop.time() - self._began}
         if result.killed_by == "cpu" and cpu_s < self._cpu_s:

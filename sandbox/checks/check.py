@@ -1,7 +1,7 @@
-"""Checks that are decided outside of the candidate's process.
+"""Run checks on a candidate's modules and decide the results outside its process.
 
-The candidate's modules run in one sandbox, pristine checks in another, plain data goes between them. Only the
-checker's reports are results, nothing that the candidate prints, writes, raises or ends with.
+The candidate and the pristine checks run in separate sandboxes that exchange plain data. Only the checker's
+reports count; output, files, exceptions and exit codes of the candidate do not.
 """
 
 import json
@@ -31,16 +31,16 @@ class Assertion(_Value):
     kind: Literal["assertion"] = "assertion"
     source: str
     entry_point: str | None = None
-    """The name that the task asked for: the candidate's, even where a builtin has it."""
+    """The name under test: taken from the candidate even if a builtin has it."""
 
     @property
     def name(self) -> str:
-        """Its name in results."""
+        """Name in results."""
         return _one_line(self.source)
 
 
 class Example(_Value):
-    """What an interactive session shows. The examples of one check follow one another in one session."""
+    """An example of an interactive session. The examples of one check share a session."""
 
     kind: Literal["example"] = "example"
     source: str
@@ -48,7 +48,7 @@ class Example(_Value):
 
     @property
     def name(self) -> str:
-        """Its name in results."""
+        """Name in results."""
         return f">>> {_one_line(self.source)}"
 
 
@@ -59,7 +59,7 @@ class TestFile(_Value):
 
     kind: Literal["file"] = "file"
     path: str
-    """Relative, as results call it; a file that pytest runs is written there, in the checker's workspace."""
+    """Relative path used in results; a file for pytest is written there in the checker's workspace."""
     source: str
     entry_point: str | None = None
 
@@ -72,7 +72,7 @@ class TestFile(_Value):
 
     @property
     def name(self) -> str:
-        """Its name in results where none of its tests has one."""
+        """Name in results if none of its tests has one."""
         return self.path
 
 
@@ -80,28 +80,28 @@ Check = Assertion | Example | TestFile
 
 
 class CheckReport(_Value):
-    """What became of all checks, in their order."""
+    """Results of all checks, in order."""
 
     results: tuple[CheckResult, ...]
     complete: bool
-    """The checker said of every check how it ended, and that there are no more."""
+    """The checker reported an end for every check and then the end of all."""
     candidate: Result
     checker: Result
     note: str = ""
-    """Why it isn't complete."""
+    """Why it is incomplete."""
     timed_out: bool = False
-    """Time ended it, or a call of the candidate."""
+    """The whole check or a call of the candidate timed out."""
     disowned: bool = False
-    """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
+    """An object with a custom `__eq__` was compared with plain data: it equals none."""
     ended: bool = True
-    """The checker came to the end of all checks."""
+    """The checker reached the end of all checks."""
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
-    """What crossed, in the terms of `Crossing`."""
+    """What crossed, as fields of `Crossing`."""
 
     @property
     def passed(self) -> bool:
-        """Every check was reported passed, and none is missing."""
+        """Whether every check was reported as passed and none is missing."""
         return self.complete and bool(self.results) and all(result.passed for result in self.results)
 
 
@@ -115,14 +115,14 @@ async def check(
     limits: Limits | None = None,
     crossing: Crossing = OPEN,
 ) -> CheckReport:
-    """Run `checks` in one sandbox on the modules that lie in the workspace of another.
+    """Run `checks` in one sandbox against modules in another sandbox's workspace.
 
     Args:
-        candidate: has the modules under test in its workspace.
-        checker: must never hold anything that a candidate wrote; pytest's conftest.py belongs here.
-        module: where names that a check doesn't define are looked up.
-        provides: other modules that the candidate's workspace provides, as the task says.
-        limits: of each of both processes; the wall covers the whole check, 10 s where it isn't given.
+        candidate: Has the modules under test in its workspace.
+        checker: Must never hold anything written by a candidate; pytest's conftest.py belongs here.
+        module: Where names that a check doesn't define are looked up.
+        provides: Other modules of the candidate's workspace that tests may import.
+        limits: Of each of the two processes; wall time covers the whole check, 10 s by default.
 
     Raises:
         ValueError: one sandbox for both, or a module with the name of one in the standard library.

@@ -1,32 +1,32 @@
-"""What may cross from a candidate to the tests of it."""
+"""Which values may cross from a candidate to its tests."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Crossing(BaseModel):
-    """What may cross besides plain data. Where a set is None nothing is refused, and all is reported."""
+    """What may cross besides plain data. A field of None allows, and reports, everything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: frozenset[str] | None = frozenset()
-    """Of references: `generator`, `coroutine`, `function`, `record`; for an `object` its word is taken."""
+    """Kinds of references: `generator`, `coroutine`, `function`, `record`, or `object` (not verified)."""
     errors: frozenset[str] | None = frozenset()
-    """Names of the standard exceptions that the tests expect."""
+    """Names of standard exceptions that the tests expect."""
     steps: int | None = None
-    """Of all generators together, at most; None: as many as time allows."""
+    """Maximum steps of all generators together; None: no limit but time."""
     write_back: bool = False
-    """Changes that a call makes to its arguments are made to the test's own objects too."""
+    """Apply a call's changes to its arguments to the test's own objects."""
     changed: frozenset[str] | None = None
-    """Of which arguments, by position or name (`*`: of calls of other functions)."""
+    """Arguments that may be changed, by position or name (`*`: in calls of other functions)."""
     uses: frozenset[str] | None = None
-    """What may be done with the test's own objects, as an earlier report has it; then no mock is changed."""
+    """Allowed uses of the test's objects, as an earlier report lists them; then no mock is changed."""
     data_decides: bool = False
-    """Objects of the candidate aren't compared by operators of their own, and nothing is set on a mock."""
+    """Never compare candidate objects by their own operators, nor set attributes on a mock."""
 
     def plain(self) -> dict[str, object]:
-        """The same for a process inside a sandbox, as JSON has it."""
+        """Return the fields as JSON-compatible data."""
         return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in self}
 
 
 OPEN = Crossing(kinds=None, errors=None, write_back=True)
-"""Refuses nothing."""
+"""Allows everything."""

@@ -1,7 +1,7 @@
-"""The host between a candidate's process and a checker's: starts candidates, keeps time, takes the reports.
+"""Relay between a candidate's process and a checker's: start candidates, enforce time, collect reports.
 
-Where both are children of this machine, the checker gets a socket to the candidate, and what goes over it is
-never seen here. Elsewhere frames are passed on, unread and counted.
+If both are children of this machine, the checker gets a direct socket to the candidate, unseen here.
+Otherwise frames are relayed unread and counted.
 """
 
 import asyncio
@@ -25,35 +25,32 @@ Start = Callable[[], Awaitable[Running | Candidate]]
 """Starts a candidate."""
 
 _AT_ONCE = 32 << 10
-"""Bytes that are decoded within a few milliseconds, whatever they hold."""
+"""Bytes that decode within a few milliseconds, whatever their content."""
 MAX_RELAYED = 512 << 20
-"""Bytes of one job, both ways."""
+"""Bytes of one job, in both directions."""
 _GRACE_S = 0.4
-"""For the checker to report what the candidate didn't finish; the caller waits that much longer at most."""
+"""Seconds for the checker to report unfinished tests, added to the caller's limit."""
 _SLACK_S = 2.0
-"""The processes' own wall lies behind the relay's, which can say more about what was under way."""
+"""Added to the processes' own wall limit, so that the relay times out first: its message says more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What came of a job."""
+    """Result of a job."""
 
     outcome: RunReport
     candidates: tuple[Result, ...]
-    """How each one ended: first the one that was tested."""
+    """How each candidate ended; the tested one comes first."""
     checker: Result
 
     @property
     def cpu_s(self) -> float:
-        """Of the tested candidate and of its checker: what the checker has to do is the candidate's doing."""
+        """CPU time of the tested candidate and its checker, as the candidate causes the checker's work."""
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
 async def hold(start: Start, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
-    """Have a checker do a job on the candidates that `start` starts.
-
-    Raises SandboxBroken where a sandbox stopped working.
-    """
+    """Run a job in a checker, on candidates from `start`. Raises SandboxBroken if a sandbox fails."""
     report = RunReport()
     held = await checkers.take()
     relay = _Relay(start, held.running, report, wall_s)
@@ -75,21 +72,18 @@ async def hold(start: Start, checkers: Standby, job: bytes, wall_s: float) -> Tr
 
 
 def walls_behind(limits: Limits) -> tuple[float, Limits]:
-    """Seconds of a job, and the limits of its processes, whose own wall lies behind."""
+    """Return the seconds of a job, and limits for its processes with a later wall limit."""
     wall_s = limits.wall_s or Policy().wall_s
     return wall_s, limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
 
 
 async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  # noqa: ANN401 - any value
-    """What a frame holds. A large one is read by a thread; no step of it keeps the interpreter for long.
-
-    Raises CodecError as `read`.
-    """
+    """Decode a frame, a large one in a thread. Raises CodecError as `read` does."""
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 
 
 class _Relay:
-    """One checker, and one candidate after the other. Close it, also when it failed."""
+    """One checker and its candidates in turn. Close it even after a failure."""
 
     def __init__(self, start: Start, checker: Running, report: RunReport, wall_s: float) -> None:
         self.results: list[Result] = []
@@ -97,7 +91,7 @@ class _Relay:
         self._start, self._checker, self._report, self._wall_s = start, checker, report, wall_s
         self._candidate: Running | Candidate | None = None
         self._gone = b""
-        """Why the candidate answers no more, for the checker."""
+        """Why the candidate no longer answers, as sent to the checker."""
         self._late = False
         self._deadline = 0.0
         self._bytes = 0
@@ -109,7 +103,7 @@ class _Relay:
             self.results.append(await candidate.finish())
 
     async def run(self, job: bytes) -> None:
-        """Serve the checker until it is done, silent or out of time."""
+        """Serve the checker until it finishes, falls silent or runs out of time."""
         await self._introduce(job)
         self._deadline = asyncio.get_running_loop().time() + self._wall_s
         while not self._report.over:
@@ -127,7 +121,7 @@ class _Relay:
                 return
 
     async def _introduce(self, frame: bytes) -> None:
-        """Start a candidate; send the checker a frame, with a socket to the candidate where that can be."""
+        """Start a candidate; send the checker a frame, with a socket to the candidate where possible."""
         await self.close()
         self._candidate = candidate = await self._start()
         self._gone = b""
@@ -137,7 +131,7 @@ class _Relay:
             await self._checker.send(frame)
 
     async def _take(self, frame: bytes) -> bool:
-        """Do what one frame of the checker's asks for; False where nothing can follow."""
+        """Handle one frame of the checker; False if it was the last one."""
         kind, content = frame[:1], frame[1:]
         try:
             if kind == REPORT:
@@ -159,7 +153,7 @@ class _Relay:
         return True
 
     async def _answer(self, request: bytes) -> bytes:
-        """The candidate's next frame, or the host's word that there will be none."""
+        """The candidate's next frame, or the host's notice that none will come."""
         if self._gone:
             return self._gone
         assert self._candidate is not None
@@ -180,7 +174,7 @@ class _Relay:
         return self._gone
 
     async def _end(self, why: bytes) -> None:
-        """End the candidate, and keep the word on it for the checker."""
+        """End the candidate, and keep the notice for the checker."""
         if why == TIMED_OUT:
             self._late, self._deadline = True, self._deadline + _GRACE_S
         if not self._gone and self._candidate is not None:

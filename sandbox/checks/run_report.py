@@ -1,4 +1,4 @@
-"""What a checker reported of its tests, and how each process ended."""
+"""Collect a checker's reports on its tests and how each process ended."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from sandbox.inner.bridge.codec import CodecError
 from sandbox.result import KilledBy, Result
 
 MAX_REPORTS = 50_000
-"""Of one job; a test file of a million parameters is cut off here, and then isn't complete."""
+"""Reports of one job; a larger one is cut off and incomplete."""
 
 
 class CheckResult(BaseModel):
-    """What became of one check. The message is what a repair needs: source, both sides, what was raised."""
+    """Result of one check. The message holds what a repair needs: source, both sides, the exception."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,37 +26,37 @@ class CheckResult(BaseModel):
     expected: str | None = None
     actual: str | None = None
     asserted: bool = False
-    """It failed by an assertion, and not by another exception."""
+    """It failed by an assertion, not by another exception."""
 
 
 @dataclass(slots=True)
 class RunReport:
-    """Reports so far. Whatever isn't one ends the job without a verdict."""
+    """Reports so far. A malformed report ends the job without a verdict."""
 
     unloaded: str | None = None
-    """Why the module of a trial or its function couldn't be had."""
+    """Why a trial's module or function couldn't be loaded."""
     results: dict[int, list[CheckResult]] = field(default_factory=dict)
-    """Of each check, by its number."""
+    """By the number of the check."""
     unfinished: tuple[int, str] | None = None
     """Number and name of the test that began and didn't end."""
     replayed: int = 0
     differing: int = 0
-    """Repeated calls, and those that gave another answer."""
+    """Number of repeated calls, and of those with a different answer."""
     difference: str = ""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     steps: int = 0
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
-    """What crossed, in the terms of `Crossing`."""
+    """What crossed, as fields of `Crossing`."""
     disowned: bool = False
-    """An object of a class with an `__eq__` of its own was compared with plain data: it equals none."""
+    """An object with a custom `__eq__` was compared with plain data: it equals none."""
     timed_out: bool = False
-    """Time ended it, or a call of the candidate."""
+    """The whole job or a call of the candidate timed out."""
     complete: bool = False
-    """The checker came to the end of its tests."""
+    """The checker reached the end of its tests."""
     tripped: frozenset[str] = frozenset()
-    """Alarms that were set off, where both are in one process: what, and where."""
+    """Alarms set off where tests and candidate share a process: what, and where."""
     over: bool = False
     """The process of the job ended too."""
     status: int = 0
@@ -64,16 +64,16 @@ class RunReport:
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
     note: str = ""
-    """Why it isn't complete."""
+    """Why it is incomplete."""
     _count: int = 0
 
     @property
     def tests(self) -> list[str]:
-        """For each test of a trial that ended: why it failed, or nothing."""
+        """For each finished test of a trial: why it failed, or an empty string."""
         return ["" if one.passed else one.message or "failed" for few in self.results.values() for one in few]
 
     def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
-        """Keep one report. Raises CodecError where it isn't one, or there are too many."""
+        """Add one report. Raises CodecError if it is malformed or one too many."""
         self._count += 1
         if self._count > MAX_REPORTS:
             raise CodecError(f"the checker sent more than {MAX_REPORTS:,} reports")
@@ -101,15 +101,15 @@ class RunReport:
                 raise CodecError("the checker sent what isn't a report")
 
     def result(self) -> Result:
-        """How the process of a job ended, as its checker says."""
+        """How the process of a job ended, as reported by its checker."""
         code = os.waitstatus_to_exitcode(self.status)
-        # Nobody else sends SIGKILL there.
+        # Only the kernel sends SIGKILL there.
         killers: dict[int, KilledBy] = {-signal.SIGXCPU: "cpu", -signal.SIGKILL: "memory"}
         return result_of(code, killers.get(code), cpu_s=self.cpu_s, max_rss_mb=self.max_rss_mb)
 
 
 def result_of(code: int, killed_by: KilledBy | None, **measured: Any) -> Result:  # noqa: ANN401 - fields
-    """How a process ended: by an exit code, or by the negative number of a signal."""
+    """Make a result from an exit code, or from the negative number of a signal."""
     return Result(
         status=STATUS_OF[killed_by] if killed_by else "error" if code else "ok",
         exit_code=code if code >= 0 else None,

@@ -1,4 +1,4 @@
-"""Processes that stand ready in one sandbox, each for one job at a time."""
+"""Idle processes of one sandbox, each used for one job at a time."""
 
 import asyncio
 import math
@@ -10,14 +10,14 @@ from sandbox.policy import Limits
 from sandbox.result import Result
 
 _MOST_JOBS = 256
-"""Of one process: what its jobs leave adds up, and the kernel limits it."""
+"""Jobs of one process: what they leave behind adds up against the kernel's limits."""
 _CHECKER_CPU_S = 2.0
 _WALL_S = 86_400.0
 
 
 @dataclass(slots=True)
 class Held:
-    """A process, and what its jobs so far took."""
+    """A process, and the resources its jobs have used."""
 
     running: Running
     jobs: int = 0
@@ -26,7 +26,7 @@ class Held:
 
 
 class Standby:
-    """Lends processes. Close it, also where its sandbox is broken."""
+    """Lend processes. Close it even if its sandbox is broken."""
 
     def __init__(
         self,
@@ -42,18 +42,14 @@ class Standby:
         self._idle: list[Held] = []
 
     async def take(self) -> Held:
-        """A process for one job. Raises SandboxBroken where the sandbox stopped working."""
+        """Take a process for one job. Raises SandboxBroken if the sandbox stopped working."""
         if self._idle:
             return self._idle.pop()
         limits, fresh = self._once or Limits(wall_s=_WALL_S), self._once is None
         return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=fresh))
 
     async def put_back(self, held: Held, *, sound: bool) -> Result | None:
-        """Keep a process for the next job, or end it.
-
-        Returns:
-            How it ended, where that was not `sound`: with the job.
-        """
+        """Keep a process for the next job if `sound`; otherwise end it and return how it ended."""
         sound = sound and self._once is None
         if sound and held.jobs < _MOST_JOBS and held.cpu_s < self._max_cpu_s:
             self._idle.append(held)
@@ -62,15 +58,15 @@ class Standby:
         return None if sound else result.model_copy(update={"cpu_s": max(result.cpu_s - held.cpu_s, 0.0)})
 
     async def close(self) -> None:
-        """End those that stand ready."""
+        """End the idle processes."""
         while self._idle:
             await self._idle.pop().running.finish()
 
 
 class Checkers(Standby):
-    """Checkers, each for one trial after the other; what one did not end well ends with it."""
+    """Checkers, each for one trial at a time; one that ends badly is not reused."""
 
     def __init__(self, sandbox: Sandbox, *, once: Limits | None = None) -> None:
-        """`once`: limits of a checker that does one job, in the sandbox's own workspace."""
+        """`once`: limits of a checker for a single job in the sandbox's own workspace."""
         arguments = {"once": once is not None}
         super().__init__(sandbox, "checker.checker", arguments, max_cpu_s=_CHECKER_CPU_S, once=once)

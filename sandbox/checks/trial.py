@@ -1,6 +1,6 @@
-"""A trial of one function: its code in a sandbox of its own, its tests in another, values by agreement.
+"""Try one function: its code and its tests run in separate sandboxes and exchange agreed kinds of values.
 
-Unlike `check`, which helps to repair, a trial decides: what may cross was fixed before it.
+Unlike `check`, which supports repair, a trial gives the verdict: what may cross is fixed beforehand.
 """
 
 import asyncio
@@ -24,37 +24,32 @@ _MODULE = "solution"
 
 
 class Trial(BaseModel):
-    """One function to be tried."""
+    """A function to be tried."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """Of the candidate's module."""
+    """Source of the candidate's module."""
     entry_point: str
     tests: tuple[str, ...] = Field(min_length=1)
     """Sources that define `check(candidate)`."""
     prelude: str = ""
-    """Names that the tests may use besides their own."""
+    """Source of helpers for the tests."""
     tidy: bool = False
-    """Neither they nor the prelude can leave anything in the process that runs them but their own names, so
-    that it can be that of other trials, too."""
+    """The tests and the prelude leave nothing but their own names in the process, so trials can share it."""
     crossing: Crossing = Crossing()
     replays: int = 0
-    """Calls, at most, that are repeated in another order on a candidate of its own."""
+    """Maximum number of calls to repeat, in another order, on a fresh candidate."""
     seed: int = 0
-    """Of which calls, and their order."""
+    """Selects these calls and their order."""
 
 
 async def hold_trial(
     candidates: Candidates, checkers: Checkers, trial: Trial, *, limits: Limits
 ) -> TrialResult:
-    """Try one function. Candidates get a workspace of their own, and so does the checker.
+    """Try one function; each candidate and the checker have a private workspace.
 
-    Args:
-        limits: of each of both processes; the wall covers the whole trial.
-
-    Raises:
-        SandboxBroken: a sandbox stopped working.
+    `limits` hold for each process; wall time covers the trial. Raises SandboxBroken if a sandbox fails.
     """
     wall_s, behind = walls_behind(limits)
     crossing = trial.crossing.plain()
@@ -79,10 +74,7 @@ def alarm_source() -> str:
 
 
 async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
-    """Try one function in one process with its tests: weaker, as the function can reach them.
-
-    Raises SandboxBroken where the sandbox stopped working.
-    """
+    """Try one function in its tests' process, which it can tamper with. Raises SandboxBroken."""
     outcome = RunReport()
     arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}
     running = await sandbox.start("checker.together", arguments, limits=limits, fresh=True)

@@ -1,4 +1,4 @@
-"""Decide which addresses a program may be connected to: public ones of other machines."""
+"""Decide which addresses programs may connect to: public ones of other machines."""
 
 import ipaddress
 import socket
@@ -18,7 +18,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def why_refused(address: str) -> str | None:
-    """Why no program is connected to this address; None for a public one of another machine."""
+    """Why connections to an address are refused; None for a public address of another machine."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -32,19 +32,19 @@ def why_refused(address: str) -> str | None:
 
 
 def _all_meant(address: Address) -> list[Address]:
-    """The address, and an IPv4 address that the network or the kernel derives from it."""
+    """The address, and any IPv4 address that the network or the kernel derives from it."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     inner = address.ipv4_mapped or address.sixtofour
     if inner is None and (address in _NAT64 or address in _COMPATIBLE):
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.ipv4_mapped is not None and inner is not None:
-        return [inner]  # the form says nothing of its own
+        return [inner]  # this form carries no meaning beyond the inner address
     return [address] if inner is None else [address, inner]
 
 
 def _kind(address: Address) -> str | None:
-    """The kind of an address that isn't public."""
+    """The kind of a non-public address."""
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "bound to an interface"
     kinds = {
@@ -64,7 +64,7 @@ def _kind(address: Address) -> str | None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether an interface of this machine has it, so that a socket can be bound to it."""
+    """Whether an interface of this machine has the address: a socket can be bound to it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((str(address), 0))

@@ -1,4 +1,4 @@
-"""The hosts that programs may reach: their notation, and the requests that they cover."""
+"""Parse the list of allowed hosts, and match requests against it."""
 
 import ipaddress
 import re
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sandbox.network.addresses import why_refused
 
 WEB_PORTS = (80, 443)
-"""Ports of an entry without one."""
+"""Default ports of an entry."""
 REGISTRIES = "registries"
-"""Stands for the hosts of the usual package indexes."""
+"""Entry for the hosts of the usual package indexes."""
 _PACKAGE_HOSTS = (
     *("pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "registry.yarnpkg.com"),
     *("proxy.golang.org", "sum.golang.org", "crates.io", "static.crates.io", "index.crates.io"),
@@ -24,14 +24,14 @@ _ANY = "*."
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One entry: a host by its name or address, at one port or at those of the web."""
+    """One entry: a host name or address, with one port or the ports of the web."""
 
     name: str
-    """Lower case, without a final dot; of `*.NAME` the part after the star."""
+    """Lower case, without a final dot; for `*.NAME` the part after the star."""
     port: int | None
 
     def covers(self, name: str, port: int) -> bool:
-        """Whether it covers a request to this name and port."""
+        """Whether a request to this name and port is allowed."""
         named = name.endswith(self.name) if self.name.startswith(".") else name == self.name
         return named and (port == self.port if self.port is not None else port in WEB_PORTS)
 
@@ -39,18 +39,15 @@ class Host:
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
     """Parse an allow-list of `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
 
-    Raises ValueError where an entry can't be read, or could never be reached; the message names it.
+    +Raises ValueError, naming the entry, if one is malformed or could never be reached.
     """
     named = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
     return tuple(_parse(entry) for each in named for entry in each)
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
-    """Normalized host and port of `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
-
-    Raises ValueError where it is none of these.
-    """
-    if "@" in text:  # the part before it may be a secret
+    """Split `HOST`, `HOST:PORT` or `[IPV6]:PORT` into normalized host and port. Raises ValueError."""
+    if "@" in text:  # the part before it may be a secret, so it isn't shown
         raise ValueError("a host is named without a user or password before it")
     found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
     if found is None:
@@ -64,16 +61,12 @@ def split_authority(text: str) -> tuple[str, int | None]:
 
 
 def plain_name(host: str) -> str:
-    """Normalize a host's name or address.
-
-    Raises:
-        ValueError: it is neither a name of letters, digits and hyphens nor an address in the usual form.
-    """
+    """Normalize a host name or address. Raises ValueError if it is neither in its usual form."""
     if host.startswith("[") and host.endswith("]"):
         return str(_ipv6(host[1:-1]))
     name = host.lower().removesuffix(".")
     labels = name.split(".")
-    if _NUMBER.fullmatch(labels[-1]):  # 127.1 and 0x7f.0.0.1 are addresses to some, names to others
+    if _NUMBER.fullmatch(labels[-1]):  # 127.1 and 0x7f.0.0.1 are addresses to some programs, names to others
         return str(ipaddress.IPv4Address(name))
     if len(name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
         raise ValueError(f"{host[:80]!r} is no name of a host")
@@ -96,7 +89,7 @@ def _parse(entry: str) -> Host:
 
 
 def never_reached(name: str) -> str | None:
-    """Why a normalized host could never be reached; None where it could."""
+    """Why a normalized host could never be reached; None if it could."""
     if name == "localhost" or name.endswith(".localhost"):
         return "it is this machine itself"
     try:

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 
 _AT_ONCE = 16
-"""Concurrent lookups; each takes a thread that can't be ended."""
+"""Concurrent lookups; each holds a thread that can't be cancelled."""
 _places = threading.BoundedSemaphore(_AT_ONCE)
 
 
 async def resolve(name: str, port: int) -> list[str]:
-    """Addresses of a name, in the system's order.
-
-    Raises OSError where it has none, or too many are looked up already.
-    """
+    """Resolve a name, in the system's order. Raises OSError if it fails or too many lookups are running."""
     if not _places.acquire(blocking=False):
         raise OSError(errno.EAGAIN, f"{_AT_ONCE} other names are looked up at the moment")
     found: Future[list[str]] = Future()
@@ -35,13 +32,13 @@ async def resolve(name: str, port: int) -> list[str]:
         if found.set_running_or_notify_cancel():
             settle()
 
-    # Not the loop's own threads: a silent name server would delay the exit of the process.
+    # Not the event loop's thread pool: a silent name server would delay the process's exit.
     threading.Thread(target=look_up, daemon=True).start()
     return await asyncio.wrap_future(found)
 
 
 async def connect(address: str, port: int) -> socket.socket:
-    """Connect to an address, never to a name. Raises OSError where it could not be made."""
+    """Connect to an address, never to a name. Raises OSError if that fails."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
@@ -54,7 +51,7 @@ async def connect(address: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """How a proxy reaches the network; tests replace it."""
+    """Access to the network; tests replace it."""
 
     resolve: Callable[[str, int], Awaitable[list[str]]] = resolve
     connect: Callable[[str, int], Awaitable[socket.socket]] = connect

@@ -1,7 +1,7 @@
-"""The proxy of one run: its only way out, and only to the hosts that the policy names.
+"""Proxy of one run: its only network access, limited to allowed hosts.
 
-It accepts on a socket in the run's own network namespace, received before the program began. A name is
-resolved once, here, and the connection goes to the address that was checked.
+It accepts on a socket in the run's network namespace, received before the program began. Names are resolved
+once, here, and the connection goes to the verified address.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 
 AT_ONCE, IN_A_SECOND = 64, 200
-"""Bounds on the connections of a run; more have to wait."""
+"""Connections of a run, concurrent and started within a second; more have to wait."""
 _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
 _AGAIN_S = 0.1
 _CHUNK = 1 << 16
@@ -28,7 +28,7 @@ _log = logging.getLogger("sandbox.network")
 
 
 class Refused(Exception):
-    """A request is refused; the answer's status line says why."""
+    """The request is refused; the status line gives the reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class Network:
-    """The hosts that the runs of one sandbox may reach, and their connections."""
+    """Allowed hosts and open connections of one sandbox's runs."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class Network:
         without: frozenset[str],
         ask: Callable[[str, int], Awaitable[bool]] | None = None,
     ) -> None:
-        """`ask` decides on hosts that aren't listed; they too are reached at a public address only."""
+        """`ask` decides on unlisted hosts; they too must have a public address."""
         self._ask = ask
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, listener: int) -> "Proxy":
-        """Serve on a listening socket, closed with the proxy."""
+        """Serve on a listening socket, which closes with the proxy."""
         return Proxy(socket.socket(fileno=listener), self)
 
     async def close(self) -> None:
-        """Wait for the connections of closed proxies to end."""
+        """Wait until the connections of closed proxies end."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -68,10 +68,7 @@ class Network:
         return task
 
     async def reach(self, request: Request) -> socket.socket:
-        """Connect to the requested host.
-
-        Raises Refused where it isn't on the list, has no public address, or can't be reached.
-        """
+        """Connect to the requested host. Raises Refused if it isn't allowed, public or reachable."""
         named = f"{request.host}:{request.port}"
         if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):
             raise Refused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
@@ -90,7 +87,7 @@ class Network:
         return self._ask is not None and never_reached(host) is None and await self._ask(host, port)
 
     async def _connect(self, named: str, addresses: list[str], port: int) -> socket.socket:
-        """Connect to the first address that is public and answers."""
+        """Connect to the first public address that answers. Raises Refused if none is public."""
         refused = [None if "addresses" in self._without else why_refused(address) for address in addresses]
         usable = [address for address, reason in zip(addresses, refused, strict=True) if reason is None]
         if not usable:
@@ -104,13 +101,13 @@ class Network:
 
 
 def variables() -> dict[str, str]:
-    """Environment variables that tell programs of the proxy."""
+    """Environment variables that name the proxy."""
     own = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
     return own | {name.upper(): value for name, value in own.items()}
 
 
 class Proxy:
-    """Serves one run for as long as it lasts."""
+    """Serves one run."""
 
     def __init__(self, listener: socket.socket, network: Network) -> None:
         self._loop = asyncio.get_running_loop()
@@ -122,7 +119,7 @@ class Proxy:
         self._listen()
 
     def close(self) -> None:
-        """End every connection, and accept no more. Idempotent."""
+        """Close all connections, and accept no more. Idempotent."""
         self._closed = True
         self._stop()
         self._listener.close()
@@ -149,9 +146,9 @@ class Proxy:
     def _accept(self) -> None:
         try:
             inside, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # it was closed before
+        except (BlockingIOError, ConnectionAbortedError):  # closed by the client already
             return
-        except OSError:  # no descriptor is left
+        except OSError:  # out of descriptors
             self._stop()
             self._loop.call_later(_AGAIN_S, self._listen)
             return
@@ -184,7 +181,7 @@ class Proxy:
                 await self._join(inside, outside, request, rest)
 
     async def _read_request(self, inside: socket.socket) -> tuple[Request, bytes]:
-        """The request, and the bytes after its head."""
+        """Read a request: it, and the bytes after its head. Raises Refused."""
         received = b""
         try:
             async with asyncio.timeout(_HEAD_S):
@@ -215,7 +212,7 @@ class Proxy:
     async def _join(
         self, inside: socket.socket, outside: socket.socket, request: Request, rest: bytes
     ) -> None:
-        """Pass bytes both ways until both ends are done or idle."""
+        """Pass bytes both ways until both ends are closed or idle."""
         try:
             async with asyncio.timeout(_IDLE_S) as idle, asyncio.TaskGroup() as both_ways:
                 if request.head:
@@ -225,7 +222,7 @@ class Proxy:
                 await self._loop.sock_sendall(outside, rest)
                 both_ways.create_task(self._pass_on(inside, outside, idle))
                 both_ways.create_task(self._pass_on(outside, inside, idle))
-        except* OSError as errors:  # one end has closed, or both were idle
+        except* OSError as errors:  # one end closed, or both were idle
             _log.debug("cut off: %s:%d: %s", request.host, request.port, errors.exceptions[0])
 
     async def _pass_on(self, source: socket.socket, target: socket.socket, idle: asyncio.Timeout) -> None:

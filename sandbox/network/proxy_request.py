@@ -12,7 +12,7 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)([^#]*)", re.IGNORECASE)
 _HTTP_PORT = 80
 _BETWEEN_HOPS = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"host"}
-"""Fields that are dropped, as is `proxy-*`; Host is set anew."""
+"""Header fields to drop, besides `proxy-*`; Host is set anew."""
 
 
 class BadRequest(ValueError):
@@ -21,7 +21,7 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A host to reach, and what to send there first."""
+    """A host, and the bytes to send to it first."""
 
     host: str
     port: int
@@ -30,10 +30,7 @@ class Request:
 
 
 def find_end(received: bytes) -> int:
-    """Where the head ends in the bytes received; -1 while it is incomplete.
-
-    Raises BadRequest where it is longer than a head may be.
-    """
+    """Index of the end of the head; -1 while incomplete. Raises BadRequest if it is too long."""
     found = received.find(_END, 0, MAX_HEAD)
     if found < 0 and len(received) >= MAX_HEAD:
         raise BadRequest(f"the head of the request has more than {MAX_HEAD} bytes")
@@ -41,10 +38,7 @@ def find_end(received: bytes) -> int:
 
 
 def parse_request(head: bytes) -> Request:
-    """Parse a head: CONNECT, or any method with an absolute `http://` address.
-
-    Raises BadRequest where it is neither; nothing of it may be sent anywhere.
-    """
+    """Parse CONNECT, or a method with an absolute `http://` URL. Raises BadRequest; send nothing then."""
     first, *fields = head.removesuffix(_END).split(b"\r\n")
     words = first.split(b" ")
     if len(words) != 3 or not _TOKEN.fullmatch(words[0]) or words[2] not in (b"HTTP/1.0", b"HTTP/1.1"):

@@ -1,4 +1,1 @@
-"""Processes that build the outer wall, start the server, and remove everything once its owner is gone.
-
-Read outer_wall, launch, keeper.
-"""
+"""Start the outer wall and the server; clean up after a dead owner. Read outer_wall, launch, keeper."""

@@ -1,4 +1,4 @@
-"""Where on this machine a control group could be made."""
+"""Find places on this machine for a control group."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,32 +8,32 @@ _ROOT = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Folders of the controllers; in version 2 they are the same."""
+    """Folders of the controllers; all the same in version 2."""
 
     version: int
     memory: str
     pids: str
     cpu: str = ""
-    """Empty where processors aren't limited."""
+    """Empty if processors aren't limited."""
 
     @property
     def folders(self) -> set[str]:
-        """Each of them once."""
+        """Each distinct folder."""
         return {self.memory, self.pids, self.cpu} - {""}
 
     def below(self, name: str) -> "Place":
-        """The folders of that name in these."""
+        """The place made of the subfolders of that name."""
         cpu = self.cpu and f"{self.cpu}/{name}"
         return Place(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}", cpu)
 
 
 def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Place]:
-    """Places to try, best first: below our own group, or in version 2 above it too.
+    """List places to try, best first: below our own group; in version 2 also above it.
 
     Args:
-        cpu: whether processors are limited; places without that controller come last then.
-        root: where the kernel shows its groups.
-        own: names our own group.
+        cpu: Prefer places with the processor controller.
+        root: Mount point of the kernel's groups.
+        own: File that names our own group.
     """
     try:
         fields = [line.split(":", 2) for line in own.read_text().splitlines()]

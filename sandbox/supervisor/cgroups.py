@@ -1,4 +1,4 @@
-"""Control groups, version 1 or 2: they bound memory and processes of a whole run."""
+"""Control groups, version 1 or 2, that limit memory and processes of a whole run."""
 
 import itertools
 import os
@@ -16,29 +16,29 @@ _FIRST = "run-0"
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _LONGEST = 1 << 16
 _PERIOD_US, _LEAST_US = 100_000, 1000
-"""Period and least quota of processor time."""
+"""Period and minimum quota of CPU time, in microseconds."""
 _SPARE = 64
-"""Most groups to keep for reuse: making one costs the host as much as the rest of a run."""
+"""Maximum groups kept for reuse: creating one costs as much as the rest of starting a run."""
 _REMAINDER = 128
-"""A group is reused where less than this part of its memory is still charged."""
+"""A group is reused if at most 1/128 of its memory limit is still charged."""
 
 
 @dataclass(slots=True)
 class Group:
-    """The groups of one run."""
+    """The control groups of one run."""
 
     place: Place
     limits: tuple[int, int, bool] | None = None
-    """Bytes of memory, number of processes, and whether all die together."""
+    """Memory in bytes, number of processes, and whether all are killed together."""
     killed_before: int = 0
 
     def limit(self, *, memory_bytes: int, processes: int, together: bool = True) -> None:
-        """Set both limits; swap counts as memory. `together`: out of memory, all processes die."""
+        """Set both limits; swap counts as memory. `together`: out of memory kills all processes."""
         if self.limits == (memory_bytes, processes, together):
             return
         if self.place.version == 1:
             _write(f"{self.place.memory}/memory.limit_in_bytes", memory_bytes)
-            with suppress(FileNotFoundError):  # the kernel doesn't account swap
+            with suppress(FileNotFoundError):  # the kernel doesn't account for swap
                 _write(f"{self.place.memory}/memory.memsw.limit_in_bytes", memory_bytes)
         else:
             _write(f"{self.place.memory}/memory.max", memory_bytes)
@@ -49,7 +49,7 @@ class Group:
         self.limits = memory_bytes, processes, together
 
     def hold_to(self, processors: float) -> None:
-        """Set a quota of processor time."""
+        """Set a quota of CPU time."""
         quota = max(int(processors * _PERIOD_US), _LEAST_US)
         if self.place.version == 1:
             _write(f"{self.place.cpu}/cpu.cfs_period_us", _PERIOD_US)
@@ -58,29 +58,26 @@ class Group:
             _write(f"{self.place.cpu}/cpu.max", f"{quota} {_PERIOD_US}")
 
     def open(self) -> list[int]:
-        """Descriptors by which a process moves itself in: it writes a 0 to each.
+        """Open the files to join by: a process writes 0 to each.
 
-        Moving another process waits for a grace period of the kernel (10 ms).
+        Moving another process instead waits for a grace period of the kernel (10 ms).
         """
         name = "tasks" if self.place.version == 1 else "cgroup.procs"
         return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
 
     def holds(self, *pids: int) -> bool:
-        """Whether it holds exactly these processes."""
+        """Whether it contains exactly these processes."""
         return all(
             {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
             for folder in self.place.folders
         )
 
     def kills(self) -> int:
-        """Processes of this run that the kernel killed for want of memory."""
+        """Number of this run's processes killed for lack of memory."""
         return self._kills_ever() - self.killed_before
 
     def reuse(self) -> bool:
-        """Whether it can serve another run: it has no process, and hardly any memory is charged.
-
-        Files that a run left in the workspace stay charged to its group.
-        """
+        """Whether another run can use it: no process, little memory charged (files left behind count)."""
         if self.limits is None:
             return False
         name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
@@ -88,13 +85,13 @@ class Group:
             left = int(_read(f"{self.place.memory}/{name}"))
             if not self.holds():
                 return False
-        except OSError:  # the keeper has removed it
+        except OSError:  # the keeper removed it
             return False
         self.killed_before = self._kills_ever()
         return left <= self.limits[0] // _REMAINDER
 
     def remove(self) -> None:
-        """Remove the folders; every process of theirs is dead."""
+        """Remove the folders; their processes must be dead."""
         for folder in self.place.folders:
             with suppress(FileNotFoundError):
                 os.rmdir(folder)
@@ -112,23 +109,23 @@ class Group:
 
 @dataclass(slots=True)
 class Groups:
-    """The folder of one sandbox, in which each run gets a group.
+    """The folder of one sandbox, with a group per run.
 
-    It is planned first and made later: the keeper, which removes it, must know of it before.
+    It is planned first and created later, as the keeper that removes it must know of it before.
     """
 
     planned: list[Place]
     """Possible places, best first."""
     processors: float | None = None
-    """Limit of each run, where its place has the controller."""
+    """CPU limit of each run, if the controller is available."""
     place: Place | None = None
-    """Its place, once made."""
+    """Where the folder was created."""
     _spare: list[Group] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def version(self) -> int:
-        """Of the kernel's control groups."""
+        """Version of the kernel's control groups."""
         assert self.place is not None
         return self.place.version
 
@@ -139,17 +136,17 @@ class Groups:
 
     @property
     def is_likely(self) -> bool:
-        """Whether this process may write at one of the places."""
+        """Whether this process may write to one of the places."""
         parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
         return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
 
     def also_at(self, places: list[Place]) -> None:
-        """Try further places, which end with the keeper."""
+        """Try further places; they end with the keeper."""
         name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
         self.planned += [place.below(name) for place in places]
 
     def make(self) -> bool:
-        """Make the folder at the first place where that works."""
+        """Create the folder at the first place that allows it."""
         return any(self._make_at(place) for place in self.planned)
 
     def _make_at(self, place: Place) -> bool:
@@ -162,7 +159,7 @@ class Groups:
                 _write(f"{place.memory}/cgroup.subtree_control", controllers)
             self.take(memory_bytes=64 << 20, processes=8).remove()
         except OSError:
-            for folder in place.folders:  # the rest isn't ours
+            for folder in place.folders:  # the others aren't ours
                 for made in (f"{folder}/{_FIRST}", folder):
                     with suppress(OSError):
                         os.rmdir(made)
@@ -173,7 +170,7 @@ class Groups:
     def take(
         self, *, memory_bytes: int, processes: int, together: bool = True, limited: bool = True
     ) -> Group:
-        """A group for one run, with its limits unless a test turns them off."""
+        """Take a group for one run; `limited` is False only in tests."""
         for group in self._spare if limited else ():
             if group.limits == (memory_bytes, processes, together):
                 self._spare.remove(group)
@@ -189,17 +186,14 @@ class Groups:
         return group
 
     def give_back(self, group: Group) -> None:
-        """Keep a group whose processes are dead for another run, or remove it.
-
-        Raises OSError where it is busy for a moment more.
-        """
+        """Keep a group of dead processes for reuse, or remove it. Raises OSError while it is busy."""
         if len(self._spare) < _SPARE and group.reuse():
             self._spare.append(group)
         else:
             group.remove()
 
     def remove(self) -> None:
-        """Remove the remaining folders; waits at most two seconds for the last process."""
+        """Remove the remaining folders; wait up to two seconds for the last process."""
         self._spare.clear()
         deadline = time.monotonic() + _PATIENCE_S
         while left := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
@@ -213,7 +207,7 @@ class Groups:
 
 
 def plan_groups(processors: float | None = None) -> Groups:
-    """Plan the groups of one sandbox of this process; `processors` limits each run."""
+    """Plan the groups of one sandbox; `processors` limits each run."""
     name = f"coder-{this_process().mark}-{uuid.uuid4().hex[:8]}"
     places = find_places(cpu=processors is not None)
     return Groups([place.below(name) for place in places], processors)
@@ -228,7 +222,7 @@ def _write(path: str, value: object) -> None:
 
 
 def _read(path: str) -> str:
-    """Read a file of the kernel; `open` takes four times as long."""
+    """Read a kernel file; `open` takes four times as long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _LONGEST).decode("ascii")

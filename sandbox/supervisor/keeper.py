@@ -1,4 +1,4 @@
-"""The keeper of one sandbox, seen from its owner: the process that starts everything else."""
+"""The owner's handle on a sandbox's keeper, the process that starts everything else."""
 
 import asyncio
 import os
@@ -15,12 +15,12 @@ _LAST_WORDS = 4096
 
 
 class Keeper:
-    """A running keeper; it ends once the owner closes its lifeline."""
+    """A running keeper; it ends when the owner closes its lifeline."""
 
     def __init__(
         self, given: Specification, *, before: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """`before` is a command that puts it into a scope."""
+        """`before` is a command prefix that puts it into a scope."""
         try:
             self._process = subprocess.Popen(
                 [*before, sys.executable, "-I", "-S", *given.argv, *(["scoped"] if before else [])],
@@ -45,18 +45,18 @@ class Keeper:
 
     @property
     def pid(self) -> int:
-        """Its pid."""
+        """Process id."""
         return self._process.pid
 
     def said(self) -> str:
-        """The last output of it, and of what it started, on standard error."""
+        """Last standard error of it and of the processes it started."""
         with suppress(BlockingIOError):
             while heard := os.read(self._stderr.fileno(), _LAST_WORDS):
                 self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
         return self._last_words.decode("utf-8", "replace").strip()
 
     async def gone(self) -> None:
-        """Wait for its end, and kill it where that takes too long."""
+        """Wait for its end; kill it if that takes too long."""
         self._loop.remove_reader(self._stderr)
         self._stderr.close()
         await asyncio.shield(asyncio.to_thread(self._wait))

@@ -1,9 +1,9 @@
-"""The keeper: a process per sandbox that starts the outer wall and ends everything with its owner.
+"""The keeper: a process per sandbox that starts the outer wall and ends everything after its owner.
 
-Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. At EOF of a
-lifeline pipe the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
-The wall is built by a uid of its own; as root from a private view of the needed folders, so that an
-interpreter below a home of mode 700 can be reached.
+Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. EOF on the
+lifeline pipe means that the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
+A separate uid builds the wall; under root it sees private bind mounts of the needed folders, as the
+interpreter may be below a home of mode 700.
 """
 
 import marshal
@@ -33,11 +33,11 @@ _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH, _MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
 _CLEANING_S = 5.0
 SCOPED = "scoped"
-"""Last word of our command line where systemd has put us into a scope."""
+"""Last argument of our command line if systemd put us into a scope."""
 
 
 def begin() -> dict[str, Any]:
-    """Part from the owner, and adopt orphans; what it asks of this process."""
+    """Detach from the owner and adopt orphans; return the job of this process."""
     with open(int(sys.argv[1]), "rb") as file:
         given: dict[str, Any] = marshal.load(file)
     os.setsid()
@@ -45,7 +45,7 @@ def begin() -> dict[str, Any]:
     os.umask(0o022)
     become_subreaper()
     for held in given["held"]:
-        os.set_inheritable(held, False)  # the lifeline and the lock of the uid are ours alone
+        os.set_inheritable(held, False)  # only we hold the lifeline and the lock of the uid
     return given
 
 
@@ -66,9 +66,9 @@ def main() -> None:
 
 
 def _hand_controllers_down() -> None:
-    """Move into a group below our scope, so that groups of runs can be made beside it.
+    """Move into a group below our scope, so that groups of runs can be created beside it.
 
-    Where the kernel refuses, the owner finds no group and makes none.
+    If the kernel refuses, the owner finds no group and creates none.
     """
     with open("/proc/self/cgroup") as file:
         own = [line.strip()[3:] for line in file if line.startswith("0::")]
@@ -87,10 +87,9 @@ def _hand_controllers_down() -> None:
 
 
 def end_all() -> None:
-    """Kill the wall and all that remains of it.
+    """Kill the wall and everything in it.
 
-    Its inside dies with it. But a bubblewrap that is killed while it starts leaves a child that waits
-    forever; we adopt it as a subreaper.
+    A bubblewrap killed during its start leaves a child that waits forever; as a subreaper we adopt it.
     """
     while True:
         for child in children_of(os.getpid()):
@@ -102,7 +101,7 @@ def end_all() -> None:
 
 
 def _build(given: dict[str, Any]) -> None:
-    """Become bubblewrap."""
+    """Exec bubblewrap."""
     folders = given["folders"]
     if os.getuid() == 0:
         folders = bind_privately(folders)
@@ -113,7 +112,7 @@ def _build(given: dict[str, Any]) -> None:
 
 
 def step_down(uid: int) -> None:
-    """Be an ordinary user."""
+    """Switch to an ordinary uid. Raises OSError if the kernel refuses."""
     try:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -125,7 +124,7 @@ def step_down(uid: int) -> None:
 
 
 def bind_privately(folders: dict[str, str]) -> dict[str, str]:
-    """Show each folder at a path that anyone can reach, in a mount namespace of our own."""
+    """Bind each folder to a path readable by any uid, in a private mount namespace."""
     unshare(NEWNS)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     sources = {target: os.open(source, os.O_PATH | os.O_CLOEXEC) for source, target in folders.items()}
@@ -140,9 +139,9 @@ def bind_privately(folders: dict[str, str]) -> dict[str, str]:
 
 
 def _hand_over(places: list[str], uid: int) -> None:
-    """Map the owner of each folder to a uid that may write to a layer over it (idmapped mounts).
+    """Map each folder's owner to a uid that may write to a layer over it (idmapped mounts).
 
-    Where this kernel or file system can't, or the owner is unknown here, nothing changes.
+    A folder stays as it is if the kernel or file system can't do so, or its owner is unknown here.
     """
     namespaces: dict[tuple[int, int], int] = {}
     for place in places:
@@ -160,7 +159,7 @@ def _hand_over(places: list[str], uid: int) -> None:
 
 
 def _namespace_of(owner: tuple[int, int], uid: int) -> int:
-    """A user namespace that maps `uid` to that owner."""
+    """Open a user namespace that maps `uid` to that owner."""
     ready, go = os.pipe()
     holder = os.fork()
     if holder == 0:
@@ -179,7 +178,7 @@ def _namespace_of(owner: tuple[int, int], uid: int) -> int:
 
 
 def remove_group(folder: str) -> None:
-    """Remove a cgroup and those in it, again while the kernel refuses for a dying process."""
+    """Remove a cgroup and its children; retry while a process is dying. Raises OSError if that lasts."""
     deadline = time.monotonic() + _CLEANING_S
     while os.path.isdir(folder):
         try:

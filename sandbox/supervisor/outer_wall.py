@@ -1,4 +1,4 @@
-"""The outer wall: arguments of bubblewrap, and the few files of /etc that programs need."""
+"""The outer wall: bubblewrap's arguments, and the few files of /etc that programs need."""
 
 import marshal
 import os
@@ -22,16 +22,16 @@ from sandbox.supervisor.{1} import main
 main()
 """
 NAME = "coder-bwrap-"
-"""argv[0] of bubblewrap, before its owner's mark."""
+"""argv[0] of bubblewrap, followed by its owner's mark."""
 _USER = "sandbox"
 WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
     *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
 )
 _CERTIFICATES = "/etc/ssl/certs"
-"""Shown where programs may reach hosts."""
+"""Shown if programs may reach hosts."""
 _KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
-"""Parts of the host's /etc that tell only which libraries and commands /usr holds."""
+"""Parts of the host's /etc that only tell which libraries and commands /usr contains."""
 _START = """\
 import sys
 sys.path.insert(0, "/opt/lib")
@@ -42,29 +42,29 @@ raise SystemExit(main({0}))
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A sandbox that a keeper is to start."""
+    """The sandbox for a keeper to start."""
 
     interpreter: Interpreter
-    """The Python of the server and the programs."""
+    """Python of the server and the programs."""
     policy: Policy
     without: frozenset[str]
-    """Mechanisms that a test has turned off."""
+    """Mechanisms disabled by a test."""
     cgroups: list[str]
-    """Folders that the keeper removes at the end."""
+    """Folders for the keeper to remove at the end."""
     control: int
-    """Socket for the process inside."""
+    """Socket of the process inside."""
     lifeline: int
-    """Read end of a pipe that the owner closes."""
+    """Read end of a pipe; the owner holds the other end."""
 
     @property
     def etc(self) -> list[str]:
-        """Files and folders of the host's /etc that programs may read."""
+        """Readable files and folders of the host's /etc."""
         shown = (*_KEPT, _CERTIFICATES) if self.policy.has_proxy else _KEPT
         return [path for path in shown if os.path.exists(path)]
 
     @property
     def environment(self) -> list[str]:
-        """Arguments of bubblewrap that set the environment of the process inside."""
+        """Bubblewrap's arguments that set the environment of the process inside."""
         words = [] if "environment" in self.without else ["--clearenv"]
         for name, value in library_path(self.interpreter).items():
             words += ["--setenv", name, value]
@@ -76,17 +76,17 @@ class Specification:
     """How to start a keeper."""
 
     argv: tuple[str, ...]
-    """Follows `python -I -S`."""
+    """Arguments after `python -I -S`."""
     descriptors: tuple[int, ...]
     """Inherited under the same numbers; the caller closes them."""
     uid: int
     """Owner of the workspace."""
     folder: str = ""
-    """Where on this machine the files of the sandbox are; empty where no path leads to them."""
+    """Folder of the sandbox's files on this machine; empty if no path leads to them."""
 
 
 Builder = Callable[[Wanted], Specification]
-"""One way to build what holds the runs of a sandbox."""
+"""A way to build the outer isolation of a sandbox."""
 
 
 def two_walls(wanted: Wanted) -> Specification:
@@ -113,14 +113,14 @@ def two_walls(wanted: Wanted) -> Specification:
 def specify(
     keeper: str, given: Mapping[str, object], slot: Slot, wanted: Wanted, *inherited: int, folder: str = ""
 ) -> Specification:
-    """How to start a keeper.
+    """Describe how to start a keeper.
 
     Args:
-        keeper: its module, `launch` or `starter`.
-        given: what it is to do; every value can be marshalled.
-        slot: the uid of programs.
-        inherited: descriptors besides those of `wanted`.
-        folder: where on this machine the files of the sandbox are.
+        keeper: Its module, `launch` or `starter`.
+        given: Its job, with marshallable values.
+        slot: The uid of programs.
+        inherited: Descriptors besides those of `wanted`.
+        folder: Folder of the sandbox's files on this machine.
     """
     mark = this_process().mark
     content = memory_file(
@@ -144,7 +144,7 @@ def specify(
 def environment(
     interpreter: Interpreter, given: Mapping[str, str], on_path: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The environment of programs: nothing of the host's."""
+    """The environment of programs: nothing from the host."""
     places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
     if interpreter.show(interpreter.executable) != interpreter.executable:
         places.append(str(interpreter.inside.parent))
@@ -160,7 +160,7 @@ def environment(
 
 
 def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
-    """Where the outer wall shows which folder of the host."""
+    """Map paths inside the outer wall to folders of the host."""
     packages = interpreter.packages.sites if interpreter.packages else {}
     numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
     beside = {str(folder): f"{SHOWN}/{name}" for name, folder in policy.beside.items()}
@@ -168,7 +168,7 @@ def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
 
 
 def layered_places(policy: Policy) -> list[str]:
-    """Where programs find what a session may write to, in its own layer."""
+    """Paths inside at which a session gets a writable layer."""
     numbers = {place: number for number, place in enumerate(policy.folders)}
     named = {name: f"{SHOWN}/{name}" for name in policy.beside}
     return [
@@ -177,7 +177,7 @@ def layered_places(policy: Policy) -> list[str]:
 
 
 def library_path(interpreter: Interpreter) -> dict[str, str]:
-    """The variable by which an interpreter shown elsewhere finds its shared library, if it has one."""
+    """The variable that points a relocated interpreter to its shared library, if it has one."""
     libraries = interpreter.prefix / "lib"
     moved = interpreter.show(libraries)
     if moved == libraries or not any(libraries.glob("libpython3*.so*")):
@@ -186,7 +186,7 @@ def library_path(interpreter: Interpreter) -> dict[str, str]:
 
 
 def system_links() -> list[str]:
-    """Arguments of bubblewrap that show `/bin`, `/lib` and the like."""
+    """Bubblewrap's arguments for `/bin`, `/lib` and the like."""
     words = []
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
@@ -198,7 +198,7 @@ def system_links() -> list[str]:
 
 
 def etc_files(uid: int) -> dict[str, bytes]:
-    """Content by path of the files that programs look for in /etc."""
+    """Files of /etc that programs expect: content by path."""
     lines = {
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
         "group": f"root:x:0:\n{_USER}:x:{uid}:\n",
@@ -210,7 +210,7 @@ def etc_files(uid: int) -> dict[str, bytes]:
 
 
 def memory_file(content: bytes) -> int:
-    """A descriptor of a new file in memory."""
+    """Create a file in memory; return its descriptor."""
     number = os.memfd_create("sandbox")
     os.pwrite(number, content, 0)
     return number

@@ -1,7 +1,7 @@
-"""The process that made something which can outlive it, named unambiguously.
+"""Identify the process that owns resources which can outlive it.
 
-Pids are reused, also after a reboot, and mean another process in another container. So a mark holds the boot,
-the pid namespace, the pid and the start time.
+Pids are reused, also after a reboot, and differ between containers; a mark therefore holds the boot id, the
+pid namespace, the pid and the start time.
 """
 
 import os
@@ -14,7 +14,7 @@ _MARK = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process, unique while this machine is up."""
+    """A process, identified uniquely while this machine is up."""
 
     boot: str
     """First 8 digits of the kernel's boot id."""
@@ -22,11 +22,11 @@ class Owner:
     """Inode of its pid namespace."""
     pid: int
     started: int
-    """In clock ticks since the boot."""
+    """Start time in clock ticks since boot."""
 
     @property
     def mark(self) -> str:
-        """Part of a file's name, or a label: `boot-namespace-pid-started`."""
+        """Part of a file name or a label: `boot-namespace-pid-started`."""
         return f"{self.boot}-{self.namespace}-{self.pid}-{self.started}"
 
     @property
@@ -43,7 +43,7 @@ def this_process() -> Owner:
 
 
 def owner_in(text: str) -> Owner | None:
-    """The owner whose mark a text contains."""
+    """Parse the owner's mark in a text; None without one."""
     found = _MARK.search(text)
     return Owner(found[1], int(found[2]), int(found[3]), int(found[4])) if found else None
 
@@ -59,7 +59,7 @@ def _namespace() -> int:
 
 
 def _started(pid: int) -> int | None:
-    """When a process started; None where it is dead or a zombie."""
+    """Start time of a process; None if it is dead or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

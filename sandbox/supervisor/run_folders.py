@@ -1,6 +1,6 @@
-"""The folders of a sandbox whose runs are started one by one: those that all share, and each run's own.
+"""Folders of a sandbox whose runs are started one by one: shared ones, and each run's own.
 
-Started by root, they lie in a mount namespace of the starter's own, and workspaces have a size.
+Under root they lie in a mount namespace of the starter, and workspaces have a size limit.
 """
 
 import os
@@ -15,13 +15,13 @@ from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUI
 from sandbox.supervisor.launch import bind_privately
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-"""Devices of the host that bubblewrap shows."""
+"""The host's devices that bubblewrap shows."""
 _PRIVATE = "/tmp/base"
-"""Where root keeps its files: a tmpfs in the starter's mount namespace."""
+"""Root's files: a tmpfs in the starter's mount namespace."""
 
 
 class Folders:
-    """Folders that the starter makes and removes."""
+    """Create and remove the starter's folders."""
 
     def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
         """`given` is the plan (`starting.py`), `walls` the settings of all runs."""
@@ -29,7 +29,7 @@ class Folders:
         self._uid: int = given["uid"]
         self.private: bool = given["private"]
         self.shown: dict[str, str] = dict(given["folders"])
-        """Path of the host → path inside."""
+        """Path on the host → path inside."""
         if self.private:
             bound = bind_privately(given["folders"])
             self.shown = {_without_its_path(place): target for place, target in bound.items()}
@@ -39,10 +39,10 @@ class Folders:
         self.are_ours = os.getuid() == self._uid
         """Programs have our uid, so they may remove our rights on folders."""
         self.binds: list[str] = []
-        """Arguments of bubblewrap that show the shared folders."""
+        """Bubblewrap's arguments for the shared folders."""
 
     def prepare(self) -> int:
-        """Make the folders that all runs share; a descriptor of the persistent workspace."""
+        """Create the shared folders; return a descriptor of the persistent workspace."""
         os.mkdir(self.base, 0o711)
         for path, content in self._given["files"].items():
             place = Path(self.base + path)
@@ -69,7 +69,7 @@ class Folders:
         return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
 
     def make(self, name: str, *, fresh: bool) -> None:
-        """The folders of one run. Raises OSError where a program closes folders while we make them."""
+        """Create one run's folders. Raises OSError if a program removes rights on folders meanwhile."""
         if self.are_ours:
             os.chmod(self.base, 0o711)
         os.mkdir(f"{self.base}/{name}", 0o711)
@@ -78,7 +78,7 @@ class Folders:
                 os.close(self._make_workspace(f"{name}/{place}"))
 
     def _make_workspace(self, name: str) -> int:
-        """Make a folder of the sandbox's uid; as root with a size and a number of files."""
+        """Create a folder owned by the sandbox's uid; under root with limits on size and files."""
         place = f"{self.base}/{name}"
         os.mkdir(place, 0o700)
         if self.private:
@@ -88,14 +88,14 @@ class Folders:
         return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _options(self) -> str:
-        """Options of a workspace's tmpfs."""
+        """Mount options of a workspace's tmpfs."""
         without = self._walls["without"]
         options = [] if "disk" in without else [f"size={self._walls['disk_bytes']}"]
         options += [] if "files" in without else [f"nr_inodes={self._walls['files']}"]
         return ",".join([*options, "mode=700"])
 
     def removed(self, folder: str) -> bool:
-        """Remove the folder of a run that has ended; False while the host still reads its files."""
+        """Remove the folder of a finished run; False while the host still reads its files."""
         self._empty(f"{folder}/tmp")
         for name in ("w", "tmp"):
             if self.private:
@@ -110,7 +110,7 @@ class Folders:
         return True
 
     def end(self, runs: "list[str]") -> None:
-        """Remove everything; `runs` are the folders of runs that remain."""
+        """Remove everything; `runs` are the folders of remaining runs."""
         if self.are_ours:
             self._empty(self.base)
             os.rmdir(self.base)
@@ -130,12 +130,12 @@ class Folders:
             workspace.close()
 
     def wall(self, folder: str, workspace: str, *, fresh: bool) -> "list[str]":
-        """Arguments of bubblewrap around one run, argv[0] first.
+        """Bubblewrap's arguments for one run, argv[0] first.
 
         Args:
-            folder: the run's own.
-            workspace: on the host.
-            fresh: whether the workspace is the run's own.
+            folder: The run's own.
+            workspace: Its path on the host.
+            fresh: Whether the workspace is the run's own.
         """
         sized = [] if "disk" in self._walls["without"] else ["--size", str(self._walls["disk_bytes"])]
         shared = str(self._walls["shared_memory_bytes"])
@@ -157,7 +157,7 @@ class Folders:
         ]
 
     def _attached(self, workspace: str) -> "list[str]":
-        """Arguments that show folders of the host in the workspace, unless a link is in the way."""
+        """Arguments that show the host's folders in the workspace; a place behind a symlink is skipped."""
         sources = {target: source for source, target in self.shown.items()}
         words = []
         for number, place in enumerate(self._given["attached"]):
@@ -176,25 +176,25 @@ def _keep_devices() -> None:
 
 
 def _without_its_path(place: str) -> str:
-    """Show the folder as an overlay, so that the mount table doesn't name its path."""
+    """Show the folder through an overlay, so that the mount table doesn't contain its path."""
     empty, shown = f"{place}-empty", f"{place}-shown"
     for folder in (empty, shown):
         os.mkdir(folder, 0o755)
     try:
         mount("overlay", shown, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
     except OSError:
-        return place  # a kernel without overlays shows the path
+        return place  # without overlays the kernel shows the path
     return shown
 
 
 def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[str]:
-    """Arguments of bubblewrap that show a virtual environment without paths of the host.
+    """Bubblewrap's arguments that show a virtual environment without paths of the host.
 
     Args:
-        source: the environment.
-        folder: made here, for the rewritten files.
-        shown: where programs see the environment.
-        executable: the base interpreter, as programs see it.
+        source: The environment.
+        folder: Created here for the rewritten files.
+        shown: Path of the environment inside.
+        executable: Path of the base interpreter inside.
     """
     os.makedirs(f"{folder}/bin", mode=0o755)
     patch_venv(executable, source=source, target=folder)

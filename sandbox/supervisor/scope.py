@@ -1,7 +1,6 @@
-"""A scope of the user's systemd, in which an ordinary user may make control groups that count memory.
+"""Start the keeper in a systemd user scope, where an ordinary user may create groups that count memory.
 
-A process can't move itself there, so the keeper of a sandbox is started through `systemd-run` where that
-works.
+A process can't move itself there, so the keeper is started through `systemd-run` if that works.
 """
 
 import asyncio
@@ -13,18 +12,18 @@ from pathlib import Path
 from sandbox.supervisor.cgroup_places import Place
 
 LEAF = "keeper"
-"""The group in a scope that the keeper moves to: one with processes can't delegate controllers."""
+"""The keeper's own group in the scope: a group with processes can't delegate controllers."""
 _ROOT = Path("/sys/fs/cgroup")
 _PATIENCE_S, _AGAIN_S = 2.0, 0.01
 _works: dict[tuple[str, str], bool] = {}
 
 
 async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple[list[str], dict[str, str]]:
-    """The command that precedes the keeper's, and its environment; both empty where it doesn't work.
+    """The command prefix for the keeper, and its environment; both empty if scopes don't work.
 
     Args:
-        runtime: the user's runtime folder; None is what XDG_RUNTIME_DIR says.
-        root: where the kernel shows its groups.
+        runtime: The user's runtime folder; None reads XDG_RUNTIME_DIR.
+        root: Mount point of the kernel's groups.
     """
     place = os.environ.get("XDG_RUNTIME_DIR", "") if runtime is None else runtime
     program = shutil.which("systemd-run")
@@ -38,7 +37,7 @@ async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple
 
 
 async def place_in_scope(keeper: int, *, root: Path = _ROOT) -> list[Place]:
-    """The scope of a keeper, once it has moved to its own group; empty if it doesn't."""
+    """The keeper's scope, after it moved to its own group; empty if it doesn't."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
             while True:

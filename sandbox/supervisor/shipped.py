@@ -1,4 +1,4 @@
-"""Our files inside a sandbox, with their bytecode."""
+"""Our files to put into a sandbox, with bytecode."""
 
 import functools
 import importlib.util
@@ -12,11 +12,11 @@ from pathlib import Path
 INNER = Path(__file__).parents[1] / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 _UNCHECKED = 1
-"""Flag of a bytecode file whose source isn't checked (PEP 552): both are read-only."""
+"""Flags of a bytecode file with an unchecked source (PEP 552), as both are read-only."""
 
 
 def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
-    """Content by the path inside, for a Python of this version."""
+    """Files by their path inside, for this version of Python."""
     sources, compiled = _contents()
     return sources | compiled if version == sys.version_info[:2] else sources
 
@@ -26,7 +26,7 @@ def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
     sources, compiled = {}, {}
     for path in sorted(INNER.rglob("*")):
         inside = f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
-        if path.name == "__init__.py":  # inside, each room is a namespace package
+        if path.name == "__init__.py":  # inside, rooms are namespace packages
             continue
         if path.suffix in (".py", ".bpf"):
             sources[inside] = path.read_bytes()
@@ -37,7 +37,7 @@ def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 
 def _bytecode(path: Path, inside: str) -> bytes:
-    """Bytecode of a source, from Python's cache if it is there."""
+    """Compile a source, or read Python's cache of it."""
     code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
     assert code is not None
     flags = _UNCHECKED.to_bytes(4, "little")
@@ -46,7 +46,7 @@ def _bytecode(path: Path, inside: str) -> bytes:
 
 
 def _move(code: types.CodeType, filename: str) -> types.CodeType:
-    """The code with another filename: programs don't see paths of the host."""
+    """Replace the file name in a code object, to hide the host's paths from programs."""
     constants = tuple(
         _move(constant, filename) if isinstance(constant, types.CodeType) else constant
         for constant in code.co_consts

@@ -1,4 +1,4 @@
-"""A uid for each sandbox, so that two share no limit and can't signal each other."""
+"""Reserve a uid per sandbox, so that sandboxes share no limits and can't signal each other."""
 
 import fcntl
 import glob
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 FOLDER = "/run/coder-sandbox"
 SLOTS = 1024
 HIGH_BASE, LOW_BASE = 1_640_000_000, 64_000
-"""Unused uids; the low ones are for containers that map only 65,536."""
+"""Unused uids; the low ones serve containers that map only 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,13 @@ class Slot:
     locks: tuple[int, ...]
 
     def close(self) -> None:
-        """Close this process's descriptors; passed ones still reserve the uid."""
+        """Close this process's descriptors; inherited copies still reserve the uid."""
         for lock in self.locks:
             os.close(lock)
 
 
 def take_slot() -> Slot:
-    """Reserve a uid that no other sandbox of this machine uses; our own where we aren't root.
-
-    Raises OSError where none is free, or the folder with the locks can't be made.
-    """
+    """Reserve an unused uid; without root our own. Raises OSError if none is free or lockable."""
     if os.geteuid() != 0:
         return Slot(os.geteuid(), ())
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
@@ -51,7 +48,7 @@ def remove_unused_locks() -> None:
 
 
 def _locked(path: str, flags: int) -> int | None:
-    """A descriptor that holds the lock of a file; None where another has or removes it."""
+    """Lock a file and return its descriptor; None if another process locks or removes it."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""The starter: a keeper that starts every run by itself, where no server inside one wall can.
+"""The starter: a keeper that starts each run itself, on machines where a server can't make namespaces.
 
-It has one thread. The host asks it for children over a SEQPACKET socket as it asks a server
-(`inner/process/spawn_server.py`); each child becomes bubblewrap with one run in it, or that run itself. After
-EOF of the lifeline the owner is dead: the starter ends everything and removes folders and cgroups.
+Single-threaded. The host requests children over a SEQPACKET socket, as from a server
+(`inner/process/spawn_server.py`); each child becomes bubblewrap around one run, or the run itself. EOF on the
+lifeline means that the owner is dead: the starter ends everything and removes folders and cgroups.
 
 Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster.
 """
@@ -35,12 +35,12 @@ class Starter:
         self.folders = Folders(given, walls)
 
     def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
-        """Start one child; a failure is reported to the host."""
+        """Start one child; report a failure to the host."""
         self._number += 1
         folder = f"{self.folders.base}/run-{self._number}"
         try:
             self.folders.make(f"run-{self._number}", fresh=request["fresh"])
-        except OSError as error:  # a program closes folders while we make them
+        except OSError as error:  # a program removes rights on folders meanwhile
             wire.complain(descriptors[0], error)
             return
         in_wall = self._given["bwrap"] is not None
@@ -56,7 +56,7 @@ class Starter:
         self._children[child] = folder
 
     def notice_ends(self) -> None:
-        """Reap children that ended, and end processes that they left."""
+        """Reap ended children, and kill processes that they left."""
         for child in list(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._finished.append(self._children.pop(child))
@@ -64,7 +64,7 @@ class Starter:
         self._finished = [folder for folder in self._finished if not self.folders.removed(folder)]
 
     def end(self) -> None:
-        """End every child, and remove every folder."""
+        """End every child and remove every folder."""
         end_descendants()
         self.folders.end([*self._children.values(), *self._finished])
 

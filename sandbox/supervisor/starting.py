@@ -1,4 +1,4 @@
-"""Tell the starter (`starter.py`) how to start the runs of a sandbox, one by one."""
+"""Describe to the starter (`starter.py`) how to start the runs of a sandbox."""
 
 import os
 import shutil
@@ -21,72 +21,69 @@ from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot, take_slot
 
 PREFIX = "coder-"
-"""Begins the names of our folders; their owner's mark comes next."""
+"""Prefix of our folders' names; their owner's mark follows."""
 START = """\
 import sys
 sys.path.insert(0, {0!r})
 from sandbox.inner.process.spawn_alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
-"""Source that a child's interpreter runs; the folder with our code is filled in."""
+"""Source for a child's interpreter; the folder of our code is filled in."""
 _TO_BOUND = tuple(
     word for name in ("CAP_SYS_RESOURCE", "CAP_SETPCAP", "CAP_SYS_ADMIN") for word in ("--cap-add", name)
 )
-"""Capabilities by which a run bounds itself in its own namespaces; it drops them afterwards."""
+"""Capabilities by which a run confines itself in its namespaces; it drops them afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the starter makes a child. Every field can be marshalled."""
+    """How the starter creates a child. Every field can be marshalled."""
 
     command: tuple[str, ...]
-    """The interpreter and its arguments; a descriptor's number is appended."""
+    """The interpreter and its arguments; a descriptor number is appended."""
     bwrap: str | None = None
     """Executed by the child, with `command` inside; None for no wall."""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     """Bubblewrap's arguments before and after the folders."""
     private: bool = False
-    """Root mounts folders and workspaces in a mount namespace of the starter's."""
+    """Mount folders and workspaces in a mount namespace of the starter; root only."""
     base: str = ""
-    """Folder that the starter makes for its files and workspaces, unless private."""
+    """Folder to create for its files and workspaces, unless private."""
     folders: dict[str, str] = field(default_factory=dict)
-    """Shown read-only, with where they appear."""
+    """Read-only folders of the host: path → path inside."""
     attached: tuple[str, ...] = ()
-    """Where some of them appear in the workspace, too."""
+    """Further paths in the workspace for some of them."""
     packages: tuple[str, ...] = ()
-    """Packages below SITE that are shown in KERNEL; the others are hidden."""
+    """Packages below SITE to show in KERNEL; the others are hidden."""
     files: dict[str, bytes | None] = field(default_factory=dict)
-    """Content by path below the starter's own folder; None for a folder."""
+    """Files by path below the starter's folder; None for a folder."""
     links: dict[str, str] = field(default_factory=dict)
     """Symbolic links by path below it."""
     venv: str | None = None
-    """Where a virtual environment appears among the folders."""
+    """Path inside of a virtual environment among the folders."""
     beside: str | None = None
-    """A virtual environment at its own place, where there is no wall."""
+    """A virtual environment at its original path, where there is no wall."""
     python: str = ""
-    """The base interpreter as programs see it."""
+    """Path inside of the base interpreter."""
     rules: tuple[tuple[str, str], ...] = ()
-    """For Landlock, where there is no wall, besides the workspace."""
+    """Landlock's rules besides the workspace, where there is no wall."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Of the interpreter itself."""
+    """Environment of the interpreter."""
 
 
 def specify_starter(plan: Plan, slot: Slot, wanted: Wanted) -> Specification:
-    """How to start a starter that follows a plan, with the uid of a slot."""
+    """Describe how to start a starter for a plan, with the uid of a slot."""
     return specify("starter", asdict(plan), slot, wanted, folder=plan.base)
 
 
 def new_folder() -> str:
-    """Path of a folder to make in the one for temporary files; its name tells the owner."""
+    """Path for a new temporary folder, whose name contains the owner's mark."""
     return f"{tempfile.gettempdir()}/{PREFIX}{this_process().mark}-{uuid.uuid4().hex[:8]}"
 
 
 def one_wall(wanted: Wanted) -> Specification:
-    """Have the starter build a bubblewrap around every run.
-
-    This is for machines that refuse namespaces inside of bubblewrap, where no server can make them.
-    """
+    """Have the starter build a bubblewrap around every run, on machines that refuse namespaces inside one."""
     interpreter, slot, private = wanted.interpreter, take_slot(), os.geteuid() == 0
     inside, packages = str(interpreter.inside), interpreter.packages
     plan = Plan(
