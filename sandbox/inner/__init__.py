@@ -1,1 +1,1 @@
-"""What runs inside a sandbox: the standard library alone, Python 3.8 and later. Read process, walls."""
+"""Code that runs inside a sandbox: standard library only, Python 3.8 or later. Read process, walls."""

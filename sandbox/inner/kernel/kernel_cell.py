@@ -1,6 +1,6 @@
-"""The command of one cell: hands its standard streams to the kernel's client, ends with the cell's exit code.
+"""Command of one cell: pass its standard streams to the kernel's client, exit with the cell's exit code.
 
-It imports C modules alone: their wrappers in Python take longer to import than a small cell takes to run.
+Only C modules are imported: their Python wrappers take longer to import than a small cell takes to run.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _INTERRUPT = b"I"
 
 
 def run_cell() -> int:
-    """Have the kernel of a folder run the cell on standard input; the cell's exit code.
+    """Run the cell on standard input in the kernel of a folder; return its exit code.
 
-    The arguments are the folder and the cell's number. At SIGTERM the cell is interrupted.
+    The arguments are the folder and the cell's number. SIGTERM interrupts the cell.
     """
     home, number = sys.argv[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
@@ -26,7 +26,7 @@ def run_cell() -> int:
         connection.sendmsg([number.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
         _signal.signal(_signal.SIGTERM, lambda *_: connection.send(_INTERRUPT))
         answer = connection.recv(1)
-        connection.recv(1)  # its end: a kernel that the cell has ended ends before its command
+        connection.recv(1)  # EOF: a kernel that the cell ended is dead before this command exits
     except OSError:
         answer = b""
     return answer[0] if answer else _GONE

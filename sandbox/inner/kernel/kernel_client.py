@@ -1,4 +1,4 @@
-"""The client of a Jupyter kernel: starts it, sends it one cell at a time, and shows the outputs."""
+"""Client of a Jupyter kernel: start it, send it one cell at a time, show the outputs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,20 @@ if TYPE_CHECKING:
 
 _KEY_BYTES = 32
 _BEHIND_MS = 1000
-"""How long after a cell's reply its last output may come; a healthy kernel needs a millisecond."""
+"""Seconds to wait for outputs after a cell's reply; a healthy kernel needs a millisecond."""
 _LAST_S = 0.5
-"""How long a dead kernel is listened to: on a busy machine its last words come after its end."""
+"""Seconds to read from a dead kernel: on a busy machine its last output arrives late."""
 _AGAIN_MS = 5
-"""Until a connection to a kernel without sockets is tried again; libzmq would wait for 100."""
+"""Milliseconds until a failed connection is retried; libzmq would wait for 100."""
 _FIRST = ("pass", "import sys; sys.path.insert(0, '')")
-"""Run before all cells. Modules of the workspace can be imported from here on, and not before."""
+"""Run before all cells; modules of the workspace become importable only here."""
 
 
 class Client:
-    """The sockets of one kernel, and the cell that it runs."""
+    """The sockets of one kernel, and its running cell."""
 
     def __init__(self, home: str) -> None:
-        """Start a kernel and wait until it runs cells.
-
-        Args:
-            home: a folder for its files, not there yet: nothing that another kernel left is read.
-        """
+        """Start a kernel and wait until it can run cells; `home` is a folder to create."""
         kernel_process.load(home)
         import zmq
         from jupyter_client import KernelClient
@@ -54,24 +50,24 @@ class Client:
         for heard in (self._ends, self._shell, self._iopub):
             self.watch(heard)
         self._request = ""
-        """Id of the message that the kernel works on, empty without one."""
+        """Id of the message that the kernel works on; empty if none."""
         self._idle = True
         self._reply: dict[str, Any] | None = None
         self._replied = 0.0
         self._shown: Shown | None = None
         self.exit_code = 0
-        """Of the last cell."""
+        """Exit code of the last cell."""
         self.leaves = False
-        """The last cell asked the kernel to end."""
+        """The last cell asked the kernel to exit."""
         self._boot()
 
     @property
     def busy(self) -> bool:
-        """A cell runs."""
+        """Whether a cell is running."""
         return bool(self._request)
 
     def watch(self, heard: Any) -> None:
-        """Have `step` return when a socket or descriptor can be read."""
+        """Make `step` return when a socket or descriptor is readable."""
         self._poller.register(heard, 1)  # zmq.POLLIN
 
     def unwatch(self, heard: Any) -> None:
@@ -79,7 +75,7 @@ class Client:
         self._poller.unregister(heard)
 
     def begin(self, code: str, shown: Shown | None) -> None:
-        """Send a cell. `step` until it is no longer `busy`; without `shown` it shows nothing."""
+        """Send a cell; call `step` until not `busy`. Without `shown` its outputs are dropped."""
         content = {
             "code": code,
             "silent": shown is None,
@@ -93,9 +89,9 @@ class Client:
         self._idle = False
 
     def step(self) -> dict[Any, int]:
-        """Wait for the next event and handle the kernel's own; what can be read, descriptors as numbers.
+        """Wait for an event, and handle those of the kernel; return what is readable, descriptors as numbers.
 
-        Ends this process as the kernel ended, once that is gone.
+        When the kernel has ended, this process exits in the same way.
         """
         ready: dict[Any, int] = dict(self._poller.poll(_BEHIND_MS if self._reply is not None else None))
         if self._iopub in ready:
@@ -109,21 +105,21 @@ class Client:
         return ready
 
     def interrupt(self) -> None:
-        """Interrupt the cell, as Ctrl-C does."""
+        """Interrupt the cell as Ctrl-C does."""
         if self._request:
             os.killpg(self._kernel, signal.SIGINT)
 
     def abandon(self) -> None:
-        """Interrupt the cell, and show no more of it."""
+        """Interrupt the cell and drop its further output."""
         self._shown = None
         self.interrupt()
 
     def kill(self) -> None:
-        """End the kernel and what its cells have started."""
+        """Kill the kernel and the processes of its cells."""
         os.killpg(self._kernel, signal.SIGKILL)
 
     def _boot(self) -> None:
-        """Wait until outputs arrive, then run the first cell: it costs more than all later ones."""
+        """Wait until outputs arrive, then run the first cell, the slowest of all. Raises SystemExit."""
         while not self._iopub.poll(10):
             self._client.session.send(self._shell, "kernel_info_request", {})
             if os.waitpid(self._kernel, os.WNOHANG)[0]:
@@ -138,7 +134,7 @@ class Client:
     def _take_output(self) -> None:
         message = self._client.session.recv(self._iopub)[1]
         if message is None or not self._request or message["parent_header"].get("msg_id") != self._request:
-            return  # it may be of a thread that an earlier cell started
+            return  # possibly of a thread that an earlier cell started
         if message["msg_type"] == "status":
             self._idle = message["content"]["execution_state"] == "idle"
         elif self._shown is not None:
@@ -162,7 +158,7 @@ class Client:
             _end_as(how)
 
     def _hear_the_last(self) -> None:
-        """Take what the kernel said before its end."""
+        """Read the kernel's output before its end."""
         deadline = time.monotonic() + _LAST_S
         while self._request and not (self._reply and self._idle) and time.monotonic() < deadline:
             if self._shell.poll(_AGAIN_MS):
@@ -171,7 +167,7 @@ class Client:
 
 
 def _connection_file(home: str) -> str:
-    """Make the folder and the connection file of a new kernel; its path."""
+    """Create the folder and the connection file of a new kernel; return its path."""
     from jupyter_client.connect import write_connection_file
 
     os.makedirs(home, mode=0o700)
@@ -182,7 +178,7 @@ def _connection_file(home: str) -> str:
 
 
 def _watch_children() -> int:
-    """A descriptor that can be read once a child has ended."""
+    """A descriptor that becomes readable when a child ends."""
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -191,7 +187,7 @@ def _watch_children() -> int:
 
 
 def _end_as(how: int) -> NoReturn:
-    """End as the kernel did: with its exit code, or by its signal."""
+    """Exit with the kernel's exit code, or by its signal."""
     if os.WIFSIGNALED(how):
         number = os.WTERMSIG(how)
         if number not in (signal.SIGKILL, signal.SIGSTOP):

@@ -1,4 +1,4 @@
-"""The kernel's own process: ipykernel without history, colours and completion."""
+"""The kernel's process: ipykernel without history, colours and completion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SETTINGS: dict[str, dict[str, object]] = {
 _FOLDERS = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
 
 WAITING = 16
-"""Messages between the kernel and its client, at each end."""
+"""Messages queued between the kernel and its client, at each end."""
 _UNSENT = 1 << 20
 """Characters that a stream takes before it waits until they are sent."""
 _LAST = 3
@@ -29,9 +29,9 @@ _LAST = 3
 
 
 def can_load() -> bool:
-    """Whether there is an ipykernel: the interpreter's own, else the one that the sandbox shows."""
+    """Whether ipykernel is available: the interpreter's own, or else the sandbox's."""
     if not _can_import():
-        sys.path.append(KERNEL)  # last: what the interpreter has itself goes before it
+        sys.path.append(KERNEL)  # last: the interpreter's own packages come first
     return _can_import()
 
 
@@ -40,10 +40,7 @@ def _can_import() -> bool:
 
 
 def load(home: str) -> None:
-    """Import what a kernel and its client need, before the process is split in two.
-
-    Raises SystemExit where there is no ipykernel.
-    """
+    """Import the modules of a kernel and its client, before the fork. Raises SystemExit without ipykernel."""
     if not can_load():
         raise SystemExit("there is no ipykernel")
     for name, folder in _FOLDERS.items():
@@ -55,12 +52,12 @@ def load(home: str) -> None:
 
 
 def become_kernel(connection: str) -> NoReturn:
-    """Run cells from the sockets that the connection file names, until told to stop."""
-    os.setsid()  # an interrupt is for the kernel and what its cells started, not for the client
+    """Run cells from the sockets in the connection file until told to stop."""
+    os.setsid()  # interrupts reach the kernel and its cells' processes, not the client
     said_at_last = _let_go()
     try:
         _run(connection)
-    except BaseException:  # noqa: BLE001 - whatever it is, it is all that the host will hear of it
+    except BaseException:  # noqa: BLE001 - the host sees nothing else of it
         with open(said_at_last, "w") as stderr:
             traceback.print_exc(file=stderr)
         os._exit(1)
@@ -68,9 +65,9 @@ def become_kernel(connection: str) -> NoReturn:
 
 
 def _let_go() -> int:
-    """Close whatever is the client's; a copy of standard error for the last words.
+    """Close the client's resources; return a copy of standard error for a last message.
 
-    The kernel writes to its standard output and error what it has sent already, without end.
+    Otherwise the kernel would echo sent output to its standard output and error, endlessly.
     """
     said_at_last = os.dup2(2, _LAST)
     null = os.open(os.devnull, os.O_RDWR)
@@ -92,7 +89,7 @@ def _run(connection: str) -> None:
 
 
 def _bounded_app(endpoint: str) -> Any:
-    """A class of kernels that hold a bounded number of messages; `endpoint` is for forked processes."""
+    """Make a class of kernels with bounded message queues; `endpoint` is for forked processes."""
     import ipykernel.iostream
     import ipykernel.kernelapp
     import zmq
@@ -100,9 +97,9 @@ def _bounded_app(endpoint: str) -> Any:
     from zmq.eventloop.zmqstream import ZMQStream
 
     class Outputs(IOPubThread):  # type: ignore[misc]
-        """Sends no faster than the client reads, and drops nothing.
+        """Send no faster than the client reads, dropping nothing.
 
-        It hears what forked processes print over a unix socket: libzmq can't set up TCP without netlink.
+        Output of forked processes comes over a unix socket: libzmq can't set up TCP without netlink.
         """
 
         def __init__(self, iopub: Any, *arguments: Any, **named: Any) -> None:
@@ -125,7 +122,7 @@ def _bounded_app(endpoint: str) -> Any:
             return context, pipe
 
     class Stream(OutStream):  # type: ignore[misc]
-        """Makes a cell wait that prints faster than can be sent: else a flood fills the memory first."""
+        """Block a cell that prints faster than output can be sent, before it fills the memory."""
 
         _unsent = 0
 
@@ -138,7 +135,7 @@ def _bounded_app(endpoint: str) -> Any:
             return written
 
     class App(ipykernel.kernelapp.IPKernelApp):  # type: ignore[misc]
-        """A kernel that has few messages waiting."""
+        """A kernel with short message queues."""
 
         def init_iopub(self, context: Any) -> None:
             context.setsockopt(zmq.SNDHWM, WAITING)

@@ -1,7 +1,7 @@
-"""The programs of a kernel: one runs a list of cells, one serves cells that `kernel_cell` sends.
+"""Programs of a kernel: one runs a list of cells, one serves cells that `kernel_cell` sends.
 
-Cells of a session are sent over a unix socket: one message with the number of the cell and, as descriptors,
-the standard streams of the command that sends it. The answer is one byte, the exit code.
+A session's cells arrive over a unix socket: one message with the cell's number and, as descriptors, the
+standard streams of the sending command. The answer is one byte, the exit code.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from sandbox.inner.kernel.kernel_client import Client
 
 _GRACE_S = 5
-"""From the interrupt of an abandoned cell until the kernel is killed."""
+"""Seconds from the interrupt of an abandoned cell until the kernel is killed."""
 READY = b"R"
 
 
 def run_cells() -> None:
-    """Run the cells on standard input, a JSON list, in a new kernel; end with the first one that fails.
+    """Run the JSON list of cells on standard input in a new kernel; exit at the first that fails.
 
-    The argument is the folder of the kernel. Rich outputs are files of the current folder.
+    The argument is the kernel's folder. Rich outputs become files of the current folder.
     """
     from sandbox.inner.kernel import kernel_client, kernel_shown
 
@@ -43,7 +43,7 @@ def run_cells() -> None:
 
 
 def serve() -> None:
-    """Start a kernel and run cells in it until it ends. The argument is its folder."""
+    """Start a kernel and run cells until it ends. The argument is its folder."""
     from sandbox.inner.kernel import kernel_client
 
     home = sys.argv[1]
@@ -64,7 +64,7 @@ def serve() -> None:
 
 
 def _serve_cell(client: Client, connection: socket.socket) -> None:
-    """Run one cell. It is interrupted when its command says so or goes away."""
+    """Run one cell. It is interrupted when its command asks for that or disconnects."""
     from sandbox.inner.kernel.kernel_shown import Shown
 
     number, streams = wire.receive_with_fds(connection, 16, 3)
@@ -92,11 +92,11 @@ def _serve_cell(client: Client, connection: socket.socket) -> None:
         connection.send(bytes([client.exit_code]))
     if client.leaves:
         signal.alarm(_GRACE_S)
-    while client.leaves:  # until it has ended, and this process with it
+    while client.leaves:  # until the kernel has ended, and with it this process
         client.step()
 
 
 def _wait(client: Client, command: int) -> None:
-    """Wait until the cell has ended, or its command sent something or closed its end."""
+    """Wait until the cell has ended, or its command sent something or disconnected."""
     while client.busy and command not in client.step():
         pass

@@ -1,4 +1,4 @@
-"""What one cell shows: text goes to descriptors, every rich output to a file."""
+"""Outputs of one cell: text goes to descriptors, rich outputs to files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLAIN = "text/plain"
 _NO_TEXT = "<IPython.core.display."
-"""Text that begins so, such as `<IPython.core.display.HTML object>`, says less than the file beside it."""
+"""Prefix of text such as `<IPython.core.display.HTML object>`, which says less than the output's file."""
 _TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]{1,80}", re.ASCII)
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
 _ENDINGS = {
@@ -29,18 +29,18 @@ _FAILED = 1
 
 
 class Shown:
-    """Outputs of one cell, written as they come."""
+    """Write the outputs of one cell as they arrive."""
 
     def __init__(self, stdout: int, stderr: int, place: str, *, tells: bool) -> None:
-        """`place` begins the paths of its files; `tells` adds a line of text for each picture."""
+        """`place` is the path prefix of its files; `tells` adds a line of text for each picture."""
         self._stdout, self._stderr, self._place, self._tells = stdout, stderr, place, tells
         self._at_line_start = True
         self._count = 0
         self._named: dict[str, int] = {}
-        """Number of each display that can be updated, by its id."""
+        """Number of each updatable display, by its id."""
 
     def show(self, kind: str, content: dict[str, Any]) -> None:
-        """Show one message of the kernel's; other kinds show nothing."""
+        """Show one message of the kernel; other kinds are ignored."""
         if kind == "stream":
             self._text(self._stderr if content["name"] == "stderr" else self._stdout, content["text"])
         elif kind == "error":
@@ -49,7 +49,7 @@ class Shown:
             self._bundle(content["data"], (content.get("transient") or {}).get("display_id"))
 
     def _error(self, content: dict[str, Any]) -> None:
-        """A traceback as the kernel made it; of SystemExit the text alone, as Python prints it."""
+        """Print the kernel's traceback; for SystemExit the text alone, as Python does."""
         text = "\n".join(content["traceback"])
         if content["ename"] == "SystemExit":
             text = "" if _code(content["evalue"]) is not None else content["evalue"]
@@ -57,7 +57,7 @@ class Shown:
             self._text(self._stderr, _COLOURS.sub("", text).rstrip("\n") + "\n")
 
     def _bundle(self, data: dict[str, Any], name: str | None) -> None:
-        """One output in all its types: its text is printed, the others are files with one number."""
+        """Show one output in all its types: print the text, keep the others as files with the same number."""
         text = str(data.get(_PLAIN, ""))
         rich = {kind: value for kind, value in data.items() if kind != _PLAIN and _TYPE.fullmatch(kind)}
         if text and not (rich and text.startswith(_NO_TEXT)):
@@ -96,7 +96,7 @@ class Shown:
 
 
 def ending(kind: str) -> str:
-    """The ending of a file's name for a type of content; for an unknown type, its own name."""
+    """File extension for a content type; an unknown type's own name."""
     if kind in _ENDINGS:
         return _ENDINGS[kind]
     name, _, syntax = kind.partition("/")[2].lower().partition("+")
@@ -107,7 +107,7 @@ def ending(kind: str) -> str:
 
 
 def exit_code(reply: dict[str, Any]) -> int:
-    """0 for a cell that ended well, the code of a SystemExit, 1 for any other error."""
+    """0 for success, the code of a SystemExit, 1 for any other error."""
     if reply.get("status") == "ok":
         return 0
     code = _code(str(reply.get("evalue"))) if reply.get("ename") == "SystemExit" else None
@@ -115,7 +115,7 @@ def exit_code(reply: dict[str, Any]) -> int:
 
 
 def _content(kind: str, value: Any) -> bytes:
-    """The bytes of one rich output; where it isn't what its type says, as it came."""
+    """Decode one rich output; keep it unchanged if it doesn't match its type."""
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     if kind.partition("/")[0] in ("image", "audio", "video") and not kind.endswith("+xml"):
@@ -125,7 +125,7 @@ def _content(kind: str, value: Any) -> bytes:
 
 
 def _code(text: str) -> int | None:
-    """The exit code that the text of a SystemExit stands for; None where it is a message."""
+    """Parse the exit code in the text of a SystemExit; None for a message."""
     if text in ("", "None"):
         return 0
     return int(text) & 0xFF if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) else None

@@ -1,4 +1,1 @@
-"""Processes inside: the server that forks children, the program that one becomes, the reaper that ends it.
-
-Read spawn_server, execute, reaper.
-"""
+"""Processes inside: the forking server, the program, the reaper. Read spawn_server, execute, reaper."""

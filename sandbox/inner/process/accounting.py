@@ -1,6 +1,6 @@
-"""A container's use and limits, read from inside by pid 1: cgroup v1 or v2.
+"""Measure a container's resource use and limits from inside, as pid 1: cgroup v1 or v2.
 
-The kernel's files are mounted read-only, so a program can't change them.
+The kernel's files are mounted read-only, so programs can't change them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SOURCES = {
 
 
 def read(name: str) -> int | None:
-    """One figure of this container's cgroup; -1 for no limit, None where it can't be read."""
+    """Read one figure of this container's cgroup; -1 for no limit, None if unreadable."""
     for path, field in _SOURCES[name]:
         try:
             with open(path) as file:
@@ -38,7 +38,7 @@ def read(name: str) -> int | None:
 
 
 def machine(folders: list[str]) -> dict[str, Any]:
-    """The limits and mounts of this container."""
+    """Limits and mounts of this container."""
     with open("/proc/self/mounts") as file:
         mounts = [line.split() for line in file]
     with open("/proc/net/dev") as file:
@@ -62,27 +62,24 @@ def _is_disk(kind: str, options: str) -> bool:
 
 
 def _size_of(folder: str) -> list[int]:
-    """Most bytes and files of a folder's file system."""
+    """Maximum bytes and files of a folder's file system."""
     found = os.statvfs(folder)
     return [found.f_blocks * found.f_frsize, found.f_files]
 
 
 class Accounts:
-    """What each group has used: memory and time of the whole container meanwhile."""
+    """Resource use of each group: memory and time of the whole container meanwhile."""
 
     def __init__(self, folders: list[str]) -> None:
         self._folders = folders
         self._began: dict[int, tuple[int, int, int]] = {}
 
     def begin(self, group: int) -> None:
-        """Count for a group from now on."""
+        """Start counting for a group."""
         self._began[group] = self._now()
 
     def end(self, group: int) -> list[int]:
-        """Memory kills, CPU microseconds, new memory peak, bytes in all folders, files in the first one.
-
-        The peak is 0 where an earlier one was higher.
-        """
+        """Memory kills, CPU µs, new memory peak (0 if none), bytes in all folders, files in the first."""
         before, now = self._began.pop(group, None) or self._now(), self._now()
         kills, cpu = now[0] - before[0], now[1] - before[1]
         peak = now[2] if now[2] > before[2] else 0

@@ -1,4 +1,4 @@
-"""A child whose walls are up: the host verifies it, and gives it its one job."""
+"""Admit a confined child: the host verifies it and gives it its one job."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from sandbox.inner.walls.sites import Site
 
 
 def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
-    """The walls that the host asked of all runs.
-
-    `sockets`: whether a network namespace keeps what a program makes of them to itself.
-    """
+    """Make the walls that the host asked for; `sockets`: a network namespace contains them."""
     without = frozenset(asked["without"])
     path = filter_file(memfd=asked["memfd"], sockets=sockets)
     return Walls(
@@ -45,14 +42,14 @@ def run_program(
     *,
     adjust: Callable[[dict[str, Any]], dict[str, Any]] = lambda job: job,
 ) -> int:
-    """Be one run: the exit code of its program, 0 where the host discards this child.
+    """Verify and run one program; return its exit code, or 0 if the host discards this child.
 
     Args:
-        walls: what holds this process.
-        work: the socket of the job.
-        own: descriptors for the host, closed here.
-        site: finished after the verification, as it may run untrusted code.
-        adjust: what is changed in the job.
+        walls: Confine this process.
+        work: The socket of the job.
+        own: Descriptors for the host, closed here.
+        site: Finished after verification, as it may run untrusted code.
+        adjust: Changes the job.
     """
     if not _is_admitted(walls, work, own):
         return 0
@@ -69,7 +66,7 @@ def run_program(
 def run_agent(
     walls: Walls, status: int, work: socket.socket, own: Callable[[], list[int]], confine: Callable[[], None]
 ) -> int:
-    """Be pid 1 of a session: the agent, within the walls that its commands inherit."""
+    """Run the session's agent as pid 1, within the walls that its commands inherit."""
     agent = importlib.import_module("sandbox.inner.process.agent")
     score = agent.prepare(status, work.fileno())
     confine()
@@ -83,7 +80,7 @@ def run_agent(
 
 
 def _is_admitted(walls: Walls, work: socket.socket, own: list[int]) -> bool:
-    """Let the host look at this process; only then may code of the task's interpreter run in it."""
+    """Let the host verify this process before code of the task's interpreter may run in it."""
     wire.send_with_fds(work, wire.READY, own)
     for descriptor in own:
         os.close(descriptor)

@@ -1,7 +1,7 @@
-"""pid 1 of a session: starts each command, takes its status, reaps orphans, and ends commands.
+"""pid 1 of a session: start commands, collect their status, reap orphans, and end commands.
 
-Its commands inherit its walls; none can read, stop or kill it. It alone has the channel, a SEQPACKET socket
-of bounded messages. Each command writes to a pipe of the host's. Standard library alone, Python 3.8 or newer.
+Commands inherit its walls; none can read, stop or kill it. Only the agent has the channel, a SEQPACKET socket
+of bounded messages. Each command writes to a pipe of the host's. Standard library only, Python 3.8 or later.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
 _FIRST_TO_DIE = 900
 """oom_score_adj of commands: the kernel kills the largest one, not the agent."""
 _NAMED = 20
-"""Most processes to report as still running."""
+"""Maximum processes reported as still running."""
 
 
 def prepare(*kept: int) -> int:
-    """Keep some descriptors from commands, and close all others.
+    """Hide some descriptors from commands, and close all others.
 
     Returns a descriptor of this process's oom_score_adj, opened before Landlock makes /proc read-only.
     """
@@ -44,7 +44,7 @@ def prepare(*kept: int) -> int:
 def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score: int) -> int:
     """Serve the host until it closes the channel.
 
-    `received` is the session's job with the descriptor of the channel, or None if the host discarded it.
+    `received` is the session's job with the channel's descriptor; None if the host discarded it.
     """
     if received is None:
         return 0
@@ -65,25 +65,25 @@ class CannotStart(Exception):
     """A command could not be started."""
 
     def __init__(self, code: int, why: str) -> None:
-        """Take the exit code and the message of a shell."""
+        """Take a shell's exit code and message."""
         super().__init__(why)
         self.code = code
 
 
 class Agent:
-    """The commands of one session by number."""
+    """The commands of one session, by number."""
 
     def __init__(self, walls: Walls, job: dict[str, Any], channel: socket.socket, score: int) -> None:
         self._walls, self._job, self._channel, self._score = walls, job, channel, score
         self._usual_score = os.read(score, 16).strip()
         self._commands: dict[int, int] = {}
-        """Number of each command whose own process lives, by its pid."""
+        """Number of each command whose main process lives, by pid."""
         self._family = Family()
         self._woken = wake_at_ends()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it from outside only
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it only from outside
 
     def serve(self) -> bool:
-        """Wait for one event and answer it; False once the host has closed the channel."""
+        """Handle one event; False once the host has closed the channel."""
         ready, _, _ = select.select([self._channel.fileno(), self._woken], [], [])
         if self._woken in ready:
             os.read(self._woken, 4096)
@@ -124,9 +124,9 @@ class Agent:
             os.close(descriptor)
 
     def _spawn(self, request: dict[str, Any], output: int, stdin: int = subprocess.DEVNULL) -> int:
-        """Start a command in a process session of its own; its pid.
+        """Start a command in its own process session; return its pid. Raises CannotStart.
 
-        It is spawned by vfork, as a fork takes longer than most commands, so its limits come a moment later.
+        vfork is used, as a fork takes longer than most commands; the limits are therefore set a moment later.
         """
         try:
             environment = {**self._job["environment"], **request["environment"]}
@@ -152,11 +152,11 @@ class Agent:
         return pid
 
     def _set_score(self, score: bytes) -> None:
-        with suppress(OSError):  # it stands higher already
+        with suppress(OSError):  # it is higher already
             os.pwrite(self._score, score, 0)
 
     def _open_log(self, number: int) -> list[int]:
-        """A new file for the host to write the output to; none where the disk is full."""
+        """Create a file to which the host writes the output; none if the disk is full."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return [os.open(f"{wire.OUTPUT}/{number}", flags, 0o644)]
@@ -188,10 +188,7 @@ class Agent:
 
 
 def _enter(request: dict[str, Any], path: str) -> tuple[list[str], str]:
-    """Go to the folder of a command; its words, and the path of its program.
-
-    Raises CannotStart where there is no such folder or program.
-    """
+    """Change to a command's folder; return its words and program path. Raises CannotStart if missing."""
     try:
         os.chdir(os.path.join(WORKSPACE, request["cwd"]))
     except (OSError, ValueError) as error:

@@ -11,25 +11,25 @@ from sandbox.inner.process.wire import MAX_FRAME as MAX_FRAME
 
 
 class FrameTooLarge(ValueError):
-    """A frame over MAX_FRAME was to be sent, or was announced."""
+    """A frame to send, or an announced one, exceeds MAX_FRAME."""
 
 
 class Duplex:
-    """A reading and a writing descriptor that serve as a stream socket."""
+    """A reading and a writing descriptor that act as a stream socket."""
 
     def __init__(self, reading: int, writing: int) -> None:
         self._reading, self._writing = reading, writing
 
     def fileno(self) -> int:
-        """The descriptor to wait on for something to read."""
+        """Descriptor to wait on for input."""
         return self._reading
 
     def recv(self, size: int) -> bytes:
-        """At most so many bytes; none at the end."""
+        """Read at most `size` bytes; none at EOF."""
         return os.read(self._reading, size)
 
     def sendall(self, content: bytes) -> None:
-        """Send everything; blocks until the other side takes it."""
+        """Send everything; block until the other side takes it."""
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(self._writing, rest) :]
@@ -42,7 +42,7 @@ class Channel:
         self._socket = sock
 
     def fileno(self) -> int:
-        """The descriptor to wait on."""
+        """Descriptor to wait on."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -51,21 +51,11 @@ class Channel:
             self._socket.close()
 
     def send(self, frame: bytes) -> None:
-        """Send one frame; blocks until the other side takes it.
-
-        Raises:
-            FrameTooLarge: over MAX_FRAME; nothing was sent.
-            OSError: the other side is gone.
-        """
+        """Send one frame, blocking. Raises FrameTooLarge (nothing sent), or OSError without a peer."""
         self.send_all((frame,))
 
     def send_all(self, frames: Iterable[bytes]) -> None:
-        """Send several frames at once, so that the receiver wakes up once.
-
-        Raises:
-            FrameTooLarge: one is over MAX_FRAME; nothing was sent.
-            OSError: the other side is gone.
-        """
+        """Send frames at once, to wake the receiver once. Raises FrameTooLarge (nothing sent) or OSError."""
         parts = []
         for frame in frames:
             if len(frame) > MAX_FRAME:
@@ -74,22 +64,12 @@ class Channel:
         self._socket.sendall(b"".join(parts))
 
     def receive(self) -> bytes | None:
-        """Next frame, or None when the other side closed, in the middle of a frame too.
-
-        Raises:
-            FrameTooLarge: the announced length is over MAX_FRAME; nothing of it was read.
-            OSError: the connection broke.
-        """
+        """Next frame; None if the other side closed, also within a frame. Raises FrameTooLarge or OSError."""
         header = self._exactly(HEADER.size)
         return None if header is None else self._content(header)
 
     def receive_with_line(self) -> tuple[bytes | None, Channel | None]:
-        """Next frame, and the end of another channel where one came with it.
-
-        Raises:
-            FrameTooLarge: the announced length is over MAX_FRAME.
-            OSError: the connection broke.
-        """
+        """Next frame, and the channel that came with it, if any. Raises FrameTooLarge or OSError."""
         if not isinstance(self._socket, socket.socket):
             return self.receive(), None
         header, descriptors = receive_with_fds(self._socket, HEADER.size, 1)
@@ -102,7 +82,7 @@ class Channel:
         return self._content(header), line
 
     def _content(self, header: bytes) -> bytes | None:
-        """The frame that a header announces."""
+        """Read the frame that a header announces. Raises FrameTooLarge."""
         (length,) = HEADER.unpack(header)
         if length > MAX_FRAME:
             raise FrameTooLarge(f"a frame of {length:,} bytes was announced; {MAX_FRAME:,} is the limit")

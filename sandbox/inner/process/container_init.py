@@ -1,9 +1,9 @@
-"""pid 1 of a container: ends what a run left behind, and everything once its owner is dead.
+"""pid 1 of a container: kill what a run left behind, and everything after the owner's death.
 
-The owner talks to it over standard input and output, in lines. It runs as uid 0 with no capability but KILL,
-and never reads what a program wrote: it tells runs apart by their group id, which a program can't change.
-When its input ends, or a lease passes without a line, it exits, and the kernel ends the container. In a
-session it becomes the agent, with sockets that the host sends.
+The owner talks to it in lines over standard input and output. It runs as uid 0 with no capability but KILL
+and never reads what programs wrote: it identifies runs by their group id, which a program can't change. At
+EOF, or after a lease without a line, it exits, and the kernel ends the container. In a session it becomes
+the agent, with sockets that the host sends.
 """
 
 from __future__ import annotations
@@ -26,23 +26,22 @@ from sandbox.inner.walls import landlock
 
 _STDIN, _STDOUT = 0, 1
 _CROWD_S = 0.3
-"""To end one group while others run; after that all of them end."""
+"""Seconds to kill one group while others run; afterwards all are killed."""
 _STUCK_S = 5.0
 _SETTINGS = 1 << 16
 """Bytes."""
 _UNSEEN_S = 0.02
-"""Between two looks at a process where there is no pidfd."""
+"""Seconds between polls of a process without a pidfd."""
 
 
 def main(settings: dict[str, Any]) -> None:
     """Serve the owner until it is dead. Never returns.
 
     Args:
-        settings: `lease_s`; `folders`, the sized ones; `commands`, where Python is
-            to be found; `uid` of programs; `without`, mechanisms to leave off; `host`, the socket that makes
-            this a session, None where it isn't one.
+        settings: `lease_s`; `folders`, the sized ones; `commands`, where to put Python's names; `uid` of
+            programs; `without`, disabled mechanisms; `host`, a session's socket, otherwise None.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what a run left
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps leftovers of runs
     facts = machine(settings["folders"])
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
@@ -55,12 +54,12 @@ def main(settings: dict[str, Any]) -> None:
 
 
 def say(*words: object) -> None:
-    """Tell the owner one line."""
+    """Send the owner one line."""
     os.write(_STDOUT, (" ".join(map(str, words)) + "\n").encode())
 
 
 def _name_commands(folder: str) -> str:
-    """Make a folder with Python by both names; a virtual environment's works in its own place only."""
+    """Create a folder with both names of Python; a virtual environment works only in place."""
     place = os.path.dirname(sys.executable)
     if os.path.exists(os.path.join(os.path.dirname(place), "pyvenv.cfg")):
         return place
@@ -71,7 +70,7 @@ def _name_commands(folder: str) -> str:
 
 
 def _reach(place: str) -> socket.socket | None:
-    """A connection to the host; None where the engine is on another machine."""
+    """Connect to the host; None if the engine is on another machine."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         connection.connect(place)
@@ -81,12 +80,12 @@ def _reach(place: str) -> socket.socket | None:
 
 
 def _be_agent(host: socket.socket) -> int:
-    """Receive settings and sockets from the host, then be the agent of a session."""
+    """Receive settings and sockets from the host, then act as a session's agent."""
     message, descriptors = wire.receive_with_fds(host, _SETTINGS, wire.MOST)
     host.close()
     if not message:
         return 0
-    # Imported here: other containers have no agent.
+    # Imported here: other containers lack the agent.
     alone, single = (
         importlib.import_module(f"sandbox.inner.process.spawn_{one}") for one in ("alone", "single")
     )
@@ -106,13 +105,13 @@ class Init:
         self._accounts = Accounts(settings["folders"])
         self._filters = int(status_of("self").get("Seccomp_filters", "0"))
         self._groups: dict[int, int] = {}
-        """First process of each group, 0 while unknown."""
+        """First process of each group; 0 while unknown."""
         self._watched: dict[int, int] = {}
-        """Group of each pidfd of a first process."""
+        """Group by pidfd of its first process."""
         self._heard = time.monotonic()
 
     def serve(self) -> None:
-        """Follow the owner, and end each group with its first process."""
+        """Follow the owner's requests; end each group with its first process."""
         rest = b""
         while time.monotonic() - self._heard < self._lease_s:
             unseen = any(pid and not self._is_watched(group) for group, pid in self._groups.items())
@@ -149,7 +148,7 @@ class Init:
             self._end(group)
 
     def _watch(self, group: int) -> None:
-        """Verify the one process of a group, which waits for its job, and watch for its end."""
+        """Verify the only process of a group, which waits for its job, and watch for its end."""
         found = self._members(group)
         if len(found) != 1:
             say("refused", group, f"it has {len(found)} processes")
@@ -166,7 +165,7 @@ class Init:
         say("watching", group, self._accounts.kept())
 
     def _fault(self, status: dict[str, str], group: int) -> str:
-        """What a process lacks of its walls; "" for nothing."""
+        """Which wall a process lacks; empty if none."""
         wanted = {
             "Uid": [str(self._uid)] * 4,
             "Gid": [str(group)] * 4,
@@ -187,7 +186,7 @@ class Init:
         return ""
 
     def _end(self, group: int) -> None:
-        """End a group whose first process has ended, and tell the owner."""
+        """Kill a group after its first process, and tell the owner."""
         if "leftovers" not in self._without:
             self._kill(group)
         del self._groups[group]
@@ -201,7 +200,7 @@ class Init:
         return group in self._watched.values()
 
     def _kill(self, group: int) -> None:
-        """Kill a group until none of it lives: all processes at once where it is alone."""
+        """Kill a group until no process lives: all processes at once if it is alone."""
         began = time.monotonic()
         while True:
             late = time.monotonic() - began
@@ -216,7 +215,7 @@ class Init:
             if not found:
                 return
             if late > _STUCK_S:
-                os._exit(1)  # the container's end ends the rest
+                os._exit(1)  # the container's end kills the rest
             time.sleep(0.0005)
 
     def _members(self, group: int | None) -> list[int]:
@@ -232,13 +231,13 @@ class Init:
 
 
 def status_of(pid: int | str) -> dict[str, str]:
-    """Fields of /proc/PID/status; none where the process is dead."""
+    """Fields of /proc/PID/status; empty for a dead process."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             pairs = [line.partition(":") for line in file]
     except (FileNotFoundError, ProcessLookupError):
         return {}
-    # The first line of a name counts.
+    # The first of equal field names counts.
     return {name: value.strip() for name, _, value in reversed(pairs)}
 
 

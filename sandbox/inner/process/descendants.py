@@ -1,7 +1,7 @@
-"""End every descendant of this process where no pid namespace does it, and look at processes in /proc.
+"""Kill all descendants of this process without a pid namespace, and inspect processes in /proc.
 
-This process is a subreaper: orphans become its children. All are stopped before one is killed: a stopped
-process can't fork but counts against the limit on processes, so a fork bomb runs dry.
+As a subreaper, this process adopts orphans. All are stopped before any is killed: a stopped process can't
+fork but counts against the process limit, so a fork bomb runs dry.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sandbox.inner.walls.syscalls import checked, prctl
 _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
 _PATIENCE_S = 0.3
-"""For a process that the kernel blocks and that can't be stopped; it can't fork either."""
+"""Seconds for a process blocked in the kernel: it can't be stopped, nor fork."""
 
 
 def become_subreaper() -> None:
-    """Adopt orphans among our descendants from here on."""
+    """Adopt orphaned descendants from now on."""
     checked(prctl(_PR_SET_CHILD_SUBREAPER, 1), "become a subreaper")
 
 
@@ -34,7 +34,7 @@ def wake_at_ends() -> int:
 
 
 def stop_all(look: Callable[[], dict[int, str]]) -> None:
-    """Stop processes, given by pid with their state, until `look` finds no running one."""
+    """Stop the processes in `look()` (state by pid) until none is running."""
     deadline = time.monotonic() + _PATIENCE_S
     while running := [pid for pid, state in look().items() if state not in _STOPPED]:
         for pid in running:
@@ -44,7 +44,7 @@ def stop_all(look: Callable[[], dict[int, str]]) -> None:
 
 
 def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
-    """Kill and reap all descendants, except some children and theirs."""
+    """Kill and reap all descendants, except the `spared` children and their descendants."""
     stop_all(lambda: {pid: state_of(pid) for pid in below(os.getpid(), spared)})
     while found := below(os.getpid(), spared):
         for pid in found:
@@ -55,12 +55,12 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
 
 
 def count_descendants() -> int:
-    """How many processes and threads descend from this one: a limit on processes counts both."""
+    """Number of descendant processes and threads: a process limit counts both."""
     return sum(map(threads_of, below(os.getpid())))
 
 
 def processes_of(uid: int) -> int:
-    """Visible processes and threads of a uid on this machine."""
+    """Number of visible processes and threads of a uid on this machine."""
     count = 0
     for pid in pids():
         try:
@@ -74,7 +74,7 @@ def processes_of(uid: int) -> int:
 
 
 def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
-    """Descendants of a process, except some children and theirs."""
+    """Descendants of a process, except the `spared` ones and theirs."""
     found: list[int] = []
     new = [pid for pid in children_of(root) if pid not in spared]
     while new:
@@ -85,7 +85,7 @@ def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
 
 
 def children_of(parent: int) -> list[int]:
-    """Children of all threads of a process; found by parents where the kernel keeps no list."""
+    """Children of all threads of a process; found by their parent's pid if the kernel keeps no list."""
     children: list[int] = []
     for task in _tasks(parent):
         try:
@@ -107,7 +107,7 @@ def _tasks(pid: int) -> list[str]:
 
 
 def threads_of(pid: int) -> int:
-    """Number of threads of a process; 0 where it is dead."""
+    """Number of threads of a process; 0 if it is dead."""
     return len(_tasks(pid))
 
 
@@ -117,7 +117,7 @@ def pids() -> list[int]:
 
 
 def fields_of(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on; None where the process is gone."""
+    """Fields of /proc/PID/stat from the state on; None if the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].decode().split()
@@ -126,17 +126,17 @@ def fields_of(pid: int) -> list[str] | None:
 
 
 def state_of(pid: int) -> str:
-    """State of a process; "X" where it is gone."""
+    """State of a process; "X" if it is gone."""
     found = fields_of(pid)
     return found[0] if found else "X"
 
 
 def send(pid: int, number: int) -> None:
-    """Send a signal, if the process still exists."""
+    """Send a signal if the process still exists."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def _reap(pid: int) -> None:
-    with suppress(ChildProcessError):  # the caller's signal handler was quicker
+    with suppress(ChildProcessError):  # the caller's signal handler was faster
         os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""An entry that sends every frame back: for the contract suite, which must see a channel work."""
+"""An entry that echoes every frame, for the contract suite to test a channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def main(channel: Channel, arguments: dict[str, Any]) -> None:
-    """Send back each frame, behind the prefix that was given."""
+    """Echo each frame, after the given prefix."""
     prefix = str(arguments.get("prefix", "")).encode()
     while (frame := channel.receive()) is not None:
         channel.send(prefix + frame)

@@ -1,6 +1,6 @@
-"""Become the program: Python source as `__main__`, a command by exec, or a trusted entry with a channel.
+"""Run the program: Python source as `__main__`, a command by exec, or a trusted entry with a channel.
 
-The process is confined by now; the server's modules are removed before the program begins.
+The process is already confined; the server's modules are removed before the program begins.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from typing import Any
 from sandbox.inner.process.channel import Channel
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
-"""Exit codes of a shell for a command that can't be started."""
+"""A shell's exit codes for a command that can't be started."""
 _FORGOTTEN: dict[str, types.ModuleType] = {}
 _PLACES: list[str] = []
 _SEEDED = ("random", "numpy.random", "torch")
-"""Modules with a random state that a fork copies; each has a function `seed`."""
+"""Modules with a random state that fork copies; each has a function `seed`."""
 _UNFLUSHED = 120
-"""Python's own exit code for output that could not be written at the end."""
+"""Python's exit code if output can't be written at the end."""
 
 
 def execute(job: dict[str, Any], descriptors: list[int]) -> int:
-    """Do the job of this child: its exit code; a command replaces the process."""
+    """Do the job of this child and return its exit code; a command replaces the process."""
     channel = _take_descriptors(job, descriptors)
     return become(job, None if channel < 0 else Channel(socket.socket(fileno=channel)))
 
 
 def become(job: dict[str, Any], channel: Channel | None) -> int:
-    """The same, once descriptors are in place. An entry needs a channel."""
+    """The same, with descriptors already in place. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
     kind, workspace = job["kind"], os.getcwd()
@@ -56,7 +56,7 @@ def become(job: dict[str, Any], channel: Channel | None) -> int:
 
 
 def _take_descriptors(job: dict[str, Any], descriptors: list[int]) -> int:
-    """Put stdout, stderr and stdin in place; the descriptor of the channel, or -1."""
+    """Put stdout, stderr and stdin in place; return the channel's descriptor, or -1."""
     stdout, stderr, *rest = descriptors
     stdin = rest.pop(0) if job["stdin"] else os.open("/dev/null", os.O_RDONLY)
     os.dup2(stdout, 1)
@@ -74,7 +74,7 @@ def _run_command(argv: list[str]) -> int:
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders if name]
     for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(signal_number, signal.SIG_DFL)  # Python ignores them, other programs don't
+        signal.signal(signal_number, signal.SIG_DFL)  # Python ignores these, other programs don't
     found: OSError | None = None
     for place in places:
         try:
@@ -103,7 +103,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     ]
     if "sandbox" in sys.modules:
         forget_server()
-    del sys.modules["__main__"]  # `__main__` comes last then
+    del sys.modules["__main__"]  # so that `__main__` comes last
     sys.modules["__main__"] = module
     lines = source.splitlines(keepends=True)
     linecache.cache[path] = (len(source), None, lines, path)  # for tracebacks
@@ -111,7 +111,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except SystemExit as error:
         return exit_code(error.code)
-    except BaseException as error:  # noqa: BLE001 - whatever a program raises is shown, as Python does
+    except BaseException as error:  # noqa: BLE001 - any exception of a program is shown, as Python does
         return _report(error)
     return 0
 
@@ -123,7 +123,7 @@ def _run_entry(entry: str, arguments: dict[str, Any], channel: Channel) -> int:
 
 
 def _wind_up(code: int, workspace: str) -> None:
-    """Exit as Python does, but without clearing the server's modules, which costs more than most runs."""
+    """Exit as Python does, without freeing the server's modules, which costs more than most runs."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
@@ -142,7 +142,7 @@ def _wind_up(code: int, workspace: str) -> None:
 
 
 def _is_new(name: str) -> bool:
-    """Whether the program imported it: modules are in the order of import."""
+    """Whether the program imported it: modules are in order of import."""
     return name != "__main__"
 
 
@@ -156,21 +156,21 @@ def forget_server() -> None:
 
 
 def remember_server() -> None:
-    """Let our own entries import our modules again."""
+    """Make our modules importable again for our own entries."""
     sys.modules.update(_FORGOTTEN)
     sys.path.extend(_PLACES)
     _PLACES.clear()
 
 
 def reseed() -> None:
-    """After a fork: give this process a random state of its own."""
+    """After a fork: give this process a new random state."""
     for name in _SEEDED:
         if name in sys.modules:
             sys.modules[name].seed()
 
 
 def exit_code(code: object) -> int:
-    """Exit code of a SystemExit; text goes to stderr."""
+    """Exit code of a SystemExit; text is printed to stderr."""
     if code is None:
         return 0
     if isinstance(code, int):
@@ -180,7 +180,7 @@ def exit_code(code: object) -> int:
 
 
 def _report(error: BaseException) -> int:
-    """Print an uncaught exception without our own frame."""
+    """Print an uncaught exception without our frame."""
     ours = error.__traceback__
     shown = error.with_traceback(ours.tb_next if ours else None)
     if sys.excepthook is sys.__excepthook__:

@@ -1,7 +1,7 @@
-"""Which process of a session belongs to which command, also when its parent is dead.
+"""Map processes of a session to commands, also after a parent's death.
 
-A process belongs to the command of its process session, else to that of its parent, else, as an orphan in a
-session of its own, to the command that was started last when it was first seen.
+A process belongs to the command of its process session, else to its parent's; an orphan in its own session
+belongs to the last command started before it was first seen.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from sandbox.inner.process.descendants import fields_of, pids, send, stop_all
 _PATIENCE_S = 0.3
 _MOMENT_S = 0.001
 _LONGEST = 200
-"""Characters of a command line."""
+"""Characters kept of a command line."""
 
 
 class Family:
-    """Processes by command, seen from the parent of all orphans."""
+    """Processes by command, as seen by the parent of all orphans."""
 
     def __init__(self) -> None:
         self._leaders: dict[int, int] = {}
-        """Numbers of commands by the id of their process session."""
+        """Command numbers by the id of their process session."""
         self._known: dict[tuple[int, str], int] = {}
-        """The same by pid and start time of each process that was seen."""
+        """Command numbers by pid and start time of each known process."""
         self._latest = 0
 
     def add(self, number: int, leader: int) -> None:
-        """Note the start of a command."""
+        """Record the start of a command."""
         self._leaders[leader] = number
         self._latest = number
 
@@ -38,7 +38,7 @@ class Family:
         self._known.clear()
 
     def named(self, number: int, most: int) -> list[tuple[int, str]]:
-        """Pid and command line of the living processes of a command, at most so many."""
+        """Pid and command line of a command's living processes, at most `most`."""
         return [(pid, _command_line(pid)) for pid in sorted(self._look(number))[:most]]
 
     def send(self, number: int, signal_number: int) -> None:
@@ -56,17 +56,17 @@ class Family:
             time.sleep(_MOMENT_S)
 
     def kill_largest(self) -> None:
-        """Kill the process that holds most memory."""
+        """Kill the process that uses most memory."""
         largest = max(_living(), key=_resident, default=0)
         if largest:
             send(largest, signal.SIGKILL)
 
     def _look(self, number: int) -> dict[int, str]:
-        """State by pid of the living processes of a command."""
+        """State by pid of a command's living processes."""
         found = _living()
         known: dict[tuple[int, str], int] = {}
         of: dict[int, int] = {}
-        for pid in sorted(found):  # parents mostly come first
+        for pid in sorted(found):  # parents usually come first
             parent, session, began = int(found[pid][1]), int(found[pid][3]), found[pid][19]
             owner = self._known.get((pid, began), self._leaders.get(session, of.get(parent, self._latest)))
             known[pid, began] = of[pid] = owner
@@ -77,7 +77,7 @@ class Family:
 
 
 def _living() -> dict[int, list[str]]:
-    """Fields of /proc/PID/stat of all processes but this one and dead ones."""
+    """Fields of /proc/PID/stat of all living processes but this one."""
     found = {pid: fields_of(pid) for pid in pids() if pid != 1}
     return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
 

@@ -1,7 +1,7 @@
-"""Files of a container's workspace, read and written for the owner by a process that waits for its job.
+"""Read and write files of a container's workspace for the owner, in a process that waits for its job.
 
-It has the uid and the rights of the programs. An answer is a u32 length and JSON: `refused` with the reason,
-or `size` and then as many bytes.
+It has the uid and rights of the programs. An answer is a u32 length and JSON: `refused` with the reason, or
+`size`, followed by as many bytes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PIECE = 1 << 20
 
 
 class Filing:
-    """Answers requests about one workspace."""
+    """Answer requests on one workspace."""
 
     def __init__(self, folder: str, source: int, answers: int) -> None:
-        """`source` gives the bytes of a request, `answers` takes the answer."""
+        """Requests come from descriptor `source`; answers go to `answers`."""
         self._source, self._answers = source, answers
         self._workspace = Workspace(os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), os.getuid())
         self._rest = 0
@@ -87,7 +87,7 @@ class Filing:
         self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in known.items()})))
 
     def _collect(self, request: dict[str, Any]) -> None:
-        """Send every file that differs from what was given, and the number of those left out."""
+        """Send every file that differs from the given ones, and the number of omitted ones."""
         left_out = 0
         bounds = {name: request[name] for name in ("most", "most_bytes", "deepest")}
         for found in collect(self._workspace, request["given"], **bounds):
@@ -95,7 +95,7 @@ class Filing:
                 left_out += 1
             else:
                 path, file = found
-                os.lseek(file.fileno(), 0, os.SEEK_SET)  # `file` may have sought in its buffer alone
+                os.lseek(file.fileno(), 0, os.SEEK_SET)  # `file` may have sought only in its buffer
                 self._send({"path": path}, file.fileno(), bounds["most_bytes"])
         self._say({"left_out": left_out})
 
@@ -105,7 +105,7 @@ class Filing:
         self._write_all(content)
 
     def _send(self, named: dict[str, Any], file: int, most: int) -> None:
-        """Send a header and the rest of a file; if it shrinks meanwhile, this process ends."""
+        """Send a header and the rest of a file. Raises EOFError if the file shrinks meanwhile."""
         size = min(max(os.fstat(file).st_size - os.lseek(file, 0, os.SEEK_CUR), 0), most)
         self._say({**named, "size": size})
         while size:

@@ -1,4 +1,4 @@
-"""The reaper of a run: waits for the program, ends what it left behind, and reports how it ended."""
+"""The reaper of a run: wait for the program, kill what it left behind, and report how it ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.inner.process.wire import ENDING, READY, close_all_but
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, libc, prctl
 
 FIRST = 2
-"""Pid of the program in a pid namespace of its own."""
+"""Pid of the program in its own pid namespace."""
 _PR_SET_PDEATHSIG = 1
 _WATCHED = (int(signal.SIGCHLD), int(signal.SIGTERM))
 _SIG_BLOCK, _SIG_SETMASK, _SIG_DFL, _SIG_IGN = 0, 2, 0, 1
@@ -22,28 +22,28 @@ libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), cty
 
 
 def ignore_children() -> None:
-    """In the server: have the kernel reap its children; the host watches them.
+    """In the server: have the kernel reap its children, which the host watches.
 
-    By libc, not by `signal`, so that Python in a program finds the signal's default.
+    Uses libc, not `signal`, so that Python in a program still finds the signal's default.
     """
     libc.signal(signal.SIGCHLD, _SIG_IGN)
 
 
 def block_signals() -> None:
-    """Before the program is forked: don't miss its end."""
+    """Block signals before the program is forked, so that its end isn't missed."""
     libc.signal(_WATCHED[0], _SIG_DFL)
     checked(libc.sigprocmask(_SIG_BLOCK, _MASK, None), "block signals")
 
 
 def unblock_signals() -> None:
-    """In the program: the signal mask of a new process."""
+    """In the program: restore the signal mask of a new process."""
     checked(libc.sigprocmask(_SIG_SETMASK, _NONE, None), "unblock signals")
 
 
 def reap(program: int, status: int, *, end_the_rest: bool) -> None:
-    """As pid 1 of a run: wait for the program, kill every other process of the run, report, and exit.
+    """As pid 1 of a run: wait for the program, kill the run's other processes, report and exit.
 
-    SIGTERM from outside of the run (the host, at a limit) ends the program first. Never returns.
+    SIGTERM from outside the run (the host, at a limit) first kills the program. Never returns.
     """
     _begin(status)
     how = _wait_for(program, outside=True)
@@ -53,9 +53,9 @@ def reap(program: int, status: int, *, end_the_rest: bool) -> None:
 
 
 def reap_descendants(program: int, status: int, *, end_the_rest: bool) -> None:
-    """The same without a pid namespace: this process adopts all orphans, and finds every descendant.
+    """The same without a pid namespace: this process adopts all orphans and finds every descendant.
 
-    SIGTERM comes from the host at a limit, or from the kernel when the keeper has ended. Never returns.
+    SIGTERM comes from the host at a limit, or from the kernel after the keeper's end. Never returns.
     """
     keeper = os.getppid()
     become_subreaper()
@@ -76,7 +76,7 @@ def _begin(status: int) -> None:
 
 
 def _wait_for(program: int, *, outside: bool) -> int:
-    """Wait status of the program; with `outside` SIGTERM counts only from another pid namespace."""
+    """Wait status of the program; with `outside` only SIGTERM from another pid namespace counts."""
     while True:
         while True:
             pid, how = os.waitpid(-1, os.WNOHANG)
@@ -99,12 +99,12 @@ def _kill_the_rest() -> None:
 
 
 def _report(status: int, how: int) -> None:
-    """Tell the host how the program ended and what the run used, and exit."""
+    """Report to the host how the program ended and what the run used, and exit."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         os.write(
             status, ENDING.pack(how, int(usage.ru_utime * 1e6), int(usage.ru_stime * 1e6), usage.ru_maxrss)
         )
     except OSError:
-        os._exit(1)  # the host has ended
+        os._exit(1)  # the host is gone
     os._exit(0)

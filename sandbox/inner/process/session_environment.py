@@ -1,4 +1,4 @@
-"""The environment of a session's commands: the user's own programs, and installs that need no privileges."""
+"""Environment of a session's commands: the user's programs, and installs without privileges."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sandbox.inner.walls.inner_walls import Walls
 from sandbox.inner.walls.places import VENV
 
 _OWN_PROGRAMS = f"{HOME}/.local/bin"
-"""Where pip puts programs that it installs for a user."""
+"""Where pip installs programs for a user."""
 _INSTALLED = f"{HOME}/installed"
-"""Where pip installs to instead of a read-only virtual environment."""
+"""Where pip installs instead of a read-only virtual environment."""
 _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
-"""Modules behind the scripts that a project's instructions name."""
+"""Modules behind the scripts that project instructions mention."""
 
 
 def prepare_environment(walls: Walls, environment: dict[str, Any]) -> None:
-    """Make the folders, repair broken scripts, and set the variables accordingly."""
+    """Create the folders, repair broken scripts, and set the variables."""
     os.makedirs(_OWN_PROGRAMS, 0o755)
     for name, module in _SCRIPTS.items():
         if _is_broken(name, environment["PATH"]):
@@ -26,7 +26,7 @@ def prepare_environment(walls: Walls, environment: dict[str, Any]) -> None:
     environment["PATH"] = f"{_OWN_PROGRAMS}:{environment['PATH']}"
     for name, value in list(environment.items()):
         if value in walls.layered and not os.access(value, os.W_OK):
-            del environment[name]  # a cache that can't be written
+            del environment[name]  # a cache that isn't writable
     if os.path.isdir(VENV) and not os.access(f"{VENV}/lib", os.W_OK):  # no layer lies over it
         environment["PIP_TARGET"] = _INSTALLED
         environment["PATH"] = f"{_INSTALLED}/bin:{environment['PATH']}"
@@ -34,7 +34,7 @@ def prepare_environment(walls: Walls, environment: dict[str, Any]) -> None:
 
 
 def find_program(name: str, path: str) -> list[str]:
-    """Files of that name on a PATH; the name itself where it has a slash."""
+    """Files of that name on a PATH; the name itself if it contains a slash."""
     if "/" in name:
         return [name]
     places = [f"{place}/{name}" for place in path.split(os.pathsep)]
@@ -42,7 +42,7 @@ def find_program(name: str, path: str) -> list[str]:
 
 
 def _is_broken(name: str, path: str) -> bool:
-    """Whether a script names an interpreter that isn't there, as it is shown at another place."""
+    """Whether a script names a missing interpreter, as the environment is shown at another path."""
     found = find_program(name, path)
     if not found:
         return False

@@ -1,7 +1,7 @@
-"""One run that no server forks, in a bubblewrap of its own or in none.
+"""Start one run without a server, in its own bubblewrap or in none.
 
-It splits into the reaper and the program, confines the program, and takes its one job from the host, as a
-child of the server does. With namespaces it is their pid 1; without, its reaper finds every descendant.
+It splits into the reaper and the program, confines the program, and takes its one job from the host, like a
+child of the server. With namespaces it is their pid 1; without, its reaper finds every descendant.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from sandbox.inner.walls.sites import Site
 
 
 def main(descriptor: int) -> int:
-    """Be one run, with the settings that can be read from a descriptor; the exit code of its program.
+    """Run once, with settings read from a descriptor; return the exit code of the program.
 
     Settings:
-        walls: of all runs; rlimits, fresh, session: of this one.
-        status, work, groups: numbers of its sockets, and of files by which it joins control groups.
-        workspace, environment: where it starts, and variables besides those of its job.
-        namespaces: whether it has its own. Without them also `rules` for Landlock, and `venv`, the path of
+        walls: Of all runs; rlimits, fresh, session: of this one.
+        status, work, groups: Numbers of its sockets, and of files by which it joins control groups.
+        workspace, environment: Start folder, and variables besides those of its job.
+        namespaces: Whether it has its own. Without them also `rules` for Landlock, and `venv`, the path of
             the virtual environment or None.
-        siblings: how many processes of other runs the kernel counts as this one's; the job updates it.
-        shares_uid: whether it counts further ones, of no run.
+        siblings: Number of other runs' processes that the kernel counts with this one's; the job updates it.
+        shares_uid: Whether further processes, of no run, are counted too.
     """
     with open(descriptor, "rb") as file:
         settings: dict[str, Any] = json.load(file)
@@ -75,19 +75,19 @@ def main(descriptor: int) -> int:
 
 
 def serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
-    """As pid 1 of a session: the agent, within the walls that its commands inherit."""
+    """Run a session's agent as pid 1, within the walls that its commands inherit."""
     return run_agent(walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0))
 
 
 def _own(settings: dict[str, Any]) -> list[int]:
-    """The workspace of a fresh run, for the host."""
+    """The workspace of a fresh run, to send to the host."""
     return [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
 
 
 def _confine(settings: dict[str, Any], walls: Walls, others: int) -> None:
     if settings["namespaces"]:
         for bound in (bound_watching, hide_groups):
-            with suppress(OSError):  # some machines allow no use of a capability inside of bubblewrap
+            with suppress(OSError):  # some machines deny capabilities inside bubblewrap
                 bound(walls)
     rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
     confine(walls, Rlimits(**_with_others(settings["rlimits"], others)), rules=rules)
@@ -95,10 +95,10 @@ def _confine(settings: dict[str, Any], walls: Walls, others: int) -> None:
 
 def _enter(workspace: str) -> None:
     if not os.access(workspace, os.X_OK):
-        os.chmod(workspace, 0o700)  # a program has removed our rights, and we have its uid
+        os.chmod(workspace, 0o700)  # a program removed our rights, and we have its uid
     os.chdir(workspace)
 
 
 def _with_others(rlimits: dict[str, Any], others: int) -> dict[str, Any]:
-    """The limits of a run, raised by the other processes of its uid: the kernel counts them too."""
+    """A run's limits, raised by other processes of its uid: the kernel counts them too."""
     return {**rlimits, "processes": rlimits["processes"] + others}

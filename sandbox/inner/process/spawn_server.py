@@ -1,7 +1,7 @@
-"""The server inside the outer wall: clones children that are isolated in advance, and nothing else.
+"""The server inside the outer wall: clone children that are isolated in advance.
 
 It starts with an empty environment, has one thread, and never holds a program or a secret: the host talks to
-each child over that child's own sockets, which pass through here once.
+each child over the child's own sockets, which pass through here once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _PRELOADED = (
 
 
 def main(descriptor: int) -> int:
-    """Serve the host on a SEQPACKET socket. Returns only in a child, with the exit code of its program."""
+    """Serve the host on a SEQPACKET socket. Returns only in a child, with its program's exit code."""
     control = socket.socket(fileno=descriptor)
     settings = json.loads(control.recv(_MESSAGE))
     walls = _open(control, settings)
@@ -88,7 +88,7 @@ def main(descriptor: int) -> int:
 
 
 def _make_ready(module: str, site: Site) -> None:
-    """Between requests: import a module that runs will need, and at last settle the site."""
+    """While idle: import a module that runs will need; settle the site last."""
     if module:
         remember_server()
         importlib.import_module(module)
@@ -99,7 +99,7 @@ def _make_ready(module: str, site: Site) -> None:
 
 
 def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
-    """Make the workspace and send it to the host, with what this kernel can do."""
+    """Create the workspace and send it to the host, with this kernel's features."""
     uid, gid = os.getuid(), os.getgid()
     walls = walls_of(settings)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -136,7 +136,7 @@ def _answer_with_layer(walls: Walls, answer: socket.socket) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """What all runs of this sandbox have in common."""
+    """What all runs of this sandbox share."""
 
     walls: Walls
     site: Site
@@ -147,7 +147,7 @@ class Given:
 def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
     """As a fresh clone: split into the reaper, which never returns, and the program.
 
-    The reaper does next to nothing: each page of the server's that it touches is copied.
+    The reaper does as little as possible: every server page that it touches is copied.
     """
     status, work, *groups = descriptors
     wanted: dict[str, Any] = json.loads(request)
@@ -177,7 +177,7 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> None:
-    """As the program: part from everything."""
+    """As the program: enter new namespaces. Raises OSError if the user namespace is disabled."""
     reaper.unblock_signals()
     reseed()
     if "user" in given.walls.without:
@@ -188,9 +188,9 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> None:
 
 
 def _for_the_host(wanted: dict[str, Any]) -> list[int]:
-    """Descriptors that a run hands out: its own workspace, and the socket of its way to the network.
+    """A run's descriptors for the host: its own workspace, and the listening socket of its network access.
 
-    The socket listens in the run's network namespace, and the host accepts what programs connect to it.
+    The socket listens in the run's network namespace; the host accepts the programs' connections.
     """
     own = [os.open(WORKSPACE, os.O_PATH | os.O_DIRECTORY)] if wanted["fresh"] else []
     return own + ([socket.create_server(EGRESS, backlog=_WAITING).detach()] if wanted["door"] else [])

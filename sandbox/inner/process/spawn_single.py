@@ -1,7 +1,7 @@
-"""One run in a process of its own, in a container.
+"""Start one run in a process of its own, in a container.
 
-Standard input gives it first its settings, by which it confines itself for good, then its one job; the rest
-is the program's. Each of the two is a u32 length (little-endian) and JSON.
+Standard input provides its settings, by which it confines itself for good, then its one job; the rest is the
+program's. Both are a u32 length (little-endian) and JSON.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 def main() -> int:
-    """Confine this process, wait for its job and do it; the exit code, unless a program replaces it.
+    """Confine this process, wait for its job and do it; return the exit code unless a program replaces it.
 
     The settings:
-        workspace: the folder that it starts in.
-        rules: for Landlock, paths with what may be done below them.
-        landlock: the highest ABI to use, 0 for none.
-        filter: path of the seccomp filter, None for none.
-        disk_bytes, open_files: for each process.
-        rlimits: as `inner_walls.Rlimits`; those of the job can only be lower.
-        ready: the descriptor that READY is written to before the job.
-        without: mechanisms to leave off; only tests name any.
-        tidy: folders to empty first, with what else an earlier run left outside of the workspace.
-        files: whether it answers requests about files before its job.
-        first_to_die: whether the kernel kills it first where memory is short.
+        workspace: Start folder.
+        rules: Landlock's paths with rights below them.
+        landlock: Highest ABI to use, 0 for none.
+        filter: Path of the seccomp filter, None for none.
+        disk_bytes, open_files: For each process.
+        rlimits: As `inner_walls.Rlimits`; those of the job can only be lower.
+        ready: Descriptor to which READY is written before the job.
+        without: Mechanisms to disable; only tests name any.
+        tidy: Folders to empty first, with an earlier run's other leftovers outside the workspace.
+        files: Whether it answers file requests before its job.
+        first_to_die: Whether the kernel kills it first when memory is short.
 
-    The job is as for a child of the server. An entry has its channel over standard input and output; what it
-    prints goes to standard error.
+    The job is as for a child of the server. An entry's channel uses standard input and output; its prints go
+    to standard error.
     """
     settings = receive()
     filing = _serve_container(settings)
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def receive() -> dict[str, Any]:
-    """The next message. Raises EOFError where the owner discards this process."""
+    """Receive the next message. Raises EOFError if the owner discards this process."""
     read = partial(os.read, _STDIN)
     (size,) = HEADER.unpack(read_exactly(read, HEADER.size))
     message: dict[str, Any] = json.loads(read_exactly(read, size))
@@ -75,7 +75,7 @@ def receive() -> dict[str, Any]:
 
 
 def walls_of(settings: dict[str, Any]) -> Walls:
-    """What confines a process of a container."""
+    """The walls of a process in a container."""
     path = settings["filter"]
     without = frozenset(settings["without"]) | (frozenset() if path else {"seccomp"})
     return Walls(
@@ -97,8 +97,8 @@ def _serve_container(settings: dict[str, Any]) -> Filing | None:
     if not settings.get("files"):
         return None
     if not os.access(settings["workspace"], os.X_OK):
-        os.chmod(settings["workspace"], 0o700)  # a program has removed our rights, and we have its uid
-    # Imported here: outside of a container it isn't there.
+        os.chmod(settings["workspace"], 0o700)  # a program removed our rights, and we have its uid
+    # Imported here: it exists only in a container.
     filing: Filing = importlib.import_module("sandbox.inner.process.filing").Filing(
         settings["workspace"], _STDIN, settings["ready"]
     )
@@ -106,7 +106,7 @@ def _serve_container(settings: dict[str, Any]) -> Filing | None:
 
 
 def _arrange(job: dict[str, Any]) -> Channel | None:
-    """Put the descriptors in their places."""
+    """Put the descriptors in place."""
     channel: Channel | None = None
     if job["kind"] == "entry":
         channel = Channel(Duplex(os.dup(_STDIN), os.dup(_STDOUT)))

@@ -1,6 +1,6 @@
-"""Remove what a run left outside of its workspace, before the next run in the same container.
+"""Remove what a run left outside its workspace, before the next run in the same container.
 
-It runs as the uid of the programs, when all of them are dead.
+It runs with the uid of the programs, when all of them are dead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SYSTEM_V = {"shm": "shmctl", "msg": "msgctl", "sem": "semctl"}
 
 
 def tidy(folders: list[str]) -> None:
-    """Empty folders that belong to this uid, and remove its queues, shared memory and semaphores."""
+    """Empty folders owned by this uid, and remove its queues, shared memory and semaphores."""
     for folder in folders:
         _empty(folder)
     if os.path.isdir(_QUEUES):

@@ -1,4 +1,4 @@
-"""Messages with descriptors between the host and the children of the server, over sockets of their own."""
+"""Messages with descriptors between the host and the server's children, over sockets of their own."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ ENDING = struct.Struct("<iQQQ")
 MAX_FRAME = 16 << 20
 """Bytes. The host holds a whole frame in memory, so this bounds the cost of a hostile sender."""
 MOST = 8
-"""Descriptors in one message, at most."""
+"""Maximum descriptors in one message."""
 READY, GO, FAILED = b"R", b"G", b"E"
 LAYER = b"L"
 """Asks the server for a layer over the workspace instead of a child."""
 MAX_MESSAGE = 400_000
-"""Bytes of a message to or from the agent of a session; they fit a socket of the usual size."""
+"""Bytes of a message to or from a session's agent; it fits a socket of default size."""
 SPARE_PROCESSES = 16
-"""The agent's processes beyond the limit, so that a command starts where others used it up."""
+"""Processes of the agent beyond the limit, so that a command can start at the limit."""
 HOME, OUTPUT = "/tmp/home", "/tmp/out"
 """Folders of a session."""
 
 
 def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
-    """One message and the descriptors that came with it, close-on-exec; (b"", []) at its end."""
+    """Receive one message with its descriptors, close-on-exec; (b"", []) at EOF."""
     received = array.array("i")
     flags = socket.MSG_CMSG_CLOEXEC
     message, ancillary, _, _ = connection.recvmsg(size, socket.CMSG_SPACE(most * received.itemsize), flags)
@@ -41,13 +41,10 @@ def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[b
 
 
 def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[int]) -> int:
-    """Send one message with copies of descriptors; how many bytes were sent.
+    """Send one message with copies of descriptors; return the number of bytes sent. Raises OSError.
 
-    The kernel compares the descriptors that all processes of a user have in flight with the sender's limit of
-    open files. Where they are too many, that limit is raised for the moment.
-
-    Raises:
-        OSError: it could not be sent.
+    The kernel compares all descriptors that a user's processes have in flight with the sender's limit of open
+    files, so that limit is raised temporarily if needed.
     """
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
     try:
@@ -55,7 +52,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
     except OSError as error:
         if error.errno != errno.ETOOMANYREFS:
             raise
-        import resource  # here: where Docker runs on Windows there is none, and nothing is sent
+        import resource  # here: Windows lacks it, and nothing is sent there
 
         usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -66,7 +63,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
 
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The one job of a child and its descriptors; None when the host discards it."""
+    """Receive a child's one job and its descriptors; None if the host discards it."""
     header, descriptors = receive_with_fds(connection, HEADER.size, MOST)
     if not header:
         return None
@@ -76,10 +73,7 @@ def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] |
 
 
 def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
-    """Exactly so many bytes of what `receive` gives in pieces.
-
-    Raises EOFError where it came to its end before.
-    """
+    """Read exactly `size` bytes from `receive`. Raises EOFError if it ends before."""
     content = bytearray()
     while len(content) < size:
         piece = receive(min(size - len(content), 1 << 18))
@@ -90,15 +84,15 @@ def read_exactly(receive: Callable[[int], bytes], size: int) -> bytes:
 
 
 def complain(status: int, error: OSError) -> None:
-    """Tell the host why a child can't be lent."""
+    """Report to the host why a child can't start."""
     os.write(status, FAILED + str(error).encode("utf-8", "replace")[:500])
 
 
 def close_all_but(*kept: int) -> None:
-    """Close every descriptor of this process except some."""
+    """Close all descriptors of this process except some."""
     start = 0
     for descriptor in sorted(kept):
-        if descriptor > start:  # of an empty range below 0 some versions of Python make all there are
+        if descriptor > start:  # for an empty range below 0 some versions of Python close all
             os.closerange(start, descriptor)
         start = descriptor + 1
     os.closerange(start, max(start, os.sysconf("SC_OPEN_MAX")))

@@ -1,6 +1,6 @@
-"""Show folders of the host read-only in a workspace, such as `node_modules`.
+"""Show the host's folders, such as `node_modules`, read-only in a workspace.
 
-The outer wall shows each below /opt; here it is mounted at its place in a workspace, over no link.
+The outer wall shows each below /opt; here it is mounted in a workspace, never over a symlink.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def attach(workspace: str, places: Sequence[str]) -> None:
-    """Mount the folders at relative paths in a workspace, in their order; missing places are made."""
+    """Mount the folders at relative paths in a workspace, in order; create missing paths."""
     for number, place in enumerate(places):
         folder = os.open(workspace, _FOLDER)
         for part in place.split("/"):

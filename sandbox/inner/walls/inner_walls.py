@@ -1,7 +1,7 @@
-"""The inner wall: separates one run from the server, from other runs and from the kernel.
+"""The inner wall: isolate one run from the server, from other runs and from the kernel.
 
-`enclose` fills the namespaces; `confine` is the last step before untrusted code may run. `without` names
-mechanisms to leave off: only tests pass it, to see a probe escape.
+`enclose` sets up the namespaces; `confine` is the last step before untrusted code may run. `without` names
+disabled mechanisms: only tests set it, to see a probe escape.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from sandbox.inner.walls.syscalls import (
 NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
 WORKSPACE = "/w"
 _PENDING_SIGNALS = 256
-"""Each POSIX timer takes one. 32 runs at once stay below the limit of a small machine's user."""
+"""Pending signals; each POSIX timer takes one. 32 concurrent runs stay below a small machine's limit."""
 _WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
-"""The kernel allows a user 128 instances, and at least 8,192 watches."""
+"""The kernel allows a user 128 instances and at least 8,192 watches."""
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
 
@@ -72,20 +72,20 @@ class Walls:
     files: int
     open_files: int
     filter: Filter | None
-    """None only where `without` names seccomp."""
+    """None only if `without` names seccomp."""
     landlock: int
     without: frozenset[str]
     processors: int | None = None
-    """Size of a run's affinity mask, which a program may change; None where a cgroup counts."""
+    """Size of a run's affinity mask, which a program may change; None if a cgroup limits it."""
     attached: tuple[str, ...] = ()
-    """Where folders of the host are shown in a fresh workspace."""
+    """Where the host's folders are shown in a fresh workspace."""
     layered: tuple[str, ...] = ()
-    """Shown folders over which a session gets a writable layer."""
+    """Shown folders that get a writable layer in a session."""
 
 
 @dataclass(frozen=True)
 class Rlimits:
-    """Limits of the kernel for each process of a run; None leaves one as it is."""
+    """Kernel limits for each process of a run; None leaves one unchanged."""
 
     cpu_s: int
     processes: int | None
@@ -94,23 +94,23 @@ class Rlimits:
 
 
 def map_own_user(uid: int, gid: int) -> None:
-    """In a new user namespace: keep our uid and gid, with all capabilities there and none outside."""
+    """In a new user namespace: keep our uid and gid, with all capabilities inside and none outside."""
     write_file("/proc/self/setgroups", "deny")
     write_file("/proc/self/uid_map", f"{uid} {uid} 1")
     write_file("/proc/self/gid_map", f"{gid} {gid} 1")
 
 
 def workspace_options(walls: Walls) -> str:
-    """Mount options of a workspace's tmpfs: a size and a number of files."""
+    """Mount options of a workspace's tmpfs: size and number of files."""
     options = [] if "disk" in walls.without else [f"size={walls.disk_bytes}"]
     options += [] if "files" in walls.without else [f"nr_inodes={walls.files}"]
     return ",".join([*options, "mode=700"])
 
 
 def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
-    """In a run's new namespaces: mount its /proc, /tmp, /dev/shm and terminals, and raise loopback.
+    """In a run's new namespaces: mount /proc, /tmp, /dev/shm and terminals, and raise loopback.
 
-    With `fresh` also mount a workspace of its own over the persistent one.
+    With `fresh` also mount a private workspace over the persistent one.
     """
     map_own_user(uid, gid)
     hide_groups(walls)
@@ -131,35 +131,29 @@ def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
 
 
 def hide_groups(walls: Walls) -> None:
-    """Hide the control groups above this process's own: their names hold the pid of its owner.
-
-    Raises OSError where this process may not.
-    """
+    """Hide the cgroups above this process's own: their names contain the owner's pid. Raises OSError."""
     if "groups" not in walls.without:
         unshare(NEWCGROUP)
 
 
 def bound_watching(walls: Walls) -> None:
-    """Bound the inotify instances and watches of this process's user namespace.
-
-    Raises OSError where this process may not.
-    """
+    """Bound the inotify instances and watches of this user namespace. Raises OSError without the right."""
     for name, most in _WATCHING.items() if "watching" not in walls.without else ():
         with suppress(FileNotFoundError):  # before 4.11 the kernel has no such limit
             write_file(f"/proc/sys/user/{name}", str(most))
 
 
 def bound_descriptors(walls: Walls) -> None:
-    """Bound the open files of each process, for good.
+    """Bound the open files of each process, permanently.
 
-    Only after the last descriptor was sent: the kernel compares this limit of the sender with the descriptors
-    that all processes of its user have in flight.
+    Call it after the last descriptor was sent: the kernel compares this limit of the sender with the
+    descriptors that all processes of its user have in flight.
     """
     lower(resource.RLIMIT_NOFILE, walls.open_files)
 
 
 def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
-    """Take from this process everything that a program must not have, for good; `rules` are Landlock's."""
+    """Drop all rights that a program must not have, permanently; `rules` are Landlock's."""
     _limit(walls, rlimits)
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -204,7 +198,7 @@ def _limit(walls: Walls, rlimits: Rlimits) -> None:
 
 
 def tighten(walls: Walls, rlimits: Rlimits) -> None:
-    """Lower the limits to what the caller of this run asked for."""
+    """Lower the limits to those that the caller of this run asked for."""
     if "cpu" not in walls.without:
         lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
     if rlimits.processes is not None and "processes" not in walls.without:
@@ -226,7 +220,7 @@ def lower_of(pid: int, walls: Walls, processes: int, cpu_s: int | None) -> None:
 
 
 def lower(which: int, value: int, *, grace: int = 0) -> None:
-    """Set one rlimit, soft and hard (hard is `grace` above), never above what it was."""
+    """Lower one rlimit, soft and hard (hard is `grace` above); never raise it."""
     _, hard = resource.getrlimit(which)
     ceiling = value + grace if hard == resource.RLIM_INFINITY else min(hard, value + grace)
     resource.setrlimit(which, (min(value, ceiling), ceiling))

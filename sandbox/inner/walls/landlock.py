@@ -1,6 +1,6 @@
-"""Landlock: a second lock on files, abstract sockets and signals.
+"""Landlock: a second barrier for files, abstract sockets and signals.
 
-Below ABI 2 it stays off, since it would forbid every rename between folders.
+It stays off below ABI 2, which would forbid every rename between folders.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _VERSION_FLAG = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
 _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""Rights on files by ABI: refer came with 2, truncate with 3, ioctl with 5."""
+"""File rights by ABI: refer came with 2, truncate with 3, ioctl with 5."""
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _SCOPES = 3
-"""Abstract unix sockets and signals, from ABI 6 on."""
+"""Abstract unix sockets and signals, from ABI 6."""
 
 LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING = "list", "read", "read and execute", "device", "everything"
 
@@ -35,17 +35,17 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """ABI of the kernel's Landlock; 0 where it has none."""
+    """ABI of the kernel's Landlock; 0 without it."""
     version: int = libc.syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)
     return max(version, 0)
 
 
 def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
-    """Confine this process to the paths in `rules`, for good, after no_new_privs.
+    """Confine this process permanently to the paths in `rules`; needs no_new_privs.
 
     Args:
-        rules: paths with one of LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING; missing paths are skipped.
-        version: the ABI to use; below 2 nothing is done.
+        rules: Paths with LIST, READ, READ_EXECUTE, DEVICE or EVERYTHING; missing paths are skipped.
+        version: ABI to use; below 2 nothing is done.
     """
     if version < 2:
         return

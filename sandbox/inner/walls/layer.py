@@ -1,6 +1,6 @@
-"""Layers over the workspace, which is sealed below, and over folders that are shown to a session.
+"""Layers over the workspace, which is sealed below, and over folders shown to a session.
 
-The server mounts the first, while no program uses the workspace; a session the others, before it is confined.
+The server mounts the first while no program uses the workspace; a session the others, before confinement.
 """
 
 from __future__ import annotations
@@ -26,13 +26,10 @@ _PLAIN = MS_NOSUID | MS_NODEV
 
 
 def put_layer(walls: Walls) -> list[int]:
-    """Descriptors of the workspace as seen from now on, and of the layer alone.
+    """Mount a layer over the workspace; return descriptors of the merged view and of the layer alone.
 
-    The layer has a size and a number of files of its own. The file system below is made read-only, so that no
-    earlier mount of it can write.
-
-    Raises:
-        OSError: this kernel can't, or a file is being written: nothing has changed.
+    The layer limits its size and number of files. The file system below becomes read-only, also through
+    earlier mounts. Raises OSError, with nothing changed, if this kernel can't or a file is being written.
     """
     mount("tmpfs", _PLACE, "tmpfs", _PLAIN, workspace_options(walls))
     try:
@@ -51,10 +48,7 @@ def put_layer(walls: Walls) -> list[int]:
 
 
 def layer_shown(walls: Walls) -> list[tuple[str, str]]:
-    """Mount a session's layers over shown folders; rules for Landlock.
-
-    Where this kernel can't, a folder stays read-only.
-    """
+    """Mount a session's layers over shown folders, read-only where impossible; return Landlock's rules."""
     if not walls.layered or "layer" in walls.without:
         return []
     made = []
@@ -64,7 +58,7 @@ def layer_shown(walls: Walls) -> list[tuple[str, str]]:
             mount("overlay", place, "overlay", _PLAIN, _folders(f"-{number}", place, 0o755)[0])
             made.append((place, EVERYTHING))
     libc.umount2(_PLACE.encode(), MNT_DETACH)
-    with suppress(OSError):  # an earlier program has put something in the way
+    with suppress(OSError):  # an earlier program put something in the way
         attach(WORKSPACE, walls.attached)
     return made
 

@@ -1,6 +1,6 @@
-"""The root that programs see, made by the server: it reveals no paths of the host.
+"""Build the programs' root directory, which reveals no paths of the host.
 
-A bind mount shows its source in /proc/self/mountinfo, so folders are shown through an overlay, and the outer
+A bind mount's source appears in /proc/self/mountinfo, so folders are shown through an overlay, and the outer
 root is left by pivot_root.
 """
 
@@ -43,12 +43,12 @@ def build_root(
     """Build the new root, mount the workspace in it, and leave the old root for good.
 
     Args:
-        executable: the base interpreter.
-        hidden: folders of the host that programs must not see.
-        workspace: place of the workspace's tmpfs.
-        workspace_options: its mount options.
-        kernel: packages to show of the folders of packages.
-        devices_stay: whether devices are mounted read-only.
+        executable: The base interpreter.
+        hidden: Folders of the host to hide.
+        workspace: Path of the workspace's tmpfs.
+        workspace_options: Its mount options.
+        kernel: Packages to show in KERNEL.
+        devices_stay: Whether devices are mounted read-only.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -89,9 +89,9 @@ def build_root(
 
 
 def keep_devices(folder: str) -> None:
-    """Mount the devices in a folder read-only, so that no program sets the times of the host's nodes.
+    """Mount a folder's devices read-only, so that no program sets the times of the host's nodes.
 
-    Writing to the device itself still works.
+    Writing to a device itself still works.
     """
     for entry in os.scandir(folder):
         if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
@@ -115,7 +115,7 @@ def _show_some(kept: frozenset[str]) -> None:
 
 
 def _show(folder: str, layers: list[str]) -> None:
-    """Show layered folders at one place, read-only; the last one before Linux 5.11."""
+    """Show layered folders at one path, read-only; only the last one before Linux 5.11. Raises OSError."""
     os.mkdir(_NEW + folder, 0o755)
     try:
         mount(
@@ -127,17 +127,17 @@ def _show(folder: str, layers: list[str]) -> None:
         )
     except OSError:
         if layers[-1] == folder:
-            raise  # a virtual environment can't do without its patched layer
+            raise  # a virtual environment needs its patched layer
         mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
 
 
 def patch_venv(executable: str, *, source: str, target: str) -> None:
-    """Rewrite the files of a virtual environment that name paths of the host.
+    """Rewrite the files of a virtual environment that contain paths of the host.
 
     Args:
-        executable: the base interpreter, as programs see it.
-        source: the environment.
-        target: a folder with a folder `bin` in it.
+        executable: Path of the base interpreter inside.
+        source: The environment.
+        target: A folder that contains a folder `bin`.
     """
     version = re.findall(r"python(\d+\.\d+)", executable)
     names = {"python", "python3", *(f"python{number}" for number in version)}

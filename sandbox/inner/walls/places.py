@@ -1,11 +1,11 @@
-"""Where programs find what is shown to them."""
+"""Paths inside the sandbox."""
 
 PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
 SITE = "/opt/site"
-"""Prefix of a numbered folder of packages, of which KERNEL shows some."""
+"""Prefix of a numbered folder of packages; KERNEL shows some of them."""
 ATTACHED = "/opt/attached"
 """Prefix of a numbered folder that is shown in the workspace."""
 SHOWN = "/opt/shown"
 """Folders beside the workspace, by name."""
 EGRESS = ("127.0.0.1", 61_080)
-"""Where a run reaches its proxy; the kernel gives connections lower ports."""
+"""Where a run reaches its proxy; the kernel assigns lower ports to connections."""

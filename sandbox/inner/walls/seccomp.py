@@ -1,4 +1,4 @@
-"""Load the filter of system calls that was made for this architecture by tools/make_seccomp.py."""
+"""Load the system call filter that tools/make_seccomp.py made for this architecture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Filter:
         self._program = _Program(len(content) // 8, ctypes.addressof(self._content))
 
     def load(self) -> None:
-        """Filter this process for good, after no_new_privs."""
+        """Filter this process permanently; needs no_new_privs."""
         checked(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program)), "seccomp")
 
 
@@ -30,9 +30,9 @@ def filter_file(*, memfd: bool, sockets: bool = True) -> str:
     """Path of the filter for this machine.
 
     Args:
-        memfd: allow memory that belongs to no process; False where no cgroup counts it.
-        sockets: False without namespaces: no sockets but pairs, no IPC, no memfd, no limits of other
-            processes.
+        memfd: Allow memory that belongs to no process; False if no cgroup counts it.
+        sockets: False without namespaces: no sockets but pairs, no IPC, no memfd, no setting of other
+            processes' limits.
     """
     variant = "-nosockets" if not sockets else "" if memfd else "-nomemfd"
     return os.path.join(

@@ -1,8 +1,7 @@
 """Put the packages of the task's interpreter on sys.path, as `site` does, in two steps.
 
 The server does the first, which only reads, once for all runs. Lines of .pth files that begin with `import`,
-and
-sitecustomize, are code of the environment: each run executes them inside its walls.
+and sitecustomize, are code of the environment: each run executes them inside its walls.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from sandbox.inner.walls.places import VENV
 from sandbox.inner.walls.syscalls import fork
 
 _NEWEST = (3, 14)
-"""Newest Python whose `site` we know; with a newer one each run does everything."""
+"""Newest Python with a known `site`; with a newer one each run does everything."""
 _ALONE = b"one thread"
 
 
 class Site:
-    """What is left of the work of `site`."""
+    """The remaining work of `site`."""
 
     def __init__(self, venv: str = VENV) -> None:
-        """`venv` is the place of a virtual environment, if it exists."""
+        """`venv` is the path of a virtual environment, if it exists."""
         self._lines: list[tuple[str, str]] = []
         self._customized = True
         self._read = sys.version_info[:2] <= _NEWEST
@@ -37,7 +36,7 @@ class Site:
         if self._has_venv:
             sys.executable = f"{venv}/bin/python"
             if sys.version_info >= (3, 14):
-                sys.prefix = sys.exec_prefix = venv  # older ones set it in site itself
+                sys.prefix = sys.exec_prefix = venv  # older versions set it in site itself
         if self._read:
             self._read_only()
 
@@ -59,7 +58,7 @@ class Site:
     def settle(self) -> None:
         """Run the code of the base interpreter's own packages here, once for all runs.
 
-        The server runs that interpreter, so it trusts them as the standard library, but not what could import
+        The server runs that interpreter, so it trusts them like the standard library, unless they could import
         from a virtual environment. Code that fails, prints, or starts a thread is left to each run.
         """
         if self._read and self._customized and not self._has_venv and leaves_nothing(self.finish):
@@ -67,7 +66,7 @@ class Site:
             self._lines, self._customized = [], False
 
     def finish(self) -> None:
-        """Run the environment's code; errors are printed, as Python does."""
+        """Run the environment's code; print errors as Python does."""
         if not self._read:
             site.main()
             return
@@ -81,7 +80,7 @@ class Site:
 
 
 def _execute(line: str, sitedir: str) -> None:
-    """Lines of setuptools look up `sitedir` in this frame."""
+    """Execute a line in a frame with `sitedir`, which setuptools' lines look up."""
     exec(line, vars(site), {})
 
 

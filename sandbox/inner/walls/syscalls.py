@@ -1,4 +1,4 @@
-"""System calls that Python has no function for, with their return values checked."""
+"""System calls without a Python function, with checked return values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECCOMP_MODE_FILTER = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 _NUMBERS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
-"""Numbers of calls without a wrapper in libc that differ between architectures."""
+"""Architecture-specific numbers of calls without a wrapper in libc."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 _with_the_gil = ctypes.PyDLL(None, use_errno=True)
@@ -36,10 +36,7 @@ for _name in ("capset", "ioctl", "mount", "sigprocmask", "signal", "socket", "sy
 
 
 def checked(result: int, what: str) -> int:
-    """The result of a call that worked.
-
-    Raises OSError where the call returned -1; the message begins with `what`.
-    """
+    """Return the result of a call; raises OSError, its message beginning with `what`, if it is -1."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -47,29 +44,29 @@ def checked(result: int, what: str) -> int:
 
 
 def number_of(call: str) -> int:
-    """Number of a system call on this machine's architecture."""
+    """Number of a system call on this architecture."""
     return _NUMBERS[os.uname().machine][call]
 
 
 def clone(flags: int) -> int:
     """fork() into new namespaces: the child's pid, 0 in the child. The caller has one thread.
 
-    Python and libc don't know: the child does little before it forks again.
+    Python and libc don't notice: the child does little before it forks again.
     """
     pid: int = libc.syscall(number_of("clone"), ctypes.c_ulong(flags | signal.SIGCHLD), 0, 0, 0, 0)
     return checked(pid, "clone into new namespaces")
 
 
 def fork() -> int:
-    """fork() of libc: the child's pid, 0 in the child. The caller has one thread.
+    """libc's fork(): the child's pid, 0 in the child. The caller has one thread.
 
-    It skips Python's hooks for a fork, which cost a tenth of a run and are for locks of other threads.
+    It skips Python's fork hooks, which take a tenth of a run and serve locks of other threads.
     """
     return checked(_with_the_gil.fork(), "fork")
 
 
 def unshare(flags: int) -> None:
-    """Leave some namespaces for new ones."""
+    """Move to new namespaces."""
     checked(libc.unshare(flags), "unshare")
 
 
@@ -88,7 +85,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str |
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """prctl(2) with up to four arguments, the missing ones 0."""
+    """prctl(2) with up to four arguments; missing ones are 0."""
     result: int = libc.prctl(option, *arguments, *_NO_ARGUMENTS[len(arguments) :])
     return result
 
@@ -109,14 +106,14 @@ def drop_capabilities() -> None:
     """Drop every capability: bounding, ambient, and the three sets of the process."""
     for capability in range(64):
         if prctl(PR_CAPBSET_DROP, capability) < 0:
-            break  # EINVAL: the kernel knows no capability of this number
+            break  # EINVAL: the kernel has no capability of this number
     checked(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL), "clear ambient capabilities")
     header = _CapHeader(LINUX_CAPABILITY_VERSION_3, 0)
     checked(libc.capset(ctypes.byref(header), (_CapData * 2)()), "capset")
 
 
 def write_file(path: str, text: str) -> None:
-    """Write to a file of /proc in a single write(2), as it requires."""
+    """Write a file of /proc in a single write(2), as it requires."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, text.encode())
