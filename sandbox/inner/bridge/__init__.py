@@ -1,1 +1,1 @@
-"""Values and calls between a candidate and its checker, by agreed kinds. Read codec, link, callee."""
+"""Exchange values and calls between candidate and checker, by agreed kinds. Read codec, link, callee."""

@@ -1,11 +1,11 @@
-"""The candidate's side of a call: loads its modules, and does what the other side asks of its objects.
+"""The candidate's side of a call: load its modules and perform the other side's requests on its objects.
 
-After the first import of the candidate's code this process may answer anything. So nothing here decides about
-right and wrong or holds a secret; the other side takes plain values, and builds its own from them.
+Once the candidate's code is imported, this process may answer anything. So it decides nothing about right and
+wrong and holds no secret; the other side takes plain values, and builds its own from them.
 
 A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
-("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Before it there may be
-any number of ("ask", operation, operands…), each answered by ("answer", value) or ("threw", error).
+("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Any number of
+("ask", operation, operands…) may precede it, each answered by ("answer", value) or ("threw", error).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WHERE_LINES = 5
 
 
 class Callee:
-    """Serves one channel until the other side closes it."""
+    """Serve one channel until the other side closes it."""
 
     def __init__(self, channel: Channel, arguments: Mapping[str, Any]) -> None:
         self._channel = channel
@@ -74,11 +74,11 @@ class Callee:
         loan = Writeback(() if self._write_back is None else request)
         try:
             return self._frame(("value", self._operations[operation](*operands)), loan)
-        except BaseException as error:  # noqa: BLE001 - whatever the candidate raises is its answer
+        except BaseException as error:  # noqa: BLE001 - any exception of the candidate is its answer
             return self._frame(("raised", error, _where(error)), loan)
 
     def _frame(self, outcome: tuple[object, ...], loan: Writeback) -> bytes:
-        # To copy a value may change and print more: its items are taken while it is written.
+        # Copying a value may change and print more, as its items are taken during encoding.
         changes = Parts(lambda: ("copy", loan.changes() if self._write_back else bool(loan.changes())))
         printed = Parts(lambda: ("copy", self._printed.take()))
         known = loan.known() if self._write_back or not loan.changes() else None
@@ -88,12 +88,12 @@ class Callee:
             return encode(("unsent", str(error), (), self._printed.take()))
 
     def ask(self, operation: str, *operands: object) -> Any:
-        """Ask something of an object of the other side; serves its requests until the answer is there."""
+        """Request an operation on an object of the other side, serving its requests. Raises its error."""
         self._channel.send(encode(("ask", operation, *operands), refer=self._refer))
         while True:
             frame = self._channel.receive()
             if frame is None:
-                os._exit(0)  # the other side is done
+                os._exit(0)  # the other side is gone
             message = decode(frame, resolve=self._resolve)
             if message[0] == "answer":
                 return message[1]
@@ -126,7 +126,7 @@ class Callee:
         return ("object", number, self._number(kind))
 
     def _parts(self, value: Any) -> tuple[object, ...] | None:
-        """What crosses by value, as a standard one or, where no objects may cross, as a copy."""
+        """Payload of a value that crosses by value: a standard one or, if no objects may cross, a copy."""
         made = None if self._kinds is None else copied(value, self._kinds)
         return to_parts(value) if made is None else made
 
@@ -145,7 +145,7 @@ class Callee:
         return from_parts(payload)
 
     def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
-        """The other side's exception, as one of the nearest class that this side knows."""
+        """Rebuild the other side's exception as the nearest class known here."""
         error: BaseException = (base if base.__name__ == name else type(name, (base,), {}))(*args)
         self._thrown[self._number(error)] = number
         return error
@@ -162,7 +162,7 @@ class Callee:
         return importlib.import_module(name) if source is None else _load(name, source)
 
     def _found(self, path: str) -> Any:
-        """What stands under `module:name`."""
+        """Look up `module:name`."""
         module, _, names = path.partition(":")
         return reduce(getattr, names.split("."), self._import(module))
 
@@ -174,14 +174,14 @@ class Callee:
 
 
 def _load(name: str, source: str) -> ModuleType:
-    """A module made from source, as if it lay in the current folder."""
+    """Make a module from source, as if its file lay in the current folder."""
     path = os.path.join(os.getcwd(), f"{name}.py")
     content = source.encode("utf-8", "surrogatepass")
     linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = path
     try:
-        # Not the bytes: with a comment that names an encoding they could mean other code than the judge read.
+        # Not the bytes: a comment naming an encoding could give them another meaning than the judge read.
         exec(compile(source, path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         sys.modules.pop(name, None)
@@ -197,7 +197,7 @@ def _text(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
-    """File, line and function of the candidate's last frames, the innermost last."""
+    """File, line and function of the candidate's last frames, innermost last."""
     frames = []
     trace = error.__traceback__
     while trace is not None:
@@ -210,7 +210,7 @@ def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Serve the modules of the current folder; `arguments` as `serve` takes them."""
-    forget_server()  # a candidate may call a module `sandbox`, too
+    forget_server()  # a candidate's module may be called `sandbox`
     here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
     sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]
     serve(channel, arguments)
@@ -220,8 +220,8 @@ def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Answer requests until the channel closes.
 
     Args:
-        arguments: `write_back`, whether changes to lent arguments are reported (False: only that there were
-            some, None: nothing); `modules`, sources by name of modules that lie in no file; `kinds`, of
-            references that may cross, where anything else has to be copied.
+        arguments: `write_back`: report changes to lent arguments (False: only whether there are any, None:
+            nothing); `modules`: sources by name of modules without files; `kinds`: of references that may
+            cross, where anything else is copied.
     """
     Callee(channel, arguments).serve()

@@ -1,7 +1,7 @@
-"""The checker's way to the candidate: a socket to it, or frames that the host passes on.
+"""The checker's connection to the candidate: a socket, or frames relayed by the host.
 
-The first byte of a frame between host and checker is its kind; a frame to the process that candidates are
-cloned from is nothing but such a byte.
+The first byte of a frame between host and checker is its kind; a frame to the process that clones candidates
+is only such a byte.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 from sandbox.inner.process.channel import Channel, FrameTooLarge
 
 TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
-"""From the checker: a request that the host passes on unread, a report, a request for another candidate."""
+"""From the checker: a request that the host relays unread, a report, a request for another candidate."""
 FROM_CANDIDATE, ENDED, TIMED_OUT = b"A", b"E", b"T"
-"""To the checker: the candidate's answer, or the host's word that none will come any more."""
+"""To the checker: the candidate's answer, or the host's notice that no more will come."""
 LOST = b"L"
 """From a checker whose socket to the candidate closed: asks how the candidate ended."""
 BEGIN, END, HUNG_UP = b"B", b"X", b"H"
-"""To what candidates are cloned from: start one on the socket that comes along; end it; end it once it has
-closed that socket."""
+"""To the cloning process: start a candidate on the attached socket; end it; the same after it hung up."""
 MAX_RECEIVED = 512 << 20
-"""Bytes that a candidate may send over a socket of its own."""
+"""Bytes that a candidate may send over its own socket."""
 
 
 class CandidateLine:
-    """Sends requests, and gives answers or the host's word that there will be none."""
+    """Send requests; receive answers or the host's notice that there will be none."""
 
     def __init__(self, host: Channel, direct: Channel | None = None) -> None:
         self.sent: bytes | None = None
@@ -45,7 +44,7 @@ class CandidateLine:
             self._lost = True
 
     def receive(self) -> bytes | None:
-        """A frame that begins with FROM_CANDIDATE, ENDED or TIMED_OUT; None once the host is gone."""
+        """Receive a frame beginning with FROM_CANDIDATE, ENDED or TIMED_OUT; None once the host is gone."""
         frame = self._host.receive() if self._direct is None else self._answer(self._direct)
         self.received = frame or b""
         return frame
@@ -64,6 +63,6 @@ class CandidateLine:
         return self._host.receive()
 
     def close(self) -> None:
-        """Close the socket; the candidate ends by that."""
+        """Close the socket, which ends the candidate."""
         if self._direct is not None:
             self._direct.close()

@@ -1,8 +1,8 @@
-"""A process that candidates are cloned from, one after the other: each has all of its walls.
+"""Clone candidates, one after the other, from this process, whose walls they inherit.
 
-Nothing of a candidate gets in here: a clone reads its job from a socket of its own. What could outlive one is
-ended or reported: its processes are killed; in namespaces nothing remains, since no socket can be made but a
-pair, nor anything of IPC; where it wrote as much as an attribute of a file, this process isn't used again.
+Nothing of a candidate gets in here: a clone reads its job from its own socket. What could outlive it is
+killed or reported: its processes are killed; namespaces keep nothing, since no sockets but pairs and no IPC
+objects can be made; if it changed as much as a file's attribute, this process isn't used again.
 """
 
 from __future__ import annotations
@@ -38,21 +38,19 @@ _SHARED = (1, 2)
 _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
 """Flags, owner, signal (F_GETSIG), and size of the pipe (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
-"""Resolution of the times that a kernel gives to files, at most."""
+"""Coarsest resolution of a kernel's file times, in seconds."""
 _PATIENCE_S, _AGAIN_S = 1.0, 0.001
-"""For a candidate that closed its socket to end by itself: how it ended says why."""
+"""Seconds for a candidate that closed its socket to exit by itself, which tells why."""
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Report whether candidates can be cloned here, and clone them until the host closes the channel.
 
-    A frame that comes with a socket begins one; the one after it, which comes alone, ends it.
-
-    Args:
-        arguments: `without`, mechanisms to leave off: only tests name some, to see a probe escape.
+    A frame with a socket starts one; the following frame, without a socket, ends it. `without` in `arguments`
+    names disabled mechanisms: only tests name some, to see a probe escape.
     """
     without = frozenset(arguments["without"])
-    if os.getpid() != FIRST or any(map(os.listdir, _EMPTY)):  # to have listed them changes a time, once
+    if os.getpid() != FIRST or any(map(os.listdir, _EMPTY)):  # listing them changes a time, once
         channel.send(encode(("ready", False)))
         return
     _close_what_lasts(without)
@@ -79,7 +77,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
 
 def _close_what_lasts(without: frozenset[str]) -> None:
-    """Let nothing be made that outlives its process, and let no candidate read this process."""
+    """Forbid whatever outlives its process, and make this process unreadable for candidates."""
     become_subreaper()
     if "sockets" not in without:
         Filter(filter_file(memfd=False, sockets=False)).load()
@@ -88,7 +86,7 @@ def _close_what_lasts(without: frozenset[str]) -> None:
 
 
 def _settled_marks() -> list[int]:
-    """The marks, once any later change would show in them."""
+    """The marks, once any later change would alter them."""
     marks = _marks()
     while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
         time.sleep(_AGAIN_S)
@@ -96,7 +94,7 @@ def _settled_marks() -> list[int]:
 
 
 def _marks() -> list[int]:
-    """When the places where a candidate may write were last changed; these times can't be set."""
+    """Change times of the places where a candidate may write; they can't be set."""
     marks = []
     for place in _WRITABLE:
         with suppress(FileNotFoundError):
@@ -105,7 +103,7 @@ def _marks() -> list[int]:
 
 
 def _states() -> list[int]:
-    """State of the descriptions that a candidate shares with the next one."""
+    """State of the file descriptions that candidates share."""
     return [fcntl.fcntl(fd, state) for fd in _SHARED for state in _STATES]
 
 
@@ -128,7 +126,7 @@ def _become(line: Channel) -> NoReturn:
 
 
 def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, bool, float, float]:
-    """End all of a candidate: wait status, whether it had ended before, CPU seconds, largest resident MiB."""
+    """Kill all of a candidate: wait status, whether it had ended before, CPU seconds, peak resident MiB."""
     before = _cpu_s()
     deadline = time.monotonic() + (_PATIENCE_S if hung_up else 0)
     ended, status, usage = os.wait4(candidate, os.WNOHANG)
@@ -149,6 +147,6 @@ def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, boo
 
 
 def _cpu_s() -> float:
-    """Of all children so far."""
+    """CPU time of all children so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

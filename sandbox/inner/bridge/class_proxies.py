@@ -1,7 +1,7 @@
-"""Proxy classes, made from descriptions that the candidate's process gives of its classes.
+"""Make proxy classes from descriptions of the candidate's classes.
 
 Bases are mirrored, so that isinstance, issubclass and except work as in the candidate's process. A builtin
-exception is the builtin itself; any other class derives from nothing builtin, whatever the candidate's does.
+exception is the builtin itself; other classes derive from nothing builtin, even if the candidate's do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
 class _Described(type):
-    """The class of proxy classes: attributes that one lacks are those of the candidate's class."""
+    """Metaclass of proxy classes: missing attributes are looked up in the candidate's class."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], space: dict[str, Any], *, made: bool = False
@@ -34,7 +34,7 @@ class _Described(type):
         super().__init__(name, bases, space)
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
-        """Make an instance there."""
+        """Create an instance in the candidate's process."""
         made = link_of_class(cls).call(cls, args, kwargs, cls.__name__)
         if isinstance(made, Instance) and proxies.is_class(cls):
             proxies.mark_built(made)
@@ -51,12 +51,12 @@ class _Described(type):
 
     @property  # type: ignore[misc]
     def __dict__(cls) -> Any:  # type: ignore[override]
-        """The names of the class there."""
+        """Names of the class in the candidate's process."""
         return link_of_class(cls).request("get", cls, "__dict__")
 
 
 class Classes:
-    """The candidate's classes by their number, each described once."""
+    """The candidate's classes by number, each described once."""
 
     def __init__(self, link: Any) -> None:
         self._link = link
@@ -71,14 +71,14 @@ class Classes:
         return known
 
     def of_instance(self, number: int) -> type:
-        """The proxy class of an object. Raises CodecError where it is one of exceptions."""
+        """The proxy class of an object. Raises CodecError for a class of exceptions."""
         cls = self.of(number)
         if not issubclass(cls, Instance):
             raise CodecError("an object of a class of exceptions")
         return cls
 
     def record(self, number: int, items: object) -> object:
-        """A named tuple. Raises CodecError where it is none."""
+        """Make a named tuple. Raises CodecError if the class isn't one."""
         cls = self.of(number)
         if not issubclass(cls, Record) or type(items) is not tuple:
             raise CodecError("no record")
@@ -86,7 +86,7 @@ class Classes:
 
 
 def make_class(link: Any, number: int, described: Any) -> type:
-    """The proxy class of class `number`. Raises CodecError where the description isn't one."""
+    """Make the proxy class of class `number`. Raises CodecError for an invalid description."""
     name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
     own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
@@ -111,7 +111,7 @@ def make_class(link: Any, number: int, described: Any) -> type:
 
 
 def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
-    """The class of a class with these bases, and with these operators of its own (`len(Color)`)."""
+    """Metaclass for these bases and operators of the class itself (`len(Color)`)."""
     metas = {type(base) for base in bases if isinstance(base, _Described)} or {_Described}
     least = [
         meta for meta in metas if not any(other is not meta and issubclass(other, meta) for other in metas)
@@ -137,7 +137,7 @@ def _checked(described: Any) -> tuple[Any, ...]:
 
 
 def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
-    """Operators of a proxy class, for these of the candidate's; `copied` are done on a copy."""
+    """Operators of a proxy class for those of the candidate's; `copied` ones run on a copy."""
     space: dict[str, Any] = {
         name: proxies.asked(name) for name in (*known.PLAIN, *known.METHODS) if name in names
     }
@@ -163,7 +163,7 @@ def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> d
 
 
 def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
-    """Operators of the class of a proxy class (`len(Color)`)."""
+    """Operators of a proxy class's metaclass (`len(Color)`)."""
     return {
         name: lambda cls, *operands, name=name: link_of_class(cls).request(name, cls, *operands)
         for name in (*known.PLAIN, "__contains__", "__or__")
@@ -187,7 +187,7 @@ def _may_swallow(error: BaseException | None) -> bool:
 
 
 def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
-    """An operator that the candidate decides only for objects that the test made; `plain` is reflected."""
+    """An operator that the candidate decides only for objects made by the test; `plain` is reflected."""
     operation = plain or name
 
     def asked(self: Any, other: object, *more: object) -> object:

@@ -1,8 +1,8 @@
-"""Plain data as bytes and back, by value: what may cross from one sandbox to another.
+"""Encode plain data to bytes and decode it by value: the only data that crosses between sandboxes.
 
-Exact types only (`type(x) is list`), so that no class, equality or hash of the sender's crosses. What isn't
-plain data crosses as an extension, whose meaning the caller gives. Bytes never cause a lookup, an import or a
-call. Encoder and decoder are loops with the same caps.
+Exact types only (`type(x) is list`), so that no class, equality or hash of the sender's crosses. Anything
+else crosses as an extension, whose meaning the caller gives. Bytes never cause a lookup, an import or a call.
+Encoder and decoder are loops with the same caps.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from itertools import chain
 from typing import Any
 
 MAX_BYTES = (16 << 20) - 4096
-"""One value in one frame, with room for what surrounds it."""
+"""Bytes of one value in one frame, with room for the rest of the frame."""
 MAX_NODES = 1 << 20
-"""About a second of work; a graph of shared references that unfolds without end stops here."""
+"""About a second of work; bounds a graph of shared references that unfolds endlessly."""
 MAX_DEPTH = 200
-"""Under the interpreter's recursion limit, so that repr and == of a decoded value work."""
+"""Below the interpreter's recursion limit, so that repr and == of a decoded value work."""
 MAX_BITS = 1 << 18
-"""79,000 digits: over that, arithmetic and printing are slow enough to be an attack."""
+"""79,000 digits: beyond that, arithmetic and printing are slow enough to be an attack."""
 
 _NONE, _TRUE, _FALSE, _INT, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTFifcsb"
 _LIST, _TUPLE, _SET, _FROZENSET, _DICT, _EXTENSION = b"ltSzdx"
@@ -28,7 +28,7 @@ _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset
 MAX_ALIKE = 32
 """Keys of one set or dict with the same hash: each new one is compared with all of them."""
 _PLACES = 1 << 16
-"""A set or dict of so many keys is built within 25 ms, whatever their lower bits are."""
+"""A set or dict of this many keys is built within 25 ms, whatever their lower bits."""
 _STEP = 1 << 12
 _COUNT = struct.Struct("<BI")
 _FLOAT_AT = struct.Struct("<Bd")
@@ -37,7 +37,7 @@ _U32 = struct.Struct("<I")
 
 
 class CodecError(ValueError):
-    """The value isn't plain data or is over a cap, or the bytes aren't a value; the message says which."""
+    """The value isn't plain data or exceeds a cap, or the bytes are invalid; the message says which."""
 
 
 def encode(
@@ -46,11 +46,11 @@ def encode(
     refer: Callable[[object], object] | None = None,
     known: Mapping[int, object] | None = None,
 ) -> bytes:
-    """Bytes of `value`.
+    """Encode `value`.
 
     Args:
-        refer: called with what isn't plain data; gives the plain payload of an extension in its place.
-        known: payloads of extensions that stand for these containers, by their id().
+        refer: Called with anything but plain data; returns the plain payload of an extension.
+        known: Payloads of extensions that replace these containers, by id().
 
     Raises:
         CodecError: not plain data and no `refer`, or over a cap.
@@ -84,13 +84,13 @@ def _open(
     refer: Callable[[object], object] | None,
     known: Mapping[int, object] | None,
 ) -> Sequence[object]:
-    """Write the head of a container or an extension; gives what is to be written inside of it."""
+    """Write the head of a container or an extension; return its contents, still to be written."""
     kind = type(item)
     if known is not None and id(item) in known:
         out.append(_EXTENSION)
         return (known[id(item)],)
     if kind in _CONTAINERS:
-        inside = tuple(item)  # a copy: the count below must hold, whoever changes the container meanwhile
+        inside = tuple(item)  # a copy: the count below must hold even if the container changes
         out += _COUNT.pack(_CONTAINERS[kind], len(inside))
         return inside
     if kind is dict:
@@ -129,13 +129,13 @@ _SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
 
 
 def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> Any:
-    """The value that `data` holds.
+    """Decode one value.
 
     Args:
-        resolve: called with the payload of an extension; gives the value that stands in its place.
+        resolve: Called with the payload of an extension; returns its value.
 
     Raises:
-        CodecError: damaged, over a cap, or with an extension and no `resolve`.
+        CodecError: malformed, over a cap, or with an extension and no `resolve`.
     """
     if len(data) > MAX_BYTES:
         raise CodecError(f"{len(data):,} bytes; {MAX_BYTES:,} is the limit")
@@ -158,7 +158,7 @@ def _decode(data: bytes, resolve: Callable[[Any], object] | None) -> object:
             (count,) = _U32.unpack_from(data, at + 1) if tag != _EXTENSION else (1,)
             at += _SIZES[tag]
             want = count * 2 if tag == _DICT else count
-            if want > len(data) - at:  # every value takes a byte at least
+            if want > len(data) - at:  # every value takes at least one byte
                 raise CodecError("a container announces more than there is")
             if len(stack) > MAX_DEPTH:
                 raise CodecError(f"nested deeper than {MAX_DEPTH}")
@@ -202,7 +202,7 @@ def _read_scalar(data: bytes, at: int, tag: int) -> tuple[object, int]:
 
 
 def _table(keys: list[Any], values: list[Any] | None) -> Any:
-    """A set, or a dict of values too; in steps, so that a large one lets other threads have their turns."""
+    """Build a set, or a dict with `values`, in steps, so that other threads can run."""
     whole: Any = set() if values is None else {}
     for start in range(0, len(keys), _STEP):
         part = keys[start : start + _STEP]
@@ -229,7 +229,7 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
 
 
 def refusal_of(keys: list[object]) -> str:
-    """Why a set or dict of these keys takes too long to build; empty where it doesn't."""
+    """Why a set or dict of these keys takes too long to build; empty if it doesn't."""
     try:
         hashes = [hash(key) for key in keys]
     except TypeError:

@@ -1,6 +1,6 @@
-"""Whether the candidate's own `__eq__` tells values apart: it is asked about other values, too.
+"""Test whether the candidate's `__eq__` discriminates, by asking it about other values too.
 
-An object that is equal to everything can't know which of several values is the test's.
+An object that equals everything can't know which of several values is the test's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 _WANTED = 5
-"""Other values that it must not be equal to; a guess passes in one of six cases."""
+"""Other values that must be unequal; a guess passes in one of six cases."""
 _TRIES = 100
 _STEPS = (-3, -2, -1, 1, 2, 3)
 _LETTERS = "aeimnorst"
@@ -21,12 +21,12 @@ def claims(equals: Callable[[Any], object], value: object) -> bool:
     try:
         answer = equals(value)
         return answer is not NotImplemented and bool(answer)
-    except Exception:  # noqa: BLE001 - the candidate's own equality failed on it: not equal
+    except Exception:  # noqa: BLE001 - the candidate's equality failed: not equal
         return False
 
 
 def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
-    """Whether `equals` holds for `value` and for none of a few others like it, asked in random order."""
+    """Whether `equals` holds for `value` and for none of a few similar ones, asked in random order."""
     others: list[Any] = []
     for _ in range(_TRIES):
         other = _other(value)
@@ -45,7 +45,7 @@ def _below(end: int) -> int:
 
 
 def _other(value: Any) -> Any:
-    """A value like `value`, and not equal to it; None where there is none."""
+    """A value similar but unequal to `value`; None if there is none."""
     kind = type(value)
     if kind is bool:
         return not value

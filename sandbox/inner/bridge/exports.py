@@ -1,8 +1,8 @@
-"""The checker's own objects that a candidate may use, and what it may do with them, how often.
+"""Objects of the checker that a candidate may use, with the permitted uses and their number.
 
-A callable may be called, an iterable iterated, any other object used by its public attributes and
-operators. Functions, modules and classes show no attributes, since those lead to the test. Where uses of the
-case's own answer were recorded, no others are allowed.
+A callable may be called, an iterable iterated, any other object used by its public attributes and operators.
+Functions, modules and classes show no attributes, since those lead to the test. If uses by the case's own
+answer were recorded, no others are allowed.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.standard import to_parts
 
 MAX_CALLBACKS = 200_000
-"""Of one check. A sort of 10,000 items by a callback takes some 10,000."""
+"""Callbacks of one check. Sorting 10,000 items by a callback takes some 10,000."""
 MAX_USES = 1_000
-"""Different ones that are recorded: a candidate may ask for any name."""
+"""Distinct uses recorded: a candidate may ask for any name."""
 
 _CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
 _STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
-"""All that these show: their other attributes lead to a frame."""
+"""The only attributes these show: others lead to a frame."""
 _PLAIN = ("builtins", "itertools", "_io", "re")
-"""Modules whose objects hold nothing but data, or give items: iterators, files, matches."""
+"""Modules whose objects only hold data or give items: iterators, files, matches."""
 _COPIES = ("__copy__", "__deepcopy__")
 _FREE = frozenset({"__bool__", "__len__", "__hash__"})
-"""Operators that show nothing of an object and change nothing; nor does equality with None."""
+"""Operators that reveal and change nothing of an object; nor does equality with None."""
 _TEXTS = ("__repr__", "__str__", "__format__")
 _OPERANDS = ((tuple, dict), (str, tuple))
-"""Types of what comes with a call, and with an operator."""
+"""Operand types of a call, and of an operator."""
 _USES = {
     **dict.fromkeys(COMPARISONS, "compare"),
     **dict.fromkeys((*IN_PLACE, "__setitem__", "__delitem__"), "change"),
@@ -42,16 +42,16 @@ _USES = {
     **dict.fromkeys(("__enter__", "__exit__", "__aenter__", "__aexit__"), "enter"),
     "__call__": "call",
 }
-"""What an operator does; any other one reads."""
+"""Effect of an operator; any other one reads."""
 
 
 class Exports:
-    """Objects of this side by the numbers under which the other side knows them."""
+    """Objects of this side by the numbers that the other side uses."""
 
     def __init__(self, allowed: Collection[str] | None = None, *, spares_mocks: bool = False) -> None:
-        """`allowed`: uses that an earlier job recorded, None is any; `spares_mocks`: none is changed."""
+        """`allowed`: uses recorded by an earlier job, None for any; `spares_mocks`: no mock is changed."""
         self.uses: set[str] = set()
-        """What was done: an argument, the class of an object in it, a kind of use, an attribute."""
+        """Recorded uses: an argument, the class of an object in it, a kind of use, an attribute."""
         self.giving: Sequence[tuple[str, object]] = ()
         """Name and value of the arguments of the current call."""
         self._lying: tuple[object, dict[int, str]] = (self.giving, {})
@@ -64,7 +64,7 @@ class Exports:
         self._callbacks = 0
 
     def payload(self, value: Any) -> tuple[object, ...]:
-        """What crosses in its place."""
+        """The payload that crosses instead of the object."""
         if isinstance(value, BaseException):
             kinds = type(value).__mro__
             known = next(cls for cls in kinds if number_of(cls) is not None or to_parts(cls) is not None)
@@ -87,13 +87,13 @@ class Exports:
         return self._lying[1].get(id(value), "*")
 
     def original(self, number: object) -> object:
-        """The object of a number. Raises CodecError where there is none."""
+        """The object of a number. Raises CodecError for an unknown one."""
         if type(number) is not int or not 0 <= number < len(self._objects):
             raise CodecError("an object of ours that never crossed")
         return self._objects[number]
 
     def answer(self, asked: list[Any], refer: Callable[[object], object]) -> bytes:
-        """Do what the candidate asks of one of our objects; the frame that answers it."""
+        """Perform the candidate's request on one of our objects; return the answer's frame."""
         outer = self._serving
         try:
             value = self._do(*asked)
@@ -113,7 +113,7 @@ class Exports:
         self._callbacks += 1
         if self._callbacks > MAX_CALLBACKS:
             raise CandidateGone(f"the candidate made over {MAX_CALLBACKS:,} calls to the test's own objects")
-        if tuple(map(type, operands)) not in _OPERANDS:  # an object of ours would be read to unpack it
+        if tuple(map(type, operands)) not in _OPERANDS:  # unpacking would read an object of ours
             raise CodecError("no operands")
         if operation == "call" and self._may(operation, number):
             args, kwargs = operands
@@ -143,7 +143,7 @@ class Exports:
         return is_free or self._may(_USES.get(name, "read"), number)
 
     def _may(self, use: str, number: Any, name: str = "") -> bool:
-        """Whether an object may be used so; records that it was."""
+        """Whether an object may be used in this way; records the use."""
         value = self._objects[number]
         kind = type(value)
         is_mock = any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in kind.__mro__)
@@ -161,7 +161,7 @@ class Exports:
 
 
 def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
-    """The name of the part in which each object lies, by its id()."""
+    """The name of the part that contains each object, by id()."""
     found: dict[int, str] = {}
     for name, part in parts:
         stack = [part]

@@ -1,6 +1,6 @@
-"""What a candidate gets in place of a test's object that can't be copied, such as a callback.
+"""Stand-ins, in the candidate's process, for a test's objects that can't be copied, such as callbacks.
 
-Calls, public attributes and operators are requests to the test's process; nothing else is in reach.
+Calls, public attributes and operators are requests to the test's process; nothing else is reachable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Foreign:
 
     @staticmethod
     def number_of(value: Foreign) -> int:
-        """The number under which the other side knows it."""
+        """The other side's number for it."""
         return value.__number
 
     def __copy__(self) -> object:
@@ -46,11 +46,13 @@ class Foreign:
 
 
 def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[str, ...]) -> object:
-    """A Foreign of a class of its own, with the operators of the other side's object."""
+    """Make a Foreign with a class of its own that has the operators of the other side's object."""
     space: dict[str, object] = {"__slots__": ()}
     own = [one for one in OPERATORS if one in operators and one not in _OWN]
     space.update((one, _operator(ask, one)) for one in own)
-    if name or "__call__" in operators:  # a class has its operators from type, which are its objects'
+    if (
+        name or "__call__" in operators
+    ):  # a class has its operators from type, and its instances have them from the class
         space["__call__"] = _call(ask)
     if "unhashable" in operators:
         space["__hash__"] = None

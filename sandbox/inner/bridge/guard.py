@@ -1,6 +1,6 @@
-"""Decides what may cross from the candidate to a test, and records what did.
+"""Decide what may cross from the candidate to a test, and record what did.
 
-What may not cross ends the candidate for good, also where the test catches whatever is raised.
+A violation ends the candidate for good, even if the test catches the exception.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OF_ERRORS = frozenset({"error", "class"})
 
 
 class Guard:
-    """Where a collection is None nothing of it is refused."""
+    """Checks crossings; a collection of None allows everything."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Guard:
         """What crossed so far, in the terms of the arguments."""
         self.exports = Exports(uses, spares_mocks=uses is not None or data_decides)
         self.compares = kinds is None and not data_decides
-        """Objects of the candidate may be compared by operators of their own."""
+        """Whether the candidate's objects may be compared by their own operators."""
         self.only_data = kinds is not None
         self.write_back = write_back
         self._allowed = None if kinds is None else frozenset(kinds)
@@ -50,7 +50,7 @@ class Guard:
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """Refuse nothing and record nothing in the block: a module is loaded."""
+        """Allow everything and record nothing in the block, while a module is loaded."""
         agreed = self._allowed, self._expected
         self._allowed = self._expected = None
         try:
@@ -61,13 +61,13 @@ class Guard:
             self.errors.clear()
 
     def step(self) -> None:
-        """Count a step of a generator. Raises CandidateGone where they are too many."""
+        """Count a step of a generator. Raises CandidateGone beyond the limit."""
         self.steps += 1
         if self._max_steps is not None and self.steps > self._max_steps:
             raise CandidateGone(f"its generators went on for more than {self._max_steps:,} steps")
 
     def shown(self, changes: Any, owners: list[str]) -> Any:
-        """The changes that the test sees; `owners`: for each container that was lent, its argument."""
+        """The changes that the test sees; `owners`: the argument of each lent container."""
         if not changes:
             return ()
         if not self.write_back:
@@ -82,14 +82,14 @@ class Guard:
         return tuple(one for owner, one in owned if may is None or owner in may)
 
     def admit(self, met: dict[str, object], doing: str) -> None:
-        """Record the kinds of references that came. Raises CandidateGone where one may not cross."""
+        """Record the kinds of references received. Raises CandidateGone if one may not cross."""
         self.kinds |= met.keys()
         if self._allowed is not None and (refused := met.keys() - self._allowed):
             found = show_kind(min(refused), met[min(refused)])
             raise CandidateGone(f"{doing} gave {found} where plain data is expected")
 
     def expected(self, raised: BaseException, met: dict[str, object], doing: str) -> BaseException:
-        """What the test gets for an exception. Raises CandidateGone where it isn't among those agreed on."""
+        """The exception that the test sees. Raises CandidateGone if it isn't an agreed one."""
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)
         if self._expected is None:

@@ -1,7 +1,7 @@
-"""The checker's side of a call: asks the candidate's process, and admits its answers as values and proxies.
+"""The checker's side of a call: send requests to the candidate's process, and admit its answers.
 
-Answers are decoded into plain data, values of the standard library that are built here, and proxies.
-Callbacks run here, bounded in number and depth. A guard decides what may cross.
+Answers are decoded into plain data, standard library values built here, and proxies. Callbacks run here,
+bounded in number and depth. A guard decides what may cross.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sandbox.inner.bridge.steps import coroutine, generator
 from sandbox.inner.bridge.writeback import mutable_containers, write_back
 
 MAX_DEPTH = 40
-"""Calls within callbacks within calls: each level costs some twenty frames of the interpreter's 1,000."""
+"""Nested calls and callbacks: each level costs some twenty of the interpreter's 1,000 frames."""
 MAX_REQUESTS = 1_000_000
 """Requests of one check: an endless iterator must not fill memory."""
 _OWN = ("describe", "import")
-"""Operations whose answers no test holds."""
+"""Operations whose answers no test keeps."""
 
 
 class _Exchange:
-    """One request under way."""
+    """One pending request."""
 
     def __init__(self, operation: str, lent: list[Any], owners: list[str]) -> None:
         self.operation, self.lent, self.owners = operation, lent, owners
         self.met: dict[str, object] = {}
-        """For each kind of reference that came with the answer, the first one."""
+        """For each kind of reference in the answer, the first one."""
 
 
 class Link:
@@ -48,11 +48,11 @@ class Link:
     def __init__(self, line: CandidateLine, guard: Guard | None = None, *, wall_s: float = 0.0) -> None:
         self.guard = guard or Guard()
         self.disowned = False
-        """An object with an `__eq__` of its own was compared with plain data: it equals none."""
+        """An object with a custom `__eq__` was compared with plain data: it equals none."""
         self.gone: CandidateGone | None = None
         """Why the candidate answers no more requests."""
         self._entry: int | None = None
-        """Number of the function under test, where there is one."""
+        """Number of the function under test, if any."""
         self._line = line
         self._wall_s = wall_s
         self._calling: str | None = None
@@ -77,7 +77,7 @@ class Link:
         }
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of the candidate's objects; arguments that it changes are changed here too."""
+        """Call one of the candidate's objects; its changes to arguments are applied here too."""
         outer, self._calling = self._calling, show_call(name, args, kwargs)
         try:
             return self.request("call", proxy, args, kwargs)
@@ -85,13 +85,13 @@ class Link:
             self._calling = outer
 
     def request(self, operation: str, *operands: object) -> Any:
-        """Have one operation done by the candidate's process.
+        """Have the candidate's process perform one operation.
 
         Raises:
-            NotPlain: it compares objects of the candidate, and only data may decide.
+            NotPlain: it compares the candidate's objects, and only data may decide.
             CandidateGone: there is no answer, and there will be none.
             CannotCross: an operand or the answer can't be copied.
-            BaseException: what the candidate raised.
+            BaseException: raised by the candidate.
         """
         if operation in COMPARISONS and not self.guard.compares:
             raise NotPlain(f"the test compares what isn't plain data ({operation})")
@@ -114,7 +114,7 @@ class Link:
                 self._depth -= 1
 
     def _within(self, message: tuple[Any, ...]) -> Any:
-        """Exchange a request for its answer, and restore what was known of the one around it."""
+        """Exchange a request for its answer, and restore the state of the enclosing one."""
         if message[0] == "resume":
             self.guard.step()
         named = self._named_arguments(message)
@@ -130,7 +130,7 @@ class Link:
             self._now, self._exports.giving = outer, giving
 
     def _named_arguments(self, message: tuple[Any, ...]) -> list[tuple[str, object]]:
-        """Name and value of each argument of a call of the entry point; none of any other request."""
+        """Name and value of each argument in a call of the entry point; empty for other requests."""
         if message[0] != "call" or self._entry is None or number_of(message[1]) != self._entry:
             return []
         return [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
@@ -166,13 +166,13 @@ class Link:
         message = decode(frame[1:], resolve=self._resolve)
         if type(message) is not tuple or not message:
             raise CodecError("no tuple")
-        if message[0] == "ask":  # what comes with it is the test's at once, however the call ends
+        if message[0] == "ask":  # what comes with it reaches the test at once, however the call ends
             self.guard.admit(self._now.met, doing)
             self._now.met = {}
         return message
 
     def _outcome(self, kind: str, rest: list[Any]) -> tuple[object, BaseException | None]:
-        """The value of an answer, or what it raises; ValueError and TypeError for what isn't an answer."""
+        """The value of an answer, or its exception; ValueError and TypeError for a malformed one."""
         *outcome, changes, printed = rest
         write_back(self._now.lent, self.guard.shown(changes, self._now.owners))
         if type(printed) is not str:
@@ -226,14 +226,14 @@ class Link:
         return value
 
     def _once(self, number: int, make: Callable[[], Any]) -> Any:
-        """What stands for an object here, the same as long as it is in use."""
+        """The local stand-in of an object, the same as long as it is in use."""
         made = self._alive.get(number)
         if made is None:
             made = self._alive[number] = make()
         return made
 
     def _proxy(self, cls: type, number: int) -> object:
-        # Not cls(…): that would have the candidate make a new object.
+        # Not cls(…): that would make the candidate create a new object.
         return self._once(number, lambda: type.__call__(cls, self, number))
 
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:

@@ -1,13 +1,10 @@
-"""What ends a test other than its own assertions: the candidate is gone, or what it gave can't be taken."""
+"""Errors that end a test besides its assertions: the candidate is gone, or its value can't be taken."""
 
 from __future__ import annotations
 
 
 class CandidateGone(BaseException):
-    """The candidate's process ended, ran out of time or talks nonsense.
-
-    No Exception, so that a test can't take it for an error that it expects.
-    """
+    """The candidate ended, timed out or broke the protocol. Not an Exception, so no test expects it."""
 
     def __init__(self, message: str, *, timed_out: bool = False) -> None:
         super().__init__(message)
@@ -19,4 +16,4 @@ class NotPlain(BaseException):
 
 
 class CannotCross(Exception):
-    """A value that is too large, too deep or otherwise can't be copied to the other side."""
+    """A value can't be copied to the other side, being too large, too deep or of another kind."""

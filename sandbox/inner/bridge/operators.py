@@ -1,4 +1,4 @@
-"""The operations that one side may ask of the other's objects, by name; everything else is get, set, call."""
+"""Operations that one side may request on the other's objects, by name, besides get, set and call."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ORDER = _operators("lt le gt ge")
 EQUALITY = _operators("eq ne")
 CONTAINS = _operators("contains")
 COMPARISONS = frozenset({*ORDER, *EQUALITY})
-# These give the object nothing that the caller expects of it, so they may be asked of any object.
+# These reveal no operand to the object, so they may be requested on any object.
 PLAIN = {
     **_operators("neg pos invert index getitem setitem delitem"),
     **_builtins("abs round int float complex bool len iter next reversed"),
 }
-# Every class has these or can do without them: nothing asks whether they are there.
+# Every class has these or can do without them, so their presence isn't checked.
 ALWAYS: dict[str, Callable[..., Any]] = {
     **_builtins("hash repr str format dir"),
     **{"__copy__": copy.copy, "__deepcopy__": copy.deepcopy},
@@ -65,13 +65,13 @@ def operators_of(kind: type) -> tuple[str, ...]:
 
 
 def fields_of(cls: type) -> tuple[str, ...] | None:
-    """The fields of a class of named tuples, None for any other class."""
+    """The fields of a named tuple class; None for any other class."""
     fields = getattr(cls, "_fields", None)
     return fields if issubclass(cls, tuple) and are_fields(fields) else None
 
 
 def are_fields(fields: Any) -> bool:
-    """Whether these can be names of fields: by collections.namedtuple's rule none is an operator's."""
+    """Whether these are valid field names; collections.namedtuple allows none of an operator."""
     return type(fields) is tuple and all(
         type(field) is str and field.isidentifier() and not field.startswith("_") for field in fields
     )

@@ -1,7 +1,7 @@
-"""Plain copies of a candidate's values, where only plain data may cross.
+"""Plain copies of a candidate's values, for when only plain data may cross.
 
-An object of a class that leaves reading and comparing to a builtin or standard type crosses as a value of
-that type, an iterator as its items. The receiver compares the copy.
+An object whose class leaves reading and comparing to a builtin or standard type crosses as a value of that
+type, an iterator as its items. The receiver compares the copy.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _READ = (
     *("__bool__", "__len__", "__iter__", "__reversed__", "__getitem__"),
     *("__int__", "__float__", "__complex__", "__index__"),
 )
-"""Operators that show a value. A class has to leave these to the type that it derives from."""
+"""Operators that reveal a value. A class must inherit these from its builtin or standard type."""
 _UNHEARD = {*ALWAYS, *EQUALITY, *ORDER, "unhashable"}
-"""Operators that the receiver never asks of a reference or a copy."""
+"""Operators that the receiver never requests on a reference or a copy."""
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType)
 _REFERENCES: dict[type, str] = {
     **dict.fromkeys((*_FUNCTIONS, _lru_cache_wrapper, partial), "function"),
@@ -41,21 +41,21 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     **dict.fromkeys((UserList, UserDict, UserString), lambda value: (value.data,)),
     **{type(view): lambda value: (list(value),) for view in _VIEWS},
 }
-"""Parts of standard types that `standard` doesn't take apart: there they cross by reference."""
+"""Parts of standard types that `standard` passes by reference."""
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators only give items: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
 def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
-    """Payload of a plain copy; None where there is none.
+    """Payload of a plain copy; None if there is none.
 
     Args:
-        kinds: of references that may cross; what crosses as one isn't copied.
+        kinds: Of references that may cross, and so aren't copied.
 
     Raises:
         CodecError: an iterator has too many items.
-        BaseException: what an iterator of the candidate raises.
+        BaseException: raised by an iterator of the candidate.
     """
     kind = type(value)
     if kind is defaultdict and to_parts(value.default_factory) is None:
@@ -67,7 +67,7 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
     if is_path(kind):
         return ("path", kind.__name__, str(value))
     if kind not in _TAKE and (kind is GeneratorType or _is_iterable(kind)):
-        name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # which can be gone through again
+        name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # the latter can be iterated again
         return None if "generator" in kinds else (name, _items(value))
     standard = next(((one, take) for one in kind.__mro__ if (take := _taker(one)) is not None), None)
     base = base_of(kind) if standard is None else standard[0]
@@ -84,7 +84,7 @@ def _taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
-    """The kind of reference as which objects of a class cross; `kinds` may, None: objects of any class."""
+    """The kind of reference as which a class's objects cross, or None; `kinds` are allowed, None: all."""
     known = _REFERENCES.get(kind)
     if known is not None:
         return known
@@ -134,14 +134,14 @@ _ALL = (*_COMPARED, "__contains__", *BINARY, *REFLECTED)
 
 
 class Parts:
-    """A value whose parts are made when it is encoded, after what is encoded before it."""
+    """A value whose parts are made during encoding, after everything encoded before it."""
 
     def __init__(self, make: Callable[[], tuple[object, ...]]) -> None:
         self.make = make
 
 
 def plain(value: Any) -> object:
-    """The builtin value that an object holds. Raises CodecError where it holds none."""
+    """The builtin value of an object. Raises CodecError if it has none."""
     kind = type(value)
     if is_path(kind):
         return Parts(lambda: ("path", kind.__name__, str(value)))
@@ -152,7 +152,7 @@ def plain(value: Any) -> object:
 
 
 def copied_of(kind: type) -> tuple[str, ...]:
-    """Operators of a class that are those of the builtin type it derives from; none where there is none."""
+    """Operators that a class inherits from its builtin type; empty if it has none."""
     if is_path(kind):
         return _COMPARED
     base = base_of(kind)
@@ -173,5 +173,5 @@ def is_path(kind: type) -> bool:
 
 
 def found_in(kind: type, name: str) -> object:
-    """What a class has under a name, without its metaclass."""
+    """Look up a name in a class, bypassing its metaclass."""
     return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)

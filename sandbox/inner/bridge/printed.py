@@ -1,4 +1,4 @@
-"""What a candidate printed during one call, bounded: the test's process prints it, too."""
+"""Capture a bounded amount of a candidate's output per call; the test's process prints it too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Kept(io.RawIOBase):
 
 
 class Printed:
-    """Replaces sys.stdout. What is taken from it goes to the real one as well."""
+    """Replaces sys.stdout. Captured output also goes to the real one."""
 
     def __init__(self) -> None:
         self._kept = _Kept()
@@ -37,7 +37,7 @@ class Printed:
         sys.stdout = self._stream
 
     def take(self) -> str:
-        """What was printed since the last time."""
+        """Output since the last call."""
         if not self._stream.closed:
             self._stream.flush()
         raw = bytes(self._kept.content)

@@ -1,11 +1,11 @@
-"""What a test holds in place of the candidate's modules, functions and objects (classes: `class_proxies`).
+"""Proxies in a test for the candidate's modules, functions and objects (classes: `class_proxies`).
 
-A proxy passes on what is done with it. But the candidate never judges the test's own data: an object of the
-candidate is not equal to plain data, isn't ordered against it, does no arithmetic with it, unless the test
-itself made the object by calling its class (then its operators are what is being tested), or the operator is
-that of a builtin type that the class derives from (then it is applied here, to a copy).
+A proxy forwards what is done with it. But the candidate never judges the test's own data: its objects don't
+equal plain data, aren't ordered against it and do no arithmetic with it, except if the test itself created
+the object by calling its class (then its operators are under test), or the operator is inherited from a
+builtin type (then it is applied here, to a copy).
 
-The link of a proxy (`link.Link`) asks the candidate's process.
+A proxy's link (`link.Link`) asks the candidate's process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Proxy:
     __slots__ = ("__built", "__link", "__number", "__weakref__")
     __own_equality__ = False
     __copied__: tuple[str, ...] = ()
-    """Operators that are those of a builtin type, so that a copy made here decides."""
+    """Operators of a builtin type, which run on a local copy."""
     __link: Any
     __number: int
     __built: bool
@@ -56,9 +56,9 @@ class Proxy:
         return self.__link.request("__ne__", self, other)
 
     def __equals_plain(self, other: object) -> bool:
-        """Whether it equals data of a test: by a copy, or by its own `__eq__` where that tells values apart.
+        """Whether it equals a test's data: by a copy, or by its own `__eq__` if that tells values apart.
 
-        Only an object of a class that the test knows by name is asked: it may be what is being tested.
+        Only an object of a class that the test knows by name is asked, as that may be under test.
         """
         cls = type(self)
         if "__eq__" in cls.__copied__:
@@ -72,7 +72,7 @@ class Proxy:
         if (self.__built or is_class(cls)) and tells_apart(equals, other):
             return True
         if claims(equals, other):
-            self.__link.disowned = True  # it is equal to values that it can't know
+            self.__link.disowned = True  # it equals values that it can't know
         return False
 
     def __deepcopy__(self, memo: object) -> object:
@@ -84,13 +84,13 @@ def asked(name: str) -> Any:
     return lambda self, *operands: link_of(self).request(name, self, *operands)
 
 
-# The interpreter itself refuses what isn't exactly an int or a str, so these are believed in type only.
+# The interpreter itself requires exactly an int or a str, so only the type of these is trusted.
 for _name in ("__hash__", "__repr__", "__str__", "__format__", "__dir__", "__copy__"):
     setattr(Proxy, _name, asked(_name))
 
 
 class Function(Proxy):
-    """A function or method, by its name in messages."""
+    """A function or method, with its name for messages."""
 
     __slots__ = ("__called",)
     __called: str
@@ -111,13 +111,13 @@ class Function(Proxy):
 
 
 class Instance(Proxy):
-    """An object; `class_proxies` makes a subclass for each of the candidate's classes, with its operators."""
+    """An object; `class_proxies` makes a subclass with operators for each of the candidate's classes."""
 
     __slots__ = ()
 
 
 class Record(tuple):  # type: ignore[type-arg]
-    """A named tuple. Items are copies; equality, order and hash are tuple's own, methods the candidate's."""
+    """A named tuple. Items are copies; equality, order and hash are tuple's, methods the candidate's."""
 
     __slots__ = ()
 
@@ -129,13 +129,13 @@ class Record(tuple):  # type: ignore[type-arg]
 
 
 def class_number(value: object) -> int | None:
-    """The candidate's number for the class of a record; None for what isn't one."""
+    """The candidate's number for a record's class; None for any other value."""
     kind = type(value)
     return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, Record) else None
 
 
 def link_of_class(cls: type) -> Any:
-    """The link behind a proxy class."""
+    """The link of a proxy class."""
     return type.__getattribute__(cls, "__far__")[0]
 
 
@@ -153,7 +153,7 @@ class Module(ModuleType):
 
     @property
     def __dict__(self) -> Any:  # type: ignore[override]
-        """A copy of the module's names there; those of this module are the import system's."""
+        """A copy of the candidate's names; this module's own belong to the import system."""
         return self.__link.request("get", self, "__dict__")
 
     def __getattr__(self, name: str) -> Any:
@@ -175,11 +175,11 @@ class Module(ModuleType):
 
 
 _MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
-"""What the import system writes on a module."""
+"""Attributes that the import system sets on a module."""
 
 
 def number_of(value: Any) -> int | None:
-    """The candidate's number for what a proxy stands for; None for the checker's own values."""
+    """The candidate's number for a proxy's object; None for the checker's own values."""
     kind = type(value)
     number: int | None = None
     if issubclass(kind, Proxy):
@@ -199,17 +199,17 @@ def is_proxy(value: object) -> bool:
 
 
 def link_of(proxy: Any) -> Any:
-    """The link that a proxy asks over."""
+    """The link of a proxy."""
     return proxy._Proxy__link
 
 
 def is_built(proxy: Any) -> bool:
-    """Whether the test made the object itself, by calling its class, or by operators on such objects."""
+    """Whether the test made the object, by calling its class or by operators on such objects."""
     return bool(proxy._Proxy__built)
 
 
 def noted(value: Any, name: str) -> Any:
-    """The value of a name. A class under a function's name isn't trusted: its objects aren't operands."""
+    """Record under which name a value was found: objects of a class named like a function aren't operands."""
     if isinstance(value, type) and number_of(value) is not None:
         is_class = name.lstrip("_")[:1].isupper()
         type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
@@ -217,17 +217,17 @@ def noted(value: Any, name: str) -> Any:
 
 
 def is_class(cls: type) -> bool:
-    """Whether the test knows a proxy class by the name of a class, and by no other."""
+    """Whether the test knows a proxy class by a class's name, and by no other."""
     return bool(_space(cls).get("__is_class__", False))
 
 
 def _space(cls: type) -> Any:
-    """The class's own names, whatever its metaclass says."""
+    """The class's own namespace, bypassing its metaclass."""
     return type.__dict__["__dict__"].__get__(cls)
 
 
 def copy_of(proxy: Any) -> object:
-    """The builtin value that an object holds, made anew here. Raises TypeError where there is none."""
+    """Rebuild an object's builtin value here. Raises TypeError if it has none."""
     value: object = link_of(proxy).request("plain", proxy)
     if is_proxy(value):
         raise TypeError(f"an object of {type(proxy).__name__} without a value")
@@ -235,5 +235,5 @@ def copy_of(proxy: Any) -> object:
 
 
 def mark_built(proxy: object) -> None:
-    """Note that the test made this object itself."""
+    """Record that the test made this object."""
     object.__setattr__(proxy, "_Proxy__built", True)

@@ -1,4 +1,4 @@
-"""The candidate's exceptions, as exceptions of this side."""
+"""Convert the candidate's exceptions to exceptions of this side."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _STANDARD_ERRORS = frozenset(
         *("tomllib", "urllib.error", "xml.etree.ElementTree", "zipfile", "zlib", "zoneinfo._common"),
     )
 )
-"""Modules whose exceptions are built here. None of a test tool: a candidate can't skip or end a test."""
+"""Modules whose exceptions are built here. No test tool's, so that a candidate can't skip or end a test."""
 
 
 def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> BaseException:
-    """The proxy of exception `number`. Raises CodecError where the parts aren't those of one."""
+    """Make the proxy of exception `number`. Raises CodecError for invalid parts."""
     if not (isinstance(cls, type) and issubclass(cls, BaseException)) or type(args) is not tuple:
         raise CodecError("no exception")
     if type(text) is not str:
@@ -35,7 +35,7 @@ def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> Bas
     error: Any = cls.__new__(cls)
     with suppress(TypeError, ValueError):  # arguments that this class doesn't take
         error = cls.__new__(cls, *args)
-        # Not cls(…) where the class is the candidate's: that would have it make a new one.
+        # Not cls(…) if the class is the candidate's: that would make it create a new one.
         builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
         builtin.__init__(error, *args)
     vars(error)["__far__"] = (link, number, text)
@@ -43,12 +43,12 @@ def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> Bas
 
 
 def error_text(error: BaseException) -> str:
-    """Its str(), as the candidate gave it when it was raised."""
+    """Its str(), as recorded when the candidate raised it."""
     return str(vars(error)["__far__"][2])
 
 
 def error_attribute(error: BaseException, name: str) -> Any:
-    """Any other attribute, asked for in the candidate's process."""
+    """Look up any other attribute in the candidate's process. Raises AttributeError."""
     far = vars(error).get("__far__")
     if far is None or name.startswith("__"):
         raise AttributeError(name)
@@ -56,19 +56,19 @@ def error_attribute(error: BaseException, name: str) -> Any:
 
 
 def as_raised(error: object, where: object) -> BaseException:
-    """The exception to raise here for one that the candidate raised. Raises CodecError where it is none."""
+    """The local exception for one that the candidate raised. Raises CodecError if it isn't one."""
     if not isinstance(error, BaseException):
         raise CodecError("something raised that is no exception")
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
         return RuntimeError(f"the candidate raised {type(error).__name__}")
     if type(where) is tuple:
-        with suppress(ValueError, TypeError):  # a place that isn't one is left out
+        with suppress(ValueError, TypeError):  # an invalid place is left out
             vars(error)["__where__"] = [f"{file}, line {line}, in {name}" for file, line, name in where]
     return error
 
 
 def standard_error(module: str, name: str) -> type | None:
-    """The class of the standard library under this name; None where the candidate's is its own."""
+    """The standard library's class of this name; None for a class of the candidate."""
     if module not in _STANDARD_ERRORS:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Values in messages: their repr, short, and never an error of its own."""
+"""Format values for messages: a short repr that never fails."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def show_error(error: BaseException) -> str:
 
 
 def show_call(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
-    """How a call is written: `add(2, 3)`."""
+    """Format a call: `add(2, 3)`."""
     parts = [show(arg) for arg in args] + [f"{key}={show(value)}" for key, value in kwargs.items()]
     return _cut(f"{name}({', '.join(parts)})", "...)")
 
 
 def show_request(operation: str, operands: tuple[object, ...]) -> str:
-    """A request other than a call, in words."""
+    """Describe a request other than a call."""
     if operation == "import":
         return f"import {operands[0]}"
     if operation in ("resume", "__next__"):
@@ -69,7 +69,7 @@ def show_request(operation: str, operands: tuple[object, ...]) -> str:
 
 
 def show_kind(kind: str, value: object) -> str:
-    """A value that may not cross by a reference of this kind, in words."""
+    """Describe a value that may not cross by a reference of this kind."""
     if kind != "object":
         return {"error": "an exception", "record": "a named tuple"}.get(kind, f"a {kind}")
     cls: object = type(value)

@@ -1,4 +1,4 @@
-"""Values of the standard library that cross by their parts and are built anew by the receiver.
+"""Pass values of the standard library by their parts; the receiver rebuilds them.
 
 So equality, order and hash are the receiver's own. Exact types only.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.inner.bridge.codec import CodecError, refusal_of
 
 _DIGITS, _FRACTION_BITS = 200_000, 1 << 15
-"""Of a Decimal, and of a part of a Fraction: either is made within 10 ms."""
+"""Digits of a Decimal, and bits of a part of a Fraction: either is built within 10 ms."""
 _BUILTIN_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
 _BUILTIN_NAMES = {value: name for name, value in _BUILTIN_TYPES.items() if name == value.__name__}
 _ADDRESSES = ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network")
@@ -37,7 +37,7 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
 
 
 def parts_of(value: object) -> tuple[object, ...]:
-    """Payload of a standard value. Raises CodecError where it is none, nor plain data."""
+    """Payload of a standard value. Raises CodecError for anything else."""
     parts = to_parts(value)
     if parts is None:
         raise CodecError(f"a value of type {type(value).__name__} isn't plain data")
@@ -45,7 +45,7 @@ def parts_of(value: object) -> tuple[object, ...]:
 
 
 def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
-    """What takes values of a standard type apart; None for any other type."""
+    """The function that takes values of a standard type apart; None for any other type."""
     if kind in _TAKE:
         return _TAKE[kind]
     take = _TAKE_LOADED.get((kind.__module__, kind.__name__))
@@ -54,7 +54,7 @@ def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
 
 
 def from_parts(payload: tuple[Any, ...]) -> object:
-    """The value of a payload. Raises CodecError for an unknown type, or parts that don't fit."""
+    """Rebuild a value. Raises CodecError for an unknown type or invalid parts."""
     name, *parts = payload
     make = _MAKE.get(name) if type(name) is str else None
     if make is None:
@@ -80,7 +80,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     Counter: lambda v: (dict(v),),
     defaultdict: lambda v: (v.default_factory, dict(v)),
 }
-# By name, so that nothing is imported that neither side uses.
+# By name, so that nothing unused is imported.
 _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
     ("decimal", "Decimal"): lambda v: (str(v),),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),

@@ -1,4 +1,4 @@
-"""Iterators, generators and awaitables that run step by step: the candidate's side, and the test's."""
+"""Step iterators, generators and awaitables: the candidate's side, and the test's."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sandbox.inner.bridge.writeback import MUTABLE, hold
 
 _loop: Any = None
 _last: dict[int, object] = {}
-"""Latest item of each iterator, by its id(); iterators that crossed stay alive."""
+"""Latest item of each iterator, by id(); iterators that crossed stay alive."""
 
 
 def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
-    """Advance an iterator, or a generator by one of its methods: ("item", value) or ("done", value).
+    """Advance an iterator, or a generator by a method: ("item", value), ("done", value) or ("again", value).
 
-    ("again", value) where that is the same object as the last time: a test that kept it sees its changes.
+    ("again", …) means the same object as last time: a test that kept it sees its changes.
     """
     try:
         if type(iterator) is GeneratorType:
@@ -33,13 +33,13 @@ def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
 
 
 def awaited(awaitable: Any) -> object:
-    """The value of an awaitable."""
-    import asyncio  # heavy, and few candidates are asynchronous
+    """Run an awaitable and return its value."""
+    import asyncio  # slow to import, and few candidates are asynchronous
 
     async def its_value() -> object:
         return await awaitable
 
-    global _loop  # one for all calls: what one of them made for the loop must fit the next
+    global _loop  # one for all calls: what one call bound to the loop must fit the next
     if _loop is None:
         _loop = asyncio.new_event_loop()
         asyncio.set_event_loop(_loop)
@@ -47,7 +47,7 @@ def awaited(awaitable: Any) -> object:
 
 
 def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
-    """A generator of this side that steps the candidate's."""
+    """A local generator that steps the candidate's."""
     how, value, last = "send", None, None
     while True:
         kind, item = link.request("resume", proxy, how, value)
@@ -61,10 +61,10 @@ def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
             how, value = "send", (yield item)
         except GeneratorExit:
             return None
-        except BaseException as error:  # noqa: BLE001 - whatever is thrown into this one goes into that one
+        except BaseException as error:  # noqa: BLE001 - an exception thrown into this one is forwarded
             how, value = "throw", error
 
 
 async def coroutine(link: Any, proxy: object) -> Any:
-    """A coroutine of this side that runs the candidate's to its end."""
+    """A local coroutine that runs the candidate's to its end."""
     return link.request("await", proxy)

@@ -1,7 +1,7 @@
-"""Changes that a callee made to its arguments, which cross as copies.
+"""Report a callee's changes to its arguments, which cross as copies.
 
-Both sides number the mutable containers of the arguments in the same order. A change says that a container
-holds other objects now; a container that was moved or returned keeps its identity.
+Both sides number the mutable containers of the arguments in the same order. A change replaces a container's
+contents; a container that was moved or returned keeps its identity.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
 
 
 def mutable_containers(value: object) -> list[Any]:
-    """Each list, dict, set and the like in `value`, in the order of encoding; `value` has no cycles."""
+    """Mutable containers in `value`, in encoding order; `value` has no cycles."""
     found: list[Any] = []
     stack = [value]
     while stack:
@@ -34,18 +34,18 @@ def mutable_containers(value: object) -> list[Any]:
 
 
 class Writeback:
-    """Containers that were lent to a call, and what they held before it."""
+    """Containers lent to a call, and their contents before it."""
 
     def __init__(self, arguments: object) -> None:
         self.containers = mutable_containers(arguments)
         self._before = [item.copy() for item in self.containers]
 
     def known(self) -> dict[int, object]:
-        """Payloads that stand for the lent containers, by their id()."""
+        """Payloads that stand for the lent containers, by id()."""
         return {id(item): ("lent", i) for i, item in enumerate(self.containers)}
 
     def changes(self) -> tuple[tuple[int, object], ...]:
-        """Number and copy of each container that holds other objects than before."""
+        """Number and copy of each container whose contents changed."""
         pairs = zip(self.containers, self._before)  # noqa: B905 - as long by construction; no strict before 3.10
         return tuple((i, now.copy()) for i, (now, before) in enumerate(pairs) if _differs(now, before))
 
@@ -61,7 +61,7 @@ def _differs(now: Any, before: Any) -> bool:
 
 
 def write_back(containers: list[Any], changes: object) -> None:
-    """Apply changes to the lender's containers; ValueError, and none is applied, where one doesn't fit."""
+    """Apply all changes to the lender's containers, or none. Raises ValueError if one doesn't fit."""
     if type(changes) is not tuple:
         raise ValueError("changes to arguments that aren't a tuple")
     for change in changes:
@@ -75,7 +75,7 @@ def write_back(containers: list[Any], changes: object) -> None:
 
 
 def hold(container: Any, now: Any) -> None:
-    """Make a container hold what another one of its type does."""
+    """Replace a container's contents by those of another of its type."""
     if type(container) in (list, bytearray):
         container[:] = now
     else:

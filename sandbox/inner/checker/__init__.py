@@ -1,1 +1,1 @@
-"""Pristine tests in the checker's process: assertions, examples, pytest, trials. Read checker."""
+"""Run pristine tests in the checker's process: assertions, examples, pytest, trials. Read checker."""

@@ -1,8 +1,8 @@
-"""Notices what code under test does beside its tests without an honest reason, and says so before it is done.
+"""Detect suspicious actions of code under test beside its tests, and report each before it happens.
 
-An audit hook can't be taken out again. It proves nothing: who looks at frames may only be curious. What
-raises no audit event, such as a plain assignment to an attribute of the test tool, goes unseen.
-This file stands by itself: it is also run from its source.
+An audit hook can't be removed. It proves nothing: reading frames may be mere curiosity. Actions without an
+audit event, such as assigning an attribute of the test tool, go unseen. This file is self-contained: it is
+also run from its source.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EVENTS = {
     ),
 }
 _KINDS = {event: kind for kind, events in _EVENTS.items() for event in events}
-"""Audit events that are watched, and what they are called."""
+"""Watched audit events, and their names in alarms."""
 _WAYS_OUT = frozenset(
     {
         *("_ctypes", "ctypes", "_cffi_backend", "cffi", "_testcapi", "_testinternalcapi"),
@@ -59,21 +59,21 @@ _HONEST = (
     ("/typing.py", ""),
     ("/warnings.py", ""),
 )
-"""Functions of the standard library, or whole modules, that give away nothing of the frames they see."""
+"""Functions or whole modules of the standard library that keep the frames they see to themselves."""
 _GIVES_AWAY = ("/traceback.py", "/inspect.py", "/logging/__init__.py", "/asyncio/", "/dis.py")
-"""These give a frame to their direct caller; callers of what stands above them get only text."""
+"""These give a frame to their direct caller; indirect callers get only text."""
 
 
 def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: frozenset[str]) -> None:
-    """Call `say(what, where)` from now on, once for each, when the candidate's code sets off an alarm.
+    """From now on call `say(what, where)` once for each alarm that the candidate's code sets off.
 
-    Trusted are the interpreter's own files, and tests.
+    The interpreter's own files and tests are trusted.
 
     Args:
-        tests: names of files by which the code of tests is compiled.
-        guarded: names of files that only the test tool has to open, in whatever folder.
+        tests: File names under which test code is compiled.
+        guarded: Names, in any folder, of files that only the test tool has to open.
     """
-    # Closures, made once: the candidate can change modules and classes, and none of this.
+    # Closures, made once: the candidate can change modules and classes, but not these.
     getframe, ident, kinds, attributes = sys._getframe, _thread.get_ident, dict(_KINDS), dict(_ATTRIBUTES)
     trusted = tuple(_trusted())
 
@@ -110,7 +110,7 @@ def watch(say: Callable[[str, str], None], tests: frozenset[str], guarded: froze
 def _filter(
     owner: Callable[[str], str], attributes: dict[str, frozenset[str]], guarded: frozenset[str]
 ) -> Callable[[str, str, tuple[Any, ...]], bool]:
-    """Says whether an event could be of interest, whatever code brings it about."""
+    """Make a predicate: whether an event is relevant, whatever code causes it."""
     fspath, text, ways_out, code = os.fspath, _text(), _WAYS_OUT, _CODE
 
     def counts(kind: str, event: str, args: tuple[Any, ...]) -> bool:
@@ -138,7 +138,7 @@ def _filter(
 def _finder(
     owner: Callable[[str], str],
 ) -> Callable[[str, str, tuple[Any, ...], FrameType | None], str | None]:
-    """Says where the candidate's code stands that brought an event about; None where it may be others'."""
+    """Make a function that locates the candidate's code behind an event; None if others may be."""
     here, honest, of_all = os.getcwd() + "/", _excuses(), _ALL
 
     def place(kind: str, event: str, args: tuple[Any, ...], frame: FrameType | None) -> str | None:
@@ -154,7 +154,7 @@ def _finder(
                 return f"{name[len(here) :] if name.startswith(here) else name}:{function}"[:_LONGEST]
             inner.append((name, function))
             frame = frame.f_back
-        # It may be a thread of its own, with no frames above.
+        # A thread may have no frames above.
         is_of_all = kind == "objects of others" or event in of_all
         return f"{inner[0][0]}:{inner[0][1]}"[:_LONGEST] if inner and is_of_all else None
 
@@ -162,7 +162,7 @@ def _finder(
 
 
 def _excuses() -> Callable[[str, str, tuple[Any, ...], list[tuple[str, str]]], bool]:
-    """Says whether the machinery between did it for itself."""
+    """Make a predicate: whether library code in between caused the event for its own purposes."""
     read, text, harmless, gives_away = open, _text(), _HONEST, _GIVES_AWAY
 
     def honest(kind: str, event: str, args: tuple[Any, ...], inner: list[tuple[str, str]]) -> bool:
@@ -191,12 +191,12 @@ def _excuses() -> Callable[[str, str, tuple[Any, ...], list[tuple[str, str]]], b
 
 
 def _text() -> Callable[[object], str]:
-    """Gives the name of a file as text."""
+    """Make a function that converts a file name to text."""
     return lambda value: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _trusted() -> Iterator[str]:
-    """What the names of the interpreter's own files begin with."""
+    """Prefixes of the interpreter's own file names."""
     yield "<frozen "
     packages = [place for place in sys.path if place.rstrip("/").endswith(("-packages", "/lib-dynload"))]
     for place in {*sysconfig.get_paths().values(), os.path.dirname(os.__file__), *packages}:

@@ -1,4 +1,4 @@
-"""Assertions that say both sides when they fail, each side evaluated once."""
+"""Rewrite assertions to show both sides on failure, each side evaluated once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import MAX_SHOWN, show
 
 FAIL = "@fail"
-"""The name under which rewritten code finds `fail`; no source can write it."""
+"""The name of `fail` in rewritten code; no source can contain it."""
 _SIGNS = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -24,7 +24,7 @@ _SIGNS = {
 
 
 class Failed(AssertionError):
-    """An assertion that was false, with what was expected and what was there, as text."""
+    """A false assertion, with expected and actual value as text."""
 
     def __init__(self, message: str, expected: str | None, actual: str | None) -> None:
         super().__init__(message)
@@ -33,14 +33,14 @@ class Failed(AssertionError):
 
 
 def rewritten(source: str, filename: str) -> ast.Module:
-    """The module of `source`, its assert statements rewritten to call FAIL. Raises SyntaxError."""
+    """Parse `source`, with assert statements rewritten to call FAIL. Raises SyntaxError."""
     tree = ast.parse(source, filename)
     _Rewriter(source).visit(tree)
     return ast.fix_missing_locations(tree)
 
 
 def fail(sign: str, left: object, right: object, source: str, swapped: bool, *message: object) -> Failed:
-    """The error of `left sign right`; with an empty sign `left` alone was false."""
+    """The error for `left sign right`; with an empty sign, `left` alone was false."""
     lines = [str(text) for text in message] + [source]
     if not sign:
         return Failed("\n".join(lines), "a true value", show(left))
@@ -53,7 +53,7 @@ def fail(sign: str, left: object, right: object, source: str, swapped: bool, *me
 
 
 def unequal(proxy: object) -> str:
-    """Why an object of the candidate doesn't equal what it is compared with."""
+    """Why an object of the candidate doesn't equal the other side."""
     return f"an object of the candidate's {type(proxy).__name__} is equal to nothing of the test's own"
 
 

@@ -1,4 +1,4 @@
-"""Names of the candidate in tests: modules that they import, and names that they don't define."""
+"""Resolve the candidate's names in tests: imported modules, and names that tests don't define."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sandbox.inner.checker.asserts import FAIL, fail
 class Namespace(dict):  # type: ignore[type-arg]
     """Globals of a check: a missing name is looked up in the candidate's module, each time.
 
-    A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name that the
-    task asked for; `math.` stays the standard library's.
+    A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name under
+    test; `math.` stays the standard library's.
     """
 
     def __init__(self, module: str, name: str, *, entry_point: str | None = None) -> None:
@@ -31,7 +31,7 @@ class Namespace(dict):  # type: ignore[type-arg]
         self._standard: set[str] = set()
 
     def prepare(self, tree: ast.AST) -> None:
-        """Note the modules of the standard library whose attributes `tree` uses (`math.pi`)."""
+        """Note the standard library modules whose attributes `tree` uses (`math.pi`)."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 name = node.value.id
@@ -50,10 +50,10 @@ class Namespace(dict):  # type: ignore[type-arg]
 
 
 class Finder:
-    """Gives proxies of the candidate's modules; it stands first in sys.meta_path.
+    """Import hook for the candidate's modules; it stands first in sys.meta_path.
 
-    A module of the standard library is never the candidate's, nor one that this interpreter has, unless it is
-    the module under test: a candidate's own pytest or numpy changes nothing here.
+    Modules of the standard library and installed ones are never the candidate's, except the module under
+    test: a candidate's own pytest or numpy has no effect here.
     """
 
     def __init__(self, link: Link, module: str, provides: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A spec for the candidate's modules, None for others; ImportError for one installed here, too."""
+        """A spec for the candidate's modules, None for others. Raises ImportError if also installed here."""
         top = name.partition(".")[0]
         if top not in self._provides or is_standard(top):
             return None
@@ -75,14 +75,14 @@ class Finder:
         return ModuleSpec(name, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Import it in the candidate's process."""
+        """Import it in the candidate's process. Raises ImportError if it isn't a module."""
         module = self._link.request("import", spec.name)
         if not isinstance(module, Module):
             raise ImportError(f"the candidate has something else than a module at {spec.name}")
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Mark it as a package, so that its submodules are asked for too."""
+        """Mark it as a package, so that its submodules are looked up too."""
         module.__path__ = []
 
 

@@ -1,6 +1,6 @@
 """The checker's side of a trial: pristine tests of one function, and repeated calls.
 
-None of the candidate's code is ever here. Helpers that the prompt defines come from the prompt itself.
+The candidate's code is never here. Helpers defined by the prompt come from the prompt itself.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from sandbox.inner.process.channel import Channel
 _TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_MESSAGE = 2000
 _KEPT = 1 << 15
-"""Characters of a source whose code is kept for other trials, at most."""
+"""Maximum characters of a source whose compiled code is cached for other trials."""
 
 
 def hold(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> list[bytes]:
-    """Hold a trial; gives the last frames for the host, which are still to be sent.
+    """Hold a trial; return the last frames for the host, still to be sent.
 
     Args:
-        line: to the candidate; None where the host passes frames on.
+        line: To the candidate; None if the host relays frames.
         job: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
             `wall_s`, `replays`, `seed`.
     """
@@ -51,7 +51,7 @@ class _Trial:
         self._passed = True
 
     def hold(self) -> None:
-        """Run the tests; of a candidate that passes repeat calls."""
+        """Run the tests; if all pass, repeat calls."""
         job = self._job
         if self._load():
             for number, source in enumerate(job["tests"]):
@@ -63,7 +63,7 @@ class _Trial:
         self.reports.end(self._link, timed_out=self._timed_out)
 
     def close(self) -> None:
-        """Close the lines to the candidates, which end by that."""
+        """Close the lines to the candidates, which ends them."""
         for link in self._links:
             link.close()
 
@@ -76,17 +76,17 @@ class _Trial:
         return link
 
     def _another(self) -> RecordingLink:
-        """A link to another candidate."""
+        """Connect to another candidate."""
         self.reports.flush()
         self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
         return self._connect(line)
 
     def _load(self) -> bool:
-        """Have the candidate load its module; whether it has the function."""
+        """Have the candidate load its module; return whether it has the function."""
         try:
             self._candidate = self._link.entry(self._job["module"], self._job["entry_point"])
-        except BaseException as error:  # noqa: BLE001 - whatever its module raises is its result
+        except BaseException as error:  # noqa: BLE001 - any exception of its module is its result
             self.reports.say("unloaded", _in_a_line(error))
             return False
         return True
@@ -100,14 +100,14 @@ class _Trial:
             space[self._job["entry_point"]] = self._candidate
             _run(source, _TEST, space)
             space["check"](self._candidate)
-        except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
+        except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
             message = _in_a_line(error)
             if isinstance(error, AssertionError) and self._link.last:
                 message = f"{message}; the last call {self._link.last}"
         else:
-            if self._link.gone is not None:  # the test caught it, as it catches everything
+            if self._link.gone is not None:  # the test caught it, with a bare except
                 message = str(self._link.gone)
-        space.clear()  # its functions hold it, and it holds them
+        space.clear()  # breaks the cycle between it and its functions
         self._passed = self._passed and not message
         self.reports.result("", not message, message)
 
@@ -124,14 +124,14 @@ class _Trial:
             link.entry(self._job["module"], self._job["entry_point"])
             for i in chosen:
                 differing += not answers_alike(*calls[i], link.repeat(calls[i][0]))
-        except BaseException as error:  # noqa: BLE001 - it worked before: that it doesn't now is a difference
+        except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
             self._timed_out = link.gone is not None and link.gone.timed_out
             differing, why = max(differing, 1), _in_a_line(error)
         self.reports.say("replayed", len(chosen), differing, why)
 
 
 def prepare(job: Mapping[str, Any]) -> None:
-    """Compile what a trial runs, so that clones of this process needn't; a trial reports what can't be."""
+    """Compile a trial's sources for all clones of this process; the trial reports invalid ones."""
     for source in (job["prelude"], *job["tests"]):
         if len(source) <= _KEPT:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""Runs checks on proxies of the candidate's modules: assertions, examples, and test files.
+"""Run checks on proxies of the candidate's modules: assertions, examples and test files.
 
 A test file may have functions, classes, unittest, `check(candidate)`, bare assertions, or need pytest.
 """
@@ -32,7 +32,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
     """Run the checks of a job, and report each.
 
     Args:
-        line: to the candidate; None where the host passes frames on.
+        line: To the candidate; None if the host relays frames.
         job: `checks`, `module` (where the candidate's names are looked up), `provides` (its other modules),
             `crossing`, `wall_s`.
     """
@@ -50,7 +50,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
         with reports.attempt(check["name"]):
             if check["kind"] == "assertion":
                 _run_assertion(check, module)
-            else:  # examples follow one another in one session
+            else:  # examples share one session
                 session.prepare(ast.parse(check["source"]))
                 run_example(check["source"], check["want"], session)
     reports.end(link)
@@ -99,7 +99,7 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
     reports.begin(path)
     try:
         space, asserts = _load(tree, check, module)
-    except BaseException as error:  # noqa: BLE001 - whatever stops the file is its result
+    except BaseException as error:  # noqa: BLE001 - any exception that stops the file is its result
         reports.failure(path, error)
         return
     if asserts:
@@ -114,12 +114,12 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
 
 
 def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict[str, Any], bool]:
-    """What a test file defines, and whether it has assertions outside of functions."""
+    """Execute a test file; return its names, and whether it has assertions outside functions."""
     path = check["path"]
     remember(path, check["source"])
     stem = os.path.splitext(os.path.basename(path))[0]
     loaded = types.ModuleType(f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem)
-    sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look a class's module up
+    sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look up a class's module
     space = Namespace(module, loaded.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
     space.prepare(tree)
@@ -130,7 +130,7 @@ def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict
 
 
 def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Test functions, and the methods of plain Test classes, in the order of the file."""
+    """Test functions, and methods of plain Test classes, in file order."""
     for name, value in list(space.items()):
         if is_proxy(value):
             continue  # a candidate's class may be called Test…
@@ -157,13 +157,13 @@ def _method(cls: type, name: str) -> Callable[[], object]:
 def _call(test: Callable[[], object]) -> None:
     made = test()
     if inspect.iscoroutine(made):
-        import asyncio  # heavy, and few tests are asynchronous
+        import asyncio  # slow to import, and few tests are asynchronous
 
         asyncio.run(made)
 
 
 def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> None:
-    """Run a loaded file's test cases; there are none where it never imported unittest."""
+    """Run a loaded file's test cases; there are none if it never imported unittest."""
     unittest: Any = sys.modules.get("unittest")
     for value in list(space.values()) if unittest is not None else ():
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
@@ -171,7 +171,7 @@ def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> N
 
 
 def _result(unittest: Any, path: str, reports: Reports) -> Any:
-    """A result of unittest's that reports each test."""
+    """A unittest result that reports each test."""
 
     def name_of(test: Any) -> str:
         return f"{path}::{type(test).__name__}::{getattr(test, '_testMethodName', test)}"

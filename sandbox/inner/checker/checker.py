@@ -1,10 +1,10 @@
-"""The checker's process: runs pristine tests of code that lives in another sandbox.
+"""The checker's process: run pristine tests of code in another sandbox.
 
-None of the candidate's code is ever here. The host believes nothing but the reports of this process.
+The candidate's code is never here. The host trusts only the reports of this process.
 
-A checker either does one job in the sandbox's own workspace, or stands ready for one trial after the other.
-Then nothing of a trial is left for the next one: its process, a clone of this one, ends, what it started is
-killed, what it wrote is removed. A trial whose tests can't leave anything needs no process of its own.
+A checker does one job in the sandbox's own workspace, or stands ready for one trial after another. Then
+nothing of a trial remains for the next: its process, a clone of this one, ends, what it started is killed,
+and what it wrote is removed. A trial whose tests leave nothing behind needs no clone.
 """
 
 from __future__ import annotations
@@ -30,16 +30,14 @@ from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST
 
 _COLLECTED_AFTER = 16
-"""Jobs in this process: what is left of one are some cycles."""
+"""Jobs in this process: each leaves some cycles behind."""
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """Do jobs until the host closes the channel.
 
-    Each begins with a frame of JSON, and with a socket to the candidate where there is one.
-
-    Args:
-        arguments: `once`, whether there is one job, whose tests use this workspace.
+    Each begins with a frame of JSON, and a socket to the candidate if there is one. `once` in `arguments`:
+    there is one job, whose tests use this workspace.
     """
     forget_server()
     if not arguments["once"]:
@@ -75,7 +73,7 @@ def _stand_ready() -> None:
 
 
 def _hold_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
-    """Hold a trial that can leave nothing behind; what else ends it ends this process."""
+    """Hold a trial that leaves nothing behind; an unexpected exit ends this process."""
     before = time.process_time()
     random.seed()
     last = case_trial.hold(channel, line, job)
@@ -92,7 +90,7 @@ def _hold_in_clone(channel: Channel, line: Channel | None, job: Mapping[str, Any
     _clear_up()
     channel.send(_over(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
     if status:
-        os._exit(1)  # it may have died in the middle of a frame: what follows can't be told apart from it
+        os._exit(1)  # it may have died in the middle of a frame, and what follows can't be separated from it
 
 
 def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> NoReturn:
@@ -107,7 +105,7 @@ def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> N
 
 
 def _limit_cpu(seconds: int) -> bool:
-    """Let this process use so much more CPU time; whether its hard limit allows that."""
+    """Extend this process's CPU limit; return whether its hard limit allows that."""
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     wanted = math.ceil(time.process_time()) + seconds
     enough = hard == resource.RLIM_INFINITY or wanted <= hard
@@ -124,7 +122,7 @@ def _over(status: int, cpu_s: float, resident_kib: int) -> bytes:
 
 
 def _clear_up() -> None:
-    """End what the tests started, and remove what they wrote, if nothing else is there."""
+    """Kill the tests' processes, and remove their files, if nothing else is there."""
     if os.getpid() != FIRST:
         end_descendants()
         _empty(os.getcwd())
@@ -141,7 +139,9 @@ def _empty(folder: str) -> None:
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         if os.path.isdir(path) and not os.path.islink(path):
-            with suppress(OSError):  # tests can close a folder; the next job finds its name at most
+            with suppress(
+                OSError
+            ):  # tests can revoke rights on a folder; the next job finds at most its name
                 _empty(path)
                 os.rmdir(path)
         else:

@@ -1,4 +1,4 @@
-"""Examples as an interactive session shows them: source, and what it prints (doctest's rules)."""
+"""Run examples of an interactive session: source and expected output (doctest's rules)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRACEBACK = re.compile(r"\s*Traceback \((most recent call last|innermost last)\
 
 
 def run_example(source: str, want: str, space: dict[str, Any]) -> None:
-    """Run one example in `space`. Raises Failed where it printed something else, or what it raised."""
+    """Run one example in `space`. Raises Failed for other output, or its own unexpected exception."""
     code = compile(ast.Interactive(body=ast.parse(source).body), "<example>", "single")
     printed = io.StringIO()
     hook = sys.displayhook
@@ -55,8 +55,8 @@ def _expected_exception(want: str) -> str | None:
 
 
 def _matches(want: str, got: str) -> bool:
-    """Whether output is what an example wants: white space counts once, `...` stands for anything."""
-    import doctest  # heavy, and few checks are examples
+    """Whether output matches: white space is normalized, `...` stands for anything."""
+    import doctest  # slow to import, and few checks are examples
 
     rules = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.DONT_ACCEPT_TRUE_FOR_1
     return doctest.OutputChecker().check_output(want, got, rules)

@@ -1,4 +1,4 @@
-"""Values near a given one: inputs that a test didn't use, but might have."""
+"""Generate values near a given one: plausible inputs that a test didn't use."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def nearby(value: Any, chance: random.Random) -> Any:
-    """A value of the same type, and shape where it has one, with one small change; maybe the value itself."""
+    """A value of the same type and shape with one small change; possibly the value itself."""
     kind = type(value)
     change = _CHANGES.get(kind)
     return value if change is None else change(value, chance)
 
 
 def _str(value: str, chance: random.Random) -> str:
-    """Characters of the text itself change places, come twice or go, so that its alphabet stays."""
+    """Swap, repeat or drop characters of the text, which keeps its alphabet."""
     if not value:
         return value
     i, j = (chance.randrange(len(value)) for _ in range(2))
@@ -35,7 +35,7 @@ def _list(value: list[Any], chance: random.Random) -> list[Any]:
 def _tuple(value: tuple[Any, ...], chance: random.Random) -> tuple[Any, ...]:
     if not value:
         return value
-    i = chance.randrange(len(value))  # its length is mostly part of its meaning
+    i = chance.randrange(len(value))  # its length is usually part of its meaning
     return (*value[:i], nearby(value[i], chance), *value[i + 1 :])
 
 

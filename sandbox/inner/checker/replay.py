@@ -1,4 +1,4 @@
-"""Calls of a function under test: kept by their link, repeated elsewhere, and their answers compared."""
+"""Record calls of a function under test, repeat them elsewhere, and compare the answers."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
 MAX_BYTES = 1 << 16
-"""Of one call's arguments, and of its answer."""
+"""Bytes of one call's arguments, and of its answer."""
 _CLOSE = 1e-9
-"""Relative; a sum over a set depends on its order."""
+"""Relative tolerance; a sum over a set depends on its order."""
 
 
 class RecordingLink(Link):
-    """Keeps the calls of `entry`, except those that depend on objects of this conversation."""
+    """Record the calls of `entry`, except those that depend on objects of this conversation."""
 
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
         self.calls: list[tuple[bytes, bytes]] = []
         """Frames of calls and of their answers."""
         self.last = ""
-        """What the latest call gave, for messages."""
+        """Answer of the latest call, for messages."""
         self._ties = False
 
     def entry(self, module: str, name: str) -> Any:
-        """The function under test. Raises what its module raises, or AttributeError where it has none."""
+        """The function under test. Raises its module's exception, or AttributeError if it is missing."""
         with self.guard.suspended():
             found = self.request("get", self.request("import", module), name)
         self._entry = number_of(found)
         return found
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of the candidate's objects, and keep the call."""
+        """Call one of the candidate's objects, and record the call."""
         self._ties, self._line.sent = False, None
         try:
             value = super().call(proxy, args, kwargs, name)
@@ -55,7 +55,7 @@ class RecordingLink(Link):
         return value
 
     def repeat(self, call: bytes) -> bytes:
-        """The answer of this candidate to a call. Raises CandidateGone where there is none."""
+        """Repeat a call on this candidate and return the answer. Raises CandidateGone if there is none."""
         self._line.send(call)
         answer = self._line.receive() or b""
         if answer[:1] != FROM_CANDIDATE:
@@ -64,7 +64,7 @@ class RecordingLink(Link):
         return answer
 
     def close(self) -> None:
-        """Close the line, and release what was kept."""
+        """Close the line, and release the records."""
         self._line.close()
         self.calls.clear()
 
@@ -84,7 +84,7 @@ class RecordingLink(Link):
 
 
 def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
-    """Whether two frames hold the same answer to a call, except what was printed and numbers of objects."""
+    """Whether two frames hold the same answer to a call, ignoring output and numbers of objects."""
     if one == other:
         return True
     try:
@@ -108,7 +108,7 @@ def _parsed(frame: bytes, lent: list[Any]) -> Any:
 
 
 def _given(payload: Any) -> object:
-    """A value of a call, as the candidate had it."""
+    """A value of a call, as the candidate received it."""
     try:
         return from_parts(payload)
     except CodecError:

@@ -1,4 +1,4 @@
-"""How the checker's process tells the host what it found."""
+"""Report the checker's results to the host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_SIDE = 1000
 
 
 class Reports:
-    """Reports about the check of `number`. They wait for the next flush: each one sent wakes the host."""
+    """Reports on check `number`, kept until the next flush: each one sent wakes the host."""
 
     def __init__(self, channel: Channel) -> None:
         self.number = 0
@@ -29,7 +29,7 @@ class Reports:
         self.unsent: list[bytes] = []
 
     def begin(self, name: str) -> None:
-        """A test is about to run: the host names it, should it never end."""
+        """Announce a test: the host names it if it never ends."""
         self.say("begin", self.number, name)
         self.flush()
 
@@ -43,30 +43,30 @@ class Reports:
         actual: str | None = None,
         asserted: bool = False,
     ) -> None:
-        """A test ended; `asserted` where an assertion failed."""
+        """Report the end of a test; `asserted` if an assertion failed."""
         self.count += 1
         sides = [side if side is None else side[:_MAX_SIDE] for side in (expected, actual)]
         self.say("result", self.number, name, passed, message[:_MAX_MESSAGE], *sides, asserted)
 
     def failure(self, name: str, error: BaseException) -> None:
-        """A test ended by an exception."""
+        """Report a test that ended by an exception."""
         expected, actual = (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
         asserted = isinstance(error, AssertionError)
         self.result(name, False, "\n".join(told(error)), expected=expected, actual=actual, asserted=asserted)
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
-        """Run one test in the block: it passed when the block ends without an exception."""
+        """Run one test in the block; it passes if the block ends without an exception."""
         self.begin(name)
         try:
             yield
-        except BaseException as error:  # noqa: BLE001 - whatever a check raises is its result
+        except BaseException as error:  # noqa: BLE001 - any exception of a check is its result
             self.failure(name, error)
         else:
             self.result(name, True)
 
     def end(self, link: Link, *, timed_out: bool = False) -> None:
-        """All checks were reported; what crossed."""
+        """Report the end of all checks, and what crossed."""
         guard = link.guard
         crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses))
         late = timed_out or (link.gone is not None and link.gone.timed_out)
@@ -77,14 +77,14 @@ class Reports:
         self.unsent.append(REPORT + encode(report))
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the kept reports."""
         if self.unsent:
             self._channel.send_all(self.unsent)
             self.unsent.clear()
 
 
 def told(error: BaseException) -> list[str]:
-    """Lines of a message: the line of the test, what was raised there, and where in the candidate's files."""
+    """Lines of a message: the test's line, the exception, and its places in the candidate's files."""
     if isinstance(error, Failed):
         return [str(error), f"  expected: {error.expected}", f"  actual:   {error.actual}"]
     if isinstance(error, (CandidateGone, NotPlain)):
@@ -97,12 +97,12 @@ def told(error: BaseException) -> list[str]:
 
 
 def places(error: BaseException) -> list[str]:
-    """Where in the candidate's files an error was raised, the innermost last."""
+    """Places in the candidate's files where an error was raised, innermost last."""
     return [f"  at {place}" for place in vars(error).get("__where__", [])]
 
 
 def _source_line(error: BaseException) -> str:
-    """The line of the test that was being run."""
+    """The test's line that was running."""
     trace, found = error.__traceback__, ""
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
@@ -115,6 +115,6 @@ _tests: set[str] = set()
 
 
 def remember(filename: str, source: str) -> None:
-    """Know a file as one of the tests, so that messages show its lines."""
+    """Register a test file, so that messages show its lines."""
     _tests.add(filename)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)

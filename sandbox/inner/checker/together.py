@@ -1,4 +1,4 @@
-"""A function and its tests in one process: for functions whose values can't cross.
+"""Run a function and its tests in one process, for functions whose values can't cross.
 
 The candidate can reach everything here, the channel too: such a verdict is labelled weaker.
 """
@@ -39,7 +39,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     try:
         _run(arguments["source"], "solution.py", space)
         candidate = space[arguments["entry_point"]]
-    except BaseException as error:  # noqa: BLE001 - whatever the module raises is its result
+    except BaseException as error:  # noqa: BLE001 - any exception of the module is its result
         say("unloaded", f"{type(error).__name__}: {error}"[:2000])
     else:
         for number, test in enumerate(arguments["tests"]):
@@ -47,11 +47,11 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             try:
                 _run(test, _TEST, space)
                 space["check"](candidate)
-            except BaseException as error:  # noqa: BLE001 - whatever a test raises is its result
+            except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
                 message = f"{type(error).__name__}: {error}"[:2000]
             say("result", number, "", not message, message, None, None, False)
     say("end", [], [], [], [], 0, False, False)
-    channel.receive()  # the host closes; at an end of its own, threads of the candidate might still speak
+    channel.receive()  # the host closes it; if we exited first, the candidate's threads might still write
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Runs one test file under the interpreter's own pytest, in the checker's process, and reports each test."""
+"""Run one test file under the interpreter's pytest, in the checker's process, and report each test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS = (*_PLAIN, "--import-mode=append")
 
 
 def run_under_pytest(path: str, source: str, reports: Reports) -> None:
-    """Write the file into this sandbox and run it; a failure to run is reported as one of the file."""
+    """Write the file into this sandbox and run it; report a failed run as the file's failure."""
     if PathFinder.find_spec("pytest") is None:
         reports.result(
             path, False, "the test file needs pytest, which the sandbox's interpreter doesn't have"
@@ -35,7 +35,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
     reports.begin(path)
     try:
         code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[_Plugin(path, reports)])
-    except BaseException as error:  # noqa: BLE001 - whatever ends pytest early is the result
+    except BaseException as error:  # noqa: BLE001 - any exception that ends pytest early is the result
         reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
         return
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -43,7 +43,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
 
 
 class _Plugin:
-    """Hooks of one run. The latest comparison is that of a failed assertion."""
+    """Hooks of one run. The latest comparison belongs to the failed assertion."""
 
     def __init__(self, path: str, reports: Reports) -> None:
         self._path = path
@@ -85,7 +85,7 @@ class _Plugin:
 
 
 def _last_lines(text: str) -> str:
-    """What a failure report ends with, without the frames of the proxies."""
+    """End of a failure report, without the frames of the proxies."""
     kept, ours = [], False
     for line in filter(str.strip, text.splitlines()):
         if _FRAME.match(line):

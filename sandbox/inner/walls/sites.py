@@ -58,7 +58,7 @@ class Site:
     def settle(self) -> None:
         """Run the code of the base interpreter's own packages here, once for all runs.
 
-        The server runs that interpreter, so it trusts them like the standard library, unless they could import
+        The server runs that interpreter, so it trusts them as the standard library, unless they could import
         from a virtual environment. Code that fails, prints, or starts a thread is left to each run.
         """
         if self._read and self._customized and not self._has_venv and leaves_nothing(self.finish):
