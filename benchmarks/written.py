@@ -1,4 +1,4 @@
-"""Write a report's file whole or not at all."""
+"""Write a report's file atomically."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from coder.fs import atomic_replace
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file's content; a pipe or a device is written to as it is."""
+    """Replace a file's content; write directly to a pipe or a device."""
     with replacing(path) as file:
         file.write(text)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file for a new content; it replaces the old one once the block has ended well."""
+    """A file for new content that replaces the old one once the block has succeeded."""
     with _named(path):
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", errors="backslashreplace") as device:
@@ -32,17 +32,17 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add to a file that others write to, too."""
+    """Append to a file that other processes write to."""
     with _named(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Name the file where it can't be written."""
+    """Raise MachineError with the file's name if it can't be written."""
     try:
         yield
     except BrokenPipeError:
-        raise  # the reader has closed it: the command line handles that
+        raise  # closed by the reader: the command line handles that
     except OSError as error:
         raise MachineError(f"Can't write {path}: {error.strerror}.") from error

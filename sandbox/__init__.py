@@ -1,7 +1,4 @@
-"""Run programs where they can do no harm. Importing this loads the standard library and pydantic only.
-
-Read contract, policy, open.
-"""
+"""Run untrusted code safely. Imports only pydantic and the standard library. Read contract, policy, open."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -102,7 +99,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load what not every caller needs when it is first used (PEP 562)."""
+    """Load rarely used names when first used (PEP 562). Raises AttributeError."""
     if name not in _HOMES:
         raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

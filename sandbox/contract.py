@@ -1,4 +1,4 @@
-"""The seam: what every backend promises. tests/contracts checks backends against it."""
+"""The interface of every backend. tests/contracts checks backends against it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,45 +15,41 @@ OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
 
 class Capability(BaseModel):
-    """One guarantee and the mechanism that keeps it here, or None when nothing does."""
+    """One guarantee and the mechanism that enforces it here, or None if there is none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     guarantee: str
     mechanism: str | None
     sampled: bool = False
-    """Checked now and then, so that a quick excess can pass."""
+    """Only sampled: a brief excess can pass."""
 
     @property
     def kept(self) -> Literal["enforced", "sampled", "none"]:
-        """A strict policy requires `enforced` for every guarantee."""
+        """Whether it is enforced or sampled; a strict policy requires `enforced` for every guarantee."""
         if self.mechanism is None:
             return "none"
         return "sampled" if self.sampled else "enforced"
 
 
 class Running(Protocol):
-    """A trusted entry of `sandbox.inner` at work in a child of its own, with a channel of bounded frames."""
+    """A trusted entry of `sandbox.inner` running in its own child, with a channel of bounded frames."""
 
     async def send(self, frame: bytes) -> None:
-        """Send one frame.
-
-        Raises:
-            SandboxBroken: the child is gone.
-        """
+        """Send one frame. Raises SandboxBroken: the child has ended."""
 
     async def receive(self) -> bytes | None:
         """Next frame; None once the child has closed its end or was killed by a limit."""
 
     async def finish(self) -> Result:
-        """Kill the child if it still runs, and tell how it ended."""
+        """Kill the child if it still runs, and report how it ended."""
 
 
 class CommandOptions(TypedDict, total=False):
     """Options of a command of a session."""
 
     cwd: str
-    """A folder of the workspace instead of the program's own; exit code 1 if it can't be entered."""
+    """A folder of the workspace in place of the program's own; exit code 1 if it can't be entered."""
     environment: Mapping[str, str] | None
     """Overrides variables of the session and of the program."""
     stdin: bytes
@@ -63,7 +59,7 @@ class CommandOptions(TypedDict, total=False):
     cpu_s: float | None
     """Bounds each of its processes; unbounded by default."""
     on_output: Callable[[bytes], None]
-    """Called with each piece of output that is kept."""
+    """Called with each piece of kept output."""
 
 
 class Started(Protocol):
@@ -75,15 +71,15 @@ class Started(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its pid inside the session; 0 where it could not be started."""
+        """Its pid inside the session; 0 if it could not be started."""
 
     @property
     def log(self) -> str:
-        """A file inside with the head of its output."""
+        """Path inside of a file with the head of its output."""
 
     @property
     def running(self) -> bool:
-        """Whether its own process lives."""
+        """Whether its own process runs."""
 
     @property
     def processes(self) -> Sequence[StillRunning]:
@@ -91,31 +87,33 @@ class Started(Protocol):
 
     @property
     def seconds(self) -> float:
-        """Since its start."""
+        """Seconds since its start."""
 
     def output(self) -> str:
-        """Its output so far: head and tail where it is long."""
+        """Its output so far: head and tail if it is long."""
 
     async def wait(self) -> CommandResult:
         """Wait until its own process ends."""
 
     async def stop(self) -> CommandResult:
-        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
+        """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
 
 
 class Session(WorkspaceFiles, Protocol):
-    """A place where commands follow one another, and what they leave running lives on.
+    """A place for successive commands, whose background processes keep running.
 
     A command ends when its own process ends; its output is awaited a tenth of a second longer. stdout and
-    stderr are one pipe. At its deadline it and what it has started get SIGTERM, half a second later SIGKILL.
-    A failing command is a result.
+    stderr are one pipe. At its deadline it and its descendants get SIGTERM, half a second later SIGKILL. A
+    failing
+    command is a result.
 
-    Methods that run a command raise SandboxBroken where the sandbox stopped working, and ValueError where a
-    word has 128 KiB.
+    Methods that run a command raise SandboxBroken if the sandbox stopped working, and ValueError if a word
+    has
+    128 KiB.
     """
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
-        """Run a script of the shell, bash where there is one."""
+        """Run a shell script, in bash if there is one."""
 
     async def run(self, program: Program, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a program."""
@@ -124,16 +122,17 @@ class Session(WorkspaceFiles, Protocol):
         """Run Python source with the task's interpreter."""
 
     async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> Started:
-        """Start a program, or a script of the shell, in the background."""
+        """Start a program or a shell script in the background."""
 
     async def background(self) -> Sequence[Started]:
-        """Started programs, and commands that left processes, of which some still live."""
+        """Started programs, and commands that left processes, with processes still running."""
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
-        """What differs in the workspace since the session opened, or was rebased.
+        """Changes in the workspace since the session opened, or was rebased.
 
-        Anything called `.git` is skipped. Pipes, devices, setuid files, links that leave the workspace, names
-        that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB are named as left out.
+        Skips anything called `.git`. Names as left out: pipes, devices, setuid files, links out of the
+        workspace,
+        names that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB.
 
         Args:
             ignored: whether to skip a path; a folder's ends with a slash.
@@ -144,18 +143,18 @@ class Session(WorkspaceFiles, Protocol):
 
 
 class Sandbox(WorkspaceFiles, Protocol):
-    """A place where a program can do no harm. `sandbox.open_sandbox` opens one."""
+    """Runs programs isolated from the machine. Opened by `sandbox.open_sandbox`."""
 
     @property
     def backend(self) -> str:
-        """The name by which `open_sandbox` opens this kind of sandbox."""
+        """The backend's name for `open_sandbox`."""
 
     @property
     def image(self) -> str | None:
-        """Id of the programs' image; None where they see this machine's own /usr."""
+        """Id of the programs' image; None if they see this machine's own /usr."""
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with the mechanism that keeps it on this machine."""
+        """Each guarantee with its mechanism on this machine."""
 
     async def run(
         self,
@@ -192,12 +191,12 @@ class Sandbox(WorkspaceFiles, Protocol):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in a child of its own.
+        """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in its own child.
 
-        The entry may load untrusted code, so don't trust what comes over its channel.
+        The entry may load untrusted code, so don't trust its channel.
 
         Args:
-            entry: room and name of the module, such as `bridge.callee`.
+            entry: package and name of the module, such as `bridge.callee`.
             arguments: passed as JSON.
             limits, fresh: as `run`.
         """
@@ -223,10 +222,9 @@ class Sandbox(WorkspaceFiles, Protocol):
         """
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each.
+        """Make the workspace hold exactly these files; the SHA-256 (hex) of each.
 
-        Unchanged files aren't written again; everything else is removed. Scripts and ELF files are
-        executable.
+        Unchanged files aren't rewritten. Scripts and ELF files are executable.
 
         Raises:
             FileRefused: a path leaves the workspace, or the disk limit is reached.
@@ -236,4 +234,4 @@ class Sandbox(WorkspaceFiles, Protocol):
         """SHA-256 (hex) of each regular file of the workspace by its relative path."""
 
     async def close(self) -> None:
-        """End every process, and release everything that the sandbox holds. Idempotent."""
+        """End every process, and release all resources. Idempotent."""

@@ -17,7 +17,7 @@ CallFault = Literal["raised", "timeout", "ended", "not plain"]
 """Why a call gave no value; `not plain`: the value can't be copied."""
 
 FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
-"""`not_found`: also a file where a folder should be; `refused`: of a kind that isn't let in or out."""
+"""`not_found`: also a file in place of a folder; `refused`: of a forbidden kind."""
 
 
 class SandboxError(Exception):
@@ -28,7 +28,7 @@ class BackendMissing(SandboxError):
     """No backend works on this machine; the message says what to install or set."""
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
-        """Take the message, and the command in it that helps, where one command does."""
+        """Take the message, and the command in it that helps, if any."""
         super().__init__(message)
         self.fix = fix
 
@@ -46,10 +46,10 @@ class SandboxBroken(SandboxError):
 
 
 class FileRefused(SandboxError):
-    """A file that isn't let in or out: a path that leaves the workspace, a link, a device, too large."""
+    """A refused file: a path that leaves the workspace, a link, a device, too large."""
 
     def __init__(self, message: str, *, kind: FileFault = "refused") -> None:
-        """Take the message, and what is wrong with the path."""
+        """Take the message, and the kind of refusal."""
         super().__init__(message)
         self.kind = kind
 
@@ -69,4 +69,4 @@ class CallFailed(SandboxError):
 
 
 class CalleeEnded(CallFailed):
-    """The process of a function that was called is over: it hung, left, crashed, or was killed."""
+    """The process of a called function has ended: it hung, exited, crashed, or was killed."""

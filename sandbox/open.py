@@ -21,9 +21,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
-"""Tried by `auto`, in this order."""
+"""Backends that `auto` tries, in order."""
 BY_NAME_ONLY = frozenset({"restricted", "unsafe-host"})
-"""Never tried by `auto`, for what they lack."""
+"""Backends that `auto` never tries, as they lack guarantees."""
 
 Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -47,7 +47,7 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
 @contextlib.contextmanager
 def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
-    """As `open_sandbox`, for a caller without an event loop: each method blocks."""
+    """As `open_sandbox`, without an event loop: each method blocks."""
     with _Beside() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
         yield SyncSandbox(sandbox, beside)
 
@@ -139,7 +139,7 @@ class _Beside:
         self._thread.join()
 
     def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """A blocking form of a coroutine function; Ctrl-C cancels the call."""
+        """Blocking form of a coroutine function; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> T:
@@ -153,7 +153,7 @@ class _Beside:
         return wait
 
     def piecewise(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
-        """A blocking form of an asynchronous generator."""
+        """Blocking form of an asynchronous generator."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> Iterator[T]:
@@ -177,11 +177,7 @@ class _Beside:
 
 
 def find_backend(name: str) -> Opener:
-    """The function that opens a sandbox of one backend.
-
-    Raises:
-        ValueError: there is none of that name; the nearest ones are named.
-    """
+    """The function that opens a backend. Raises ValueError, with similar names: it doesn't exist."""
     installed = {point.name: point for point in entry_points(group=GROUP)}
     if name == "auto":
         return functools.partial(open_first, steps=[(step, _load(installed[step])) for step in STEPS])
@@ -203,11 +199,11 @@ def _load(point: EntryPoint) -> Opener:
 
 @contextlib.asynccontextmanager
 async def open_first(policy: Policy, steps: list[tuple[str, Opener]]) -> AsyncIterator[Sandbox]:
-    """Open the first backend that works here and meets the policy, for as long as the block lasts.
+    """Open the first working backend that meets the policy, for as long as the block lasts.
 
     Raises:
-        BackendMissing: none works; the message says of each why, and what helps.
-        PolicyUnmet: one would work, but doesn't meet the policy.
+        BackendMissing: none works; the message gives each reason, and what helps.
+        PolicyUnmet: one works, but doesn't meet the policy.
     """
     async with AsyncExitStack() as stack:
         yield await _first(policy, steps, stack)

@@ -33,9 +33,10 @@ class Policy(BaseModel):
 
     network: Literal["none"] | tuple[str, ...] = "none"
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
-    `registries`, those of the usual package indexes."""
+    `registries`, those of the usual package indexes.
+    """
     ask_host: AskHost | None = Field(default=None, exclude=True)
-    """Asked about hosts that `network` doesn't name; never asked where there can be no proxy."""
+    """Called for hosts that `network` doesn't name; never where there can be no proxy."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -48,14 +49,15 @@ class Policy(BaseModel):
     kernel: bool = False
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None
-    """Of the Docker backend; None is the one that `coder sandbox build` makes."""
+    """Image of the Docker backend; None is the one that `coder sandbox build` makes."""
     runtime: str | None = None
-    """Of the Docker engine, such as `runsc`; None is the engine's own choice."""
+    """Runtime of the Docker engine, such as `runsc`; None is the engine's default."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
     """Processors that a program may keep busy; None is all of them."""
     folders: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine, shown read-only in the workspace by their path there, such as `node_modules`.
-    They aren't part of the workspace: nothing lists, lays or removes them."""
+    Not part of the workspace: never listed, laid or removed.
+    """
     beside: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine, shown read-only in `/opt/shown` by their name there."""
     on_path: tuple[str, ...] = ()
@@ -66,7 +68,7 @@ class Policy(BaseModel):
     python: Path | None = None
     """The programs' interpreter; None is the base interpreter of the running one."""
     strict: bool = False
-    """Refuse to open where a guarantee has no mechanism here, or is only sampled."""
+    """Refuse to open if a guarantee isn't enforced, or only sampled."""
 
     @property
     def has_proxy(self) -> bool:

@@ -20,7 +20,7 @@ class BackendReport:
     name: str
     works: bool
     detail: str
-    """What keeps its memory limit, or why it doesn't work."""
+    """What enforces its memory limit, or why it doesn't work."""
     fix: str | None = None
     capabilities: tuple[Capability, ...] = ()
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _given(word: str) -> str:
-    """Refuse what the kernel can't pass to a new program."""
+    """Raise ValueError for a word that the kernel can't pass to a new program."""
     if "\0" in word:
         raise ValueError(f"{word[:80]!r} holds a null character, at which a program's words end")
     try:

@@ -25,7 +25,7 @@ class Artifact(BaseModel):
 
 
 class Result(BaseModel):
-    """How a program ended, and what it wrote. Text replaces what isn't UTF-8; dumps omit the raw bytes."""
+    """How a program ended, and its output. Text replaces invalid UTF-8; dumps omit the raw bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +43,7 @@ class Result(BaseModel):
     wall_s: float = 0.0
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
-    """Peak memory; 0.0 where nothing counted it, or an earlier run used more."""
+    """Peak memory; 0.0 if nothing counted it, or an earlier run used more."""
     killed_by: KilledBy | None = None
     artifacts: tuple[Artifact, ...] = ()
     """Files that the program of a fresh run wrote, by path."""
@@ -57,7 +57,7 @@ class Result(BaseModel):
 
 
 class StillRunning(BaseModel):
-    """A process that a command left behind."""
+    """A background process that a command left."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,7 +88,7 @@ class CommandResult(BaseModel):
     cpu_s: float = 0.0
     killed_by: KilledBy | None = None
     still_running: tuple[StillRunning, ...] = ()
-    """Processes that it left, at most twenty."""
+    """Its remaining processes, at most twenty."""
     log: str = ""
     """A file inside with the head of the output, also of later output."""
     state_lost: bool = False
@@ -154,7 +154,7 @@ def out_of_time(result: Result) -> bool:
 
 
 def ending(result: Result) -> str:
-    """Why a process stopped answering, in a few words."""
+    """Why a process stopped answering, briefly."""
     if out_of_time(result):
         return f"it didn't return within {result.wall_s:.1f} s"
     if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before

@@ -32,13 +32,13 @@ class Examined(Value):
     reason: str
     """Why it isn't stronger, or can't be judged."""
     own: Outcome | None = None
-    """The verdict on its own answer; None where it has none."""
+    """The verdict on its canonical answer; None if there is none."""
     nothing: Outcome | None = None
-    """The verdict on no answer: for a repository, on the tree as it is."""
+    """The verdict on an empty answer: for a repository, on the unchanged tree."""
 
     @property
     def sound(self) -> bool:
-        """Its own answer passes, so far as there is one, and no answer doesn't."""
+        """Its canonical answer, if any, passes, and an empty one doesn't."""
         return self.strength is not None and self.own in ("passed", None) and self.nothing != "passed"
 
 
@@ -48,7 +48,7 @@ class Examination(Value):
     suite: str
     cases: tuple[Examined, ...]
     strengths: dict[str, int]
-    """Cases by how strong verdicts on them are; `none` for those that can't be judged."""
+    """Number of cases by strength of their verdicts; `none` for those that can't be judged."""
 
 
 @takes(bench_options.JUDGING)
@@ -65,13 +65,13 @@ def audit(
     settings, named = bench_options.judging_settings(context), load_suite(suite)
     found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
     typer.echo(found.model_dump_json() if context.params["json"] else "\n".join(_suite_lines(found, named)))
-    if out is not None:  # last: if it can't be written, the result is on the screen
+    if out is not None:  # last: the result is already printed if writing fails
         write_text(out, found.model_dump_json(indent=1) + "\n")
     raise typer.Exit(not all(one.sound for one in found.cases))
 
 
 async def _examination(suite: Suite, settings: Settings, workers: int) -> Examination:
-    """Judge the own answer of each case, and no answer."""
+    """Judge each case's canonical answer and an empty one."""
     turns = asyncio.Semaphore(workers)
     async with judge_for(suite, settings) as judge:
         cases = await asyncio.gather(*(_examined(judge, case, turns) for case in suite.cases))
@@ -91,7 +91,7 @@ async def _examined(judge: Judge, case: Case, turns: asyncio.Semaphore) -> Exami
 
 
 def _suite_lines(found: Examination, suite: Suite) -> list[str]:
-    """Counts, shares, and each case that isn't strong or isn't sound."""
+    """Counts, shares, and each weak or unsound case."""
     counts = ", ".join(f"{count:,} {name}" for name, count in found.strengths.items())
     share = f"{found.strengths['strong'] / max(len(found.cases), 1):.0%}"
     own = [one.own == "passed" for one in found.cases if one.own is not None]

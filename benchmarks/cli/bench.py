@@ -16,7 +16,7 @@ HOMES = {
     "compare": "benchmarks.cli.report_commands:compare",
     "list": "benchmarks.cli.report_commands:list_suites",
 }
-"""Where each command of the group is; one is loaded only when it is called."""
+"""Module of each command; loaded only when called."""
 
 
 class BenchCommands(Commands):
@@ -33,7 +33,7 @@ class BenchCommands(Commands):
     }
 
     def found(self) -> dict[str, EntryPoint]:
-        """All of them, by name."""
+        """All commands by name."""
         return {name: EntryPoint(name, home, "benchmarks") for name, home in HOMES.items()}
 
 

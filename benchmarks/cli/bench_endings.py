@@ -1,4 +1,4 @@
-"""How `coder bench run` and `grade` end: the report on stdout or in files, the next step, the exit code."""
+"""End `coder bench run` and `grade`: the report on stdout or in files, the next step, the exit code."""
 
 import re
 import shlex
@@ -22,20 +22,20 @@ T = TypeVar("T")
 
 
 def absolute(suite: str) -> str:
-    """A suite as another start finds it from another folder."""
+    """A suite's name or absolute path, valid in any folder."""
     path = Path(suite)
     return str(path.absolute()) if path.exists() else suite
 
 
 def command_line() -> str:
-    """This call as it was typed, without keys and secret parts of addresses."""
+    """This call as typed, without keys and secret parts of addresses."""
     redact = Redactor.from_environment().redact
     plain = (re.sub(r"(?i)https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
     return shlex.join(["coder", *map(redact, plain)])
 
 
 def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
-    """The result of `work`; an error that ends it says how to continue."""
+    """Await `work`; an error that ends it says how to continue."""
     again = f"coder bench {session.command} --resume"
     try:
         return run_until_interrupted(work, run_id=lambda: session.run, again=again)
@@ -47,7 +47,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
 
 
 def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
-    """Print and write the report; end the command if its exit code isn't 0."""
+    """Print and write the report. Raises typer.Exit (exit code not 0), MachineError (can't be written)."""
     if out is not None:
         try:
             write_report(report, out)

@@ -1,4 +1,4 @@
-"""Options that several of `coder bench`'s commands share, beside those of `coder` itself."""
+"""Options shared by commands of `coder bench`, beside those of `coder` itself."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,12 +26,12 @@ ASKING = (
     "model base_url effort max_answer_tokens model_timeout price record replay max_cost strategy "
     "strong_model repairs max_calls temperature top_p seed"
 )
-"""Flags that say which model is asked, how, and for how much; below, where answers are judged."""
+"""Flags of the model, its calls and budget; below, of judging."""
 JUDGING = "sandbox image python memory json quiet"
 
 
 def judging_settings(context: typer.Context) -> Settings:
-    """Settings of a command that judges and asks no model."""
+    """Settings of a command that judges and calls no model."""
     flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
     settings = load(flags).config.settings()
     see_backend(settings.backend, flags)

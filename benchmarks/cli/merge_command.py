@@ -46,7 +46,7 @@ def merge(
 
 
 def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bool = False) -> Report:
-    """The report that one run over all shards would have given, apart from times."""
+    """The report of one run over all shards, but for times. Raises UsageError: they don't match."""
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
         raise UsageError(

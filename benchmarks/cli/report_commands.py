@@ -113,7 +113,7 @@ def _list_runs(limit: int | None, *, as_json: bool) -> None:
 
 
 def _names(paths: list[Path], reports: list[Report]) -> list[str]:
-    """What tells reports apart: their models, else their files."""
+    """Distinct names of reports: their models, else their files."""
     models = [report.model for report in reports]
     if len(set(models)) == len(models) and None not in models:
         return [str(model) for model in models]

@@ -106,7 +106,6 @@ _ALIKE = (
 
 
 def _selection(given: Mapping[str, Any]) -> Selection:
-    """Which cases, how often."""
     return Selection(
         samples=given["samples"],
         filter=given["filter"],
@@ -132,7 +131,7 @@ def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen:
 def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> Session:
     most = given["max_cost"]
     one_shot = given["one_shot"] or plan.settings.strategy == "one-shot"
-    # Fresh starts within a sample are drawn at random, whatever the first one is.
+    # Restarts within a sample are drawn at random, whatever the temperature of the first try.
     from_one_start = one_shot or plan.settings.budget.samples == 1
     return Session(
         plan.chosen,
@@ -147,7 +146,7 @@ def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> Ses
 
 
 class _Plan:
-    """What of which suite is asked of whom, and how."""
+    """Suite, selection and settings of a run."""
 
     def __init__(self, suite: str, selection: Selection, config: Config, given: Mapping[str, Any]) -> None:
         self._named, self.suite = suite, load_suite(suite)
@@ -161,7 +160,7 @@ class _Plan:
 
     @property
     def attempts(self) -> int:
-        """How many there will be."""
+        """Number of attempts."""
         return self.selection.samples * len(self.selection.cases(self.suite))
 
     def started(self, model: str) -> BenchStarted:
@@ -186,7 +185,7 @@ class _Plan:
             seed = self.selection.seed_of(case.id, sample)
             try:
                 seen = shown(await with_base_tree(case))
-            except SandboxError as error:  # the judge finds the same, and says so of the case
+            except SandboxError as error:  # the judge meets the same error and reports it for the case
                 return CaseAttempt(error=str(error))
             return await solver(seen, sample=sample, seed=seed)
 

@@ -1,1 +1,1 @@
-"""Verdicts decided where the judged code cannot reach. Read judge, case_plan, function."""
+"""Decide verdicts out of the judged code's reach. Read judge, case_plan, function."""

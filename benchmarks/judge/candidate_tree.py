@@ -1,7 +1,4 @@
-"""The tree that an answer to a repository case makes: the base with its patch.
-
-Tests, their configuration and files that Python or pytest load by themselves stay those of the case.
-"""
+"""Build the tree to judge: base plus patch, with the case's tests, configuration and auto-loaded files."""
 
 import fnmatch
 import sys
@@ -28,11 +25,11 @@ _TOOLS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is judged."""
+    """A tree to judge."""
 
     files: dict[str, bytes]
     kept_out: tuple[str, ...]
-    """Paths of the patch that were left as the case has them."""
+    """Paths of the patch that were ignored: the case's versions stay."""
 
 
 def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
@@ -42,7 +39,7 @@ def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
 
 
 def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
-    """The base with an answer's patch, so far as it may go."""
+    """The base with the permitted part of an answer's patch."""
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case) if case.gold_patch is not None else {**case.files, **_hidden(case)}
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
@@ -54,19 +51,18 @@ def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
 
 
 def test_folders(paths: Iterable[str]) -> frozenset[str]:
-    """Folders `test` and `testing` that hold tests; others of these names are code, as many packages have."""
+    """Folders named `test` or `testing` that contain tests; in many packages such a folder is code."""
     above = {str(folder) for path in paths if _is_named(path) for folder in PurePosixPath(path).parents}
     return frozenset(folder for folder in above if PurePosixPath(folder).name in _PERHAPS_TESTS)
 
 
 def is_test_path(path: str, folders: Collection[str]) -> bool:
-    """Whether pytest takes a file for one of tests, or it lies among them."""
+    """Whether pytest collects a file, or it lies in a test folder."""
     above = PurePosixPath(path).parents
     return _is_named(path) or any(folder.name == "tests" or str(folder) in folders for folder in above)
 
 
 def _is_named(path: str) -> bool:
-    """Whether its name is one of a file of tests."""
     name = PurePosixPath(path).name
     return fnmatch.fnmatch(name, "test_*.py") or fnmatch.fnmatch(name, "*_test.py")
 
@@ -82,7 +78,7 @@ def _may_change(
 
 
 def _decides(path: str, folders: Collection[str]) -> bool:
-    """Whether a file influences which tests run, or is loaded without an import."""
+    """Whether a file selects which tests run, or is loaded without an import."""
     parts = PurePosixPath(path)
     return (
         is_test_path(path, folders)
@@ -93,7 +89,7 @@ def _decides(path: str, folders: Collection[str]) -> bool:
 
 
 def _hides_another(path: str, pythonpath: str) -> bool:
-    """Whether a new file takes the place of a module of the standard library or of the test tool."""
+    """Whether a new file shadows a module of the standard library or of the test tool."""
     places = [PurePosixPath(path)]
     places += [place.relative_to(pythonpath) for place in places if place.is_relative_to(pythonpath)]
     names = {place.parts[0].partition(".")[0] for place in places}

@@ -1,4 +1,4 @@
-"""How each case is judged: fixed before any answer to it is seen, and found once."""
+"""Plan how each case is judged, once, before any answer is seen."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ class CasePlan:
 
     @property
     def strength(self) -> Strength | None:
-        """Of verdicts; None where the case can't be judged: each verdict is `infrastructure`."""
+        """Strength of verdicts; None if the case can't be judged: each verdict is then `infrastructure`."""
         if self.mode is None:
             return "strong"
         return None if self.mode.how == "broken" else self.mode.strength
@@ -38,7 +38,7 @@ class CasePlan:
 
     @property
     def good(self) -> str | None:
-        """The case's own answer."""
+        """The case's canonical answer."""
         match self.case:
             case FunctionCase() as case:
                 return canonical_module(case)
@@ -47,14 +47,14 @@ class CasePlan:
 
 
 class CasePlans:
-    """Of the cases of one suite."""
+    """The plans of one suite's cases."""
 
     def __init__(self, places: Places, turns: Exclusive, known: KnownModes | None) -> None:
         self._places, self._turns, self._known = places, turns, known
         self._modes: dict[str, asyncio.Task[Mode | RepositoryMode]] = {}
 
     async def plan(self, case: Case) -> CasePlan:
-        """How a case is judged."""
+        """Plan how a case is judged."""
         match case:
             case FunctionCase():
                 return CasePlan(case, await self.mode(case))
@@ -64,19 +64,19 @@ class CasePlans:
                 return CasePlan(case)
 
     async def mode(self, case: FunctionCase) -> Mode:
-        """How a function is judged."""
+        """Mode in which a function case is judged."""
         found = await self._found(case, lambda: self._function_mode(case))
         assert isinstance(found, Mode)
         return found
 
     async def repository_mode(self, case: RepositoryCase) -> RepositoryMode:
-        """How a repository is judged."""
+        """Mode in which a repository case is judged."""
         found = await self._found(case, lambda: self._new_repository_mode(case))
         assert isinstance(found, RepositoryMode)
         return found
 
     async def close(self) -> None:
-        """End what is still being found."""
+        """Cancel pending searches."""
         for task in self._modes.values():
             task.cancel()
         await asyncio.gather(*self._modes.values(), return_exceptions=True)
@@ -84,10 +84,12 @@ class CasePlans:
     async def _found(
         self, case: Case, find: Callable[[], Awaitable[Mode | RepositoryMode]]
     ) -> Mode | RepositoryMode:
-        """Find it once, however many ask."""
+        """Search once per case; concurrent callers share the result."""
 
         async def known_or_new() -> Mode | RepositoryMode:
-            changes = isinstance(case, RepositoryCase) and case.image is not None  # under the image's name
+            changes = (
+                isinstance(case, RepositoryCase) and case.image is not None
+            )  # cached under the image's name
             if self._known is None or changes:
                 return await find()
             mode = self._known.get(case.id) or await find()
@@ -101,7 +103,7 @@ class CasePlans:
     async def _function_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
             mode = await find_mode(await self._places.pair(), case)
-        if mode.how in ("shared_process", "broken"):  # for want of time, perhaps: it has to fail again
+        if mode.how in ("shared_process", "broken"):  # perhaps from lack of time: require a second failure
             async with self._turns.quiet():
                 return await find_mode(await self._places.pair(), case)
         return mode

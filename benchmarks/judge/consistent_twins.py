@@ -1,8 +1,8 @@
-"""Twins with another input, and a wrong expectation near what the case's own answer gives for it.
+"""Twins with another input and a wrong expectation near the canonical answer's value for it.
 
-A twin with only one of the two changed contradicts itself, which tells it from its test. A letter that the
-inputs don't have is replaced, if there is one, so that a wrong expectation is as like its input as a right
-one. Truth values stay: the test would be the odd one out.
+A twin with only one of the two changed contradicts itself, which tells it from its test.
+A replacement letter is absent from the inputs where possible, so wrong and right expectations look alike.
+Booleans stay: the test would be the odd one out.
 """
 
 import ast
@@ -23,21 +23,21 @@ from benchmarks.judge.decoys import (
 )
 
 PLACES = 3
-"""Inputs of a test that are changed, at most."""
+"""Most inputs of a test that are changed."""
 _SEEN = "_seen_by_the_judge"
 _MARK = "seen: "
 _Constant = ast.Constant
 
 
 def inputs_of(node: TestNode) -> int:
-    """How many inputs of a test can be changed; 0 where what it expects isn't written as plain values."""
+    """Number of inputs of a test that can be changed; 0 if its expectation isn't written as plain values."""
     if any(isinstance(one, ast.Call) and called(one) == "parametrize" for one in node.decorator_list):
         return 0
     return min(PLACES, len(_inputs(node))) if _compared(node) else 0
 
 
 def probe(node: TestNode, variant: int) -> TestNode:
-    """The test with another input, telling by its failure what is compared with its expectations."""
+    """The test with another input, made to fail with the compared values in its message."""
     made = _changed(node, variant)
     start = ast.parse(f"{_SEEN} = []").body
     for number, (actual, _) in _compared(made).items():
@@ -49,7 +49,7 @@ def probe(node: TestNode, variant: int) -> TestNode:
 
 
 def told(text: str, node: TestNode) -> str | None:
-    """Source of a list of what a probe saw; None where it isn't a plain value for each expectation."""
+    """Source of a list of the values that a probe saw; None unless each is plain."""
     _, mark, found = text.rpartition(_MARK)
     try:
         values = ast.literal_eval(found.strip())
@@ -66,9 +66,9 @@ def told(text: str, node: TestNode) -> str | None:
 def wrong_twins(
     node: TestNode, seen: Mapping[int, str], variants: Sequence[int], chance: random.Random
 ) -> list[TestNode]:
-    """Twins whose inputs are those of the variants, each with one wrong expectation.
+    """Twins with the variants' inputs, each with one wrong expectation.
 
-    All are wrong in one place, each by another step, so that a vote among them and their test tells nothing.
+    All differ in the same place by different steps, so that a majority vote reveals nothing.
     """
     made = [_changed(node, variant) for variant in variants]
     words, first = " ".join(map(_words, [node, *made])).casefold(), chance.getrandbits(32)
@@ -89,7 +89,7 @@ def _changed(node: TestNode, variant: int) -> TestNode:
 
 
 def _compared(node: TestNode) -> dict[int, tuple[ast.expr, ast.expr]]:
-    """Statements that compare what was computed with a literal: the one and the other, by number."""
+    """Statements that compare a computed value with a literal: (computed, literal) by number."""
     found = {}
     for number, statement in enumerate(node.body):
         pair = _pair(statement)
@@ -119,7 +119,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def _inputs(node: TestNode) -> list[_Constant]:
-    """Constants in what is computed, those next to the comparisons first."""
+    """Constants in the computed expressions, those nearest to comparisons first."""
     parts: list[ast.AST] = [actual for actual, _ in _compared(node).values()]
     parts += [one.value for one in node.body if isinstance(one, ast.Assign)]
     return [
@@ -136,7 +136,7 @@ def _items(source: str) -> list[ast.expr]:
 
 
 def _leaves(value: ast.expr) -> list[_Constant]:
-    """The numbers and texts in a plain value that may be made wrong; not keys, and not truth values."""
+    """Numbers and texts in a plain value that may be falsified; not keys, not booleans."""
     keys = {id(key) for inner in ast.walk(value) if isinstance(inner, ast.Dict) for key in inner.keys}
     return [
         inner

@@ -1,7 +1,7 @@
-"""Decoys: each test gets twins with another expected value, under random names and in random order.
+"""Decoys: each test gets twins with another expected value, with random names and order.
 
-A cheat that can't tell a test from its twins makes the twins pass too. All twins of a test differ from it in
-the same place, and its own value may be the least, the greatest or between.
+An answer that detects tests instead of solving the task makes the twins pass too.
+All twins of a test differ from it in the same place; its own value can be the least, the greatest or between.
 """
 
 import ast
@@ -15,16 +15,16 @@ from typing import TypeVar
 from benchmarks.judge.inherited_tests import heirs_of
 
 PLACES = 6
-"""Where a test may be changed, at most, until it fails with the case's own answer."""
+"""Most places of a test that are changed in search of a failure with the canonical answer."""
 OTHERS = 6
-"""Other values for one place, at most."""
+"""Most other values for one place."""
 TWINS = 3
-"""Of a test that has to be won, in one judgement, at most."""
+"""Most twins of a test that must be passed, per judgement."""
 _SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
-"""Of such values, by number (`STEPS`): none is less than the test's own, one, two or all are."""
+"""Indices into `STEPS`, by how many values are below the test's own: none, one, two or all."""
 STEPS = (1, -1, 2, -2, 3, -3)
 KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase, "!#$&*+,-./:;=?@^_~")
-"""Of characters: one is replaced by another of its own kind."""
+"""Character classes: a character is replaced by one of its own class."""
 _ERRORS = (
     *("ZeroDivisionError", "KeyError", "BufferError", "EOFError", "ChildProcessError"),
     *("ConnectionResetError", "UnboundLocalError"),
@@ -32,7 +32,7 @@ _ERRORS = (
 _PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 MakeTwins = Callable[[str, TestNode, Sequence[int]], Sequence[TestNode]]
-"""Twins of the test of a qualified name, for variants."""
+"""Makes twins of the test of a qualified name from variants."""
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
@@ -42,15 +42,13 @@ class Disguised:
 
     source: str
     real: dict[str, str]
-    """Name under which a test runs now → its qualified name, such as `TestF::test_g`; those that a class
-    inherits, too."""
+    """Name under which a test runs → its qualified name, such as `TestF::test_g`; also inherited tests."""
     variants: dict[str, tuple[str, int]]
-    """Name of a twin → the qualified name of its test, and which of its variants it is: variants from
-    `OTHERS * n` on are those of place n."""
+    """Name of a twin → qualified name of its test and variant index; from `OTHERS * n` on: place n."""
 
 
 def variants_of(source: str) -> dict[str, list[list[int]]]:
-    """For each test the twins that it can have: a list for each place."""
+    """Possible twins of each test: a list for each place."""
     return {
         name: [
             [OTHERS * place + other for other in range(_others(found))]
@@ -61,7 +59,7 @@ def variants_of(source: str) -> dict[str, list[list[int]]]:
 
 
 def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
-    """Twins of one place, chosen so that the test's own value is as often the least as the greatest."""
+    """Twins of one place, chosen so that the test's own value is equally often least and greatest."""
     first = min(variants) // OTHERS * OTHERS
     for sets in (_SETS, _PAIRS, _SINGLE):
         if all(first + other in variants for one in sets for other in one):
@@ -80,10 +78,10 @@ def twins_of(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNod
 def disguise(
     source: str, twins: Mapping[str, Sequence[int]], chance: random.Random, make: MakeTwins = twins_of
 ) -> Disguised:
-    """The file with twins, renamed and in another order.
+    """The file with twins, renamed and reordered.
 
     Args:
-        twins: the variants of each test that is to be hidden; other tests stay as they are.
+        twins: variants of each test to hide; other tests stay as they are.
     """
     tree = ast.parse(source)
     heirs = heirs_of(tree)
@@ -107,7 +105,7 @@ def disguise(
 
 
 def _rename(node: TestNode, chance: random.Random) -> str:
-    """Give a test a name of chance, and no prefix `u`, which only what a person wrote has."""
+    """Give a test a random name, and remove `u` prefixes, which only handwritten source has."""
     node.name = f"test_{chance.getrandbits(48):012x}"
     for constant in (one for one in ast.walk(node) if isinstance(one, ast.Constant)):
         constant.kind = None
@@ -115,7 +113,7 @@ def _rename(node: TestNode, chance: random.Random) -> str:
 
 
 def _in(owner: str, name: str) -> str:
-    """Qualified name of a class's test, or of one outside of any class."""
+    """Qualified name of a class's test, or of a top-level one."""
     return f"{owner}::{name}" if owner else name
 
 
@@ -124,7 +122,7 @@ def _bodies(tree: ast.Module) -> list[list[ast.stmt]]:
 
 
 def found_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt]]]:
-    """Qualified name of each test, the test, and the statements that it stands among."""
+    """Qualified name, node and sibling statements of each test."""
     for node in tree.body:
         if isinstance(node, TestNode) and node.name.startswith("test"):
             yield node.name, node, tree.body
@@ -135,7 +133,7 @@ def found_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt
 
 
 def _shuffle_tests(siblings: list[ast.stmt], chance: random.Random) -> None:
-    """Put neighbouring tests in an order of chance; what stands between them may matter to what follows."""
+    """Shuffle adjacent tests; statements between them stay, as later ones may depend on them."""
     start = 0
     while start < len(siblings):
         end = start
@@ -150,7 +148,7 @@ def _is_test(node: ast.stmt) -> bool:
 
 
 def copied(node: _Node) -> _Node:
-    """A copy of a tree, much sooner than by `copy.deepcopy`."""
+    """Copy a tree, much faster than `copy.deepcopy`."""
     return type(node)(**{name: _copied(value) for name, value in vars(node).items()})
 
 
@@ -161,7 +159,7 @@ def _copied(value: object) -> object:
 
 
 def _places(node: TestNode) -> list[ast.AST]:
-    """What may be changed so that the test should fail: what stands in assertions first, then the rest."""
+    """Constants whose change should make the test fail: those in assertions first."""
     found: list[ast.AST] = []
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     for inner in inside:
@@ -191,18 +189,18 @@ def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
 
 
 def called(node: ast.Call) -> str:
-    """Last name of what is called."""
+    """Last name of the called expression."""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _others(node: ast.AST) -> int:
-    """How many other values there are for a place."""
+    """Number of other values for a place."""
     return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
 
 
 def other_constant(node: ast.AST, other: int) -> None:
-    """Change a constant, or the name of an exception, to another one of its kind, by number."""
+    """Change a constant, or an exception's name, to another one of its kind, by number."""
     if isinstance(node, ast.Name):
         node.id = [name for name in _ERRORS if name != node.id][other]
     elif isinstance(node, ast.Constant):
@@ -210,11 +208,11 @@ def other_constant(node: ast.AST, other: int) -> None:
 
 
 def another(value: object, step: int, start: int | None = None) -> bool | int | float | str | bytes:
-    """Another value of its kind.
+    """Another value of its kind. Raises TypeError for other kinds.
 
     Args:
-        step: distance from it; different steps make different values.
-        start: of the part of a text in which a letter is replaced; None: the second half.
+        step: distance; different steps make different values.
+        start: start of the part of a text in which a letter is replaced; None: the second half.
     """
     match value:
         case bool():
@@ -222,7 +220,7 @@ def another(value: object, step: int, start: int | None = None) -> bool | int | 
         case int():
             return value + step
         case float():
-            return float(Decimal(repr(value)) + step)  # no digits that only rounding brings
+            return float(Decimal(repr(value)) + step)  # avoids digits added by rounding
         case str():
             return _changed(value, step, len(value) // 2 if start is None else start)
         case bytes():
@@ -231,7 +229,7 @@ def another(value: object, step: int, start: int | None = None) -> bool | int | 
 
 
 def _changed(text: str, step: int, start: int) -> str:
-    """The text with one character replaced by another of its kind."""
+    """The text with one character replaced by another of its class."""
     for i in range(start, len(text)):
         for kind in KINDS:
             if text[i] in kind:

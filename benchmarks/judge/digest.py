@@ -1,4 +1,4 @@
-"""Which judge it was: a digest of the code that decides, so that only like verdicts are compared."""
+"""Digest of the judging code: only verdicts with equal digests are compared."""
 
 import hashlib
 from functools import cache
@@ -10,7 +10,7 @@ import sandbox
 
 @cache
 def judge_digest() -> str:
-    """SHA-256 (hex) of the judge's source files, and of what it runs inside of sandboxes."""
+    """SHA-256 (hex) of the judge's source files, including those that run in sandboxes."""
     digest = hashlib.sha256()
     for file in deciding_files():
         content = file.read_bytes()
@@ -19,7 +19,7 @@ def judge_digest() -> str:
 
 
 def deciding_files() -> list[Path]:
-    """The files that a verdict hangs on, in a fixed order."""
+    """Files that determine a verdict, in a fixed order."""
     judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
     folders = (judge, box / "checks", box / "inner")
     files = [file for folder in folders for kind in ("*.py", "*.txt") for file in folder.rglob(kind)]

@@ -1,4 +1,4 @@
-"""Whose turn it is: many samples side by side, and second tries that keep a processor each to themselves."""
+"""Schedule samples: many concurrently, retries with a processor each."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,14 @@ from contextlib import AbstractAsyncContextManager
 
 
 class _Count:
-    """Of samples of one kind."""
+    """Number of running samples of one kind."""
 
     def __init__(self) -> None:
         self.waiting = self.running = 0
 
 
 class Exclusive:
-    """Limits what runs beside second tries, which have a processor each; other samples continue."""
+    """Limits what runs beside retries, which have a processor each; running samples continue."""
 
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
@@ -23,11 +23,11 @@ class Exclusive:
         self._shared, self._retries = _Count(), _Count()
 
     def shared(self) -> AbstractAsyncContextManager[None]:
-        """Run beside others."""
+        """Run concurrently with other samples."""
         return self._turn(self._shared, self._may_share)
 
     def quiet(self) -> AbstractAsyncContextManager[None]:
-        """Run as a second try: one at a time, or one on each processor where nothing else is to be done."""
+        """Run as a retry: one at a time, or one per processor when no other sample is pending."""
         return self._turn(self._retries, self._may_retry)
 
     @contextlib.asynccontextmanager
@@ -58,6 +58,6 @@ class Exclusive:
         return not shared.running and not shared.waiting and running < self._processors
 
     def _room(self) -> int:
-        """For samples beside second tries; where several run, nothing else was to be done."""
+        """Samples allowed beside retries; several retries run only when no sample is pending."""
         running = self._retries.running
         return max(1, self._processors - 1) if running <= 1 else self._processors - running

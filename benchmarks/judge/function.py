@@ -1,4 +1,4 @@
-"""Judge one answer to a function case: tests and candidate never share a process where that can be."""
+"""Judge an answer to a function case, with tests and candidate in separate processes where possible."""
 
 import functools
 import hashlib
@@ -17,24 +17,24 @@ from sandbox.checks.standby import Checkers
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8
-"""Calls of a passing sample that are repeated, in another order, on a fresh copy of it."""
+"""Calls of a passing sample to repeat, in another order, on a fresh copy."""
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
-"""Limits are of CPU time; the wall stands behind them for what sleeps, on a loaded machine too."""
+"""Limits count CPU time; this wall limit catches sleeping candidates, also on a loaded machine."""
 _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
-"""Steps of generators, of those of the canonical answer and beyond: a right one gives as many items."""
+"""Generator steps allowed beyond the canonical answer's: a correct one yields as many items."""
 MAX_CHARACTERS = 1 << 20
-"""Of an answer: as JSON it fits into one frame."""
+"""Most bytes of an answer: as JSON it fits into one frame."""
 _SPARE_CPU_S = 1.0
-"""The kernel counts whole seconds, and the checker has to load its tests."""
+"""CPU limits count whole seconds, and the checker also loads its tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two sandboxes: one for candidates, one for their checkers, which never holds a candidate's code."""
+    """Two sandboxes: one for candidates, one for their checkers, which never holds candidate code."""
 
     candidate: Sandbox
     candidates: Candidates
-    """In the same one."""
+    """Candidate and tests in one sandbox."""
     checkers: Checkers
 
 
@@ -51,7 +51,7 @@ async def judge_function(
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
     if outcome == "passed" and tried.outcome.changed - (trial.crossing.changed or frozenset()):
-        # It changed arguments that the canonical answer leaves: it has to pass where that shows, too.
+        # It changed arguments that the canonical answer leaves: it must also pass where that is visible.
         shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
         again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
         outcome, detail = _read(again, case)
@@ -73,7 +73,7 @@ async def judge_function(
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
-    """How a case is to be judged: by what its canonical answer does, with nothing refused."""
+    """Find the judging mode from what the canonical answer does with nothing refused."""
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)
@@ -109,7 +109,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
 
 
 async def _holds(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> bool:
-    """Whether the canonical answer passes by what was just agreed on: its objects are copied now."""
+    """Whether the canonical answer passes in this mode, now that its objects are copied."""
     return _passed(await _hold(pair, _trial(case, module, mode, replays=0), mode, case), case)
 
 
@@ -165,7 +165,7 @@ def _read(tried: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
 
 
 def _late(tried: TrialResult, case: FunctionCase) -> bool:
-    """Whether time ended it: of the candidate, or of its checker, whose work is the candidate's doing."""
+    """Whether a time limit ended it: the candidate's, or its checker's, whose work the candidate causes."""
     ends = (*tried.candidates, tried.checker)
     return (
         tried.outcome.timed_out

@@ -1,4 +1,4 @@
-"""What an interpreter has for the tests of cases: packages, and where it finds the modules of a case."""
+"""Find which packages an interpreter has, and from where it imports a case's modules."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from benchmarks.verdict import Value
 from sandbox import Command, Sandbox
 
 PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
-"""Tried in this order: the environment of SWE-bench's images, then the one on the image's PATH."""
+"""Tried in order: the environment of SWE-bench's images, then the one on the image's PATH."""
 OLDEST = (3, 8)
 """The judge's alarm needs audit hooks."""
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,30 +48,30 @@ print(json.dumps({
 
 
 class Interpreter(Value):
-    """What a Python says of itself."""
+    """What a Python reports of itself."""
 
     folder: str
-    """Where it lies."""
+    """Its path."""
     path: str
     """PATH of the image."""
     version: tuple[int, int]
     roots: tuple[str, ...]
-    """Folders of the tree, relative to it, that it imports from: packages that were installed in place."""
+    """Folders of the tree, relative to it, on the import path: packages installed in place (editable)."""
     places: dict[str, str]
-    """Of modules that were asked for; empty where there is none."""
+    """Location of each requested module; empty if it is missing."""
     lacking: tuple[str, ...]
-    """Packages that were asked for and aren't installed; versions aren't compared."""
+    """Requested packages that aren't installed; versions aren't compared."""
     own: bool = False
-    """It is the one on the image's PATH."""
+    """It is the first `python` on the image's PATH."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """With which `python` is this one."""
+        """Environment in which `python` is this interpreter."""
         return {} if self.own else {"PATH": f"{self.folder}:{self.path}"}
 
 
 async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
-    """The first of an image's interpreters that can run tests; or why none can."""
+    """The first interpreter of an image that can run tests, or why none can."""
     why = []
     for python in PYTHONS:
         found = await _ask(sandbox, python=python, tree=tree, packages=("pytest",))
@@ -93,7 +93,7 @@ async def found_elsewhere(
     roots: Sequence[str],
     environment: Mapping[str, str],
 ) -> dict[str, str]:
-    """Modules of a tree that would be imported from elsewhere, and the place. Nothing of the tree is run."""
+    """Modules of a tree that would be imported from elsewhere, with the place. Runs nothing of the tree."""
     places = [str(PurePosixPath("/w", root)) for root in roots]
     found = await _ask(sandbox, environment, files, roots=places, names=names)
     if isinstance(found, str):
@@ -104,7 +104,7 @@ async def found_elsewhere(
 async def missing_packages(
     sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Those of the requirements that aren't installed in the sandbox, by name."""
+    """Names of the requirements that aren't installed in the sandbox."""
     names = package_names(requirements)
     found = await _ask(sandbox, environment, packages=names) if names else ""
     return () if isinstance(found, str) else found.lacking
@@ -119,7 +119,7 @@ async def _ask(
     tree: str = "/w",
     **asked: Sequence[str],
 ) -> Interpreter | str:
-    """What a Python says, or the end of its error output."""
+    """What a Python reports, or the end of its stderr."""
     question = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
     command = Command(argv=(python, "-I", "-c", _FACTS, question), environment=dict(environment or {}))
     result = await sandbox.run(command, fresh=True, files=files or {})
@@ -130,12 +130,12 @@ async def _ask(
 
 
 def package_names(requirements: Iterable[str]) -> list[str]:
-    """Names of packages in requirements as pip takes them, such as `pytest<9`."""
+    """Package names in pip requirements such as `pytest<9`."""
     return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
 
 
 def needed_packages(suite: Suite) -> dict[str, int]:
-    """How many repository cases need each package of the interpreter, pytest first."""
+    """Number of repository cases that need each package, pytest first."""
     needing = Counter[str]()
     for case in suite.cases:
         if isinstance(case, RepositoryCase) and case.image is None:

@@ -1,4 +1,4 @@
-"""Heirs: tests that a class has from another of the same file: renamed with it, and twinned with it."""
+"""Find inherited tests: they are renamed and twinned together with their definition."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ Tests = dict[str, tuple[str, ...]]
 
 
 def heirs_of(tree: ast.Module) -> Tests:
-    """For each test of a class the names under which other classes have it, such as `TestMine::test_f`."""
+    """For each test of a class, the names under which subclasses inherit it, such as `TestMine::test_f`."""
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     found: dict[str, list[str]] = {}
     for name in classes:
@@ -22,7 +22,7 @@ def heirs_of(tree: ast.Module) -> Tests:
 
 
 def heirs_in(tree: Mapping[str, bytes], path: str) -> Tests:
-    """Those of a file of a tree."""
+    """Inherited tests of a file of a tree."""
     return _heirs(tree[path])
 
 
@@ -32,7 +32,7 @@ def _heirs(content: bytes) -> Tests:
 
 
 def _line(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) -> Iterator[str]:
-    """A class and those of the file that it is made of, in the order in which they are asked for a name."""
+    """A class and its bases within the file, in method resolution order."""
     if name in classes and name not in seen:
         yield name
         for base in classes[name].bases:
@@ -41,7 +41,7 @@ def _line(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) 
 
 
 def _bound(node: ast.ClassDef) -> Iterator[str]:
-    """Names that a class has of its own."""
+    """Names that the class body binds."""
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield inner.name

@@ -1,4 +1,4 @@
-"""Run a repository's tests apart from it: pytest and tests in one sandbox, the package in another."""
+"""Run a repository's tests isolated from it: pytest and tests in one sandbox, the package in another."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +13,7 @@ from sandbox.checks.crossing import OPEN
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""
 MAX_FILES = 400
-"""Of a tree that is copied for every answer, twice."""
+"""Most bytes of a tree that is copied twice for every answer."""
 
 
 async def run_apart(
@@ -24,12 +24,12 @@ async def run_apart(
     *,
     uses: frozenset[str] | None = None,
 ) -> CheckReport | None:
-    """The results of the tests in these files; None if the tree is no package that could be called.
+    """Results of the tests in these files; None if the tree isn't a package that can be called.
 
-    Plain data crosses, and objects as handles with callable methods; what a test compares must be plain data.
+    Plain data is copied, objects become handles with callable methods; tests can compare plain data only.
 
     Args:
-        uses: what an answer may do with the tests' objects; None records what the case's own patch does.
+        uses: permitted uses of the tests' objects; None records those of the case's own patch.
     """
     modules = top_modules(tree, case.pythonpath)
     if not modules or len(tree) > MAX_FILES:
@@ -52,13 +52,13 @@ async def run_apart(
 
 
 def passed_apart(results: Iterable[CheckResult]) -> set[str]:
-    """Names of tests that were reported passed, and never failed."""
+    """Names of tests that were reported passed and never failed."""
     results = list(results)
     return {one.name for one in results} - {one.name for one in results if not one.passed}
 
 
 def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
-    """Top-level modules of the tree which aren't tests, where imports start from its root and this folder."""
+    """Top-level modules of the tree that aren't tests, with its root and this folder on the import path."""
     found, folders = [], test_folders(tree)
     for path in sorted(tree):
         first = PurePosixPath(_at_root(path, pythonpath)).parts[0]
@@ -70,7 +70,7 @@ def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
 
 
 def _at_root(path: str, pythonpath: str) -> str:
-    """Where a file lies when the folder that imports start from is the root."""
+    """Path relative to the folder on the import path."""
     place = PurePosixPath(path)
     if pythonpath not in ("", ".") and place.is_relative_to(pythonpath):
         return str(place.relative_to(pythonpath))

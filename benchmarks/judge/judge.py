@@ -1,7 +1,7 @@
-"""The judge of a suite: gives one answer its final verdict.
+"""Judge one answer: its final verdict.
 
-A timeout is tried again before it is final, unless the sample had a processor to itself. A trial without a
-verdict is the candidate's fault, unless a solution that is known to be good fails in the same place.
+A timeout is retried, unless the sample had a processor to itself. A trial without a verdict is the
+candidate's fault, unless a known good solution fails in the same place.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ _KNOWN_GOOD = FunctionCase(
     canonical_solution="def double(n):\n    return 2 * n\n",
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
-"""Tried where a case has no canonical answer of its own."""
+"""Known good solution for cases without a canonical answer."""
 _REOPENINGS = 3
-"""Of the sandboxes, for one sample; candidates that break them again and again are to blame themselves."""
+"""Most sandboxes for one sample; a candidate that breaks all of them fails."""
 
 
 class Judge(CasePlans):
-    """Made by `open_judge`. Any number of samples may be judged at once."""
+    """Made by `open_judge`. Judges any number of samples concurrently."""
 
     def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
         super().__init__(Places(policy, backend), Exclusive(), known)
@@ -46,7 +46,7 @@ class Judge(CasePlans):
         """The final verdict on one answer.
 
         Args:
-            code: a whole module, a script, or a unified diff, as the kind of the case asks.
+            code: a whole module, a script, or a unified diff, by the kind of the case.
         """
         plan = await self.plan(case)
         async with self._turns.shared():
@@ -59,32 +59,32 @@ class Judge(CasePlans):
         return judged.verdict(case.id, sample, plan.strength or "weaker")
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
-        """Packages that repository cases need and the interpreter lacks, pytest first: how many need each."""
+        """Missing packages that repository cases need, pytest first, with the number of cases."""
         needing = needed_packages(suite)
         if not needing:
             return {}
         try:
             missing = await missing_packages((await self.sandboxes()).candidate, (*needing,), {})
-        except SandboxBroken:  # judging opens another one, or says so of each case
+        except SandboxBroken:  # judging opens another one, or reports it for each case
             return {}
         return {name: count for name, count in needing.items() if name in missing}
 
     @property
     def isolation(self) -> str:
-        """What keeps candidates apart here."""
+        """The mechanism that isolates candidates."""
         return self._places.isolation
 
     @property
     def image(self) -> str | None:
-        """Id of the image that candidates were judged in, where there is one; a case's own is its own."""
+        """Id of the candidates' image, if any; a case's own image is reported by the case."""
         return self._places.image
 
     async def sandboxes(self) -> Pair:
-        """Where samples are judged; opened anew where they stopped working."""
+        """Sandboxes for judging; reopened once broken."""
         return await self._places.pair()
 
     async def close(self) -> None:
-        """End what is still being found, and the sandboxes."""
+        """Cancel pending searches and close the sandboxes."""
         await super().close()
         await self._places.close()
 
@@ -110,7 +110,7 @@ class Judge(CasePlans):
             except BackendMissing as error:
                 if case.image is None:
                     raise
-                return Judged("infrastructure", str(error))  # the image is gone since
+                return Judged("infrastructure", str(error))  # the image was removed meanwhile
         async with self._places.shared() as pair:
             if isinstance(case, ScriptCase):
                 judged = await judge_script(pair.candidate, case, code)
@@ -120,7 +120,7 @@ class Judge(CasePlans):
             return await seen_alive(pair.candidate, judged)
 
     async def _is_sound(self, plan: CasePlan) -> bool:
-        """Whether a solution that is known to be good passes here and now."""
+        """Whether a known good solution passes here and now."""
         if plan.good is None:
             plan = CasePlan(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():
@@ -129,10 +129,10 @@ class Judge(CasePlans):
 
 
 async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
-    """The same verdict, if its sandbox still works. Raises SandboxBroken if it doesn't."""
+    """The same verdict if its sandbox still works. Raises SandboxBroken if it doesn't."""
     if judged.died:
         seen = await sandbox.run(_NOTHING, fresh=True)
-        if not seen.ok:  # a program that died along may be told before the end of its sandbox is
+        if not seen.ok:  # a program that died with the sandbox may be reported first
             raise SandboxBroken(f"A program that does nothing ended as {seen.status} where a candidate died.")
     return judged
 
@@ -147,19 +147,19 @@ async def open_judge(
     image: str | None = None,
     cache: Path | None = None,
 ) -> AsyncIterator[Judge]:
-    """A judge for the cases of a suite, for as long as the block lasts.
+    """Open a judge for the cases of a suite, for as long as the block lasts.
 
     Args:
         python: the interpreter of candidates and tests.
-        memory_mb: of each of both processes.
-        image: of Docker, for cases that name none; None is the one that `coder sandbox build` makes.
-        cache: a folder that keeps how each case is judged.
+        memory_mb: limit of each of the two processes.
+        image: Docker image for cases that name none; None is the one that `coder sandbox build` makes.
+        cache: a folder that stores how each case is judged.
 
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
     """
     if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
-        # The one with pytest and what the cases need.
+        # The interpreter with pytest and the cases' packages.
         python = find_interpreter(None, Path.cwd(), os.environ).path
     longest = max((case.timeout_s for case in suite.cases), default=10.0)
     policy = Policy(
@@ -182,6 +182,6 @@ async def open_judge(
 
 
 def _packages(python: Path | None) -> str:
-    """When packages were last installed beside an interpreter, or removed."""
+    """When packages beside an interpreter were last installed or removed."""
     found = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
     return ",".join(str(folder.stat().st_mtime_ns) for folder in found)

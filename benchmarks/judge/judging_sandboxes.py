@@ -1,4 +1,4 @@
-"""Where samples are judged: sandboxes that all cases share, or one of the case's own Docker image."""
+"""Open sandboxes for judging: shared by all cases, or of a case's own Docker image."""
 
 import asyncio
 import contextlib
@@ -23,31 +23,31 @@ from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
 
 _IMAGES = 2
-"""Cases with images that are judged at a time, at most: each holds a tree in memory."""
+"""Most cases with images judged concurrently: each holds a tree in memory."""
 _SPARE_MB = 256
-"""Room of a workspace beside two trees' worth."""
+"""Workspace size beyond twice the tree."""
 _SPARE_FILES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a case is judged, and the case with its tree and its tests."""
+    """The sandbox of a case, and the case with its tree and tests."""
 
     case: RepositoryCase
     sandbox: Sandbox
     opened: Open | None
-    """Opens more of them; None where the tests have another interpreter than the image's own."""
+    """Opens more sandboxes; None if the tests need another interpreter than the image's own."""
     left_out: tuple[str, ...] = ()
-    """Of the image's tree: what is no regular file."""
+    """Entries of the image's tree that aren't regular files."""
 
 
 @contextlib.asynccontextmanager
 async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Place]:
-    """A sandbox of Docker for a case that names an image.
+    """Open a Docker sandbox for a case that names an image.
 
     Raises:
-        BackendMissing: there is no engine or no such image, or no Python in it that could run tests.
-        FileRefused: the image has no such folder, or it holds more than a tree may.
+        BackendMissing: no engine, no such image, or no Python in it that can run tests.
+        FileRefused: the image lacks the folder, or it exceeds the limits of a tree.
         PatchRefused: the patch of its tests doesn't fit.
         SandboxBroken: the sandbox stopped working.
     """
@@ -70,7 +70,7 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
 
 
 def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
-    """The policy for a workspace that holds the tree: it lies in memory there."""
+    """Enlarge the policy's memory so that the workspace, which lies in memory, holds the tree."""
     size_mb = sum(map(len, tree.files.values())) >> 20
     room = {
         "image": case.image,
@@ -83,7 +83,7 @@ def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
 
 
 class Places:
-    """Opens sandboxes when they are first needed, and anew where they stopped working."""
+    """Opens sandboxes on demand, and reopens broken ones."""
 
     def __init__(self, policy: Policy, backend: str) -> None:
         self._policy, self._backend = policy, backend
@@ -94,12 +94,12 @@ class Places:
 
     @property
     def isolation(self) -> str:
-        """What keeps candidates apart here."""
+        """The mechanism that isolates candidates."""
         return self._pair.candidate.backend if self._pair is not None else self._backend
 
     @property
     def image(self) -> str | None:
-        """Id of the image of the shared pair, where there is one."""
+        """Id of the shared pair's image, if any."""
         return self._pair.candidate.image if self._pair is not None else None
 
     async def pair(self) -> Pair:
@@ -111,12 +111,12 @@ class Places:
             return self._pair
 
     def open(self) -> AbstractAsyncContextManager[Sandbox]:
-        """One more of their kind."""
+        """Open another sandbox of the same kind."""
         return open_sandbox(self._policy, backend=self._backend)
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[Pair]:
-        """The same pair for the length of a sample; if it breaks, the next sample gets a new one."""
+        """Lend the shared pair for one sample; once broken, the next sample gets a new pair."""
         pair = await self.pair()
         try:
             yield pair
@@ -128,7 +128,7 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
-        """Where a repository's case is judged."""
+        """The sandbox of a repository case."""
         if case.image is not None:
             async with self._in_images, image_place(self._policy, case) as place:
                 yield place
@@ -137,12 +137,12 @@ class Places:
                 yield Place(case, pair.candidate, self.open)
 
     async def close(self) -> None:
-        """End all sandboxes."""
+        """Close all sandboxes."""
         await self._stack.aclose()
 
 
 async def find_image_mode(place: Place) -> RepositoryMode:
-    """The strongest way in which the case's own patch passes, on a copy of its image's tree."""
+    """The strongest mode in which the case's own patch passes, on a copy of its image's tree."""
     try:
         reason = await _not_the_copy(place)
     except PatchRefused as error:
@@ -157,7 +157,7 @@ async def find_image_mode(place: Place) -> RepositoryMode:
 
 
 async def _not_the_copy(place: Place) -> str | None:
-    """Why tests would not see the patched tree, where the image has its packages installed from its own."""
+    """Why tests wouldn't import the patched tree: the image installs its packages from its own."""
     case = place.case
     files = gold_tree(case)
     names = top_modules(files, case.pythonpath)

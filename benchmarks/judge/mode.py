@@ -1,4 +1,4 @@
-"""How a case is judged: fixed by its own answer before any other is seen, and kept between runs."""
+"""Judging modes: fixed by the canonical answer before any other is seen, and cached between runs."""
 
 import ast
 import functools
@@ -18,35 +18,34 @@ from coder.source.python_names import defined_names, parse_source
 from sandbox.checks.crossing import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
-"""Kinds of references that only carry plain data across: what comes through them is looked at again."""
+"""Kinds of references that carry plain data only; their results are checked again."""
 
 
 class Mode(Value):
     """How a function is judged.
 
-    isolated: tests and candidate in a sandbox each, by agreement on what crosses.
-    by_reference: a sandbox each, but objects of the candidate cross, and are believed.
-    shared_process: in one process.
-    broken: the canonical answer itself fails.
+    isolated: tests and candidate in separate sandboxes; only agreed plain data crosses.
+    by_reference: separate sandboxes, but the candidate's objects cross and are trusted.
+    shared_process: one process. broken: the canonical answer itself fails.
     """
 
     how: Literal["isolated", "by_reference", "shared_process", "broken"]
     crossing: Crossing = Crossing()
     stateful: bool = False
-    """Answers may depend on earlier calls: the case says so, or its canonical answer's do."""
+    """Answers may depend on earlier calls, as the case states or its canonical answer shows."""
     tripped: frozenset[str] = frozenset()
-    """Alarms that its canonical answer sets off in its tests' process: they don't count."""
+    """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
     reason: str = ""
     """Why it isn't `isolated`."""
 
     @property
     def strength(self) -> Strength:
-        """How strong verdicts are that come of it."""
+        """Strength of the verdicts."""
         return "strong" if self.how == "isolated" else "weaker"
 
 
 def without_canonical(case: FunctionCase) -> Mode:
-    """Plain data only, and exceptions that the tests name; weaker if the tests may have objects."""
+    """Mode for a case without a canonical answer: plain data only; weaker if the tests may use objects."""
     named: set[str] = set()
     for source in (case.test, case.plus_test or ""):
         named |= _exceptions_in(source)
@@ -66,11 +65,11 @@ _WITHOUT_OBJECTS = frozenset(
         *("statistics", "string", "time", "typing"),
     )
 )
-"""Modules that a test imports to make or to compare plain data."""
+"""Modules that a test imports to make or compare plain data."""
 
 
 def _may_give_objects(source: str) -> bool:
-    """Whether a test may have objects with attributes. Where it says no, none are shown to an answer."""
+    """Whether a test may receive objects with attributes; if not, answers can't return any."""
     nodes = _nodes(source)
     named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
@@ -79,7 +78,7 @@ def _may_give_objects(source: str) -> bool:
 
 
 def _exceptions_in(source: str) -> set[str]:
-    """Names of exceptions that a test catches or expects: of `except`, and of calls such as `raises`."""
+    """Exceptions that a test catches (`except`) or expects (calls such as `raises`)."""
     found: set[str] = set()
     for node in _nodes(source):
         if isinstance(node, ast.ExceptHandler) and node.type is not None:
@@ -99,7 +98,7 @@ def _names_in(node: ast.expr) -> set[str]:
 
 
 def canonical_module(case: FunctionCase) -> str | None:
-    """The case's own answer as a whole module; None where it has none."""
+    """The canonical answer as a whole module; None if there is none."""
     if case.canonical_solution is None:
         return None
     if case.entry_point in defined_names(case.canonical_solution):
@@ -108,12 +107,12 @@ def canonical_module(case: FunctionCase) -> str | None:
 
 
 def with_setup(case: FunctionCase, module: str) -> str:
-    """A module after the imports and helpers that the case gives to both sides."""
+    """A module behind the imports and helpers that the case gives to both sides."""
     return f"{case.setup.rstrip()}\n\n\n{module}" if case.setup.strip() else module
 
 
 def prelude(case: FunctionCase) -> str:
-    """What a test may use of the prompt: all that it defines besides the function that is asked for."""
+    """What a test may use of the prompt: every definition but the requested function."""
     helpers = _helpers(case.prompt, case.entry_point)
     return "\n\n".join(part for part in (case.setup, helpers) if part.strip())
 
@@ -124,53 +123,52 @@ def _helpers(prompt: str, entry_point: str) -> str:
         if (tree := parse_source(prompt + ending)) is not None:
             tree.body = [node for node in tree.body if getattr(node, "name", None) != entry_point]
             return ast.unparse(tree)
-    return ""  # prose: it defines nothing
+    return ""  # prose defines nothing
 
 
 Twins = dict[str, dict[int, tuple[str, ...]]]
-"""Test → variant → the parameters with which it fails, as they end its node id; empty for a test without."""
+"""Test → variant → parameters (ends of node ids) with which it fails; empty for an unparametrized test."""
 
 
 GUESS = 1e-3
-"""How likely it may be, at most, that who tells twins from tests by chance passes."""
+"""Highest accepted probability that guessing tests among twins passes."""
 
 
 class RepositoryMode(Value):
     """How a repository is judged.
 
     isolated: pytest and tests in one sandbox, the package in another.
-    decoyed: in one process, among twins that must fail; tests that can be isolated have to pass so, too.
-    plain: in one process.
-    broken: the case's own patch doesn't pass, or the base does.
+    decoyed: one process, among twins that must fail; tests that can be isolated must pass isolated too.
+    plain: one process. broken: the case's own patch fails, or the base passes.
     """
 
     how: Literal["isolated", "decoyed", "plain", "broken"]
     nodes: tuple[str, ...] = ()
-    """Node ids that have to pass."""
+    """Node ids that must pass."""
     whole: tuple[str, ...] = ()
-    """Files all of whose tests have to pass, where nothing tells which there are."""
+    """Files whose tests must all pass, where no node ids are known."""
     needed: tuple[str, ...] = ()
-    """Those of the nodes that the base doesn't pass: only a right patch, or a cheat, does."""
+    """Nodes that the base fails: only a correct patch, or a cheat, passes them."""
     rounds: int = 1
-    """Judgements among fresh twins, until a blind guess is below `GUESS`."""
+    """Judgements with fresh twins until a blind guess is below `GUESS`."""
     apart: tuple[str, ...] = ()
-    """Those of the nodes which an answer has to pass apart from it, too, where not all can be decided so."""
+    """Nodes that must also pass isolated, where not all can be isolated."""
     uses: frozenset[str] | None = None
-    """What the case's own patch does with the tests' objects, apart from them: others may do no more."""
+    """Uses of the tests' objects by the case's own patch when isolated; answers may do no more."""
     plugins: bool = False
-    """The plugins beside pytest are loaded: the case needs them."""
+    """Load the plugins installed beside pytest: the case needs them."""
     twins: dict[str, Twins] = Field(default_factory=dict)
-    """By file: the twins that fail with the case's own patch."""
+    """By file: twins that fail with the case's own patch."""
     seen: dict[str, dict[str, dict[int, str]]] = Field(default_factory=dict)
-    """By file, test and variant: what the case's own patch gives for other inputs (`consistent_twins.py`)."""
+    """By file, test and variant: results of the case's own patch for other inputs (`consistent_twins.py`)."""
     tripped: frozenset[str] = frozenset()
-    """Alarms that the case's own patch sets off: they don't count."""
+    """Alarms that the case's own patch sets off; ignored for answers."""
     reason: str = ""
     """Why it isn't stronger."""
 
     @property
     def strength(self) -> Strength:
-        """How strong verdicts are that come of it."""
+        """Strength of the verdicts."""
         return "strong" if self.how == "isolated" else "decoyed" if self.how == "decoyed" else "weak"
 
     @property
@@ -179,7 +177,7 @@ class RepositoryMode(Value):
         return files_of(self.nodes) or list(self.whole)
 
     def needed_names(self, path: str) -> frozenset[str]:
-        """Qualified names of the tests of one file that have to be won."""
+        """Qualified names of one file's tests that must pass."""
         return frozenset(name_of(node) for node in self.needed if node.partition("::")[0] == path)
 
     def nodes_of(self, path: str) -> set[str]:
@@ -201,7 +199,7 @@ _MODES = TypeAdapter(dict[str, Mode | RepositoryMode])
 
 
 class KnownModes:
-    """Modes of one suite by case, in a file; where that can't be read, they are found anew."""
+    """Cached modes of one suite by case, in a file; an unreadable file counts as empty."""
 
     def __init__(self, folder: Path, *about: str) -> None:
         """`about` is what a mode depends on besides the judge: the suite's digest, interpreter, backend."""
@@ -213,16 +211,16 @@ class KnownModes:
             self._found = {}
 
     def get(self, case: str) -> Mode | RepositoryMode | None:
-        """What is known of a case."""
+        """The cached mode of a case."""
         return self._found.get(case)
 
     def put(self, case: str, mode: Mode | RepositoryMode) -> None:
-        """Know one more; a case that can't be judged is looked at again next time."""
+        """Cache a mode; a case that can't be judged isn't cached."""
         if mode.how != "broken" and case not in self._found:
             self._found[case], self._has_new = mode, True
 
     def save(self) -> None:
-        """Write what is new."""
+        """Write new entries."""
         if self._has_new:
             write_text(self._path, _MODES.dump_json(self._found).decode())
             self._has_new = False

@@ -1,6 +1,6 @@
-"""Find how a repository case is judged: the tests that have to pass, and the strongest way to run them.
+"""Find how a repository case is judged: the tests that must pass, and the strongest mode.
 
-The case's own patch has to pass, and the base to fail. Tests that can be decided apart from the package are
+The case's own patch must pass and the base must fail. Tests that can be isolated from the package are
 (`isolated_check`); the others are judged among twins (`twin_search`).
 """
 
@@ -25,18 +25,18 @@ from sandbox import CheckReport, Sandbox
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
 _APART_FACTOR, _APART_MORE_S = 1.0, 4.0
-"""Longest wait for tests to be decided apart, by their own time beside each other."""
+"""Longest isolated run of the tests, as a multiple of their own time."""
 _TRIES = 3
-"""Of a case's own patch among twins: once more for what it trips, and once more without what is apart."""
+"""Tries of the case's own patch among twins: again with its alarms allowed, again without isolated tests."""
 _ROUNDS_FACTOR, _ROUNDS_MORE_S = 1.0, 0.5
-"""Time for the judgements after the first one, by that of the suite, where a guess at all tests is enough."""
+"""Time for further judgements (factor of the suite's, seconds); beyond it, bound guessing all tests."""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
-    """The strongest way in which the case's own patch passes.
+    """The strongest mode in which the case's own patch passes.
 
     Args:
-        opened: None where only the interpreter in `sandbox` that the case's environment names can run it.
+        opened: None if only the interpreter that the case's environment names can run it.
     """
     if case.gold_patch is None:
         return await _without_gold(sandbox, case)
@@ -61,12 +61,12 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
 async def _decided_apart(
     opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, longest: float
 ) -> tuple[RepositoryMode, str]:
-    """The mode with the tests that are decided apart, and why not all are.
+    """The mode with isolated tests, and why not all are.
 
-    The files of the tests that the base fails are run first, then all, as an answer would be judged.
+    Runs the files of tests that the base fails first, then all, as an answer would be judged.
 
     Args:
-        longest: seconds for each run; a longer one has not recorded all uses, and doesn't count.
+        longest: seconds for each run; a longer one recorded only some uses and is discarded.
     """
     reports: list[CheckReport] = []
     for paths in dict.fromkeys(tuple(files_of(nodes)) for nodes in (pinned.needed, pinned.nodes)):
@@ -103,7 +103,7 @@ async def with_twins(
     *,
     reason: str,
 ) -> RepositoryMode:
-    """The mode among twins; plain where some test that the base fails has no twin that fails."""
+    """The mode among twins; plain if a test that the base fails has no failing twin."""
     search = Search(sandbox, case, gold, pinned, seconds)
     twins = await search.twins()
     twins_of = {
@@ -126,7 +126,7 @@ async def with_twins(
 
 
 def _rounds(twins: Mapping[str, int], pinned: RepositoryMode, seconds: Mapping[str, float]) -> int:
-    """Judgements until a blind guess at any test is unlikely; where that takes long, at all of them."""
+    """Judgements until guessing any one test is unlikely; if that takes too long, guessing all of them."""
     wanted = math.log(1 / GUESS)
     each = math.ceil(wanted / math.log(1 + min(twins.values())))
     whole = sum(seconds.get(node, 0.0) for node in pinned.nodes)
@@ -139,7 +139,7 @@ def _rounds(twins: Mapping[str, int], pinned: RepositoryMode, seconds: Mapping[s
 async def _passed_among_twins(
     mode: RepositoryMode, sandbox: Sandbox, opened: Open | None, case: RepositoryCase
 ) -> RepositoryMode:
-    """The mode once the case's own patch has passed by it; without twins where it doesn't."""
+    """The mode once the case's own patch passes in it; without twins if it doesn't."""
     if not any(mode.twins.values()):
         return mode
     for _ in range(_TRIES):
@@ -151,13 +151,13 @@ async def _passed_among_twins(
             break
         apart = mode.apart if tripped > mode.tripped else ()
         mode = mode.model_copy(update={"tripped": tripped, "apart": apart})
-    # In another order its own patch may fail: no answer is judged by chance.
+    # Its own patch depends on test order: random orders would make verdicts random.
     reason = f"its own patch fails among twins: {judged.detail}"[:500]
     return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
 
 
 async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMode:
-    """By the tests that the case names, or by all of its hidden ones."""
+    """Mode without a gold patch: the tests that the case names, or all of its hidden ones."""
     reason, named = "it has no patch of its own", (*case.fail_to_pass, *case.pass_to_pass)
     if await missing_packages(sandbox, ("pytest",), case.environment):
         return _broken(_NO_PYTEST)
@@ -186,7 +186,7 @@ def _hidden_files(case: RepositoryCase, tree: Mapping[str, bytes]) -> list[str]:
 async def _pin(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes]
 ) -> tuple[RepositoryMode, dict[str, float]]:
-    """The nodes that have to pass, which the case names or its own patch passes, and their seconds."""
+    """Nodes that must pass, named by the case or passed by its own patch, with their seconds."""
     named = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(named) or _hidden_files(case, gold)
     base, jobs, why, has_begun = _base_tree(case), [Job(path) for path in paths], "", False
@@ -225,7 +225,7 @@ def _broken(reason: str) -> RepositoryMode:
 
 
 def _why(runs: Mapping[str, TestRun], lacking: Sequence[str]) -> str:
-    """The first failure of a node that is lacking, else of any."""
+    """The first failure of a missing node, else of any."""
     failures = {node: text for run in runs.values() for node, text in run.failures.items()}
     if node := next((one for one in (*lacking, *failures) if one in failures), None):
         return f"{node}: {failures[node][-200:]}"

@@ -1,7 +1,7 @@
-"""Whether code can keep anything from one call to the next, decided by its source.
+"""Decide from source whether code can keep state between calls.
 
-Sound, not complete: `keeps_nothing` is true only of functions, constants and imported names without state, if
-no name of the module, no attribute and no hidden dictionary is ever written to.
+Sound, not complete: `keeps_nothing` accepts only functions, constants and imported stateless names, if no
+module name, attribute or hidden dictionary is ever written.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import TypeGuard
 from coder.source.python_names import parse_source
 
 MAX_SOURCE = 1 << 16
-"""Characters; longer modules are not looked at."""
+"""Characters; longer modules are rejected."""
 
 _ALL = "*"
 _MODULES = {
@@ -32,8 +32,9 @@ _MODULES = {
     "copy": "copy deepcopy",
     "__future__": "annotations",
 }
-"""Modules, and the names of theirs that hold no state which a call could leave behind. `*` only where the
-module is written in C and has nothing but functions, types and numbers; heapq has functions alone."""
+"""Modules and their names that hold no state between calls. `*` only for modules in C with nothing but
+functions, types and numbers; heapq has only functions.
+"""
 _SEEDED = {**_MODULES, "random": "random randint randrange choice choices uniform shuffle sample seed Random"}
 _FORBIDDEN = frozenset(
     (
@@ -46,13 +47,13 @@ _IMMUTABLE = (str, bytes, int, float, complex, bool, type(None), type(...))
 
 
 def keeps_nothing(source: str) -> bool:
-    """True where no call can leave anything behind for the next one."""
+    """True if no call can leave state for the next one."""
     module = _read(source, _MODULES)
     return module is not None and module.keeps_nothing() and module.leaves_nothing()
 
 
 def leaves_nothing(source: str) -> bool:
-    """True if running the code leaves nothing but its own names; each run seeds `random` again."""
+    """True if running the code binds only its own names; each run seeds `random` again."""
     module = _read(source, _SEEDED)
     return module is not None and module.leaves_nothing()
 
@@ -78,7 +79,7 @@ class _Module:
         self._asked_kinds = {id(one.func) for one in compared if _asks_kind(one)}
 
     def keeps_nothing(self) -> bool:
-        """Whether what the module itself makes can't be changed later."""
+        """Whether all objects made by the module are immutable."""
         return all(map(self._stands, self._tree.body))
 
     def leaves_nothing(self) -> bool:
@@ -86,7 +87,7 @@ class _Module:
         return all(map(self._is_harmless, self._nodes))
 
     def _stands(self, node: ast.stmt) -> bool:
-        """A statement of the module itself: what it makes can't be changed later."""
+        """Whether a top-level statement makes only immutable objects."""
         match node:
             case ast.FunctionDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
                 return True
@@ -115,7 +116,7 @@ class _Module:
                     and self._has(value, attribute)
                 )
             case ast.MatchClass(patterns=patterns, kwd_patterns=named):
-                return not (patterns or named)  # they read attributes, of any name
+                return not (patterns or named)  # class patterns read attributes of any name
             case ast.Name(id="type"):
                 return id(node) in self._asked_kinds
             case ast.Name(id=name):
@@ -136,13 +137,13 @@ _STATEFUL = (
     *(ast.ImportFrom, ast.Global, ast.ClassDef, ast.Attribute, ast.With),
     *(ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith),
 )
-"""What may leave something behind, or wait for it. Of attributes: those that are written to."""
+"""Nodes that may leave state or wait for it. Attributes: those that are written."""
 _INWARD = ("_", "gi_", "ag_", "cr_", "tb_", "f_", "co_")
-"""Beginnings of attributes that lead from a generator or a traceback to its frame, and to all names."""
+"""Prefixes of attributes that lead from a generator or a traceback to its frame, and to all names."""
 
 
 def _asks_kind(node: ast.expr) -> TypeGuard[ast.Call]:
-    """Whether it is `type(x)`. Compared, that is harmless; elsewhere it may lead to making classes."""
+    """Whether it is `type(x)`: harmless in a comparison; elsewhere it can create classes."""
     match node:
         case ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]):
             return not isinstance(value, ast.Starred)
@@ -155,7 +156,7 @@ def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Nothing that could be changed, and nothing that is computed."""
+    """Immutable and not computed."""
     match node:
         case ast.Constant(value=value):
             return isinstance(value, _IMMUTABLE)

@@ -1,9 +1,9 @@
-"""Run test files with pytest inside a sandbox, each in a process of its own.
+"""Run test files with pytest inside a sandbox, each in its own process.
 
-The processes are forked, one after another, from one that has imported pytest and nothing of the repository;
-processes and files that one leaves are removed before the next begins. The report comes from the process that
-runs the tests, so it is a claim, which `decoys` check. Alarms (`alarm`), and changes of the test tool
-(`watched.txt`), go to its standard error at once, where nothing can be taken back.
+A process that has imported pytest and nothing of the repository forks them one after another; leftover
+processes and files are removed in between. The report comes from the process that runs the tests: it is a
+claim that `decoys` checks. Alarms (`alarm`) and changes of the test tool (`watched.txt`) go to stderr at
+once, where they can't be withdrawn.
 """
 
 import json
@@ -20,19 +20,19 @@ from sandbox import Command, Limits, Result, Sandbox
 from sandbox.checks.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
-"""Without a summary, since what hundreds of twins have to say of their failures is a flood. Python's own
-tracebacks, as pytest's parse the source of each frame, which costs memory, and may fail by itself: it ends
-the whole run, then."""
+"""No summary: failures of hundreds of twins would flood it. Native tracebacks: pytest's parse the source of
+each frame, which costs memory and can itself fail and end the run.
+"""
 _ROOT = "/w"
-"""Where a sandbox has its workspace."""
+"""Path of a sandbox's workspace."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
 _PRIVATE = ("bubblewrap", "docker")
-"""Sandboxes in which a run has all places where it may write to itself, so that they can be cleared."""
+"""Sandboxes in which a run has its own writable places, so that they can be cleared."""
 _LARGE_TREE = 32 << 20
-"""Bytes of a tree that is laid anew for each file, since it takes too much memory to be restored."""
+"""Bytes of a tree above which it is written anew for each file: restoring it takes too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,56 +41,56 @@ class Job:
 
     path: str
     source: str | None = None
-    """What the file holds instead of what the tree has."""
+    """Content that replaces the tree's file."""
     only: frozenset[str] | None = None
-    """Qualified names of the tests that are run; None: all."""
+    """Qualified names of the tests to run; None: all."""
     limits: Mapping[str, float] | None = None
-    """Seconds of wall time for each test by qualified name: one that takes longer is ended, and told."""
+    """Wall seconds for each test by qualified name; a slower test is ended and reported."""
 
 
 @dataclass(slots=True)
 class TestRun:
-    """What one test file reported, and how its process ended."""
+    """Report of one test file, and how its process ended."""
 
     __test__ = False
 
     passed: set[str] = field(default_factory=set)
     """Node ids whose three phases all passed."""
     failures: dict[str, str] = field(default_factory=dict)
-    """Of other node ids, and of files that could not be collected: the last lines of why."""
+    """Last lines of the reason, for other node ids and for files that could not be collected."""
     unended: frozenset[str] = frozenset()
-    """Those that began and came to no end: with such a one the process ended."""
+    """Tests that started and never finished: the process ended in one."""
     left: set[str] = field(default_factory=set)
-    """Those that took longer than their limit, or left threads."""
+    """Tests that exceeded their limit, or left threads."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Wall time of each node."""
+    """Wall seconds of each node."""
     done: bool = False
     timed_out: bool = False
     died: bool = False
-    """SIGKILL ended its process without a limit."""
+    """SIGKILL ended its process though no limit was reached."""
     tripped: frozenset[str] = frozenset()
     """What set off an alarm, and where in the repository."""
     result: Result | None = None
-    """How the process ended that all files of the same call were run in."""
+    """End of the process that ran all files of this call."""
 
     skipped: set[str] = field(default_factory=set)
-    """Node ids that were left out before they began, by a mark or a fixture."""
+    """Node ids skipped before they began, by a mark or a fixture."""
 
     @property
     def passes_whole(self) -> bool:
-        """Whether it came to its end, some test passed, and none failed."""
+        """Whether it finished, some test passed, and none failed."""
         return self.done and bool(self.passed) and self.failures.keys() <= self.skipped
 
     @property
     def seen(self) -> set[str]:
-        """Node ids that were run at all."""
+        """Node ids that ran at all."""
         return self.passed | self.failures.keys()
 
 
 async def run_jobs(
     sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, plugins: bool
 ) -> list[TestRun]:
-    """Run files of the tree in fresh workspaces; jobs after one that takes too long aren't run.
+    """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
 
     Args:
         plugins: load the plugins that are installed beside pytest.
@@ -125,7 +125,7 @@ async def _run(
 
 
 def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
-    """A job as it is told to the process that forks."""
+    """A job as sent to the forking process."""
     return {
         "path": job.path,
         "source": job.source,
@@ -137,7 +137,7 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
 
 
 def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
-    """Source of the program that runs pytest, and tells of tests and of alarms."""
+    """Source of the program that runs pytest and reports tests and alarms."""
     folders = test_folders(tree)
     tests = [
         path for path in tree if is_test_path(path, folders) or PurePosixPath(path).name == "conftest.py"
@@ -166,7 +166,7 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     for line in content.splitlines():
         match _words(line, key):
             case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
-                if phases.setdefault(node, {}).get(phase) != "failed":  # as one of its subtests did
+                if phases.setdefault(node, {}).get(phase) != "failed":  # a failed subtest has set it
                     phases[node][phase] = outcome
                 found.seconds[node] = found.seconds.get(node, 0.0) + float(seconds)
                 if outcome != "passed":

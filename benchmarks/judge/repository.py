@@ -1,4 +1,4 @@
-"""Judge a patch by the hidden tests of its case: apart from them, among decoys, or, failing both, plainly."""
+"""Judge a patch by its case's hidden tests: isolated, else among decoys, else plainly."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ async def judge_repository(
         judged = await _apart(opened, case, tree, mode, mode.nodes)
     else:
         judged = await _together(sandbox, case, tree, mode)
-    if judged.outcome == "passed" and mode.apart:  # tests that can be decided apart have to pass there too
+    if judged.outcome == "passed" and mode.apart:  # isolated tests must pass isolated too
         apart = await _apart(opened, case, tree, mode, mode.apart)
         judged.outcome, judged.detail = apart.outcome, apart.detail
         judged.cpu_s += apart.cpu_s
@@ -49,7 +49,7 @@ async def judge_repository(
 async def _apart(
     opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode, nodes: Sequence[str]
 ) -> Judged:
-    """Tests in one sandbox, what they test in another."""
+    """Judge with the tests in one sandbox and the tested package in another."""
     assert opened is not None
     report = await run_apart(opened, case, tree.files, files_of(nodes), uses=mode.uses)
     if report is None:
@@ -67,9 +67,9 @@ async def _apart(
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
-    """Each file in a process of its own; exactly the real tests have to pass.
+    """Run each file in its own process; exactly the real tests must pass.
 
-    Tests that the base fails are judged again, with fresh twins, in runs that know nothing of each other.
+    Tests that the base fails are judged again with fresh twins, in runs isolated from each other.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
@@ -99,16 +99,16 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hiding:
-    """A test file as it is run in one judgement."""
+    """A test file as run in one judgement."""
 
     job: Job
     hidden: Disguised | None
     nodes: frozenset[str]
-    """Those that have to pass."""
+    """Tests that must pass."""
 
 
 def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[_Hiding]:
-    """The files of one judgement; after the first one, those tests only that have to be won."""
+    """The files of one judgement; after the first one, only tests that must pass."""
     found, wanted = [], mode.needed if again else mode.nodes
     for path in mode.files:
         nodes = frozenset(node for node in wanted if node.startswith(f"{path}::"))
@@ -131,7 +131,7 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
 
 
 def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
-    """Names under which these tests and their twins run now."""
+    """Names under which these tests and their twins run."""
     yield from (new for new, name in hidden.real.items() if name in names)
     for new, (name, _) in hidden.variants.items():
         owner, test = new.rpartition("::")[0], name.rpartition("::")[2]
@@ -178,7 +178,7 @@ def _read(run: TestRun, hiding: _Hiding, mode: RepositoryMode) -> tuple[Outcome,
 
 
 def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised | None) -> str | None:
-    """The test whose twin a node is, if it is one that has to fail."""
+    """The test whose twin this node is, if it must fail."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
     if hidden is None or name not in hidden.variants:
         return None
@@ -189,7 +189,7 @@ def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised | None
 
 
 def _own_name(node: str, hidden: Disguised | None) -> str:
-    """The node id of the case for one under which a test ran; a twin's stays as it is."""
+    """The case's node id for a renamed test; a twin's stays."""
     path, _, rest = node.partition("::")
     name, bracket, parameters = rest.partition("[")
     real = hidden.real.get(name) if hidden is not None else None

@@ -1,4 +1,4 @@
-"""Judge a script by what it prints: the expected output never enters its sandbox."""
+"""Judge a script by its output; the expected output never enters its sandbox."""
 
 from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import ScriptCase, ScriptRun
@@ -9,10 +9,7 @@ _WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
 
 
 async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
-    """Judge one answer: every run has to end well and print what is expected.
-
-    Blanks at the end of a line and of the output don't count.
-    """
+    """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.timeout_s * _WALL_FACTOR + _WALL_MORE_S)
     judged = Judged("passed")
     for number, run in enumerate(case.runs, 1):

@@ -1,4 +1,4 @@
-"""Search for twins of a case's tests that fail with its own patch, where the tests still pass."""
+"""Search for twins that fail with the case's own patch, where the tests still pass."""
 
 import ast
 import random
@@ -23,15 +23,15 @@ from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 
 _TWIN_RUNS = 32
-"""At most, to find twins that fail without ending the process."""
+"""Most attempts to find twins that fail without ending the process."""
 _OTHER_PLACES = 2
-"""Where a test that the base passes may be changed, at most."""
+"""Most places changed in a test that the base passes."""
 _OTHERS_SHARE, _OTHERS_MORE_S = 0.5, 0.1
-"""Time for twins of tests that the base passes: of the suite's own time, and beside it."""
+"""Time for twins of tests that the base passes: multiple of the suite's time, and seconds added."""
 _LIMIT_FACTOR, _LIMIT_MORE_S = 4.0, 0.5
-"""Wall time of a twin, by that of its test."""
+"""Wall time of a twin, as a multiple of its test's."""
 _MORE_FACTOR, _MORE_S = 1.0, 0.5
-"""Time for more twins than one of each test that has to be won, by that of the suite."""
+"""Time for more than one twin per test that must pass, as a multiple of the suite's."""
 _PLACE_STEPS = ((0, 1), (1, 3), (3, 6))
 
 Test = tuple[str, str]
@@ -42,7 +42,7 @@ _Value = TypeVar("_Value")
 
 
 class Search:
-    """For variants of a case's tests that fail with its own patch, where the tests still pass."""
+    """Search for variants of a case's tests that fail with its own patch, where the tests still pass."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Search:
         self._left = _TWIN_RUNS
 
     async def twins(self) -> dict[str, Twins]:
-        """By file; all twins of a test are of one place, since two places give away what they share.
+        """Twins by file; all twins of a test change one place, since two reveal what they share.
 
-        Where many tests have to be won, each has few twins: a cheat has to tell all of them.
+        Many tests that must pass get few twins each: a cheat has to distinguish all of them.
         """
         places = {(path, name): some for path in self._sources for name, some in self._places(path).items()}
         best: _Found = {}
@@ -93,7 +93,7 @@ class Search:
         return _by_file(best)
 
     async def seen(self) -> dict[str, dict[str, dict[int, str]]]:
-        """What the case's own patch gives for other inputs of the tests to be won, where it is plain."""
+        """Plain results of the case's own patch for other inputs of the tests that must pass."""
         tests = {
             (path, name): node
             for path, text in self._sources.items()
@@ -117,20 +117,20 @@ class Search:
         return _by_file(found)
 
     def cost(self, twins: int) -> float:
-        """Seconds over what may be spent on so many twins of each test that has to be won."""
+        """Seconds beyond the budget for so many twins of each test that must pass."""
         needed = sum(
             self._seconds.get(test, 0.0) for test in {node.partition("[")[0] for node in self._pinned.needed}
         )
         return needed * twins - _MORE_FACTOR * sum(self._seconds.values()) - _MORE_S
 
     def _needed(self, path: str) -> set[str]:
-        """Tests that have to be won, or that another class has from them."""
+        """Tests that must pass, or that another class inherits from them."""
         names = self._pinned.needed_names(path)
         heirs = self.heirs[path]
         return {one for one in {*names, *heirs} if not names.isdisjoint((one, *heirs.get(one, ())))}
 
     def _places(self, path: str) -> dict[str, list[list[int]]]:
-        """Where tests may be changed: the needed ones in all places, of the others the quick ones in few."""
+        """Places to change: all in tests that must pass, few in the fast ones among the others."""
         wanted = {name_of(node) for node in self._pinned.nodes_of(path)}
         heirs, needed = self.heirs[path], self._needed(path)
         found = variants_of(self._sources[path])
@@ -148,9 +148,9 @@ class Search:
         return places
 
     async def _failing(self, variants: _Variants) -> _Found:
-        """Those variants that fail.
+        """The variants that fail.
 
-        A variant that ends the process is left out; those of a file that isn't collected are tried by halves.
+        Omits variants that end the process; bisects those of a file that isn't collected.
         """
         waiting, found = self._of_files(variants), _Found()
         while waiting and self._left:
@@ -169,14 +169,14 @@ class Search:
         return found
 
     def _of_files(self, variants: _Variants) -> list[_Variants]:
-        """Those of each file that has some."""
+        """Variants by file, without empty ones."""
         of_files = ([one for one in variants if one[0][0] == path] for path in self._sources)
         return [some for some in of_files if some]
 
     async def _run(
         self, tried: Sequence[_Variants], make: MakeTwins = twins_of
     ) -> list[tuple[str, Disguised, TestRun]]:
-        """Run variants, each list of one file; a test that takes much longer than its own time is ended."""
+        """Run variants, each list of one file; end tests that far exceed their own time."""
         disguised, jobs = [], []
         for some in tried:
             path, of_name = some[0][0][0], dict[str, list[int]]()
@@ -206,13 +206,13 @@ def _by_file(found: Mapping[Test, _Value]) -> dict[str, dict[str, _Value]]:
 
 
 def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:
-    """The twins that fail in every class that has them, each with the parameters with which it does."""
+    """Twins that fail in every inheriting class, each with the parameters with which it fails."""
     sound = {name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)}
     seen, failing = {_split(node)[0] for node in run.seen}, dict[str, set[str]]()
     for node in run.seen - run.passed - run.left:
         twin, parameters = _split(node)
         failing.setdefault(twin, set()).add(parameters)
-    left = set(map(name_of, run.left))  # took too long, or left threads: with some parameters, perhaps
+    left = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
     places: dict[tuple[str, int], list[set[str]]] = {}
     for twin, one in hidden.variants.items():
         if twin in left:
@@ -234,7 +234,7 @@ def _split(node: str) -> tuple[str, str]:
 
 
 def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
-    """Whether a test passes under its new name as it did under its own."""
+    """Whether a renamed test passes as it did under its own name."""
     new = next(one for one, old in real.items() if old == name)
     nodes = [node for node in mode.nodes_of(path) if _split(node)[0] == name]
     return all(node.replace(f"::{name}", f"::{new}", 1) in run.passed for node in nodes)

@@ -1,4 +1,4 @@
-"""What became of one answer, by every way of judging."""
+"""Intermediate result of judging one answer, common to all modes."""
 
 import signal
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from sandbox import Result
 
 _MAX_DETAIL = 500
 _MAX_OUTPUT = 1000
-"""Characters of a candidate's output that a report keeps: a hundred thousand of them have to fit."""
+"""Characters of a candidate's output in a report, which may hold 100,000 of them."""
 _OWN_PROCESSOR = 1.5
-"""Wall time by CPU time of a sample that hardly ever waited for a processor, at most."""
+"""Highest wall time by CPU time of a sample that hardly waited for a processor."""
 
 
 @dataclass(slots=True)
 class Judged:
-    """The fields of a verdict, and what has to be done before it is final."""
+    """The fields of a verdict, and what must be done before it is final."""
 
     outcome: Outcome
     detail: str = ""
@@ -27,9 +27,9 @@ class Judged:
     stateful: bool = False
     tripped: frozenset[str] = frozenset()
     incomplete: bool = False
-    """The checker gave no verdict: a solution that is known to be good shows who is to blame."""
+    """The checker gave no verdict: try a known good solution to find the cause."""
     died: bool = False
-    """A process was killed for no known reason: check that its sandbox works."""
+    """A process was killed for an unknown reason: check that its sandbox works."""
 
     def verdict(self, case: str, sample: int, strength: Strength) -> Verdict:
         """The verdict on a sample of a case."""
@@ -48,22 +48,22 @@ class Judged:
         )
 
     def had_a_processor(self, timeout_s: float) -> bool:
-        """Whether CPU time was used up as fast as the clock went: a busy machine is not to blame."""
+        """Whether CPU time advanced with the clock: the timeout isn't due to a busy machine."""
         return timeout_s <= self.cpu_s and 0 < self.wall_s <= _OWN_PROCESSOR * self.cpu_s
 
 
 def killed_by_nobody(result: Result) -> bool:
-    """Whether SIGKILL ended a process without a limit: it did so itself, or its sandbox died."""
+    """Whether SIGKILL ended a process without a limit: it killed itself, or its sandbox died."""
     return result.signal == signal.SIGKILL and result.killed_by is None
 
 
 def one_line(text: str) -> str:
-    """A detail as reports show it."""
+    """A detail in one line, for reports."""
     line = " ".join(text.split())
     return line if len(line) <= _MAX_DETAIL else f"{line[: _MAX_DETAIL - 3]}..."
 
 
 def end_of(result: Result) -> str:
-    """The end of what a candidate printed, as reports show it."""
+    """The end of a candidate's output, for reports."""
     text = printable("\n".join(part for part in (result.stdout, result.stderr) if part)).strip()
     return text if len(text) <= _MAX_OUTPUT else f"… {text[-_MAX_OUTPUT:]}"

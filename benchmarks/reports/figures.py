@@ -1,4 +1,4 @@
-"""How figures are written in reports: one way everywhere."""
+"""Format figures, the same in all reports."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -16,11 +16,11 @@ ORDER: tuple[Outcome, ...] = get_args(Outcome)
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
-"""Of each outcome one sign beside its colour."""
+"""A sign for each outcome, beside its colour."""
 
 
 def share(value: float | None) -> str:
-    """A share as a percentage with one decimal; a dash where it is null."""
+    """A share as a percentage with one decimal; a dash if it is None."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
@@ -40,7 +40,7 @@ def points_interval(bounds: tuple[float, float]) -> str:
 
 
 def p_text(value: float) -> str:
-    """A p-value, with as many digits as say something."""
+    """A p-value with its significant digits."""
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
@@ -64,12 +64,12 @@ def _certainty(report: Report) -> str:
 
 
 def counted(counts: Mapping[Name, int], order: Sequence[Name]) -> str:
-    """`passed 3  failed 1` in a fixed order; what there is none of is left out."""
+    """`passed 3  failed 1` in a fixed order, without zeros."""
     return "  ".join(f"{name} {counts[name]}" for name in order if counts.get(name))
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """What one has to know beside the score, name and value."""
+    """Facts needed to interpret the score: name and value."""
     rows = [
         ("samples", f"{counted(report.outcomes, ORDER) or 'none'}"),
         ("judged", counted(report.strengths, STRENGTHS) or "none"),
@@ -100,7 +100,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 
 def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str, int, list[float | None]]]:
-    """Name, number of cases, and pass@1 in each report, of each group of the cases that count.
+    """Name, size, and pass@1 in each report, of each group of scored cases.
 
     Args:
         of: the group of each case, in the order of the groups; the others are in `none`.
@@ -117,5 +117,5 @@ def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str,
 
 
 def title(report: Report) -> str:
-    """Suite, version and who answered."""
+    """Suite, version and model."""
     return f"{report.suite} {report.suite_version}" + (f"  {report.model}" if report.model else "")

@@ -1,4 +1,4 @@
-"""Text that models and programs wrote, made harmless for where a report goes."""
+"""Escape untrusted text of models and programs for each report format."""
 
 import re
 
@@ -16,11 +16,11 @@ def line(text: str, *, width: int = 160) -> str:
 
 
 def xml_text(text: str) -> str:
-    """Text that may stand in an XML 1.0 document; markup in it still has to be escaped."""
+    """Text without characters that XML 1.0 forbids; markup in it must still be escaped."""
     return _NOT_IN_XML.sub("\ufffd", printable(text))
 
 
 def markdown_text(text: str, *, width: int = 160) -> str:
-    """One line that Markdown and HTML show as it is: every sign that could mean something is an entity."""
+    """One line that Markdown and HTML show literally: every significant character becomes an entity."""
     plain = one_line(text, width=width)
     return _SIGNS.sub(lambda match: f"&#{ord(match[0])};" if ord(match[0]) < 128 else match[0], plain)

@@ -1,4 +1,4 @@
-"""A report as JUnit XML: a test case a sample, as CI systems read them."""
+"""A report as JUnit XML for CI systems: a test case per sample."""
 
 from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -10,7 +10,7 @@ from coder.text.ci_commands import no_commands
 
 
 def junit(report: Report) -> str:
-    """The document. What one process had to decide is skipped, as it is in pass@k; a missing case failed."""
+    """The document. Samples judged in one process are skipped, as in pass@k; a missing case has failed."""
     left_out = set(report.left_out)
     several = Counter(one.id for one in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))

@@ -1,4 +1,4 @@
-"""A report as Markdown, for the summary of a CI job. Whatever a model wrote stands in it as plain text."""
+"""A report as Markdown for the summary of a CI job; text of models is escaped."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from benchmarks.stats.gate import Gate
 from coder.text.sanitize import count_of
 
 SHOWN = 100
-"""Samples that are listed: a job's summary has an end."""
+"""Most samples listed: a job's summary is limited."""
 
 
 def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate | None = None) -> str:
-    """The document: the gate's answer, scores, the comparison, then what didn't pass."""
+    """The document: gate result, scores, comparison, then the samples that didn't pass."""
     parts = [f"## {text(title(report))}"]
     if gate is not None:
         parts.append(_gate(gate))

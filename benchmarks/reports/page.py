@@ -1,7 +1,7 @@
-"""One report, or several side by side, as one HTML page that needs nothing else.
+"""One report, or several side by side, as one self-contained HTML page.
 
-Text of models and programs is escaped by the template, or is JSON that the page's script shows as text. A
-content security policy allows that script alone, by its hash, and loads nothing.
+Text of models and programs is escaped by the template, or is JSON that the page's script shows as text.
+A content security policy allows that script alone, by its hash, and loads nothing.
 """
 
 import base64
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _BUCKETS = 24
 """Columns of a histogram."""
 MAX_CODE = 20_000
-"""Characters of one answer that a page shows."""
+"""Most characters shown of one answer."""
 MAX_ALL = 30 << 20
-"""Characters of all answers: a page has to open in a browser."""
+"""Most characters of all answers: a browser must be able to open the page."""
 Answers = Mapping[tuple[str, int], str]
 """The text of each answer, by case and sample."""
 
@@ -47,7 +47,7 @@ class Point:
 
 
 def read_answers(path: Path, report: Report) -> Answers:
-    """The answers of a samples file that a report judged, shortened, as many as there is room for."""
+    """The answers of a samples file that a report judged, shortened, up to the page's limit."""
     wanted = {(one.id, one.sample) for one in report.verdicts}
     found: dict[tuple[str, int], str] = {}
     left = MAX_ALL
@@ -60,7 +60,7 @@ def read_answers(path: Path, report: Report) -> Answers:
 
 
 def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:
-    """The page of reports over one suite; the later ones are compared with the first.
+    """The page of reports over one suite; later ones are compared with the first.
 
     Args:
         answers: of each report, to show the code of its samples.
@@ -98,7 +98,7 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
 
 
 def _environment() -> "Environment":
-    """Templates whose every value is printable and escaped."""
+    """Templates that escape every value. Raises UsageError if jinja2 is missing."""
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
@@ -131,7 +131,7 @@ def _environment() -> "Environment":
 
 
 def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]:
-    """What the plots show."""
+    """Data of the plots."""
     scored = [
         Point(name, report.pass_at["1"] or 0.0, *(report.interval or (0.0, 0.0)), cost=report.cost_usd)
         for report, name in zip(reports, names, strict=True)
@@ -189,7 +189,7 @@ def _cases(
             key = (one.id, one.sample)
             row = rows.setdefault(one.id, [[] for _ in reports])
             row[number].append(_sample(one, texts.get(key), usage.get(key)))
-    return [  # printable signs are shown; a link has the id as it is
+    return [  # printable characters for display; the link keeps the id
         {
             **{"id": printable(case), "key": case, "runs": runs},
             **{name: printable(of[case]) for name, of in groups.items() if case in of},

@@ -1,4 +1,4 @@
-"""Read a report: its verdicts are what it says, and every figure is made from them anew."""
+"""Read a report: take its verdicts, recompute every figure."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from coder.errors import UsageError
 
 
 def read_report(path: Path) -> Report:
-    """A report that was written as JSON."""
+    """Read a JSON report. Raises UsageError if it is invalid or contradicts itself."""
     text = document(path)
     try:
         found = Report.model_validate_json(text)

@@ -1,4 +1,4 @@
-"""Reports as lines of a terminal: first the answer, then the details."""
+"""Reports as lines of a terminal: first the result, then the details."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from coder.store.run_list import RunSummary
 from coder.text.sanitize import count_of
 
 SHOWN = 10
-"""Cases that are listed; the others are counted."""
+"""Most cases listed; the others are counted."""
 
 
 def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
@@ -59,13 +59,13 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
 
 
 def gate_lines(gate: Gate) -> list[str]:
-    """The gate's answer, and each condition."""
+    """The gate's result, and each condition."""
     lines = ["✓ passed" if gate.passed else "✗ not passed"]
     return lines + [f"  {'✓' if one.passed else '✗'} {line(one.text, width=400)}" for one in gate.conditions]
 
 
 def list_lines(told: Mapping[str, str]) -> list[str]:
-    """Suites that can be given by name, with what each says of itself."""
+    """Suites available by name, with their descriptions."""
     width = max(map(len, told), default=0) + 2
     lines = [line(f"{name:<{width}}{told[name]}") for name in sorted(told)]
     return [*lines, "", "Or give a file or a folder: docs/reference/suites.md says of which formats."]
@@ -76,11 +76,11 @@ class ListedBench(Value):
 
     run: str
     state: str
-    """`done`, `cost` where a limit was reached, or `unfinished`."""
+    """`done`, `cost` if the budget was used up, or `unfinished`."""
     started: float
     """Seconds since the epoch."""
     samples: int
-    """Events of samples: as many are judged, unless an ended run was continued."""
+    """Events of samples: equal to the judged ones, unless an ended run was continued."""
     suite: str
     model: str | None
 

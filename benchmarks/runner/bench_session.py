@@ -1,4 +1,4 @@
-"""One start of a benchmark's run: its log and lease, its judge, its jobs; the result is a report."""
+"""One start of a benchmark run: its log, lease, judge and jobs; returns a report."""
 
 import asyncio
 import json
@@ -30,33 +30,33 @@ _SOLUTION = ("task_id", "solution")
 
 
 def open_log() -> SqliteLog:
-    """The log of benchmarks: beside that of other runs, which they would flood."""
+    """The log of benchmarks, separate from other runs, which they would flood."""
     return SqliteLog(data_folder(os.environ) / "bench")
 
 
 @dataclass(slots=True)
 class Session:
-    """What one start is about."""
+    """Settings of one start."""
 
     suite: Suite
     settings: Settings
     workers: int | None
-    """Samples at once; None is as many as suit this machine and the model."""
+    """Samples at once; None chooses by machine and model."""
     purse: SharedBudget | None = None
-    """What all attempts are paid from, over all starts."""
+    """Budget of all attempts, over all starts."""
     independent: bool = True
-    """Samples are drawn alike and apart, so that pass@k makes sense."""
+    """Samples are independent and identically distributed, as pass@k requires."""
     greedy: bool = False
-    """They are drawn without randomness."""
+    """Samples are drawn without randomness."""
     include_weaker: bool = False
     command: str = "run"
-    """The command of `coder bench` that continues it."""
+    """The `coder bench` command that continues it."""
     resume: str | None = None
-    """The run that is continued; None begins another."""
+    """The run to continue; None begins another."""
     run: str = field(init=False)
     """Its id."""
     logged: bool = False
-    """The log has the run, so it can be continued."""
+    """The log contains the run, so it can be resumed."""
 
     def __post_init__(self) -> None:
         """Take a new id unless a run is continued."""
@@ -70,7 +70,7 @@ class Session:
         progress: Progress,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
-        """Do what is left of the jobs; gives the report of all that was judged, and why it ended."""
+        """Do the remaining jobs; the report of all judged samples, and why the run ended."""
         began = time.time()
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
@@ -102,7 +102,7 @@ class Session:
 
     def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
         assert record.started is not None
-        command = record.started.parameters.get("command")  # of the first start, whichever this one is
+        command = record.started.parameters.get("command")  # of the first start
         own = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
@@ -124,7 +124,7 @@ class Session:
 
 @asynccontextmanager
 async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
-    """A judge by the settings; packages that cases need and the interpreter lacks are named on stderr."""
+    """Open a judge by the settings; missing packages are named on stderr."""
     async with open_judge(
         suite,
         backend=settings.backend,
@@ -141,14 +141,14 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
 
 
 def default_workers(model: str | None = None) -> int:
-    """Samples at once by default; two where a local model answers one after the other."""
+    """Default number of samples at once; two for a local model, which answers one at a time."""
     if model is not None and model.startswith("local/"):
         return 2
     return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
 def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
-    """The subject of a run that is to be continued."""
+    """The first event of a run to continue. Raises UsageError if it can't be continued."""
     record = RunLog(run, log, token=0)
     asyncio.run(record.load())
     assert record.started is not None
@@ -161,7 +161,7 @@ def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
 
 
 def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
-    """What a run was made with."""
+    """Digests of everything that determines a run's results."""
     return {"suite": suite.digest, "judge": judge_digest(), **more}
 
 
@@ -178,7 +178,7 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
 
 
 async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
-    """Write a line for each answer, in the order of the suite, then of the samples."""
+    """Write a line for each answer, ordered by suite, then sample."""
     order = {case.id: number for number, case in enumerate(suite.cases)}
     patches = {case.id for case in suite.cases if isinstance(case, RepositoryCase)}
     places = [((order[one.verdict.id], one.verdict.sample), seq) async for seq, one in log.samples()]

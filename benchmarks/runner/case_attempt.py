@@ -1,4 +1,4 @@
-"""An attempt: what a solver is shown of a case, and what it gives."""
+"""An attempt: the visible part of a case, and the solver's answer."""
 
 from collections.abc import Awaitable
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ from benchmarks.verdict import Value
 
 
 class Shown(Value):
-    """A case as a solver sees it: no test that decides, no answer of the case's own."""
+    """A case without hidden tests and canonical answer, for a solver."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -20,15 +20,15 @@ class Shown(Value):
     prompt: str
     entry_point: str | None = None
     visible: tuple[str, ...] = ()
-    """Assertions that may be checked by."""
+    """Assertions available for checking."""
     runs: tuple[ScriptRun, ...] = ()
-    """Runs of a script that may be checked by."""
+    """Runs of a script available for checking."""
     files: dict[str, bytes] = Field(default_factory=dict)
     """The base tree of a repository."""
 
 
 def shown(case: Case) -> Shown:
-    """What a solver may see; everything else of a case stays with the judge."""
+    """The visible part of a case; everything else stays with the judge."""
     seen = Shown(id=case.id, kind=case.kind, prompt=case.prompt)
     match case:
         case FunctionCase():
@@ -40,24 +40,24 @@ def shown(case: Case) -> Shown:
 
 
 class CaseAttempt(Value):
-    """One answer, and what it took."""
+    """One answer, and its cost."""
 
     text: str = ""
     """A whole module, a script, or a unified diff."""
     error: str | None = None
-    """Why there is no answer: the solver failed. It is judged as an empty one."""
+    """Why there is no answer: the solver failed. Judged as an empty one."""
     unpaid: bool = False
-    """What all attempts may cost left no room for one call of it: it was not made, and is not judged."""
+    """The remaining budget didn't cover a single call: no attempt was made, and none is judged."""
     exit_code: int = 0
-    """Of such a failure: 4 for the model, 5 for the machine. Several in a row end the run, to be resumed."""
+    """Exit code of the failure: 4 for the model, 5 for the machine. Several in a row end the run."""
     run_id: str | None = None
-    """Of the run whose events tell how it came about."""
+    """Id of the solver's run."""
     usage: Usage | None = None
     """None if no call was made."""
 
 
 class Solver(Protocol):
-    """Whoever answers. Any callable of this shape will do."""
+    """Answers cases: any callable of this shape."""
 
     def __call__(self, case: Shown, *, sample: int, seed: int) -> Awaitable[CaseAttempt]:
-        """One attempt at a case; the seed is the same whenever the same run comes to the same sample."""
+        """Attempt a case; the seed is the same for the same run and sample."""

@@ -1,4 +1,4 @@
-"""How far a benchmark is, on stderr: a line that moves on a terminal, now and then a line elsewhere."""
+"""Show a benchmark's progress on stderr: a live line on a terminal, occasional lines elsewhere."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ _MOVING_S, _STANDING_S = 0.2, 30.0
 
 
 class Progress:
-    """Counts samples; says how many, how fast, what they cost, and how long the others will take."""
+    """Counts samples; shows number, rate, cost, and remaining time."""
 
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
@@ -20,7 +20,7 @@ class Progress:
         self.cost_usd = 0.0
 
     def begin(self, log: RunLog) -> None:
-        """Say which run it is, so that it can be resumed; what the log has counts as done."""
+        """Print the run's id, for a resume; samples in the log count as done."""
         self._earlier = self.done = len(log.verdicts)
         self.passed = sum(one.verdict == "passed" for one in log.verdicts)
         self.cost_usd = sum(one.cost_usd or 0.0 for one in log.usage)
@@ -30,7 +30,7 @@ class Progress:
         self._say(f"{log.run}: {count_of(self._total, 'sample')}{by}{before}\n")
 
     def count(self, judged: BenchJudged) -> None:
-        """One more sample is done."""
+        """Count one more sample."""
         self.done += 1
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
@@ -49,11 +49,11 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Samples per second since it began this time."""
+        """Samples per second since this start."""
         return (self.done - self._earlier) / max(time.monotonic() - self._began, 1e-9)
 
     def end(self) -> None:
-        """Leave the line, and say how fast it was."""
+        """Finish the line with the rate."""
         if self._width:
             self._say("\r" + " " * self._width + "\r")
         done = count_of(self.done - self._earlier, "sample")

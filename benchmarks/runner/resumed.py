@@ -1,4 +1,4 @@
-"""The flags of `coder bench run`, so that `--resume RUN` alone continues with the same.
+"""Restore the flags of `coder bench run` for `--resume RUN`.
 
 Not `--out`, `--answers` and `--record`, which belong to one start.
 """
@@ -17,7 +17,7 @@ _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
 
 
 def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All of it, for the log: without secret parts of addresses."""
+    """All flags for the log, without secret parts of addresses."""
     kept = {name: given[name] for name in _KEPT}
     if given["replay"] is not None:
         kept["replay"] = str(given["replay"].absolute())
@@ -29,7 +29,7 @@ def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) ->
 
 
 def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]:
-    """The values of all flags, those that the run began with where nothing else is said now."""
+    """The values of all flags: those given now, else those of the run's start."""
     kept = {name: before.parameters.get(name) for name in _KEPT}
     unsaid = [name for name in _KEPT if given[name] is None or given[name] is False]
     again = {name: kept[name] for name in unsaid if kept[name] is not None}
@@ -38,7 +38,7 @@ def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]
 
 
 def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) -> Config:
-    """What the run's layers said when it began, and above it the flags of now."""
+    """The configuration layers of the run's start, overridden by the flags given now."""
     kept = before.parameters.get("config")
     if kept is None:
         return now
@@ -46,7 +46,7 @@ def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) 
 
 
 def same_selection(given: Selection, before: BenchStarted) -> Selection:
-    """The cases that the run is about."""
+    """The run's selection. Raises UsageError if another one is given."""
     kept = Selection.model_validate_json(str(before.parameters["selection"]))
     usual = Selection()
     for name in Selection.model_fields:

@@ -1,4 +1,4 @@
-"""The events of a benchmark: what it is about, each verdict, how it ended. Its report is a fold over them."""
+"""The events of a benchmark: parameters, each verdict, its end. Its report is a fold over them."""
 
 from collections.abc import AsyncIterator
 from typing import ClassVar
@@ -9,47 +9,47 @@ from coder.errors import UsageError
 from coder.run.events import Draft, EventStore
 
 FLUSH_AT = 64
-"""Verdicts that are written together, at most: judging them again costs nothing but time."""
+"""Most verdicts written together: after a crash they are judged again."""
 _PAGE = 500
-"""Events that are read together."""
+"""Events read together."""
 
 
 class _Body(Value):
     type: ClassVar[str]
 
     def draft(self) -> Draft:
-        """This body as an event that waits for its number."""
+        """This body as an event without a number yet."""
         return Draft(type=self.type, body=self.model_dump(mode="json", exclude_defaults=True))
 
 
 class BenchStarted(_Body):
-    """A benchmark began. A resume must be about the same."""
+    """A benchmark began. A resume must have equal fields."""
 
     type = "bench.started"
 
     suite: str
-    """As it was named: a path or a name."""
+    """As given: a path or a name."""
     digests: dict[str, str]
-    """Of suite, judge, parameters, and samples where answers were given."""
+    """Digests of suite, judge, parameters, and given samples."""
     parameters: dict[str, str | int | float | bool | None]
     model: str | None = None
 
 
 class BenchJudged(_Body):
-    """One sample is done."""
+    """One sample was judged."""
 
     type = "bench.judged"
 
     verdict: Verdict
     usage: Usage | None = None
     run_id: str | None = None
-    """Of the solver's own run, whose events tell how the answer came about."""
+    """Run id of the solver."""
     text: str | None = None
-    """The answer, where a solver gave it; grading has it in its samples file."""
+    """The solver's answer; None when grading, as the samples file has it."""
 
 
 class BenchEnded(_Body):
-    """It ended: all was judged, or a limit was reached."""
+    """The run ended: all was judged, or a limit was reached."""
 
     type = "bench.ended"
 
@@ -57,9 +57,9 @@ class BenchEnded(_Body):
 
 
 class RunLog:
-    """One benchmark's events under a lease. Verdicts are written in groups; `flush` at the end.
+    """One benchmark's events under a lease. Writes verdicts in groups; call `flush` at the end.
 
-    Of each sample only what a report needs is kept in memory: there may be a hundred thousand.
+    Keeps only what a report needs of each sample in memory: there may be a hundred thousand.
     """
 
     def __init__(self, run: str, log: EventStore, *, token: int) -> None:
@@ -73,7 +73,7 @@ class RunLog:
         """Of the samples that a model was asked for."""
 
     async def load(self) -> None:
-        """Read what was done before. Raises UsageError if it is no benchmark's run."""
+        """Read earlier events. Raises UsageError if the run isn't a benchmark."""
         first = await self._log.read(self.run, limit=1)
         if not first or first[0].type != BenchStarted.type:
             raise UsageError(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
@@ -82,7 +82,7 @@ class RunLog:
             self._keep(judged)
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
-        """Every sample that the log has, with its event's number."""
+        """Every logged sample, with its event's number."""
         seq = 0
         while events := await self._log.read(self.run, after=seq, limit=_PAGE):
             seq = events[-1].seq
@@ -92,7 +92,7 @@ class RunLog:
                     yield event.seq, BenchJudged.model_validate(event.body)
 
     async def sample(self, seq: int) -> BenchJudged:
-        """The one sample whose event has this number."""
+        """The sample whose event has this number."""
         (event,) = await self._log.read(self.run, after=seq - 1, limit=1)
         return BenchJudged.model_validate(event.body)
 
@@ -102,19 +102,19 @@ class RunLog:
         await self._append([started.draft()])
 
     async def judge(self, judged: BenchJudged) -> None:
-        """One more sample is done; it is durable with the next group at the latest."""
+        """Log a judged sample; it is durable with the next group at the latest."""
         self._keep(judged)
         self._waiting.append(judged.draft())
-        if judged.usage is not None or len(self._waiting) >= FLUSH_AT:  # what was paid for is kept at once
+        if judged.usage is not None or len(self._waiting) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
 
     async def end(self, reason: str) -> None:
-        """Write that it is over, and why."""
+        """Write that the run ended, and why."""
         self._waiting.append(BenchEnded(reason=reason).draft())
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write pending events."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             await self._append(waiting)

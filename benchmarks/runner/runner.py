@@ -1,4 +1,4 @@
-"""Run a benchmark: attempts are made, judged and logged, some at a time; it can be continued."""
+"""Run a benchmark: attempt, judge and log samples concurrently; resumable."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,18 +12,18 @@ from benchmarks.suite import Case
 from coder.errors import MachineError, ModelError
 
 IN_A_ROW = 5
-"""Attempts that the model or the machine spoils one after the other, before the run ends, to be resumed."""
+"""Consecutive failed attempts (model or machine) that end the run, to be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One sample that is to be had and judged."""
+    """One sample to attempt and judge."""
 
     case: Case
     sample: int
     attempt: Callable[[], Awaitable[CaseAttempt]]
     keeps_text: bool = True
-    """The log keeps the answer: it stands nowhere else."""
+    """The log stores the answer: no other file has it."""
 
 
 async def run_jobs(
@@ -35,22 +35,22 @@ async def run_jobs(
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
 ) -> str:
-    """Do what is left of the jobs, one by one; those in the log are skipped.
+    """Do the remaining jobs; those in the log are skipped.
 
     Returns:
-        Why it ended: `done`, or `cost`: nothing is left of `max_cost_usd`, or no room for a call.
+        Why it ended: `done`, or `cost`: the rest of `max_cost_usd` doesn't cover a call.
 
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
     """
     done = {(one.id, one.sample) for one in log.verdicts}
     waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
-    spoilt: list[tuple[Job, CaseAttempt]] = []  # until another goes well: they are judged as no answer then
+    spoilt: list[tuple[Job, CaseAttempt]] = []  # judged as empty answers once another attempt succeeds
     reason, went_well = "done", bool(done)
 
     async def work() -> None:
         nonlocal reason, went_well
-        for job in waiting:  # one iterator for all: each takes the next job
+        for job in waiting:  # shared iterator: each worker takes the next job
             if max_cost_usd is not None and sum(one.cost_usd or 0.0 for one in log.usage) >= max_cost_usd:
                 reason = "cost"
                 return
@@ -81,7 +81,7 @@ async def run_jobs(
         if not went_well:
             _refuse_all(spoilt)
         await keep()
-    except BaseExceptionGroup as errors:  # the workers do the same: the first says what is wrong
+    except BaseExceptionGroup as errors:  # all workers do the same: the first error suffices
         raise errors.exceptions[0] from None
     finally:
         await asyncio.shield(log.flush())
@@ -89,7 +89,7 @@ async def run_jobs(
 
 
 def _refuse_all(spoilt: list[tuple[Job, CaseAttempt]]) -> None:
-    """A run in which the model answered nothing at all gives no score."""
+    """Raise if the model answered nothing at all: that gives no score."""
     if spoilt:
         every = f"All {len(spoilt)} attempts failed. The last one: " if len(spoilt) > 1 else ""
         _raise_fault(spoilt[-1][1], every)

@@ -1,4 +1,4 @@
-"""The solver that a model is: each attempt takes the same loop as `coder solve`, on what is shown only."""
+"""Solve cases with a model: each attempt runs the loop of `coder solve` on the visible part of the case."""
 
 import tempfile
 from pathlib import Path
@@ -15,15 +15,15 @@ from coder.store.lease import EventLog
 
 
 class ModelSolver:
-    """Answers by the loop, on a model that all attempts share."""
+    """Runs the loop on a model that all attempts share."""
 
     def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
         self._model, self._settings, self._log = model, settings, log
 
     async def __call__(self, case: Shown, *, sample: int, seed: int) -> CaseAttempt:
         """One attempt."""
-        # A repository's answer is its patch, which is judged whatever the loop itself could check it by.
-        # Packages kept on this machine may hold a later release of a case's.
+        # A repository's answer is its patch, judged even if the loop's checks fail. Packages cached on this
+        # machine may contain a later release of a case's.
         own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests", "caches": False}
         settings = self._settings.model_copy(update=own)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
@@ -49,7 +49,7 @@ class ModelSolver:
 
 
 def _task(case: Shown, folder: Path) -> Task:
-    """What a model is asked: the prompt, with the runs that a script is shown, or with a copy of the tree."""
+    """The task for a model: the prompt, with the visible runs of a script, or with a copy of the tree."""
     if case.kind == "repository":
         for path, content in case.files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _example(run: ScriptRun) -> str:
 
 
 def _module(run: Run) -> str:
-    """The file that the answer's code went to; the largest Python file where there are several."""
+    """The file with the answer's code; the largest Python file if there are several."""
     if "solution.py" in run.files:
         return run.files["solution.py"]
     modules = [text for path, text in run.files.items() if path.endswith(".py")]

@@ -1,4 +1,4 @@
-"""Compare two runs over one suite, case by case: what changed, and whether it is more than chance."""
+"""Compare two runs over one suite case by case: what changed, and whether it is significant."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -12,29 +12,30 @@ from benchmarks.verdict import Value
 from coder.errors import UsageError
 
 REPEATS = 3
-"""Samples of a case on either side before a change of it is called a regression by name."""
+"""Samples of a case required on either side to call it regressed."""
 
 Method = Literal["mcnemar", "sign-flip", "bootstrap"]
 ChangeKind = Literal["regressed", "recovered", "changed"]
-"""regressed: it passed each time, and now fails each time, of at least three times; recovered: the reverse.
-changed: anything less, which chance can do."""
+"""regressed: passed every time, now fails every time, at least three times each; recovered: the reverse.
+changed: anything less, which may be chance.
+"""
 KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
 
 
 class Tally(Value):
-    """Samples of one case, and how many of them passed."""
+    """Samples of one case, and how many passed."""
 
     samples: int
     passed: int
 
     @property
     def share(self) -> Fraction:
-        """Of passed samples; 0 where there are none."""
+        """Share of passed samples; 0 without samples."""
         return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
 
 
 class Change(Value):
-    """A case that passed more or less often than before."""
+    """A case that passes more or less often than before."""
 
     id: str
     before: Tally
@@ -43,27 +44,27 @@ class Change(Value):
 
 
 class Comparison(Value):
-    """Of a run with an earlier one."""
+    """Comparison of a run with an earlier one."""
 
     suite: str
     cases: int
-    """That both runs score."""
+    """Number of cases that both runs score."""
     before: float
     after: float
     """pass@1 over these cases."""
     difference: float
     interval: tuple[float, float]
-    """95 % of the difference, by a bootstrap over cases; Wilson's where all cases differ alike."""
+    """95 % interval of the difference, by a bootstrap over cases; Wilson's where all cases differ alike."""
     p_value: float
     method: Method
     corrected_p: float | None = None
-    """By Holm, where several runs were compared with one."""
+    """Corrected by Holm, where several runs were compared with one."""
     changes: tuple[Change, ...]
     """In the order of the suite."""
     other: tuple[str, ...] = ()
-    """Names of digests that differ beside the answers', such as the judge's: what else may be the cause."""
+    """Digests that differ beside the answers', such as the judge's: other possible causes."""
     flaky: tuple[str, ...] | None = None
-    """Where both judged the same answers: cases of which a verdict differs. None: other answers."""
+    """Cases whose verdicts differ though both judged the same answers. None: other answers."""
 
     def named(self, kind: ChangeKind) -> list[str]:
         """The cases of one kind of change."""
@@ -71,7 +72,7 @@ class Comparison(Value):
 
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
-    """Compare a run, or several repeats of it, with an earlier one."""
+    """Compare a run, or several repeats of it, with an earlier one. Raises UsageError: other suites."""
     refuse_other_suites([*before, *after])
     old, new = tallies(before), tallies(after)
     shared = [case for case in old if case in new]
@@ -95,7 +96,7 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
 
 
 def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]:
-    """Compare each of several runs with one; the p-values are corrected for being several."""
+    """Compare each of several runs with one; p-values are corrected for multiple tests."""
     found = [compare([first], [other]) for other in others]
     if len(found) < 2:
         return found
@@ -104,7 +105,7 @@ def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]
 
 
 def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
-    """Samples and passes of each case that counts, over repeats together, in the order of the suite."""
+    """Samples and passes of each scored case, summed over repeats, in the order of the suite."""
     reports = list(reports)
     left_out = {case for report in reports for case in report.left_out}
     counts: dict[str, list[int]] = {}
@@ -119,7 +120,7 @@ def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
 
 
 def refuse_other_suites(reports: Sequence[Report]) -> None:
-    """Only runs over the very same cases can be compared."""
+    """Raise UsageError unless all runs are over the same cases."""
     first = reports[0]
     for other in reports[1:]:
         if other.digests.get("suite") != first.digests.get("suite"):
@@ -145,7 +146,7 @@ def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
 
 
 def _interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Of the mean difference; Wilson's, as of a score, where no resample could show how sure it is."""
+    """Interval of the mean difference; Wilson's, as of a score, where resampling has no variance."""
     if len({*differences}) > 1:
         return difference_interval(differences)
     low, high = wilson_interval(abs(sum(differences)), len(differences))
@@ -156,7 +157,7 @@ def _interval(differences: Sequence[float]) -> tuple[float, float]:
 def _changes(
     old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str], *, least: float
 ) -> Iterable[Change]:
-    """Cases that passed more or less often; `least`: draws of a case at most, on one side."""
+    """Cases that passed more or less often; `least`: smaller number of draws of a case on the two sides."""
     for case in shared:
         before, after = old[case], new[case]
         if before.share != after.share:
@@ -164,7 +165,7 @@ def _changes(
 
 
 def _draws(reports: Sequence[Report]) -> float:
-    """Draws of one case at most: the greedy samples of one run are alike."""
+    """Most draws of one case: the greedy samples of one run are equal."""
     return sum(1 if report.greedy else inf for report in reports)
 
 

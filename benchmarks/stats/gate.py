@@ -1,4 +1,4 @@
-"""Gate: hold a report to conditions and to a baseline, so that CI can refuse what makes it worse."""
+"""Gate: check a report against conditions and a baseline, so that CI can refuse a regression."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from coder.errors import UsageError
 from coder.text.sanitize import count_of
 
 ROUNDING = 1e-9
-"""Shares are sums of fractions: 0.8 of 10 cases is at least 0.8."""
+"""Shares are sums of fractions: tolerate rounding, so that 0.8 of 10 cases is at least 0.8."""
 
 
 class Condition(Value):
@@ -19,17 +19,17 @@ class Condition(Value):
     name: str
     passed: bool
     text: str
-    """What was asked and what is, in one line."""
+    """Required and actual value, in one line."""
 
 
 class Gate(Value):
-    """What a gate says."""
+    """The result of a gate."""
 
     passed: bool
     """Every condition holds."""
     conditions: tuple[Condition, ...]
     comparison: Comparison | None = None
-    """With the baseline."""
+    """Comparison with the baseline."""
 
 
 def gate(
@@ -42,12 +42,12 @@ def gate(
     max_regressions: int = 0,
     max_cost: float | None = None,
 ) -> Gate:
-    """Hold a run, or its repeats, to what is given.
+    """Check a run, or its repeats, against conditions. Raises UsageError if the report can't answer one.
 
     Args:
-        min_pass: share that pass@k has to reach.
-        baseline: an earlier run, or its repeats, below whose pass@1 it may fall by `tolerance`.
-        max_regressions: cases that may be worse by name, which takes three samples on either side.
+        min_pass: smallest pass@k, as a share.
+        baseline: an earlier run, or its repeats; pass@1 may fall below its own by `tolerance`.
+        max_regressions: most regressed cases; needs three samples on either side.
         max_cost: US dollars of all reports together.
     """
     refuse_other_suites(reports)

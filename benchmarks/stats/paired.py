@@ -1,6 +1,6 @@
-"""Paired tests: whether two runs over the same cases differ by more than chance. Standard library only.
+"""Paired tests: whether two runs over the same cases differ significantly. Standard library only.
 
-Which one is used when, and why, stands in docs/reference/statistics.md.
+docs/reference/statistics.md says which one is used when, and why.
 """
 
 from collections import Counter
@@ -12,13 +12,13 @@ from random import Random
 from benchmarks.stats.scores import quantile
 
 _EXACT_STEPS = 5_000_000
-"""Additions that an exact distribution may take: some seconds."""
+"""Most additions for an exact distribution: some seconds."""
 _DRAWS = 20_000
 _SEED = 1_937
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Exact two-sided p-value where each run says yes or no of a case.
+    """Exact two-sided p-value for paired yes/no results. Raises ValueError for negative counts.
 
     McNemar 1947, "Note on the sampling error of the difference between correlated proportions"; the exact
     form is the sign test of the pairs that differ.
@@ -35,10 +35,9 @@ def mcnemar(lost: int, gained: int) -> float:
 
 
 def sign_flip(differences: Sequence[Fraction]) -> float:
-    """Two-sided p-value of the mean difference: each case's difference may as well have the other sign.
+    """Two-sided p-value of the mean difference, under random signs of each case's difference; deterministic.
 
-    Exact (Fisher's randomization test) by the distribution of all sign changes, or 20,000 drawn ones where
-    that would take too long; the same each time.
+    Fisher's randomization test: exact, or by 20,000 drawn sign changes where that would take too long.
     """
     scale = lcm(*(one.denominator for one in differences))
     steps = [abs(int(one * scale)) for one in differences if one]
@@ -57,10 +56,10 @@ def sign_flip(differences: Sequence[Fraction]) -> float:
 
 
 def bootstrap_test(differences: Sequence[float]) -> float:
-    """Two-sided p-value of the mean difference from resamples of whole cases, moved so that they have none.
+    """Two-sided p-value of the mean difference, by resampling centred differences of cases; deterministic.
 
-    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 16. The same each time. Few cases that
-    differ alike leave nothing to resample: it is never less than what as many signs can show.
+    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 16. Never below the sign test's p-value
+    for as many cases: few cases that differ alike have no variance to resample.
     """
     mean = fsum(differences) / len(differences)
     centred = [one - mean for one in differences]
@@ -71,13 +70,13 @@ def bootstrap_test(differences: Sequence[float]) -> float:
 
 
 def difference_interval(differences: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean difference: percentiles of resamples of whole cases; the same each time."""
+    """Interval of the mean difference: percentiles of resampled cases; deterministic."""
     means = sorted(_resampled(differences))
     return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for being several, in their order.
+    """p-values corrected for multiple tests, in their order.
 
     Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
     """
@@ -95,7 +94,7 @@ def _drawn_flips(steps: Sequence[int], observed: int) -> float:
     alike = Counter(steps)
     extreme = 0
     for _ in range(_DRAWS):
-        # Of n alike, as many change their sign as a number of n random bits has ones.
+        # The sum of n equal differences with random signs follows the bit count of n random bits.
         total = sum(step * (n - 2 * bits(n).bit_count()) for step, n in alike.items())
         extreme += abs(total) >= observed
     return (1 + extreme) / (1 + _DRAWS)

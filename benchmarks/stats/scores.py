@@ -1,4 +1,4 @@
-"""Scores: how well a model does on cases, and how sure that is. Standard library only."""
+"""Scores of a model on cases, with uncertainty. Standard library only."""
 
 from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
@@ -27,7 +27,7 @@ def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> t
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
 
     Args:
-        passed: cases that passed; of several samples each case's share of them, summed over the cases.
+        passed: number of passed cases; with several samples the sum of each case's share.
 
     Raises:
         ValueError: no cases, passed outside of 0..cases, or a confidence outside of (0, 1).
@@ -46,7 +46,7 @@ def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> t
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
     """pass@k of a suite: the mean over all cases.
 
-    None where a case that was answered has fewer than k samples, or none was answered that often.
+    None if an answered case has fewer than k samples, or no case has k.
 
     Args:
         counts: samples and passed ones of each case; a case without samples scores 0.
@@ -61,13 +61,13 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 IntervalMethod = Literal["wilson", "bootstrap"]
-"""`bootstrap` stands in older reports, of several samples a case."""
+"""`bootstrap` occurs only in older reports with several samples per case."""
 
 
 def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, float], IntervalMethod]:
-    """95 % interval of pass@1: Wilson's over the cases, each of which counts by the share of its samples.
+    """95 % interval of pass@1: Wilson's over the cases, each counted by its passed share.
 
-    Samples of one case are alike, so each can't count as a case. Shares spread no more than yes and no do, so
+    Samples of one case are correlated, so they don't count singly. Shares vary at most as much as yes/no, so
     the interval is rather too wide.
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
@@ -75,7 +75,7 @@ def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, floa
 
 
 def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
-    """Of pass@1, over the cases, each of which counts by its passed share; None for fewer than two.
+    """Standard error of pass@1 over the cases' passed shares; None for fewer than two.
 
     Miller 2024, "Adding Error Bars to Evals", eq. 1.
     """
@@ -86,7 +86,7 @@ def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of values in their order, linear between neighbours (numpy's default)."""
+    """Quantile of sorted values, interpolated linearly (numpy's default)."""
     place = share * (len(ordered) - 1)
     low = floor(place)
     high = min(low + 1, len(ordered) - 1)

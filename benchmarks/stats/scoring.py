@@ -1,4 +1,4 @@
-"""Score verdicts: one report of what the judge said of every sample."""
+"""Score verdicts: one report over all samples."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
 
 KS = (1, 10, 100)
-"""Default k of pass@k: those of Chen et al. 2021."""
+"""Default k of pass@k, as in Chen et al. 2021."""
 
 
 def make_report(
@@ -27,9 +27,11 @@ def make_report(
 ) -> Report:
     """Score verdicts. The denominator is all cases of the suite, answered or not.
 
+    Raises ValueError: a verdict is of no case of the suite, or stands twice.
+
     Args:
         digests: of the judge, image, samples, parameters; the suite's own is added.
-        count_weaker: cases that were judged in one process with the candidate count, too.
+        count_weaker: also count cases that were judged in one process with the candidate.
         about: other fields of the report.
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
@@ -62,7 +64,7 @@ def make_report(
 
 
 def rescored(report: Report) -> Report:
-    """The report with every figure computed from its verdicts. Raises ValueError if it contradicts itself."""
+    """The report with figures recomputed from its verdicts. Raises ValueError if it contradicts itself."""
     named = {one.id for one in report.verdicts}
     cases = named | set(report.missing)
     if len(cases) != report.cases:
@@ -91,7 +93,7 @@ def _figures(
     independent: bool,
     usage: Sequence[Usage],
 ) -> dict[str, Any]:
-    """Fields of a report that follow from its verdicts and usage; the cases are the denominator."""
+    """Fields of a report that follow from its verdicts and usage; the denominator is the cases."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
     for one in judged:
         samples.get(one.id, []).append(one)
@@ -122,7 +124,7 @@ def _pass_at(
 
 
 def _bounds(of_case: Sequence[Sequence[Verdict]]) -> tuple[float, float] | None:
-    """pass@1 if every sample that is missing or wasn't judged had failed, and if it had passed."""
+    """pass@1 if every missing or unjudged sample had failed, and if it had passed."""
     if not of_case:
         return None
     outcomes = [Counter(one.verdict for one in some) for some in of_case]

@@ -1,1 +1,1 @@
-"""Suites and samples, read from the field's formats; readers raise UsageError. Read load, samples."""
+"""Read suites and samples in public formats; readers raise UsageError. Read load, samples."""

@@ -1,4 +1,4 @@
-"""Compare a candidate with a reference, input by input. It is pasted into tests and runs in a sandbox."""
+"""Compare a candidate with a reference, input by input. Pasted into tests; runs in a sandbox."""
 
 import math
 from copy import deepcopy
@@ -14,7 +14,7 @@ def compare_all(
     tolerance: float,
     special: str,
 ) -> None:
-    """Raise AssertionError at the first input where the two don't agree."""
+    """Raise AssertionError at the first input on which the two disagree."""
     for arguments in inputs:
         expected = reference(*deepcopy(arguments))
         got = candidate(*deepcopy(arguments))
@@ -35,7 +35,7 @@ def compare_all(
 
 
 def _also_right(got: object, arguments: Any, tolerance: float, special: str) -> bool:
-    """Answers that the sentence of the task allows beside the canonical one."""
+    """Answers that the task's wording allows beside the canonical one."""
     if special == "are_equivalent":
         return True
     if special == "sum_div":

@@ -1,4 +1,4 @@
-"""Public suites by name: downloaded once, from their official addresses, by a checksum that is fixed here."""
+"""Public suites by name: downloaded once from their official addresses, with pinned checksums."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that never changes, and where it is."""
+    """An immutable file, with its address and checksum."""
 
     name: str
     version: str
@@ -61,7 +61,7 @@ def mbpp_plus() -> Suite:
 
 
 def fetched(source: Source, *, folder: Path | None = None) -> Suite:
-    """The suite of a source, out of the cache or downloaded into it."""
+    """The suite of a source, cached or downloaded. Raises UsageError if neither works."""
     path = (folder or cache_folder() / "suites") / f"{source.name}-{source.version}.jsonl.gz"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

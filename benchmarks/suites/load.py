@@ -1,7 +1,7 @@
-"""Find a suite by its name or its path, and read it, whatever its format.
+"""Load a suite by name or path, in any supported format.
 
-A suite of your own is JSON Lines or a YAML list of cases with the fields of `benchmarks.suite`; a repository
-may have `archive`, a tar file beside the suite, in place of `files`.
+A custom suite is JSON Lines or a YAML list of cases with the fields of `benchmarks.suite`; a repository may
+have `archive`, a tar file beside the suite, in place of `files`.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ from coder.errors import UsageError
 from coder.text.sanitize import or_nearest
 
 GROUP = "benchmarks.suites"
-"""Entry points that name a function without arguments which returns a Suite."""
+"""Entry point group of functions without arguments that return a Suite."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".yaml", ".yml")
-"""Of the files in a folder that are read as one suite."""
+"""Most bytes of the files in a folder read as one suite."""
 _FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
     (FIELDS, evalplus_case),  # before HumanEval: its records have all of those fields
     (public_formats.HUMANEVAL, public_formats.humaneval_case),
@@ -31,7 +31,7 @@ _KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": Funct
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
-    """The suite of a name (`coder bench list`), or of a file or folder."""
+    """Load the suite of a name (`coder bench list`), a file or a folder. Raises UsageError."""
     path = Path(name_or_path)
     if path.exists():
         return read_suite(path)
@@ -46,12 +46,12 @@ def load_suite(name_or_path: str | Path) -> Suite:
 
 
 def suite_names() -> dict[str, EntryPoint]:
-    """What can be given by name: our own suites and those of other packages."""
+    """Available suite names, including those of other packages."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Suite:
-    """Read a file or a folder as a suite; the fields of its records tell the format."""
+    """Read a file or a folder as a suite, by the fields of its records. Raises UsageError."""
     cases: dict[str, Case] = {}
     for case in read_cases(path):
         if case.id in cases:
@@ -80,7 +80,7 @@ def read_cases(path: Path) -> Iterator[Case]:
 
 
 def _case(record: Record, where: str, folder: Path) -> Case:
-    """One case; its fields tell the format."""
+    """One case, in the format that its fields tell. Raises UsageError."""
     for fields, make_case in _FORMATS:
         if record.keys() >= fields:
             return make_case(record, where)
@@ -116,7 +116,7 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
 
 
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
-    """Records, each with what stands before a complaint of it."""
+    """Records, each with its place for error messages. Raises UsageError."""
     if path.name.removesuffix(".gz").endswith((".yaml", ".yml")):
         listed = _yaml(path)
     elif _first_byte(path) == b"[":
@@ -145,4 +145,4 @@ def _first_byte(path: Path) -> bytes:
         try:
             return file.read(4096).lstrip()[:1]
         except (EOFError, OSError):
-            return b""  # damaged: reading the lines says where
+            return b""  # damaged: reading the lines reports where

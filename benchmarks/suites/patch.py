@@ -1,6 +1,6 @@
-"""Apply a unified diff to a tree in memory, exactly as it says, or raise PatchRefused with the reason.
+"""Apply a unified diff to a tree in memory, exactly, or raise PatchRefused with the reason.
 
-A hunk may have moved: its lines are looked for near their place, but have to be there word for word.
+A hunk may have moved: its lines are searched near their place, but must match verbatim.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from coder.edits.unified import FileDiff, read_diff, unprefixed
 
 
 class PatchRefused(ValueError):
-    """The patch isn't one, or doesn't fit the tree; the message says which file and line."""
+    """Not a patch, or it doesn't fit the tree; the message names file and line."""
 
 
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
-    """The tree after the patch, without the files that it deletes."""
+    """The tree after the patch, without deleted files. Raises PatchRefused."""
     tree = dict(files)
     changes = _changes(patch)
     if patch.strip() and not changes:
@@ -35,12 +35,12 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
 
 
 def touched(patch: str) -> set[str]:
-    """The paths that a patch changes, makes or deletes."""
+    """The paths that a patch changes, creates or deletes."""
     return {path for change in _changes(patch) for path in (change.old, change.new) if path is not None}
 
 
 def _changes(patch: str) -> list[FileDiff]:
-    """What a patch does, file by file."""
+    """Changes of a patch, file by file. Raises PatchRefused."""
     changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
     for change in changes:
         if change.fault:
@@ -79,6 +79,6 @@ def _applied(before: bytes, change: FileDiff) -> bytes:
 
 
 def _nearest(lines: list[str], old: list[str], wanted: int, least: int) -> int | None:
-    """The place of these lines, from line `least` on, that is nearest to the wanted one."""
+    """The place of these lines, from line `least` on, nearest to the wanted one."""
     places = [at for at in range(least, len(lines) + 1) if lines[at : at + len(old)] == old]
     return min(places, key=lambda at: (abs(at - wanted), at), default=None)

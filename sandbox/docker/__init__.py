@@ -1,4 +1,1 @@
-"""The Docker backend: one container whose workspace lasts, another one for each fresh run.
-
-Read docker_sandbox, container.
-"""
+"""The Docker backend: a persistent container, and one for each fresh run. Read docker_sandbox, container."""

@@ -14,7 +14,7 @@ _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 
 
 class Demultiplexer:
-    """Splits the engine's stream. Pieces are returned as they come, whatever length their header says."""
+    """Splits the engine's stream; returns pieces as they come, without waiting for whole frames."""
 
     def __init__(self) -> None:
         self._header = b""
@@ -22,7 +22,7 @@ class Demultiplexer:
         self._stream: Stream = "stdout"
 
     def feed(self, content: bytes) -> list[tuple[Stream, bytes]]:
-        """What was in some bytes, in order. Raises ValueError: that isn't the engine's format."""
+        """The data in some bytes, in order. Raises ValueError: not the engine's format."""
         found: list[tuple[Stream, bytes]] = []
         rest = memoryview(content)
         while rest:
@@ -43,7 +43,7 @@ class Demultiplexer:
 
 
 class Attached(asyncio.Protocol):
-    """Our end. `on_data` gets each piece; `on_end` is called once, when the engine has no more or is gone."""
+    """Our end. Calls `on_data` for each piece, `on_end` once when the engine has no more or disconnects."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -56,21 +56,21 @@ class Attached(asyncio.Protocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport; it buffers nothing that `send` doesn't wait for."""
+        """Keep the transport, without buffering beyond what `send` awaits."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.set_write_buffer_limits(high=0)
 
     def pause_writing(self) -> None:
-        """Note that something waits to be sent."""
+        """Note that data waits to be sent."""
         self._sent.clear()
 
     def resume_writing(self) -> None:
-        """Note that all is sent."""
+        """Note that all data is sent."""
         self._sent.set()
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what came."""
+        """Pass on received data."""
         try:
             pieces = self._parted.feed(data)
         except ValueError:
@@ -80,18 +80,18 @@ class Attached(asyncio.Protocol):
             self.on_data(stream, piece)
 
     def eof_received(self) -> None:
-        """Note that the engine has no more."""
+        """Note that the engine has no more data."""
         self.connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the engine is gone."""
+        """Note that the engine disconnected."""
         self._sent.set()
         if not self.ended:
             self.ended = True
             self.on_end()
 
     async def send(self, content: bytes) -> None:
-        """Send all of it. Raises SandboxBroken: the other end is gone."""
+        """Send everything. Raises SandboxBroken: the other end is closed."""
         if not self.ended:
             self.transport.write(content)
             await self._sent.wait()
@@ -99,14 +99,14 @@ class Attached(asyncio.Protocol):
             raise SandboxBroken("The process in the container is gone.")
 
     def say(self, line: str) -> None:
-        """Send a short line; one that can't be sent is lost with its connection."""
+        """Send a short line, or drop it if the connection is lost."""
         if not self.ended:
             self.transport.write(line.encode() + b"\n")
 
     def close(self) -> None:
-        """Let go of the connection; `on_end` isn't called any more. Idempotent."""
+        """Close the connection without calling `on_end`. Idempotent."""
         self.ended = True
-        with suppress(OSError):  # the other end may be gone
+        with suppress(OSError):  # the other end may be closed
             self.connection.shutdown(socket.SHUT_RDWR)
         self.transport.abort()
 

@@ -1,4 +1,4 @@
-"""The configuration of a container, and the code and settings that pid 1 gets at its start."""
+"""The configuration of a container, and the code and settings sent to pid 1 at its start."""
 
 import marshal
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 UID = 65_534
 WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
 FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
-"""What programs can write to, each a tmpfs with a size; the workspace first."""
+"""Folders that programs can write to, each a size-bounded tmpfs; the workspace first."""
 OWN_MB = 24
-"""Memory for pid 1 and the moment in which a run is started."""
+"""Memory for pid 1 and for the start of a run."""
 OWN_PROCESSES = 1
-"""pid 1."""
+"""Process of pid 1."""
 FEWEST_PROCESSES = 16
-"""With fewer the engine may not get a run started; a run itself can be held to less."""
+"""With fewer the engine may fail to start a run; a run itself can have a lower limit."""
 COMMANDS = "/opt/lib/bin"
-"""Where programs find Python by both of its names, unless it is a virtual environment's."""
+"""Links to Python under both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
 _HOST = "/opt/lib/host"
-"""Where pid 1 of a session finds the socket of the host's."""
+"""Path of the host's socket for pid 1 of a session."""
 _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
@@ -38,12 +38,12 @@ _OUTER = (
     "files/listing.py",
     "files/workspace.py",
 )
-"""What runs on either side."""
+"""Modules that run on either side."""
 _SHARED_PART = 4
-"""/dev/shm gets this part of the memory limit."""
+"""Share of the memory limit for /dev/shm."""
 _SMALL_FILES = 4096
 _FORMAT = 2
-"""Of marshal: any Python 3 reads it."""
+"""Version of marshal that any Python 3 reads."""
 _BOOT = """\
 import marshal, os, sys
 def read(size):
@@ -78,29 +78,29 @@ SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that a container of one sandbox is made from."""
+    """Parameters of a sandbox's containers."""
 
     policy: Policy
     image: str
-    """Its id."""
+    """Id of the image."""
     volumes: tuple[str, ...]
-    """Folders for which the image wants a disk; they get none."""
+    """Folders that the image declares as volumes; they get no disk."""
     labels: Mapping[str, str]
     without: frozenset[str]
     landlock: int
     owner: tuple[int, int] = (UID, UID)
-    """uid and gid of what programs may write."""
+    """uid and gid of writable files."""
     host: str | None = None
-    """Path of the socket by which the owner hands pid 1 descriptors: then this one is a session's agent."""
+    """Path of the socket on which the owner passes descriptors to pid 1, a session's agent."""
 
     @property
     def disk_bytes(self) -> int:
-        """What the workspace holds."""
+        """Bytes of the workspace."""
         return self.policy.disk_mb << 20
 
     @property
     def rooms(self) -> dict[str, tuple[int | None, int | None]]:
-        """Bytes and files that each folder has; None for no limit."""
+        """Bytes and files of each folder; None for no limit."""
         size = None if "disk" in self.without else self.disk_bytes
         files = None if "files" in self.without else self.policy.files
         shared = (self.policy.memory_mb << 20) // _SHARED_PART
@@ -108,12 +108,12 @@ class Recipe:
 
     @property
     def processes(self) -> int:
-        """The container's own limit: that of the policy, and pid 1."""
+        """The container's process limit: the policy's, and pid 1."""
         return max(self.policy.processes + OWN_PROCESSES, FEWEST_PROCESSES)
 
 
 def create(api: "APIClient", recipe: Recipe, name: str) -> None:
-    """Make a container, not started yet."""
+    """Create a container without starting it."""
     from docker.types import LogConfig
 
     policy, without = recipe.policy, recipe.without
@@ -154,17 +154,17 @@ def create(api: "APIClient", recipe: Recipe, name: str) -> None:
         healthcheck={"test": ["NONE"]},
         labels=dict(recipe.labels),
         host_config=host,
-        use_config_proxy=False,  # a proxy's password is no program's business
+        use_config_proxy=False,  # a proxy's password must not reach programs
     )
 
 
 def memory(megabytes: int, kept_bytes: int = 0) -> int:
-    """Bytes for a container: a run's limit, pid 1, and what lies in its folders already."""
+    """Bytes for a container: a run's limit, pid 1, and the present content of its folders."""
     return ((megabytes + OWN_MB) << 20) + kept_bytes
 
 
 def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
-    """What pid 1 gets: the code that runs inside, and its settings."""
+    """The code and settings sent to pid 1."""
     package = Path(INNER_INSIDE).parent
     ours = Path(__file__).parent.parent
     outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
@@ -182,7 +182,7 @@ def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
 def run_settings(
     recipe: Recipe, rlimits: Mapping[str, int | None], *, machine: str, tidy: bool
 ) -> dict[str, Any]:
-    """What a run's process confines itself by, in a container of an architecture."""
+    """Settings with which a run's process confines itself, for an architecture."""
     path = None if "seccomp" in recipe.without else f"{INNER_INSIDE}/walls/seccomp-{machine}.bpf"
     return {
         "workspace": WORKSPACE,

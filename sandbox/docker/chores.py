@@ -1,4 +1,4 @@
-"""Background tasks of a sandbox: containers are made in advance and removed afterwards."""
+"""Background tasks of a sandbox: make containers in advance, remove them afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Chores:
-    """Tasks that are awaited at the end only. Each handles its own errors."""
+    """Tasks awaited only at the end. Each handles its own errors."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -21,13 +21,13 @@ class Chores:
         return task
 
     async def finish(self) -> None:
-        """Wait until all is done, tasks started meanwhile included."""
+        """Wait for all tasks, including those started meanwhile."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
-    """Finish work that must not stay half done; a cancellation takes effect afterwards."""
+    """Finish work that must not be interrupted, then raise any cancellation."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -37,6 +37,6 @@ async def to_the_end(work: Awaitable[T]) -> T:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled():
-            task.exception()  # retrieved: the cancellation counts
+            task.exception()  # retrieved: the cancellation takes precedence
         raise cancelled
     return task.result()

@@ -1,4 +1,4 @@
-"""One container: created, verified from inside, and removed whatever happens."""
+"""One container: created, verified from inside, and always removed."""
 
 import asyncio
 import secrets
@@ -16,12 +16,12 @@ from sandbox.host.limits import RunLimits
 
 _BOOT_S = 30.0
 _BAD_REQUEST = 400
-"""What an engine answers to the start of a container whose program can't be started."""
+"""An engine's error where a container's program can't be started."""
 _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
 
 class Container:
-    """A running container with its pid 1 at work. Made by `open_container`."""
+    """A running container with its pid 1 serving. Made by `open_container`."""
 
     def __init__(self, engine: Engine, recipe: Recipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
@@ -34,18 +34,18 @@ class Container:
 
     @property
     def control(self) -> Control:
-        """The line to pid 1."""
+        """The control channel to pid 1."""
         assert self._control is not None
         return self._control
 
     @property
     def facts(self) -> Facts:
-        """What it turned out to be."""
+        """Facts found inside."""
         assert self._facts is not None
         return self._facts
 
     async def start(self) -> None:
-        """Make it and wait until pid 1 serves. Raises as `open_container`."""
+        """Create it and wait until pid 1 serves. Raises as `open_container`."""
         await self.engine.ask("make a container", lambda api: create(api, self.recipe, self.name))
         stream = await self.engine.ask(
             "attach to a container", lambda api: plain_socket(api.attach_socket(self.name, params=_STREAMS))
@@ -83,22 +83,22 @@ class Container:
         self._given = given
 
     def on_end(self, call: "Callable[[Container], None]") -> None:
-        """Have `call` called once it can't be used any more, before it is removed."""
+        """Register a callback for when it becomes unusable, before its removal."""
         self._on_end.append(call)
 
     def condemn(self, reason: SandboxBroken) -> None:
-        """It isn't to be used any more."""
+        """Mark it as unusable."""
         if self.broken is None:
             self.broken = reason
             for call in self._on_end:
                 call(self)
 
     async def remove(self) -> None:
-        """End and remove it. Idempotent; never raises for an engine that is gone with it."""
+        """End and remove it. Idempotent; never raises for a lost engine."""
         self.broken = self.broken or SandboxBroken("The sandbox is closed.")
         if self._control is not None:
             self._control.close()
-        with suppress(SandboxBroken):  # pid 1 exits by itself, and the engine removes what has ended
+        with suppress(SandboxBroken):  # pid 1 exits by itself, and the engine removes ended containers
             await self.engine.remove(self.name)
 
     async def _begin(self) -> None:
@@ -116,16 +116,16 @@ class Container:
 
 
 def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
-    """What the kernel holds each process to; the container's cgroup counts memory and processes."""
+    """The kernel's limits of each process; the container's cgroup counts memory and processes."""
     return {**limits.rlimits(counted=True), "processes": None}
 
 
 async def open_container(engine: Engine, recipe: Recipe) -> Container:
-    """A container that is ready; nothing of it stays where that fails or is cancelled.
+    """Open a container; on failure or cancellation nothing of it remains.
 
     Raises:
-        BackendMissing: the image hasn't got what is needed.
-        SandboxBroken: it could not be made, or isn't what was asked for.
+        BackendMissing: the image lacks a requirement.
+        SandboxBroken: it could not be made, or fails verification.
     """
     container = Container(engine, recipe, f"coder-sandbox-{secrets.token_hex(6)}")
     try:

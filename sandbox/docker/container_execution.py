@@ -17,9 +17,9 @@ from sandbox.host.timed_run import TimedRun
 from sandbox.result import Result
 
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
-"""The engine may hold back what a dead program wrote for that long: at a limit, and before it."""
+"""Seconds that the engine may withhold a dead program's output: at a limit, and before it."""
 _LAST_WORD_S, _LAST_FRAME_S = 2.0, 0.1
-"""Wait for the end of an entry whose channel is closed, and for its last frame."""
+"""Seconds to wait for the end of an entry whose channel is closed, and for its last frame."""
 _SIGNALLED = 128
 _SIGNALS = 64
 
@@ -65,7 +65,7 @@ class Execution(TimedRun):
         )
 
     def close(self) -> None:
-        """Let go of the clocks and of what is read for the program."""
+        """Cancel the clocks and the feeding of stdin."""
         for timer in self._timers:
             timer.cancel()
         if self._inflow is not None:
@@ -73,7 +73,7 @@ class Execution(TimedRun):
             self._inflow = None
 
     async def _drain(self) -> None:
-        """What the engine still has of a run whose processes are dead."""
+        """Read the remaining output from the engine; the run's processes are dead."""
         left = self._limits.wall_s - (self._loop.time() - self._began)
         patience_s = max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
         self._prepared.attached.transport.resume_reading()
@@ -108,7 +108,7 @@ async def execute(
     stdin: bytes | int,
     on_output: OnOutput | None,
 ) -> tuple[Result, Ended | None]:
-    """One job to its end; and what it has used, where all of it is known to be dead."""
+    """Run one job to its end; also its usage, if all of it is known to be dead."""
     await ContainerFiles(taken).enter(str(job["cwd"]))
     execution = Execution(taken, allowed, on_output=on_output)
     try:
@@ -119,7 +119,7 @@ async def execute(
 
 
 class RunningEntry(Frames):
-    """What `DockerSandbox.start` returns: a trusted entry of its own."""
+    """Returned by `DockerSandbox.start`: a trusted entry in its own container."""
 
     def __init__(
         self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]
@@ -128,7 +128,7 @@ class RunningEntry(Frames):
         self._finished: asyncio.Future[Result] | None = None
 
     async def finish(self) -> Result:
-        """End the child where it still runs, and say how it ended."""
+        """End the child if it still runs, and report how it ended."""
         if self._finished is None:
             self._finished = asyncio.ensure_future(self._end())
         return await asyncio.shield(self._finished)
@@ -155,7 +155,7 @@ class RunningEntry(Frames):
         either: set[asyncio.Future[Any]] = {reading, self._prepared.ended}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():  # what it wrote before its end is on its way
+            if not reading.done():  # its last output may still be in transit
                 await asyncio.wait({reading}, timeout=_LAST_FRAME_S)
             return reading.result() if reading.done() else None
         except SandboxBroken:

@@ -1,4 +1,4 @@
-"""Files of a container's workspace in and out, through a process that waits there."""
+"""Read and write a container's workspace through a waiting process in it."""
 
 import hashlib
 import json
@@ -14,30 +14,30 @@ from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PRO
 from sandbox.result import Artifact, Entry
 
 _LONGEST_LINE = 4400
-"""Bytes that a manifest or a folder says of a file; a path that isn't ASCII is left to the sum of all."""
+"""Bytes that a manifest or listing takes per file; non-ASCII paths count towards the total."""
 _LONGEST_PATH = 4096
 T = TypeVar("T")
 _ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), TypeAdapter(dict[str, str])
 
 
 class ContainerFiles:
-    """What `sandbox.contract.WorkspaceFiles` says of each method holds here."""
+    """`sandbox.contract.WorkspaceFiles` documents each method."""
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file; folders on the way are made."""
+        """Write one file; makes missing folders."""
         self._have_room(path, content)
         await self._prepared.ask({"do": "write", "path": path, "executable": executable}, content)
 
     async def append(self, path: str, content: bytes) -> None:
-        """Add to the end of one file."""
+        """Append to one file."""
         self._have_room(path, content)
         await self._prepared.ask({"do": "append", "path": path}, content)
 
     async def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way."""
+        """Make a folder, with missing parents."""
         await self._prepared.ask({"do": "make_folder", "path": path})
 
     async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
@@ -46,18 +46,18 @@ class ContainerFiles:
         return (await self._prepared.ask(request, most=limit))[1]
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """What stands in a folder."""
+        """List a folder. Raises SandboxBroken: the answer is invalid."""
         found = await self._told({"do": "list", "path": path}, _ENTRIES)
         if any({"/", "\0"} & set(entry.name) or not _is_plain(entry.name) for entry in found):
             raise SandboxBroken("What serves the files of the container names what can't be in a folder.")
         return found
 
     async def stat(self, path: str) -> Entry:
-        """What stands under a path."""
+        """Describe one path."""
         return await self._told({"do": "stat", "path": path}, _ENTRY)
 
     async def enter(self, path: str) -> None:
-        """See that a program can begin in a folder."""
+        """Check that a program can begin in a folder."""
         if path != ".":
             await self._prepared.ask({"do": "enter", "path": path})
 
@@ -71,7 +71,7 @@ class ContainerFiles:
         return {path: await self.read(path, limit=most) for path in await self.manifest()}
 
     async def remove(self, path: str) -> None:
-        """Remove a file or a folder, or with "." all that the workspace holds."""
+        """Remove a file or a folder; "." empties the workspace."""
         await self._prepared.ask({"do": "remove", "path": path})
 
     def _have_room(self, path: str, content: bytes) -> None:
@@ -90,13 +90,13 @@ class ContainerFiles:
 
 
 async def lay(prepared: Prepared, files: Mapping[str, bytes]) -> None:
-    """Write what a fresh run is given."""
+    """Write the files of a fresh run."""
     for path, content in files.items():
         await ContainerFiles(prepared).write(path, content, executable=content.startswith(PROGRAMS))
 
 
 async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Make the workspace hold these files and nothing else, and give the SHA-256 of each."""
+    """Make the workspace hold exactly these files; the SHA-256 of each."""
     known = known_files(files)
     content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
     _, answer = await prepared.ask({"do": "keep"}, content, most=len(content))
@@ -108,7 +108,7 @@ async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[st
 
 
 async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
-    """What the workspace holds besides what was given, and the number of what was left out."""
+    """Files beyond those given, and the number left out. Raises SandboxBroken: the answer is invalid."""
     known = {
         PurePosixPath(path).as_posix(): (len(content), hashlib.sha256(content).hexdigest())
         for path, content in given.items()

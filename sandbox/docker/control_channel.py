@@ -1,4 +1,4 @@
-"""The owner's line to pid 1 of a container: starts and ends of runs, and the owner's heartbeat."""
+"""The owner's channel to pid 1 of a container: starts and ends of runs, and the owner's heartbeat."""
 
 import ast
 import asyncio
@@ -12,7 +12,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.output import Stream
 
 LEASE_S = 60.0
-"""A container whose owner says nothing for so long ends itself."""
+"""Seconds without a heartbeat after which a container ends itself."""
 _BEAT_S = 5.0
 _LONGEST_LINE = 1 << 16
 _LAST_WORDS = 4096
@@ -22,20 +22,20 @@ _FIRST_GROUP, _LAST_GROUP = 1000, 61_000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a run has used, its processes dead."""
+    """Usage of a run whose processes are dead."""
 
     memory_kills: int
     cpu_us: int
     peak_bytes: int
-    """0 where an earlier run used more."""
+    """0 if an earlier run used more."""
     kept_bytes: int
-    """In all folders with a size, of all runs."""
+    """Bytes in all bounded folders, of all runs."""
     kept_files: int
-    """In the workspace, itself included."""
+    """Files in the workspace, itself included."""
 
 
 class Control:
-    """Our side. Once the line is cut, every future gets a SandboxBroken or has it already."""
+    """Our end. Once the connection is lost, every future gets a SandboxBroken unless it is done."""
 
     def __init__(self, attached: Attached, *, on_end: Callable[[SandboxBroken], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,16 +57,16 @@ class Control:
         return await self._hello
 
     async def boot(self, content: bytes) -> dict[str, Any]:
-        """Send pid 1 its code; what it says of the container."""
+        """Send pid 1 its code; its report on the container."""
         await self._attached.send(len(content).to_bytes(4, "little") + content)
         facts = await self._up
         self._beat()
         return facts
 
     def hold(self) -> int:
-        """A group for a run that is being started; from now on it isn't mistaken for a leftover."""
+        """Reserve a group for a starting run, so that it isn't taken for a leftover."""
         group = next(self._numbers)
-        while group in self._ended:  # of one that has run for that long
+        while group in self._ended:  # ids of runs that still run
             group = next(self._numbers)
         self._ended[group] = self._loop.create_future()
         self._watching[group] = self._loop.create_future()
@@ -76,21 +76,21 @@ class Control:
         return group
 
     async def watch(self, group: int) -> int:
-        """Have the one process of a group verified and its end noticed; bytes in the container's folders."""
+        """Verify a group's only process and watch for its end; bytes in the container's folders."""
         self._attached.say(f"watch {group}")
         return await asyncio.shield(self._watching[group])
 
     def kill(self, group: int) -> None:
-        """End every process of a group; `ended` tells when there is none."""
+        """Kill every process of a group; `ended` tells when there is none."""
         self._attached.say(f"kill {group}")
 
     def drop(self, group: int) -> None:
-        """End a group, also one whose process was not seen yet."""
+        """End a group, even before its process was seen."""
         if group in self._ended and not self._ended[group].done():
             self._attached.say(f"drop {group}")
 
     def ended(self, group: int) -> "asyncio.Future[Ended]":
-        """Set when no process of a group is left."""
+        """Future that is set when no process of a group is left."""
         return self._ended[group]
 
     def forget(self, group: int) -> None:
@@ -101,7 +101,7 @@ class Control:
                 future.cancel()
 
     def close(self) -> None:
-        """Hang up: the container ends. Idempotent."""
+        """Close the channel: the container ends. Idempotent."""
         self._stop_beating()
         self._attached.close()
         self._break(SandboxBroken("The sandbox is closed."))

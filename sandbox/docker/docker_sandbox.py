@@ -1,7 +1,7 @@
-"""The Docker backend: a container whose workspace lasts, and another one for each fresh run.
+"""The Docker backend: a container with the persistent workspace, and one for each fresh run.
 
-The image's own Python runs the programs: a policy's `python` names one of the host's and has no meaning here.
-The engine tells how a program ended by its exit code, so `exit(137)` and death by signal 9 look the same:
+The image's own Python runs the programs: a policy's `python` names one of the host's and is ignored.
+The engine reports a program's end as an exit code, so `exit(137)` and death by signal 9 look the same:
 codes from 129 to 192 are taken for signals.
 """
 
@@ -34,7 +34,7 @@ class DockerSandbox(WithFiles):
     backend = "docker"
 
     def __init__(self, engine: Engine, first: Container) -> None:
-        """`first` is a container that nothing runs in yet."""
+        """`first` is an unused container."""
         self._policy, self._facts = first.recipe.policy, first.facts
         self._image = first.recipe.image
         self._chores = Chores()
@@ -50,11 +50,11 @@ class DockerSandbox(WithFiles):
 
     @property
     def image(self) -> str:
-        """Id of the image that programs find themselves in."""
+        """Id of the programs' image."""
         return self._image
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with the mechanism that keeps it on this machine."""
+        """Each guarantee with its mechanism on this machine."""
         return capabilities_of(self._facts, runtime=self._policy.runtime)
 
     async def run(
@@ -67,7 +67,7 @@ class DockerSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Implements `Sandbox.run`. Waiting for a turn in the persistent workspace takes none of its time."""
+        """Implements `Sandbox.run`; waiting for a turn takes none of its time. Raises ValueError."""
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
@@ -92,7 +92,7 @@ class DockerSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Implements `Sandbox.start`."""
+        """Implements `Sandbox.start`. Raises ValueError: no entry's name."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
@@ -123,16 +123,16 @@ class DockerSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Implements `Sandbox.session` in a container of its own.
+        """Implements `Sandbox.session` in its own container. Raises ValueError: files without fresh.
 
-        Without `fresh` it works on a copy of the regular files of the workspace, copied back once it is over.
+        Without `fresh` it works on a copy of the workspace's regular files, copied back at its end.
         """
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
         return self._sessions.open(environment or {}, files or {}, None if fresh else self._contents)
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files, and give the SHA-256 (hex) of each."""
+        """Make the workspace hold exactly these files; the SHA-256 (hex) of each."""
         lasting = await self._settle()
         async with lasting.serving() as prepared:
             hashes = await filing.lay_exactly(prepared, files)
@@ -145,7 +145,7 @@ class DockerSandbox(WithFiles):
             return await filing.ContainerFiles(prepared).manifest()
 
     async def close(self) -> None:
-        """End every process, and give back whatever the sandbox held. Idempotent."""
+        """End every process, and release all resources. Idempotent."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
         await to_the_end(self._closing)
@@ -169,7 +169,7 @@ class DockerSandbox(WithFiles):
             yield filing.ContainerFiles(prepared)
 
     async def _contents(self) -> Mapping[str, bytes]:
-        """The regular files of the workspace that lasts."""
+        """The regular files of the persistent workspace."""
         laid, self._laid = self._laid, None
         if laid is not None:
             return laid
@@ -177,7 +177,7 @@ class DockerSandbox(WithFiles):
             return await filing.ContainerFiles(prepared).contents()
 
     async def _settle(self) -> LastingContainer:
-        """The container whose workspace lasts, from its first use on."""
+        """The container of the persistent workspace, made at its first use."""
         self._laid = None
         async with self._settling:
             if self._lasting is None:

@@ -1,4 +1,4 @@
-"""The Docker engine that the user's settings name, called in threads."""
+"""The Docker engine of the user's settings, called in threads."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ANSWER_S = 20
-"""An engine that says nothing for so long is taken for dead."""
+"""Seconds of silence after which an engine counts as dead."""
 _CONNECTIONS = 64
 _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
 BY_SOCKET = "http+docker://"
-"""How the SDK's client names an engine of this machine."""
+"""URL scheme of a local engine in the SDK's client."""
 IMAGE = "coder-sandbox:latest"
 """The image that `coder sandbox build` makes."""
 
@@ -31,7 +31,7 @@ class EngineRefused(SandboxBroken):
     """The engine answered with an error."""
 
     def __init__(self, message: str, *, status: int | None) -> None:
-        """Take the message, and the status of the engine's HTTP answer."""
+        """Take the message, and the HTTP status."""
         super().__init__(message)
         self.status = status
 
@@ -46,14 +46,11 @@ class Engine:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is an engine of this machine: another one can't mount our folders."""
+        """Whether the engine is on this machine: a remote one can't mount our folders."""
         return sys.platform == "linux" and str(self._api.base_url).startswith(BY_SOCKET)
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
-        """Have the engine do something, in a thread. Waits for the answer when cancelled, too.
-
-        Raises SandboxBroken where it refuses or doesn't answer. `missing_ok`: None where nothing is there.
-        """
+        """Call the engine in a thread; awaits its answer even when cancelled. Raises SandboxBroken."""
         from docker.errors import APIError, DockerException
 
         thread = asyncio.get_running_loop().run_in_executor(self._threads, act, self._api)
@@ -68,7 +65,7 @@ class Engine:
             raise SandboxBroken(f"The Docker engine could not be asked to {what}: {error}") from error
 
     async def update(self, name: str, changes: dict[str, int]) -> None:
-        """Change limits of a running container. The SDK's own call knows none for processes."""
+        """Change limits of a running container. The SDK's own call has none for processes."""
 
         def act(api: "APIClient") -> None:
             place = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
@@ -77,7 +74,7 @@ class Engine:
         await self.ask("change a container's limits", act)
 
     async def remove(self, name: str) -> None:
-        """Remove a container by force, and wait until it is gone; what isn't there is no error."""
+        """Remove a container by force, and wait; a missing one is no error. Raises SandboxBroken."""
         await self.ask(
             "remove a container", lambda api: api.remove_container(name, force=True, v=True), missing_ok=True
         )
@@ -99,7 +96,7 @@ class Engine:
 
 
 async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
-    """Id of an image, so that no other of its name takes its place, and the folders it wants as volumes.
+    """Immutable id of an image, and the folders it declares as volumes.
 
     Raises:
         BackendMissing: the engine has no such image; the message says how to make it.
@@ -120,13 +117,13 @@ async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
 
 
 async def connect() -> Engine:
-    """The engine that DOCKER_HOST names, or the current context, or the one of this machine or user."""
+    """Connect to the engine of DOCKER_HOST, of the current context, or the default of machine or user."""
     client = await asyncio.to_thread(open_client, answer_s=_ANSWER_S)
     return Engine(client.api)
 
 
 def open_client(*, answer_s: float) -> "DockerClient":
-    """The SDK's own client of that engine; blocks. One that is silent for `answer_s` is taken for dead.
+    """The SDK's client of that engine; blocks. An engine silent for `answer_s` counts as dead.
 
     Raises:
         BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
@@ -147,7 +144,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
 
 
 def plain_socket(stream: object) -> socket.socket:
-    """A socket of our own for a stream that the SDK has upgraded.
+    """A plain socket for a stream that the SDK has upgraded.
 
     Raises:
         BackendMissing: the engine is reached through TLS, SSH or a named pipe, which has no plain socket.
@@ -159,13 +156,13 @@ def plain_socket(stream: object) -> socket.socket:
             "are supported. Forward its socket: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST, and set "
             "DOCKER_HOST=unix:///tmp/docker.sock"
         )
-    own = socket.socket(fileno=theirs.detach())  # else the SDK's copy stays open until it is collected
+    own = socket.socket(fileno=theirs.detach())  # otherwise the SDK's copy stays open until it is collected
     own.setblocking(False)
     return own
 
 
 def _place() -> str | None:
-    """Where the engine is, unless the SDK's own default will do."""
+    """URL of the engine; None for the SDK's default."""
     from docker.context import ContextAPI
     from docker.errors import DockerException
 
@@ -188,7 +185,7 @@ def _uid() -> int:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What the system said, below what the SDK and its libraries made of it."""
+    """The system's error below those of the SDK and its libraries."""
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, OSError) and below.strerror:

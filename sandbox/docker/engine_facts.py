@@ -1,4 +1,4 @@
-"""What the kernel says of a container, verified before any program runs in it."""
+"""Facts from a container's kernel, verified before any program runs in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FILTERED = ("x86_64", "aarch64")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Said by pid 1 at its start; None for what isn't to be seen in there."""
+    """Reported by pid 1 at its start; None for what is invisible inside."""
 
     cgroup: int
     memory: int | None
@@ -22,15 +22,15 @@ class Facts:
     """Memory and swap together with cgroup v1, swap alone with v2; bytes, -1 for no limit."""
     pids: int | None
     writable: Sequence[str]
-    """Where disks are mounted so that something could be written there: `/` for the root."""
+    """Writable mount points of disks: `/` for the root."""
     interfaces: Sequence[str]
     swap_total: int
-    """KiB of swap that the machine has."""
+    """KiB of swap of the machine."""
     sizes: Mapping[str, Sequence[int]]
     """Bytes and files of each folder with a size."""
     machine: str
     path: str
-    """Where programs find commands, Python by both of its names among them."""
+    """PATH of programs, with Python under both of its names."""
     python: Sequence[int]
     landlock: int
 
@@ -41,7 +41,7 @@ class Facts:
 
     @property
     def counts_swap(self) -> bool:
-        """False where programs may use more memory than they should by way of swap."""
+        """Whether the memory limit bounds swap too."""
         if self.swap_total == 0:
             return True
         if self.swap is None or self.memory is None:
@@ -50,7 +50,7 @@ class Facts:
 
 
 def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
-    """The facts, once they are what was asked of the engine.
+    """The facts, verified against the request.
 
     Raises:
         SandboxBroken: the engine did not do what was asked.
@@ -77,7 +77,7 @@ def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
 
 
 def capabilities_of(facts: Facts, *, runtime: str | None) -> tuple[Capability, ...]:
-    """The guarantees of the Docker backend with what keeps each here."""
+    """The guarantees of the Docker backend, with their mechanisms."""
     second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
     cgroup = f"the container's cgroup (v{facts.cgroup})"
     apart = "a container of its own for a fresh run; in the lasting workspace one after the other"
@@ -104,11 +104,11 @@ def capabilities_of(facts: Facts, *, runtime: str | None) -> tuple[Capability, .
 
 
 def _is_within(found: int | None, asked: int) -> bool:
-    """What can't be seen from inside is the engine's word."""
+    """Whether a value is within the request; an invisible one is trusted to the engine."""
     return found is None or 0 <= found <= asked
 
 
 def _has_no_more(found: Sequence[int], room: tuple[int | None, int | None]) -> bool:
-    """A size is rounded up to whole pages."""
+    """Whether a size is within the request, rounded up to whole pages."""
     size, files = room
     return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)

@@ -1,7 +1,7 @@
-"""Labels that name the owner of a container, and the removal of containers whose owner is dead.
+"""Label containers with their owner, and remove those of dead owners.
 
-A started container ends with its owner by itself. For one that was created and not started yet, a process
-beside each sandbox waits for the owner's death. What it misses `coder sandbox reap` removes.
+A started container ends with its owner by itself. For one created and not yet started, a process beside each
+sandbox awaits the owner's death; `coder sandbox reap` removes what it misses.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 OURS, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".owner", ".created"))
-"""Labels: that it is ours, of which process, and since when (seconds since 1970)."""
+"""Labels: the marker, the owning process, and the time (seconds since 1970)."""
 _YOUNG_S = 2 * LEASE_S
 _TRIES, _PAUSE_S = 6, 0.5
-"""The engine may create a container that was asked for after the owner's death."""
+"""Seconds in which the engine may still create a container requested before the owner's death."""
 _KEEPER = """\
 import os, sys
 while os.read(0, 1):
@@ -44,7 +44,7 @@ def labels() -> dict[str, str]:
 
 @contextlib.contextmanager
 def keeper(owner: str) -> Iterator[None]:
-    """Have a process remove every container with this owner's label if this process dies in the block."""
+    """Run a process that removes the containers with this owner's label if the owner dies in the block."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
         stdin=subprocess.PIPE,
@@ -61,7 +61,7 @@ def keeper(owner: str) -> Iterator[None]:
 
 
 def remove_containers_of(owner: str) -> None:
-    """Remove every container of a dead owner, also those created a moment later; for its keeper."""
+    """Remove a dead owner's containers, including ones created a moment later; for its keeper."""
 
     async def remove() -> None:
         engine = await connect()
@@ -74,7 +74,7 @@ def remove_containers_of(owner: str) -> None:
 
 
 async def reap_containers() -> list[str]:
-    """Remove what dead owners left on the engine; the names of the containers."""
+    """Remove containers of dead owners; their names."""
     engine = await connect()
     try:
         left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
@@ -104,7 +104,7 @@ def _is_left(item: dict[str, Any]) -> bool:
 
 
 def _is_certainly_dead(owner: Owner | None) -> bool:
-    """An engine can serve several machines: only an owner of this boot can be looked for."""
+    """Whether an owner is dead; only owners of this boot count, as an engine can serve several machines."""
     me = _me()
     return owner is not None and me is not None and owner.boot == me.boot and owner.is_dead
 

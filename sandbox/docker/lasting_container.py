@@ -1,4 +1,4 @@
-"""The container of the persistent workspace: its runs, and a process that waits for the next job."""
+"""The container of the persistent workspace: its runs, and a process prepared for the next job."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,10 @@ from sandbox.host.limits import RunLimits
 
 
 class LastingContainer:
-    """Lends processes. One is made in advance when nothing is at work; what was left is tidied then."""
+    """Lends processes. Prepares one when nothing runs, and removes leftovers then."""
 
     def __init__(self, spare: Prepared, usual: RunLimits, chores: Chores) -> None:
-        """`spare` is the first process of the container that this one is to have."""
+        """`spare` is the first process of the container."""
         self.container, self._usual, self._chores = spare.container, usual, chores
         self._spare: Prepared | None = spare
         self._making: asyncio.Task[None] | None = None
@@ -26,11 +26,11 @@ class LastingContainer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is at work there."""
+        """Whether nothing runs in it."""
         return not self._at_work
 
     def refill(self) -> None:
-        """Make a process in advance, where there is none and nothing is at work."""
+        """Prepare a process, if there is none and nothing runs."""
         if self._spare is None and self._making is None and self.is_idle and self.container.broken is None:
             self._making = self._chores.start(self._make())
 
@@ -65,7 +65,7 @@ class LastingContainer:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Prepared]:
-        """A process that answers requests about files, concurrently with runs."""
+        """A process that serves file requests, concurrently with runs."""
         async with self._taking:
             if self._making is not None:
                 await asyncio.wait([self._making])
@@ -82,7 +82,7 @@ class LastingContainer:
             await to_the_end(own.discard())
 
     def note(self, ended: Ended | None) -> None:
-        """What a run has left."""
+        """Record what a run left."""
         if ended is not None:
             self._kept_bytes = ended.kept_bytes
 
@@ -107,7 +107,7 @@ class LastingContainer:
             self._making = None
 
     async def _limit(self, taken: Prepared) -> None:
-        """One run at work: its limits are the container's. More: at least those of the policy."""
+        """Limits of the container: those of a single run, or at least the policy's for several."""
         limits = list(self._at_work.values())
         if len(limits) > 1:
             limits.append(self._usual)

@@ -1,4 +1,4 @@
-"""Open the Docker backend: find the engine and the image, and begin a container."""
+"""Open the Docker backend: find engine and image, and start a container."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -20,13 +20,13 @@ async def open_docker(
     """Open a sandbox for as long as the block lasts.
 
     Args:
-        policy: what its programs may use; `image` and `runtime` are the engine's, `python` is ignored.
-        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
-        landlock: the highest ABI to use; tests lower it to be an older kernel.
+        policy: limits of its programs; `image` and `runtime` are the engine's, `python` is ignored.
+        without: mechanisms to disable, by name; only for tests, to see a probe escape.
+        landlock: the highest ABI to use; tests lower it to emulate an older kernel.
 
     Raises:
         BackendMissing: no engine, no image, or one without Python; the message says what helps.
-        PolicyUnmet: the policy asks for what can't be kept by these containers.
+        PolicyUnmet: these containers can't enforce the policy.
         SandboxBroken: it could not be started for another reason.
     """
     if policy.network != "none":

@@ -1,6 +1,6 @@
 """A process in a container that waits for its job: confined, verified, serving files meanwhile.
 
-Methods raise SandboxBroken where the process, its container or the engine is gone.
+Methods raise SandboxBroken if the process, its container or the engine has ended.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from sandbox.inner.process.wire import HEADER, READY
 
 _START_S = 30.0
 _END_S = 20.0
-"""Time for a busy machine to end what runs."""
+"""Seconds for a busy machine to end processes."""
 _LAST_WORDS = 4096
 _LONGEST_HEADER = 1 << 20
 _PIECE = 1 << 20
 
 
 class Prepared:
-    """One exec. It gets files and requests about them for as long as wanted, and then at most one job."""
+    """One exec: serves any number of file requests, then at most one job."""
 
     def __init__(self, container: Container, exec_id: str, group: int, attached: Attached) -> None:
         self.container, self.group, self.attached = container, group, attached
@@ -54,7 +54,7 @@ class Prepared:
         return not self.attached.ended and not self.ended.done() and self.container.broken is None
 
     async def confine(self, limits: RunLimits, *, tidy: bool) -> None:
-        """Have it put up its walls, and verify them."""
+        """Have it confine itself, and verify that."""
         recipe, machine = self.container.recipe, self.container.facts.machine
         settings = run_settings(recipe, rlimits_of(limits), machine=machine, tidy=tidy)
         try:
@@ -71,7 +71,7 @@ class Prepared:
         on_data: Callable[[Stream, bytes], None],
         on_end: Callable[[], None],
     ) -> None:
-        """Give it its job; what it writes then is the program's, but `exactly` reads an entry's stdout."""
+        """Hand over its job; its later output is the program's, but `exactly` reads an entry's stdout."""
         async with self._busy:
             if job["kind"] != "entry":
                 self.attached.on_data = on_data
@@ -81,13 +81,13 @@ class Prepared:
     async def ask(
         self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a request about files (`sandbox.inner.process.filing`); one answer of at most `most` bytes."""
+        """Send a file request (`sandbox.inner.process.filing`); one answer of at most `most` bytes."""
         async with self.asking(request, content):
             return await self.answer(most=most)
 
     @contextlib.asynccontextmanager
     async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[None]:
-        """Send one request. Unless all its answers are read in the block, it is of no use any more."""
+        """Send one request. It becomes unusable unless the block reads all answers."""
         async with self._busy:
             try:
                 await self.attached.send(frame({"kind": "files", **request, "size": len(content)}))
@@ -102,7 +102,7 @@ class Prepared:
                 raise
 
     async def answer(self, *, most: int) -> tuple[dict[str, Any], bytes]:
-        """The next answer: its header and its bytes. Raises FileRefused: it refused, and says why."""
+        """The next answer: header and bytes. Raises FileRefused: the request was refused."""
         (length,) = HEADER.unpack(await self.exactly(HEADER.size))
         if length > _LONGEST_HEADER:
             raise SandboxBroken("What serves the files of the container talks nonsense.")
@@ -117,7 +117,7 @@ class Prepared:
         return header, await self.exactly(size)
 
     async def exit_code(self) -> int:
-        """How it ended, as the engine has it: 128 + n for signal n. Its processes are dead."""
+        """Its exit code from the engine: 128 + n for signal n. Its processes are dead."""
         engine = self.container.engine
         for _ in range(500):
             found = await engine.ask("ask how a run ended", lambda api: api.exec_inspect(self._exec_id))
@@ -127,7 +127,7 @@ class Prepared:
         raise SandboxBroken("The Docker engine doesn't say how a run ended.")
 
     async def discard(self) -> None:
-        """End it, and wait until every process of it is dead; without an answer condemn the container."""
+        """End it, and wait until all its processes are dead; without an answer condemn the container."""
         control = self.container.control
         self.attached.close()
         self._stdout.feed_eof()
@@ -138,7 +138,7 @@ class Prepared:
         except TimeoutError:
             self.container.condemn(SandboxBroken("A run of the container could not be ended."))
         except SandboxBroken:
-            pass  # the container is gone, and it with it
+            pass  # the container has ended, and the process with it
         control.forget(self.group)
 
     def _hear(self, stream: Stream, content: bytes) -> None:
@@ -155,7 +155,7 @@ class Prepared:
         self._last_words = (self._last_words + content)[-_LAST_WORDS:]
 
     async def exactly(self, size: int) -> bytes:
-        """The next bytes of its standard output; all of them stay where this is cancelled."""
+        """The next bytes of its stdout; a cancelled read consumes nothing."""
         try:
             return await self._stdout.readexactly(size)
         except asyncio.IncompleteReadError as error:
@@ -166,7 +166,7 @@ class Prepared:
 
 
 def frame(message: Mapping[str, object]) -> bytes:
-    """A message as `sandbox.inner.process.spawn_single` reads it."""
+    """A message in the format of `sandbox.inner.process.spawn_single`."""
     content = json.dumps(message).encode()
     return HEADER.pack(len(content)) + content
 
@@ -174,7 +174,7 @@ def frame(message: Mapping[str, object]) -> bytes:
 async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
     """Start a process in a container, ready for a job within limits.
 
-    With `tidy` it removes what earlier runs left; nothing else may run there.
+    `tidy` removes leftovers of earlier runs; nothing else may run there.
     """
     control, engine = container.control, container.engine
     if container.broken is not None:

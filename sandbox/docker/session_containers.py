@@ -1,7 +1,7 @@
 """Sessions on Docker: a container for each, whose pid 1 is the agent.
 
-The engine can't pass descriptors to a process, so a socket of this machine is bound into the container. Over
-it pid 1 gets the descriptors of any sandbox child; then a session is the same as with bubblewrap.
+The engine can't pass descriptors to a process, so a socket of this machine is bound into the container.
+It passes pid 1 the descriptors of any sandbox child; then a session is the same as with bubblewrap.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ from sandbox.supervisor.cgroups import Group
 _PEER = struct.Struct("iII")
 _START_S = 30.0
 _BAD_REQUEST = 400
-"""What an engine answers that finds no such path on its machine."""
+"""An engine's error where the path doesn't exist on its machine."""
 
 
 class SessionContainers:
     """Makes them, lends the agent of each, and removes them."""
 
     def __init__(self, engine: Engine, first: Container, chores: Chores) -> None:
-        """Each is made as the first container of its sandbox."""
+        """`first` makes each like its sandbox's first container."""
         self._engine, self._recipe, self._chores = engine, first.recipe, chores
         policy = first.recipe.policy
         self._place = SessionPlace(
@@ -66,7 +66,7 @@ class SessionContainers:
         files: Mapping[str, bytes],
         lasting: Callable[[], Awaitable[Mapping[str, bytes]]] | None,
     ) -> AsyncIterator[LiveSession]:
-        """Open a session: on a copy of the workspace that lasts, where something gives its files."""
+        """Open a session, on a copy of the persistent workspace if `lasting` gives its files."""
         if not self._engine.is_here:
             raise elsewhere()
         roots: list[int] = []
@@ -84,7 +84,7 @@ class SessionContainers:
                     self._leave(self._place.workspace_at(os.dup(roots[0])))
 
     async def bring_back(self, lasting: LastingContainer) -> None:
-        """Make the persistent workspace hold what the last session left."""
+        """Copy the last session's files into the persistent workspace."""
         left, self._left = self._left, None
         if left is None:
             return
@@ -116,7 +116,7 @@ class SessionContainers:
         return child
 
     def give_back(self, child: Child) -> None:
-        """The session is over."""
+        """Record the end of its session."""
         if child in self._lent:
             self._chores.start(self._lent.pop(child).remove())
 
@@ -147,10 +147,10 @@ class SessionContainers:
             raise
 
     async def _begin(self, listener: socket.socket, container: Container, limits: RunLimits) -> Child:
-        """Hand pid 1 what it needs to become the agent, and look at it."""
+        """Pass pid 1 its descriptors to become the agent, and verify it."""
         try:
             connection, _ = listener.accept()
-        except BlockingIOError:  # it would have connected before it said that it is up
+        except BlockingIOError:  # it would have connected before it reported ready
             raise elsewhere() from None
         recipe = container.recipe
         settings = {
@@ -172,7 +172,7 @@ class SessionContainers:
             with connection:
                 said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
                 pid, uid, _ = _PEER.unpack(said)
-                if pid == 0 or os.geteuid() not in (0, uid):  # it can neither be looked at nor ended
+                if pid == 0 or os.geteuid() not in (0, uid):  # it can't be inspected or ended
                     raise elsewhere()
                 inside = [child.status_inside.fileno(), child.work_inside.fileno()]
                 send_with_fds(connection, json.dumps(settings).encode(), inside)
@@ -190,7 +190,7 @@ class SessionContainers:
         return child
 
     def _admit(self, child: Child) -> None:
-        """Look at an agent from outside, and find what counts its memory."""
+        """Verify an agent from outside, and find its memory cgroup."""
         without = self._recipe.without | {"user"}
         without |= {"net"} if "network" in without else set()
         assert child.program is not None
@@ -200,7 +200,7 @@ class SessionContainers:
 
 
 def elsewhere() -> BackendMissing:
-    """The error for an engine whose processes can't be passed descriptors, or be looked at."""
+    """The error for an engine to whose processes no descriptors can be passed, or that can't be inspected."""
     return BackendMissing(
         "The sandbox backend 'docker' has sessions only with an engine of this machine that isn't rootless: "
         "this one can't be handed a socket. Open the sandbox with bubblewrap."

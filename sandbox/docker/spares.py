@@ -1,4 +1,4 @@
-"""Containers for fresh runs: one is made in advance, each serves once, and their number is bounded."""
+"""Containers for fresh runs: one made in advance, each used once, their number bounded."""
 
 import asyncio
 import contextlib
@@ -16,15 +16,15 @@ from sandbox.host.limits import RunLimits
 from sandbox.result import Result
 
 _AT_ONCE = 6
-"""Containers of one sandbox for fresh runs, those that are being removed too; more runs wait."""
+"""Most containers of one sandbox for fresh runs, including those being removed; more runs wait."""
 _WORKSPACE_ALONE = 1
-"""Files in a workspace that holds nothing."""
+"""Files in an empty workspace."""
 _KEPT_S = 120.0
-"""A spare container that was not used for so long is removed."""
+"""Seconds after which an unused spare container is removed."""
 
 
 class Spares:
-    """Lends containers, each with a process that waits for its job."""
+    """Lends containers, each with a prepared process."""
 
     def __init__(self, engine: Engine, first: Container, usual: RunLimits, chores: Chores) -> None:
         """`first` is lent first."""
@@ -39,7 +39,7 @@ class Spares:
         self._making = chores.start(self._make(first))
 
     async def take(self, limits: RunLimits) -> Prepared:
-        """A process in a container of its own, held to limits; `give_back` comes after."""
+        """Lend a process in its own container, held to limits, until `give_back`. Raises SandboxBroken."""
         await self._places.acquire()
         try:
             taken = await self.withdraw(limits)
@@ -58,11 +58,11 @@ class Spares:
         return taken
 
     async def withdraw(self, limits: RunLimits) -> Prepared:
-        """The same for good: the container is the caller's to limit and to remove."""
+        """As `take`, for good: the caller limits and removes the container."""
         return await self._take_spare(limits) or await self._open(limits)
 
     def give_back(self, taken: Prepared) -> None:
-        """It has served: its container is removed, beside whatever comes next. Idempotent."""
+        """Remove its container in the background. Idempotent."""
         if taken in self._lent:
             self._lent.discard(taken)
             self._chores.start(self._remove(taken))
@@ -75,7 +75,7 @@ class Spares:
         on_output: OnOutput | None,
         given: Mapping[str, bytes],
     ) -> Result:
-        """Run a job in a container of its own, with files that it is given, and take what it wrote there."""
+        """Run a job in its own container with given files, and collect the files it wrote."""
         taken = await self.take(allowed)
         try:
             await filing.lay(taken, given)
@@ -97,7 +97,7 @@ class Spares:
         await self._drop()
         for taken in list(self._lent):
             self.give_back(taken)
-        for _ in range(_AT_ONCE):  # those too that were being opened
+        for _ in range(_AT_ONCE):  # including those being opened
             await self._places.acquire()
 
     async def _take_spare(self, limits: RunLimits) -> Prepared | None:
@@ -165,7 +165,7 @@ async def _end(prepared: Prepared) -> None:
 
 @contextlib.asynccontextmanager
 async def _another(taken: Prepared, usual: RunLimits) -> AsyncIterator[Prepared]:
-    """A second process in a container whose first one has ended: for its files."""
+    """A second process, for the files of a container whose first one has ended."""
     own = await prepare(taken.container, usual, tidy=False)
     try:
         yield own

@@ -1,1 +1,1 @@
-"""Files that programs leave, reached from outside without following them anywhere. Read workspace."""
+"""Access programs' files from outside without following links. Read workspace."""

@@ -47,7 +47,7 @@ def pour(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
 
 
 def is_plain_folder(folder: int, name: str) -> bool:
-    """Whether it is a folder as `Workspace.write` makes one."""
+    """Whether it is a folder as made by `Workspace.write`."""
     try:
         descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
@@ -59,7 +59,7 @@ def is_plain_folder(folder: int, name: str) -> bool:
 
 
 def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, most: int) -> bool:
-    """Whether it is a file as `Workspace.write` makes one, with this content and at most `most` bytes."""
+    """Whether it is a file as made by `Workspace.write`, with this content and at most `most` bytes."""
     if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
         return False
     try:
@@ -76,7 +76,7 @@ def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, most
 
 
 def _attributes(descriptor: int) -> list[str]:
-    """Extended attributes of a file, but for those of a security module."""
+    """Extended attributes of a file, except a security module's."""
     try:
         return [name for name in os.listxattr(descriptor) if not name.startswith("security.")]
     except OSError:
@@ -92,9 +92,9 @@ def digest(file: BinaryIO | io.FileIO) -> str:
 
 
 def remove_from(folder: int, name: str) -> bool:
-    """Remove it with everything below, following nothing, whatever its depth and rights.
+    """Remove it with everything below, following nothing, at any depth and with any rights.
 
-    Returns False where something is mounted below: that stays, and so do the folders on the way.
+    Returns False if something is mounted below: that stays, and so do its parent folders.
     """
     try:
         if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
@@ -140,7 +140,7 @@ def remove_from(folder: int, name: str) -> bool:
 
 
 def _make_open_to_us(folder: int, name: str) -> None:
-    """Restore the owner's rights on a folder: a program may have removed them, and we have its uid."""
+    """Restore the owner's rights on a folder: a program with our uid may have removed them."""
     descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):

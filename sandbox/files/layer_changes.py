@@ -1,7 +1,7 @@
-"""What changed in a tree with a layer over it: only the layer is walked.
+"""Find changes in a tree with a layer over it: only the layer is walked.
 
-An entry of the layer hides the one below: a character device 0:0 marks a removed file, an opaque folder one
-    whose contents were removed. Below the layer nothing changes.
+Layer entries hide lower ones: a character device 0:0 marks a removed file, an opaque folder one whose
+contents were removed. Below the layer nothing changes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LayerChanges(TreeChanges):
                 yield path, found
 
     def _hidden(self) -> set[str]:
-        """Files below the layer that the paths of the last walk hide."""
+        """Files below the layer hidden by the paths of the last walk."""
         hidden: set[str] = set()
         for path in self._asked:
             plain = path.rstrip("/")

@@ -31,11 +31,7 @@ def list_folder(below: Beneath, path: str) -> list[dict[str, Any]]:
 
 
 def look_at(below: Beneath, path: str) -> dict[str, Any]:
-    """Fields of an Entry for a path; "." is the workspace.
-
-    Raises:
-        FileRefused: it isn't there, or lies over a link.
-    """
+    """Fields of an Entry for a path; "." is the workspace. Raises FileRefused: missing, or over a link."""
     folders, _, name = _plain(path).rpartition("/")
     with below.as_owner(), told(path):
         folder = below.open(folders or ".", _REACHED)
@@ -58,12 +54,12 @@ def enter(below: Beneath, path: str) -> None:
 def collect(
     workspace: Workspace, given: Mapping[str, tuple[int, str]], *, most: int, most_bytes: int, deepest: int
 ) -> Iterator[tuple[str, BinaryIO] | None]:
-    """Path and content of each file that differs from what was given; None for one that is left out.
+    """Path and content of each file that differs from the given ones; None for one that is left out.
 
     Args:
         given: size and SHA-256 (hex) by path.
-        most: how many files are handed out.
-        most_bytes: of them together.
+        most: number of files returned.
+        most_bytes: their total size.
         deepest: folders above a file.
     """
     number, room = 0, most_bytes
@@ -94,7 +90,7 @@ def _plain(path: str) -> str:
 
 
 def _fields(folder: int, name: str) -> dict[str, Any] | None:
-    """None where it was removed meanwhile."""
+    """None if it was removed meanwhile."""
     try:
         found = os.lstat(name, dir_fd=folder)
     except FileNotFoundError:

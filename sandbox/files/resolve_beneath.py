@@ -1,4 +1,4 @@
-"""Open and list what lies below one descriptor, over no link or mount point, with the rights of its owner.
+"""Open and list files below one descriptor, over no link or mount point, with the owner's rights.
 
 Every path goes through openat2. Docker containers load this too: standard library alone, Python 3.8 or newer.
 """
@@ -83,7 +83,7 @@ class Beneath:
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
-        """As root, act on files with the owner's uid alone, in this thread."""
+        """As root, take the owner's uid for file access in this thread."""
         if os.geteuid() != 0:
             yield
             return
@@ -126,16 +126,16 @@ class Beneath:
 
 
 def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool]]:
-    """Path of everything but folders, and whether it is a regular file with a UTF-8 name.
+    """Path of each entry but folders, and whether it is a regular file with a UTF-8 name.
 
-    A folder below `deepest` folders, or one that can't be listed, is named instead of its files.
+    A folder that is below `deepest` folders, or unreadable, is named instead of its files.
     """
     waiting = [""]
     while waiting:
         base = waiting.pop()
         try:
             folder = below.open(base or ".", FOLDER)
-        except OSError:  # gone meanwhile, or closed to its own uid
+        except OSError:  # removed meanwhile, or closed to its own uid
             yield base, False
             continue
         try:
@@ -167,7 +167,7 @@ def is_attached(folder: int, name: str) -> bool:
 
 
 def parts_of(path: str) -> list[str]:
-    """The names of a relative path. Raises FileRefused: it is no such path."""
+    """The names of a relative path. Raises FileRefused: it is invalid."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts or not parts or "\0" in path:
         raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")
@@ -178,11 +178,7 @@ def parts_of(path: str) -> list[str]:
 
 @contextmanager
 def told(path: str) -> Iterator[None]:
-    """Turn errors of the system into a FileRefused that names the path.
-
-    Raises:
-        FileRefused: it refused something.
-    """
+    """Turn the system's errors into FileRefused with the path."""
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:

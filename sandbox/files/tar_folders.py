@@ -1,4 +1,4 @@
-"""Folders of a workspace as tar streams, up and down, piece by piece, over no link."""
+"""Stream folders of a workspace as tar, in both directions, over no link."""
 
 import asyncio
 import stat
@@ -14,7 +14,7 @@ from sandbox.files.resolve_beneath import parts_of
 from sandbox.result import Entry
 
 _PIECE = 1 << 20
-"""Bytes held in memory at a time."""
+"""Most bytes held in memory at a time."""
 _FILES, _FOLDER = (tarfile.REGTYPE, tarfile.AREGTYPE), tarfile.DIRTYPE
 _EXTENSIONS = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
 _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -28,7 +28,7 @@ class _Header(tarfile.TarInfo):
         """Parse one block; a zero block ends the archive.
 
         Raises:
-            FileRefused: it is cut off, no header, or of a kind or size that isn't taken.
+            FileRefused: it is truncated, no header, or of a forbidden kind or size.
         """
         if len(buf) < tarfile.BLOCKSIZE:
             raise FileRefused("The archive ends before its end.")
@@ -46,11 +46,7 @@ class _Header(tarfile.TarInfo):
 
 
 async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: int, max_entries: int) -> None:
-    """Do what `WorkspaceFiles.write_folder` says; the stream is copied to a temporary file first.
-
-    Raises:
-        FileRefused: as it says.
-    """
+    """Implements `WorkspaceFiles.write_folder`; spools the stream to a temporary file. Raises FileRefused."""
     with tempfile.TemporaryFile() as spool:
         size = await _copy(stream, spool, max_bytes)
         if path != ".":
@@ -77,7 +73,7 @@ async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: in
 
 
 async def _copy(stream: TarSource, spool: IO[bytes], max_bytes: int) -> int:
-    """Copy a stream to its end; its size in bytes."""
+    """Copy a stream to its end; its size in bytes. Raises FileRefused: it is too large."""
     size = 0
     async for piece in _pieces_of(stream):
         size += len(piece)
@@ -108,7 +104,7 @@ def _refused() -> Iterator[None]:
 
 
 def _check(member: tarfile.TarInfo, archive: tarfile.TarFile, size: int) -> None:
-    """Refuse attributes that change what a member is."""
+    """Refuse attributes that change what a member is. Raises FileRefused."""
     if {"path", "size", "linkpath"} & archive.pax_headers.keys():
         raise FileRefused("The archive names all of its members at once.")
     if any(name.startswith("GNU.sparse") for name in member.pax_headers):
@@ -137,11 +133,7 @@ async def read_tar(
     max_entries: int,
     on_left_out: Callable[[str], None] | None,
 ) -> AsyncGenerator[bytes, None]:
-    """Do what `WorkspaceFiles.read_folder` says.
-
-    Raises:
-        FileRefused: as it says.
-    """
+    """Implements `WorkspaceFiles.read_folder`. Raises FileRefused."""
     room, number, waiting = max_bytes, 0, [""]
     while waiting:
         base = waiting.pop()
@@ -185,7 +177,7 @@ async def _first_piece(files: Files, path: str, entry: Entry) -> bytes:
 
 
 async def _rest(files: Files, path: str, first: bytes, size: int) -> AsyncGenerator[bytes, None]:
-    """The content of a file, padded to whole blocks."""
+    """The content of a file, padded to whole blocks. Raises FileRefused: it changed meanwhile."""
     done, piece = len(first), first
     while piece:
         yield piece
@@ -205,5 +197,5 @@ def _header(name: str, entry: Entry) -> bytes:
 
 
 def _padded(size: int) -> int:
-    """Bytes that so many bytes take in an archive."""
+    """Bytes of a content in an archive."""
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

@@ -1,4 +1,4 @@
-"""What changed in a tree, by content. A file is read again only if its times have changed.
+"""Find changes in a tree, by content. A file is read again only if its times have changed.
 
 Commands may run meanwhile: each file is opened below the root, over no link, and read once for a Change.
 """
@@ -18,7 +18,7 @@ from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text
 from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
-"""Bounds of what is handed out: bytes of a file, files, bytes together."""
+"""Bounds of returned changes: bytes of a file, files, bytes together."""
 _RACY_NS = 50_000_000
 """A file may change twice within a tick of the kernel's clock: a younger one is read again."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
@@ -30,7 +30,7 @@ Reason = Literal["too_large", "link", "special", "name", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file that is handed out."""
+    """State of a file whose content is returned."""
 
     sha256: str
     mode: Mode
@@ -38,7 +38,7 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class ClosedState:
-    """A file that is never handed out; `mark` tells whether it changed."""
+    """State of a file whose content is never returned; `mark` tells whether it changed."""
 
     reason: Reason
     mark: object = None
@@ -68,14 +68,14 @@ class TreeChanges:
             self._base = {path: self._state(path, found, known.get(path)) for path, found in walk}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """What differs from the base; `ignored` tells which paths to skip, a folder's with a final slash."""
+        """Changes since the base; `ignored` tells which paths to skip, a folder's with a final slash."""
         changes: list[Change] = []
         left_out: list[LeftOut] = []
         room, files = MAX_BYTES, 0
         seen: set[str] = set()
         closed: list[str] = []
         with self._below.as_owner():
-            self._room = 2 * self._capacity()  # what changed may be read twice
+            self._room = 2 * self._capacity()  # changed files may be read twice
             for path, found in self._walk(ignored):
                 seen.add(path)
                 if found is None:
@@ -101,7 +101,7 @@ class TreeChanges:
         return Changes(changes=tuple(sorted(changes, key=lambda one: one.path)), left_out=tuple(left_out))
 
     def look(self, path: str, laid: str) -> State | None:
-        """State of one file, None where there is none; call it as the owner."""
+        """State of one file, None if there is none; call it as the owner."""
         self._room = self._capacity()
         try:
             descriptor = self._below.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -117,17 +117,17 @@ class TreeChanges:
         return self._base.get(path)
 
     def _gone(self, seen: Set[str]) -> Set[str]:
-        """Paths of the base that a walk has not met."""
+        """Paths of the base missing from a walk."""
         return self._base.keys() - seen
 
     def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
-        """Path and stat of everything but folders; no stat where it is inaccessible."""
+        """Path and stat of each entry but folders; no stat if it is inaccessible."""
         waiting = [""]
         while waiting:
             base = waiting.pop()
             try:
                 folder = self._below.open(base or ".", FOLDER)
-            except OSError:  # gone meanwhile, or closed to its own uid
+            except OSError:  # removed meanwhile, or closed to its own uid
                 yield base, None
                 continue
             try:
@@ -232,7 +232,7 @@ def _mode_of(found: os.stat_result) -> Mode:
 
 
 def _read_link(below: Beneath, path: str) -> tuple[State, bytes | None]:
-    """State of a symbolic link and its target, if that is inside of the tree."""
+    """State of a symbolic link and its target, if that is inside the tree."""
     parent, _, name = path.rpartition("/")
     try:
         folder = below.open(parent or ".", FOLDER)

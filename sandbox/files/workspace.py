@@ -1,4 +1,4 @@
-"""The files of a workspace from outside: nothing that a program left there is followed.
+"""Access a workspace's files from outside, following nothing that a program left there.
 
 Every path is opened below the workspace's own descriptor (`resolve_beneath.py`), and as root with the file
 rights of the sandbox's uid. Docker containers load this too: standard library alone, Python 3.8 or newer.
@@ -33,15 +33,16 @@ class Workspace:
     ) -> None:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
-        `capacity`: bytes that the workspace may hold, where its file system doesn't say so. `attached`: where
-        folders of the host are mounted in it; removing such a place would end the mount.
+        `capacity`: bytes of the workspace, where its file system doesn't tell. `attached`: mount points of
+        host
+        folders in it, which must not be removed.
         """
         self.below, self._most = Beneath(root, owner), capacity
         parts = [place.split("/") for place in attached]
         self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         self.below.close()
 
     def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
@@ -62,10 +63,10 @@ class Workspace:
                     write_anew(folder, name, content, MODES[executable])
 
     def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
-        """Add to the end of a regular file, all or nothing; a missing one is written.
+        """Append to a regular file, all or nothing; a missing one is written.
 
         Raises:
-            FileRefused: the path isn't a plain one, it is something else, or there is no room.
+            FileRefused: the path isn't plain, it is something else, or there is no room.
         """
         plain = "/".join(parts_of(path))
         with self.below.as_owner(), told(path), suppress(FileNotFoundError):
@@ -81,7 +82,7 @@ class Workspace:
         self.write(path, content, executable=False)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way; an existing one is no error."""
+        """Make a folder with its parents; an existing one is no error."""
         parts = parts_of(path)
         with self.below.as_owner(), told(path):
             os.close(self._make_folders(parts))
@@ -90,7 +91,7 @@ class Workspace:
         """Read one regular file; with a `start`, at most `limit` bytes from there on.
 
         Raises:
-            FileRefused: not there, not a regular file with one name, over a link, or larger than `limit`.
+            FileRefused: missing, not a regular file with one name, over a link, or larger than `limit`.
         """
         if start is not None:
             with self.opened(path) as file:
@@ -104,11 +105,7 @@ class Workspace:
 
     @contextmanager
     def opened(self, path: str, *, limit: int | None = None) -> Iterator[BinaryIO]:
-        """Open one regular file for reading.
-
-        Raises:
-            FileRefused: as `read`.
-        """
+        """Open one regular file for reading. Raises FileRefused as `read`."""
         plain = "/".join(parts_of(path))
         with self.below.as_owner(), told(path), open(self.below.open_file(plain), "rb") as file:
             if limit is not None and os.fstat(file.fileno()).st_size > limit:
@@ -116,9 +113,9 @@ class Workspace:
             yield file
 
     def manifest(self) -> dict[str, str]:
-        """SHA-256 by path of the regular files that can be read and have a UTF-8 name.
+        """SHA-256 by path of the readable regular files with a UTF-8 name.
 
-        A sparse file that claims more bytes than the disk has left is skipped: hashing holes takes hours.
+        Skips a sparse file that claims more bytes than the disk has left: hashing holes takes hours.
         """
         hashes = {}
         with self.below.as_owner():
@@ -132,11 +129,11 @@ class Workspace:
                         room -= size
                         hashes[path] = digest(file)
                 except (OSError, FileRefused):
-                    continue  # gone meanwhile, unreadable, or with a second name: read() gives none of these
+                    continue  # removed, unreadable, or with a second name: read() refuses these
         return hashes
 
     def capacity(self) -> int:
-        """Bytes that the workspace may hold."""
+        """Capacity of the workspace in bytes."""
         if self._most is not None:
             return self._most
         found = os.fstatvfs(self.below.root)
@@ -160,10 +157,11 @@ class Workspace:
                 os.close(folder)
 
     def keep(self, known: Mapping[str, tuple[str, bool]]) -> set[str]:
-        """Remove everything but these files, and give the paths of those that are there.
+        """Remove everything but these files; the paths of those that are present.
 
-        A file is kept if it has one name, the content and the rights that `write` gives it, and no
-        attributes, in folders of the same kind: so nothing is left of what a program did.
+        Keeps a file only if it has one name, the content and rights that `write` gives, and no attributes, in
+        folders
+        of the same kind: no trace of a program remains.
 
         Args:
             known: SHA-256 (hex), and whether it is executable, by plain path.
@@ -194,7 +192,7 @@ class Workspace:
         return kept
 
     def _make_folders(self, parts: list[str]) -> int:
-        """Descriptor of a folder; missing ones on the way are made."""
+        """Descriptor of a folder; makes missing parents."""
         self.below.open_root_to_us()
         folder = self.below.open(".", FOLDER)
         for part in parts:

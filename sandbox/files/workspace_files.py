@@ -1,4 +1,4 @@
-"""The files of a workspace: what every backend promises of them."""
+"""The files of a workspace: the interface of every backend."""
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -10,7 +10,7 @@ from sandbox.files.file_operations import Files, TarSource
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_BYTES, MAX_ENTRIES = 1 << 30, 100_000
-"""Default bounds of a folder that crosses as a tar stream."""
+"""Default bounds of a folder streamed as tar."""
 
 
 class WorkspaceFiles(Files, Protocol):
@@ -65,7 +65,7 @@ class WorkspaceFiles(Files, Protocol):
 def _delegated(
     method: Callable[Concatenate[Files, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["WithFiles", P], Coroutine[Any, Any, T]]:
-    """The same method of what `_filing` gives."""
+    """The same method of the object from `_filing`."""
 
     @functools.wraps(method)
     async def call(self: "WithFiles", /, *given: P.args, **named: P.kwargs) -> T:
@@ -80,7 +80,7 @@ class WithFiles(WorkspaceFiles):
     """Implements WorkspaceFiles over `_filing`: on this machine, or in a container."""
 
     def _filing(self) -> AbstractAsyncContextManager[Files]:
-        """Give access to the workspace for one operation."""
+        """Access to the workspace for one operation. Raises NotImplementedError."""
         raise NotImplementedError
 
     write, append = _delegated(Files.write), _delegated(Files.append)

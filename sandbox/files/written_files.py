@@ -1,4 +1,4 @@
-"""Files that a workspace is to hold, and the bounds of those that a fresh run hands out."""
+"""Files to lay into a workspace, and the bounds of a fresh run's artifacts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from sandbox.files.resolve_beneath import parts_of
 
 MAX_ARTIFACTS = 1024
 MAX_BYTES = 64 << 20
-"""Of all artifacts of one run together."""
+"""Most bytes of one run's artifacts together."""
 MAX_DEPTH = 32
-"""Folders above an artifact."""
+"""Most folders above an artifact."""
 PROGRAMS = (b"#!", b"\x7fELF")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """What a workspace is to hold under one path."""
+    """State required of one path."""
 
     content: bytes
     sha256: str
@@ -24,7 +24,7 @@ class KnownFile:
 
 
 def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
-    """Files by plain path, with what tells whether they are there already."""
+    """Files by plain path, with what identifies them if already present."""
     return {
         "/".join(parts_of(path)): KnownFile(
             content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)

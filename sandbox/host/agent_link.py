@@ -26,14 +26,14 @@ LONGEST_WORD = (128 << 10) - 1
 _SAMPLE_S = 0.02
 _UNCHANGED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PATIENCE_S = 2.0
-"""An agent without an answer for so long is given up."""
+"""Seconds without an answer after which the agent is abandoned."""
 
 
 class AgentLink:
     """Talks to the agent, which alone holds the other end."""
 
     def __init__(self, child: Child, channel: socket.socket, limits: RunLimits, *, sampled: bool) -> None:
-        """`sampled`: check memory now and then, where no cgroup counts it."""
+        """`sampled`: poll memory, where no cgroup counts it."""
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
         self._runs: dict[int, CommandRun] = {}
@@ -49,7 +49,7 @@ class AgentLink:
         self._loop.add_reader(channel, self._read)
 
     def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
-        """Start a command; text is a script of the shell. Raises ValueError: a word of it is too long."""
+        """Start a command; text is a shell script. Raises ValueError if a word is too long, SandboxBroken."""
         argv, more, cwd = _words(program)
         run.on_flood(self._end_flood)
         run.kills_before = self.memory_kills()
@@ -93,11 +93,11 @@ class AgentLink:
         return not self.over
 
     def memory_kills(self) -> int:
-        """Processes of the session that were killed for want of memory."""
+        """Number of processes of the session killed for lack of memory."""
         return self._child.memory_kills() + self._shed
 
     def forget(self, run: CommandRun) -> None:
-        """Drop a command of which nothing runs or writes."""
+        """Drop a command once nothing of it runs or writes."""
         self._runs.pop(run.number, None)
 
     def end_for(self, reason: KilledBy) -> None:
@@ -107,7 +107,7 @@ class AgentLink:
         self.close()
 
     def close(self) -> None:
-        """Kill the processes of the session, and wake everything that waits for them. Idempotent."""
+        """Kill the session's processes and wake all waiting callers. Idempotent."""
         if self.over:
             return
         self.over = True
@@ -136,7 +136,7 @@ class AgentLink:
         limit = self.limits.memory_mb << 20
         if self._runs and self._child.reaper and holds_more(self._child.reaper, limit):
             self._shed += 1
-            with suppress(OSError):  # it is dead: its end of the channel tells
+            with suppress(OSError):  # it is dead, as its end of the channel tells
                 self._send(0, {"do": "shed", "answer": False}, [])
         self._sampling = self._loop.call_later(_SAMPLE_S, self._sample)
 

@@ -1,4 +1,4 @@
-"""How a sandbox on this machine is built, and which mechanism keeps each guarantee."""
+"""How a sandbox on this machine is built, and which mechanism enforces each guarantee."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DEVICES = ", devices mounted read-only"
 LAYER_FROM = 5_000
-"""Files; to walk so many takes 25 ms."""
+"""Number of files; walking them takes 25 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +26,29 @@ class Build:
     backend: str
     capabilities: tuple[Capability, ...]
     environment: Mapping[str, str]
-    """Of every program."""
+    """Environment of every program."""
     without: frozenset[str] = frozenset()
-    """Mechanisms that are left off, by name."""
+    """Disabled mechanisms, by name."""
     disk: "DiskBounds | None" = None
     fresh_disk: "DiskBounds | None" = None
-    """Bounds to sample while programs run; None where file systems keep them."""
+    """Bounds to sample while programs run; None where file systems enforce them."""
     namespaces: bool = True
-    """Each run has its own."""
+    """Each run has its own namespaces."""
     on_disk: bool = False
     """Workspaces are folders of the machine: a fresh one is emptied at its end."""
     sessions: bool = False
-    """A run has a pid 1 of its own, which can be the agent of a session."""
+    """A run has its own pid 1, which can be a session's agent."""
     network: "Network | None" = None
     """Hosts that programs may reach; None for none."""
     layer_from: int | None = None
-    """Files of a workspace that gets a layer for sessions; None for no layers."""
+    """Number of files from which a workspace gets a layer for sessions; None for no layers."""
 
 
 def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
-    """Check that a strict policy has every guarantee enforced here.
+    """Check that every guarantee of a strict policy is enforced here.
 
     Raises:
-        PolicyUnmet: nothing keeps one of them, or it is only sampled.
+        PolicyUnmet: nothing enforces one of them, or it is only sampled.
     """
     if not policy.strict:
         return
@@ -61,7 +61,7 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
 
 
 def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) -> tuple[Capability, ...]:
-    """Each guarantee with its mechanism, and those that are only sampled."""
+    """Each guarantee with its mechanism; `sampled` names those that are only sampled."""
     return tuple(
         Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee in sampled)
         for guarantee, mechanism in kept.items()
@@ -73,7 +73,7 @@ def capabilities_of(
 ) -> tuple[Capability, ...]:
     """The guarantees of the bubblewrap backend, with the mechanism of each on this machine.
 
-    `hosts` can be reached by the proxy; with `one_wall` each run has a bubblewrap of its own.
+    `hosts` are reachable through the proxy; with `one_wall` each run has its own bubblewrap.
     """
     cgroup = f"cgroup v{server.groups.version}" if server.groups else None
     second = f" and Landlock (ABI {server.landlock})" if server.landlock >= 2 else ""
@@ -121,5 +121,5 @@ def capabilities_of(
 
 
 def with_processors(*, counted: bool) -> dict[str, str | None]:
-    """The guarantee of a limit on processors: without a cgroup a program can take all of them again."""
+    """The guarantee of a processor limit: without a cgroup a program can undo it."""
     return {"processors": "a quota of the run's cgroup" if counted else None}

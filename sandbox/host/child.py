@@ -1,6 +1,6 @@
 """One isolated child of the server, seen from the host: verified, given one job, watched until it is dead.
 
-It uses the event loop's readers and no task of its own: nothing is left running when a caller is cancelled.
+It uses the event loop's readers and no task: nothing keeps running when a caller is cancelled.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _AGAIN_S = 0.1
 
 
 class Child:
-    """A reaper and a program-to-be. `admit` is called once with both pids, and raises to refuse the child."""
+    """A reaper and a program-to-be. Calls `admit` once with both pids; it raises to refuse the child."""
 
     def __init__(
         self,
@@ -40,8 +40,7 @@ class Child:
     ) -> None:
         """`network`: the hosts that a child with an egress socket may reach.
 
-        Without `namespaces` of its own, what a child has started outlives a killed reaper, so the reaper is
-        asked to end it.
+        Without its own `namespaces` a child's processes outlive a killed reaper: it is asked to end them.
         """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
@@ -66,7 +65,7 @@ class Child:
         self._loop.add_reader(self._work.fileno(), self._read_work)
 
     def sent(self) -> None:
-        """Close our copies of the sockets that the server has received."""
+        """Close our copies of the sockets sent to the server."""
         self.status_inside.close()
         self.work_inside.close()
 
@@ -77,32 +76,32 @@ class Child:
             send_with_fds(self._work, HEADER.pack(len(content)), list(descriptors))
             await self._loop.sock_sendall(self._work, content)
         except ConnectionError:
-            return  # it died before it read its job: `ended` tells
+            return  # died before it read its job: `ended` tells
         except OSError as error:
             raise SandboxBroken(f"A run could not be given its job: {error}. {CROWDED}") from error
         finally:
             self._close_work()
 
     def take_workspace(self) -> int:
-        """The descriptor of a fresh child's own workspace; the caller closes it."""
+        """The descriptor of a fresh child's own workspace; the caller closes it. Raises SandboxBroken."""
         taken, self._workspace = self._workspace, -1
         if taken < 0:
             raise SandboxBroken("A child of the sandbox ended before its run.")
         return taken
 
     def kill(self, *, outright: bool) -> None:
-        """End the run: by its reaper, which still reports, or outright."""
+        """End the run through its reaper, which still reports, or kill it outright."""
         if self._pidfd is not None:
             by = signal.SIGKILL if outright and self._namespaces else signal.SIGTERM
             with suppress(ProcessLookupError):  # dead already
                 signal.pidfd_send_signal(self._pidfd, by)
 
     def memory_kills(self) -> int:
-        """Processes of the run that the kernel killed for want of memory."""
+        """Number of processes of the run that the kernel killed for lack of memory."""
         return self._kills if self.group is None else self.group.kills()
 
     def discard(self) -> None:
-        """Let go of a child without a job: it ends by itself, or is killed."""
+        """Release a child without a job: it exits by itself, or is killed."""
         self.kill(outright=True)
         self._close_work()
         if self._pidfd is None:
@@ -136,7 +135,7 @@ class Child:
             self._look()
 
     def _look(self) -> None:
-        """Once both processes have reported: verify them from outside, and let the child continue."""
+        """Once both processes have reported, verify them from outside and let the child continue."""
         if self.reaper is None or self.program is None:
             return
         try:
@@ -160,7 +159,7 @@ class Child:
             self._on_ready(self)
 
     def _leave(self) -> None:
-        """Clean up: the reaper is dead, and with it the whole namespace."""
+        """Clean up: the reaper is dead, and the whole namespace with it."""
         if self.gone.is_set():
             return
         self._loop.remove_reader(self._status.fileno())
@@ -192,7 +191,7 @@ class Child:
             group, self._kills, self.group = self.group, self.group.kills(), None
             try:
                 self._groups.give_back(group)
-            except OSError:  # busy for a moment more; the keeper removes what stays
+            except OSError:  # still busy; the keeper removes it later
                 self._loop.call_later(_AGAIN_S, _remove_later, group)
 
     def _read_last_words(self) -> None:
@@ -205,5 +204,5 @@ class Child:
 
 
 def _remove_later(group: Group) -> None:
-    with suppress(OSError):  # then the keeper removes it with the sandbox's folder
+    with suppress(OSError):  # the keeper removes it with the sandbox's folder
         group.remove()

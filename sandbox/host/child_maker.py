@@ -1,4 +1,4 @@
-"""Ask for a child, and verify it from outside: its own word proves nothing."""
+"""Request children, and verify them from outside: what they report proves nothing."""
 
 import asyncio
 import errno
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _EXTRA_PROCESSES = 2
 """The reaper, and one for overlap."""
 FOR_EVER_S = 1 << 30
-"""Of processor time: no limit for an agent."""
+"""Seconds of processor time: no limit for an agent."""
 NAMESPACES = ("user", "pid", "mnt", "ipc", "net", "uts")
 _WANTED = {
     "CapEff": ("capabilities", "0000000000000000"),
@@ -33,7 +33,7 @@ _PAGE = 1 << 16
 
 
 class ChildMaker:
-    """Asks the server of a sandbox for children, and verifies them."""
+    """Requests children from a sandbox's server, and verifies them."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ChildMaker:
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`fresh` children get a workspace of their own (`take_workspace`)."""
+        """`fresh` children get their own workspace (`take_workspace`)."""
         self.groups, self.without = groups, without
         self._fresh, self._network, self._namespaces = fresh, network, namespaces
         self._control = control
@@ -81,7 +81,7 @@ class ChildMaker:
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         try:
             send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
-        except OSError as error:  # where the server is dead, its end of the socket tells
+        except OSError as error:  # a dead server's socket tells
             if error.errno == errno.ETOOMANYREFS:
                 child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
                 asyncio.get_running_loop().call_soon(child.discard)
@@ -105,7 +105,7 @@ class ChildMaker:
             raise SandboxBroken(f"A run of the sandbox could not get a control group: {error}") from error
 
     def _admit(self, child: Child) -> None:
-        """Verify the walls of a new child, and that its memory is counted."""
+        """Verify the walls of a new child, and that its memory is counted. Raises SandboxBroken."""
         assert child.reaper is not None
         assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self.without)
@@ -114,17 +114,17 @@ class ChildMaker:
 
 
 def of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
-    """Limits of a run's control group, which holds our own processes too."""
+    """Limits of a run's control group, which includes our own processes."""
     return limits.memory_mb << 20, limits.processes + spare
 
 
 def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str, str]:
-    """Identity of each namespace of a process by kind. For another user's, root needs CAP_SYS_PTRACE."""
+    """Id of each namespace of a process by kind. For another user's, root needs CAP_SYS_PTRACE."""
     return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES if kind not in without}
 
 
 def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
-    """Check that a process has no privileges, and shares no namespace with the host and the server."""
+    """Raise SandboxBroken if a process has privileges, or shares a namespace with host or server."""
     status = _status_of(pid)
     for field, (mechanism, wanted) in _WANTED.items():
         found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]

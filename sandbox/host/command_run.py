@@ -15,7 +15,7 @@ from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
 _CHUNK = 1 << 16
 _PACE_S = 0.01
-"""Between reads of a flood of remaining processes, which may write forever."""
+"""Seconds between reads of endless output from remaining processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Commands(Protocol):
     """Ends commands of a session."""
 
     async def end(self, run: "CommandRun") -> None:
-        """End a command and what it has started."""
+        """End a command and all processes it started."""
 
     async def conclude(self, run: "CommandRun") -> CommandResult:
         """The result of a command that has ended."""
 
 
 class CommandRun:
-    """A command; its pipe is read until the last writer has closed it. Implements `contract.Started`."""
+    """A command; reads its pipe until the last writer has closed it. Implements `contract.Started`."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class CommandRun:
         """Memory kills of the session before this command."""
 
     def on_flood(self, call: Callable[["CommandRun"], None]) -> None:
-        """Have `call` called when the running command has written far more than is kept."""
+        """Set the callback for a running command that has written far more than is kept."""
         self._flooded = call
 
     def has_started(self, pid: int, log: Sequence[int]) -> None:
-        """Note its pid, and the file for its output."""
+        """Record its pid, and the file for its output."""
         if log:
             self._log_file = log[0]
             self._write_log(bytes(self._unlogged))
@@ -84,12 +84,12 @@ class CommandRun:
         self.started.set_result(pid)
 
     def has_failed(self, why: str, code: int) -> None:
-        """Note that it could not be started: the message and exit code of a shell."""
+        """Record a failed start, with the message and exit code of a shell."""
         self._output.add("stdout", f"{why}\n".encode("utf-8", "replace"))
         self.has_ended(CommandEnd(code << 8, 0.0))
 
     def has_ended(self, end: CommandEnd | None) -> None:
-        """Note the end of its own process."""
+        """Record the end of its own process."""
         if not self.ended.done():
             self._ended_at = self._loop.time()
             self.ended.set_result(end)
@@ -98,17 +98,17 @@ class CommandRun:
 
     @property
     def seconds(self) -> float:
-        """Since its start."""
+        """Seconds since its start."""
         return self._loop.time() - self._began
 
     @property
     def pid(self) -> int:
-        """Its pid inside, 0 where it could not be started."""
+        """Its pid inside, 0 if it could not be started."""
         return self.started.result()
 
     @property
     def running(self) -> bool:
-        """Whether its own process lives."""
+        """Whether its own process runs."""
         return not self.ended.done()
 
     async def wait(self) -> CommandResult:
@@ -117,14 +117,14 @@ class CommandRun:
         return await self._session.conclude(self)
 
     async def stop(self) -> CommandResult:
-        """End it and what it has started: SIGTERM, after half a second SIGKILL."""
+        """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
         if self.running:
             self.killed_by = "cancel"
         await self._session.end(self)
         return await self._session.conclude(self)
 
     def output(self) -> str:
-        """The output so far: head and tail where it is long."""
+        """The output so far: head and tail if it is long."""
         return fold(self._output.text("stdout"))
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class CommandRun:
 
 
 def fold(text: str) -> str:
-    """Show each line in its last state, as a terminal does where carriage returns rewrote it."""
+    """Show each line in its last state, as a terminal does after carriage returns."""
     if "\r" not in text:
         return text
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

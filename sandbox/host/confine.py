@@ -1,4 +1,4 @@
-"""Confine this process itself: for code of ours that reads hostile input."""
+"""Confine this process itself, before trusted code reads hostile input."""
 
 import os
 import resource
@@ -10,12 +10,13 @@ from sandbox.inner.walls.syscalls import PR_SET_NO_NEW_PRIVS, checked, drop_capa
 
 
 def confine(*, memory_bytes: int, cpu_s: int) -> None:
-    """Confine this process for good: rlimits, no capabilities, no files (Landlock), no sockets (seccomp).
+    """Confine this process irrevocably: rlimits, no capabilities, no files (Landlock), no sockets (seccomp).
 
-    A kernel without Landlock or another architecture keeps the rest. Import all that is needed before.
+    Landlock and seccomp are skipped where the kernel or architecture lacks them. Import all needed modules
+    before.
 
     Raises:
-        OSError: a wall that this machine has could not be raised: then nothing hostile may be read.
+        OSError: an available wall could not be raised: don't read hostile input.
     """
     calls = filter_file(memfd=False, sockets=False)
     filter_of_calls = Filter(calls) if os.path.exists(calls) else None  # read before files are closed

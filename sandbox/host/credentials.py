@@ -1,4 +1,4 @@
-"""Sockets whose messages carry the sender's pid: the kernel adds it, and no sender can change it."""
+"""Sockets whose messages carry the sender's pid, added by the kernel and unforgeable."""
 
 import array
 import errno
@@ -11,13 +11,13 @@ _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTOR = array.array("i").itemsize
 _MESSAGE = 1024
 _MOST = 2
-"""Descriptors in one message."""
+"""Most descriptors in one message."""
 CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
-"""Helps where descriptors can't be sent."""
+"""Advice where descriptors can't be sent."""
 
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-    """Our end, which receives credentials, and the end for inside."""
+    """A socket pair: our end, which receives credentials, and the end for inside."""
     ours, inside = socket.socketpair(socket.AF_UNIX, kind)
     ours.setblocking(False)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -41,7 +41,7 @@ def receive(connection: socket.socket, size: int = _MESSAGE) -> tuple[bytes, int
 
 
 def may_send_none() -> bool:
-    """Whether this user has too many descriptors in flight to send one."""
+    """Whether this user has too many descriptors in flight to send another."""
     one, other = socket.socketpair()
     with one, other:
         try:

@@ -1,4 +1,4 @@
-"""Sample the disk of a run where no file system bounds it, and end the run beyond its limits."""
+"""Sample a run's disk use where no file system bounds it, and end the run beyond its limits."""
 
 import asyncio
 import os
@@ -9,23 +9,23 @@ from typing import Literal
 
 _EVERY_S = 0.05
 _SHARE = 10
-"""A pause lasts at least this many times the look before it."""
+"""Shortest pause between looks, as a multiple of the last look's duration."""
 _BLOCK = 512
 _CLOSED_LOOKS = 20
-"""Looks in a row in which a folder may be closed to us."""
+"""Consecutive looks in which a folder may be inaccessible."""
 Look = Literal["within", "closed", "beyond"]
 
 
 @dataclass(frozen=True, slots=True)
 class DiskBounds:
-    """Bounds on what the runs of a sandbox may hold."""
+    """Bounds on the disk use of a sandbox's runs."""
 
     disk_bytes: int
     files: int
     folder: str | None = None
-    """On the host: everything below it counts, whichever run wrote it."""
+    """Folder on the host: counts everything in it, whichever run wrote it."""
     mounts: tuple[str, ...] = ()
-    """File systems of a run, with a size; their files are counted here."""
+    """Size-bounded file systems of a run; their files are counted here."""
 
     def look(self, pid: int) -> Look:
         """Compare the folder, and the mounts of a process, with the bounds."""
@@ -55,13 +55,13 @@ class DiskBounds:
                             waiting.append(entry.path)
             except FileNotFoundError:
                 continue  # removed meanwhile
-            except OSError:  # without rights, or deeper than a path reaches
+            except OSError:  # no permission, or deeper than a path reaches
                 found = "closed"
         return found
 
 
 class DiskWatch:
-    """Samples while a run lasts; calls `end` once when it exceeds its bounds."""
+    """Samples during a run; calls `end` once if it exceeds its bounds."""
 
     def __init__(self, bounds: DiskBounds, pid: int, end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _GRACE_S, _GONE_S = 0.15, 0.4
-"""After a limit: until the reaper is killed outright; and to wait for the end of a child that is overdue."""
+"""Seconds after a limit until the reaper is killed, and to wait for an overdue child's end."""
 _SAMPLE_S = 0.02
 
 
 class Execution(TimedRun):
-    """A run while it lasts: a lent child with its pipes and clocks."""
+    """A run in progress: a lent child with its pipes and clocks."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Execution(TimedRun):
         bounds: "DiskBounds | None",
         give_back: Callable[[Child], None],
     ) -> None:
-        """`bounds`: what has to be sampled while the program runs; `give_back` returns the child, once."""
+        """`bounds`: disk bounds to sample meanwhile; `give_back` returns the child, once."""
         super().__init__(child.ended, limits, on_output=on_output, without=without)
         self.child, self._bounds, self._give_back = child, bounds, give_back
         self._watch: DiskWatch | None = None
@@ -48,7 +48,7 @@ class Execution(TimedRun):
     async def begin(
         self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
     ) -> None:
-        """Hand over the job with its pipes. `extra` descriptors come last; all are closed here."""
+        """Hand over the job with its pipes. `extra` descriptors come last; closes all of them here."""
         inside = [self._reader("stdout"), self._reader("stderr")]
         if stdin != b"":
             from sandbox.host.inflow import Inflow
@@ -86,13 +86,13 @@ class Execution(TimedRun):
         )
 
     def take_output(self) -> Output:
-        """The output so far; the next is counted anew. Nothing may write meanwhile."""
+        """Take the output so far, and start a new one. Nothing may write meanwhile."""
         self._drain()
         taken, self._output = self._output, Output(self._limits.output_bytes)
         return taken
 
     def close(self) -> None:
-        """End what is left of the run, and return its child. Idempotent."""
+        """End what remains of the run, and return its child. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -109,7 +109,7 @@ class Execution(TimedRun):
         self._give_back(self.child)
 
     async def abandon(self) -> None:
-        """End the run, and wait until all of it is dead."""
+        """End the run, and wait until all its processes are dead."""
         self.close()
         await self.child.gone.wait()
 
@@ -149,7 +149,7 @@ class Execution(TimedRun):
         return len(chunk)
 
     def _drain(self) -> None:
-        """Read what is left in the pipes, at most what they hold."""
+        """Read the rest of the pipes, at most their capacity."""
         for descriptor in list(self._readers):
             room = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
             while room > 0 and descriptor in self._readers:

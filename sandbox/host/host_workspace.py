@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class HostWorkspace:
-    """Files that runs share, or those of one fresh run. `sandbox.contract.Sandbox` documents each method."""
+    """Files shared by runs, or of one fresh run. `sandbox.contract.Sandbox` documents each method."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class HostWorkspace:
         *,
         at_rest: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`disk`: bounds that no file system keeps; `at_rest` tells that no program uses the workspace."""
+        """`disk`: bounds that no file system enforces; `at_rest`: whether no program uses the workspace."""
         self._workspace, self._disk, self._at_rest = workspace, disk, at_rest
         self._uses, self._changing = 0, asyncio.Lock()
         self._layers: tuple[Workspace, Beneath] | None = None
@@ -43,13 +43,13 @@ class HostWorkspace:
 
     @cached_property
     def tree(self) -> "TreeChanges":
-        """Finds what a session changed; it caches what it has read."""
+        """Finds a session's changes; caches file states."""
         from sandbox.files.tree_changes import TreeChanges
 
         return TreeChanges(self._workspace.below, self._workspace.capacity)
 
     def be_used(self) -> Mapping[str, str]:
-        """Note that programs come: SHA-256 by path of laid files that nothing could change since."""
+        """Mark it as used by programs; SHA-256 by path of laid files that are unchanged since."""
         laid, self._laid = self._laid, None
         self._uses += 1
         return laid or {}
@@ -77,15 +77,15 @@ class HostWorkspace:
             layer.close()
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file; folders on the way are made."""
+        """Write one file; makes missing folders."""
         await self._change(path, lambda: self._write([(path, content, executable)]))
 
     async def append(self, path: str, content: bytes) -> None:
-        """Add to the end of one file."""
+        """Append to one file."""
         await self._change(path, lambda: self._append(path, content))
 
     async def make_folder(self, path: str) -> None:
-        """Make a folder, with those on the way."""
+        """Make a folder, with missing parents."""
         async with self._changing:
             await _in_thread(lambda: self._workspace.make_folder(path))
 
@@ -107,7 +107,7 @@ class HostWorkspace:
         return Entry.model_validate(await _in_thread(lambda: look_at(self._workspace.below, path)))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Hold exactly these files, and give the SHA-256 (hex) of each."""
+        """Hold exactly these files; the SHA-256 (hex) of each."""
         async with self._changing:
             uses, self._laid = self._uses if self._at_rest() else -1, None
             hashes = await _in_thread(lambda: self._lay(files))
@@ -120,7 +120,7 @@ class HostWorkspace:
         return await _in_thread(self._workspace.manifest)
 
     async def enter(self, path: str) -> None:
-        """See that a program can begin in a folder."""
+        """Check that a program can begin in a folder."""
         if path != ".":
             from sandbox.files.listing import enter
 
@@ -138,7 +138,7 @@ class HostWorkspace:
         return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
 
     async def _change(self, path: str, work: Callable[[], None]) -> None:
-        """Change one file, while no layer is put."""
+        """Change one file, while no layer is being put."""
         async with self._changing:
             if self._laid is not None:
                 self._laid[posixpath.normpath(path)] = ""
@@ -179,7 +179,7 @@ class HostWorkspace:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Run it in a thread, and wait for its end also when cancelled: it uses a descriptor."""
+    """Run it in a thread; awaits its end even when cancelled, as it uses a descriptor."""
     thread = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(thread)

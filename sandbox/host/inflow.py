@@ -1,4 +1,4 @@
-"""A program's standard input: bytes, or what comes from a descriptor of the caller's, piece by piece."""
+"""A program's standard input: bytes, or data read from a caller's descriptor as it comes."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ class Inflow:
             os.close(self._pipe)
             self._pipe = -1
             if self._into is not None:
-                with suppress(OSError):  # it was closed before
+                with suppress(OSError):  # already closed
                     self._into.shutdown(socket.SHUT_WR)
 
     def _go_on(self) -> None:

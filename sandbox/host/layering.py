@@ -1,7 +1,7 @@
 """Put a layer over a large workspace before a session begins, so that changes are found quickly.
 
-The files below are sealed, and children that were made before are discarded. A folder below a layer can't be
-renamed (EXDEV), so only workspaces that take long to walk get one.
+The files below are sealed, and earlier children discarded. A folder below a layer can't be renamed (EXDEV),
+so only workspaces that are slow to walk get one.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from sandbox.inner.process.wire import LAYER, MOST, receive_with_fds, send_with_
 from sandbox.policy import Policy
 
 _DEEPEST = 64
-"""Folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
+"""Most folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
 _ANSWER_S = 30.0
 
 
 async def put_layer(
     server: Server, pool: Pool, policy: Policy, least: int, laid: Mapping[str, str]
 ) -> tuple[Workspace, Beneath] | None:
-    """The workspace as seen from now on, and the layer; None where everything stays as it is.
+    """The workspace from now on, and the layer; None if everything stays as it is. Raises SandboxBroken.
 
-    `laid`: the files that the workspace holds; with fewer than `least` it gets no layer.
+    `laid`: the files in the workspace; with fewer than `least` it gets no layer.
     """
     if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
         return None

@@ -1,4 +1,4 @@
-"""The limits of one run, and the job that its child is given."""
+"""The limits of one run, and the job of its child."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from sandbox.policy import Limits, Policy
 from sandbox.program import Command, Program
 
 _STACKS = 512 << 20
-"""Bytes that the stacks of 64 threads reserve and hardly touch; the use is sampled."""
+"""Bytes that the stacks of 64 threads reserve and hardly touch; use is sampled."""
 _RESERVED = 4 << 30
 """Bytes of address space that threads and large libraries reserve and never touch."""
 
@@ -33,7 +33,7 @@ class RunLimits:
         )
 
     def rlimits(self, *, counted: bool) -> dict[str, int | None]:
-        """Limits of each process; `counted`: a cgroup bounds the memory of the run instead."""
+        """Limits of each process; `counted`: a cgroup bounds the run's memory instead."""
         memory = self.memory_mb << 20
         return {
             "cpu_s": math.ceil(self.cpu_s),
@@ -57,7 +57,7 @@ def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a program ended, as its reaper reported."""
+    """How a program ended, as reported by its reaper."""
 
     wait_status: int
     cpu_s: float
@@ -80,7 +80,7 @@ class Jobs:
         self._environment, self._rlimits = environment, rlimits
 
     def of(self, program: Program, limits: RunLimits) -> dict[str, object]:
-        """Run a program."""
+        """Job that runs a program."""
         shared = {**self._shared(limits, program.environment), "cwd": program.cwd}
         if isinstance(program, Command):
             return {"kind": "command", "argv": program.argv, **shared}
@@ -88,7 +88,7 @@ class Jobs:
         return {"kind": "python", **named, **shared}
 
     def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
-        """Run a trusted entry with a channel."""
+        """Job that runs a trusted entry with a channel."""
         named = {"entry": entry, "arguments": dict(arguments)}
         return {"kind": "entry", **named, **self._shared(limits, {})}
 

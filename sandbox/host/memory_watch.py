@@ -1,6 +1,6 @@
-"""How much memory a run holds, read from /proc where no cgroup counts it.
+"""Read a run's memory from /proc where no cgroup counts it.
 
-Queues of sockets are the kernel's memory, which no process's figure includes: they can hold gigabytes.
+Socket queues are kernel memory, in no process's figure: they can hold gigabytes.
 """
 
 import os
@@ -9,9 +9,9 @@ from sandbox.inner.process.descendants import below, threads_of
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _UNIX_SOCKET = 2 * 212_992
-"""Most bytes of a unix socket, twice the usual net.core.wmem_max; its present bytes are unknown."""
+"""Most bytes of a unix socket, twice the usual net.core.wmem_max; its actual bytes are unknown."""
 _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
-"""Reading one walks all sockets of the machine (1 ms), so only if the run has such sockets."""
+"""Tables to read only if the run has such sockets: each read walks all sockets of the machine (1 ms)."""
 
 
 def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
@@ -34,12 +34,12 @@ def count_processes(root: int) -> int:
 
 
 def count_threads(root: int) -> int:
-    """Threads of a process and its descendants, which the kernel's limit on processes counts."""
+    """Threads of a process and its descendants; the kernel's process limit counts them."""
     return sum(map(threads_of, [root, *below(root)]))
 
 
 def _in_sockets(root: int) -> int:
-    """Bytes in the queues of a run's sockets; the most possible for unix sockets."""
+    """Bytes in the queues of a run's sockets; the maximum for unix sockets."""
     used = {words[0]: int(words[2]) for line in _lines(root, "protocols")[1:] if (words := line.split())}
     held = _UNIX_SOCKET * (used.get("UNIX", 0) + used.get("UNIX-STREAM", 0))
     for table, protocol in _TABLES.items():
@@ -50,11 +50,11 @@ def _in_sockets(root: int) -> int:
 
 
 def _lines(root: int, table: str) -> list[str]:
-    """A table of the network namespace that a process is in."""
+    """A table of a process's network namespace."""
     try:
         with open(f"/proc/{root}/net/{table}") as file:
             return file.read().splitlines()
-    except OSError:  # it ended meanwhile, or the kernel has no such table
+    except OSError:  # it ended meanwhile, or the kernel lacks this table
         return []
 
 

@@ -5,11 +5,11 @@ from typing import Literal, TypedDict
 
 Stream = Literal["stdout", "stderr"]
 _MARK = 64
-"""Bytes reserved in each stream for the line that names the omission."""
+"""Bytes reserved in each stream for the line that reports the omission."""
 
 
 class Streams(TypedDict):
-    """Fields of a Result."""
+    """Output fields of a Result."""
 
     stdout: str
     stderr: str
@@ -59,11 +59,11 @@ class Output:
         }
 
     def raw(self, stream: Stream) -> bytes:
-        """One stream. Both fit the limit."""
+        """One stream as bytes. Both together fit the limit."""
         return self._mark(stream).encode().join(self._pieces(stream))
 
     def text(self, stream: Stream) -> str:
-        """One stream as text, invalid UTF-8 replaced. Both streams fit the limit as UTF-8."""
+        """One stream as text, invalid UTF-8 replaced. Both together fit the limit as UTF-8."""
         whole = {name: self._pieces(name) for name in self._head}
         decoded = {
             name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()
@@ -94,7 +94,7 @@ class Output:
 
 
 def _cut(content: bytes) -> str:
-    """Decode, and cut the middle where replacements take more room than the bytes did."""
+    """Decode, and cut the middle if replacement characters take more room than the bytes."""
     text = content.decode("utf-8", "replace")
     encoded = text.encode()
     if len(encoded) <= len(content):

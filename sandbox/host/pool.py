@@ -1,4 +1,4 @@
-"""Children isolated in advance, so that a run costs its program and little else; each is lent once."""
+"""Children isolated in advance, so that a run costs little more than its program; each is lent once."""
 
 import asyncio
 import os
@@ -15,13 +15,12 @@ _AT_REST = 2
 
 
 class Pool:
-    """Has children made, some of them in advance, and lends each once."""
+    """Has children made, some in advance, and lends each once."""
 
     def __init__(self, maker: ChildMaker, *, usual: RunLimits, foreign: bool = False) -> None:
         """`usual` are the limits of children made in advance.
 
-        In those of a `foreign` environment untrusted code runs when Python starts, so they are watched while
-        they wait.
+        In a `foreign` environment untrusted code runs at Python's start, so idle children are watched.
         """
         self._maker, self._usual, self._without = maker, usual, maker.without
         self._idle: deque[Child] = deque()
@@ -37,18 +36,18 @@ class Pool:
             self._look_later()
 
     def at_rest(self) -> bool:
-        """Whether no child is lent, waited for, or lent before and not dead yet."""
+        """Whether no child is lent, requested, or still dying."""
         return not self._waiting and self._alive == {*self._idle, *self._coming}
 
     def renew(self) -> bool:
-        """Discard the children, for `fill` to make others; False where not all of them are idle."""
+        """Discard the children, for `fill` to make others; False unless all are idle."""
         if self._coming or not self.at_rest():
             return False
         self._discard_all()
         return True
 
     def fill(self) -> None:
-        """Ask for children until enough are ready or on their way."""
+        """Request children until enough are ready or requested."""
         missing = max(self._size, len(self._waiting)) - len(self._idle) - len(self._coming)
         try:
             for _ in range(missing if self._broken is None else 0):
@@ -57,7 +56,7 @@ class Pool:
             self.break_down(error)
 
     async def lend(self, limits: RunLimits) -> Child:
-        """A child for one run: an idle one where its limits fit, else a new one."""
+        """Lend a child for one run: an idle one if its limits fit, else a new one. Raises SandboxBroken."""
         if self._broken is not None:
             raise self._broken
         child = self._take_idle() if self._is_usual(limits) else None
@@ -69,7 +68,7 @@ class Pool:
         return child
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """A new child whose pid 1 is the agent of a session."""
+        """Lend a new child whose pid 1 is a session's agent. Raises SandboxBroken."""
         if self._broken is not None:
             raise self._broken
         child = await self._wait(limits, session=True)
@@ -77,14 +76,14 @@ class Pool:
         return child
 
     def give_back(self, child: Child) -> None:
-        """Note that the run of a child is over, and replace it."""
+        """Record the end of a child's run, and replace the child."""
         self.lent.discard(child)
         self.fill()
 
     def siblings_of(self, child: Child) -> int:
         """Processes and threads of the other children, where the kernel counts them as a run's own.
 
-        Children that are about to end don't count: the run could take their place.
+        Excludes children about to end: the run could take their place.
         """
         from sandbox.host.memory_watch import count_threads
 
@@ -92,7 +91,7 @@ class Pool:
         return sum(count_threads(one.reaper) for one in others if one.reaper is not None)
 
     def break_down(self, reason: SandboxBroken) -> None:
-        """End every child and refuse further ones: the server is gone."""
+        """End every child and refuse new ones: the server is dead."""
         self._broken = self._broken or reason
         if self._look_again is not None:
             self._look_again.cancel()
@@ -114,7 +113,7 @@ class Pool:
             await next(iter(self._alive)).gone.wait()
 
     def _is_usual(self, limits: RunLimits) -> bool:
-        """Whether children made in advance are held to these limits; their job can lower processor time."""
+        """Whether children made in advance have these limits; their job can lower processor time."""
         usual = (self._usual.memory_mb, self._usual.processes)
         return usual == (limits.memory_mb, limits.processes) and limits.cpu_s <= self._usual.cpu_s
 
@@ -166,7 +165,7 @@ class Pool:
         self._look_again = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _look(self) -> None:
-        """End idle children that hold too much or keep working, and make none in advance any more."""
+        """End idle children that exceed their memory or keep working, and stop making any in advance."""
         from sandbox.host.memory_watch import count_processes
 
         for child in (*self._idle, *self._coming):

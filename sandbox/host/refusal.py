@@ -24,16 +24,17 @@ profile bwrap /usr/bin/bwrap flags=(unconfined) {
   include if exists <local/bwrap>
 }
 """
-"""For bubblewrap alone, as Ubuntu documents it. With Ubuntu's own `bwrap-userns-restrict` bubblewrap may make
-namespaces, but not what runs in it: then each run gets a bubblewrap of its own."""
+"""A profile for bubblewrap alone, as Ubuntu documents it. Ubuntu's own `bwrap-userns-restrict` denies
+namespaces to programs inside bubblewrap: then each run gets its own bubblewrap.
+"""
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
 _CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
-"""The last one: /proc can only be mounted where nothing of the old one is covered."""
+"""The last one: /proc can only be mounted where nothing covers the old one."""
 _CONTAINER_OF_ROOT = "--user 1000:1000 "
-"""Root in a container lacks rights that its own steps need; a user needs none."""
+"""Root in a container lacks rights for its own setup steps; a user needs none."""
 _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
-"""Calls that AppArmor can deny in a user namespace that it grants."""
+"""Calls that AppArmor can deny inside a user namespace that it permits."""
 INSTALL = {
     "apt-get": "sudo apt-get install bubblewrap",
     "dnf": "sudo dnf install bubblewrap",
@@ -44,7 +45,7 @@ INSTALL = {
 
 
 def why_missing(machines: Sequence[str]) -> BackendMissing:
-    """Why this machine can't have the backend: not Linux, another architecture, or no bubblewrap."""
+    """Why this machine can't run the backend: not Linux, another architecture, or no bubblewrap."""
     if sys.platform != "linux":
         return BackendMissing(f"bubblewrap needs Linux; this is {platform.system()}.")
     if os.uname().machine not in machines:
@@ -58,7 +59,7 @@ def why_missing(machines: Sequence[str]) -> BackendMissing:
 
 
 def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
-    """The error for a failed start, with what helps; NamespacesRefused where that is the reason."""
+    """The error for a failed start, with advice; NamespacesRefused where that is the reason."""
     heard = said.strip()
     if not _is_refusal(heard.lower()):
         said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"
@@ -86,7 +87,7 @@ def _why(kernel: Path) -> str:
 
 
 def _help(kernel: Path) -> tuple[str, str]:
-    """What helps, and its command."""
+    """The advice, and its command."""
     if _number(kernel / APPARMOR) == 1:
         return (
             "A profile for bubblewrap alone leaves the restriction in place for everything else. "
@@ -109,7 +110,7 @@ def _switch(path: str) -> str:
 
 
 def _number(path: Path) -> int | None:
-    """Value of a switch of the kernel, if it has it."""
+    """Value of a kernel setting, if it exists."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

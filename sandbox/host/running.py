@@ -1,4 +1,4 @@
-"""A trusted entry at work in a child of its own, and its channel of bounded frames on the host's side."""
+"""A trusted entry in its own child, and the host's side of its channel of bounded frames."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from sandbox.result import Result
 
 _CHUNK = 1 << 16
 _LAST_WORD_S = 2.0
-"""To wait for the report of how a child ended, once its channel is closed: longer on a busy machine."""
+"""Seconds to wait for a child's last report after its channel closed: longer on a busy machine."""
 
 
 class Frames:
@@ -27,7 +27,7 @@ class Frames:
         """Send one frame.
 
         Raises:
-            SandboxBroken: the child is gone.
+            SandboxBroken: the child has ended.
             ValueError: the frame is larger than 16 MiB.
         """
         if len(frame) > MAX_FRAME:
@@ -35,7 +35,7 @@ class Frames:
         await self._send_all(HEADER.pack(len(frame)) + frame)
 
     async def receive(self) -> bytes | None:
-        """Next frame; None once the child is gone, or sent what isn't a frame."""
+        """Next frame; None once the child has ended, or sent an invalid frame."""
         if self._expected is None:
             header = await self._exactly(HEADER.size)
             self._expected = int.from_bytes(header or b"", "little")
@@ -49,15 +49,15 @@ class Frames:
         raise NotImplementedError
 
     async def _exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end; all of them stay where this is cancelled."""
+        """The next bytes, None at the end; a cancelled read consumes nothing."""
         raise NotImplementedError
 
 
 class RunningEntry(Frames):
-    """What `Sandbox.start` gives."""
+    """Returned by `Sandbox.start`."""
 
     def __init__(self, execution: Execution, connection: socket.socket, *, done: Callable[[], None]) -> None:
-        """`done` is called once the child is given back."""
+        """Calls `done` once the child is given back."""
         self._execution, self._connection, self._done = execution, connection, done
         self._child = execution.child
         self._loop = asyncio.get_running_loop()
@@ -68,17 +68,17 @@ class RunningEntry(Frames):
         self._unread = bytearray()
 
     def hand_over(self) -> socket.socket:
-        """Our end of the channel, for another child to talk to this one; it isn't used here any more."""
+        """Our end of the channel, for another child; unused here from now on."""
         # Blocking mode belongs to the open file description, which both processes share.
         os.set_blocking(self._connection.fileno(), True)
         return self._connection
 
     def hung_up(self) -> None:
-        """Note that the child closed its end: the report of how it ended comes soon."""
+        """Record that the child closed its end: the report of its end comes soon."""
         self._hung_up = True
 
     async def send_with(self, frame: bytes, line: socket.socket) -> None:
-        """Send one frame together with a socket. Raises SandboxBroken: the child is gone."""
+        """Send one frame together with a socket. Raises SandboxBroken: the child has ended."""
         content = HEADER.pack(len(frame)) + frame
         try:
             sent = send_with_fds(self._connection, content, [line.fileno()])
@@ -89,15 +89,15 @@ class RunningEntry(Frames):
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
 
     def take_output(self) -> Output:
-        """The output so far, for an entry that does one job after another; the next begins anew."""
+        """Take the output so far, for an entry that does one job after another; starts a new one."""
         return self._execution.take_output()
 
     def memory_kills(self) -> int:
-        """Processes of the child that the kernel killed so far for want of memory."""
+        """Processes of the child that the kernel killed so far for lack of memory."""
         return self._child.memory_kills()
 
     async def finish(self) -> Result:
-        """End the child where it still runs, and say how it ended."""
+        """End the child if it still runs, and report how it ended."""
         if self._result is None:
             if self._hung_up:
                 await asyncio.wait([self._child.ended], timeout=_LAST_WORD_S)
@@ -111,7 +111,7 @@ class RunningEntry(Frames):
     def _release(self) -> None:
         self._execution.close()
         self._released = True
-        with suppress(OSError):  # the other end may be gone
+        with suppress(OSError):  # the other end may be closed
             self._connection.shutdown(socket.SHUT_RDWR)
         self._close_when_idle()
         self._done()

@@ -23,9 +23,9 @@ from sandbox.program import Program
 from sandbox.result import Result
 
 _MOMENT_S = 3.0
-"""Processes that die together are seen to end one after the other, on a busy machine with a pause."""
+"""Seconds in which processes that die together are seen to end, one after the other on a busy machine."""
 _IN_FLIGHT = 32
-"""Runs at once in one sandbox; more wait, and their clocks don't run meanwhile."""
+"""Concurrent runs in one sandbox; more wait, with their clocks stopped."""
 
 
 class ServedSandbox(WithFiles):
@@ -43,7 +43,7 @@ class ServedSandbox(WithFiles):
         self.lay, self.manifest = self._workspace.lay, self._workspace.manifest
         self.backend, self.uid = build.backend, server.uid
         server.ended.add_done_callback(lambda ended: self._break_down(ended.result()))
-        self._pool.fill()  # the other one at its first use
+        self._pool.fill()  # the other one is made at its first use
 
     @property
     def keeper(self) -> int:
@@ -51,7 +51,7 @@ class ServedSandbox(WithFiles):
         return self._server.keeper
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with the mechanism that keeps it on this machine."""
+        """Each guarantee with its mechanism on this machine."""
         return self._build.capabilities
 
     def _filing(self) -> nullcontext[HostWorkspace]:
@@ -67,7 +67,7 @@ class ServedSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Implements `Sandbox.run`."""
+        """Implements `Sandbox.run`. Raises ValueError: files without fresh."""
         if files and not fresh:
             raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
@@ -82,7 +82,7 @@ class ServedSandbox(WithFiles):
                 await (own or self._workspace).enter(program.cwd)
                 await run.begin(self._counted(self._jobs.of(program, allowed), run), stdin=stdin)
                 result = await run.result()
-                if own is not None and run.child.ended.done():  # else a process of it may live
+                if own is not None and run.child.ended.done():  # otherwise a process of it may still run
                     result = await own.with_artifacts(result, files or {})
             except BaseException:
                 await run.abandon()
@@ -103,7 +103,7 @@ class ServedSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Implements `Sandbox.start`."""
+        """Implements `Sandbox.start`. Raises ValueError as it says."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
@@ -134,7 +134,7 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Implements `Sandbox.session`. Raises BackendMissing: this backend has no sessions."""
+        """Implements `Sandbox.session`. Raises ValueError; BackendMissing: the backend has no sessions."""
         from sandbox.host.layering import put_layer
         from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
 
@@ -156,13 +156,13 @@ class ServedSandbox(WithFiles):
         return open_session(place, environment or {}, files or {})
 
     async def prove(self) -> None:
-        """See that a child can be made, which takes as long as making one. Raises SandboxBroken: none can."""
+        """Make a child as a test. Raises SandboxBroken: none can be made."""
         child = await self._pool.lend(resolve(self._policy, None))
         child.discard()
         self._pool.give_back(child)
 
     async def close(self) -> None:
-        """End every process, and release everything that the sandbox holds. Idempotent."""
+        """End every process, and release all resources. Idempotent."""
         if not self._closed:
             self._closed = True
             self._break_down(SandboxBroken("The sandbox is closed."))
@@ -204,7 +204,7 @@ class ServedSandbox(WithFiles):
         )
 
     def _counted(self, job: Mapping[str, object], run: Execution) -> dict[str, object]:
-        """A job with how many processes of other runs the kernel counts as this one's."""
+        """A job with the number of other runs' processes that the kernel counts as this run's."""
         pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
         return {**job, "siblings": sum(pool.siblings_of(run.child) for pool in pools)}
 
@@ -214,7 +214,7 @@ class ServedSandbox(WithFiles):
         return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
 
     async def _let_go(self, own: HostWorkspace) -> None:
-        """Close the workspace of a fresh run, emptied first where its files are on a disk."""
+        """Close the workspace of a fresh run, emptied first if its files are on a disk."""
         try:
             if self._build.on_disk:
                 await own.remove(".")
@@ -222,7 +222,7 @@ class ServedSandbox(WithFiles):
             own.close()
 
     async def _see_that_it_lives(self) -> None:
-        """Raise where a run that ended without a report was killed with its server."""
+        """Raise SandboxBroken if a run that ended without a report was killed with its server."""
         if self._closed:
             raise SandboxBroken("The sandbox was closed while a program ran in it.")
         if (await asyncio.wait({self._server.ended}, timeout=_MOMENT_S))[0]:

@@ -1,4 +1,4 @@
-"""The host's side of one sandbox's server: how it is started, watched and ended."""
+"""The host's side of a sandbox's server: its start, watch and end."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _BOOT_S = 30.0
 _HELLO = 1 << 16
 """Most bytes of the first message."""
 _SHARED_MEMORY_PART = 4
-"""The part of the memory limit that /dev/shm may take."""
+"""Share of the memory limit that /dev/shm may take."""
 
 
 class Server:
@@ -75,7 +75,7 @@ class Server:
 
         Raises:
             BackendMissing: the outer wall could not be built.
-            SandboxBroken: the server inside is not what it should be.
+            SandboxBroken: the server inside fails verification.
         """
         policy = self._policy
         settings = {
@@ -92,7 +92,7 @@ class Server:
             "processors": self._processors(),
             "without": sorted(self._without),
         }
-        with suppress(OSError):  # it has ended already: the socket's end tells below
+        with suppress(OSError):  # it has ended already, as the socket tells below
             self.control.send(json.dumps(settings).encode())
         try:
             async with asyncio.timeout(_BOOT_S):
@@ -109,18 +109,18 @@ class Server:
         self._loop.add_reader(self.control, self._notice_end)
 
     def _processors(self) -> int | None:
-        """To how many processors a run restricts itself, where no group does."""
+        """Number of processors that a run restricts itself to, where no cgroup does."""
         if self._policy.cpus is None or self.counts_processors or "cpus" in self._without:
             return None
         return math.ceil(self._policy.cpus)
 
     @property
     def counts_processors(self) -> bool:
-        """Whether a group holds each run to the policy's processors."""
+        """Whether a cgroup holds each run to the policy's processors."""
         return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
 
     async def close(self) -> None:
-        """End the server and everything in it, and wait until it is gone. Idempotent."""
+        """End the server and everything in it, and wait for the end. Idempotent."""
         if self._lifeline >= 0:
             self._loop.remove_reader(self.control)
             self.control.close()
@@ -148,7 +148,7 @@ class Server:
         self.ended.set_result(SandboxBroken(f"The sandbox's server ended unexpectedly. {self.said()}"))
 
     def said(self) -> str:
-        """The last output of the keeper, and of what it started, on standard error."""
+        """The last stderr output of the keeper and its children."""
         return self._keeper.said() if self._keeper is not None else ""
 
 
@@ -187,7 +187,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
 
 
 async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]:
-    """A scope of the user's systemd, where groups are wanted and this process may make none by itself."""
+    """A scope of the user's systemd, where cgroups are wanted and this process may not create any."""
     if planned is None or planned.is_likely or os.geteuid() == 0:
         return [], {}
     from sandbox.supervisor.scope import find_scope

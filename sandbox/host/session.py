@@ -1,4 +1,4 @@
-"""A session: commands that follow one another and run side by side in one child, whose pid 1 is our agent."""
+"""A session: sequential and concurrent commands in one child, whose pid 1 is our agent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
-"""To wait for output after a command's end; from SIGTERM to SIGKILL."""
+"""Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
 _KILLS = 3
 """Attempts: a killed process may have started another one just before."""
 
@@ -36,7 +36,7 @@ class LiveSession(WithFiles):
         return nullcontext(self._workspace)
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
-        """Run a script of the shell, bash where there is one."""
+        """Run a shell script, in bash if there is one."""
         return await self._finish(await self._begin(script, how), how)
 
     async def run(self, program: Program, **how: Unpack[CommandOptions]) -> CommandResult:
@@ -48,14 +48,14 @@ class LiveSession(WithFiles):
         return await self.run(PythonCode(source=source), **how)
 
     async def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> CommandRun:
-        """Start a program, or a script of the shell, that lives until it is stopped or the session closes."""
+        """Start a program or a shell script that runs until it is stopped or the session closes."""
         run = await self._begin(program, how)
         await asyncio.wait({run.started})
         self._background.append(run)
         return run
 
     async def background(self) -> "list[CommandRun]":
-        """Programs and commands of which processes live."""
+        """Programs and commands that have running processes."""
         for run in self._background:
             if not await self._link.ask("look", run):
                 self._background = []
@@ -64,17 +64,17 @@ class LiveSession(WithFiles):
         return list(self._background)
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
-        """What differs in the workspace from what it held when the session opened, or was rebased."""
+        """Changes in the workspace since the session opened, or was rebased."""
         async with self._looking:
             return await asyncio.to_thread(self._workspace.tree.changes, ignored or (lambda path: False))
 
     async def rebase(self) -> None:
-        """Compare with the workspace as it is now from here on."""
+        """Make the present workspace the base of `changes`."""
         async with self._looking:
             await asyncio.to_thread(self._workspace.tree.rebase)
 
     async def end(self, run: CommandRun) -> None:
-        """End a command and what it has started: SIGTERM, after half a second SIGKILL."""
+        """End a command and all processes it started: SIGTERM, after half a second SIGKILL."""
         if await self._link.ask("end", run):
             await asyncio.wait([asyncio.gather(run.ended, run.silent)], timeout=_GRACE_S)
         for _ in range(_KILLS):
@@ -84,7 +84,7 @@ class LiveSession(WithFiles):
         run.has_ended(None)
 
     async def conclude(self, run: CommandRun) -> CommandResult:
-        """The result of a command that has ended; its output is awaited a moment longer."""
+        """The result of an ended command; waits a moment longer for its output."""
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
         if run.processes:
             await self._link.ask("look", run)

@@ -36,17 +36,17 @@ ENVIRONMENT = {
     "COLUMNS": "160",
     "LANG": "C.UTF-8",
 }
-"""Of every command: no prompts, pagers or colours, and no stale bytecode after an edit of the same size."""
+"""Environment of every command: no prompts, pagers, colours, or stale bytecode after same-size edits."""
 
 
 class Agents(Protocol):
-    """Makes agents of sessions, and takes them back."""
+    """Makes and takes back agents of sessions."""
 
     async def lend_session(self, limits: RunLimits) -> Child:
         """A new child whose pid 1 is the agent of a session."""
 
     def give_back(self, child: Child) -> None:
-        """Note that its session is over."""
+        """Record the end of its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class SessionPlace:
     workspace_at: Callable[[int], Workspace]
     """The files below a descriptor."""
     bounds: DiskBounds | None
-    """Disk bounds to sample; None where file systems keep them."""
+    """Disk bounds to sample; None where file systems enforce them."""
     sampled: bool
-    """Whether memory that no cgroup counts is sampled; False in tests only."""
+    """Whether to sample memory that no cgroup counts; False in tests only."""
     lasting: HostWorkspace | None
-    """The workspace that runs share; None for one of its own."""
+    """The workspace shared by runs; None for a separate one."""
     put_layer: "PutLayer | None" = None
 
 
@@ -78,7 +78,7 @@ def no_sessions(backend: str) -> BackendMissing:
 async def open_session(
     place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
 ) -> AsyncIterator[LiveSession]:
-    """Open a session for as long as the block lasts; every process of it is dead afterwards."""
+    """Open a session while the block lasts; afterwards all its processes are dead. Raises SandboxBroken."""
     async with AsyncExitStack() as stack:
 
         async def renew() -> AgentLink:
@@ -102,7 +102,7 @@ async def open_session(
 async def _agent(
     place: SessionPlace, environment: Mapping[str, str]
 ) -> AsyncIterator[tuple[Child, AgentLink]]:
-    """Run an agent for as long as the block lasts."""
+    """Run an agent while the block lasts."""
     child = await place.pool.lend_session(place.limits)
     ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, inside):

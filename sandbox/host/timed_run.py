@@ -1,4 +1,4 @@
-"""What runs on every backend share: output, deadline, and the Result."""
+"""Common to runs of every backend: output, deadline, and the Result."""
 
 import asyncio
 import signal
@@ -10,7 +10,7 @@ from sandbox.host.output import Output, Stream
 from sandbox.result import KilledBy, Result, Status
 
 FLOOD = 64
-"""A program that writes this many times what is kept is ended."""
+"""A program that writes this multiple of the kept output is ended."""
 STATUS_OF: dict[KilledBy, Status] = {
     "wall": "timeout",
     "cpu": "timeout",
@@ -19,13 +19,13 @@ STATUS_OF: dict[KilledBy, Status] = {
     "disk": "killed",
     "cancel": "killed",
 }
-"""Status of a run that was ended, by the reason."""
+"""Status of an ended run, by the reason."""
 _PATIENCE_S = 0.4
-"""After a limit: until the caller gets a Result in any case."""
+"""Seconds after a limit until the caller gets a Result in any case."""
 
 
 class TimedRun:
-    """A run while it lasts. `_kill` ends its processes."""
+    """A run in progress. `_kill` ends its processes."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class TimedRun:
     def _describe(
         self, code: int | None, wall_s: float, *, cpu_s: float, max_rss_mb: float, memory_kills: int
     ) -> Result:
-        """The Result; `code` is negative for a signal, and None where nothing reported how the run ended."""
+        """The Result; `code` is negative for a signal, and None if nothing reported how the run ended."""
         killed_by = self._killed_by
         if killed_by is None and code != 0:
             late = cpu_s >= self._limits.cpu_s
