@@ -1,4 +1,4 @@
-"""Report: what a suite's judging came to, as one document that every other report is made from."""
+"""Report: the result of judging a suite, as one document from which all other reports are made."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from benchmarks.written import write_text
 
 
 class Usage(Value):
-    """What one sample took of its model, and of time."""
+    """Model usage and time of one sample."""
 
     id: str
     sample: int = Field(ge=0)
@@ -18,12 +18,12 @@ class Usage(Value):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
-    """None: the price isn't known."""
+    """None: the price is unknown."""
     seconds: float = 0.0
 
 
 class Times(Value):
-    """When it was and how long it took: what two reports of the same answers differ in."""
+    """Start and duration: the difference between two reports of the same answers."""
 
     started: str | None = None
     """ISO 8601, UTC."""
@@ -38,42 +38,42 @@ class Report(Value):
     suite: str
     suite_version: str
     model: str | None = None
-    """Who answered, so far as it is known."""
+    """Model that answered, if known."""
     command: str | None = None
-    """The command line that began it, without secrets; None in older reports."""
+    """The command line of the first start, without secrets; None in older reports."""
     cases: int
-    """Of the suite: the denominator, but for those in `left_out`."""
+    """Cases of the suite: the denominator, except those in `left_out`."""
     samples: int
     pass_at: dict[str, float | None]
-    """By k. None where a case that was answered has fewer than k samples, and for k > 1 with repairs."""
+    """By k. None if an answered case has fewer than k samples, and for k > 1 with repairs."""
     base_pass_at: dict[str, float | None] | None = None
-    """By the base tests alone, where the suite has harder ones too."""
+    """By the base tests alone, if the suite has harder ones too."""
     interval: tuple[float, float] | None
-    """Of pass@1, 95 %: Wilson's over the cases; in older reports a bootstrap, at several samples a case."""
+    """95 % interval of pass@1: Wilson's over the cases; in older reports also a bootstrap."""
     interval_method: Literal["wilson", "bootstrap"] | None
     standard_error: float | None = None
-    """Of pass@1, over the cases; None for fewer than two, and in older reports."""
+    """Standard error of pass@1 over the cases; None for fewer than two, and in older reports."""
     bounds: tuple[float, float] | None
-    """Of pass@1 if all unjudged cases had failed, and if all had passed."""
+    """pass@1 if all unjudged cases had failed, and if all had passed."""
     outcomes: dict[Outcome, int]
-    """Samples by what became of them."""
+    """Number of samples by outcome."""
     strengths: dict[Strength, int]
-    """Samples by how strong the verdict is."""
+    """Number of samples by strength of the verdict."""
     missing: tuple[str, ...] = ()
     """Cases without a sample: not passed."""
     left_out: tuple[str, ...] = ()
-    """Cases that only a weaker judging can decide: not in pass@k."""
+    """Cases that only a weaker mode can decide: not in pass@k."""
     kinds: dict[str, str] = Field(default_factory=dict)
-    """Of each case: function, script or repository; empty in older reports."""
+    """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)
-    """Of the cases of which the suite names one."""
+    """Difficulty of the cases for which the suite names one."""
     digests: dict[str, str]
-    """What it was made with: suite, judge, and image, samples, parameters where there are such."""
+    """Digests of suite, judge, and image, samples, parameters if present."""
     isolation: str | None = None
     independent: bool = True
-    """Samples were drawn alike and apart, so that pass@k for k > 1 has a meaning."""
+    """Samples are independent and identically distributed, as pass@k for k > 1 requires."""
     greedy: bool = False
-    """Samples were drawn without randomness: several of one case are alike, and as good as one."""
+    """Samples were drawn without randomness: those of one case are equal and count as one."""
     usage: tuple[Usage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()
@@ -82,5 +82,5 @@ class Report(Value):
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report as JSON: whole, or not at all."""
+    """Write a report as JSON, atomically."""
     write_text(path, report.model_dump_json(indent=1) + "\n")

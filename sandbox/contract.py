@@ -104,12 +104,10 @@ class Session(WorkspaceFiles, Protocol):
 
     A command ends when its own process ends; its output is awaited a tenth of a second longer. stdout and
     stderr are one pipe. At its deadline it and its descendants get SIGTERM, half a second later SIGKILL. A
-    failing
-    command is a result.
+    failing command is a result.
 
     Methods that run a command raise SandboxBroken if the sandbox stopped working, and ValueError if a word
-    has
-    128 KiB.
+    has 128 KiB.
     """
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
@@ -131,8 +129,7 @@ class Session(WorkspaceFiles, Protocol):
         """Changes in the workspace since the session opened, or was rebased.
 
         Skips anything called `.git`. Names as left out: pipes, devices, setuid files, links out of the
-        workspace,
-        names that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB.
+        workspace, names that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB.
 
         Args:
             ignored: whether to skip a path; a folder's ends with a slash.

@@ -1,8 +1,8 @@
 """Twins with another input and a wrong expectation near the canonical answer's value for it.
 
-A twin with only one of the two changed contradicts itself, which tells it from its test.
-A replacement letter is absent from the inputs where possible, so wrong and right expectations look alike.
-Booleans stay: the test would be the odd one out.
+A twin with only one of the two changed contradicts itself, which tells it from its test. A replacement letter
+is absent from the inputs where possible, so wrong and right expectations look alike. Booleans stay: the test
+would be the odd one out.
 """
 
 import ast

@@ -1,7 +1,7 @@
 """Decoys: each test gets twins with another expected value, with random names and order.
 
-An answer that detects tests instead of solving the task makes the twins pass too.
-All twins of a test differ from it in the same place; its own value can be the least, the greatest or between.
+An answer that detects tests instead of solving the task makes the twins pass too. All twins of a test differ
+from it in the same place; its own value can be the least, the greatest or between.
 """
 
 import ast

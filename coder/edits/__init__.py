@@ -1,1 +1,1 @@
-"""A text answer becomes changes of files, in whichever form it came. Read answer, read_answer, apply."""
+"""Turn a text answer in any supported format into file changes. Read answer, read_answer, apply."""

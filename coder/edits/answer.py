@@ -1,7 +1,7 @@
-"""Answer to files: one pure function from an answer and the files as they are to the files that change.
+"""Answer to files: a pure function from an answer and the present files to the changed files.
 
-The answer is read by what it holds: search/replace blocks, unified diffs, the `apply_patch` envelope, whole
-files in fenced blocks, or several of these. All of its edits are made, none, or those that fit.
+The format is detected: search/replace blocks, unified diffs, the `apply_patch` envelope, whole files in
+fenced blocks, or several of these. Makes all edits, none, or those that fit.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from coder.edits.read_answer import Edits, read_edits
 from coder.edits.syntax import broken
 
 _MOST_NAMED = 3
-"""Files that are left as they are, by name."""
+"""Most file names in a message about ignored files."""
 Files = Mapping[str, str | None]
 
 
@@ -33,12 +33,11 @@ def read_answer(
     """The files that an answer changes.
 
     Args:
-        text: the answer.
-        files: all that are there; None is a binary file.
-        default: the file that code or an edit without a name belongs to.
+        files: all present files; None is a binary file.
+        default: the file that unnamed code or edits belong to.
         expected: names that the default file must define.
         ignored: paths that no answer may write.
-        in_part: make the edits that fit although others don't, if all of the answer can be read.
+        in_part: make the edits that fit although others don't, if the whole answer is readable.
     """
     read = text[:MAX_ANSWER]
     found = read_edits(read, default=default, known=files)
@@ -51,7 +50,7 @@ def read_answer(
 
 
 class _Answer:
-    """An answer beside the files that it is about."""
+    """An answer, with the files that it is about."""
 
     def __init__(self, files: Files, whole: Whole, ignored: Callable[[str], bool]) -> None:
         self._files = files
@@ -60,7 +59,7 @@ class _Answer:
         self._ignored = ignored
 
     def edited(self, found: Edits, default: str, *, in_part: bool) -> Answered:
-        """What edits make of the files, and whole files beside them."""
+        """Apply edits, and add whole files."""
         from coder.edits.apply import apply
 
         edits = [*found.edits, *_whole_beside(found, default)]
@@ -84,7 +83,7 @@ class _Answer:
         return replace(done, problem=broken(done.files, self._files), left_out=left_out, apart=apart)
 
     def written(self, files: Mapping[str, str], problem: str | None) -> Answered:
-        """What whole files make of the files: each in the form that the one it replaces has."""
+        """Apply whole files, each with the line ends of the file that it replaces."""
         changed: dict[str, str | None] = {}
         left: list[Edit] = []
         for name, code in files.items():
@@ -104,7 +103,7 @@ class _Answer:
         if files and not changed:
             return Answered(problem=_only_left_out(files), left_out=left_out, apart=apart)
         others = {path: code for path, code in changed.items() if not path.endswith(".py")}
-        problem = problem or broken(others, self._files)  # Python is run next, and says it itself
+        problem = problem or broken(others, self._files)  # Python runs next, and reports it itself
         return Answered(changed, problem, empty=not files, left_out=left_out, apart=apart)
 
     def _there(self, name: str) -> str | None:
@@ -117,14 +116,14 @@ class _Answer:
         return self._whole.refusal(path, code, self._files.get(path))
 
     def _is_left_out(self, name: str) -> bool:
-        """Whether no answer may write a path, in any case of letters; others are refused elsewhere."""
+        """Whether no answer may write a path, ignoring case; other paths are refused elsewhere."""
         path = paths.plain(name)
         return paths.refusal(path) is None and (
             self._ignored(path) or self._ignored(self._there(path) or path)
         )
 
     def _changed_names(self, left: Sequence[Edit]) -> tuple[str, ...]:
-        """The files that these edits touch, without those that they only repeat as they are."""
+        """The files that these edits change, without those that stay equal."""
         touched = [edit for edit in left if edit.action != "write" or not self._is_same(edit)]
         names = [name for edit in touched for name in edit.names]
         return tuple(dict.fromkeys(self._there(name) or paths.plain(name) for name in names))
@@ -134,7 +133,7 @@ class _Answer:
         return before is not None and like(edit.text, before) == before
 
     def _apart(self, left: Sequence[Edit]) -> dict[str, str | None]:
-        """What edits of files that no answer may write would make of them: of each file all, or none."""
+        """The result of edits to files that no answer may write: for each file all of its edits, or none."""
         if not left:
             return {}
         from coder.edits.apply import apply
@@ -147,7 +146,7 @@ class _Answer:
         return {path: text for path, text in made.items() if text is None or not self._refusal(path, text)}
 
     def _elides(self, edit: Edit) -> Slip | None:
-        """The refusal of an edit whose new lines stand for code that they don't hold."""
+        """The refusal of an edit whose new lines elide code, as in `# ... existing code ...`."""
         new = (text.strip() for hunk in edit.hunks for sign, text in hunk.lines if sign == "+")
         had = self._before(edit.path) or ""
         line = next((line for line in new if stands_for_others(line) and line not in had), None)
@@ -157,14 +156,14 @@ class _Answer:
 
 
 def _without_name(code: str, name: str, before: str) -> str:
-    """A file without the comment that names it in the answer, unless it began with that before."""
+    """A file without the comment that names it in the answer, unless the comment was there before."""
     first, _, rest = code.partition("\n")
     begins_so = before.partition("\n")[0].strip() == first.strip()
     return rest if name_in_comment(first) == name and not begins_so else code
 
 
 def _whole_beside(found: Edits, default: str) -> list[Edit]:
-    """The whole files of an answer that has edits too: named ones, or all where its edits only delete."""
+    """The whole files beside edits in an answer: named ones, or all if its edits only delete."""
     if all(edit.action == "delete" for edit in found.edits):
         files, _ = whole_files("", found.blocks, default=default)
     else:
@@ -173,7 +172,7 @@ def _whole_beside(found: Edits, default: str) -> list[Edit]:
 
 
 def _only_left_out(names: Iterable[str]) -> str:
-    """The refusal of an answer that changes only what it may not: most often tests."""
+    """The refusal of an answer that changes only forbidden files, most often tests."""
     listed = ", ".join(shown_path(name) for name in list(dict.fromkeys(names))[:_MOST_NAMED])
     return (
         f"Nothing was changed: no answer may change {listed}, by which the task is decided. "

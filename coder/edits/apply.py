@@ -1,4 +1,4 @@
-"""Apply: edits to files as they are, all or none or those that fit, with a report of what did not fit."""
+"""Apply edits to files: all, none, or those that fit, with a report of misses."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,10 @@ from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
 from coder.edits.misses import NOT_THERE, gist, miss, nearest, reported
 
 _MOST_MISSES = 4
-"""Misses that are told; after so many the rest of an answer isn't tried, where nothing of it is kept."""
+"""Misses reported; beyond them the rest of an answer isn't tried, if nothing of it is kept."""
 _MOST_NAMED = 8
 _MOST_REBUILDS = 50
-"""Times that a hunk is looked for in what hunks of the same answer have made; each reads the file again."""
+"""Searches for hunks in the results of the same answer's hunks; each reads the file again."""
 _NOTHING = (
     "Your edits change nothing: the files are already as your answer makes them. "
     "Answer with edits that change them."
@@ -27,11 +27,11 @@ def apply(
     slips: Sequence[Slip] = (),
     in_part: bool = False,
 ) -> Answered:
-    """Put edits into files, all or none, or those that fit.
+    """Apply edits to files: all, none, or those that fit.
 
     Args:
-        files: every file that is there; None is a binary file.
-        slips: parts of the answer that could not be read: with any, nothing is changed.
+        files: every present file; None is a binary file.
+        slips: unreadable parts of the answer: with any, nothing is changed.
         in_part: make the edits that fit although others don't.
     """
     tree = _Tree(files, slips, in_part=in_part and not slips)
@@ -62,11 +62,11 @@ def apply(
 
 
 class _Refused(Exception):
-    """An edit can't be made: why, and the file that is to be shown."""
+    """An edit is refused: the reason, and the file to show."""
 
 
 class _Tree:
-    """The files while edits go in."""
+    """The files during the edits."""
 
     def __init__(self, files: Mapping[str, str | None], slips: Sequence[Slip], *, in_part: bool) -> None:
         self._files = files
@@ -78,11 +78,11 @@ class _Tree:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much doesn't fit that the rest isn't tried."""
+        """Whether the misses are so many that the rest isn't tried."""
         return len(self.misses) >= _MOST_MISSES and not self.in_part
 
     def take(self, edit: Edit) -> None:
-        """Put one edit in, or record why it can't be."""
+        """Apply one edit, or record the reason against it."""
         try:
             source = self._source(edit)
             target = self._target(edit, source)
@@ -113,7 +113,7 @@ class _Tree:
             self._names.add(path)
 
     def _source(self, edit: Edit) -> str | None:
-        """The file that an edit is about; None where it makes one."""
+        """The file of an edit; None if it makes one. Raises _Refused."""
         path = paths.plain(edit.path)
         if why := paths.refusal(path):
             raise _Refused(why)
@@ -127,7 +127,7 @@ class _Tree:
         return found
 
     def _target(self, edit: Edit, source: str | None) -> str:
-        """Where the file is afterwards."""
+        """Path of the file after the edit. Raises _Refused."""
         path = paths.plain(edit.to) if edit.to is not None else source or paths.plain(edit.path)
         why = paths.refusal(path)
         if why is None and path != source:
@@ -146,7 +146,7 @@ class _Tree:
         for hunk in map(changed.unmarked, hunks):
             placed = self._put(changed, index, hunk, behind)
             if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
-                # It may be about what an earlier hunk of the answer has made.
+                # It may refer to the result of an earlier hunk.
                 self._rebuilds += 1
                 later = Changed(changed.text())
                 placed = self._put(later, Index(later.lines), hunk, 0)
@@ -155,14 +155,14 @@ class _Tree:
             if placed is not None:
                 made.add(hunk)
                 behind = placed.end
-            elif hunk not in made:  # the same hunk twice is made once
+            elif hunk not in made:  # a repeated hunk is applied once
                 self.misses.append(_miss(path, changed, index, hunk))
                 if self.is_full:
                     break
         return changed.text()
 
     def _put(self, changed: Changed, index: Index, hunk: Hunk, behind: int) -> Place | None:
-        """Put a hunk where it belongs; None where that isn't sure, or it is taken."""
+        """Apply a hunk at its place; None if the place is uncertain or taken."""
         if not hunk.old:
             place = place_of_addition(changed.lines, index, hunk)
             return place if place is not None and changed.put(hunk, place) else None

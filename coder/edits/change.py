@@ -1,4 +1,4 @@
-"""Change: a file's lines with hunks put in, each at the place it was found at."""
+"""Change: a file's lines with hunks applied, each at the place where it was found."""
 
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from coder.edits.locate import Place
 
 @dataclass(order=True, slots=True)
 class _Span:
-    """Old lines from start to end go; new ones come."""
+    """Replace old lines from start to end with new ones."""
 
     start: int
     end: int
@@ -20,7 +20,7 @@ class _Span:
 
 
 class Changed:
-    """One file, and what hunks do to it. They are looked for in its lines as they were, without a BOM."""
+    """One file with hunks, which are located in its original lines, without a BOM."""
 
     def __init__(self, text: str) -> None:
         self._mark = BOM if text.startswith(BOM) else ""
@@ -31,19 +31,19 @@ class Changed:
 
     @property
     def is_touched(self) -> bool:
-        """Whether any hunk was put in."""
+        """Whether any hunk was applied."""
         return bool(self._spans)
 
     def unmarked(self, hunk: Hunk) -> Hunk:
         """A hunk without the byte order mark of this file."""
         if not self._mark or not any(line.startswith(BOM) for _, line in hunk.lines):
             return hunk
-        # A line that is the mark alone is none: the file is empty beside it.
+        # A line with only the mark counts as no line: the file is otherwise empty.
         lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines if line != BOM)
         return replace(hunk, lines=lines)
 
     def put(self, hunk: Hunk, place: Place) -> bool:
-        """Put a hunk in; False, and nothing done, where it goes over lines that another one has changed."""
+        """Apply a hunk; False, without effect, if it overlaps lines that another one has changed."""
         spans = self._runs(hunk, place)
         if any(_meet(span, other) for span in spans for other in self._near(span)):
             return False
@@ -52,7 +52,7 @@ class Changed:
         return True
 
     def text(self) -> str:
-        """The file with all hunks in."""
+        """The file with all hunks applied."""
         done = 0
         parts: list[str] = []
         for span in self._spans:
@@ -62,7 +62,7 @@ class Changed:
         return self._mark + joined(parts + self.lines[done:], self._end)
 
     def _runs(self, hunk: Hunk, place: Place) -> list[_Span]:
-        """The changed lines of a hunk, run by run; lines that stay are the file's, not the answer's."""
+        """The changed lines of a hunk, run by run; context lines stay the file's, not the answer's."""
         spans: list[_Span] = []
         at = place.start
         is_open = False
@@ -95,7 +95,7 @@ class Changed:
         return fitted
 
     def _near(self, span: _Span) -> Iterator[_Span]:
-        """Those that may meet it. They are in order and apart, so that few are looked at."""
+        """Spans that may meet it: as they are sorted and disjoint, few are examined."""
         i = bisect_right(self._spans, span.end, key=lambda other: other.start) - 1
         while i >= 0 and self._spans[i].end >= span.start:
             yield self._spans[i]
@@ -103,7 +103,7 @@ class Changed:
 
 
 def _meet(one: _Span, other: _Span) -> bool:
-    """Whether two spans change the same lines, or one puts lines into those that the other removes."""
+    """Whether two spans change the same lines, or one inserts among lines that the other removes."""
     if one.start == one.end or other.start == other.end:
         first, second = (one, other) if one.start == one.end else (other, one)
         return second.start < first.start < second.end

@@ -1,7 +1,7 @@
-"""Fenced blocks of a model's answer, the whole files that they hold, and signs that a file isn't whole.
+"""Fenced blocks of an answer, the whole files in them, and signs of incomplete files.
 
-Lenient, so that a slip of form costs no attempt: blocks may be cut off, a file's name stands in the fence
-line, in the line above or in a first comment, and code may have prose around it or be a transcript.
+Lenient, so that a formal slip costs no attempt: blocks may be truncated, a file's name may be in the fence
+line, the line above or a first comment, and code may be surrounded by prose or be a transcript.
 """
 
 import re
@@ -14,11 +14,11 @@ from coder.edits.paths import name_in_comment, name_in_sentence, name_of_block
 from coder.source.python_names import defined_names, longest_start, parse_source
 
 MAX_ANSWER = 2 << 20
-"""Characters of an answer that are looked at."""
+"""Most characters of an answer that are read."""
 _TRIMS = 12
-"""Lines of prose behind the code of a block that are dropped."""
+"""Most lines of prose behind a block's code that are dropped."""
 _MOST_PARSED = 500_000
-"""Characters of code that is looked into at all."""
+"""Most characters of code that are parsed."""
 _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _COMMANDS = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
 _PYTHON = {"", "python", "py", "python3", "py3"}
@@ -31,7 +31,7 @@ _ELIDED = re.compile(
     re.IGNORECASE,
 )
 _MOST_OF_A_LINE = 400
-"""Characters of a line that are looked at."""
+"""Most characters of a line that are read."""
 LEFT_OUT = (
     "`{path}`: the new line `{line}` stands for code that it doesn't hold. Write that code, or leave it out "
     "of the old lines too."
@@ -63,12 +63,12 @@ class Block:
 
     @property
     def is_python(self) -> bool:
-        """Meant as Python, by its file's name or its language."""
+        """Whether it is Python, by file name or language."""
         return self.name.endswith(".py") if self.name else self.language in _PYTHON
 
     @property
     def kind(self) -> Language:
-        """The kind of text, which decides where a block ends that holds fences."""
+        """The kind of text, which decides where a block with inner fences ends."""
         if self.is_python:
             return "python"
         is_markdown = self.name.lower().endswith(_OF_MARKDOWN) if self.name else False
@@ -76,7 +76,7 @@ class Block:
 
 
 def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
-    """Every fenced block in order; one that is never closed goes to the end of the text."""
+    """Every fenced block in order; an unclosed one extends to the end of the text."""
     blocks: list[Block] = []
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     fences = Fences(lines, known=known)
@@ -103,12 +103,12 @@ def block_at(lines: Sequence[str], at: int, fences: Fences, *, known: Collection
 
 
 def line_above(lines: Sequence[str], at: int) -> str:
-    """What stands above a line, with at most one blank line between."""
+    """The line above, skipping at most one blank line."""
     return next((line for line in reversed(lines[max(0, at - 2) : at]) if line.strip()), "")
 
 
 def _head(info: str, above: str, first: str, known: Collection[str]) -> Block:
-    """A block without its text: what its fence, the line above and its first line say of it."""
+    """A block without its text, from its fence, the line above and its first line."""
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
     name = name_of_block(info, above, known) or name_in_comment(first)
     if name is None and language not in _COMMANDS:
@@ -126,7 +126,7 @@ def whole_files(
     Args:
         text: the answer, which may be all code.
         blocks: its fenced blocks.
-        default: path of the file that code without a name belongs to.
+        default: path of the file that unnamed code belongs to.
         expected: names that the default file must define.
     """
     files = {block.name: block.text for block in blocks if block.name}
@@ -146,7 +146,7 @@ def whole_files(
 
 
 def _tidy(code: str) -> str:
-    """Python source without transcript prompts, common indent, or prose around it."""
+    """Python source without transcript prompts, common indentation, or surrounding prose."""
     text = code.strip("\n") + "\n"
     if len(text) > _MOST_PARSED or parse_source(text) is not None:
         return text
@@ -162,7 +162,7 @@ def _tidy(code: str) -> str:
 
 
 def _choose(codes: list[str], expected: Sequence[str]) -> str:
-    """Of several blocks: the first that defines all expected names, else all that belong together."""
+    """Of several blocks: the first that defines all expected names, else all compatible ones."""
     wanted = set(expected)
     if wanted:
         for code in codes:
@@ -181,7 +181,7 @@ def _problem(files: Mapping[str, str], default: str, expected: Iterable[str]) ->
         return "Your answer holds no code. Answer with the complete code in one ```python block."
     code = files.get(default) or "("
     if len(code) > _MOST_PARSED or parse_source(code) is None:
-        return None  # a syntax error shows up, with its line, when the file runs
+        return None  # a run reports the syntax error with its line
     missing = sorted(set(expected) - _names(code))
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
@@ -194,15 +194,15 @@ def _names(code: str) -> set[str]:
 
 
 def stands_for_others(line: str) -> bool:
-    """Whether a line says that code is left out in its place, such as `# ... existing code ...`."""
+    """Whether a line stands for elided code, such as `# ... existing code ...`."""
     return _ELIDED.match(line[:_MOST_OF_A_LINE]) is not None
 
 
 class Whole:
-    """The blocks of one answer that are no edits, read for signs of what they leave out."""
+    """The blocks of an answer that aren't edits, checked for elisions."""
 
     def __init__(self, blocks: Sequence[Block], *, default: str, is_cut: bool) -> None:
-        """Read the blocks; `is_cut` says that the answer goes on, but isn't read any further."""
+        """Read the blocks; `is_cut`: the rest of the answer isn't read."""
         lines = [line for block in blocks for line in block.text.split("\n")]
         self._elided = [line for line in lines if stands_for_others(line)]
         self._marker = next((line for block in blocks if (line := _marker(block.text))), None)
@@ -211,7 +211,7 @@ class Whole:
         self._is_cut = is_cut
 
     def refusal(self, path: str, code: str, before: str | None) -> str | None:
-        """Why a file isn't to be written so; None where it may. `before` is None where it isn't there."""
+        """Why a file must not be written so; None if it may. `before` is None for a new file."""
         if self._marker is not None and self._marker not in (before or ""):
             return _MARKER.format(path=path, line=self._marker.strip())
         if before is not None and self._elided:
@@ -226,7 +226,7 @@ class Whole:
 
 
 def _marker(code: str) -> str | None:
-    """A line that begins an edit, or a conflict of git's: in no form that is understood."""
+    """A line that begins an edit in no supported format, or a git conflict."""
     lines = code.split("\n")
     begins = [line for line in lines if line.startswith(("<<<<<<<", "&lt;" * 5, "------- "))]
     ends = any(line.startswith((">>>>>>>", "&gt;" * 5, "+++++++ ")) for line in lines)

@@ -1,28 +1,28 @@
-"""Edits: what an answer does to files, whatever form it was written in."""
+"""Edits: an answer's changes to files, whatever their format."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Sign = Literal[" ", "-", "+"]
-"""Of a hunk's line: it stays, it goes, it comes."""
+"""Sign of a hunk's line: context, removed, added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines that must be in the file, and what stands in their place afterwards."""
+    """Lines that must be in the file, and their replacement."""
 
     lines: tuple[tuple[Sign, str], ...]
-    """Each with its line end; the last one of a file may have none."""
+    """Lines with their ends; a file's last one may have none."""
     line: int | None = None
-    """Line number that the answer gives, from 1; a hint. A hunk without old lines goes behind this line."""
+    """Line number in the answer, from 1; a hint. A hunk without old lines is inserted behind this line."""
     anchors: tuple[str, ...] = ()
-    """Lines that stand somewhere above it, outermost first; a hint."""
+    """Lines somewhere above it, outermost first; a hint."""
     at_end: bool = False
     """It ends where the file ends."""
     signed: bool = False
-    """It is of a diff or a patch: hunks are in order, and their indentation is exact."""
+    """From a diff or patch: hunks are in order, and their indentation is exact."""
     others: tuple["Hunk", ...] = ()
-    """Other readings, where the form leaves that open; tried in this order after the first."""
+    """Alternative readings, tried in this order after the first."""
 
     @property
     def old(self) -> list[str]:
@@ -31,40 +31,40 @@ class Hunk:
 
     @property
     def new(self) -> list[str]:
-        """The lines that stand there afterwards."""
+        """The lines that replace them."""
         return [text for sign, text in self.lines if sign != "-"]
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What an answer does to one file."""
+    """An answer's change to one file."""
 
     path: str
-    """As the answer names it."""
+    """Path in the answer."""
     action: Literal["write", "change", "delete"]
     text: str = ""
-    """All of the file, for `write`."""
+    """The whole file, for `write`."""
     hunks: tuple[Hunk, ...] = ()
     to: str | None = None
-    """The file's new name, if it gets one."""
+    """The file's new name, if it is renamed."""
     keeps: bool = False
-    """The file stays under its old name too: a copy."""
+    """Keep the file under its old name too: a copy."""
     new: bool = False
     """The file must not exist yet."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every path that it touches."""
+        """Every path that it affects."""
         return (self.path,) if self.to is None else (self.path, self.to)
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """A part of an answer that can't be read or made, in words for the model."""
+    """An unreadable or inapplicable part of an answer, in words for the model."""
 
     text: str
     path: str | None = None
-    """The file of the workspace that it is about, if showing that file helps."""
+    """The file of the workspace concerned, if showing it helps."""
     lines: str = ""
     """Lines of the answer and of the file, quoted."""
 
@@ -74,19 +74,19 @@ class Answered:
     """The files that an answer changes, and what to ask for again."""
 
     files: dict[str, str | None] = field(default_factory=dict)
-    """Whole new texts by path, of what changes; None deletes."""
+    """Whole new texts by path, of changed files; None deletes."""
     problem: str | None = None
     fits: bool = True
-    """False: some edit doesn't fit or can't be read. What `files` holds all the same, fits."""
+    """False: some edit doesn't fit or is unreadable. `files` may still hold those that fit."""
     empty: bool = False
     """The answer holds neither an edit nor a file."""
     gist: str = ""
-    """The problem in a sentence, where it says more than one."""
+    """The problem in one sentence, if it has several."""
     only_shows: bool = False
     """The answer holds no edit, and no block that names its file."""
     missed: tuple[str, ...] = ()
     """Files of edits that don't fit."""
     left_out: tuple[str, ...] = ()
-    """Files that the answer changes but may not."""
+    """Files that the answer changes without permission."""
     apart: dict[str, str | None] = field(default_factory=dict)
-    """The texts that those files would have, as far as the edits fit."""
+    """The texts of those files, as far as the edits fit."""

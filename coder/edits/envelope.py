@@ -27,15 +27,15 @@ _NO_SECTION = "The patch has no section: `*** Update File: PATH`, or `Add` or `D
 
 
 def begins_patch(line: str) -> bool:
-    """Whether a patch, or a section of one without its first line, begins in this line."""
+    """Whether this line begins a patch, or a section of a patch without its first line."""
     return line.strip() == _BEGIN or _SECTION.match(line) is not None
 
 
 def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[list[Edit], list[Slip], int]:
-    """The edits of the patch that begins in line `at`, what can't be read, and the index behind it.
+    """The edits of the patch that begins in line `at`, unreadable parts, and the index behind it.
 
     Args:
-        fence: what closes the block that it stands in, if any.
+        fence: closes the enclosing block, if any.
     """
     begun = lines[at].strip() == _BEGIN
     sections: list[tuple[re.Match[str], list[str]]] = []
@@ -70,7 +70,7 @@ def _goes_on(section: re.Match[str], line: str) -> bool:
 
 
 def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
-    """The edit that a section means."""
+    """The edit of a section."""
     if what == "Delete":
         return Edit(path, "delete")
     if what == "Add":
@@ -88,7 +88,7 @@ def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
 
 
 def _hunks(body: Sequence[str]) -> list[Hunk]:
-    """The hunks of a section: each stands behind `@@` lines, which name lines above it."""
+    """The hunks of a section, each behind `@@` lines that name lines above it."""
     found: list[Hunk] = []
     anchors: list[str] = []
     lines: list[str] = []
@@ -108,7 +108,7 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
 
 
 def _without_empty_end(lines: Sequence[str]) -> Sequence[str]:
-    """Lines without empty ones at their end, which stand between hunks more often than in them."""
+    """Lines without trailing empty ones, which rather separate hunks."""
     end = len(lines)
     while end and not lines[end - 1]:
         end -= 1
@@ -116,7 +116,7 @@ def _without_empty_end(lines: Sequence[str]) -> Sequence[str]:
 
 
 def _signed(lines: Sequence[str]) -> Signed:
-    """Lines by their signs; one without a sign stays: its blank was forgotten."""
+    """Lines by sign; one without a sign is context whose blank was forgotten."""
     signs = [SIGNS.get(line[:1] or " ") for line in lines]
     return [
         (sign, f"{line[1:]}\n") if sign is not None else (" ", f"{line}\n")

@@ -1,4 +1,4 @@
-"""Hunks of a unified diff: where one begins and ends, also where its counts are wrong or missing."""
+"""Hunks of a unified diff: find their extent, also if counts are wrong or missing."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _SIGNATURE = re.compile(r"^-- ?\r?$")
 _NAME_ALONE = re.compile(r"^\+\+\+ [\w./-]+(?:\t.*)?\r?$")
 _BULLET = re.compile(r"^[+-] \S")
 _SOON = 5
-"""Lines in which changes must follow a line without a sign, for that line to belong to the hunk."""
+"""Lines within which changes must follow an unsigned line for it to belong to the hunk."""
 SIGNS: dict[str, Sign] = {" ": " ", "-": "-", "+": "+"}
 Signed = list[tuple[Sign, str]]
 
@@ -54,8 +54,8 @@ def read_hunk(
     """The hunk whose heading is line `at`, and the index of the line behind it.
 
     Args:
-        fence: what closes the block that the diff stands in, if any.
-        exact: None for a hunk that hasn't as many lines as its heading says.
+        fence: closes the enclosing block, if any.
+        exact: None for a hunk whose line counts differ from its heading.
     """
     match = _HUNK.match(lines[at])
     if match is None:
@@ -68,7 +68,7 @@ def read_hunk(
         body = _as_far_as_it_goes(lines, at + 1, fence)
     line = int(match[1]) if match[1] is not None else None
     if not any(sign != "+" for sign, _ in body.signed) and (counts is None or counts[0] != 0):
-        line = None  # it can't be trusted beside a wrong count
+        line = None  # unreliable beside a wrong count
     heading = match[4].strip()
     anchors = (heading,) if heading and line is None else ()
     return Hunk(tuple(body.signed), line=line, anchors=anchors, signed=True), body.end
@@ -80,11 +80,11 @@ class _Body:
     end: int
     """Index of the line behind it."""
     is_over: bool = False
-    """It has more lines of one kind than its heading says."""
+    """It has more lines of one sign than its heading says."""
 
 
 def _counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
-    """As many lines as the heading says; None where it ends before."""
+    """As many lines as the heading says; None if it ends before."""
     old, new = counts
     signed: Signed = []
     i = start
@@ -114,7 +114,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
 
 
 def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _Body:
-    """A hunk's lines up to the first that can't be one."""
+    """A hunk's lines up to the first impossible one."""
     signed: Signed = []
     i = start
     empty = 0
@@ -132,7 +132,7 @@ def _as_far_as_it_goes(lines: Sequence[str], start: int, fence: str | None) -> _
             break
         empty = empty + 1 if text.strip("\r") == "" else 0
         i += 1
-    # Lines with nothing in them, not even a blank, stand behind a hunk more often than in it.
+    # Empty lines without a blank rather separate hunks than belong to them.
     return _Body(signed[: len(signed) - empty], i)
 
 

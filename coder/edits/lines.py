@@ -7,7 +7,7 @@ BOM = "\ufeff"
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text, each with its end; the last one may have none."""
+    """Lines of a text with their ends; the last one may have none."""
     *whole, last = text.split("\n")
     return [f"{line}\n" for line in whole] + ([last] if last else [])
 
@@ -25,7 +25,7 @@ def usual_end(lines: Sequence[str]) -> str:
 
 
 def joined(lines: Iterable[str], end: str) -> str:
-    """The text of these lines; one without an end gets one, unless it is the last."""
+    """Join lines; one without an end gets one, unless it is the last."""
     text = list(lines)
     for i, line in enumerate(text[:-1]):
         if not line.endswith("\n"):
@@ -34,7 +34,7 @@ def joined(lines: Iterable[str], end: str) -> str:
 
 
 def like(text: str, before: str) -> str:
-    """A file's new text, with the line ends and the byte order mark that it had before."""
+    """A file's new text, with its previous line ends and byte order mark."""
     had = BOM if before.startswith(BOM) else ""
     text = text.removeprefix(BOM)
     if usual_end(split_lines(before)) == "\r\n":
@@ -44,18 +44,18 @@ def like(text: str, before: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A difference of indentation: `cut` is removed from an answer's lines, `added` put before them."""
+    """A difference of indentation: remove `cut` from an answer's lines, prepend `added`."""
 
     cut: str
     added: str
 
     def applied(self, line: str) -> str:
-        """A line of the answer, indented as the file is."""
+        """A line of the answer with the file's indentation."""
         return self.added + line.removeprefix(self.cut) if line.strip() else line
 
 
 def find_shift(answered: Sequence[str], there: Sequence[str]) -> Shift | None:
-    """How the indentation of the same lines differs; None where it isn't the same for all."""
+    """The difference of indentation of the same lines; None unless it is the same for all."""
     shifts = {
         _shift(indent(line), indent(own)) for line, own in zip(answered, there, strict=True) if line.strip()
     }

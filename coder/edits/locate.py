@@ -1,8 +1,7 @@
-"""Locate: where in a file a hunk's lines are. Strictly first, then more leniently; of several places, none.
+"""Locate a hunk's lines in a file: strictly first, then more leniently; ambiguity means no place.
 
-The steps: word for word; without blanks at line ends, and with typographic signs made plain; with the same
-shift of all indentations. A search is one `str.find` over a text that is made once for each step and file, so
-that large files and answers cost no more than their size.
+The steps: verbatim; without trailing blanks and with typographic signs made plain; with the same shift of all
+indentations. A search is one `str.find` over a text made once per step and file, so its cost is linear.
 """
 
 from bisect import bisect_right
@@ -14,37 +13,37 @@ from coder.edits.edit import Hunk
 from coder.edits.lines import Shift, find_shift
 
 _MOST_PLACES = 50
-"""Places of one hunk that are looked at."""
+"""Most places of one hunk that are examined."""
 _LEAST_SAID = 12
-"""Characters of new lines that can't be in a file by chance."""
+"""Characters of new lines beyond which a match is no coincidence."""
 _NO_END = "\0"
 _SIGNS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a hunk's old lines are in a file."""
+    """A place of a hunk's old lines in a file."""
 
     start: int
     end: int
     """Indices of the first line, and of the one behind the last."""
     exact: bool = False
-    """Word for word, line ends too."""
+    """Verbatim, including line ends."""
     shift: Shift | None = None
     """How the file's indentation differs from the hunk's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The one place of a hunk, or all that fit equally well."""
+    """The only place of a hunk, or all that fit equally well."""
 
     hunk: Hunk
-    """The reading of it that fits."""
+    """The reading that fits."""
     places: tuple[Place, ...] = ()
 
     @property
     def place(self) -> Place | None:
-        """The place, where there is just one."""
+        """The place, if it is unique."""
         return self.places[0] if len(self.places) == 1 else None
 
 
@@ -61,14 +60,14 @@ def _unindented(line: str) -> str:
 
 
 class Index:
-    """A file's lines, ready to be searched."""
+    """A file's lines, indexed for searches."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
         self._texts: dict[str, tuple[str, list[int]]] = {}
 
     def positions(self, old: Sequence[str], form: Callable[[str], str]) -> list[int]:
-        """Indices at which these lines, in this form, stand one below the other."""
+        """Indices at which these lines, in this form, occur consecutively."""
         if form.__name__ not in self._texts:
             formed = [form(line) for line in self.lines]
             begins = list(accumulate((len(line) + 1 for line in formed), initial=0))
@@ -83,7 +82,7 @@ class Index:
         return found
 
     def below_anchors(self, hunk: Hunk) -> int | None:
-        """The line behind a hunk's last anchor: each is one line of the file, or the first below another."""
+        """The line behind a hunk's last anchor: each is unique in the file, or the first below another."""
         below: int | None = None
         for anchor in hunk.anchors:
             found = [at for at in self.positions([anchor], _unindented) if below is None or at >= below]
@@ -94,7 +93,7 @@ class Index:
 
 
 def _as_text(lines: Sequence[str]) -> str:
-    """Lines as one string, each behind a line end."""
+    """Lines as one string, each behind a newline."""
     return "".join(f"\n{line}" for line in lines) + "\n"
 
 
@@ -102,7 +101,7 @@ def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
     """The places of a hunk with old lines, by the strictest step that finds any.
 
     Args:
-        behind: line at which the hunk before it ended.
+        behind: end line of the previous hunk.
     """
     for form in (_exactly, _roughly, _unindented):
         several = Found(hunk)
@@ -126,17 +125,17 @@ def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[Place]
     if form is not _unindented:
         return [Place(at, at + len(old), exact=form is _exactly) for at in found]
     if hunk.signed or not any(line.strip() for line in old):
-        return []  # in a diff, a sign that was forgotten looks like a shift
+        return []  # in a diff, a forgotten sign looks like a shift
     shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in found]
     return [Place(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
 
 
 def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[Place]:
-    """Of several places, the one that the hunk's own hints choose; all where they choose none."""
+    """Of several places, the one that the hunk's hints choose; all if they choose none."""
     if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
         return last
     if hunk.line is not None and (there := [place for place in places if place.start == hunk.line - 1]):
-        # Where no line follows in a hunk, git and patch look for it at the end, whatever its number is.
+        # A hunk without trailing context is searched at the end, whatever its number, as git and patch do.
         opens, ends = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "
         at_end = places[-1].end == len(index.lines) and places[-1] not in there
         return places if opens and ends and at_end else there
@@ -150,7 +149,7 @@ def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[
 
 
 def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:
-    """Where lines without any around them belong: in an empty file, at a line number or at the end."""
+    """Place of added lines without context: in an empty file, at a line number or at the end."""
     if not lines:
         return Place(0, 0, exact=True)
     if hunk.at_end:
@@ -162,7 +161,7 @@ def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place |
 
 
 def is_done(index: Index, hunk: Hunk) -> bool:
-    """Whether the file is as the hunk wants it already: its new lines are there, once, and say enough."""
+    """Whether the hunk is already applied: its new lines occur once, and are long enough."""
     old = {line.strip() for line in hunk.old}
     added = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
     if sum(map(len, added)) < _LEAST_SAID:

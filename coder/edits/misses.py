@@ -1,4 +1,4 @@
-"""Misses: the edits of an answer that don't fit, in words, with the lines of the file that may be meant."""
+"""Describe edits that don't fit, with the lines of the file that may be meant."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,31 +12,31 @@ from coder.text.sanitize import count_of
 NOT_THERE = "an edit doesn't fit: its lines aren't there."
 _AROUND = 2
 _LEAST_ALIKE = 0.3
-"""Of 1, for lines that are quoted as those that may be meant."""
+"""Lowest likeness (of 1) of quoted lines."""
 _MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 2_000
-"""Characters of a line, lines of a hunk and characters of a place that are compared."""
+"""Most characters of a line, lines of a hunk and characters of a place that are compared."""
 _TELLING, _PLACES = 3, 8
-"""Longest lines of a hunk, by whose words places are found, and places that are compared."""
+"""Longest lines of a hunk whose words find places, and places that are compared."""
 
 
 def miss(path: str, hunk: Hunk, why: str, near: str = "") -> Slip:
-    """A hunk that was not put in."""
+    """Describe a hunk that was not applied."""
     old = [bare(line) for line in hunk.old]
     quoted = f"The lines to be replaced were:\n{block(old)}" if old else ""
     return Slip(f"`{path}`: {why}", path, lines="\n".join(filter(None, [quoted, near])))
 
 
 def gist(misses: Sequence[Slip], *, others: int = 0) -> str:
-    """The first miss in a sentence, and how many more there are."""
+    """The first miss in a sentence, and the number of others."""
     more = len(misses) + others - 1
     return f"{misses[0].text} (and {more} more)" if more else misses[0].text
 
 
 def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = ()) -> str:
-    """The words about an answer with edits that were not made.
+    """The message about an answer with edits that were not made.
 
     Args:
-        others: how many edits besides the misses were not made.
+        others: number of edits besides the misses that were not made.
         made: files in which the other edits were made.
     """
     parts = [f"{i}. {f'{one.text} {one.lines}'.rstrip()}" for i, one in enumerate(misses, start=1)]
@@ -58,9 +58,9 @@ def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = (
 
 
 def nearest(lines: Sequence[str], old: Sequence[str]) -> str:
-    """The lines of a file that are most like others, in words; empty where none are like them.
+    """The file's lines most similar to others, as text; empty if none are similar.
 
-    Only places with many words of the longest lines are compared: it takes no longer than the file is long.
+    Compares only places with many words of the longest lines, in time linear in the file.
     """
     there, wanted = _stripped(lines), _stripped(old[:_MOST_LINES])
     if not any(wanted) or not there:
@@ -83,6 +83,6 @@ def _stripped(lines: Sequence[str]) -> list[str]:
 
 
 def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
-    """How alike lines are; 1 is the same."""
+    """Similarity of lines; 1 is equality."""
     one, other = ("\n".join(side)[:_MOST_COMPARED] for side in (there, wanted))
     return SequenceMatcher(None, one, other, autojunk=False).ratio()

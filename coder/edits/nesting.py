@@ -1,7 +1,7 @@
-"""Nesting: where a fenced block ends whose text holds fences of its own (CommonMark 4.5, and what models do).
+"""Find the end of a fenced block with fences in its text (CommonMark 4.5, and models' habits).
 
 A closing fence has no info string, and at most three blanks before it. An opening fence with an info string
-nests. What these rules leave open, the file decides: Python has to parse, Markdown takes the longest reading.
+nests. The file resolves ambiguity: Python must parse, Markdown takes the longest reading.
 """
 
 import re
@@ -14,15 +14,15 @@ from coder.edits.paths import name_in
 from coder.source.python_names import parse_source
 
 _MOST_BLANKS = 3
-"""Before a fence; with more it is text (CommonMark 4.5)."""
+"""Most blanks before a fence (CommonMark 4.5)."""
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 Language = Literal["python", "markdown", "other"]
 _MOST_FENCES = 400
-"""Fences behind the opening one that are looked at."""
+"""Fences behind the opening one that are examined."""
 _MOST_PARSES = 200
-"""Of all blocks of an answer together."""
+"""Most parses for all blocks of an answer together."""
 _MOST_PARSED = 500_000
-"""Characters of code that is parsed to find its end."""
+"""Most characters of code that is parsed to find its end."""
 
 
 def opening_fence(line: str) -> re.Match[str] | None:
@@ -38,7 +38,7 @@ def closes(line: str, mark: str) -> bool:
 
 
 def closes_signed(line: str, mark: str) -> bool:
-    """The same in a block of signed lines: a fence behind a blank, which is a sign, is one of these."""
+    """As `closes`, in a block of signed lines: a fence behind a context sign (blank) is part of it."""
     return (mark.startswith(" ") or not line.startswith(" ")) and closes(line, mark)
 
 
@@ -53,7 +53,7 @@ class Fences:
     """All fences of an answer."""
 
     def __init__(self, lines: Sequence[str], *, known: Collection[str]) -> None:
-        """Find them in lines without ends; `known` files may have names that look like anything."""
+        """Find them in lines without ends; `known` files may have names of any shape."""
         self._lines = lines
         self._known = known
         self._parsed = 0
@@ -61,7 +61,7 @@ class Fences:
         self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in found if fence]
 
     def end(self, at: int, language: Language) -> int:
-        """The line that closes the block which line `at` opens; behind the last line where none does."""
+        """The line that closes the block opened in line `at`; the end of the lines if none does."""
         start = bisect_right(self._all, at, key=lambda fence: fence.line)
         mark = self._all[start - 1].mark
         behind = (self._all[i] for i in range(start, len(self._all)))
@@ -87,7 +87,7 @@ class Fences:
     def _longest(self, fences: Iterable[_Fence]) -> int | None:
         """The last fence that can close a block of Markdown.
 
-        A bare fence can close the file or open a block in it. It closes the file where the next fence, which
+        A bare fence can close the file or open an inner block. It closes the file if the next fence, which
         would be in that inner block, opens a block itself: it has an info string, or a file's name above it.
         """
         end = None
@@ -105,7 +105,7 @@ class Fences:
         return end
 
     def _is_named(self, fence: _Fence, *, behind: _Fence) -> bool:
-        """Whether the line above a fence names a file and begins a paragraph, or leads to a file in words."""
+        """Whether the line above a fence names a file and begins a paragraph, or introduces a file."""
         above = next((i for i in range(fence.line - 1, behind.line, -1) if self._lines[i].strip()), None)
         if above is None or fence.line - above > 2:
             return False
@@ -115,7 +115,7 @@ class Fences:
 
 
 def _nested(fences: Iterable[_Fence]) -> int | None:
-    """The fence that closes a block in which those with an info string open others; None where none does."""
+    """The closing fence if those with an info string open inner blocks; None if there is none."""
     inner: list[str] = []
     for fence in fences:
         if fence.info:

@@ -1,4 +1,4 @@
-"""Paths in answers: what a line names, which file of the tree is meant, and what no answer may name."""
+"""Paths in answers: find the one a line names, resolve it in the tree, refuse forbidden ones."""
 
 import re
 import unicodedata
@@ -12,11 +12,11 @@ from coder.text.sanitize import or_nearest
 
 _GIT = {".git", "git~1"}
 _LONGEST = 1000
-"""Characters of a path, and of a line that may be one."""
+"""Most characters of a path, and of a line that may be one."""
 _MOST_COMPARED = 2000
-"""Names that a wrong one is compared with: each takes time."""
+"""Most names compared with a wrong one: each takes time."""
 NAME = re.compile(r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)")
-"""A path that is easily told from prose."""
+"""Shape of a path that is easily told from prose."""
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
 """The same, or any word with a slash."""
 WORD = re.compile(r"\S+")
@@ -27,7 +27,7 @@ _SENTENCE = re.compile(rf"^[^`]*`(?:\./)*({NAME.pattern})`[^`]*:\W{{0,3}}$")
 _NO_FILE = re.compile(
     r"\b(?:examples?|us(?:e|es|age|ing)|run|runs|running|call|calls|outputs?|prints?|shows?)\b", re.IGNORECASE
 )
-"""Remark on a block that is about a file, and isn't the file."""
+"""A remark on a block that concerns a file without being it."""
 
 
 def plain(path: str) -> str:
@@ -36,7 +36,7 @@ def plain(path: str) -> str:
 
 
 def refusal(path: str) -> str | None:
-    """Why no answer may name this path; None where it may."""
+    """Why no answer may name this path; None if it may."""
     if len(path) > _LONGEST:
         return f"`{path[:40]}…` is too long for a file's name."
     parts = PurePosixPath(path).parts
@@ -50,7 +50,7 @@ def refusal(path: str) -> str | None:
 
 
 class Names:
-    """The names of all files of a tree, while edits add and remove some."""
+    """The names of all files of a tree, updated by edits."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = dict.fromkeys(names)
@@ -84,21 +84,21 @@ class Names:
             del self._names[name]
 
     def find(self, path: str) -> str | None:
-        """The file that a path means: itself, or the only one that differs only in case."""
+        """The file of a path: an exact match, or the only one that differs only in case."""
         if path in self._names:
             return path
         alike = self._by_fold.get(_folded(path), [])
         return alike[0] if len(alike) == 1 else None
 
     def clash(self, path: str) -> str | None:
-        """Why a new file can't be at this path beside those that are there; None where it can."""
+        """Why a new file at this path conflicts with present ones; None if it doesn't."""
         above = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
         if above is not None:
             return f"`{path}` can't be written: `{above}` is a file, no folder."
         return f"`{path}` can't be written: it is a folder." if self._folders[path] > 0 else None
 
     def missing(self, path: str) -> str:
-        """That a file isn't there, with the one that may be meant."""
+        """A message that a file is missing, with the one that may be meant."""
         below = [name for name in self._names if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
         if len(below) == 1:
             return f"There is no file `{path}`; do you mean `{below[0]}`?"
@@ -106,7 +106,7 @@ class Names:
 
 
 def _above(name: str) -> list[str]:
-    """The folders that a file is in."""
+    """The parent folders of a file."""
     return [str(folder) for folder in PurePosixPath(name).parents][:-1]
 
 
@@ -115,7 +115,7 @@ def _folded(path: str) -> str:
 
 
 def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
-    """The path that a line names and nothing else: a known file, or what has this shape."""
+    """The path that a line consists of: a known file, or one of this shape."""
     if len(line) > _LONGEST:
         return None
     text = _LISTED.sub("", line).strip(_AROUND).removeprefix("//").strip(_AROUND)
@@ -125,18 +125,18 @@ def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) ->
 
 
 def name_of_block(info: str, above: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
-    """The file that a block's fence line names, or the line above it."""
+    """The file named by a block's fence line, or by the line above it."""
     words = re.split(r"[\s:=]+", info[:_LONGEST].strip())
     in_fence = name_in(words[-1], known if len(words) > 1 else (), shape)
     return name_in(info.partition(" ")[2], known, shape) or in_fence or name_in(above, known, shape)
 
 
 def name_in_comment(line: str) -> str | None:
-    """The file that a comment names, where that is all that it says."""
+    """The file that a comment consists of."""
     return name_in(line, ()) if line.lstrip().startswith(("#", "//")) else None
 
 
 def name_in_sentence(line: str) -> str | None:
-    """The only file that a sentence quotes which leads to a block: "The corrected `a.py`:"."""
+    """The only file quoted in a sentence that introduces a block: "The corrected `a.py`:"."""
     match = _SENTENCE.match(line.strip()[:_LONGEST])
     return match[1] if match is not None and _NO_FILE.search(line) is None else None

@@ -1,7 +1,7 @@
-"""Read an answer once: its edits, whichever form was asked for, and the blocks that may be whole files.
+"""Read an answer once: its edits in any format, and blocks that may be whole files.
 
-Blocks of Markdown are told apart by how they begin: search/replace, a patch, a diff; all other blocks are
-whole files or nothing. Edits outside of any block count too.
+The beginning of a Markdown block tells its kind: search/replace, a patch, a diff; all other blocks are whole
+files or nothing. Edits outside of any block count too.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,19 +16,19 @@ from coder.edits.paths import PATH, WORD, name_in, name_of_block
 
 _MOST_SLIPS = 4
 _LOOK = 4
-"""Lines at the start of a block among which an edit begins, if it is one."""
+"""Lines at the start of a block among which an edit must begin."""
 _DIFFS = {"diff", "patch", "udiff"}
 _OF_DIFFS = (".diff", ".patch")
 
 
 @dataclass(slots=True)
 class Edits:
-    """What an answer wants changed."""
+    """The changes that an answer requests."""
 
     edits: list[Edit] = field(default_factory=list)
     slips: list[Slip] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
-    """Fenced blocks that are no edits."""
+    """Fenced blocks that aren't edits."""
 
     @property
     def is_any(self) -> bool:
@@ -37,7 +37,7 @@ class Edits:
 
 
 def read_edits(text: str, *, default: str = "", known: Collection[str] = ()) -> Edits:
-    """The edits in an answer; those without a name belong to the default file."""
+    """The edits in an answer; unnamed ones belong to the default file."""
     reader = _Reader(_lines(text), default, known)
     reader.read()
     return reader.found
@@ -53,7 +53,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _begins_patch(line: str) -> bool:
-    """As `begins_patch`, which is loaded for an answer that may hold one."""
+    """As `begins_patch`, imported only for an answer that may contain one."""
     if "***" not in line:
         return False
     from coder.edits.envelope import begins_patch
@@ -73,13 +73,13 @@ class _Reader:
         """What closes the block of edits that is being read."""
 
     def read(self) -> None:
-        """Go through the answer once."""
+        """Read the answer once."""
         i = 0
         while i < len(self._lines) and len(self.found.slips) < _MOST_SLIPS:
             i = self._outside(i) if self._fence is None else self._inside(i)
 
     def _outside(self, at: int) -> int:
-        """One step outside of any block of edits; returns the next line."""
+        """Read one step outside of any block of edits; the next line."""
         line = self._lines[at]
         opening = opening_fence(line)
         if opening is None:
@@ -102,7 +102,7 @@ class _Reader:
         return end + 1
 
     def _inside(self, at: int) -> int:
-        """One step in a block of edits."""
+        """Read one step in a block of edits."""
         line = self._lines[at]
         assert self._fence is not None
         if closes(line, self._fence):
@@ -116,7 +116,7 @@ class _Reader:
         return end or at + 1
 
     def _edit(self, at: int) -> int | None:
-        """Read the edit that begins in a line, and return the line behind it; None where none begins."""
+        """Read the edit that begins in a line; the line behind it, or None if none begins."""
         line = self._lines[at]
         if searchreplace.opens(line):
             if self._fence is None:
@@ -135,14 +135,14 @@ class _Reader:
         return None
 
     def _take_diff(self, lines: Sequence[str], at: int) -> int:
-        """Read the diff that begins in a line, and return the line behind it."""
+        """Read the diff that begins in a line; the line behind it."""
         from coder.edits.unified import edit_of, read_diff
 
         sections, end = read_diff(lines, at, path=self._name, fence=self._fence)
         read = [edit_of(section, self._known) for section in sections]
         edits = [edit for edit in read if isinstance(edit, Edit)]
         if begins_hunk(lines[at]) and edits and self._goes_on(edits[0]):
-            # More hunks of the diff before: their numbers count from the same lines as its own.
+            # More hunks of the previous diff: their numbers count from the same lines.
             last = self.found.edits.pop()
             edits[0] = replace(last, hunks=last.hunks + edits[0].hunks)
         self.found.edits += edits
@@ -171,7 +171,7 @@ class _Reader:
         return last is not None and (last.path, last.action, last.to) == (edit.path, "change", edit.to)
 
     def _begins_edits(self, start: int, mark: str, *, is_diff: bool) -> bool:
-        """Whether the block that begins here holds edits: of a diff, anywhere; else at its beginning."""
+        """Whether the block that begins here contains edits: of a diff anywhere, else at its beginning."""
         for i in range(start, len(self._lines) if is_diff else min(start + _LOOK, len(self._lines))):
             line = self._lines[i]
             if closes(line, mark):
@@ -186,6 +186,6 @@ class _Reader:
 
 
 def _is_hunk(body: Sequence[str]) -> bool:
-    """Whether lines are those of a hunk without its heading: each has a sign, and some come or go."""
+    """Whether lines form a hunk without its heading: each has a sign, and some are added or removed."""
     signs = {line[0] for line in body if line.strip()}
     return bool(signs & {"+", "-"}) and signs <= {"+", "-", " "}

@@ -21,12 +21,12 @@ _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
 _CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,})\s*(?:REPLACE\s*)?$", re.IGNORECASE)
 _MOST_READINGS = 8
 _LONG = 20_000
-"""Lines of a block that is read in one way only."""
+"""Lines of a block beyond which only one reading is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchBlock:
-    """One block, and where it ends in the answer."""
+    """One block, and its end in the answer."""
 
     hunk: Hunk
     end: int
@@ -34,7 +34,7 @@ class SearchBlock:
 
     @property
     def makes(self) -> str | None:
-        """The text of the new file that it makes; None where it changes one."""
+        """The text of the new file that it makes; None if it changes one."""
         return None if any(line.strip() for line in self.hunk.old) else "".join(self.hunk.new)
 
 
@@ -55,14 +55,14 @@ def read_block(lines: Sequence[str], at: int, path: str) -> SearchBlock | Slip:
     if not dividers:
         return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines.")
     exact = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
-    # The longest search says most: the last divider goes first.
+    # The longest search is the most specific: try the last divider first.
     most = _MOST_READINGS if end - at < _LONG else 1
     first, *others = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
     return SearchBlock(Hunk(first.lines, others=tuple(others)), end + 1)
 
 
 def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
-    """The line that closes a block; None where another block opens before."""
+    """The line that closes a block; None if another block opens before."""
     for i in range(start, len(lines)):
         closing = _CLOSE.match(lines[i])
         if closing is not None and len(closing["mark"]) == len(mark):
@@ -73,7 +73,7 @@ def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
 
 
 def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
-    """A hunk whose equal lines at both edges stay as the file has them."""
+    """A hunk whose equal lines at both edges stay as in the file."""
     most = min(len(old), len(new))
     head = next((i for i in range(most) if old[i] != new[i]), most)
     tail = next((i for i in range(most - head) if old[-1 - i] != new[-1 - i]), most - head)

@@ -1,4 +1,4 @@
-"""Syntax: whether a file can still be read by what reads it, before anything is run."""
+"""Check the syntax of changed files before anything runs."""
 
 import ast
 import json
@@ -11,16 +11,16 @@ from coder.context.quoting import fenced
 from coder.edits.lines import bare, split_lines
 
 MOST_READ = 500_000
-"""Characters; a larger file is left to whatever runs it."""
+"""Characters; a larger file isn't checked."""
 _AROUND = 3
 _QUOTED = 16
-"""Lines of an edit, and of the file, that are quoted."""
+"""Lines quoted of an edit, and of the file."""
 _WIDE = 300
-"""Characters of a line that are quoted."""
+"""Characters quoted of a line."""
 
 
 def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
-    """What is wrong with the first file that could be read before and can't be now; None where none is."""
+    """The fault of the first file that was valid before and isn't now; None if there is none."""
     for path, text in files.items():
         if text is not None and (fault := new_fault(path, text, before.get(path))) is not None:
             return fault_report(path, text, fault)
@@ -28,13 +28,13 @@ def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) ->
 
 
 def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | None:
-    """Line, from 1, and words of the first thing wrong in a file that could be read before."""
+    """Line (from 1) and message of the first fault in a file that was valid before."""
     fault = _fault(path, text) if before is not None else None
     return fault if fault is not None and _fault(path, before or "") is None else None
 
 
 def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
-    """The remark on a file whose syntax an edit broke, in a line that begins at 1."""
+    """The remark on a file whose syntax an edit broke, beginning at line 1."""
     line, said = fault
     shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
     return (
@@ -50,7 +50,7 @@ def numbered(lines: Sequence[str], start: int, end: int) -> str:
 
 
 def block(lines: Sequence[str]) -> str:
-    """Lines between fences that none of them can end; long ones and the middle of many left out."""
+    """Lines between fences that none of them can close; long lines and the middle of many are elided."""
     if len(lines) > _QUOTED:
         half = _QUOTED // 2
         left_out = f"[… {len(lines) - 2 * half} lines …]"
@@ -60,7 +60,7 @@ def block(lines: Sequence[str]) -> str:
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
-    """Line and words of the first thing wrong in a file; None where nothing is, or no check fits."""
+    """Line and message of the first fault in a file; None if there is none, or no check exists."""
     read = _READERS.get(PurePosixPath(path).suffix.lower())
     if read is None or len(text) > MOST_READ:
         return None
@@ -80,7 +80,7 @@ def _fault(path: str, text: str) -> tuple[int, str] | None:
 
 def _python(text: str) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of code that isn't ours
+        warnings.simplefilter("ignore")  # of untrusted code
         ast.parse(text)
 
 

@@ -1,4 +1,4 @@
-"""Unified diffs, as git, diff and models write them: one reader for answers and for patches of benchmarks."""
+"""Read unified diffs of git, diff and models, both in answers and in patches of benchmarks."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,11 +10,11 @@ from coder.edits.nesting import closes_signed
 
 _NOWHERE = "/dev/null"
 _MOST_OF_NAMES = 2_000
-"""Characters of a line with two names that are searched for where one ends."""
+"""Most characters of a line with two names that are searched for their boundary."""
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
-"""What begins something else than a hunk of the same file."""
+"""Beginnings of lines that end a file's hunks."""
 _NO_FILES = {"120000": "a link", "160000": "a submodule"}
 _BINARY = "binary files can't be changed by a diff"
 _BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
@@ -22,7 +22,7 @@ _BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
 
 @dataclass(slots=True)
 class FileDiff:
-    """What a diff says of one file; None is the file that isn't there."""
+    """A diff of one file; None is a missing file."""
 
     old: str | None
     new: str | None
@@ -35,7 +35,7 @@ class FileDiff:
     mode: str = ""
     """Mode of a new file, or the new mode of one that is there."""
     fault: str = ""
-    """Why it can't be made."""
+    """Why it can't be applied."""
 
 
 def read_diff(
@@ -44,9 +44,9 @@ def read_diff(
     """The diff that begins in line `at`, and the index of the line behind it.
 
     Args:
-        path: the file that hunks without a name belong to.
-        fence: what closes the block that the diff stands in, if any.
-        exact: all lines are a patch whose numbers must be right; lines between its parts say nothing.
+        path: the file of unnamed hunks.
+        fence: closes the enclosing block, if any.
+        exact: all lines are a patch whose numbers must be right; lines between its parts are ignored.
     """
     found: list[FileDiff] = []
     i = at
@@ -80,7 +80,7 @@ def read_diff(
 
 
 def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:
-    """Read the hunk that begins in a line, and return the line behind it."""
+    """Read the hunk that begins in a line; the line behind it."""
     read = read_hunk(lines, at, fence=fence, exact=exact)
     if read is None:
         section.fault = section.fault or f"line {at + 1}: {_BROKEN}"
@@ -90,7 +90,7 @@ def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str |
 
 
 def _further(lines: Sequence[str], at: int) -> int | None:
-    """The next hunk of the same file behind blank lines or words; None where the diff ends before."""
+    """The next hunk of the same file behind blank lines or words; None if the diff ends before."""
     for i in range(at, len(lines)):
         if is_numbered(lines[i]):
             return i
@@ -100,7 +100,7 @@ def _further(lines: Sequence[str], at: int) -> int | None:
 
 
 def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
-    """What git's lines before the first hunk say, and the index of the line behind them."""
+    """Read git's lines before the first hunk; the index of the line behind them."""
     old, new = _git_names(lines[at][len(GIT) :].rstrip("\r"))
     prefixed = _is_prefixed(old, new) or (old.startswith("a/") and new.startswith("b/"))
     if prefixed:
@@ -127,7 +127,7 @@ def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
 
 
 def _name(found: list[FileDiff], old_text: str, new_text: str) -> None:
-    """Read `---` and `+++` lines: the first of a plain diff, or git's names once more."""
+    """Take the names of `---` and `+++` lines, also if git's lines gave them."""
     names = [_header_name(old_text), _header_name(new_text)]
     last = found[-1] if found else None
     if last is not None and last.from_git and not last.hunks:
@@ -145,7 +145,7 @@ def _below_git(name: str, section: FileDiff) -> str | None:
 
 
 def _header_name(text: str) -> str:
-    """The name in a `---` or `+++` line, without the time behind a tab."""
+    """The name in a `---` or `+++` line, without a timestamp behind a tab."""
     return _unquoted(text.rstrip("\r").split("\t")[0])
 
 
@@ -155,11 +155,11 @@ def unprefixed(name: str) -> str:
 
 
 def _git_names(rest: str) -> tuple[str, str]:
-    """Both names of a `diff --git` line, from what stands behind these words."""
+    """Both names in the rest of a `diff --git` line."""
     if rest.startswith('"'):
         first, _, second = rest[1:].partition('" ')
         return _unquoted(f'"{first}"'), _unquoted(second)
-    for blank in re.finditer(" ", rest[:_MOST_OF_NAMES]):  # names may hold some; most often both are the same
+    for blank in re.finditer(" ", rest[:_MOST_OF_NAMES]):  # names may contain blanks; usually both are equal
         first, second = rest[: blank.start()], rest[blank.end() :]
         if first == second or _is_prefixed(first, second):
             return first, second
@@ -168,14 +168,14 @@ def _git_names(rest: str) -> tuple[str, str]:
 
 
 def _is_prefixed(old: str, new: str) -> bool:
-    """Whether two names are one, each behind a prefix of its own: `a/x` and `b/x`, `i/x` and `w/x`."""
+    """Whether two names are equal behind prefixes: `a/x` and `b/x`, `i/x` and `w/x`."""
     one, _, path = old.partition("/")
     other, _, same = new.partition("/")
     return path == same != "" and one != other
 
 
 def _unquoted(text: str) -> str:
-    """A name without the quotes and escaped bytes of git's unusual names."""
+    """A name without git's quotes and escapes."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
 
@@ -187,7 +187,7 @@ def _unquoted(text: str) -> str:
 
 
 def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
-    """The edit that a file's diff means; None where it changes nothing."""
+    """The edit of a file's diff; None if it changes nothing."""
     old, new = _known(section.old, section, known), _known(section.new, section, known)
     hunks = tuple(section.hunks)
     if (why := _fault(new or old, section)) is not None:
@@ -203,7 +203,7 @@ def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
 
 
 def _fault(name: str | None, section: FileDiff) -> str | None:
-    """Why a file's diff can't be made; None where it can."""
+    """Why a file's diff can't be applied; None if it can."""
     if name is None:
         return "A diff names no file."
     if section.mode in _NO_FILES:

@@ -1,1 +1,1 @@
-"""The user's folder: read it, land changes, rebase them, take them back. Read read, deliver."""
+"""The user's folder: read it, land changes, rebase them, revert them. Read read, deliver."""

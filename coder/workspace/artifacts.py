@@ -1,4 +1,4 @@
-"""Put what a program wrote into a user's folder: only new files, none that runs by itself later."""
+"""Write a program's artifacts into a user's folder: only new files that never run by themselves."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sandbox.result import Artifact
 
 
 def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """Write each artifact that may be written; why the others were not. Raises MachineError."""
+    """Write each permitted artifact; the reasons for the others. Raises MachineError."""
     if not artifacts:
         return []
     try:
@@ -24,7 +24,7 @@ def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
 
 async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
     async def forget(path: str) -> None:
-        """Nothing of this goes into a log."""
+        """Callback that logs nothing."""
 
     refused = []
     nothing_read = Snapshot(root=folder, files={})

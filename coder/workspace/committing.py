@@ -1,4 +1,4 @@
-"""Commit what a run has landed or would land, where it has passed or the user has said yes."""
+"""Commit what a run landed or would land, if it passed or the user agreed."""
 
 import asyncio
 from pathlib import Path
@@ -12,11 +12,11 @@ from coder.workspace.git.commit import Changed, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
 
 _SUBJECT = 72
-"""Characters of a commit's first line."""
+"""Most characters of a commit's subject."""
 
 
 async def commit_run(journal: Journal) -> None:
-    """Commit it, or say why not; nothing where it is not to be committed, or is already."""
+    """Commit the run's files; no effect if unwanted or already done. Raises NoCommit."""
     state = journal.state
     if not _is_to_be_committed(state):
         return
@@ -47,14 +47,14 @@ async def commit_run(journal: Journal) -> None:
 
 
 def _message(state: State) -> str:
-    """The task's first line, and whose work it is."""
+    """Commit message: the task's first line, model and run."""
     first = state.task.prompt.strip().splitlines()[0].rstrip(".")
     subject = first if len(first) <= _SUBJECT else f"{first[: _SUBJECT - 1].rstrip()}…"
     return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"
 
 
 def _is_to_be_committed(state: State) -> bool:
-    """Whether it is solved, or unverified with the user's word for it."""
+    """Whether it is solved, or unverified and accepted by the user."""
     if state.committed is not None:
         return False
     decided = state.landing is not None and not state.settings.keep and suite_passed(state)

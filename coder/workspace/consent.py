@@ -1,8 +1,8 @@
-"""What lands only with the user's word: files that run by themselves later, and edits of given tests.
+"""Changes that need the user's consent: files that run by themselves later, and edits of given tests.
 
 The former run when a folder is entered or opened, at a commit or a push, when Python, a shell or a debugger
-starts, or when pytest collects; a Makefile is named by somebody. The test command decides with the tests as
-they were given. `--allow`, or a yes on the terminal, is that word.
+starts, or when pytest collects; a Makefile is run by its name. The test command uses the tests as given.
+`--allow`, or a yes on the terminal, is consent.
 """
 
 import re
@@ -68,8 +68,8 @@ _FOLDERS = {
 
 
 def risky(path: str) -> str | None:
-    """Why a file at this path (relative, with `/`) would run by itself later; None when it wouldn't."""
-    lowered = path.lower()  # on many disks .VSCode is .vscode
+    """Why a file at this path (relative, with `/`) would run by itself later; None if it wouldn't."""
+    lowered = path.lower()  # on case-insensitive disks .VSCode is .vscode
     name, around = PurePosixPath(lowered).name, f"/{lowered}"
     if name.endswith(".pth"):
         return "every Python that finds it in its library runs the lines that begin with import"
@@ -83,44 +83,44 @@ def risky(path: str) -> str | None:
 
 
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
-    """Whether `--allow` names a path; patterns reach no file that runs by itself later."""
+    """Whether `--allow` names a path; patterns don't match files that run by themselves later."""
     return path in allow or (risky(path) is None and any(fnmatchcase(path, glob) for glob in allow))
 
 
 def is_kept_apart(path: str, state: State, target: Target) -> bool:
-    """Whether a path decides what passes, so that edits of it are kept apart from an answer."""
+    """Whether a path affects which tests pass, so that edits of it are separated from an answer."""
     is_free = is_allowed(path, state.settings.allow)
     return not is_free and decides(end_of(path, state.files), state.task, target)
 
 
 def is_given_test(path: str, state: State, target: Target) -> bool:
-    """Whether edits of a path that no answer may write can be offered to the user: a test of the folder."""
+    """Whether edits of a forbidden path can be offered to the user: it is a test of the folder."""
     is_read_only = any(fnmatchcase(path, glob) for glob in state.task.read)
     is_setting = path in TOOL_FILES or risky(path) is not None
     return path in target.tests and path in state.files and not is_read_only and not is_setting
 
 
 def is_offered(path: str, state: State) -> bool:
-    """Whether what a session makes of a file that decides what passes can be offered to the user."""
+    """Whether a session's version of a file that affects the tests can be offered to the user."""
     parts = path.split("/")
     return MODULES not in parts and not any(fnmatchcase(path, glob) for glob in state.task.read)
 
 
 def is_contradicted(state: State) -> bool:
-    """Whether what the run ends with fails given tests, and passes them as it edits them."""
+    """Whether the result fails given tests, but passes them as edited by the run."""
     outcome = decisive_outcome(state)
     return outcome is not None and bool(outcome.contradicts)
 
 
 def is_accepted(state: State) -> bool:
-    """Whether the user has accepted beforehand what is unverified; edits of given tests, too."""
+    """Whether the user accepted an unverified result beforehand, including edits of given tests."""
     best = best_code(state)
     edits = best.test_edits if best is not None and (is_contradicted(state) or not best.files) else {}
     return state.settings.accept_unverified and all(is_allowed(path, state.settings.allow) for path in edits)
 
 
 def landing_edits(state: State, best: Message) -> dict[str, str | None]:
-    """The edits of given tests that land with the change: allowed ones, and those with the user's yes."""
+    """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
     planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
     shown = state.settings.chat and is_contradicted(state)
     return {
@@ -131,6 +131,6 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
 
 
 def in_parts(patch: str, tests: str) -> str:
-    """A change as a person is shown it: first the code, then what is left out."""
+    """A change as displayed: first the code, then the separated edits."""
     both = f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
     return _BINARY.sub(r"binary, \1 bytes\n", both)

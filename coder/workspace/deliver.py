@@ -1,4 +1,4 @@
-"""Delivery: a run's files into the user's folder, onto a branch or onto the screen; and what the log says."""
+"""Deliver a run's files into the user's folder, onto a branch or onto the screen, with log events."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,10 +23,10 @@ from coder.workspace.read import see_replaceable
 
 
 def see_committable(task: Task, settings: Settings) -> None:
-    """See that the commit which a run is to end with can be made, so far as one knows before.
+    """Check early that the run's final commit is possible, as far as can be known.
 
     Raises:
-        UsageError: no folder, no repository, no name to commit under, or the branch is there already.
+        UsageError: no folder, no repository, no committer name, or the branch exists already.
     """
     if not settings.commits:
         return
@@ -41,10 +41,10 @@ def see_committable(task: Task, settings: Settings) -> None:
 
 
 async def deliver(journal: Journal) -> None:
-    """Land what the run has made, or propose it; ask where files change; commit it where that was wanted.
+    """Land or propose the run's result; ask for consent where needed; commit if requested.
 
-    Killed at any moment, it can be called again: what has landed is not touched twice. Where the user has
-    edited a file meanwhile, both edits are joined and verified; or nothing is written.
+    Repeatable after a kill: landed files aren't touched again. If the user has edited a file meanwhile, both
+    edits are merged and verified, or nothing is written.
     """
     settings = journal.state.settings
     try:
@@ -63,7 +63,7 @@ async def deliver(journal: Journal) -> None:
 
         await rebase(journal, str(error))
     except PathRefused as error:
-        if settings.lands and journal.state.proposed is None:  # the other files are worth seeing
+        if settings.lands and journal.state.proposed is None:  # show the other files
             await journal.append(PatchProposed(patch="".join(proposal(journal.state))))
         await journal.append(LandingRefused(reason=str(error)))
     else:
@@ -74,7 +74,7 @@ async def deliver(journal: Journal) -> None:
 
 
 def with_written(error: MachineError, state: State) -> MachineError:
-    """The error, with the files that have landed already, and the command that continues."""
+    """The error, with the files landed so far, and the command that continues."""
     landing = state.landing
     if landing is None or state.taken_back:
         return error
@@ -91,7 +91,7 @@ def with_written(error: MachineError, state: State) -> MachineError:
 
 
 async def _plan(journal: Journal) -> bool:
-    """Record what is to land; False where it is only proposed or refused."""
+    """Log the plan of a landing; False if it is only proposed or refused."""
     state = journal.state
     contents, left = contents_of(state)
     planned = intended(state, contents)
@@ -133,7 +133,7 @@ async def _apply(journal: Journal) -> None:
 
 
 async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
-    """Nothing of a landing stays that can't be made whole."""
+    """Undo a landing that can't be completed."""
     landed = [change for change in landing.plan.changes if change.path in journal.state.landed]
     before = {path: stored.content for path, stored in landing.before.items()}
 
@@ -144,13 +144,13 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 
 
 Consent = Literal["all", "change", "no", "nobody"]
-"""all: the edits of given tests land, too; nobody: it needs consent, and there is no human to ask."""
+"""all: edits of given tests land too; nobody: consent is needed, and no terminal is attached."""
 
 
 async def _consent(
     state: State, watch: Watch, *, paths: Sequence[str], overwritten: Sequence[str], shown: str, tests: str
 ) -> Consent:
-    """Ask what has to be asked about a change of these paths, and of given tests beside it."""
+    """Ask for the required consent to a change of these paths, and of given tests beside it."""
     if not _needs_word(state):
         if overwritten and not await watch.confirm(f"Change {', '.join(overwritten)}?", shown):
             return "no"
@@ -167,7 +167,7 @@ async def _consent(
 
 
 async def _wants_edits(state: State, watch: Watch, shown: str) -> bool:
-    """Whether edits of given tests that the change can do without are to land, too."""
+    """Whether optional edits of given tests land too."""
     if state.settings.chat or not isinstance(watch, Asking):
         return False
     question = "Change the given tests, too? They passed as they were, and were not run as edited."
@@ -176,7 +176,7 @@ async def _wants_edits(state: State, watch: Watch, shown: str) -> bool:
 
 def _question(state: State, paths: Sequence[str]) -> str:
     outcome = decisive_outcome(state)
-    assert outcome is not None  # nothing is delivered that was not tried
+    assert outcome is not None  # only tried results are delivered
     contradicts = contradiction(outcome)
     if contradicts is not None:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
@@ -185,7 +185,7 @@ def _question(state: State, paths: Sequence[str]) -> str:
 
 
 def _needs_word(state: State) -> bool:
-    """Whether a change that is unverified is to land, to which the user has not said yes beforehand."""
+    """Whether a change is unverified and not accepted beforehand."""
     settings = state.settings
     keeps = settings.keep and not is_contradicted(state)
     return not (settings.chat or keeps or is_accepted(state) or is_green(state))

@@ -1,4 +1,4 @@
-"""What a run changes, as the patch that `git apply` and `patch -p1` take."""
+"""A run's changes as a patch for `git apply` and `patch -p1`."""
 
 import base64
 import difflib
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from coder.text.sanitize import one_line
 
 _BINARY_LINE = 52
-"""Bytes of a binary content in one line, as git has it."""
+"""Bytes per line of binary content, as in git."""
 _LETTERS = 26
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -22,11 +22,11 @@ def unified_diff(
     executable: Collection[str] | None = None,
     switched: Collection[str] = (),
 ) -> str:
-    """Patch from `before` to `after`, by path; None is no file. Of binary files git alone can apply it.
+    """Patch from `before` to `after`, by path; None is no file. Only git can apply it to binary files.
 
     Args:
-        executable: new or removed files that run by their names; None: those that begin with `#!`.
-        switched: files that were there and become executable, or cease to be so.
+        executable: new or removed executable files; None: those that begin with `#!`.
+        switched: existing files that become executable, or cease to be so.
     """
     differ = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     paths = sorted(differ | {*switched})
@@ -71,7 +71,7 @@ def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switche
 
 
 def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
-    """What git takes for content without lines; what was there before is known by its hash alone."""
+    """Git's binary patch; the old content is known by its hash alone."""
     yield f"index {_blob(old)}..{_blob(new)}\nGIT binary patch\nliteral {len(new or b'')}\n"
     packed = zlib.compress(new or b"")
     for start in range(0, len(packed), _BINARY_LINE):
@@ -82,14 +82,14 @@ def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
 
 
 def _blob(content: bytes | None) -> str:
-    """The name that git gives to a content."""
+    """Git's id of a content."""
     if content is None:
         return "0" * 40
     return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 def _lines(content: bytes | None) -> list[str] | None:
-    """Lines with their ends; None for what isn't text. Only \\n ends a line, as git sees it."""
+    """Lines with their ends; None for binary content. Only \\n ends a line, as in git."""
     if content is None:
         return []
     if b"\0" in content:
@@ -101,7 +101,7 @@ def _lines(content: bytes | None) -> list[str] | None:
 
 
 def _quoted(name: str) -> str:
-    """A name as git writes it: in quotes when it holds what could be mistaken."""
+    """A name in git's notation: quoted if ambiguous."""
     if not re.search(r'[\x00-\x1f\x7f"\\]', name):
         return name
     escaped = (_ESCAPES.get(c) or (f"\\{ord(c):03o}" if c < " " or c == "\x7f" else c) for c in name)
@@ -109,7 +109,7 @@ def _quoted(name: str) -> str:
 
 
 def _ended(name: str) -> str:
-    """A name with a blank is ended by a tab: else `patch` stops at the blank."""
+    """Append a tab to a name with a blank: else `patch` stops at the blank."""
     return f"{name}\t" if " " in name and not name.startswith('"') else name
 
 
@@ -128,6 +128,6 @@ def _size(file: str) -> str:
 
 
 def _name(file: str) -> str:
-    """The path in `diff --git a/PATH b/PATH`: both halves are as long, so that blanks don't matter."""
+    """The path in `diff --git a/PATH b/PATH`: both halves have equal length, so blanks don't matter."""
     header = file.partition("\n")[0].removeprefix("diff --git ")
     return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))

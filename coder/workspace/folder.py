@@ -1,8 +1,7 @@
-"""The user's folder as a run reads it: one snapshot of its regular files, taken once.
+"""Read the user's folder for a run: one snapshot of its regular files.
 
-In a git repository they are those that git tracks, and new ones that it doesn't ignore; elsewhere all but
-what tools made. Links are never followed, and what can't or needn't be read is left out with a note. What
-isn't in the snapshot was not read, so the run may not overwrite it.
+In a git repository these are tracked and unignored files; elsewhere all but the products of tools. Never
+follows links; notes what it leaves out. A run may only overwrite files of the snapshot.
 """
 
 import stat
@@ -24,26 +23,26 @@ MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
 MAX_LISTED_FILES = 60_000
 MAX_LISTED_BYTES = 256 << 20
-"""Of a repository: git says which files are its own, so that many of them are no mistake."""
+"""Bounds for a repository: git lists its files, so that many of them are no mistake."""
 MAX_FILE_BYTES = 8 << 20
 _POINTER = "version https://git-lfs.github.com/spec/"
 _RECORDING = '"coder_recording":'
 _HEADER = 4096
-"""Characters of a recording's first line, which names its format."""
+"""Most characters of a recording's first line, which names its format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All files that were read of a folder."""
+    """All files read from a folder."""
 
     root: Path | None
     """Absolute, without links; it may not exist yet. None: there is no folder."""
     files: Mapping[str, StoredFile]
     """By path relative to the root, with `/`, sorted."""
     notes: tuple[str, ...] = ()
-    """One line for each thing that was left out and that a person might miss."""
+    """One line for each omission that a user might notice."""
     only: str | None = None
-    """The one file that was asked for, when it wasn't a folder."""
+    """The requested file, if it wasn't a folder."""
 
 
 def take_snapshot(
@@ -54,15 +53,14 @@ def take_snapshot(
     max_bytes: int | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
 ) -> Snapshot:
-    """Read a folder, or one file. One that is missing is empty: it will be made, a file if it has a suffix.
+    """Read a folder, or one file. A missing path is an empty folder, or a new file if it has a suffix.
 
     Args:
-        read: globs of files that are read although git ignores them.
+        read: globs of files to read although git ignores them.
         max_files: None is MAX_FILES, or MAX_LISTED_FILES of a repository; so with max_bytes.
 
     Raises:
-        UsageError: neither file nor folder, not readable, its parent is missing, a bare repository, or more
-            than the bounds.
+        UsageError: neither file nor folder, unreadable, no parent, a bare repository, or beyond the bounds.
     """
     path = path.resolve()
     try:
@@ -88,7 +86,7 @@ def take_snapshot(
         raise UsageError(f"Can't read {path}: {error.strerror}.") from error
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
-    note = f"{path.name}: isn't there yet, so that nothing is read"  # a slip of the pen, perhaps
+    note = f"{path.name}: isn't there yet, so that nothing is read"  # perhaps a typing error
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
@@ -109,7 +107,7 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
 
 
 def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
-    """Leave out what `--record` writes, unless tracked or named: it grows, so no replay would fit."""
+    """Leave out recordings of `--record`, unless tracked or named: they grow, so no replay would fit."""
     found = [path for path, file in reader.files.items() if _is_recording(file.text or "")]
     for path in found:
         if path not in wanted:
@@ -122,7 +120,7 @@ def _is_recording(text: str) -> bool:
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:
-    """Files that were named, though git ignores them. Raises UsageError: a glob leaves the folder."""
+    """Named files that git ignores. Raises UsageError: a glob leaves the folder."""
     try:
         places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
         return [place.relative_to(folder).as_posix() for place in places]
@@ -131,7 +129,7 @@ def _named(folder: Path, globs: Sequence[str]) -> list[str]:
 
 
 def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
-    """What git knows of a folder, and what to say; None where it knows nothing, so that all of it is read."""
+    """Git's list of a folder, and notes; None without a repository: then everything is read."""
     repository = find_repository(folder)
     if repository is None:
         return None, []
@@ -142,5 +140,5 @@ def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
         listing = list_files(repository, folder)
     except GitFailed as error:
         return None, [f"read as a folder without git: {error}"]
-    # A folder that git ignores as a whole was named by the user all the same.
+    # The user named a folder that git ignores as a whole: read it.
     return (listing if listing.tracked or listing.untracked else None), []

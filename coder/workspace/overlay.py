@@ -1,7 +1,7 @@
-"""Overlay: the files that a program is run on, an answer's over the user's.
+"""Overlay: the files that a program runs on, an answer's over the user's.
 
-A link to another file of the folder is read as a copy of that file, and the copy follows it: programs in a
-sandbox see no link. What an answer writes over one is meant for the file that it leads to.
+A link to another file of the folder is read as a copy that follows that file, as a sandbox shows no links.
+An answer's write to a link is meant for its target.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ Content = TypeVar("Content")
 
 
 def end_of(path: str, files: Mapping[str, StoredFile]) -> str:
-    """The path of the file that a link leads to; of what is no link, its own."""
+    """The path of a link's target; of a file that isn't a link, its own."""
     file = files.get(path)
     return path if file is None or file.link is None else file.link
 
 
 def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> dict[str, str | None]:
-    """An answer's files, those that it writes over links as the files that these lead to."""
+    """An answer's files, with writes to links redirected to their targets."""
     over = {end_of(path, files): text for path, text in code.items() if text is not None}
     return {
         **over,
@@ -35,7 +35,7 @@ def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> 
 def following(
     held: Mapping[str, Content], code: Mapping[str, str | None], files: Mapping[str, StoredFile]
 ) -> dict[str, Content]:
-    """These contents, where each link to a file that the code changes has what that file holds now."""
+    """These contents, where each link to a changed file gets that file's content."""
     if code.keys().isdisjoint(files):
         return dict(held)
     links = {
@@ -51,7 +51,7 @@ _MOST_SHOWN = 64 << 20
 
 
 def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
-    """Content of the ignored files that the user shows to programs, as they are now."""
+    """Current contents of the ignored files that the user shows to programs."""
     places = {path: place_in(root, path) for path in show} if root is not None else {}
     return {
         path: read_named(place, limit=_MOST_SHOWN) for path, place in places.items() if not place.is_dir()
@@ -59,7 +59,7 @@ def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
 
 
 def place_in(root: Path, path: str) -> Path:
-    """Where something lies that `--show` names. Raises UsageError: it isn't there, or leaves the folder."""
+    """Path that `--show` names. Raises UsageError: it is missing, or leaves the folder."""
     place = (root / path).resolve()
     if path.startswith(("/", "../")) or not place.is_relative_to(root.resolve()) or place == root.resolve():
         raise UsageError(f"--show {path}: name a path inside of {root}; another folder goes by --add-dir.")
@@ -69,7 +69,7 @@ def place_in(root: Path, path: str) -> Path:
 
 
 def ignored_files(state: State) -> dict[str, bytes]:
-    """Those of them that the run itself hasn't read."""
+    """The shown files that the run itself hasn't read."""
     show = [path for path in state.settings.show if path not in state.files]
     return shown_files(Path(state.root), show) if state.root is not None else {}
 
@@ -77,10 +77,10 @@ def ignored_files(state: State) -> dict[str, bytes]:
 def workspace_files(
     state: State, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
 ) -> dict[str, bytes]:
-    """The user's files, an answer over them, and the given tests, pristine, over both.
+    """The user's files, under an answer's, under the given tests as they were.
 
     Args:
-        test_edits: given tests as an answer edits them, where it is to be tried with these.
+        test_edits: given tests as edited by an answer, if it is to be tried with these.
     """
     edits = test_edits or {}
     code = {**code, **edits}

@@ -1,4 +1,4 @@
-"""What of a run's answer, or of its session, would change the user's folder, as a plan and as patches."""
+"""Changes to the user's folder from a run's answer or session, as a plan and as patches."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from coder.workspace.landing import LandingRefused, Plan, changes_of, plan
 from coder.workspace.overlay import end_of
 
 Contents = Mapping[str, bytes | None]
-"""What is to stand at each path; None removes."""
+"""Required content of each path; None removes."""
 
 
 def intended(state: State, contents: Contents) -> Plan:
-    """What these contents would change in the user's folder, by what stands there now.
+    """Changes of the user's folder by these contents, against its present files.
 
     Raises:
         LandingRefused: a path may not be written.
-        FileChanged: a file isn't as the run has read it.
+        FileChanged: a file has changed since the run read it.
     """
     if reason := _by_itself(state, contents):
         raise LandingRefused(reason)
@@ -36,7 +36,7 @@ def intended(state: State, contents: Contents) -> Plan:
 
 
 def patch_of(state: State, contents: Contents) -> str:
-    """The patch of these contents, for the files as the run has read them."""
+    """The patch of these contents, against the files as the run read them."""
     changes = changes_of(state.files, contents, executable=modes_of(state))
     before = {c.path: state.files[c.path].content if c.before else None for c in changes}
     after = {change.path: contents[change.path] for change in changes}
@@ -55,7 +55,7 @@ def proposal(state: State) -> tuple[str, str]:
 
 
 def contents_of(state: State) -> tuple[Contents, Contents]:
-    """What lands, with some edits of given tests, and the edits of given tests that don't."""
+    """What lands, including some edits of given tests, and the edits of given tests that don't."""
     best = best_code(state)
     if best is None:
         return {}, {}
@@ -69,7 +69,7 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
 
 
 def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
-    """Why a file would run by itself later, when the user has not allowed it."""
+    """Why a file would run by itself later, if the user has not allowed it."""
     for path in contents:
         reason = risky(path)
         if reason is not None and path not in state.settings.allow:
@@ -82,22 +82,22 @@ def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None
 
 @dataclass(frozen=True, slots=True)
 class SessionChanges:
-    """Texts by path; None is a file that was removed."""
+    """Texts by path; None is a removed file."""
 
     files: dict[str, str | None]
     test_edits: dict[str, str | None]
-    """Given tests, and other files that decide what passes."""
+    """Given tests, and other files that affect the tests."""
     left_out: tuple[str, ...]
     """Paths that no change may write."""
 
     @property
     def texts(self) -> dict[str, str | None]:
-        """What may land, and what may with the user's word."""
+        """Texts that may land, including those that need consent."""
         return {**self.files, **self.test_edits}
 
 
 def session_changes(state: State, target: Target) -> SessionChanges:
-    """What the tree of a run's session differs in from the files that the run has read."""
+    """Differences of the session's tree from the files that the run read."""
     files: dict[str, str | None] = {}
     edits: dict[str, str | None] = {}
     left: list[str] = []
@@ -116,13 +116,13 @@ def session_changes(state: State, target: Target) -> SessionChanges:
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
-    """A file with this text, and with the mode of another one; None where there is no text."""
+    """A file with this text and another file's mode; None without text."""
     mode = like.mode if like is not None else 0o644
     return StoredFile.of(as_bytes(text), mode=mode) if text is not None else None
 
 
 def modes_of(state: State) -> dict[str, bool]:
-    """Whether a file can be run by its name: of those that are new, and where the session has changed it."""
+    """Executable bits of new files, and of those whose bit the session changed."""
     return {
         path: now.is_executable
         for path, now in state.tree.items()
@@ -131,16 +131,16 @@ def modes_of(state: State) -> dict[str, bool]:
 
 
 def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
-    """Whether two files hold the same, and both can be run or neither; of listed ones by their hashes."""
+    """Whether two files have equal content and executable bits; listed ones by their hashes."""
     if one is None or other is None or one == other:
         return one == other
     return one.digest == other.digest and one.is_executable == other.is_executable
 
 
 def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
-    """Whether a file that stays becomes executable in a session, or ceases to be so.
+    """Whether a session changes an existing file's executable bit.
 
-    There what begins as a program is executable, and nothing else.
+    In a session exactly the files that begin as programs are executable.
     """
     if before is None or now is None:
         return False

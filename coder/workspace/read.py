@@ -1,6 +1,6 @@
-"""The user's files as a run holds them, what the log keeps of them, and what has become of them.
+"""The user's files in a run, their form in the log, and their later changes.
 
-Of a large folder the log keeps a listing alone: a resumed run reads the contents again (`restore`).
+For a large folder the log keeps only a listing: a resumed run reads the contents again (`restore`).
 """
 
 import os
@@ -20,11 +20,11 @@ from coder.workspace.folder import Snapshot, take_snapshot
 
 KEPT_FILES = 200
 KEPT_BYTES = 256 << 10
-"""The log itself keeps the files of a folder up to this size; of a larger one it keeps a listing."""
+"""Most bytes of a folder whose files the log stores; for a larger one it stores a listing."""
 
 
 def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
-    """Read the task's workspace, if it has one; `lands`: files will be written into it."""
+    """Read the task's workspace, if any; `lands`: files will be written into it."""
     if task.workspace is None:
         return Snapshot(None, {})
     snapshot = take_snapshot(task.workspace, read=task.read)
@@ -52,7 +52,7 @@ def started(read: Snapshot, task: Task, settings: Settings, *, model: str) -> Ru
 
 
 def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile]) -> FilesChanged | None:
-    """What differs between the files that a run has read and those that stand there now; None: nothing."""
+    """Differences between the files that a run read and the present ones; None: nothing."""
     newer = {
         path: file
         for path, file in now.items()
@@ -68,25 +68,25 @@ def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The files with which a run continues."""
+    """Files with which a run continues."""
 
     files: Mapping[str, StoredFile]
     happened: tuple[Body, ...] = ()
-    """What the log doesn't know yet: files have changed since the run stopped."""
+    """New events for the log: files have changed since the run stopped."""
 
 
 def restore(state: State) -> Restored:
-    """The files of a run that stopped, with the contents that stayed in the user's folder.
+    """The files of a stopped run, with contents read from the user's folder.
 
-    A file that has changed since is taken as it is now, and the best answer is tried again on it. One that an
-    answer has changed too must be as the run read it, or as HEAD has it: both edits are joined when it lands.
+    A changed file is taken as it is now, and the best answer is tried again on it. One that an answer has
+    changed too must be as the run read it, or as in HEAD: both edits are merged when it lands.
     """
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files)
     now = dict(take_snapshot(Path(state.root), read=state.task.read).files)
     same = {p: now[p] for p, file in listed.items() if p in now and file.digest == now[p].digest}
-    if state.landing is not None:  # what landed was tried on the files that there were: that stands
+    if state.landing is not None:  # the landed result was tried on the earlier files and stays valid
         return Restored({**state.files, **state.landing.before, **same})
     touched = {path for code in state.codes for path in (*code.files, *code.test_edits)} | state.tree.keys()
     as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
@@ -100,11 +100,7 @@ def restore(state: State) -> Restored:
 
 
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
-    """What the run read of files that have changed since, as far as HEAD still has it.
-
-    Raises:
-        UsageError: HEAD has it not.
-    """
+    """What the run read of files that have changed since, from HEAD. Raises UsageError: HEAD lacks it."""
     from coder.workspace.git.listing import contents_at_head
 
     committed = contents_at_head(Path(state.root or ""), paths) if paths else {}
@@ -121,21 +117,17 @@ def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
 
 
 def is_small(files: Mapping[str, StoredFile]) -> bool:
-    """Whether the log keeps these files itself."""
+    """Whether the log stores these files itself."""
     return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
 
 
 def see_replaceable(path: Path) -> None:
-    """See that a file may be replaced: a rename would replace even a read-only one.
-
-    Raises:
-        MachineError: it is read-only; the run can be resumed.
-    """
+    """Raise MachineError if a file is read-only: a rename would replace it all the same."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return  # the landing says so itself
-    # Root may write anything: for it the bits say what is wanted.
+        return  # the landing reports it itself
+    # Root may write anything: its permission bits tell the intent.
     if not mode & 0o222 or not os.access(path, os.W_OK):
         raise MachineError(
             f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "

@@ -1,4 +1,4 @@
-"""Rebase a run onto what the user has changed meanwhile: both edits joined, or a clear stop."""
+"""Rebase a run onto the user's later edits: merge both, or stop with a reason."""
 
 import tempfile
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from coder.workspace.proposal import is_same, modes_of, proposal, text_file
 
 
 async def rebase(journal: Journal, reason: str) -> None:
-    """Take over what the user has made of the run's files since it read them, and have both tried together.
+    """Merge the user's later edits into the run's files, and have the result tried.
 
-    Where the same lines have changed, the run's own patch is kept for `coder export`, and nothing is written.
+    If the same lines have changed, the run's own patch is kept for `coder export`, and nothing is written.
 
     Args:
-        reason: what was found, in words; said where the edits can't be joined.
+        reason: what was found, for the message if the edits can't be merged.
     """
     state = journal.state
     best = best_code(state)
@@ -75,7 +75,7 @@ async def rebase(journal: Journal, reason: str) -> None:
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
-    """What a session's work that is not written yet becomes with what the user has edited of the same files.
+    """A session's unwritten work, merged with the user's edits of the same files.
 
     Where the same lines have changed, the user's own stay.
     """
@@ -90,7 +90,7 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
 
 
 def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:
-    """Both changes of a text; None where they can't be joined."""
+    """Both changes of a text; None if they conflict."""
     if base is None or one is None or other is None:
         return None
     try:
@@ -101,7 +101,7 @@ def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str |
 
 
 def _now(root: Path, path: str) -> StoredFile | None:
-    """The file as it stands in the user's folder; None where none can be read."""
+    """The present file in the user's folder; None if it can't be read."""
     parts = PurePosixPath(path).parts
     try:
         with open_folder(root, parts[:-1]) as folder:
@@ -112,11 +112,11 @@ def _now(root: Path, path: str) -> StoredFile | None:
 
 
 _MOST_CONFLICTS = 127
-"""Git counts conflicts in its exit code, up to here; more is an error."""
+"""Git's exit code counts conflicts up to here; more is an error."""
 
 
 def merge(base: bytes, one: bytes, other: bytes) -> bytes | None:
-    """The text with both changes; None where they change the same lines. Raises GitFailed."""
+    """The text with both changes; None if they change the same lines. Raises GitFailed."""
     with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
         for name, content in (("one", one), ("base", base), ("other", other)):
             (Path(place) / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Take a run's files back, one by one, where they haven't changed since."""
+"""Revert a run's files, one by one, if they haven't changed since."""
 
 from contextlib import AsyncExitStack
 
@@ -13,15 +13,15 @@ from coder.workspace.landing import undo as put_back
 
 
 async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
-    """Put back what was there before the run's files landed; what was changed since is left, and why.
+    """Restore the files from before the run landed; skip later changes, with the reason.
 
-    What was put back before isn't gone over again, unless it stands there once more.
+    Files restored earlier are skipped, unless the run's content is there again.
 
     Args:
         run: its id.
 
     Returns:
-        A row for each file; none where nothing was left to take back.
+        A row for each file; none if nothing was left to revert.
 
     Raises:
         UsageError: the log holds no such run, or it landed nothing.
@@ -42,12 +42,12 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
 
 
 def left_to_undo(state: State) -> list[int]:
-    """The steps whose files haven't all been put back, from 1, the latest first."""
+    """The steps (from 1) with unreverted files, the latest first."""
     return [step for step in _written(state) if not _of(state, step).taken_back]
 
 
 def _written(state: State) -> list[int]:
-    """The steps that have written files, the latest first."""
+    """The steps that wrote files, the latest first."""
     steps = range(len(state.steps) + 1, 0, -1)
     return [step for step in steps if _of(state, step).landing is not None]
 
@@ -57,7 +57,7 @@ def _of(state: State, step: int) -> State:
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
-    """Put back what was there before the files of a step landed, from 1; a plain run has one."""
+    """Restore the files from before a step (from 1) landed; a plain run has one step."""
     state = journal.state
     landing = _of(state, step).landing
     if landing is None:
@@ -79,7 +79,7 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
-    """The plan without files that were reverted already and are still so."""
+    """The plan without files that are already reverted."""
     done = {*state.undone} if step > len(state.steps) else set()
     if _of(state, step).taken_back:
         done = {change.path for change in plan.changes}
@@ -88,7 +88,7 @@ def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
 
 
 def commit_left(state: State, *, step: int | None = None) -> str | None:
-    """What to say of a commit, which stays when its files are taken back; None where none was made."""
+    """A message on a commit, which stays when its files are reverted; None if none was made."""
     made = (state if step is None else _of(state, step)).committed
     if not isinstance(made, CommitMade):
         return None

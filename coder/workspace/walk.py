@@ -1,4 +1,4 @@
-"""Walk a folder, or go through a list of its paths; read regular files, never over a link."""
+"""Walk a folder, or read a list of its paths; regular files only, never over a link."""
 
 import os
 import posixpath
@@ -18,14 +18,14 @@ _SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pyp
 _SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
 _SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
 _CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
-"""A folder with one of these was made by a tool, whatever its name is: a virtual environment, a cache."""
+"""A folder with one of these was made by a tool: a virtual environment, a cache."""
 
 _GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most that is read."""
+    """Bounds of what is read."""
 
     files: int
     bytes: int
@@ -35,7 +35,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads files beneath one folder."""
+    """Reads files under one folder."""
 
     path: Path
     bounds: Bounds
@@ -44,7 +44,7 @@ class Reader:
     taken: int = 0
 
     def walk(self, folder: int, prefix: str = "", *, depth: int = 0) -> None:
-        """Take what an open folder holds, and what its folders hold; what tools made is left out."""
+        """Read an open folder recursively, except folders made by tools."""
         with os.scandir(folder) as entries:
             kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
         if prefix and not kinds.keys().isdisjoint(_CACHE_MARKS):
@@ -60,7 +60,7 @@ class Reader:
                 self._leave_out(prefix + name, error)
 
     def go_through(self, paths: Iterable[str]) -> None:
-        """Take the files at these paths; a link to one of them is taken as a copy of it."""
+        """Read the files at these paths; a link to one of them is read as a copy."""
         links: dict[str, str] = {}
         plain = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
         for above, names in groupby(plain, key=posixpath.dirname):
@@ -118,7 +118,7 @@ class Reader:
             self.take(path, content, stat.S_IMODE(status.st_mode))
 
     def _copy(self, link: str, target: str) -> None:
-        """A link within the tree is the file, or the folder's files, that it names; others are left out."""
+        """Replace a link within the tree by its target's file or files; leave out others."""
         ends = {link: target} if target in self.files else self._below(link, target)
         more = sum(len(self.files[end].content) for end in ends.values())
         too_many = len(self.files) + len(ends) > self.bounds.files or self.taken + more > self.bounds.bytes
@@ -131,7 +131,7 @@ class Reader:
             self.files[path] = found.model_copy(update={"link": found.link or end})
 
     def _below(self, link: str, folder: str) -> dict[str, str]:
-        """The files of a folder by their paths below a link to it; none where the link stands in it."""
+        """The files of a folder by their paths below a link to it; none if the link is inside the folder."""
         if link.startswith(f"{folder}/"):
             return {}
         return {link + path[len(folder) :]: path for path in self.files if path.startswith(f"{folder}/")}
@@ -150,9 +150,9 @@ class Reader:
 
 
 def generated(root: Path, own: Iterable[str]) -> list[str]:
-    """Files that a build has put among a project's own, so that its modules can be imported.
+    """Files that a build has generated among a project's own, so that its modules can be imported.
 
-    Git ignores them, and names tell them. No other ignored file is taken: it may hold a secret.
+    Git ignores them; they are recognized by name. No other ignored file is read: it may hold a secret.
     """
     found = []
     for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):
@@ -165,12 +165,12 @@ def generated(root: Path, own: Iterable[str]) -> list[str]:
 
 
 def is_made_by_tools(name: str) -> bool:
-    """Whether a folder of this name holds what tools made: environments, packages, caches."""
+    """Whether a folder of this name is made by tools: environments, packages, caches."""
     return name in _SKIPPED_FOLDERS or (name.startswith(".") and name.endswith("_cache"))
 
 
 def by_a_person(paths: Iterable[str]) -> list[str]:
-    """Those of some new files' paths that a person may have written, so far as their names say."""
+    """Those of some new files' paths that a person may have written, by their names."""
     paths = list(paths)
     marks = [posixpath.dirname(path) + "/" for path in paths if posixpath.basename(path) in _CACHE_MARKS]
     return [
@@ -183,7 +183,7 @@ def by_a_person(paths: Iterable[str]) -> list[str]:
 
 
 def _is_plain(path: str) -> bool:
-    """Whether a path that an index names stays in its folder, and out of `.git`."""
+    """Whether an index path stays in its folder, and out of `.git`."""
     parts = path.split("/")
     return not any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
 

@@ -34,8 +34,7 @@ class Workspace:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
         `capacity`: bytes of the workspace, where its file system doesn't tell. `attached`: mount points of
-        host
-        folders in it, which must not be removed.
+        host folders in it, which must not be removed.
         """
         self.below, self._most = Beneath(root, owner), capacity
         parts = [place.split("/") for place in attached]
@@ -160,8 +159,7 @@ class Workspace:
         """Remove everything but these files; the paths of those that are present.
 
         Keeps a file only if it has one name, the content and rights that `write` gives, and no attributes, in
-        folders
-        of the same kind: no trace of a program remains.
+        folders of the same kind: no trace of a program remains.
 
         Args:
             known: SHA-256 (hex), and whether it is executable, by plain path.

@@ -1,5 +1,5 @@
-"""Git on repositories that may come from anyone: nothing that a repository names is ever started.
+"""Run git on untrusted repositories without starting any program that they name.
 
-Hooks, filters, fsmonitor, external diffs, pagers and includes stand in its configuration. So git runs with a
-GIT_DIR of ours, which takes objects and index from the repository, and a few plain values. Read isolated.
+Their configuration names hooks, filters, fsmonitor, external diffs, pagers and includes. So git runs with a
+GIT_DIR of ours that takes over objects, index, and a few plain values. Read isolated.
 """

@@ -1,7 +1,7 @@
-"""Commit what a run has changed: these paths on top of HEAD, and nothing else that is staged or dirty.
+"""Commit a run's changes: these paths on top of HEAD, without other staged or dirty changes.
 
-Plumbing only: blobs, a tree, a commit, a moved reference. No hook runs, nothing is signed, and a file that
-goes through a filter (Git LFS, say) is left to its owner to commit.
+Plumbing only: blobs, a tree, a commit, a moved reference. No hook runs, nothing is signed, and files with a
+filter (such as Git LFS) are left to the user.
 """
 
 import os
@@ -29,35 +29,35 @@ _NOBODY = (
 
 
 class NoCommit(Exception):
-    """A commit can't or shouldn't be made; the message says why and what to do."""
+    """A commit can't or shouldn't be made; the message gives the reason and advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One file of a commit: its contents before and after, None where there is no file."""
+    """One file of a commit: contents before and after, None for no file."""
 
     before: bytes | None
     after: bytes | None
     executable: bool = False
     switched: bool = False
-    """It was there, and becomes executable or ceases to be so."""
+    """An existing file that becomes executable or ceases to be so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A commit and the branch that it is the tip of; None where HEAD is detached."""
+    """A commit and the branch whose tip it is; None if HEAD is detached."""
 
     commit: str
     branch: str | None
 
 
 def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch: str | None = None) -> Made:
-    """Commit these changes of files beneath a folder; called again, it finds that it is done.
+    """Commit these changes of files under a folder; repeatable.
+
+    Raises NoCommit: no repository, an unsuitable state of it, or a file has the user's own changes.
 
     Args:
-        branch: a new branch for it, which leaves HEAD, index and files as they are; None is where HEAD is.
-
-    Raises NoCommit: no repository, one in no state for it, or a file had changes of the user's own.
+        branch: a new branch, which leaves HEAD, index and files unchanged; None commits to HEAD.
     """
     with _opened(folder) as committer:
         below = folder.relative_to(committer.repository.top)
@@ -66,7 +66,7 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
 
 
 def see_possible(folder: Path, *, branch: str | None) -> None:
-    """Raises NoCommit: no commit could be made here now, and why."""
+    """Raise NoCommit with the reason if no commit can be made here now."""
     with _opened(folder if folder.is_dir() else folder.parent) as committer:
         committer.see_possible(branch)
 
@@ -84,7 +84,7 @@ def _opened(folder: Path) -> "Iterator[_Committer]":
 
 
 def under_way(repository: Repository) -> str | None:
-    """What has been begun and not ended, such as a merge."""
+    """The operation in progress, such as a merge."""
     return next((words for name, words in _UNDER_WAY.items() if (repository.git_dir / name).exists()), None)
 
 
@@ -116,13 +116,13 @@ class _Committer:
             self.git.run("read-tree", head, index=scratch)
         rows = self._rows(files, head, staged=branch is None)
         self.git.run("update-index", "-z", "--index-info", stdin=rows, index=scratch)
-        # A partial clone has no blobs of what it hasn't checked out: missing-ok, all else is HEAD's own.
+        # A partial clone lacks blobs that it hasn't checked out: missing-ok, as the rest is HEAD's own.
         tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
         ref = self.repository.branch()
         if head is not None and tree == self.repository.tree(head):
-            return Made(head, ref)  # made by a start of this run that was cut off afterwards
+            return Made(head, ref)  # made before this run was interrupted
         made = self._made(tree, head, message)
         self.git.run("update-index", "-z", "--index-info", stdin=rows)
         self.repository.move("HEAD", made, head, message, self._person())
@@ -132,7 +132,7 @@ class _Committer:
         there = self.repository.resolved(f"refs/heads/{branch}")
         if there is not None:
             if self.repository.tree(there) == tree and self.repository.resolved(f"{there}^") == head:
-                return Made(there, branch)  # made by a start of this run that was cut off afterwards
+                return Made(there, branch)  # made before this run was interrupted
             raise NoCommit(_taken(branch))
         if head is None:
             raise NoCommit(_NO_COMMIT_YET)
@@ -141,7 +141,7 @@ class _Committer:
         return Made(made, branch)
 
     def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
-        """Entries for an index, where each file was as HEAD has it before the run changed it."""
+        """Index entries, if each file was as in HEAD before the run changed it. Raises NoCommit."""
         rows = []
         for path, change in files.items():
             mode, blob = self._entry(head, path)
@@ -154,13 +154,13 @@ class _Committer:
             if staged and self._staged(path) not in (blob, after):
                 raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
             if blob is None and after is None:
-                continue  # it was never committed, and is gone
+                continue  # never committed, and removed
             mode = (None if change.switched else mode) or ("100755" if change.executable else "100644")
             rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
 
     def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
-        """Id of a content as it is committed at a path: with the line ends that its attributes ask for."""
+        """Id of a content as committed at a path: with the line ends of its attributes."""
         if content is None:
             return None
         flags = ["-w"] if write else []
@@ -186,7 +186,7 @@ class _Committer:
                 )
 
     def _see_place(self, branch: str | None) -> None:
-        """See that a branch has a plain name, or that nothing is in progress where HEAD is."""
+        """Check that a branch name is plain, or that HEAD has no operation in progress. Raises NoCommit."""
         if branch is not None:
             try:
                 self.repository.run("check-ref-format", "--branch", branch)
@@ -202,7 +202,7 @@ class _Committer:
         return made.decode().strip()
 
     def _person(self) -> dict[str, str]:
-        """The committer: git's variables that the user has set, else their configuration."""
+        """The committer: git's environment variables, else the user's configuration. Raises NoCommit."""
         named = {}
         for role in ("AUTHOR", "COMMITTER"):
             for key in ("NAME", "EMAIL"):

@@ -1,4 +1,4 @@
-"""The repository that a folder belongs to, found by looking at files, and its references."""
+"""Find the repository of a folder by looking at files, and its references."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 
 _OFF = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}
 _MOST = 4096
-"""Bytes of a `.git` file or a `commondir` file: each holds one path."""
+"""Most bytes of a `.git` or `commondir` file: each holds one path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +19,25 @@ class Repository:
     """A repository with a work tree."""
 
     top: Path
-    """Of the work tree, absolute."""
+    """Top of the work tree, absolute."""
     git_dir: Path
-    """HEAD and index of this work tree; of a linked work tree or a submodule it lies elsewhere."""
+    """Folder with HEAD and index of this work tree; separate for a linked work tree or a submodule."""
     common_dir: Path
-    """Objects, references and configuration."""
+    """Folder with objects, references and configuration."""
 
     def head(self) -> str | None:
-        """The commit that HEAD is at."""
+        """The commit of HEAD."""
         return self.resolved("HEAD")
 
     def branch(self) -> str | None:
-        """The branch that HEAD is on."""
+        """The branch of HEAD."""
         try:
             return self.run("symbolic-ref", "--quiet", "HEAD").removeprefix("refs/heads/")
         except GitFailed:
             return None
 
     def resolved(self, name: str) -> str | None:
-        """The commit of a name; None where there is none."""
+        """The commit of a name; None if there is none."""
         try:
             return self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         except GitFailed:
@@ -48,11 +48,11 @@ class Repository:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def configured(self, key: str) -> str:
-        """A value as git itself sees it, the user's own included. Raises GitFailed: there is none."""
+        """A value from git's full configuration, including the user's. Raises GitFailed: there is none."""
         return self._config("--get", key, errors="surrogateescape").rstrip("\n")
 
     def own_settings(self, pattern: str) -> list[str]:
-        """`KEY=VALUE` of what the repository's own configuration says, for keys that match."""
+        """`KEY=VALUE` from the repository's own configuration, for matching keys."""
         try:
             fields = self._config("--null", "--show-scope", "--get-regexp", pattern).split("\0")
         except GitFailed:  # there is none
@@ -66,13 +66,13 @@ class Repository:
         return printed.decode("utf-8", errors)
 
     def run(self, *arguments: str) -> str:
-        """What a command of git's prints that reads references only."""
+        """Output of a git command that only reads references."""
         environment = refs_environment(self)
         printed = run_git(arguments, environment=environment, cwd=self.git_dir)
         return printed.decode("utf-8", "replace").strip()
 
     def move(self, ref: str, to: str, old: str | None, message: str, person: dict[str, str]) -> None:
-        """Move one to a commit, from the one that it is expected to be at; `person` names who commits."""
+        """Move a reference from its expected commit to another; `person` is the committer."""
         said = f"commit: {message.partition(chr(10))[0]}"
         environment = moving_environment(self) | person
         arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
@@ -80,9 +80,9 @@ class Repository:
 
 
 def find_repository(folder: Path) -> Repository | None:
-    """The repository of a folder; None where it lies in none. Raises UsageError: one without a work tree.
+    """The repository of a folder; None if there is none. Raises UsageError: one without a work tree.
 
-    One of another owner is taken for none, as git does: anyone may put a `.git` into a shared folder.
+    Ignores one of another owner, as git does: anyone may put a `.git` into a shared folder.
     """
     if all((folder / name).is_dir() for name in ("objects", "refs")) and (folder / "HEAD").is_file():
         raise UsageError(
@@ -96,7 +96,7 @@ def find_repository(folder: Path) -> Repository | None:
                 owners = (os.geteuid(), folder.stat().st_uid) if hasattr(os, "geteuid") else None
                 return found if owners is None or found.git_dir.stat().st_uid in owners else None
         except OSError:
-            return None  # it can't be read: the folder is then one of files only
+            return None  # unreadable: treat the folder as plain files
     return None
 
 
@@ -118,7 +118,7 @@ def _opened(top: Path) -> Repository | None:
     if not (place / "HEAD").exists() or not (shared / "objects").is_dir():
         return None
     config = shared / "config"
-    if config.exists() and not config.is_file():  # git would wait for what a pipe has to say
+    if config.exists() and not config.is_file():  # git would wait for a pipe's content
         return None
     return Repository(top, place, shared)
 
@@ -129,9 +129,9 @@ def _one_line(path: Path) -> str:
 
 
 def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF) -> dict[str, str]:
-    """For reading references, which needs the repository's own GIT_DIR, with values over its configuration.
+    """Environment to read references with the repository's own GIT_DIR; values override its configuration.
 
-    Of what that names, reading starts nothing; moving a reference does (`moving_environment`).
+    Reading starts no program of that configuration; moving a reference does (`moving_environment`).
     """
     numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
     numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
@@ -140,7 +140,7 @@ def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF
 
 
 def moving_environment(repository: Repository) -> dict[str, str]:
-    """For moving a reference: no hook of the transaction runs, neither a file nor a setting (git 2.54)."""
+    """Environment to move a reference without its hooks, neither files nor settings (git 2.54)."""
     asked = ["config", "--null", "--name-only", "--list"]
     named = run_git(asked, environment=refs_environment(repository), cwd=repository.git_dir)
     keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}

@@ -1,7 +1,7 @@
 """Run git on a repository with a GIT_DIR of our own, so that the repository can start nothing.
 
-Of its configuration only plain values are taken over; `.gitattributes` may still name filters, but none of
-them is defined here, so that none runs. Objects, index, `info/exclude` and sparse patterns are its own.
+Takes over only plain configuration values; `.gitattributes` may still name filters, but none is defined here,
+so none runs. Objects, index, `info/exclude` and sparse patterns are the repository's own.
 """
 
 import os
@@ -28,14 +28,14 @@ _PLAIN = {
     "user.name": _PERSON,
     "user.email": _PERSON,
 }
-"""What is taken over of a repository's configuration, and what it may say: none of it names a program."""
+"""Values taken over from a repository's configuration, with permitted contents: none names a program."""
 _EXCLUDES = "core.excludesfile"
-"""Taken from the user's own configuration alone."""
+"""Values taken from the user's own configuration alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git on one repository, while its own GIT_DIR is there."""
+    """Git on one repository, while our GIT_DIR exists."""
 
     repository: Repository
     environment: dict[str, str]
@@ -45,14 +45,14 @@ class Git:
     def run(
         self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, index: Path | None = None
     ) -> bytes:
-        """What a command prints that runs at the top of the work tree, or in `cwd`; on another index."""
+        """Output of a command at the top of the work tree, or in `cwd`; optionally on another index."""
         named = self.environment | ({"GIT_INDEX_FILE": str(index)} if index is not None else {})
         return run_git(arguments, environment=named, stdin=stdin, cwd=cwd or self.repository.top)
 
 
 @contextmanager
 def isolated(repository: Repository) -> Iterator[Git]:
-    """Git on this repository, with a GIT_DIR that is removed at the end."""
+    """Git on this repository, with a temporary GIT_DIR."""
     with tempfile.TemporaryDirectory(prefix="coder-git-") as place:
         folder = Path(place)
         for name in ("refs", "info", "objects"):
@@ -75,7 +75,7 @@ def isolated(repository: Repository) -> Iterator[Git]:
 
 
 def _config(values: dict[str, str]) -> str:
-    """Values as a configuration file; each in quotes, so that none can begin another."""
+    """Values as a configuration file, quoted so that none can begin another."""
     escaped = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
     lines = []
     for key, value in values.items():
@@ -85,14 +85,14 @@ def _config(values: dict[str, str]) -> str:
 
 
 def _take_over(source: Path, target: Path) -> None:
-    """Copy a small file of patterns, if it is there and regular."""
+    """Copy a small file of patterns, if it is present and regular."""
     if source.is_file():
         with source.open("rb") as file:
             target.write_bytes(file.read(_MOST_EXCLUDED))
 
 
 def _own_values(repository: Repository) -> dict[str, str]:
-    """What the repository's own files say of _PLAIN; git parses them, and follows nothing in them."""
+    """Values of _PLAIN in the repository's own files; git parses them without following includes."""
     values: dict[str, str] = {}
     environment = {**closed_environment(), "GIT_DIR": os.devnull}
     for place in (repository.common_dir / "config", repository.git_dir / "config.worktree"):
@@ -103,7 +103,7 @@ def _own_values(repository: Repository) -> dict[str, str]:
 
 
 def _user_values(repository: Repository) -> dict[str, str]:
-    """What the user's own configuration says, with its includes: those on folders see the real repository."""
+    """Values in the user's own configuration, with its includes; those by folder see the real repository."""
     environment = {**os.environ, "GIT_DIR": str(repository.git_dir), "GIT_PAGER": "cat"}
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     values = {_EXCLUDES: str(Path(home) / "git" / "ignore")}
@@ -113,7 +113,7 @@ def _user_values(repository: Repository) -> dict[str, str]:
 
 
 def _read(source: list[str], environment: dict[str, str]) -> dict[str, str]:
-    """Plain values of one place by key; empty where it has none, can't be read, or there is no git."""
+    """Plain values of one source by key; empty if it has none, is unreadable, or git is missing."""
     pattern = "^(" + "|".join(key.replace(".", r"\.") for key in (*_PLAIN, _EXCLUDES)) + ")$"
     asked = ["config", *source, "--null", "--get-regexp", pattern]
     try:

@@ -1,4 +1,4 @@
-"""The files that git knows: those of a work tree, and what HEAD has of some."""
+"""List files known to git: those of a work tree, and HEAD's version of some."""
 
 import os
 from collections.abc import Iterable
@@ -11,24 +11,24 @@ from coder.workspace.git.isolated import isolated
 from coder.workspace.git.run_git import GitFailed
 
 _DEEPEST = 8
-"""Submodules within submodules."""
+"""Most levels of nested submodules."""
 _SUBMODULE = "160000 "
-"""Mode of an entry of the index that names another repository's commit."""
+"""Mode of a submodule's entry in the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What git knows beneath a folder, relative to it, with `/`; a name that isn't UTF-8 has surrogates."""
+    """Files known to git under a folder, relative to it, with `/`; invalid UTF-8 becomes surrogates."""
 
     tracked: tuple[str, ...]
     untracked: tuple[str, ...]
     """Not ignored."""
     foreign: tuple[str, ...] = ()
-    """Folders that are repositories of their own, and no submodules."""
+    """Folders that are separate repositories, but not submodules."""
 
 
 def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
-    """The files beneath a folder of the work tree and its submodules; one may be gone, or be a link."""
+    """The files under a folder of the work tree and its submodules; some may be missing, or be links."""
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
     rows = [os.fsdecode(row) for row in printed.split(b"\0") if row]
@@ -48,7 +48,7 @@ def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listi
 
 
 def _of_submodule(place: Path, depth: int) -> Listing | None:
-    """Its files; None where it isn't checked out."""
+    """Files of a submodule; None if it isn't checked out."""
     if place.is_symlink() or not (place / ".git").exists():
         return None
     module = find_repository(place)
@@ -56,7 +56,7 @@ def _of_submodule(place: Path, depth: int) -> Listing | None:
 
 
 def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    """Contents of files beneath a folder as they were last committed, by path; none of those that weren't."""
+    """Contents in HEAD of files under a folder, by path; without files that HEAD lacks."""
     found: dict[str, bytes] = {}
     repository = find_repository(folder)
     if repository is None:

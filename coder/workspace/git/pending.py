@@ -1,4 +1,4 @@
-"""What the user's own git would commit, push and propose: read in isolation, so that nothing runs unasked."""
+"""Read in isolation what the user's own git would commit, push and propose, so that nothing runs unasked."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ HOOKS = {
     "switch": ("post-checkout", *_ANY),
     "push": ("pre-push", *_ANY),
 }
-"""By the command that runs them."""
+"""Hooks by the command that runs them."""
 _PROGRAMS = (
     r"^(core\.(fsmonitor|sshcommand|askpass|gitproxy)|gpg\.(.*\.)?program|credential\.(.*\.)?helper"
     r"|filter\..*\.(clean|smudge|process)|hook\..*\.command|remote\..*\.(vcs|receivepack))$"
 )
-"""Keys of the configuration whose values git starts; of `core.fsmonitor` not all are programs."""
+"""Configuration keys whose values git runs; not all values of `core.fsmonitor` are programs."""
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -32,14 +32,14 @@ _CHANGED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A repository on a branch, with nothing under way."""
+    """A repository on a branch, with no operation in progress."""
 
     repository: Repository
     branch: str
 
     @property
     def top(self) -> Path:
-        """Of the work tree."""
+        """Top of the work tree."""
         return self.repository.top
 
 
@@ -48,16 +48,16 @@ class Pending:
     """Files that differ from the last commit, relative to the top."""
 
     paths: tuple[str, ...]
-    """Those that were asked about."""
+    """Requested files."""
     new: tuple[str, ...]
-    """Of these the ones that git doesn't know yet."""
+    """Requested files that are untracked."""
     left: tuple[str, ...]
     """All others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A branch beside the one that a pull request asks to be pulled into."""
+    """A branch, compared with the base of its pull request."""
 
     remote: str
     base: str
@@ -66,14 +66,14 @@ class Proposed:
     stat: str
     """The files that they change."""
     url: str
-    """Of the remote."""
+    """URL of the remote."""
 
 
 def place_of(folder: Path) -> Place:
     """The repository of a folder.
 
     Raises:
-        UsageError: there is none, it is on no branch, or a merge or its like is under way.
+        UsageError: there is none, it is on no branch, or a merge or the like is in progress.
         MachineError: it can't be read.
     """
     repository = find_repository(folder)
@@ -90,7 +90,7 @@ def place_of(folder: Path) -> Place:
 
 
 def pending_in(place: Place, asked: Iterable[str]) -> Pending:
-    """What differs from the last commit, staged or not; `asked` are paths relative to the top."""
+    """Differences from the last commit, staged or not; `asked` are paths relative to the top."""
     with isolated(place.repository) as git:
         base = place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
         changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
@@ -101,13 +101,13 @@ def pending_in(place: Place, asked: Iterable[str]) -> Pending:
 
 
 def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[str]:
-    """Files whose last commit is none of the contents that they had before they were changed."""
+    """Files whose committed content is none of those before their change."""
     committed = contents_at_head(place.top, befores)
     return [path for path, before in befores.items() if committed.get(path) not in before]
 
 
 def started_in(place: Place, command: str) -> list[str]:
-    """What the repository has a command of git's start: hooks, so far as they are files, and settings."""
+    """Programs that the repository makes a git command start: hook files and settings."""
     folder = _hooks_folder(place)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
     return [
@@ -117,7 +117,7 @@ def started_in(place: Place, command: str) -> list[str]:
 
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:
-    """Of these files of the work tree those that git may start: hooks, what lies beside them, and on PATH."""
+    """Those of these files that git may start: hooks, files beside them, and files on PATH."""
     top, folder = place.top.resolve(), _hooks_folder(place)
     hooks = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
     folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
@@ -142,7 +142,7 @@ def _is_word(setting: str) -> bool:
 
 
 def proposed_in(place: Place) -> Proposed:
-    """What a pull request of the branch would hold."""
+    """Contents of a pull request of the branch."""
     repository = place.repository
     remote = _remote(repository, place.branch)
     base = _default_branch(repository, remote)

@@ -1,4 +1,4 @@
-"""Run one command of git's in an environment that is given whole."""
+"""Run one git command in a completely specified environment."""
 
 import os
 import shutil
@@ -9,20 +9,20 @@ from pathlib import Path
 from coder.errors import MachineError
 
 LONGEST_S = 120.0
-"""For one command of git's, on the largest repository that a run reads."""
+"""Seconds for one git command, on the largest repository that a run reads."""
 
 
 class GitFailed(MachineError):
-    """Git isn't there, ended with an error, or took too long."""
+    """Git is missing, failed, or took too long."""
 
     def __init__(self, message: str, *, code: int | None = None) -> None:
-        """Take a message, and git's exit code where it ended by itself."""
+        """Take a message, and git's exit code if it exited by itself."""
         super().__init__(message)
         self.code = code
 
 
 def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
-    """What one command of git's prints. Raises GitFailed: it isn't there, failed, or took too long."""
+    """Output of a git command. Raises GitFailed: git is missing, failed, or took too long."""
     program = shutil.which("git", path=closed_environment()["PATH"])
     if program is None:
         raise GitFailed("There is no git on this machine.")
@@ -45,7 +45,7 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
 
 
 def closed_environment() -> dict[str, str]:
-    """An environment in which git reads no configuration, asks for nothing and starts no pager."""
+    """An environment in which git reads no configuration, never prompts and starts no pager."""
     path = os.pathsep.join(place for place in os.get_exec_path() if os.path.isabs(place))
     return {
         "PATH": path,

@@ -1,8 +1,8 @@
-"""Put a run's files into the user's folder, whole or not at all, each only over what the run has read.
+"""Write a run's files into the user's folder, all or none, each only over the content that the run read.
 
-A plan says what stood at each path before and what will after. Applying and undoing it can be repeated, also
-after a kill; a file that is neither stops them. The check and the rename are two steps: an edit saved in the
-microseconds between them is lost. Read staging.
+A plan lists each path's content before and after. Applying and undoing it are repeatable, also after a kill;
+a file with other content stops them. Check and rename are two steps: an edit saved in the microseconds
+between them is lost. Read staging.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,14 +31,14 @@ __all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made"
 def plan(
     snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
 ) -> Plan:
-    """Plan to write these contents (None: remove the file) beneath the snapshot's root; changes nothing.
+    """Plan to write these contents (None: remove the file) under the snapshot's root; changes nothing.
 
     Args:
-        executable: whether a file is to be so; of others, new ones are that begin with `#!`.
+        executable: whether a file becomes executable; other new files are if they begin with `#!`.
 
     Raises:
         LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
-        FileChanged: a file is there that the run hasn't read, or isn't as the run has read it.
+        FileChanged: a file that the run hasn't read exists, or one has changed since.
     """
     root, read = snapshot.root, snapshot.files
     assert root is not None
@@ -64,7 +64,7 @@ def changes_of(
     *,
     executable: Mapping[str, bool] | None = None,
 ) -> list[Change]:
-    """What these contents change of the files that were read; pure."""
+    """Changes of these contents against the files that were read; pure."""
     changes = []
     for path, content in sorted(files.items()):
         old = read.get(path)
@@ -84,7 +84,7 @@ def changes_of(
 
 
 def _switched(mode: int, executable: bool | None) -> int | None:
-    """Bits of a file that becomes executable where it is readable, or nowhere; None: as it was."""
+    """Mode of a file that becomes executable where it is readable, or nowhere; None: unchanged."""
     bits = mode & 0o777
     if executable is None or executable == bool(bits & 0o100):
         return None
@@ -94,7 +94,7 @@ def _switched(mode: int, executable: bool | None) -> int | None:
 def _mode_of_moved(
     read: Mapping[str, StoredFile], files: Mapping[str, bytes | None], path: str
 ) -> int | None:
-    """Mode of the file that is removed and comes back at this path: by its content, or else by its name."""
+    """Mode of the removed file that reappears at this path, matched by content, else by name."""
     gone = [old for old, content in files.items() if content is None and old in read]
     same = [old for old in gone if read[old].content == files[path]]
     same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
@@ -104,7 +104,7 @@ def _mode_of_moved(
 async def apply(
     plan: Plan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
 ) -> None:
-    """Make every change of a plan that isn't made yet; `record` is told each path that is as it should be.
+    """Make every change of a plan that isn't made yet; `record` gets each finished path.
 
     All contents are on the disk before the first file is replaced: a full disk changes nothing.
 
@@ -112,8 +112,8 @@ async def apply(
         contents: what to write, by path; its hashes are those of the plan.
 
     Raises:
-        FileChanged: a file is neither as before nor as after. Nothing was changed; but where that happened
-            between our own steps, the files before it in the plan stay changed.
+        FileChanged: a file is neither as before nor as after; nothing was changed, unless it happened between
+            our own steps: then the files before it in the plan stay changed.
         MachineError: the disk is full or a folder can't be written; nothing was changed.
         ValueError: a content isn't the planned one.
     """
@@ -132,13 +132,13 @@ async def apply(
 async def undo(
     plan: Plan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
 ) -> None:
-    """Put back what was there before, file by file; `record` is told each path, and why it was left if so.
+    """Restore the previous contents, file by file; `record` gets each path, and the reason if it was left.
 
     Args:
-        contents: what was there before, by path; its hashes are those of the plan.
+        contents: previous contents, by path; their hashes are those of the plan.
 
     Raises:
-        MachineError: the disk is full or a folder can't be written; the file named is as it was.
+        MachineError: the disk is full or a folder can't be written; the file named is unchanged.
         ValueError: a content isn't the planned one.
     """
     root = Path(plan.root)
@@ -157,7 +157,7 @@ async def undo(
 
 
 def is_made(plan: Plan, change: Change) -> bool:
-    """Whether what stands in the folder is what the change has made."""
+    """Whether the folder's file is the result of the change."""
     try:
         return state_of(Path(plan.root), parts_of(change.path)) == change.after
     except LandingRefused:

@@ -1,4 +1,4 @@
-"""One change of a plan, in two steps: its content is written beside the file, then put in its place."""
+"""Make one change of a plan in two steps: write its content beside the file, then rename it into place."""
 
 import hashlib
 import os
@@ -12,19 +12,19 @@ from coder.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.event_types.run_events import Change, Plan
 
 _MOST_BYTES = 1 << 28
-"""More than the disk of a sandbox holds: a larger file is never one of ours."""
+"""More bytes than a sandbox's disk holds: a larger file is never ours."""
 
 
 class LandingRefused(UsageError):
-    """A path that a run may not write; nothing was changed."""
+    """A path that a run must not write; nothing was changed."""
 
 
 class FileChanged(LandingRefused):
-    """A file isn't what the run has read, or what it wrote."""
+    """A file has neither the content that the run read nor that it wrote."""
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """The steps of a path that stays beneath its root. Raises LandingRefused: it isn't one."""
+    """The parts of a path that stays under its root. Raises LandingRefused: it doesn't."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
         raise LandingRefused(f"{path!r} is not a path inside of the folder.")
@@ -36,7 +36,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def see_same_repository(root: Path, parts: tuple[str, ...]) -> None:
-    """See that no folder on the way is a repository of its own. Raises LandingRefused: one is."""
+    """Raise LandingRefused if a folder on the path is a separate repository."""
     for count in range(1, len(parts)):
         folder = root.joinpath(*parts[:count])
         if os.path.lexists(folder / ".git"):
@@ -47,10 +47,10 @@ def see_same_repository(root: Path, parts: tuple[str, ...]) -> None:
 
 
 def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
-    """SHA-256 of the file that is there, None where nothing is.
+    """SHA-256 of a file; None if it is missing.
 
     Raises:
-        LandingRefused: something that is no regular file, or that is below no folder.
+        LandingRefused: not a regular file, or its parent isn't a folder.
         MachineError: the file can't be read.
     """
     path = "/".join(parts)
@@ -69,15 +69,16 @@ def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
 
 
 def sha256_of(content: bytes) -> str:
-    """Of a content, in hex."""
+    """SHA-256 (hex) of a content."""
     return hashlib.sha256(content).hexdigest()
 
 
 def stage(root: Path, change: Change, content: bytes | None) -> None:
-    """Write what will be put in place beside it, unless it is there already.
+    """Write the new content beside the file, unless it is there already.
 
     Raises:
-        LandingRefused: the file is neither as before nor as after, or its path leads over a link.
+        LandingRefused: the path leads over a link.
+        FileChanged: the file is neither as before nor as after.
         MachineError: the disk is full or the folder can't be written.
         ValueError: the content isn't the planned one.
     """
@@ -104,7 +105,8 @@ def place(root: Path, change: Change) -> None:
     """Make a staged change, unless it is made already.
 
     Raises:
-        LandingRefused: the file is neither as before nor as after, or its path leads over a link.
+        LandingRefused: the path leads over a link.
+        FileChanged: the file is neither as before nor as after.
         MachineError: the folder can't be written.
     """
     parts = parts_of(change.path)
@@ -113,7 +115,7 @@ def place(root: Path, change: Change) -> None:
         temporary = _temporaries(change)
         if now == change.after:
             clean_up(folder, temporary)
-            sync_folder(folder)  # a killed process may have made the change before it was on the disk
+            sync_folder(folder)  # a killed process may have renamed it without syncing
         elif now != change.before:
             clean_up(folder, temporary)
             raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
@@ -126,7 +128,7 @@ def place(root: Path, change: Change) -> None:
 
 
 def clear(root: Path, plan: Plan) -> None:
-    """Remove what was staged, and the folders that were made for it."""
+    """Remove staged files, and folders made for them."""
     for change in plan.changes:
         with suppress(OSError), open_folder(root, parts_of(change.path)[:-1]) as folder:
             clean_up(folder, _temporaries(change))
@@ -135,7 +137,7 @@ def clear(root: Path, plan: Plan) -> None:
 
 
 def remove_empty(root: Path, folder: str) -> None:
-    """Remove a folder that a landing made, unless something is in it."""
+    """Remove a folder that a landing made, if it is empty."""
     path = PurePosixPath(folder)
     try:
         if folder == ".":
@@ -149,12 +151,12 @@ def remove_empty(root: Path, folder: str) -> None:
 
 @contextmanager
 def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
-    """Say of a failed step which file it was about."""
+    """Name the file of a failed step. Raises FileChanged, MachineError."""
     try:
         yield
     except FileNotFoundError as error:
         if now == change.after:
-            return  # nothing is to be there, not even its folder is
+            return  # the file and its folder are to be absent
         raise FileChanged(f"{root / change.path} went away meanwhile.") from error
     except OSError as error:
         raise MachineError(
@@ -164,7 +166,7 @@ def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
 
 
 def _temporaries(change: Change) -> tuple[str, str]:
-    """Names for the contents before and after: always the same, so that a retry removes what a kill left."""
+    """Names of temporary files for both contents, constant so that a retry removes leftovers of a kill."""
     names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
     before, after = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
     return before, after
