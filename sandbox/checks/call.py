@@ -53,16 +53,14 @@ async def call(
 async def open_function(
     sandbox: Sandbox, source: str, name: str, *, limits: Limits | None = None
 ) -> AsyncIterator["Function"]:
-    """A function to be called often, in one process of its own with an empty workspace of its own.
-
-    That is quicker than a process for each call; the function may keep state between calls.
+    """Open a function for many calls in one process, which keeps state between them; its workspace is empty.
 
     Args:
-        source: of the module that defines it.
-        limits: of all calls together.
+        source: Source of its module.
+        limits: For all calls together.
 
     Raises:
-        CallFailed: the module can't be loaded, or has no such name.
+        CallFailed: the module can't be loaded or lacks the name.
     """
     running = await sandbox.start("bridge.callee", {"modules": {_MODULE: source}}, limits=limits, fresh=True)
     try:
@@ -80,7 +78,7 @@ class Function:
         self._running, self._name = running, name
 
     async def find(self) -> None:
-        """Load its module. Raises CallFailed where the module can't be loaded, or has no such name."""
+        """Load its module. Raises CallFailed if that fails or the name is missing."""
         await self._ask("find", self._name)
 
     async def call(
@@ -88,11 +86,11 @@ class Function:
         args: Sequence[object],
         kwargs: Mapping[str, object] | None = None,
     ) -> Any:  # noqa: ANN401 - any plain value
-        """What it returns. Arguments are copies.
+        """Call it and return its result; arguments are copied.
 
         Raises:
             CallFailed: it raised, or returned what isn't plain data.
-            CalleeEnded: its process ended: it can't be called again.
+            CalleeEnded: its process ended, so it can't be called again.
             ValueError: an argument isn't plain data.
         """
         return await self._ask("run", self._name, *_operands(args, kwargs))
@@ -127,14 +125,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """What stays in the candidate's process."""
+    """A reference to an object in the candidate's process."""
 
     kind: str
     parts: tuple[Any, ...]
 
 
 def _operands(args: Sequence[object], kwargs: Mapping[str, object] | None) -> tuple[object, object]:
-    """Arguments as they cross; a CodecError, which is a ValueError, where one isn't plain data."""
+    """Encode-ready arguments. Raises CodecError, a ValueError, if one isn't plain data."""
     operands = (tuple(args), dict(kwargs or {}))
     encode(operands, refer=parts_of)
     return operands
@@ -153,14 +151,14 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
 
 @cache
 def _zones() -> frozenset[str]:
-    """Names that this machine lists, so that no other one is ever looked for in its files."""
+    """Time zones of this machine, so that no other name is looked up in its files."""
     from zoneinfo import available_timezones  # few values have a time zone
 
     return frozenset(available_timezones())
 
 
 def _read(frame: bytes) -> tuple[Any, ...]:
-    """An answer; a value in it is plain data."""
+    """Decode an answer, whose value must be plain data. Raises CodecError."""
     answer = decode(frame, resolve=_resolve)
     if type(answer) is not tuple or len(answer) < 2:
         raise CodecError("no answer")
@@ -170,6 +168,6 @@ def _read(frame: bytes) -> tuple[Any, ...]:
 
 
 def _text(text: object) -> str:
-    """A message of the callee, where it is text; it can be printed anywhere."""
+    """The callee's message if it is text, made printable."""
     said = text[:_MAX_TEXT] if type(text) is str else ""
     return said.encode("utf-8", "backslashreplace").decode()

@@ -38,14 +38,9 @@ class Candidates:
         self._can_clone = True
 
     async def start(self, job: Mapping[str, object], *, limits: Limits) -> "Running | Candidate":
-        """Start a candidate in a private workspace: a clone, or a new child where cloning is impossible.
+        """Start a candidate in a private workspace: a clone or, where cloning is impossible, a new child.
 
-        Args:
-            job: As `sandbox.inner.bridge.callee.serve` takes it.
-            limits: Of wall and CPU time.
-
-        Raises:
-            SandboxBroken: the sandbox stopped working.
+        `job` is as `sandbox.inner.bridge.callee.serve` takes it. Raises SandboxBroken if the sandbox fails.
         """
         for _ in range(_TRIES):
             stem = await self._take()

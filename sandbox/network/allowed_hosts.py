@@ -39,7 +39,7 @@ class Host:
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
     """Parse an allow-list of `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `*.NAME` or `registries`.
 
-    +Raises ValueError, naming the entry, if one is malformed or could never be reached.
+    Raises ValueError, naming the entry, if one is malformed or could never be reached.
     """
     named = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
     return tuple(_parse(entry) for each in named for entry in each)

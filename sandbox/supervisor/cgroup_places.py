@@ -30,10 +30,7 @@ class Place:
 def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Place]:
     """List places to try, best first: below our own group; in version 2 also above it.
 
-    Args:
-        cpu: Prefer places with the processor controller.
-        root: Mount point of the kernel's groups.
-        own: File that names our own group.
+    `cpu` prefers places with the processor controller; `own` is the file that names our own group.
     """
     try:
         fields = [line.split(":", 2) for line in own.read_text().splitlines()]

@@ -101,7 +101,6 @@ def end_all() -> None:
 
 
 def _build(given: dict[str, Any]) -> None:
-    """Exec bubblewrap."""
     folders = given["folders"]
     if os.getuid() == 0:
         folders = bind_privately(folders)

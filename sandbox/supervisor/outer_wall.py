@@ -118,7 +118,6 @@ def specify(
     Args:
         keeper: Its module, `launch` or `starter`.
         given: Its job, with marshallable values.
-        slot: The uid of programs.
         inherited: Descriptors besides those of `wanted`.
         folder: Folder of the sandbox's files on this machine.
     """

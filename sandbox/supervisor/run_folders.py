@@ -130,13 +130,7 @@ class Folders:
             workspace.close()
 
     def wall(self, folder: str, workspace: str, *, fresh: bool) -> "list[str]":
-        """Bubblewrap's arguments for one run, argv[0] first.
-
-        Args:
-            folder: The run's own.
-            workspace: Its path on the host.
-            fresh: Whether the workspace is the run's own.
-        """
+        """Bubblewrap's arguments for one run, argv[0] first; `fresh`: the workspace is the run's own."""
         sized = [] if "disk" in self._walls["without"] else ["--size", str(self._walls["disk_bytes"])]
         shared = str(self._walls["shared_memory_bytes"])
         place, temporary = ["--bind", workspace, "/w"], ["--bind", f"{folder}/tmp", "/tmp"]
@@ -191,7 +185,6 @@ def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[
     """Bubblewrap's arguments that show a virtual environment without paths of the host.
 
     Args:
-        source: The environment.
         folder: Created here for the rewritten files.
         shown: Path of the environment inside.
         executable: Path of the base interpreter inside.

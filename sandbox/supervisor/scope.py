@@ -19,11 +19,9 @@ _works: dict[tuple[str, str], bool] = {}
 
 
 async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple[list[str], dict[str, str]]:
-    """The command prefix for the keeper, and its environment; both empty if scopes don't work.
+    """The keeper's command prefix and environment; both empty if scopes don't work.
 
-    Args:
-        runtime: The user's runtime folder; None reads XDG_RUNTIME_DIR.
-        root: Mount point of the kernel's groups.
+    `runtime` is the user's runtime folder; None reads XDG_RUNTIME_DIR.
     """
     place = os.environ.get("XDG_RUNTIME_DIR", "") if runtime is None else runtime
     program = shutil.which("systemd-run")

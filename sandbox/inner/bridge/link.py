@@ -34,8 +34,6 @@ _OWN = ("describe", "import")
 
 
 class _Exchange:
-    """One pending request."""
-
     def __init__(self, operation: str, lent: list[Any], owners: list[str]) -> None:
         self.operation, self.lent, self.owners = operation, lent, owners
         self.met: dict[str, object] = {}

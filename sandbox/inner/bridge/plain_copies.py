@@ -48,10 +48,7 @@ _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
 def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
-    """Payload of a plain copy; None if there is none.
-
-    Args:
-        kinds: Of references that may cross, and so aren't copied.
+    """Payload of a plain copy; None if there is none. References of these `kinds` cross and aren't copied.
 
     Raises:
         CodecError: an iterator has too many items.

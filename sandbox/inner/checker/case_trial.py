@@ -76,7 +76,6 @@ class _Trial:
         return link
 
     def _another(self) -> RecordingLink:
-        """Connect to another candidate."""
         self.reports.flush()
         self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
@@ -92,7 +91,6 @@ class _Trial:
         return True
 
     def _test(self, source: str) -> None:
-        """Run one test and report it."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:

@@ -45,8 +45,6 @@ def run_program(
     """Verify and run one program; return its exit code, or 0 if the host discards this child.
 
     Args:
-        walls: Confine this process.
-        work: The socket of the job.
         own: Descriptors for the host, closed here.
         site: Finished after verification, as it may run untrusted code.
         adjust: Changes the job.

@@ -42,10 +42,7 @@ def prepare(*kept: int) -> int:
 
 
 def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score: int) -> int:
-    """Serve the host until it closes the channel.
-
-    `received` is the session's job with the channel's descriptor; None if the host discarded it.
-    """
+    """Serve the host until it closes the channel. `received` is None if the host discarded the session."""
     if received is None:
         return 0
     job, (channel,) = received

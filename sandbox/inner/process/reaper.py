@@ -22,10 +22,7 @@ libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), cty
 
 
 def ignore_children() -> None:
-    """In the server: have the kernel reap its children, which the host watches.
-
-    Uses libc, not `signal`, so that Python in a program still finds the signal's default.
-    """
+    """In the server: have the kernel reap children, by libc so that Python in a program sees the default."""
     libc.signal(signal.SIGCHLD, _SIG_IGN)
 
 

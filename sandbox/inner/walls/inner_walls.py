@@ -108,10 +108,7 @@ def workspace_options(walls: Walls) -> str:
 
 
 def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
-    """In a run's new namespaces: mount /proc, /tmp, /dev/shm and terminals, and raise loopback.
-
-    With `fresh` also mount a private workspace over the persistent one.
-    """
+    """In new namespaces: mount /proc, /tmp, /dev/shm, terminals, a `fresh` workspace; raise loopback."""
     map_own_user(uid, gid)
     hide_groups(walls)
     mount("none", "/", None, MS_REC | MS_PRIVATE)

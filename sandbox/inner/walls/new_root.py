@@ -45,10 +45,8 @@ def build_root(
     Args:
         executable: The base interpreter.
         hidden: Folders of the host to hide.
-        workspace: Path of the workspace's tmpfs.
-        workspace_options: Its mount options.
         kernel: Packages to show in KERNEL.
-        devices_stay: Whether devices are mounted read-only.
+        devices_stay: Mount devices read-only.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -89,10 +87,7 @@ def build_root(
 
 
 def keep_devices(folder: str) -> None:
-    """Mount a folder's devices read-only, so that no program sets the times of the host's nodes.
-
-    Writing to a device itself still works.
-    """
+    """Mount devices read-only, so that no program sets the host nodes' times; writing to them works."""
     for entry in os.scandir(folder):
         if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
             keep_device(entry.path)
@@ -132,12 +127,9 @@ def _show(folder: str, layers: list[str]) -> None:
 
 
 def patch_venv(executable: str, *, source: str, target: str) -> None:
-    """Rewrite the files of a virtual environment that contain paths of the host.
+    """Rewrite files of the virtual environment `source` that contain paths of the host.
 
-    Args:
-        executable: Path of the base interpreter inside.
-        source: The environment.
-        target: A folder that contains a folder `bin`.
+    `executable` is the base interpreter inside; `target` has a folder `bin`.
     """
     version = re.findall(r"python(\d+\.\d+)", executable)
     names = {"python", "python3", *(f"python{number}" for number in version)}
