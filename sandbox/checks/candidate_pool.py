@@ -23,7 +23,7 @@ from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
 
 _TRIES = 3
-"""Children that may die while idle before a candidate gets a child of its own."""
+"""Children that may die while idle before a candidate gets a new child."""
 _PATIENCE_S = 5.0
 """Seconds to wait for a child's report on a candidate that it was told to end."""
 

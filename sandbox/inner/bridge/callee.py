@@ -174,7 +174,7 @@ class Callee:
 
 
 def _load(name: str, source: str) -> ModuleType:
-    """Make a module from source, as if its file lay in the current folder."""
+    """Make a module from source, as if its file lay in the current folder. Raises what the source raises."""
     path = os.path.join(os.getcwd(), f"{name}.py")
     content = source.encode("utf-8", "surrogatepass")
     linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)

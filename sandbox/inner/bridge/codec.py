@@ -84,7 +84,7 @@ def _open(
     refer: Callable[[object], object] | None,
     known: Mapping[int, object] | None,
 ) -> Sequence[object]:
-    """Write the head of a container or an extension; return its contents, still to be written."""
+    """Write a container's or extension's head; return its contents, not yet written. Raises CodecError."""
     kind = type(item)
     if known is not None and id(item) in known:
         out.append(_EXTENSION)

@@ -93,7 +93,7 @@ class Exports:
         return self._objects[number]
 
     def answer(self, asked: list[Any], refer: Callable[[object], object]) -> bytes:
-        """Perform the candidate's request on one of our objects; return the answer's frame."""
+        """Perform a request on our object; return the answer's frame. Raises CandidateGone, NotPlain."""
         outer = self._serving
         try:
             value = self._do(*asked)

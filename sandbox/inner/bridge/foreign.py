@@ -46,7 +46,7 @@ class Foreign:
 
 
 def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[str, ...]) -> object:
-    """Make a Foreign with a class of its own that has the operators of the other side's object."""
+    """Make a Foreign with its own class, which has the operators of the other side's object."""
     space: dict[str, object] = {"__slots__": ()}
     own = [one for one in OPERATORS if one in operators and one not in _OWN]
     space.update((one, _operator(ask, one)) for one in own)

@@ -16,7 +16,7 @@ _last: dict[int, object] = {}
 def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
     """Advance an iterator, or a generator by a method: ("item", value), ("done", value) or ("again", value).
 
-    ("again", …) means the same object as last time: a test that kept it sees its changes.
+    ("again", …) is the same object as last time: a test that kept it sees changes. Raises what is thrown.
     """
     try:
         if type(iterator) is GeneratorType:

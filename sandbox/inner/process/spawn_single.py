@@ -1,4 +1,4 @@
-"""Start one run in a process of its own, in a container.
+"""Start one run in a separate process, in a container.
 
 Standard input provides its settings, by which it confines itself for good, then its one job; the rest is the
 program's. Both are a u32 length (little-endian) and JSON.
