@@ -29,7 +29,7 @@ class Client:
     """The sockets of one kernel, and its running cell."""
 
     def __init__(self, home: str) -> None:
-        """Start a kernel and wait until it can run cells; `home` is a folder to create."""
+        """Start a kernel and wait for it; `home` must not exist, so that no other kernel's files are read."""
         kernel_process.load(home)
         import zmq
         from jupyter_client import KernelClient
