@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
 Strength = Literal["strong", "decoyed", "weaker", "weak"]
 """strong: decided in another process than the candidate's. decoyed: in one, among twins that must fail.
-weaker: a function judged in one process, since its values can't cross. weak: one process, no twins.
-"""
+weaker: a function judged in one process, since its values can't cross. weak: one process, no twins."""
 
 
 class Value(BaseModel):

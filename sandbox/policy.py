@@ -33,8 +33,7 @@ class Policy(BaseModel):
 
     network: Literal["none"] | tuple[str, ...] = "none"
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
-    `registries`, those of the usual package indexes.
-    """
+    `registries`, those of the usual package indexes."""
     ask_host: AskHost | None = Field(default=None, exclude=True)
     """Called for hosts that `network` doesn't name; never where there can be no proxy."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
@@ -56,8 +55,7 @@ class Policy(BaseModel):
     """Processors that a program may keep busy; None is all of them."""
     folders: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine, shown read-only in the workspace by their path there, such as `node_modules`.
-    Not part of the workspace: never listed, laid or removed.
-    """
+    Not part of the workspace: never listed, laid or removed."""
     beside: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine, shown read-only in `/opt/shown` by their name there."""
     on_path: tuple[str, ...] = ()

@@ -131,7 +131,6 @@ def _inputs(node: TestNode) -> list[_Constant]:
 
 
 def _items(source: str) -> list[ast.expr]:
-    """The expressions in a list."""
     return cast("ast.List", ast.parse(source, mode="eval").body).elts
 
 

@@ -78,11 +78,7 @@ def twins_of(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNod
 def disguise(
     source: str, twins: Mapping[str, Sequence[int]], chance: random.Random, make: MakeTwins = twins_of
 ) -> Disguised:
-    """The file with twins, renamed and reordered.
-
-    Args:
-        twins: variants of each test to hide; other tests stay as they are.
-    """
+    """The file with the `twins` of its tests, renamed and reordered; tests without twins stay."""
     tree = ast.parse(source)
     heirs = heirs_of(tree)
     real: dict[str, str] = {}
@@ -229,7 +225,6 @@ def another(value: object, step: int, start: int | None = None) -> bool | int | 
 
 
 def _changed(text: str, step: int, start: int) -> str:
-    """The text with one character replaced by another of its class."""
     for i in range(start, len(text)):
         for kind in KINDS:
             if text[i] in kind:

@@ -41,7 +41,6 @@ def _line(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) 
 
 
 def _bound(node: ast.ClassDef) -> Iterator[str]:
-    """Names that the class body binds."""
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield inner.name

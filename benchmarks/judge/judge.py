@@ -43,11 +43,7 @@ class Judge(CasePlans):
         super().__init__(Places(policy, backend), Exclusive(), known)
 
     async def judge(self, case: Case, code: str, *, sample: int = 0) -> Verdict:
-        """The final verdict on one answer.
-
-        Args:
-            code: a whole module, a script, or a unified diff, by the kind of the case.
-        """
+        """The final verdict on one answer: a module, a script, or a unified diff, by the kind of the case."""
         plan = await self.plan(case)
         async with self._turns.shared():
             judged = await self._try(plan, code)
@@ -120,7 +116,6 @@ class Judge(CasePlans):
             return await seen_alive(pair.candidate, judged)
 
     async def _is_sound(self, plan: CasePlan) -> bool:
-        """Whether a known good solution passes here and now."""
         if plan.good is None:
             plan = CasePlan(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():

@@ -33,11 +33,7 @@ _ROUNDS_FACTOR, _ROUNDS_MORE_S = 1.0, 0.5
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
-    """The strongest mode in which the case's own patch passes.
-
-    Args:
-        opened: None if only the interpreter that the case's environment names can run it.
-    """
+    """The strongest mode for a case; `opened` is None if only the interpreter in `sandbox` can run it."""
     if case.gold_patch is None:
         return await _without_gold(sandbox, case)
     try:

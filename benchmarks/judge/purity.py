@@ -33,8 +33,7 @@ _MODULES = {
     "__future__": "annotations",
 }
 """Modules and their names that hold no state between calls. `*` only for modules in C with nothing but
-functions, types and numbers; heapq has only functions.
-"""
+functions, types and numbers; heapq has only functions."""
 _SEEDED = {**_MODULES, "random": "random randint randrange choice choices uniform shuffle sample seed Random"}
 _FORBIDDEN = frozenset(
     (
@@ -156,7 +155,6 @@ def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Immutable and not computed."""
     match node:
         case ast.Constant(value=value):
             return isinstance(value, _IMMUTABLE)

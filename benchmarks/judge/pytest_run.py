@@ -21,8 +21,7 @@ from sandbox.checks.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """No summary: failures of hundreds of twins would flood it. Native tracebacks: pytest's parse the source of
-each frame, which costs memory and can itself fail and end the run.
-"""
+each frame, which costs memory and can itself fail and end the run."""
 _ROOT = "/w"
 """Path of a sandbox's workspace."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
@@ -90,11 +89,7 @@ class TestRun:
 async def run_jobs(
     sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, plugins: bool
 ) -> list[TestRun]:
-    """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
-
-    Args:
-        plugins: load the plugins that are installed beside pytest.
-    """
+    """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped."""
     if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
         return await _run(sandbox, case, tree, jobs, plugins)
     return [run for job in jobs for run in await _run(sandbox, case, tree, [job], plugins)]
@@ -125,7 +120,6 @@ async def _run(
 
 
 def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
-    """A job as sent to the forking process."""
     return {
         "path": job.path,
         "source": job.source,
@@ -196,7 +190,6 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
 
 
 def _innermost(text: str) -> str:
-    """A traceback from its last frame on."""
     _, frame, last = text.rpartition("\n  File ")
     return f"{frame.strip()} {last}" if frame else text
 

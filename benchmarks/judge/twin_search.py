@@ -148,10 +148,7 @@ class Search:
         return places
 
     async def _failing(self, variants: _Variants) -> _Found:
-        """The variants that fail.
-
-        Omits variants that end the process; bisects those of a file that isn't collected.
-        """
+        """The variants that fail, without those that end the process; uncollectable files are bisected."""
         waiting, found = self._of_files(variants), _Found()
         while waiting and self._left:
             self._left -= 1
@@ -169,7 +166,6 @@ class Search:
         return found
 
     def _of_files(self, variants: _Variants) -> list[_Variants]:
-        """Variants by file, without empty ones."""
         of_files = ([one for one in variants if one[0][0] == path] for path in self._sources)
         return [some for some in of_files if some]
 
@@ -228,13 +224,11 @@ def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: Rep
 
 
 def _split(node: str) -> tuple[str, str]:
-    """Qualified name of a node's test, and its parameters in brackets."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
     return name, bracket + parameters
 
 
 def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
-    """Whether a renamed test passes as it did under its own name."""
     new = next(one for one, old in real.items() if old == name)
     nodes = [node for node in mode.nodes_of(path) if _split(node)[0] == name]
     return all(node.replace(f"::{name}", f"::{new}", 1) in run.passed for node in nodes)

@@ -100,11 +100,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 
 def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str, int, list[float | None]]]:
-    """Name, size, and pass@1 in each report, of each group of scored cases.
-
-    Args:
-        of: the group of each case, in the order of the groups; the others are in `none`.
-    """
+    """Name, size, and pass@1 in each report, of each group of scored cases; `none` has the ungrouped ones."""
     runs = [tallies([report]) for report in reports]
     members: dict[str, list[str]] = {name: [] for name in of.values()}
     for case in dict.fromkeys(case for run in runs for case in run):

@@ -131,7 +131,6 @@ def _environment() -> "Environment":
 
 
 def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]:
-    """Data of the plots."""
     scored = [
         Point(name, report.pass_at["1"] or 0.0, *(report.interval or (0.0, 0.0)), cost=report.cost_usd)
         for report, name in zip(reports, names, strict=True)

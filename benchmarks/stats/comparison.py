@@ -17,8 +17,7 @@ REPEATS = 3
 Method = Literal["mcnemar", "sign-flip", "bootstrap"]
 ChangeKind = Literal["regressed", "recovered", "changed"]
 """regressed: passed every time, now fails every time, at least three times each; recovered: the reverse.
-changed: anything less, which may be chance.
-"""
+changed: anything less, which may be chance."""
 KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
 
 

@@ -76,10 +76,7 @@ def difference_interval(differences: Sequence[float], *, confidence: float = 0.9
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for multiple tests, in their order.
-
-    Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
-    """
+    """p-values corrected as in Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure"."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected = [0.0] * len(p_values)
     least = 0.0

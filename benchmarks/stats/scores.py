@@ -75,10 +75,7 @@ def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, floa
 
 
 def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
-    """Standard error of pass@1 over the cases' passed shares; None for fewer than two.
-
-    Miller 2024, "Adding Error Bars to Evals", eq. 1.
-    """
+    """Standard error of pass@1 (Miller 2024, "Adding Error Bars to Evals", eq. 1); None below 2 cases."""
     if len(counts) < 2:
         return None
     shares = [correct / samples if samples else 0.0 for samples, correct in counts]

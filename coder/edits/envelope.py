@@ -32,11 +32,7 @@ def begins_patch(line: str) -> bool:
 
 
 def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[list[Edit], list[Slip], int]:
-    """The edits of the patch that begins in line `at`, unreadable parts, and the index behind it.
-
-    Args:
-        fence: closes the enclosing block, if any.
-    """
+    """Edits of the patch in line `at`, unreadable parts, and the index behind; `fence` closes the block."""
     begun = lines[at].strip() == _BEGIN
     sections: list[tuple[re.Match[str], list[str]]] = []
     slips: list[Slip] = []
@@ -70,7 +66,6 @@ def _goes_on(section: re.Match[str], line: str) -> bool:
 
 
 def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
-    """The edit of a section."""
     if what == "Delete":
         return Edit(path, "delete")
     if what == "Add":
@@ -88,7 +83,6 @@ def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
 
 
 def _hunks(body: Sequence[str]) -> list[Hunk]:
-    """The hunks of a section, each behind `@@` lines that name lines above it."""
     found: list[Hunk] = []
     anchors: list[str] = []
     lines: list[str] = []
@@ -108,7 +102,6 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
 
 
 def _without_empty_end(lines: Sequence[str]) -> Sequence[str]:
-    """Lines without trailing empty ones, which rather separate hunks."""
     end = len(lines)
     while end and not lines[end - 1]:
         end -= 1

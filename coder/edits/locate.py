@@ -93,16 +93,11 @@ class Index:
 
 
 def _as_text(lines: Sequence[str]) -> str:
-    """Lines as one string, each behind a newline."""
     return "".join(f"\n{line}" for line in lines) + "\n"
 
 
 def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
-    """The places of a hunk with old lines, by the strictest step that finds any.
-
-    Args:
-        behind: end line of the previous hunk.
-    """
+    """Places of a hunk's old lines, by the strictest successful step; `behind`: the previous hunk's end."""
     for form in (_exactly, _roughly, _unindented):
         several = Found(hunk)
         for reading in (hunk, *hunk.others):

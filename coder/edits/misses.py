@@ -58,10 +58,7 @@ def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = (
 
 
 def nearest(lines: Sequence[str], old: Sequence[str]) -> str:
-    """The file's lines most similar to others, as text; empty if none are similar.
-
-    Compares only places with many words of the longest lines, in time linear in the file.
-    """
+    """The file's lines most similar to others, or empty text; takes time linear in the file."""
     there, wanted = _stripped(lines), _stripped(old[:_MOST_LINES])
     if not any(wanted) or not there:
         return ""
@@ -83,6 +80,5 @@ def _stripped(lines: Sequence[str]) -> list[str]:
 
 
 def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
-    """Similarity of lines; 1 is equality."""
     one, other = ("\n".join(side)[:_MOST_COMPARED] for side in (there, wanted))
     return SequenceMatcher(None, one, other, autojunk=False).ratio()

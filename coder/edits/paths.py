@@ -106,7 +106,6 @@ class Names:
 
 
 def _above(name: str) -> list[str]:
-    """The parent folders of a file."""
     return [str(folder) for folder in PurePosixPath(name).parents][:-1]
 
 

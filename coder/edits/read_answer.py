@@ -79,7 +79,6 @@ class _Reader:
             i = self._outside(i) if self._fence is None else self._inside(i)
 
     def _outside(self, at: int) -> int:
-        """Read one step outside of any block of edits; the next line."""
         line = self._lines[at]
         opening = opening_fence(line)
         if opening is None:
@@ -102,7 +101,6 @@ class _Reader:
         return end + 1
 
     def _inside(self, at: int) -> int:
-        """Read one step in a block of edits."""
         line = self._lines[at]
         assert self._fence is not None
         if closes(line, self._fence):
@@ -135,7 +133,6 @@ class _Reader:
         return None
 
     def _take_diff(self, lines: Sequence[str], at: int) -> int:
-        """Read the diff that begins in a line; the line behind it."""
         from coder.edits.unified import edit_of, read_diff
 
         sections, end = read_diff(lines, at, path=self._name, fence=self._fence)

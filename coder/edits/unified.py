@@ -80,7 +80,6 @@ def read_diff(
 
 
 def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:
-    """Read the hunk that begins in a line; the line behind it."""
     read = read_hunk(lines, at, fence=fence, exact=exact)
     if read is None:
         section.fault = section.fault or f"line {at + 1}: {_BROKEN}"
@@ -145,7 +144,6 @@ def _below_git(name: str, section: FileDiff) -> str | None:
 
 
 def _header_name(text: str) -> str:
-    """The name in a `---` or `+++` line, without a timestamp behind a tab."""
     return _unquoted(text.rstrip("\r").split("\t")[0])
 
 
@@ -155,7 +153,6 @@ def unprefixed(name: str) -> str:
 
 
 def _git_names(rest: str) -> tuple[str, str]:
-    """Both names in the rest of a `diff --git` line."""
     if rest.startswith('"'):
         first, _, second = rest[1:].partition('" ')
         return _unquoted(f'"{first}"'), _unquoted(second)
@@ -175,7 +172,6 @@ def _is_prefixed(old: str, new: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """A name without git's quotes and escapes."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
 

@@ -47,7 +47,6 @@ async def commit_run(journal: Journal) -> None:
 
 
 def _message(state: State) -> str:
-    """Commit message: the task's first line, model and run."""
     first = state.task.prompt.strip().splitlines()[0].rstrip(".")
     subject = first if len(first) <= _SUBJECT else f"{first[: _SUBJECT - 1].rstrip()}…"
     return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"

@@ -101,7 +101,6 @@ def _lines(content: bytes | None) -> list[str] | None:
 
 
 def _quoted(name: str) -> str:
-    """A name in git's notation: quoted if ambiguous."""
     if not re.search(r'[\x00-\x1f\x7f"\\]', name):
         return name
     escaped = (_ESCAPES.get(c) or (f"\\{ord(c):03o}" if c < " " or c == "\x7f" else c) for c in name)

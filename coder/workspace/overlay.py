@@ -77,11 +77,7 @@ def ignored_files(state: State) -> dict[str, bytes]:
 def workspace_files(
     state: State, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
 ) -> dict[str, bytes]:
-    """The user's files, under an answer's, under the given tests as they were.
-
-    Args:
-        test_edits: given tests as edited by an answer, if it is to be tried with these.
-    """
+    """The user's files, under an answer's, under the given tests: pristine, or as in `test_edits`."""
     edits = test_edits or {}
     code = {**code, **edits}
     files = {path: stored.content for path, stored in state.files.items() if path not in code}

@@ -138,10 +138,7 @@ def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
 
 
 def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
-    """Whether a session changes an existing file's executable bit.
-
-    In a session exactly the files that begin as programs are executable.
-    """
+    """Whether a session changes an existing file's executable bit, which there follows from the content."""
     if before is None or now is None:
         return False
     is_program = before.content.startswith((b"#!", b"\x7fELF"))

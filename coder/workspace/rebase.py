@@ -75,10 +75,7 @@ async def rebase(journal: Journal, reason: str) -> None:
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
-    """A session's unwritten work, merged with the user's edits of the same files.
-
-    Where the same lines have changed, the user's own stay.
-    """
+    """A session's unwritten work, merged with the user's edits; where they conflict, the user's stay."""
     changes: dict[str, StoredFile | None] = {}
     for path, made in state.open_work.items():
         base, now = state.files.get(path), read.get(path)
@@ -90,7 +87,6 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
 
 
 def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:
-    """Both changes of a text; None if they conflict."""
     if base is None or one is None or other is None:
         return None
     try:

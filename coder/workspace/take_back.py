@@ -79,7 +79,6 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
-    """The plan without files that are already reverted."""
     done = {*state.undone} if step > len(state.steps) else set()
     if _of(state, step).taken_back:
         done = {change.path for change in plan.changes}

@@ -189,7 +189,6 @@ def _is_plain(path: str) -> bool:
 
 
 def _link(folder: int, name: str) -> str | None:
-    """Where a link leads; None for what is no link."""
     try:
         return os.readlink(name, dir_fd=folder)
     except OSError:

@@ -96,11 +96,7 @@ class Engine:
 
 
 async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
-    """Immutable id of an image, and the folders it declares as volumes.
-
-    Raises:
-        BackendMissing: the engine has no such image; the message says how to make it.
-    """
+    """Immutable id of an image, and its volumes. Raises BackendMissing, with advice: the engine lacks it."""
     wanted = name or IMAGE
 
     def look(api: "APIClient") -> dict[str, Any]:
@@ -144,11 +140,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
 
 
 def plain_socket(stream: object) -> socket.socket:
-    """A plain socket for a stream that the SDK has upgraded.
-
-    Raises:
-        BackendMissing: the engine is reached through TLS, SSH or a named pipe, which has no plain socket.
-    """
+    """A plain socket for an upgraded stream. Raises BackendMissing: TLS, SSH and named pipes have none."""
     theirs = getattr(stream, "_sock", None)
     if not isinstance(stream, socket.SocketIO) or type(theirs) is not socket.socket:
         raise BackendMissing(
@@ -185,7 +177,6 @@ def _uid() -> int:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The system's error below those of the SDK and its libraries."""
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, OSError) and below.strerror:

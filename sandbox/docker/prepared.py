@@ -172,10 +172,7 @@ def frame(message: Mapping[str, object]) -> bytes:
 
 
 async def prepare(container: Container, limits: RunLimits, *, tidy: bool) -> Prepared:
-    """Start a process in a container, ready for a job within limits.
-
-    `tidy` removes leftovers of earlier runs; nothing else may run there.
-    """
+    """Start a process ready for a job; `tidy` removes leftovers of earlier runs: nothing else may run."""
     control, engine = container.control, container.engine
     if container.broken is not None:
         raise container.broken

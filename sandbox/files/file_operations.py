@@ -20,11 +20,7 @@ class Files(Protocol):
         """
 
     async def append(self, path: str, content: bytes) -> None:
-        """Append to one regular file, all or nothing; a missing one is written.
-
-        Raises:
-            FileRefused: as `write`, or it isn't a regular file.
-        """
+        """Append to one regular file, all or nothing, or write a new one. Raises FileRefused as `write`."""
 
     async def make_folder(self, path: str) -> None:
         """Make a folder with its parents; an existing one is no error. Raises FileRefused as `write`."""

@@ -21,11 +21,7 @@ FOLDER_MODE, MODES = 0o755, {False: 0o644, True: 0o755}
 
 
 def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
-    """Write a new file in place of any regular file of that name.
-
-    Raises:
-        OSError: something else is there, or the system refuses.
-    """
+    """Write a new file in place of any regular file of that name. Raises OSError: something else is there."""
     with suppress(FileNotFoundError):
         found = os.lstat(name, dir_fd=folder).st_mode
         if not stat.S_ISREG(found):

@@ -66,12 +66,7 @@ class Beneath:
         return self._root
 
     def open(self, path: str, flags: int, *, below: int | None = None) -> int:
-        """Open a plain path below the root, or below another descriptor.
-
-        Raises:
-            FileRefused: the descriptor is closed.
-            OSError: the system refuses it.
-        """
+        """Open a plain path below the root, or below another descriptor. Raises FileRefused, OSError."""
         how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
         root = self.root if below is None else below
         descriptor: int = self._libc.syscall(
@@ -100,12 +95,7 @@ class Beneath:
                 raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
 
     def open_file(self, path: str, way: int = os.O_RDONLY) -> int:
-        """Open a regular file with one name; `way` is the access mode.
-
-        Raises:
-            FileRefused: it is something else.
-            OSError: the system refuses it.
-        """
+        """Open a regular file with one name; `way` is the access mode. Raises FileRefused, OSError."""
         descriptor = self.open(path, way | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:

@@ -25,11 +25,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Parse one block; a zero block ends the archive.
-
-        Raises:
-            FileRefused: it is truncated, no header, or of a forbidden kind or size.
-        """
+        """Parse one block; a zero block ends the archive. Raises FileRefused: truncated or forbidden."""
         if len(buf) < tarfile.BLOCKSIZE:
             raise FileRefused("The archive ends before its end.")
         if not any(buf):
@@ -197,5 +193,4 @@ def _header(name: str, entry: Entry) -> bytes:
 
 
 def _padded(size: int) -> int:
-    """Bytes of a content in an archive."""
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

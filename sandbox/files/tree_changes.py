@@ -113,7 +113,6 @@ class TreeChanges:
             os.close(descriptor)
 
     def _before(self, path: str) -> State | None:
-        """State of a path in the base."""
         return self._base.get(path)
 
     def _gone(self, seen: Set[str]) -> Set[str]:
@@ -165,7 +164,6 @@ class TreeChanges:
         return self._read_anew(path, found)[0]
 
     def _read_anew(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
-        """State of one file, and its content."""
         if as_text(path) != path:
             return ClosedState("name", found.st_ctime_ns), None
         state, content = self._read(path, found)
@@ -227,7 +225,6 @@ def _is_ignored(path: str, ignored: Callable[[str], bool]) -> bool:
 
 
 def _mode_of(found: os.stat_result) -> Mode:
-    """Git's mode of a regular file."""
     return "100755" if found.st_mode & stat.S_IXUSR else "100644"
 
 

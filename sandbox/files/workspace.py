@@ -62,11 +62,7 @@ class Workspace:
                     write_anew(folder, name, content, MODES[executable])
 
     def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
-        """Append to a regular file, all or nothing; a missing one is written.
-
-        Raises:
-            FileRefused: the path isn't plain, it is something else, or there is no room.
-        """
+        """Append to a regular file, all or nothing, or write a new one. Raises FileRefused."""
         plain = "/".join(parts_of(path))
         with self.below.as_owner(), told(path), suppress(FileNotFoundError):
             self.below.open_root_to_us()

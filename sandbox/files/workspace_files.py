@@ -65,7 +65,6 @@ class WorkspaceFiles(Files, Protocol):
 def _delegated(
     method: Callable[Concatenate[Files, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["WithFiles", P], Coroutine[Any, Any, T]]:
-    """The same method of the object from `_filing`."""
 
     @functools.wraps(method)
     async def call(self: "WithFiles", /, *given: P.args, **named: P.kwargs) -> T:

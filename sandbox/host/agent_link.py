@@ -176,7 +176,6 @@ def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
 
 
 def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
-    """Words, variables and folder of a command."""
     if isinstance(program, str):
         return [program], {}, "."
     own = (

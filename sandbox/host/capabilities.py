@@ -45,11 +45,7 @@ class Build:
 
 
 def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
-    """Check that every guarantee of a strict policy is enforced here.
-
-    Raises:
-        PolicyUnmet: nothing enforces one of them, or it is only sampled.
-    """
+    """Raise PolicyUnmet if a strict policy has a guarantee that isn't enforced here, or only sampled."""
     if not policy.strict:
         return
     unkept = [item.guarantee for item in capabilities if item.kept == "none"]

@@ -137,7 +137,6 @@ class Execution(TimedRun):
         return inside
 
     def _read(self, descriptor: int) -> int:
-        """Read once from a pipe; the number of bytes."""
         try:
             chunk = os.read(descriptor, _CHUNK)
         except BlockingIOError:

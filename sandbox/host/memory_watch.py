@@ -15,10 +15,7 @@ _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
 
 
 def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
-    """Whether a process and its descendants hold more than `limit` bytes, shared pages counted once.
-
-    `sockets`: include those of its own network namespace.
-    """
+    """Whether a process and its descendants exceed `limit` bytes, counting shared pages once."""
     limit -= _in_sockets(root) if sockets else 0
     if limit < 0:
         return True  # before the expensive look at each process

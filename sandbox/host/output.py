@@ -77,7 +77,6 @@ class Output:
         return f"\n[… {self._dropped[stream]} bytes left out …]\n"
 
     def _pieces(self, stream: Stream) -> list[bytes]:
-        """A stream in one piece, or its head and its tail."""
         head = bytes(self._head[stream])
         tail = b"".join(chunk for name, chunk in self._tail if name == stream)
         return [head, tail] if self._dropped[stream] else [head + tail]

@@ -81,10 +81,7 @@ class Pool:
         self.fill()
 
     def siblings_of(self, child: Child) -> int:
-        """Processes and threads of the other children, where the kernel counts them as a run's own.
-
-        Excludes children about to end: the run could take their place.
-        """
+        """Processes and threads of other children that the kernel counts as a run's, but for ending ones."""
         from sandbox.host.memory_watch import count_threads
 
         others = (one for one in (*self._idle, *self._coming, *self.lent) if one is not child)
@@ -182,7 +179,6 @@ class Pool:
         self._look_later()
 
     def _holds_too_much(self, reaper: int) -> bool:
-        """Whether a child exceeds its memory, where no cgroup counts it."""
         if self._maker.groups is not None or "memory" in self._without:
             return False
         from sandbox.host.memory_watch import holds_more

@@ -25,8 +25,7 @@ profile bwrap /usr/bin/bwrap flags=(unconfined) {
 }
 """
 """A profile for bubblewrap alone, as Ubuntu documents it. Ubuntu's own `bwrap-userns-restrict` denies
-namespaces to programs inside bubblewrap: then each run gets its own bubblewrap.
-"""
+namespaces to programs inside bubblewrap: then each run gets its own bubblewrap."""
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
 _CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
@@ -87,7 +86,6 @@ def _why(kernel: Path) -> str:
 
 
 def _help(kernel: Path) -> tuple[str, str]:
-    """The advice, and its command."""
     if _number(kernel / APPARMOR) == 1:
         return (
             "A profile for bubblewrap alone leaves the restriction in place for everything else. "
@@ -110,7 +108,6 @@ def _switch(path: str) -> str:
 
 
 def _number(path: Path) -> int | None:
-    """Value of a kernel setting, if it exists."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

@@ -24,12 +24,7 @@ class Frames:
     """Bytes of the next frame."""
 
     async def send(self, frame: bytes) -> None:
-        """Send one frame.
-
-        Raises:
-            SandboxBroken: the child has ended.
-            ValueError: the frame is larger than 16 MiB.
-        """
+        """Send one frame. Raises SandboxBroken: the child has ended; ValueError: it is larger than 16 MiB."""
         if len(frame) > MAX_FRAME:
             raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
         await self._send_all(HEADER.pack(len(frame)) + frame)
@@ -117,7 +112,6 @@ class RunningEntry(Frames):
         self._done()
 
     def _close_when_idle(self) -> None:
-        """Close the socket once nothing waits on it."""
         if self._released and self._waiting == 0:
             self._connection.close()
 

@@ -209,7 +209,6 @@ class ServedSandbox(WithFiles):
         return {**job, "siblings": sum(pool.siblings_of(run.child) for pool in pools)}
 
     def _workspace_at(self, root: int) -> Workspace:
-        """The files below a descriptor."""
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
         return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
 

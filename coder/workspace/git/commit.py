@@ -168,7 +168,6 @@ class _Committer:
         return printed.decode().strip()
 
     def _entry(self, head: str | None, path: str) -> tuple[str | None, str | None]:
-        """Mode and blob of a path in a commit."""
         row = self.git.run("ls-tree", "-z", head, "--", path).split() if head else []
         return (row[0].decode(), row[2].decode()) if row else (None, None)
 

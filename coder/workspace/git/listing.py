@@ -48,7 +48,6 @@ def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listi
 
 
 def _of_submodule(place: Path, depth: int) -> Listing | None:
-    """Files of a submodule; None if it isn't checked out."""
     if place.is_symlink() or not (place / ".git").exists():
         return None
     module = find_repository(place)
