@@ -26,7 +26,7 @@ class Capability(BaseModel):
 
     @property
     def kept(self) -> Literal["enforced", "sampled", "none"]:
-        """Whether it is enforced or sampled; a strict policy requires `enforced` for every guarantee."""
+        """How it is kept; a strict policy requires `enforced` for every guarantee."""
         if self.mechanism is None:
             return "none"
         return "sampled" if self.sampled else "enforced"

@@ -81,7 +81,7 @@ class Answered:
     empty: bool = False
     """The answer holds neither an edit nor a file."""
     gist: str = ""
-    """The problem in one sentence, if it has several."""
+    """The problem in one sentence, if `problem` has several."""
     only_shows: bool = False
     """The answer holds no edit, and no block that names its file."""
     missed: tuple[str, ...] = ()

@@ -92,7 +92,7 @@ class DockerSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Implements `Sandbox.start`. Raises ValueError: no entry's name."""
+        """Implements `Sandbox.start`. Raises ValueError: not an entry's name."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)

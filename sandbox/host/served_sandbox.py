@@ -103,7 +103,7 @@ class ServedSandbox(WithFiles):
         limits: Limits | None = None,
         fresh: bool = False,
     ) -> Running:
-        """Implements `Sandbox.start`. Raises ValueError as it says."""
+        """Implements `Sandbox.start`. Raises ValueError: not an entry's name."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
         allowed = resolve(self._policy, limits)
