@@ -77,7 +77,11 @@ class Attached(asyncio.Protocol):
             self.transport.abort()
             return
         for stream, piece in pieces:
-            self.on_data(stream, piece)
+            try:
+                self.on_data(stream, piece)
+            except Exception as error:  # noqa: BLE001 - asyncio would close the connection
+                context = {"message": "A listener to a program's output failed.", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
 
     def eof_received(self) -> None:
         """Note that the engine has no more data."""

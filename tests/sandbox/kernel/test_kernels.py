@@ -85,7 +85,7 @@ async def test_a_restart_ends_what_the_cells_left_running(backend: str) -> None:
     async with open_kernel(policy_for(backend), backend=backend) as kernel:
         await kernel.execute(f"import subprocess\nsubprocess.Popen({program})")
         await kernel.execute(f"subprocess.Popen({program}, start_new_session=True)")
-        assert len(processes_with(tag)) == 2
+        assert len(processes_with(tag)) >= 2  # a shell about to become `sleep` counts too
 
         await kernel.restart()
 
