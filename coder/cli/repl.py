@@ -72,15 +72,15 @@ class Repl:
         """Do what a line says; False: it says that this is the end."""
         self.error = None
         try:
-            said = parse_line(line)
-            if said == Command("quit"):
-                return False
-            if said == Command("go"):
-                await self._work(self._session.go_on())
-            elif isinstance(said, Command):
-                await self._commands.do(said)
-            elif said:
-                await self._work(self._session.say(said))
+            match parse_line(line):
+                case Command("quit"):
+                    return False
+                case Command("go"):
+                    await self._work(self._session.go_on())
+                case Command() as command:
+                    await self._commands.do(command)
+                case str(said) if said:
+                    await self._work(self._session.say(said))
         except (CoderError, SandboxError) as error:
             self._screen.clear()
             self._code, self.error = report(error), str(error)

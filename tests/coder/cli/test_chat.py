@@ -121,6 +121,15 @@ def test_an_unknown_command_and_a_missing_folder_say_what_to_do(console: Console
     assert "There is no nowhere." in missing.err
 
 
+def test_a_command_that_takes_no_words_does_the_same_with_some(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, "/go on", "/quit now", "/udno", cwd=project)
+
+    assert done.code == 2, done.err
+    assert "Nothing was cut off." in done.err
+    assert "/udno" not in done.err
+
+
 def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_usual_one(
     console: Console, project: Path
 ) -> None:
