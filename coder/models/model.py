@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from operator import not_
+from os.path import commonprefix
 from typing import Literal, Protocol, Required, Self, TypedDict
 
 from pydantic import BaseModel, Field, JsonValue
@@ -144,10 +145,15 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
         """The answer without secrets; what is opaque is dropped where it quotes one."""
-        beside = [one.model_copy(update={"text": redact(one.text)}) for one in self.alternatives]
-        clean: dict[str, object] = {
-            name: redact(getattr(self, name)) for name in ("text", "model", "reasoning")
-        }
+        shown = redact(self.text)
+        beside = [
+            one.model_copy(update={"text": redact(one.text)})
+            for one in self.alternatives
+            # One that shares more with the answer than is shown may end in the middle of a secret.
+            if shown.startswith(commonprefix([self.text, one.text]))  # noqa: RUF071 - these are no paths
+        ]
+        clean: dict[str, object] = {"text": shown, "model": redact(self.model)}
+        clean["reasoning"] = redact(self.reasoning)
         clean["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
         clean["alternatives"] = tuple(beside)
         clean["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coder.models.logprobs import KEPT, Hesitations
 from coder.models.model import Alternative, Answer, Sampling
-from tests.coder.models.asking import ask
+from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import error, faulty_endpoint, says, streams
 
 JSON = st.recursive(
@@ -119,6 +119,17 @@ async def test_an_endpoint_that_refuses_to_tell_is_asked_without() -> None:
 
     assert (answer.text, answer.alternatives) == ("hello", ())
     assert not {"logprobs", "top_logprobs"} & set(server.requests[2].body)
+
+
+async def test_no_beginning_ends_in_the_middle_of_the_endpoints_key() -> None:
+    half = len(KEY) // 2
+    tokens = [token("use ", 0.9, try_=0.1), token(KEY[:half], 0.5, it=0.4), token(KEY[half:], 0.5, me=0.4)]
+    said = {"delta": {"content": f"use {KEY}"}, "logprobs": {"content": tokens}, "finish_reason": "stop"}
+
+    with faulty_endpoint(streams({"choices": [said]}, "[DONE]")) as server:
+        answer = await ask(server, sampling=Sampling(alternatives=3))
+
+    assert [one.text for one in answer.alternatives] == ["use it", "try_"]
 
 
 def test_a_recording_of_before_has_the_same_json() -> None:
