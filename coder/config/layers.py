@@ -175,9 +175,12 @@ def usual_user_file() -> Path:
 
 def _read_toml(path: Path) -> dict[str, object]:
     """The values of a file, none where there is no file; UsageError names the line that isn't TOML."""
-    if not os.path.exists(path):  # nor where its folder can't be searched
-        return {}
-    content = read_named(path, limit=MAX_BYTES)
+    try:
+        content = read_named(path, limit=MAX_BYTES)
+    except UsageError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return {}
+        raise  # a limit may stand in a file that can't be reached
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
