@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.samples import Sample
-from coder.edits.code_blocks import find_blocks
+from coder.edits.code_blocks import find_blocks, whole_files
 from coder.source.python_names import defined_names, free_names, longest_start, parse_source
 
 MAX_CODE = 1 << 20
@@ -81,6 +81,8 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
             yield _with_other_blocks(code, blocks[:i] + blocks[i + 1 :])
     if len(blocks) == _BLOCKS or len(answer) > _LONG:
         return
+    files, _ = whole_files(answer, find_blocks(answer), default="solution.py", expected=[entry_point])
+    yield from (code for code in files.values() if entry_point in defined_names(code))
     lines = answer.splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith(_STARTS)]
     for i in starts[:_STARTS_TRIED]:

@@ -57,6 +57,11 @@ ANSWERS = {
     "a loop first": "```\nfor value in values:\n        break\n    return [2 * v for v in values]\n```",
     "a table that is computed": "```python\nTABLE = {}\nfor i in range(9):\n    TABLE[i] = 2 * i\n\n"
     "def double(values):\n    return [TABLE[v] for v in values]\n```",
+    "a transcript": "```python\n>>> def double(values):\n...     return [2*v for v in values]\n...\n"
+    ">>> double([1])\n[2]\n```",
+    "a transcript in a plain fence": "```\n>>> def double(values):\n"
+    "...     return [2*v for v in values]\n```",
+    "a function that is assigned": "double = lambda values: [2 * v for v in values]\n\nThat doubles it.\n",
 }
 
 
