@@ -156,7 +156,8 @@ class _Tree:
                 made.add(hunk)
                 behind = placed.end
             elif hunk not in made:  # a repeated hunk is applied once
-                self.misses.append(_miss(path, changed, index, hunk))
+                is_shown = len(self.misses) < _MOST_MISSES
+                self.misses.append(_miss(path, changed, index, hunk, is_shown=is_shown))
                 if self.is_full:
                     break
         return changed.text()
@@ -172,12 +173,12 @@ class _Tree:
         return found.place if found.place is not None and changed.put(found.hunk, found.place) else None
 
 
-def _miss(path: str, changed: Changed, index: Index, hunk: Hunk) -> Slip:
+def _miss(path: str, changed: Changed, index: Index, hunk: Hunk, *, is_shown: bool) -> Slip:
     if not hunk.old:
         return miss(path, hunk, "an edit has no lines that say where it belongs. Give some around it.")
     found = locate(index, hunk)
     if not found.places:
-        return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old))
+        return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old) if is_shown else "")
     lines = [place.start + 1 for place in found.places]
     if len(lines) == 1:
         why = f"an edit at line {lines[0]} changes lines that another of your edits changes."

@@ -1,5 +1,6 @@
 """Describe edits that don't fit, with the lines of the file that may be meant."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -13,10 +14,12 @@ NOT_THERE = "an edit doesn't fit: its lines aren't there."
 _AROUND = 2
 _LEAST_ALIKE = 0.3
 """Lowest likeness (of 1) of quoted lines."""
-_MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 2_000
-"""Most characters of a line, lines of a hunk and characters of a place that are compared."""
+_MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 400
+"""Most characters of a line, lines of a hunk and words of a place that are compared."""
 _TELLING, _PLACES = 3, 8
 """Longest lines of a hunk whose words find places, and places that are compared."""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def miss(path: str, hunk: Hunk, why: str, near: str = "") -> Slip:
@@ -80,5 +83,6 @@ def _stripped(lines: Sequence[str]) -> list[str]:
 
 
 def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
-    one, other = ("\n".join(side)[:_MOST_COMPARED] for side in (there, wanted))
+    # A comparison of characters takes seconds for each miss.
+    one, other = (_WORD.findall("\n".join(side))[:_MOST_COMPARED] for side in (there, wanted))
     return SequenceMatcher(None, one, other, autojunk=False).ratio()

@@ -11,6 +11,7 @@ LINES = [f"line number {i} of a large file\n" for i in range(SIZE // 32)]
 LARGE = "".join(LINES)
 PART = SIZE // 4
 SAME = "x\n" * PART
+NAMES = ["first", "second", "third", "fourth", "weight", "height", "colour", "shape"]
 MOST_S = 40.0
 """Processor time, some thirty times what the slowest takes; squares of these sizes take hours."""
 
@@ -72,3 +73,17 @@ def test_twenty_thousand_new_files_beside_each_other_are_made() -> None:
 
     assert len(answered.files) == 20_000
     assert time.process_time() - began < MOST_S
+
+
+def test_places_like_those_of_forty_edits_that_do_not_fit_are_found_without_a_pause() -> None:
+    there = [
+        f"    {name} = sorted(one.{name} for one in values)  # {i}\n" for i, name in enumerate(NAMES * 500)
+    ]
+    edits = [block("".join(there[i : i + 40]).replace("one", f"no{i}"), "z\n") for i in range(0, 400, 10)]
+    answer = "f.txt\n```\n" + "".join(edits) + "```\n"
+
+    began = time.process_time()
+    answered = read_answer(answer, {"f.txt": "".join(there)}, default="f.txt", in_part=True)
+
+    assert "The nearest lines of the file are:" in (answered.problem or "")
+    assert time.process_time() - began < 4.0
