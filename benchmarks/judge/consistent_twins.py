@@ -130,21 +130,24 @@ def _inputs(node: TestNode) -> list[_Constant]:
     ]
 
 
+class _Folded(ast.NodeTransformer):
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        # Changed behind its sign, a number would read as no written test has it: `--1`.
+        return _Constant(ast.literal_eval(node))
+
+
 def _items(source: str) -> list[ast.expr]:
-    return cast("ast.List", ast.parse(source, mode="eval").body).elts
+    return cast("ast.List", _Folded().visit(ast.parse(source, mode="eval")).body).elts
 
 
 def _leaves(value: ast.expr) -> list[_Constant]:
-    """Numbers and texts in a plain value that may be falsified; not keys, not booleans."""
-    keys = {id(key) for inner in ast.walk(value) if isinstance(inner, ast.Dict) for key in inner.keys}
-    return [
-        inner
-        for inner in ast.walk(value)
-        if isinstance(inner, _Constant)
-        and type(inner.value) in (int, float, str)
-        and inner.value != ""
-        and id(inner) not in keys
-    ]
+    """Numbers and texts in a plain value that may be falsified; not keys, not booleans, not a set's."""
+    match value:
+        case _Constant(value=int() | float() | str() as plain) if not isinstance(plain, bool) and plain != "":
+            return [value]
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items):
+            return [leaf for item in items for leaf in _leaves(item)]
+    return []
 
 
 def _other(value: object, words: str, step: int, chance: random.Random) -> bool | int | float | str | bytes:

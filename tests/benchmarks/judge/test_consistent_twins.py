@@ -2,6 +2,7 @@
 
 import ast
 import random
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -128,6 +129,23 @@ def test_a_twin_is_wrong_where_its_expectation_is_not_like_its_input() -> None:
         assert ["'acc'" in texts[0], "'aac'" in texts[1]] == [True, True]
         assert ["'ACC" in texts[0], "'AAC" in texts[1]] == [True, True]
         assert all(run(twin, shout=shout) for twin in twins)
+
+
+@pytest.mark.parametrize(
+    ("given", "sound"),
+    [
+        ("-2", r"-[135]|[01]|-4"),
+        ("{-2: {7, (8,)}, (3,): 'a'}", r"\{-2: \{7, \(8,\)\}, \(3,\): '[^']*'\}"),
+    ],
+)
+def test_a_twin_reads_as_a_written_test_and_keeps_keys_and_sets(given: str, sound: str) -> None:
+    (_, node, _), *_ = found_tests(ast.parse(f"def test_f():\n    assert f(3) == {given}\n"))
+
+    twins = [wrong_twins(node, {0: f"[{given}]"}, [0], random.Random(seed))[0] for seed in range(40)]
+
+    expected = {ast.unparse(twin.body[0]).partition(" == ")[2] for twin in twins}
+    assert len(expected) > 1
+    assert [one for one in expected if not re.fullmatch(sound, one)] == []
 
 
 def test_a_vote_among_twins_and_their_test_tells_nothing() -> None:
