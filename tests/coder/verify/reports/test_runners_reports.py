@@ -7,6 +7,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from coder.run.message import CheckLine
 from coder.verify.reports.failures import Places, Report
 from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, said_by_go
@@ -107,6 +109,17 @@ def test_entities_that_would_grow_without_end_are_no_report() -> None:
     bomb = entities + b'<testsuite><testcase name="&b;"/></testsuite>'
 
     assert read_junit(bomb, Places([])) is None
+
+
+@pytest.mark.parametrize("kind", [' xmlns="urn:x"', "", ' xsi:schemaLocation="z"'])
+def test_junit_is_read_whatever_namespaces_it_declares_or_lacks(kind: str) -> None:
+    content = f'<testsuite{kind}><testcase name="a"/><x:properties/><testcase name="b"/></testsuite>'
+
+    report = read_junit(content.encode(), Places([]))
+
+    assert report is not None
+    assert [line.name for line in report.lines] == ["a", "b"]
+    assert report.complete
 
 
 def test_what_is_cut_off_is_read_as_far_as_it_goes_and_known_as_cut_off() -> None:
