@@ -20,6 +20,7 @@ from coder.models.connection import Connection
 from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.providers import Provider, address, found_endpoints, named, provider_of, providers, set_of
 from coder.text.sanitize import or_nearest
+from coder.usage import Price
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are probed when nothing is named; on the ports of the others, anything may listen."""
@@ -41,6 +42,8 @@ class Choice(BaseModel, frozen=True, extra="forbid"):
     """`provider/model`."""
     endpoint: Endpoint | None = None
     weights: Path | None = None
+    price: Price | None = None
+    """The user's own for the weights."""
     notes: tuple[str, ...] = ()
     """Remarks for the user, a line each."""
 

@@ -22,12 +22,14 @@ from coder.errors import ModelUnavailable
 from coder.models.abilities import Abilities, known_limit, own_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
-from coder.models.model import Answer, Asking, ChatMessage, Closing
+from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage
+from coder.usage import Price
 
 EMBEDDED_CONTEXT = 4096
 """Tokens, prompt and answer together, of its recordings."""
 CONTEXT = 8192
 """Context of other weights: most models read it, and it fits into most machines' memory."""
+FREE = Price(input=Decimal(0), output=Decimal(0))
 LOAD_S, STOP_S = 120.0, 2.0
 LOG_LINES = 20
 SMALL = 256 << 20
@@ -52,6 +54,7 @@ class LocalModel(Closing):
         name: str,
         context: int = EMBEDDED_CONTEXT,
         patience: Patience = LOCAL_PATIENCE,
+        price: Price | None = None,
     ) -> None:
         self.name = name
         """`local/` and the name of the weights."""
@@ -60,13 +63,14 @@ class LocalModel(Closing):
         self._weights = weights
         self._context = context
         self._patience = patience
+        self._price = price or FREE
         self._loading = asyncio.Lock()
         self._server: Llama | None = None
         self._chat: ChatModel | None = None
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Nothing."""
-        return Decimal(0)
+        """Nothing, unless the user gives a price."""
+        return self._price.of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation, after loading the weights."""
@@ -106,6 +110,7 @@ class LocalModel(Closing):
             key=SecretStr(server.key),
             is_local=True,
             is_free=True,
+            price=self._price,
             reasons=False,
             limits=Limits(concurrency=1),  # it has one slot: a call that waits there would look dead
         )

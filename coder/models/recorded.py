@@ -5,18 +5,19 @@ from collections.abc import Collection, Sequence
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from coder import errors
 from coder.errors import ModelError
 from coder.models.abilities import Abilities, Known
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Model
+from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Usage, Used
 from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
 from coder.text.redact import Redactor
 from coder.text.sanitize import count_of
-from coder.usage import MILLION
+from coder.usage import MILLION, Price
 
+T = TypeVar("T", Answer, Used | None)
 _BEFORE = {"max_tokens": 4096}
 """Of old recordings, where no limit of the answer was set."""
 _SHELL = "bash"
@@ -28,13 +29,17 @@ _AROUND = 40
 class Recorded(Closing):
     """A model that repeats what was recorded."""
 
-    def __init__(self, path: Path, *, redact: Redact | None = None) -> None:
+    def __init__(self, path: Path, *, price: Price | None = None, redact: Redact | None = None) -> None:
         """Read the whole recording.
+
+        Args:
+            price: the user's own, of all its calls; None: what they cost when they were recorded.
 
         Raises:
             UsageError: it can't be read, or a line of it is damaged.
         """
         self._path = path
+        self._price = price
         self._redact = redact or Redactor.from_environment().redact
         self.header, entries = read_recording(path)
         self._entries: dict[str, list[Entry]] = defaultdict(list)
@@ -80,7 +85,9 @@ class Recorded(Closing):
         return Abilities(**self._spoke.model_dump(include=set(Known.model_fields)), acts=self._acts)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """What the tokens cost when they were recorded; None where that was unknown."""
+        """What the tokens cost by the user's price, or when they were recorded; None where it is unknown."""
+        if self._price is not None:
+            return self._price.of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
         # No price of a token gives it: of several models the dearest counts, and long prompts cost more.
         if (reserved := self._reserved.get((self._role, input_tokens, output_tokens))) is not None:
             return reserved
@@ -107,15 +114,21 @@ class Recorded(Closing):
         entry = entries[nth]
         for event in entry.told:
             if on_retry is not None:
-                await on_retry(event)
+                await on_retry(event.model_copy(update={"lost": self._paid(event.lost)}))
         if entry.answer is None:
             failed = entry.failure or Failure(kind=ModelError.__name__, message="")
             kind = getattr(errors, failed.kind, None)
             known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-            raise known(failed.message, lost=failed.lost)
+            raise known(failed.message, lost=self._paid(failed.lost))
         if on_token is not None:
             on_token(entry.answer.text)
-        return entry.answer
+        return self._paid(entry.answer)
+
+    def _paid(self, used: T) -> T:
+        """The same, at the user's price."""
+        if self._price is None or used is None:
+            return used
+        return used.model_copy(update={"cost_usd": self._price.of(used.usage)})
 
     def _unknown(self, request: Request, nth: int) -> str:
         if nth:

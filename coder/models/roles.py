@@ -141,7 +141,9 @@ def _model(choice: Choice, patience: Patience) -> Model:
     from coder.models.local import CONTEXT, EMBEDDED_CONTEXT, LocalModel
 
     context = EMBEDDED_CONTEXT if choice.name == f"local/{EMBEDDED}" else CONTEXT
-    return LocalModel(choice.weights, name=choice.name, context=context, patience=patience)
+    return LocalModel(
+        choice.weights, name=choice.name, context=context, patience=patience, price=choice.price
+    )
 
 
 def warm() -> None:

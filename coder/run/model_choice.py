@@ -48,15 +48,16 @@ async def open_models(
     Raises:
         UsageError: a name, a price or a file that can't be used, or a limit of cost with no price known.
     """
+    price = _price(settings.price) if settings.price is not None else None
     async with AsyncExitStack() as stack:
         if settings.replay is None:
             model = await stack.enter_async_context(
-                await _chosen(asked, settings, book, note, shows_pictures)
+                await _chosen(asked, settings, price, book, note, shows_pictures)
             )
         elif record is None:
             from coder.models.recorded import Recorded
 
-            model = Recorded(settings.replay)
+            model = Recorded(settings.replay, price=price)
         else:
             raise UsageError("--record and --replay exclude each other: a replay makes no call.")
         if must_know_price and model.price(1, 1) is None:
@@ -74,11 +75,11 @@ async def open_models(
 async def _chosen(
     asked: Asked,
     settings: Settings,
+    price: Price | None,
     book: UserModels | None,
     note: Callable[[str], None],
     shows_pictures: bool,
 ) -> AbstractAsyncContextManager[Model]:
-    price = _price(settings.price) if settings.price is not None else None
     warm()
     roles = await resolve_roles(asked, environ=os.environ, book=book)
     for choice in roles.all:
@@ -88,9 +89,10 @@ async def _chosen(
             note(f"{choice.name}: it has no reasoning, so that --effort changes nothing")
     if shows_pictures:
         check_vision(roles)
-    if price is not None and roles.main.endpoint is not None:
-        endpoint = roles.main.endpoint.model_copy(update={"price": price})
-        roles = roles.model_copy(update={"main": roles.main.model_copy(update={"endpoint": endpoint})})
+    if price is not None:
+        endpoint = roles.main.endpoint and roles.main.endpoint.model_copy(update={"price": price})
+        main = roles.main.model_copy(update={"endpoint": endpoint, "price": price})
+        roles = roles.model_copy(update={"main": main})
     return open_roles(roles, silence_s=settings.model_timeout_s)
 
 

@@ -163,6 +163,7 @@ def test_a_missing_key_ends_with_4_before_any_call(console: Console) -> None:
         (("solve", TASK, "--sandbox", "bubblewarp"), "bubblewrap"),
         (("solve", TASK, "--max-calls", "0"), "--max-calls"),
         (("solve", TASK, "--price", "cheap"), "--price"),
+        (("solve", TASK, "--price", "cheap", "--replay", "gone.jsonl"), "--price"),
         (("solve", TASK, "--record", "a", "--replay", "b"), "exclude each other"),
         (("solve", TASK, "--replay", "gone.jsonl"), "gone.jsonl can't be read"),
         (("show", "run_nothing"), "There is no run"),
@@ -199,6 +200,20 @@ def test_a_limit_of_cost_is_kept_at_the_price_that_was_given(console: Console) -
 
     assert done.code == 3
     assert len(endpoint.requests) == 0
+
+
+@pytest.mark.slow
+def test_a_replay_costs_the_price_that_is_given(console: Console, tmp_path: Path) -> None:
+    tape = str(tmp_path / "tape.jsonl")
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        solve(console, endpoint, *CHECK, "--record", tape)
+
+    replay = ("solve", TASK, *CHECK, "--replay", tape, "--max-cost", "5", "--json")
+    unknown, known = console.run(*replay), console.run(*replay, "--price", "1,2")
+
+    assert (unknown.code, known.code) == (2, 0), unknown.err + known.err
+    assert "--price IN,OUT" in unknown.err
+    assert json.loads(known.out)["cost"] > 0
 
 
 def test_a_broken_configuration_ends_with_2_and_names_the_line(console: Console) -> None:

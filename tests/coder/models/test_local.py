@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +19,10 @@ from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
 from coder.models.local import SERVER, Llama, LocalModel, _settings, processors
 from coder.models.model import ChatMessage, Sampling
+from coder.models.roles import Asked
 from coder.models.weights import embedded_weights
+from coder.run.model_choice import open_models
+from coder.run.settings import Settings
 from tests.less_python import run_without
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -77,6 +81,15 @@ async def test_a_conversation_longer_than_the_context_is_refused_by_its_length(m
 
     with pytest.raises(ModelRefused, match="context size"):
         await model.answer(long, sampling=GREEDY)
+
+
+async def test_weights_cost_the_price_that_the_user_gives() -> None:
+    async with open_models(Asked(model="local"), Settings(price="1,2")) as model:
+        answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
+
+    used = answer.usage
+    assert answer.cost_usd == Decimal(used.input_tokens + 2 * used.output_tokens) / 1_000_000
+    assert model.price(10, 1) == Decimal("0.000012")
 
 
 async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:

@@ -135,6 +135,21 @@ async def test_a_price_that_was_given_is_that_of_lost_answers_too() -> None:
     assert retries[0].lost.cost_usd == Decimal("0.000007")
 
 
+async def test_a_price_that_is_given_for_a_replay_is_that_of_lost_answers_too(tmp_path: Path) -> None:
+    path, retries = tmp_path / "run.jsonl", Retries()
+    with faulty_endpoint(begins("12345678", ending="reset")) as server:
+        patience = QUICK.model_copy(update={"attempts": 2})
+        async with Recorder(ChatModel(endpoint_of(server), patience=patience), path) as model:
+            with pytest.raises(ModelUnavailable):
+                await model.answer(QUESTION, sampling=Sampling())
+
+    with pytest.raises(ModelUnavailable) as failed:
+        await Recorded(path, price=PRICE).answer(QUESTION, sampling=Sampling(), on_retry=retries)
+
+    lost = [retries[0].lost, failed.value.lost]
+    assert [used and used.cost_usd for used in lost] == [Decimal("0.000007")] * 2
+
+
 async def _solved(server: FaultyEndpoint, budget: Budget) -> tuple[Run, MemoryLog]:
     log = MemoryLog()
     async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:
