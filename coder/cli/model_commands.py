@@ -126,7 +126,7 @@ def _row(
 
 
 def _costs_at_most(row: ListedModel, usd: float) -> bool:
-    return row.input_usd is not None and max(row.input_usd, row.output_usd or 0) <= usd
+    return row.input_usd is not None and float(max(row.input_usd, row.output_usd or 0)) <= usd
 
 
 def _table(rows: Iterable[ListedModel]) -> Iterator[str]:

@@ -36,6 +36,12 @@ def test_models_are_listed_and_filtered(loaded: Console) -> None:
     assert [one["model"] for one in json.loads(seeing.out)] == ["acme/big"]
 
 
+def test_the_highest_price_that_is_named_is_still_listed(loaded: Console) -> None:
+    dearest = loaded.run("models", "big", "--max-price", "0.3")
+
+    assert dearest.code == 0, dearest.err
+
+
 def test_a_model_whose_key_is_set_comes_first_and_alone_with_ready(loaded: Console) -> None:
     every = loaded.run("models", ACME_API_KEY="planted-0123456789")
     ready = loaded.run("models", "--ready", ACME_API_KEY="planted-0123456789")
