@@ -99,7 +99,7 @@ class ListedProvider(BaseModel, frozen=True, validate_by_name=True):
         if found.input_usd or found.output_usd or model.endswith(":free"):
             return found
         # What a subscription pays for is listed as 0: its price isn't known.
-        return found.model_copy(update={"input_usd": None, "output_usd": None})
+        return found.model_copy(update=dict.fromkeys(("input_usd", "output_usd", "cached_usd")))
 
 
 class Catalog(BaseModel, frozen=True):

@@ -146,6 +146,14 @@ async def test_prices_are_the_users_then_the_lists_then_the_catalogues(tmp_path:
     assert await price("acme/plan", book) is None
 
 
+def test_no_price_of_a_model_that_a_subscription_pays_for_is_known() -> None:
+    plan = PLAN | {"cost": {"input": 0, "output": 0, "cache_read": 0}}
+
+    found = catalog(acme=provider(models={"plan": plan})).providers["acme"].listed("plan")
+
+    assert (found.input_usd, found.output_usd, found.cached_usd) == (None, None, None)
+
+
 def test_what_the_cache_gave_costs_its_own_price() -> None:
     usage = Usage(input_tokens=1000, cached_tokens=400, output_tokens=100, reasoning_tokens=60)
 
