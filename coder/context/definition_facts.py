@@ -57,7 +57,7 @@ async def facts_of(
     missing = {keys[path]: (languages[path], texts[path]) for path in keys if keys[path] not in found}
     if missing:
         found |= await extracted(missing, deadline_s=deadline_s)
-        keep_facts(cache, found)
+        keep_facts(cache, found, asked=keys.values())
     return {path: Facts(*found[key]) for path, key in keys.items() if key in found}
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from coder.errors import MachineError
 from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import cache_folder, private_folder
 
-MOST_BYTES = 128 << 20
-"""A larger cache begins anew."""
+_MOST_READ, _MOST_KEPT = 128 << 20, 16 << 20
+"""Bytes of a cache that is read, and of one that holds facts that weren't asked for last."""
 _FILE = "facts.json"
 
 
@@ -25,7 +25,7 @@ def cached_facts(folder: Path | None) -> dict[str, tuple[str, str]]:
     """The facts that are kept, by key; none of a cache that is damaged or can't be read."""
     try:
         path = folder / _FILE if folder is not None else None
-        kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= MOST_BYTES else None
+        kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= _MOST_READ else None
     except (OSError, ValueError, RecursionError):
         return {}
     found = {}
@@ -36,8 +36,11 @@ def cached_facts(folder: Path | None) -> dict[str, tuple[str, str]]:
     return found
 
 
-def keep_facts(folder: Path | None, facts: Mapping[str, tuple[str, str]]) -> None:
-    """Replace the cache by these facts, where it can be written."""
+def keep_facts(folder: Path | None, facts: Mapping[str, tuple[str, str]], *, asked: Collection[str]) -> None:
+    """Replace the cache by these facts, where it can be written; by the asked ones if they are too many."""
     if folder is not None:
+        text = json.dumps(facts)
+        if len(text) > _MOST_KEPT:  # every survey reads all of it
+            text = json.dumps({key: facts[key] for key in asked if key in facts})
         with suppress(MachineError, OSError), replacing(private_folder(folder) / _FILE) as file:
-            file.write(json.dumps(facts).encode())
+            file.write(text.encode())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.context.definition_facts import MOST_BYTES, Facts, facts_of
-from coder.fs.disk_cache import facts_folder
+from coder.fs.disk_cache import cached_facts, facts_folder
 from coder.source.languages import GRAMMARS
 
 SOURCES = {
@@ -91,6 +91,14 @@ async def test_a_damaged_row_of_the_cache_ends_no_run(tmp_path: Path, defined: s
     facts = await facts_of({"a.py": "def f(): ..."}, cache=tmp_path)
 
     assert list(facts["a.py"].definitions()) in ([], [("f", 1)])
+
+
+async def test_a_large_cache_is_left_with_what_was_asked_for_last(tmp_path: Path) -> None:
+    (tmp_path / "facts.json").write_text(json.dumps({"of another folder": ["", "word " * 4_000_000]}))
+
+    await facts_of({"a.py": "def f(): ..."}, cache=tmp_path)
+
+    assert list(cached_facts(tmp_path).values()) == [("f:1", "def")]
 
 
 async def test_a_cache_that_cannot_be_made_costs_only_time(tmp_path: Path) -> None:
