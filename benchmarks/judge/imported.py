@@ -19,9 +19,9 @@ OLDEST = (3, 8)
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FACTS = """
 import importlib.util, json, os, sys
-from importlib.metadata import PackageNotFoundError, version
 asked = json.loads(sys.argv[1])
 def has(package):
+    from importlib.metadata import PackageNotFoundError, version  # since Python 3.8
     try:
         return bool(version(package))
     except PackageNotFoundError:
@@ -74,13 +74,13 @@ async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
     """The first interpreter of an image that can run tests, or why none can."""
     why = []
     for python in PYTHONS:
-        found = await _ask(sandbox, python=python, tree=tree, packages=("pytest",))
+        found = await _ask(sandbox, python=python, tree=tree, names=("pytest",))
         if isinstance(found, str):
             why.append(f"{python} doesn't start")
-        elif found.lacking:
-            why.append(f"{python} has no pytest")
         elif found.version < OLDEST:
             why.append(f"{python} is Python {found.version[0]}.{found.version[1]}, and 3.8 is the oldest")
+        elif not found.places["pytest"]:
+            why.append(f"{python} has no pytest")
         else:
             return found.model_copy(update={"own": python == "python"})
     return f"the image has no Python that could run its tests: {'; '.join(why)}"
