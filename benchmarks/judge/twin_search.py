@@ -108,6 +108,8 @@ class Search:
                 if test not in found and inputs_of(tests[test]) > place
                 for variant in range(place * OTHERS, (place + 1) * OTHERS)
             ]
+            if not asked:
+                break
             for path, hidden, run in await self._run(self._of_files(asked), _probes):
                 for node, text in run.failures.items():
                     name, variant = hidden.variants.get(name_of(node), ("", 0))

@@ -11,7 +11,9 @@ import pytest_asyncio
 from benchmarks.judge.consistent_twins import inputs_of, probe, told, wrong_twins
 from benchmarks.judge.decoys import TestNode, another, found_tests
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest, opened
@@ -173,3 +175,15 @@ def test_tests_with_parameters_or_expectations_that_are_computed_have_none() -> 
     marked = only_test("@pytest.mark.parametrize('a', [1])\ndef test_f(a):\n    assert f(a) == 1\n")
 
     assert (inputs_of(computed), inputs_of(marked)) == (0, 0)
+
+
+async def test_nothing_is_run_for_tests_whose_inputs_cannot_be_changed() -> None:
+    tree = {"test_a.py": b"def test_a():\n    assert f() == g()\n"}
+    node = "test_a.py::test_a"
+    mode = RepositoryMode(how="plain", nodes=(node,), needed=(node,))
+    async with opened() as closed:
+        pass
+
+    search = Search(closed, hall(), tree, mode, {node: 0.0})
+
+    assert await search.seen() == {}
