@@ -35,6 +35,11 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     """Calls at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
 
+    def and_also(self, other: "Limits") -> "Limits":
+        """The stricter of both, each by itself."""
+        pairs = {name: (mine, getattr(other, name)) for name, mine in self}
+        return Limits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
+
 
 class Dialect(BaseModel, frozen=True, extra="forbid"):
     """The ways in which endpoints differ."""

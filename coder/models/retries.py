@@ -113,7 +113,8 @@ class Lane:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]]
+        self._slots = WeakKeyDictionary()
         self._next_at = 0.0
         self._rests_until = 0.0
 
@@ -128,13 +129,16 @@ class Lane:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """A place for one call, in the order of waiting. Calls of one event loop are counted together."""
-        if self.limits.concurrency is None:
+        """A place for one call, in the order of waiting.
+
+        Calls of one event loop are counted together; `solve_sync` in a thread has a loop of its own.
+        """
+        if (most := self.limits.concurrency) is None:
             await self._turn()
             yield
             return
-        loop = asyncio.get_running_loop()
-        async with self._slots.setdefault(loop, asyncio.Semaphore(self.limits.concurrency)):
+        slots = self._slots.setdefault(asyncio.get_running_loop(), {})
+        async with slots.setdefault(most, asyncio.Semaphore(most)):
             await self._turn()
             yield
 
@@ -147,9 +151,11 @@ class Lane:
             await asyncio.sleep(at - now)
 
 
-_LANES: dict[tuple[str, Limits], Lane] = {}
+_LANES: dict[str, Lane] = {}
 
 
 def lane_of(endpoint: Endpoint) -> Lane:
-    """The one lane of this process for an address, a key and their limits."""
-    return _LANES.setdefault((endpoint.place, endpoint.limits), Lane(endpoint.limits))
+    """The one lane of this process for an address and a key; from now on it keeps these limits, too."""
+    lane = _LANES.setdefault(endpoint.place, Lane(endpoint.limits))
+    lane.limits = lane.limits.and_also(endpoint.limits)
+    return lane

@@ -100,6 +100,28 @@ async def test_a_limit_that_one_run_was_told_of_is_kept_by_the_others() -> None:
     assert len(server.requests) == 1
 
 
+async def test_of_two_limits_of_one_address_and_key_the_stricter_holds_for_all_calls() -> None:
+    with faulty_endpoint(hangs()) as server:
+        limits = (Limits(concurrency=2), Limits(concurrency=5), Limits())
+        asking = [asyncio.create_task(crowd(server, 3, limits=each)) for each in limits]
+        two = await asyncio.to_thread(server.wait_until, lambda seen: seen.busy >= 2)
+        more = await asyncio.to_thread(server.wait_until, lambda seen: seen.busy > 2, timeout_s=0.3)
+        for crowded in asking:
+            crowded.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    assert (two, more) == (True, False)
+
+
+async def test_a_rest_that_one_endpoint_is_asked_for_is_kept_whatever_the_limits_of_another_are() -> None:
+    with faulty_endpoint(error(429, "slow down", {"retry-after": "3600"}), says("hello")) as server:
+        for limits in (Limits(), Limits(concurrency=5), Limits(requests_per_minute=600)):
+            with pytest.raises(RateLimited):
+                await ask(server, patience=Patience(deadline_s=5), limits=limits)
+
+    assert len(server.requests) == 1
+
+
 async def test_who_is_interrupted_in_the_middle_of_an_answer_leaves_no_socket() -> None:
     with faulty_endpoint(begins("hello ", "there ", "you", ending="hang")) as server:
         heard = asyncio.Event()
