@@ -9,12 +9,14 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from coder.errors import ModelUnavailable
 from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
 from coder.models.retries import Passing
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
 
+SET_FOR_HTTP = "Is what the environment sets right: HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE?"
 CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only improves messages and defaults."""
@@ -67,7 +69,13 @@ class Connection:
         """The client, made once; other tasks continue while it is imported."""
         if self._client is None:
             await asyncio.to_thread(import_http)
-        self._client = self._client or _client(self._endpoint)
+            from httpx2 import InvalidURL
+
+            try:
+                self._client = self._client or _client(self._endpoint)
+            except (ImportError, InvalidURL, OSError, ValueError) as error:
+                reason = f"{self._endpoint.name} can't be reached: {error}\n{SET_FOR_HTTP}"
+                raise ModelUnavailable(reason) from None
         return self._client
 
     async def close(self) -> None:

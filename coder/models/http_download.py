@@ -1,6 +1,7 @@
 """Download from an https address, up to a limit of bytes."""
 
 from coder.errors import ModelUnavailable, UsageError
+from coder.models.connection import SET_FOR_HTTP
 from coder.models.endpoint import parts_of, without_credentials
 
 TIMEOUT_S = 20.0
@@ -37,4 +38,6 @@ def download(url: str, *, most: int) -> bytes:
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error).replace(url, shown)
         raise ModelUnavailable(f"{shown} can't be loaded: {reason}. Is this machine online?") from error
+    except (ImportError, OSError, ValueError) as error:
+        raise ModelUnavailable(f"{shown} can't be loaded: {error}\n{SET_FOR_HTTP}") from error
     return bytes(content)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from coder.errors import ModelRefused
+from coder.errors import ModelRefused, ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.retries import Passing
@@ -172,6 +172,24 @@ async def test_a_proxy_is_not_asked_for_what_runs_here(monkeypatch: pytest.Monke
         answer = await ask(server)
 
     assert answer.text == "hello"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("HTTPS_PROXY", "foo://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:none"),
+        ("SSL_CERT_FILE", "/nowhere/authority.pem"),
+    ],
+)
+async def test_a_proxy_or_an_authority_that_cannot_be_used_makes_a_model_unavailable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with faulty_endpoint() as server, pytest.raises(ModelUnavailable, match="toy/toy can't be reached: "):
+        await ask(server, is_local=False)
 
 
 NAMES = ["choices", "usage", "model", "delta", "content", "refusal", "finish_reason", "prompt_tokens"]

@@ -61,6 +61,25 @@ def test_a_certificate_that_nobody_trusts_is_refused(address: str, monkeypatch: 
         download(f"{address}/m.gguf", most=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://me:planted-word@127.0.0.1:9"),
+        ("HTTPS_PROXY", "foo://me:planted-word@127.0.0.1:9"),
+        ("SSL_CERT_FILE", "/nowhere/authority.pem"),
+    ],
+)
+def test_a_proxy_or_an_authority_that_cannot_be_used_is_no_bug_of_ours(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ModelUnavailable, match="can't be loaded: ") as refused:
+        download("https://127.0.0.1:9/m.gguf", most=1)
+
+    assert "planted" not in str(refused.value)
+
+
 def test_neither_password_nor_token_of_an_address_is_said(address: str) -> None:
     named = address.replace("https://", "https://someone:planted-password@") + "/none?token=planted-token"
 
