@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import Options, fork, resume, solve, solve_sync
+    from coder.agent import Options, answer, fork, resume, solve, solve_sync
     from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
     from coder.models.model import Model
     from coder.participants.participant import Participant
+    from coder.run.questions import Answer, Decider, Question
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task, TestSource
@@ -26,17 +27,19 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Budget", "CoderError", "EventLog", "Model", "OpenSandbox", "Options", "Participant", "Run", "Settings",
-    "Stop", "Task", "Team", "TestSource", "Watch", "fork", "resume", "solve", "solve_sync", "undo",
+    "Answer", "Budget", "CoderError", "Decider", "EventLog", "Model", "OpenSandbox", "Options", "Participant",
+    "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer", "fork", "resume",
+    "solve", "solve_sync", "undo",
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.agent": ("Options", "fork", "resume", "solve", "solve_sync"),
+    "coder.agent": ("Options", "answer", "fork", "resume", "solve", "solve_sync"),
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.errors": ("CoderError",),
     "coder.loop": ("Team",),
     "coder.models.model": ("Model",),
     "coder.participants.participant": ("Participant",),
+    "coder.run.questions": ("Answer", "Decider", "Question"),
     "coder.run.run": ("Run",),
     "coder.run.settings": ("Budget", "Settings"),
     "coder.run.task": ("Task", "TestSource"),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
+from coder.environment.asked_hosts import AskedHosts
 from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
@@ -12,8 +13,10 @@ from coder.loop import Landing, Team, run_until_stopped
 from coder.models.model import Model
 from coder.run.event_types import RunOrigin, RunResumed, Spoken
 from coder.run.events import Event
-from coder.run.journal import Journal, answered, forked, said
+from coder.run.journal import Journal, answered, forked, open_question
+from coder.run.journal import said as said_to_fork
 from coder.run.model_choice import asked_again, asked_of, open_models
+from coder.run.questions import Answer
 from coder.run.run import Run, summarize
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -95,13 +98,13 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
 
 async def resume(
-    run: str, *, budget: Budget | None = None, answer: str | None = None, **options: Unpack[Options]
+    run: str, *, budget: Budget | None = None, answer: Answer | str | None = None, **options: Unpack[Options]
 ) -> Run:
     """Continue a run that stopped. No model call that has an answer is made again.
 
     Args:
         budget: new limits, in all and not on top; None keeps the old ones.
-        answer: to the question that the run waits with.
+        answer: to the question that the run waits with; without it, whoever watches is asked.
         options: hold from now on.
 
     Raises:
@@ -115,7 +118,24 @@ async def resume(
     async with AsyncExitStack() as stack:
         journal = await _open_journal(stack, run, _log_of(stack, options), options)
         state = await journal.load()
-        return await _go_on(stack, journal, answered(state, answer), budget, options)
+        if answer is not None:
+            said = open_question(state)[1].worded(answer) if isinstance(answer, str) else answer
+            await journal.append(answered(state, said))
+        return await _go_on(stack, journal, (), budget, options)
+
+
+async def answer(run: str, said: Answer, *, log: EventLog | None = None) -> None:
+    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+
+    Raises:
+        UsageError: no such run, nothing was asked, or it was answered already.
+        LeaseHeld: another process works on it.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        options = Options(log=log)
+        journal = await _open_journal(stack, run, _log_of(stack, options), options)
+        await journal.append(answered(await journal.load(), said))
 
 
 async def fork(
@@ -146,7 +166,7 @@ async def fork(
         async with log.lease(run):  # no other process works on it
             journal = await _open_journal(stack, events[0].run, log, options)
         state = journal.begun(events)
-        return await _go_on(stack, journal, said(state, say), budget, options, copied=events)
+        return await _go_on(stack, journal, said_to_fork(state, say), budget, options, copied=events)
 
 
 async def _go_on(
@@ -222,6 +242,8 @@ async def open_environment(
         ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
         tools=options.get("tools") or (),
     ) as bench:
+        if "network" in settings.approve and bench.ask_host is None:
+            bench.asked_hosts = AskedHosts()
         await prepare(bench, task, files)
         yield bench
 

@@ -10,13 +10,15 @@ from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
+from coder.participants.human import Answering
 from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
+from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, awaits_answer, budget_reached, nothing_to_mend
+from coder.run.termination import Reason, Stop, budget_reached, nothing_to_mend
 from coder.turn import Turn
 from coder.workspace.consent import is_accepted, is_contradicted
 from coder.workspace.deliver import with_written
@@ -68,7 +70,9 @@ Landing = Callable[[Journal], Awaitable[None]]
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
     # The budget holds whatever else a caller's own stop says.
-    reason = nothing_to_mend(state) or awaits_answer(state) or stop(state) or budget_reached(state)
+    if state.last is not None and state.last.kind == "question":
+        return Speak(Answering.name)  # whatever the team: nothing else can come of it
+    reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
     if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
         return Speak(team.next(state).name)
     if _should_land(state, reason):
@@ -127,6 +131,9 @@ async def run_until_stopped(
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise
+    except Waits as question:
+        stopped = RunStopped(status="waiting", reason=str(question), exit_code=EXIT_CODES["waiting"])
+        await journal.append(stopped)
     except MachineError as error:
         # The log itself may be what failed: what it holds is enough to resume from.
         raise with_written(error, journal.state) from error
@@ -158,7 +165,9 @@ async def advance(
 
 
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
-    participant = team.next(journal.state)
+    last = journal.state.last
+    asks = last is not None and last.kind == "question"
+    participant = Answering() if asks else team.next(journal.state)
     its = turn(participant.name)
     if journal.state.awaits_execution:
         await its.baseline()
@@ -166,7 +175,7 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
     left = max(0.0, budget - journal.state.seconds)
     has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
     try:
-        async with asyncio.timeout(None if has_time else left):
+        async with asyncio.timeout(None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:
         return

@@ -3,6 +3,7 @@
 Every effect is logged. An interrupted turn restarts; logged answers are replayed.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from coder.environment.workbench import Workbench
@@ -16,6 +17,7 @@ from coder.prompts import prompt
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered
 from coder.run.journal import Journal
+from coder.run.questions import Answer, Question
 from coder.run.state import State
 
 MOST_SHRINKS = 4
@@ -40,6 +42,8 @@ class Turn:
         self.participant = participant
         self.bench = bench
         self.journal = journal
+        self.limit: asyncio.Timeout | None = None
+        """Ends the turn when the run's time is over; it doesn't run while a person is asked."""
         self._baseline = baseline
         self._model = playing(model, participant)
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
@@ -55,6 +59,21 @@ class Turn:
         """
         if self._baseline is not None:
             await self._baseline(within_s)
+
+    async def question(self, question: Question, *, key: str = "", otherwise: Answer | None = None) -> Answer:
+        """A person's answer, from the log when it is there (`Journal.ask`); it takes none of the run's time.
+
+        Raises:
+            Waits: nobody can answer now.
+        """
+        limit, loop = self.limit, asyncio.get_running_loop()
+        if limit is None or (ends := limit.when()) is None:
+            return await self.journal.ask(question, key=key, otherwise=otherwise)
+        left = ends - loop.time()
+        limit.reschedule(None)
+        answer = await self.journal.ask(question, key=key, otherwise=otherwise)
+        limit.reschedule(loop.time() + left)
+        return answer
 
     @property
     def state(self) -> State:

@@ -13,14 +13,15 @@ from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
 from coder.cli.host_programs import run_attached
 from coder.cli.host_questions import HostQuestions
+from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
-from coder.participants.human import Decision, Proposal
 from coder.prompting.asking import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
+from coder.run.questions import Answer, Question, this_person
 from coder.text.sanitize import is_binary, one_line, printable
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
@@ -115,10 +116,6 @@ class ChatObserver:
         if self._speaks and self._is_to_the_person:
             self._screen.speak(text)
 
-    async def confirm(self, question: str, diff: str) -> bool:
-        """Agree: what lands here was decided before."""
-        return True
-
     def typed(self) -> list[str]:
         """What the user has typed since the last look, for the model."""
         lines = self.lines.take()
@@ -126,37 +123,47 @@ class ChatObserver:
             self._screen.tell(f"  · told the model: {one_line(line)}")
         return lines
 
-    async def decide(self, proposal: Proposal) -> Decision:
-        """Show the change, and ask until there is an answer; the end of input is a no."""
+    def is_there(self, question: Question) -> bool:
+        """The user of the conversation always is."""
+        return True
+
+    async def decide(self, question: Question) -> Answer:
+        """Show what is asked, and ask until there is an answer; the end of input is a no."""
         if self.hosts is not None:
             await self.hosts.withdraw()  # a program in the background may have asked
         async with self.hosts.turn if self.hosts is not None else nullcontext():
             with self.lines.paused():
-                return await self._decided(proposal)
+                decided = self._decided if question.about == "landing" else self._answered
+                return (await decided(question)).model_copy(update={"who": this_person(), "how": "terminal"})
 
     @property
     def ask_host(self) -> AskHost | None:
         """Asks whether programs may reach a host."""
         return self.hosts.may_reach if self.hosts is not None else None
 
-    async def _decided(self, proposal: Proposal) -> Decision:
-        passed = proposal.outcome is not None and proposal.outcome.passed
+    async def _answered(self, question: Question) -> Answer:
+        self._screen.rest()
+        for line in question_lines(question):
+            self._screen.tell(line)
+        return typed_answer(question, await answer_to(prompt_of(question), self._reader))
+
+    async def _decided(self, question: Question) -> Answer:
         self._screen.rest()
         if not self._screen.showed_diff:
-            self.say(printable(proposal.patch), end="")
-        if self.yes and passed:
-            return Decision(approved=True)
-        if proposal.unshown:
-            self._screen.note(proposal.unshown)
+            self.say(printable(question.patch), end="")
+        if self.yes and question.passed:
+            return Answer(decision="yes")
+        if question.note:
+            self._screen.note(question.note)
             self._screen.tell_waiting()
         while True:
-            answer = await answer_to(QUESTION if passed else FAILING, self._reader)
+            answer = await answer_to(QUESTION if question.passed else FAILING, self._reader)
             if answer in YES or answer in NO:
-                return Decision(approved=answer in YES)
+                return Answer(decision="yes" if answer in YES else "no")
             if answer not in ("e", "edit"):
-                return Decision(approved=False, words=answer)
+                return Answer(decision="no", words=answer)
             try:
-                return Decision(approved=False, files=await edited(proposal.files, environ=os.environ))
+                return Answer(decision="no", files=await edited(question.files, environ=os.environ))
             except UsageError as error:
                 self._screen.note(str(error))
                 self._screen.tell_waiting()

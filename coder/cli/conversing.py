@@ -157,7 +157,7 @@ class Conversation:
 def talk(context: typer.Context) -> int:
     """Talk, print the document where one is wanted, and return the exit code."""
     given = context.params
-    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
+    screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
     one = Conversation(given_flags(context), given, screen)
     error: str | None = None
     try:

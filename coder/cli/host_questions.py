@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from coder.chat.line_reader import Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.console.screen import Screen
+from coder.environment.asked_hosts import named_host
 from coder.errors import MachineError
 from coder.text.sanitize import one_line
-from sandbox.network.allowed_hosts import WEB_PORTS
 
 MOST_REFUSED = 5
 """Hosts; with so many refused, further ones are without a question."""
@@ -56,8 +56,7 @@ class HostQuestions:
 
         The question stays where its program gives up: one that tries again finds the answer.
         """
-        named = f"[{host}]" if ":" in host else host
-        named = named if port in WEB_PORTS else f"{named}:{port}"
+        named = named_host(host, port)
         if named in self.this_time or named in self._permissions.allowed.hosts:
             return True
         if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:

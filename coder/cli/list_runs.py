@@ -31,6 +31,8 @@ class ListedRun(BaseModel, frozen=True):
     model: str | None = None
     cost: float | None = None
     """US dollars; None where the price is unknown."""
+    question: str | None = None
+    """What it has asked, and nobody has answered yet."""
     origin: str | None = None
     """The run and step that it branches from, if it is a fork."""
     landed: tuple[str, ...] = ()
@@ -38,24 +40,31 @@ class ListedRun(BaseModel, frozen=True):
 
 
 def ls(
+    waiting: Annotated[
+        bool, option("--waiting", "Those that wait for an answer, and what they ask.")
+    ] = False,
     limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = SHOWN,
     json: Json = False,
 ) -> None:
     """List the runs, newest first."""
-    rows = asyncio.run(_listed(limit))
+    rows = asyncio.run(_listed(limit, waiting=waiting))
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
     for row in rows:
         typer.echo(_line(row))
+        if waiting:
+            typer.echo(f"  ? {one_line(row.question or '', width=120)}  coder approve {row.run_id}")
     if not rows:
-        typer.echo('No runs yet. Start one with: coder solve "…"', err=True)
+        none = "No run waits for an answer." if waiting else 'No runs yet. Start one with: coder solve "…"'
+        typer.echo(none, err=True)
 
 
-async def _listed(limit: int) -> list[ListedRun]:
+async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
     with SqliteLog() as log:
-        found = await log.runs(limit=limit or None)
-        return [await _row(log, summary.run, summary.first) for summary in found]
+        found = await log.runs(limit=None if waiting else limit or None)
+        rows = [await _row(log, summary.run, summary.first) for summary in found]
+    return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
 
 
 async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
@@ -71,6 +80,7 @@ async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
         task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
+        question=state.question.text if state.question is not None else None,
         origin=state.origin.words if state.origin is not None else None,
         landed=_landed(state),
     )

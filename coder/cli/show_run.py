@@ -151,6 +151,13 @@ def _paragraphs(event: Event, body: event_types.Body, how: _How) -> Iterator[str
         case event_types.LandingPlanned():
             yield from _indented("patch", body.patch)
             yield from _indented("left out", body.tests)
+        case event_types.QuestionAsked():
+            yield from _indented(f"question {body.id}", "\n".join([body.text, *body.options]))
+            yield from _indented("patch", body.patch)
+        case event_types.QuestionAnswered():
+            yield from _indented(
+                f"answer {body.id}  {body.who} ({body.how})", f"{body.decision} {body.words}".strip()
+            )
         case event_types.RunStopped():
             yield f"\n{body.status}  {body.reason}"
             if body.error != body.reason:

@@ -90,7 +90,7 @@ def _could_be_made(path: Path) -> bool:
 
 def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
     """Do the work of a command, print the result, return the exit code."""
-    screen = Screen(verbose=given["verbose"], quiet=given["quiet"], yes=given["yes"], jsonl=given["jsonl"])
+    screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
     try:
         see_one_form(given)
         run = run_until_interrupted(screen.spinning(begin(screen)), run_id=lambda: screen.run_id)

@@ -25,7 +25,7 @@ BUDGET_KEYS = {
 }
 _SAME = (
     "strategy plan edit_format temperature top_p seed effort max_answer_tokens cpus image runtime network "
-    "show python kernel require"
+    "show python kernel require approve"
 )
 SETTING_KEYS = {key: key for key in _SAME.split()} | {
     "model_timeout": "model_timeout_s",
@@ -82,6 +82,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     python: Path | None = None
     kernel: bool | None = None
     require: str | None = None
+    approve: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
     strategy: StrategyChoice | None = None
     strong_model: str | None = None
     plan: bool | None = None

@@ -33,7 +33,7 @@ def next_steps(run: Run) -> str:
         case "limit":
             steps += [*filter(None, [_advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
         case "waiting":
-            steps.append(f'coder resume {run.run_id} --answer "…"')
+            steps += [f"coder approve {run.run_id}{flag}" for flag in _answering(run)]
         case "unsolved" | "stuck":
             steps.append(_advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:
@@ -49,6 +49,12 @@ def next_steps(run: Run) -> str:
     elif run.patch and run.exit_code == 0:
         steps.append(f"coder resume {run.run_id} --apply")
     return "   ".join(steps)
+
+
+def _answering(run: Run) -> list[str]:
+    """The flags that answer what the run waits with."""
+    is_yes_or_no = run.question is not None and run.question.kind == "approve"
+    return ["", ' --no "why"'] if is_yes_or_no else [' --answer "…"']
 
 
 def _advice(run: Run) -> str:

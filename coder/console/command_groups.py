@@ -22,6 +22,7 @@ SUMMARIES = {
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
+    "approve": "Answer what a run waits with, and go on with it.",
     "fork": "Branch off from a step of a run into a new run, with other words or another model.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",
@@ -35,7 +36,7 @@ SUMMARIES = {
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
 _OWN = {
-    "Task": "path file picture hint answer step say resume filter slice shuffle shard",
+    "Task": "path file picture hint answer no edit step say resume filter slice shuffle shard",
     "Evidence": "test_file check include_weaker",
     "Strategy": "one_shot",
     "Limits": "workers",

@@ -43,6 +43,8 @@ FLAGS = {
         "allow": Flag(Words, "Let this test, or file that runs by itself, be changed.", "PATH"),
         "accept_unverified": Flag(bool, "Code that nothing could check will do: write it, exit 0."),
         "yes": Flag(bool, "Don't ask.", short="-y"),
+        "approve": Flag(Words, "Wait for your yes: landing, tools, plan, network.", "WHAT"),
+        "detach": Flag(bool, "Ask nothing here: end as waiting, for coder approve."),
     },
     "Model": {
         "model": Flag(Text, "The model to ask.", "PROVIDER/MODEL", "-m"),

@@ -47,6 +47,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.FileUndone(path=path, left=left):
             why = f" is left as it is: {one_line(left)}" if left is not None else ""
             return f"  {'!' if why else '✓'} {one_line(path)}{why}"
+        case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
+            return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.said)}"
         case event_types.RunResumed():
             return "  · continues"
         case event_types.RunOrigin():

@@ -10,10 +10,12 @@ from contextlib import AbstractContextManager
 from typing import Literal, TypeVar
 
 from coder.console import render
+from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.failure import single
-from coder.console.terminal import Terminal, ask_human
+from coder.console.terminal import Terminal, read_line
 from coder.run import event_types
 from coder.run.events import Event
+from coder.run.questions import Answer, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.text.sanitize import one_line, printable
@@ -33,11 +35,17 @@ class Screen:
     """A Watch for people."""
 
     def __init__(
-        self, *, verbose: bool = False, quiet: bool = False, yes: bool = False, jsonl: bool = False
+        self,
+        *,
+        verbose: bool = False,
+        quiet: bool = False,
+        yes: bool = False,
+        jsonl: bool = False,
+        detach: bool = False,
     ) -> None:
         self._terminal = Terminal()
         self._jsonl = jsonl
-        self._verbose, self._quiet, self._yes = verbose, quiet, yes
+        self._verbose, self._quiet, self._yes, self._detach = verbose, quiet, yes, detach
         self._waiting: list[str] = []
         self._refused: str | None = None
         self._is_chat = False
@@ -117,17 +125,21 @@ class Screen:
         """Show what a program wrote, when everything is to be seen."""
         self._stream(data.decode("utf-8", "replace"))
 
-    async def confirm(self, question: str, diff: str) -> bool:
-        """Ask on the terminal; without one, or with --yes, starting the run has said yes."""
-        return await self.ask(question, diff, by_flag=False) is not False
+    def is_there(self, question: Question) -> bool:
+        """Whether somebody is at the terminal, and hasn't answered by --yes or --detach before."""
+        if not self._terminal.is_one or self._detach:
+            return False
+        return not self._yes or question.by_flag or question.kind != "approve"
 
-    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
-        """Show a change on the terminal, and ask about it there; None without one."""
-        if not self._terminal.is_one or (self._yes and not by_flag):
-            return None
+    async def decide(self, question: Question) -> Answer:
+        """Show what is asked on the terminal, and ask there."""
         self._terminal.doing = ""
-        self._show_diff(diff)
-        return self._yes or await ask_human(question)
+        self._show_diff(question.patch)
+        if self._yes and question.kind == "approve":
+            return Answer(decision="yes", who=this_person(), how="flag")
+        for line in question_lines(question):
+            self._terminal.print(line)
+        return typed_answer(question, await read_line(prompt_of(question)))
 
     async def spinning(self, work: Awaitable[T]) -> T:
         """Wait for `work` with a spinner on a terminal."""

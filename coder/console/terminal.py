@@ -16,7 +16,12 @@ COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
 
 async def ask_human(question: str) -> bool:
-    """True for y or yes; anything else, the end of input, and no terminal to ask on are no.
+    """True for y or yes; anything else, the end of input, and no terminal to ask on are no."""
+    return (await read_line(f"{one_line(question, width=300)} [y/N] ")).lower() in ("y", "yes")
+
+
+async def read_line(question: str) -> str:
+    """What is typed after a question; empty at the end of input, and without a terminal to ask on.
 
     The terminal itself is read, so that a task on standard input doesn't answer.
     """
@@ -25,13 +30,13 @@ async def ask_human(question: str) -> bool:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
-        return False
+        return ""
     try:
-        print(f"{one_line(question, width=300)} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(question, end="", file=sys.stderr, flush=True)
         answer = await next_bytes(terminal)
     finally:
         os.close(terminal)
-    return answer.strip().lower() in (b"y", b"yes")
+    return answer.decode("utf-8", "replace").strip()
 
 
 class Terminal:

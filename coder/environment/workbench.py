@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
+from coder.environment.asked_hosts import AskedHosts
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
 from coder.text.redact import Redactor
@@ -46,7 +47,10 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
-        self._ask_host = ask_host
+        self.asked_hosts: AskedHosts | None = None
+        """Hosts that a person must allow between two calls; None: not asked about in that way."""
+        self.ask_host = ask_host
+        """Asks a person while a program waits; None: nobody is there."""
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._work: SessionTree | None = None
@@ -146,8 +150,11 @@ class Workbench:
                 self._stacks[name] = stack
             return self._sandboxes[name]
 
+    def _asks(self) -> AskHost | None:
+        return self.asked_hosts.may_reach if self.asked_hosts is not None else self.ask_host
+
     async def _session_policy(self, caches: bool) -> Policy:
-        policy = for_session(self.policy).model_copy(update={"ask_host": self._ask_host})
+        policy = for_session(self.policy).model_copy(update={"ask_host": self._asks()})
         if (await self.candidate()).backend != "bubblewrap":
             return policy
         from coder.environment.toolchains import with_layers

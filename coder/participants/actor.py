@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -161,8 +162,7 @@ def _ending(state: State, target: Target, call: ToolCall) -> Message | str | Non
             return _code(state, target, done.summary, check=done.check)
         if call.name == ASK.name:
             asked = read_arguments(call.parsed(), Ask, name=call.name)
-            options = [f"{n}. {option}" for n, option in enumerate(asked.options, 1)]
-            return _message(state, "question", "\n".join([asked.question, *options]))
+            return _message(state, "question", asked.question, options=asked.options)
     except ValueError as error:
         return f"error: {error}"
     return None
@@ -192,5 +192,14 @@ def _code(state: State, target: Target, text: str, *, check: str = "") -> Messag
     return _message(state, "code", text).model_copy(update=found)
 
 
-def _message(state: State, kind: Literal["code", "question", "reply"], text: str) -> Message:
-    return Message(author=Actor.name, kind=kind, sample=1, attempt=len(state.codes) + 1, text=text)
+def _message(
+    state: State, kind: Literal["code", "question", "reply"], text: str, *, options: Sequence[str] = ()
+) -> Message:
+    return Message(
+        author=Actor.name,
+        kind=kind,
+        sample=1,
+        attempt=len(state.codes) + 1,
+        text=text,
+        options=tuple(options),
+    )

@@ -2,14 +2,18 @@
 
 import re
 
+from coder.models.model import ChatMessage
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import planner_view
+from coder.prompts import prompt
 from coder.run.message import Message
+from coder.run.questions import Question
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.turn import Turn
 
 _PLAN_TOKENS = 600
+_ASKED = "Go on by this plan?"
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
 _FILE = re.compile(r"\b[\w/-]+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh)\b")
 
@@ -25,14 +29,26 @@ class Planner:
         sampling = state.settings.sampling(most=_PLAN_TOKENS)
         target = find_target(state.task, state.files)
         view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
-        text = await turn.ask(view, sampling=sampling)
+        while True:
+            text = await turn.ask(view, sampling=sampling)
+            if "plan" not in state.settings.approve:
+                break
+            answer = await turn.question(Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{text}"))
+            if answer.agrees:
+                break
+            wanted = prompt("plan-again").format(words=answer.words or "Another plan.")
+            view = [
+                *view,
+                ChatMessage(role="assistant", content=text),
+                ChatMessage(role="user", content=wanted),
+            ]
         return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
 
 
 def wants_plan(state: State) -> bool:
     """Whether a plan comes first: the user's word, else three steps or two files to change in the prompt."""
-    if state.settings.plan is not None:
-        return state.settings.plan
+    if state.settings.plan is not None or "plan" in state.settings.approve:
+        return state.settings.plan is not False
     prompt = state.task.prompt
     files = set(_FILE.findall(prompt)) - set(_FILE.findall(" ".join(state.task.test_command or ())))
     return len(_STEP.findall(prompt)) >= 3 or len(files) >= 2

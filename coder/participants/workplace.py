@@ -1,14 +1,17 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from coder.models.model import ChatMessage, ToolCall
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
+from coder.run.questions import Answer, Question
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import named
 from coder.tools.registry import Registry
+from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, ToolResult
 from coder.turn import Turn
 from coder.workspace.proposal import text_file
@@ -18,6 +21,7 @@ _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
     "since. Background programs, /tmp and what was installed are gone.]\n"
 )
+_UNASKED = Answer(decision="yes", how="default")
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
 )
@@ -37,14 +41,19 @@ class Workplace:
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
-        if state.open_tool is not None and state.open_tool.id == call.id:
-            return await self.tell(call, _CUT_OFF)
+        effect = self._tools.has_effect(call.name)
+        is_cut_off = state.open_tool is not None and state.open_tool.id == call.id
+        if is_cut_off and not (effect and await self._is_made_again(call)):
+            return await self.tell(call, f"{_CUT_OFF}{self._let_through()}")
+        if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
+            return await self.tell(call, refused)
+        self._let_through()
         await turn.baseline(0)
         is_new = not turn.bench.has_session()
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
         redact = turn.bench.redactor.redact
-        said, effect = redact(call.arguments), self._tools.has_effect(call.name)
+        said = redact(call.arguments)
         await turn.journal.append(
             ToolCalled(call=state.calls, id=call.id, name=call.name, arguments=said, effect=effect)
         )
@@ -72,6 +81,38 @@ class Workplace:
         )
         return await self._logged(answered)
 
+    async def _refused(self, call: ToolCall) -> str | None:
+        """Words to the model where the user doesn't allow a call with effects."""
+        words = f"Call {call.name}({self._shown(call)})?"
+        question = self._question(call, words, options=("yes", "always", "no"))
+        asks = self._tools.asks(call.name)
+        answer = await self._turn.question(question, key=call.id, otherwise=None if asks else _UNASKED)
+        if answer.agrees:
+            return None
+        return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
+
+    async def _is_made_again(self, call: ToolCall) -> bool:
+        """Whether the user wants a call made again of which nobody knows how far it came."""
+        words = (
+            f"{call.name}({self._shown(call)}) was cut off: it may have had its effect or not. Make it again?"
+        )
+        question = self._question(call, words, options=("yes", "no"))
+        return (await self._turn.question(question, key=f"again {call.id}")).agrees
+
+    def _question(self, call: ToolCall, words: str, *, options: tuple[str, ...]) -> Question:
+        author = self._turn.participant
+        return Question(
+            kind="approve",
+            about="tools",
+            text=words,
+            options=options,
+            subject=call.name if "always" in options else "",
+            by=author,
+        )
+
+    def _shown(self, call: ToolCall) -> str:
+        return shortened(self._turn.bench.redactor.redact(call.arguments))
+
     async def _made(
         self, call: ToolCall, *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
@@ -89,7 +130,40 @@ class Workplace:
 
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
-        return await self._tools.answer(call, desk), *await work.changes()
+        given, (changes, left_out) = await self._tools.answer(call, desk), await work.changes()
+        if told := [await self._reached(host) for host in self._asked_hosts(call)]:
+            given = replace(given, text="\n".join([given.text, *told]))
+        return given, changes, left_out
+
+    def _asked_hosts(self, call: ToolCall) -> list[str]:
+        """The hosts that programs were refused in a call, where a person is to be asked."""
+        hosts = self._turn.bench.asked_hosts
+        return hosts.take() if hosts is not None and not self._tools.has_effect(call.name) else []
+
+    async def _reached(self, host: str) -> str:
+        """Ask about a host, and return the line that tells the model."""
+        hosts, turn = self._turn.bench.asked_hosts, self._turn
+        question = Question(
+            kind="approve",
+            about="network",
+            text=f"Programs want to reach {host}. Let them?",
+            subject=host,
+            by=turn.participant,
+        )
+        answer = await turn.question(question, key=f"host {host}")
+        if not answer.agrees or hosts is None:
+            return (
+                f"[The user does not let programs reach {host}.{f' {answer.words}' if answer.words else ''}]"
+            )
+        hosts.allowed.add(host)
+        return f"[Programs can reach {host} from now on. Run it again.]"
+
+    def _let_through(self) -> str:
+        """Let programs reach what the user has allowed so far; gives the line that tells the model."""
+        allowed = sorted(subject for about, subject in self._turn.state.granted if about == "network")
+        if self._turn.bench.asked_hosts is not None:
+            self._turn.bench.asked_hosts.allowed.update(allowed)
+        return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
         """Answer a call without making it."""

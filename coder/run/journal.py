@@ -3,11 +3,21 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from coder.errors import LogNewer, UsageError
-from coder.run.event_types import Body, RunOrigin, Spoken, ToolAnswered, is_newer
+from coder.run.event_types import (
+    Body,
+    QuestionAnswered,
+    QuestionAsked,
+    RunOrigin,
+    Spoken,
+    ToolAnswered,
+    is_newer,
+)
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
+from coder.run.questions import Answer, Decider, Question, Waits, question_id
 from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
@@ -85,20 +95,65 @@ class Journal:
                 self.watch.event(event)
             return self.state
 
+    async def ask(self, question: Question, *, key: str = "", otherwise: Answer | None = None) -> Answer:
+        """Put a question to a person, once: a logged answer is given again.
 
-def answered(state: State, answer: str | None) -> tuple[Spoken, ...]:
-    """The event for the user's answer to a waiting run. Raises UsageError: not asked, or empty."""
-    if answer is None:
-        return ()
-    question = state.last
-    if question is None or question.kind != "question":
-        raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
-    if not answer.strip():
+        Args:
+            key: tells questions of one turn apart; empty is the text.
+            otherwise: the answer where nobody can be asked, unless `Settings.approve` wants a person's.
+
+        Raises:
+            Waits: nobody can answer now.
+        """
+        state, watch = self.state, self.watch
+        identity = question_id(self.run, len(state.messages), key or question.text)
+        if (given := state.answers.get(identity)) is not None:
+            return given
+        if (question.about, question.subject) in state.granted:
+            return Answer(decision="yes", how="default")
+        decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
+        if decider is None and otherwise is not None and question.about not in state.settings.approve:
+            return otherwise
+        if state.question is None or state.question.id != identity:
+            await self.append(QuestionAsked(id=identity, **question.model_dump()))
+        if decider is None:
+            raise Waits(question.text)
+        answer = await decider.decide(question)
+        await self.append(QuestionAnswered(id=identity, **answer.model_dump()))
+        return answer
+
+
+def open_question(state: State) -> tuple[str, Question]:
+    """Id and text of what a run waits with. Raises UsageError: nothing; it says who has answered."""
+    if state.question is not None:
+        return state.question.id, state.question
+    last = state.last
+    if last is not None and last.kind == "question" and not _given(state, last):
+        return question_id(state.run, len(state.messages), last.text), asked_by(last)
+    if state.answers:
+        given = [*state.answers.values()][-1]
+        raise UsageError(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
+    raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
+
+
+def answered(state: State, answer: Answer) -> QuestionAnswered:
+    """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty."""
+    identity, question = open_question(state)
+    if question.kind != "approve" and not answer.said.strip():
         raise UsageError("The answer is empty. Give it in words: --answer TEXT")
-    said = Message(
-        author=HUMAN, kind="answer", sample=question.sample, attempt=question.attempt, text=answer.strip()
-    )
-    return (Spoken(message=said),)
+    if question.kind == "approve" and answer.decision not in ("yes", "no", *question.options):
+        raise UsageError(f"It asks for yes or no, not {answer.said!r}. Say no with a reason: --no WHY")
+    return QuestionAnswered(id=identity, **answer.model_dump())
+
+
+def asked_by(message: Message) -> Question:
+    """The question that a message of a model asks."""
+    kind: Literal["choose", "text"] = "choose" if message.options else "text"
+    return Question(kind=kind, about="task", text=message.text, options=message.options, by=message.author)
+
+
+def _given(state: State, asked: Message) -> bool:
+    return question_id(state.run, len(state.messages), asked.text) in state.answers
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:

@@ -78,7 +78,7 @@ class Message(BaseModel, frozen=True, extra="forbid"):
 
     author: str
     kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]
-    """`question`: the model asks the user, which ends the run; `answer`: the user's reply to it. In a
+    """`question`: the model asks the user; `answer`: the user's reply to it. In a
     conversation also `reply`, words alone, and `decision`, the user's on a change."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
@@ -102,6 +102,8 @@ class Message(BaseModel, frozen=True, extra="forbid"):
     """A shell command that, the model says, fails without the change and succeeds with it."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
+    options: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Of kind `question`, answers to choose from."""
     outcome: Outcome | None = None
 
     @property

@@ -72,9 +72,13 @@ def _after(state: State, body: event_types.Body) -> State:
             owes = bool(state.dialogue) and state.known is None
             return replace(state, baseline=body, owes_baseline=owes)
         case event_types.Spoken():
-            return replace(state, messages=(*state.messages, body.message), pending=())
+            return replace(state, messages=(*state.messages, body.message), pending=(), question=None)
         case event_types.Looked():
             return replace(state, pending=())
+        case event_types.QuestionAsked():
+            return replace(state, question=body)
+        case event_types.QuestionAnswered():
+            return _answered(state, body)
         case event_types.RunOrigin():
             return state.forked(body) if body.step else replace(state, origin=body)
         case event_types.StepStarted():
@@ -101,6 +105,13 @@ def _after_landing(state: State, body: event_types.Body) -> State:
             return state
 
 
+def _answered(state: State, body: event_types.QuestionAnswered) -> State:
+    asked, granted = state.question, state.granted
+    if asked is not None and asked.subject and (body.decision == "always" or asked.about == "network"):
+        granted = granted | {(asked.about, asked.subject)} if body.agrees else granted
+    return replace(state, question=None, granted=granted, answers={**state.answers, body.id: body})
+
+
 def _resumed(state: State, body: event_types.RunResumed) -> State:
     return replace(
         state,
@@ -108,6 +119,7 @@ def _resumed(state: State, body: event_types.RunResumed) -> State:
         budget=body.budget,
         model=body.model,
         stopped=None,
+        answers=state.answers if _is_under_way(state) else {},
         exhausted=None,
         empty_answers=0,
         results={},
@@ -117,15 +129,22 @@ def _resumed(state: State, body: event_types.RunResumed) -> State:
     )
 
 
+def _is_under_way(state: State) -> bool:
+    """Whether the run was cut off, so that its questions stay answered; else a resume may ask again."""
+    return state.stopped is None or state.stopped.status in ("waiting", "interrupted", "error", "limit")
+
+
 def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
     """Whether the time before this event was spent waiting for the user."""
     match body:
-        case event_types.RunResumed() | event_types.StepStarted():
+        case event_types.RunResumed() | event_types.StepStarted() | event_types.QuestionAnswered():
             return True
         case event_types.CallIntended():  # one that the user asks for between two messages
             return state.stopped is not None
         case event_types.Spoken(message=Message(author=author)):
             return author == HUMAN
+        case event_types.RunStopped(status="interrupted" | "waiting") if state.question is not None:
+            return True
         case event_types.RunStopped(status="interrupted") | event_types.LandingRefused(by_human=True):
             return state.settings.chat and state.proposed is not None
         case _:
@@ -159,6 +178,7 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
         time=state.time,
         seconds=state.seconds,
         callers=state.callers,
+        granted=state.granted,
         open_calls=state.open_calls,
         calls=state.calls,
         usage=state.usage,

@@ -5,6 +5,7 @@ from pydantic import BaseModel, field_serializer
 from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
 from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
+from coder.run.questions import Question
 from coder.run.settings import Budget
 from coder.run.state import State
 from coder.text.sanitize import is_binary
@@ -91,6 +92,8 @@ class Run(BaseModel, frozen=True):
     """Why it isn't solved, where that is known and a better model may not help."""
     lacks: tuple[str, ...] = ()
     """Modules or hosts that were missing, by `cause`."""
+    question: Question | None = None
+    """What it waits with."""
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()
@@ -145,9 +148,15 @@ def summarize(state: State) -> Run:
         limit_least=float(least) if stopped.status == "limit" and least is not None else None,
         cause=caused.cause if caused is not None else None,
         lacks=caused.lacks if caused is not None else (),
+        question=_question(state) if stopped.status == "waiting" else None,
         error=stopped.error,
         exit_code=stopped.exit_code,
     )
+
+
+def _question(state: State) -> Question | None:
+    asked = state.question
+    return Question(**asked.model_dump(exclude={"id"})) if asked is not None else None
 
 
 def standing(state: State) -> tuple[str, ...]:

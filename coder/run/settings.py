@@ -14,6 +14,9 @@ StrategyChoice = Literal["auto", StrategyName]
 RetiredStrategy = Literal["plan", "review", "tests"]
 """Of logs from earlier versions."""
 
+Approved = Literal["landing", "tools", "plan", "network"]
+"""Writing files or a commit; a call of a tool with effects; the plan; a host that programs want to reach."""
+
 EditFormat = Literal["whole", "search-replace"]
 """The form in which a model is asked for changes of files."""
 
@@ -112,6 +115,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Commit it on this new branch instead, and leave the folder as it is."""
     asks: bool = True
     """A question of the model ends the run, status `waiting`; False: it is told that there is no answer."""
+    approve: tuple[Approved, ...] = ()
+    """What waits for a person's yes, also where nobody is at the terminal: the run then ends as `waiting`."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
 

@@ -76,6 +76,12 @@ class State:
     landed: tuple[str, ...] = ()
     committed: event_types.CommitMade | event_types.CommitRefused | None = None
     undone: tuple[str, ...] = ()
+    question: event_types.QuestionAsked | None = None
+    """What the run has asked a person, and has no answer to."""
+    answers: Mapping[str, event_types.QuestionAnswered] = field(default_factory=dict)
+    """The answers to its questions, by the question's id."""
+    granted: frozenset[tuple[str, str]] = frozenset()
+    """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""
     refused: event_types.LandingRefused | None = None
     stopped: event_types.RunStopped | None = None
     steps: tuple["State", ...] = ()

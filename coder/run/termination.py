@@ -54,12 +54,6 @@ def nothing_to_mend(state: State) -> Reason | None:
     return None
 
 
-def awaits_answer(state: State) -> Reason | None:
-    """The model has asked the user: its words are the reason."""
-    last = state.last
-    return Reason("waiting", last.text) if last is not None and last.kind == "question" else None
-
-
 def why_unverified(state: State, outcome: Outcome) -> str:
     """Why what passed is unverified."""
     if outcome.verified == "reproduced":

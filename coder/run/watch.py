@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Watch(Protocol):
-    """What a run tells, which a watch may ignore, and the one question it may ask."""
+    """What a run tells, which a watch may ignore; one that is a `Decider`, too, is asked its questions."""
 
     def event(self, event: Event) -> None:
         """An event was appended to the log."""
@@ -22,17 +22,6 @@ class Watch(Protocol):
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """A program in the sandbox wrote something."""
         return
-
-    async def confirm(self, question: str, diff: str) -> bool:
-        """Ask the human. False refuses."""
-
-
-@runtime_checkable
-class Asking(Protocol):
-    """A watch that can ask what starting the run has not answered."""
-
-    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
-        """Show a change and ask about it; None without a human. `by_flag`: `--yes` answers it too."""
 
 
 @runtime_checkable
@@ -53,8 +42,4 @@ class Permitting(Protocol):
 
 
 class Unwatched(Watch):
-    """Looks at nothing and says yes: the caller asked for the files to be written."""
-
-    async def confirm(self, question: str, diff: str) -> bool:
-        """Agree."""
-        return True
+    """Looks at nothing, and nobody is asked: the caller wanted the files to be written."""

@@ -110,5 +110,6 @@ def _is_remarked(state: State) -> bool:
 
 def _has_nothing_to_do(member: Participant, state: State) -> bool:
     if isinstance(member, Planner):
-        return bool(state.messages) or state.settings.plan is not True or not wants_plan(state)
+        is_wanted = state.settings.plan is True or "plan" in state.settings.approve
+        return bool(state.messages) or not is_wanted or not wants_plan(state)
     return isinstance(member, Executor) and not state.awaits_execution

@@ -99,6 +99,10 @@ class Registry:
         """Whether a call of this name changes something outside of the sandbox."""
         return name in self._tools and self._tools[name].effect
 
+    def asks(self, name: str) -> bool:
+        """Whether a person must allow a call with effects, also where `approve` doesn't say so."""
+        return getattr(self._tools.get(name), "asks", False)
+
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
         """Carry out a call; what is wrong with it is told in the text."""
         began = monotonic()

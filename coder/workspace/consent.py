@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 
 from coder.run.attempts import best_code, decisive_outcome
 from coder.run.command_inputs import MODULES, TOOL_FILES
-from coder.run.message import Message
+from coder.run.message import HUMAN, Message, Outcome
+from coder.run.questions import Answer
 from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.workspace.overlay import end_of
@@ -128,6 +129,25 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
         for path, text in best.test_edits.items()
         if shown or path in planned or is_allowed(path, state.settings.allow)
     }
+
+
+def objection(answer: Answer, code: Message) -> Message | None:
+    """What a person wants in place of a change: their own version, or a different one; None of a plain no."""
+    if answer.files is not None:
+        return Message(
+            author=HUMAN, kind="code", sample=code.sample, attempt=code.attempt, files=answer.files
+        )
+    if not answer.words:
+        return None
+    refused = Outcome(passed=False, verified="none", feedback=answer.words)
+    return Message(
+        author=HUMAN,
+        kind="outcome",
+        sample=code.sample,
+        attempt=code.attempt,
+        text=answer.words,
+        outcome=refused,
+    )
 
 
 def in_parts(patch: str, tests: str) -> str:

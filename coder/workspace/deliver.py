@@ -3,23 +3,33 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from coder.errors import MachineError, UsageError
-from coder.run.attempts import decisive_outcome, is_green
-from coder.run.event_types import FileLanded, FileUndone, LandingPlanned, LandingRefused, PatchProposed
+from coder.run.attempts import best_code, decisive_outcome, is_green
+from coder.run.event_types import (
+    FileLanded,
+    FileUndone,
+    LandingPlanned,
+    LandingRefused,
+    PatchProposed,
+    Spoken,
+)
 from coder.run.journal import Journal
+from coder.run.message import HUMAN
+from coder.run.questions import Answer, Question
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.termination import contradiction, why_unverified
-from coder.run.watch import Asking, Watch
 from coder.text.sanitize import count_of
-from coder.workspace.consent import in_parts, is_accepted, is_contradicted
+from coder.workspace.consent import in_parts, is_accepted, is_contradicted, landing_edits, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
 from coder.workspace.proposal import contents_of, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
+
+NOBODY = Answer(decision="", how="default")
+"""In place of an answer: nobody can be asked."""
 
 
 def see_committable(task: Task, settings: Settings) -> None:
@@ -54,6 +64,8 @@ async def deliver(journal: Journal) -> None:
                 intended(state, contents)  # raises where it can't land
                 tests = patch_of(state, left)
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests))
+            if settings.commits and "landing" in settings.approve and not await _may_commit(journal):
+                return
         elif journal.state.landing is not None or await _plan(journal):
             await _apply(journal)
         else:
@@ -100,16 +112,16 @@ async def _plan(journal: Journal) -> bool:
         see_replaceable(Path(planned.root) / path)
     patch, tests = patch_of(state, contents), patch_of(state, left)
     paths = [change.path for change in planned.changes]
-    said = await _consent(
-        state, journal.watch, paths=paths, overwritten=overwritten, shown=in_parts(patch, tests), tests=tests
-    )
-    if said == "nobody":
+    shown = in_parts(patch, tests)
+    said = await _consent(journal, paths=paths, overwritten=overwritten, shown=shown)
+    if said is None:
         await journal.append(PatchProposed(patch=patch, tests=tests))
         return False
-    if said == "no":
-        await journal.append(LandingRefused(reason="you said no to the changes", by_human=True))
+    if not said.agrees:
+        await _refuse(journal, said)
         return False
-    if said == "all":
+    is_offered = _needs_word(state) and _is_whole(state, paths)
+    if tests and (is_offered or await _wants_edits(journal, shown)):
         contents = {**contents, **left}
         planned, patch, tests = intended(state, contents), patch_of(state, contents), ""
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
@@ -143,35 +155,63 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
     await undo(landing.plan.model_copy(update={"changes": tuple(landed)}), before, record)
 
 
-Consent = Literal["all", "change", "no", "nobody"]
-"""all: edits of given tests land too; nobody: consent is needed, and no terminal is attached."""
+async def _may_commit(journal: Journal) -> bool:
+    """Whether the user agrees to a commit on a branch of its own."""
+    state = journal.state
+    question = _asked(state, f"Commit it on {state.settings.branch}?", shown=state.patch)
+    answer = await journal.ask(question)
+    if not answer.agrees:
+        await _refuse(journal, answer)
+    return answer.agrees
+
+
+async def _refuse(journal: Journal, answer: Answer) -> None:
+    """Log that a change must not land, or what is wanted in its place."""
+    code = best_code(journal.state)
+    wanted = objection(answer, code) if code is not None else None
+    refused = LandingRefused(reason="you said no to the changes", by_human=True)
+    await journal.append(Spoken(message=wanted) if wanted is not None else refused)
 
 
 async def _consent(
-    state: State, watch: Watch, *, paths: Sequence[str], overwritten: Sequence[str], shown: str, tests: str
-) -> Consent:
-    """Ask for the required consent to a change of these paths, and of given tests beside it."""
+    journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], shown: str
+) -> Answer | None:
+    """The user's word on a change of these paths; None: nobody can give the word that it needs."""
+    state = journal.state
+    yes = Answer(decision="yes", how="default")
     if not _needs_word(state):
-        if overwritten and not await watch.confirm(f"Change {', '.join(overwritten)}?", shown):
-            return "no"
-    elif not shown or not isinstance(watch, Asking):
-        return "nobody"
-    else:
-        is_whole = is_contradicted(state) or not paths
-        said = await watch.ask(_question(state, paths), shown, by_flag=not is_whole)
-        if said is None:
-            return "nobody"
-        if not said or is_whole:
-            return "all" if said else "no"
-    return "all" if tests and await _wants_edits(state, watch, shown) else "change"
+        code = best_code(state)
+        is_said = state.settings.chat or (code is not None and code.author == HUMAN)
+        if is_said or (not overwritten and "landing" not in state.settings.approve):
+            return yes
+        question = _asked(state, f"Change {', '.join(overwritten or paths)}?", shown=shown)
+        return await journal.ask(question, otherwise=yes)
+    if not shown:
+        return None
+    by_flag = not _is_whole(state, paths)
+    question = _asked(state, _question(state, paths), shown=shown, by_flag=by_flag)
+    answer = await journal.ask(question, otherwise=NOBODY)
+    return None if answer is NOBODY else answer
 
 
-async def _wants_edits(state: State, watch: Watch, shown: str) -> bool:
+def _is_whole(state: State, paths: Sequence[str]) -> bool:
+    """Whether a yes is one to the edits of given tests, too: the change is nothing without them."""
+    return is_contradicted(state) or not paths
+
+
+async def _wants_edits(journal: Journal, shown: str) -> bool:
     """Whether optional edits of given tests land too."""
-    if state.settings.chat or not isinstance(watch, Asking):
+    if journal.state.settings.chat:
         return False
-    question = "Change the given tests, too? They passed as they were, and were not run as edited."
-    return bool(await watch.ask(question, shown, by_flag=False))
+    text = "Change the given tests, too? They passed as they were, and were not run as edited."
+    question = Question(kind="approve", about="tests", text=text, patch=shown)
+    return (await journal.ask(question, otherwise=NOBODY)).agrees
+
+
+def _asked(state: State, text: str, *, shown: str, by_flag: bool = False) -> Question:
+    code = best_code(state)
+    files = {**code.files, **landing_edits(state, code)} if code is not None else {}
+    return Question(kind="approve", about="landing", text=text, patch=shown, files=files, by_flag=by_flag)
 
 
 def _question(state: State, paths: Sequence[str]) -> str:

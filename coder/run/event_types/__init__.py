@@ -17,6 +17,8 @@ from coder.run.event_types.run_events import (
     LandingUndone,
     Limit,
     PatchProposed,
+    QuestionAnswered,
+    QuestionAsked,
     RunOrigin,
     RunResumed,
     RunStarted,

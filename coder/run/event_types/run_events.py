@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from coder.run.events import Body
 from coder.run.message import Verified
+from coder.run.questions import Answer, Question
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
@@ -69,6 +70,18 @@ class StepStarted(Body, type="step.started"):
     task: Task
     settings: Settings
     model: str
+
+
+class QuestionAsked(Question, Body, type="question.asked"):
+    """The run asks a person; it may stop until there is an answer."""
+
+    id: str
+
+
+class QuestionAnswered(Answer, Body, type="question.answered"):
+    """A person has answered the question of this id."""
+
+    id: str
 
 
 class BudgetReached(Body, type="budget.reached", durable=False):

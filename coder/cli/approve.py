@@ -1,0 +1,103 @@
+"""`coder approve`: answer what a run waits with, from any terminal, and go on with it."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from coder.agent import answer as answer_run
+from coder.agent import resume as resume_run
+from coder.cli.resume import go_on, with_state
+from coder.cli.run_settings import state_of
+from coder.cli.show_run import RunId
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import GOING_ON, option, takes
+from coder.console.screen import Screen
+from coder.errors import LeaseHeld, UsageError
+from coder.run.attempts import best_code
+from coder.run.journal import open_question
+from coder.run.questions import Answer, this_person
+from coder.run.run import Run
+from coder.run.state import State
+from coder.store import SqliteLog
+from coder.text.sanitize import one_line
+from coder.workspace.consent import landing_edits
+
+T = TypeVar("T")
+_WAIT_S, _STEP_S = 10.0, 0.05
+"""Two who answer at once take the run's lease one after the other."""
+
+
+@takes(GOING_ON)
+def approve(
+    context: typer.Context,
+    run: RunId,
+    no: Annotated[
+        str | None, option("--no", "Say no; the words, if any, are what should be different.", "WHY")
+    ] = None,
+    answer: Annotated[str | None, option("--answer", "Answer in words, or by an option.", "TEXT")] = None,
+    edit: Annotated[bool, option("--edit", "Edit the change; your version is tried.")] = False,
+) -> None:
+    """Answer the question that a run waits with, and go on with it.
+
+    Without a flag it is a yes. With --detach the answer is only put into the log.
+    """
+    if sum((no is not None, answer is not None, edit)) > 1:
+        raise UsageError("--no, --answer and --edit exclude each other.")
+    if context.params["detach"]:
+        said = run_until_interrupted(_answered(run, context.params))
+        typer.echo(f"Answered: {one_line(said.said, width=200)}. Go on with: coder resume {run}", err=True)
+        return
+    go_on(context, partial(_approve, run))
+
+
+async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **more: Any) -> Run:  # noqa: ANN401 - passed on
+    await _answered(prefix, given)
+    with SqliteLog() as log:
+        run = await log.resolve(prefix)
+        continued = partial(resume_run, run, log=log)
+        state = await state_of(log, run)
+        return await _when_free(lambda: with_state(state, continued, given=given, screen=screen, **more))
+
+
+async def _answered(prefix: str, given: Mapping[str, Any]) -> Answer:
+    with SqliteLog() as log:
+        run = await log.resolve(prefix)
+        said = await _answer_of(await state_of(log, run), given)
+        await _when_free(lambda: answer_run(run, said, log=log))
+        return said
+
+
+async def _answer_of(state: State, given: Mapping[str, Any]) -> Answer:
+    """What the flags say to the run's open question."""
+    _, question = open_question(state)
+    own = {"who": this_person(), "how": "approve"}
+    if given["edit"]:
+        from coder.cli.chat_observer import edited
+
+        code = best_code(state) if question.about == "landing" else None
+        if code is None:
+            raise UsageError(f"{state.run} doesn't ask about a change: there is nothing to edit.")
+        files = await edited({**code.files, **landing_edits(state, code)}, environ=os.environ)
+        return Answer(decision="no", files=files).model_copy(update=own)
+    if given["no"] is not None:
+        return Answer(decision="no", words=given["no"].strip()).model_copy(update=own)
+    words = given["answer"]
+    if words is None and question.kind != "approve":
+        raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
+    return (Answer(decision="yes") if words is None else question.worded(words)).model_copy(update=own)
+
+
+async def _when_free(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it once no other process holds the run. Raises LeaseHeld: one keeps it."""
+    for left in range(int(_WAIT_S / _STEP_S), -1, -1):
+        try:
+            return await work()
+        except LeaseHeld:
+            if not left:
+                raise
+            await asyncio.sleep(_STEP_S)
+    raise AssertionError("a loop that always returns or raises")
