@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coder.loop import Team
     from coder.models.model import Model
     from coder.participants.participant import Participant
-    from coder.run.questions import Answer, Decider, Question
+    from coder.run.questions import Decider, Decision, Question
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task, TestSource

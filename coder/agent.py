@@ -16,7 +16,7 @@ from coder.run.events import Event
 from coder.run.journal import Journal, answered, forked, open_question
 from coder.run.journal import said as said_to_fork
 from coder.run.model_choice import asked_again, asked_of, open_models
-from coder.run.questions import Answer
+from coder.run.questions import Decision
 from coder.run.run import Run, summarize
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -98,7 +98,11 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
 
 async def resume(
-    run: str, *, budget: Budget | None = None, answer: Answer | str | None = None, **options: Unpack[Options]
+    run: str,
+    *,
+    budget: Budget | None = None,
+    answer: Decision | str | None = None,
+    **options: Unpack[Options],
 ) -> Run:
     """Continue a run that stopped. No model call that has an answer is made again.
 
@@ -124,8 +128,8 @@ async def resume(
         return await _go_on(stack, journal, (), budget, options)
 
 
-async def answer(run: str, said: Answer, *, log: EventLog | None = None) -> None:
-    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> None:
+    """Decision the question that a run waits with; `resume` goes on with it. The first answer holds.
 
     Raises:
         UsageError: no such run, nothing was asked, or it was answered already.

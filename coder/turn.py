@@ -17,7 +17,7 @@ from coder.prompts import prompt
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered
 from coder.run.journal import Journal
-from coder.run.questions import Answer, Question
+from coder.run.questions import Decision, Question
 from coder.run.state import State
 
 MOST_SHRINKS = 4
@@ -60,7 +60,9 @@ class Turn:
         if self._baseline is not None:
             await self._baseline(within_s)
 
-    async def question(self, question: Question, *, key: str = "", otherwise: Answer | None = None) -> Answer:
+    async def question(
+        self, question: Question, *, key: str = "", otherwise: Decision | None = None
+    ) -> Decision:
         """A person's answer, from the log when it is there (`Journal.ask`); it takes none of the run's time.
 
         Raises:

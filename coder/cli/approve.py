@@ -19,7 +19,7 @@ from coder.console.screen import Screen
 from coder.errors import LeaseHeld, UsageError
 from coder.run.attempts import best_code
 from coder.run.journal import open_question
-from coder.run.questions import Answer, this_person
+from coder.run.questions import Decision, this_person
 from coder.run.run import Run
 from coder.run.state import State
 from coder.store import SqliteLog
@@ -38,10 +38,10 @@ def approve(
     no: Annotated[
         str | None, option("--no", "Say no; the words, if any, are what should be different.", "WHY")
     ] = None,
-    answer: Annotated[str | None, option("--answer", "Answer in words, or by an option.", "TEXT")] = None,
+    answer: Annotated[str | None, option("--answer", "Decision in words, or by an option.", "TEXT")] = None,
     edit: Annotated[bool, option("--edit", "Edit the change; your version is tried.")] = False,
 ) -> None:
-    """Answer the question that a run waits with, and go on with it.
+    """Decision the question that a run waits with, and go on with it.
 
     Without a flag it is a yes. With --detach the answer is only put into the log.
     """
@@ -63,7 +63,7 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
         return await _when_free(lambda: with_state(state, continued, given=given, screen=screen, **more))
 
 
-async def _answered(prefix: str, given: Mapping[str, Any]) -> Answer:
+async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
     with SqliteLog() as log:
         run = await log.resolve(prefix)
         said = await _answer_of(await state_of(log, run), given)
@@ -71,7 +71,7 @@ async def _answered(prefix: str, given: Mapping[str, Any]) -> Answer:
         return said
 
 
-async def _answer_of(state: State, given: Mapping[str, Any]) -> Answer:
+async def _answer_of(state: State, given: Mapping[str, Any]) -> Decision:
     """What the flags say to the run's open question."""
     _, question = open_question(state)
     own = {"who": this_person(), "how": "approve"}
@@ -82,13 +82,13 @@ async def _answer_of(state: State, given: Mapping[str, Any]) -> Answer:
         if code is None:
             raise UsageError(f"{state.run} doesn't ask about a change: there is nothing to edit.")
         files = await edited({**code.files, **landing_edits(state, code)}, environ=os.environ)
-        return Answer(decision="no", files=files).model_copy(update=own)
+        return Decision(decision="no", files=files).model_copy(update=own)
     if given["no"] is not None:
-        return Answer(decision="no", words=given["no"].strip()).model_copy(update=own)
+        return Decision(decision="no", words=given["no"].strip()).model_copy(update=own)
     words = given["answer"]
     if words is None and question.kind != "approve":
         raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
-    return (Answer(decision="yes") if words is None else question.worded(words)).model_copy(update=own)
+    return (Decision(decision="yes") if words is None else question.worded(words)).model_copy(update=own)
 
 
 async def _when_free(work: Callable[[], Awaitable[T]]) -> T:

@@ -21,7 +21,7 @@ from coder.prompting.asking import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
-from coder.run.questions import Answer, Question, this_person
+from coder.run.questions import Decision, Question, this_person
 from coder.text.sanitize import is_binary, one_line, printable
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
@@ -127,7 +127,7 @@ class ChatObserver:
         """The user of the conversation always is."""
         return True
 
-    async def decide(self, question: Question) -> Answer:
+    async def decide(self, question: Question) -> Decision:
         """Show what is asked, and ask until there is an answer; the end of input is a no."""
         if self.hosts is not None:
             await self.hosts.withdraw()  # a program in the background may have asked
@@ -141,29 +141,29 @@ class ChatObserver:
         """Asks whether programs may reach a host."""
         return self.hosts.may_reach if self.hosts is not None else None
 
-    async def _answered(self, question: Question) -> Answer:
+    async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader))
 
-    async def _decided(self, question: Question) -> Answer:
+    async def _decided(self, question: Question) -> Decision:
         self._screen.rest()
         if not self._screen.showed_diff:
             self.say(printable(question.patch), end="")
         if self.yes and question.passed:
-            return Answer(decision="yes")
+            return Decision(decision="yes")
         if question.note:
             self._screen.note(question.note)
             self._screen.tell_waiting()
         while True:
             answer = await answer_to(QUESTION if question.passed else FAILING, self._reader)
             if answer in YES or answer in NO:
-                return Answer(decision="yes" if answer in YES else "no")
+                return Decision(decision="yes" if answer in YES else "no")
             if answer not in ("e", "edit"):
-                return Answer(decision="no", words=answer)
+                return Decision(decision="no", words=answer)
             try:
-                return Answer(decision="no", files=await edited(question.files, environ=os.environ))
+                return Decision(decision="no", files=await edited(question.files, environ=os.environ))
             except UsageError as error:
                 self._screen.note(str(error))
                 self._screen.tell_waiting()

@@ -1,6 +1,6 @@
 """How a question of a run stands on a terminal, and how a typed line answers it."""
 
-from coder.run.questions import Answer, Question, Waits, this_person
+from coder.run.questions import Decision, Question, Waits, this_person
 from coder.text.sanitize import one_line, printable
 
 _YES, _ALWAYS = ("y", "yes"), ("a", "always")
@@ -24,13 +24,13 @@ def prompt_of(question: Question) -> str:
     return f"{one_line(question.text, width=_WIDTH)} {choice}"
 
 
-def typed_answer(question: Question, typed: str) -> Answer:
+def typed_answer(question: Question, typed: str) -> Decision:
     """The answer that a line gives; of options also by its number. Raises Waits: an empty line for words."""
     typed, who = typed.strip(), this_person()
     if question.kind == "approve":
         is_always = "always" in question.options and typed.lower() in _ALWAYS
         decision = "always" if is_always else "yes" if typed.lower() in _YES else "no"
-        return Answer(decision=decision, who=who, how="terminal")
+        return Decision(decision=decision, who=who, how="terminal")
     if not typed:
         raise Waits(question.text)
     return question.worded(typed).model_copy(update={"who": who, "how": "terminal"})

@@ -15,7 +15,7 @@ from coder.console.failure import single
 from coder.console.terminal import Terminal, read_line
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.questions import Answer, Question, this_person
+from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.text.sanitize import one_line, printable
@@ -131,12 +131,12 @@ class Screen:
             return False
         return not self._yes or question.by_flag or question.kind != "approve"
 
-    async def decide(self, question: Question) -> Answer:
+    async def decide(self, question: Question) -> Decision:
         """Show what is asked on the terminal, and ask there."""
         self._terminal.doing = ""
         self._show_diff(question.patch)
         if self._yes and question.kind == "approve":
-            return Answer(decision="yes", who=this_person(), how="flag")
+            return Decision(decision="yes", who=this_person(), how="flag")
         for line in question_lines(question):
             self._terminal.print(line)
         return typed_answer(question, await read_line(prompt_of(question)))

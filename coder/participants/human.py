@@ -4,7 +4,7 @@ from coder.run.attempts import best_code, shows_done, tried
 from coder.run.event_types import LandingRefused, PatchProposed
 from coder.run.journal import asked_by
 from coder.run.message import HUMAN, Message, Outcome
-from coder.run.questions import Answer, Question
+from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction, why_unverified
 from coder.turn import Turn
@@ -42,7 +42,7 @@ class Human:
             files=files,
             passed=passed,
         )
-        answer = await turn.question(asked, otherwise=Answer(decision="yes" if passed else "no"))
+        answer = await turn.question(asked, otherwise=Decision(decision="yes" if passed else "no"))
         if answer.agrees:
             return said
         if (wanted := objection(answer, code)) is not None:

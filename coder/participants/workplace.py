@@ -6,7 +6,7 @@ from dataclasses import replace
 from coder.models.model import ChatMessage, ToolCall
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
-from coder.run.questions import Answer, Question
+from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import named
@@ -21,7 +21,7 @@ _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
     "since. Background programs, /tmp and what was installed are gone.]\n"
 )
-_UNASKED = Answer(decision="yes", how="default")
+_UNASKED = Decision(decision="yes", how="default")
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
 )
@@ -166,7 +166,7 @@ class Workplace:
         return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
-        """Answer a call without making it."""
+        """Decision a call without making it."""
         state = self._turn.state
         lines = _lines(state)
         return await self._logged(

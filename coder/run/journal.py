@@ -17,7 +17,7 @@ from coder.run.event_types import (
 )
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
-from coder.run.questions import Answer, Decider, Question, Waits, question_id
+from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
@@ -95,7 +95,7 @@ class Journal:
                 self.watch.event(event)
             return self.state
 
-    async def ask(self, question: Question, *, key: str = "", otherwise: Answer | None = None) -> Answer:
+    async def ask(self, question: Question, *, key: str = "", otherwise: Decision | None = None) -> Decision:
         """Put a question to a person, once: a logged answer is given again.
 
         Args:
@@ -110,7 +110,7 @@ class Journal:
         if (given := state.answers.get(identity)) is not None:
             return given
         if (question.about, question.subject) in state.granted:
-            return Answer(decision="yes", how="default")
+            return Decision(decision="yes", how="default")
         decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
         if decider is None and otherwise is not None and question.about not in state.settings.approve:
             return otherwise
@@ -136,7 +136,7 @@ def open_question(state: State) -> tuple[str, Question]:
     raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
 
 
-def answered(state: State, answer: Answer) -> QuestionAnswered:
+def answered(state: State, answer: Decision) -> QuestionAnswered:
     """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty."""
     identity, question = open_question(state)
     if question.kind != "approve" and not answer.said.strip():

@@ -16,7 +16,7 @@ About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 """What it is about; the first four can be made to wait for a person by `Settings.approve`."""
 
 
-class Answer(BaseModel):
+class Decision(BaseModel):
     """What is answered, by whom and where."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,13 +66,13 @@ class Question(BaseModel):
     by_flag: bool = Field(default=False, exclude=True)
     """`--yes` answers it, too."""
 
-    def worded(self, words: str) -> Answer:
+    def worded(self, words: str) -> Decision:
         """The answer in words: one of the options, by number or as it stands, or any other."""
         words = words.strip()
         if words.isascii() and words.isdigit() and 1 <= int(words) <= len(self.options):
-            return Answer(decision=self.options[int(words) - 1])
+            return Decision(decision=self.options[int(words) - 1])
         is_choice = words in self.options or (self.kind == "approve" and words in ("yes", "no"))
-        return Answer(decision=words) if is_choice else Answer(decision="", words=words)
+        return Decision(decision=words) if is_choice else Decision(decision="", words=words)
 
 
 @runtime_checkable
@@ -82,7 +82,7 @@ class Decider(Protocol):
     def is_there(self, question: Question) -> bool:
         """Whether somebody can answer this now."""
 
-    async def decide(self, question: Question) -> Answer:
+    async def decide(self, question: Question) -> Decision:
         """Put a question to a person."""
 
 

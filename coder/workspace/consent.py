@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from coder.run.attempts import best_code, decisive_outcome
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import HUMAN, Message, Outcome
-from coder.run.questions import Answer
+from coder.run.questions import Decision
 from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.workspace.overlay import end_of
@@ -131,7 +131,7 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
     }
 
 
-def objection(answer: Answer, code: Message) -> Message | None:
+def objection(answer: Decision, code: Message) -> Message | None:
     """What a person wants in place of a change: their own version, or a different one; None of a plain no."""
     if answer.files is not None:
         return Message(

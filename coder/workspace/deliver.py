@@ -16,7 +16,7 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import HUMAN
-from coder.run.questions import Answer, Question
+from coder.run.questions import Decision, Question
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
@@ -28,7 +28,7 @@ from coder.workspace.landing import LandingRefused as PathRefused
 from coder.workspace.proposal import contents_of, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
 
-NOBODY = Answer(decision="", how="default")
+NOBODY = Decision(decision="", how="default")
 """In place of an answer: nobody can be asked."""
 
 
@@ -165,7 +165,7 @@ async def _may_commit(journal: Journal) -> bool:
     return answer.agrees
 
 
-async def _refuse(journal: Journal, answer: Answer) -> None:
+async def _refuse(journal: Journal, answer: Decision) -> None:
     """Log that a change must not land, or what is wanted in its place."""
     code = best_code(journal.state)
     wanted = objection(answer, code) if code is not None else None
@@ -175,10 +175,10 @@ async def _refuse(journal: Journal, answer: Answer) -> None:
 
 async def _consent(
     journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], shown: str
-) -> Answer | None:
+) -> Decision | None:
     """The user's word on a change of these paths; None: nobody can give the word that it needs."""
     state = journal.state
-    yes = Answer(decision="yes", how="default")
+    yes = Decision(decision="yes", how="default")
     if not _needs_word(state):
         code = best_code(state)
         is_said = state.settings.chat or (code is not None and code.author == HUMAN)

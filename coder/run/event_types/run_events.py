@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from coder.run.events import Body
 from coder.run.message import Verified
-from coder.run.questions import Answer, Question
+from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
@@ -78,7 +78,7 @@ class QuestionAsked(Question, Body, type="question.asked"):
     id: str
 
 
-class QuestionAnswered(Answer, Body, type="question.answered"):
+class QuestionAnswered(Decision, Body, type="question.answered"):
     """A person has answered the question of this id."""
 
     id: str

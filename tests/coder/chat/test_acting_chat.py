@@ -13,7 +13,7 @@ from coder.cli.conversing import open_session
 from coder.errors import UsageError
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
-from coder.participants.human import Decision
+from coder.run.questions import Decision
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.workspace.take_back import undo
@@ -27,7 +27,7 @@ MAKE_TWO = bash("echo 'x = 2' > main.py")
 
 @asynccontextmanager
 async def talk(
-    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()
+    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Answer, ...] = ()
 ) -> AsyncIterator[tuple[Session, Scripted]]:
     model = Scripted(answers)
     task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))
@@ -229,7 +229,7 @@ async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Pat
 
 
 async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_else(folder: Path) -> None:
-    other = Decision(approved=False, words="3, please")
+    other = Decision(decision="no", words="3, please")
     answers = (MAKE_TWO, DONE, bash("cat main.py"), bash("echo 'x = 3' > main.py"), DONE)
     async with talk(folder, *answers, says=(other, YES)) as (session, model):
         await session.say("make it more")

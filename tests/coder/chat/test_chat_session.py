@@ -13,9 +13,9 @@ from coder.cli.conversing import open_session
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.scripted import Scripted
-from coder.participants.human import Decision, Proposal
 from coder.run.event_types import StepStarted, parse
 from coder.run.events import Event
+from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.workspace.take_back import undo
@@ -23,7 +23,7 @@ from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
 
 ONE, TWO, THREE = "x = 1\n", "x = 2\n", "x = 3\n"
-YES, NO = Decision(approved=True), Decision(approved=False)
+YES, NO = Decision(decision="yes"), Decision(decision="no")
 
 
 def code(text: str) -> str:
@@ -35,7 +35,7 @@ class Person:
 
     def __init__(self, *decisions: Decision) -> None:
         self._decisions = list(decisions)
-        self.shown: list[Proposal] = []
+        self.shown: list[Question] = []
 
     def event(self, event: Event) -> None: ...
 
@@ -43,11 +43,11 @@ class Person:
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None: ...
 
-    async def confirm(self, question: str, diff: str) -> bool:
+    def is_there(self, question: Question) -> bool:
         return True
 
-    async def decide(self, proposal: Proposal) -> Decision:
-        self.shown.append(proposal)
+    async def decide(self, question: Question) -> Decision:
+        self.shown.append(question)
         if not self._decisions:
             raise KilledHere
         return self._decisions.pop(0)
@@ -85,7 +85,7 @@ async def test_what_should_be_different_goes_to_the_model_and_the_rejected_chang
     folder: Path,
 ) -> None:
     model = Scripted([code(TWO), code(THREE)])
-    async with talk(folder, model, Person(Decision(approved=False, words="3, please"), YES)) as session:
+    async with talk(folder, model, Person(Decision(decision="no", words="3, please"), YES)) as session:
         await session.say("make it more")
 
     assert (folder / "main.py").read_text() == THREE
@@ -94,7 +94,7 @@ async def test_what_should_be_different_goes_to_the_model_and_the_rejected_chang
 
 async def test_a_model_that_only_repeats_what_was_rejected_changes_nothing(folder: Path) -> None:
     model = Scripted([code(TWO)] * 8)
-    async with talk(folder, model, Person(Decision(approved=False, words="another way"))) as session:
+    async with talk(folder, model, Person(Decision(decision="no", words="another way"))) as session:
         run = await session.say("make it more")
 
     assert (folder / "main.py").read_text() == ONE
@@ -102,7 +102,7 @@ async def test_a_model_that_only_repeats_what_was_rejected_changes_nothing(folde
 
 
 async def test_the_humans_own_version_is_tried_and_lands_without_another_question(folder: Path) -> None:
-    person = Person(Decision(approved=False, files={"main.py": THREE}))
+    person = Person(Decision(decision="no", files={"main.py": THREE}))
     async with talk(folder, Scripted([code(TWO)]), person) as session:
         run = await session.say("make it 2")
 

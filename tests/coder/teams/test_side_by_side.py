@@ -13,6 +13,7 @@ from coder.agent import fork, resume, solve
 from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.scripted import Scripted
+from coder.run.questions import Decision, Question
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -61,9 +62,12 @@ class Asked:
     def token(self, text: str) -> None: ...
     def output(self, stream: object, data: bytes) -> None: ...
 
-    async def confirm(self, question: str, diff: str) -> bool:
-        self.questions.append(question)
-        return self._answer
+    def is_there(self, question: Question) -> bool:
+        return True
+
+    async def decide(self, question: Question) -> Answer:
+        self.questions.append(question.text)
+        return Decision(decision="yes" if self._answer else "no")
 
 
 def settings_of(samples: int, **more: Any) -> Settings:

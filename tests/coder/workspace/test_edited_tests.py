@@ -9,6 +9,7 @@ from coder.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import ProgramStarted, parse
 from coder.run.events import Event
+from coder.run.questions import Decision, Question
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
@@ -55,15 +56,15 @@ class Person(Unwatched):
         if isinstance(body, ProgramStarted):
             self.programs.append(body.what)
 
-    async def confirm(self, question: str, diff: str) -> bool:
-        """Answer."""
-        return await self.ask(question, diff, by_flag=True) or False
+    def is_there(self, question: Question) -> bool:
+        """At the terminal."""
+        return True
 
-    async def ask(self, question: str, diff: str, *, by_flag: bool) -> bool | None:
-        """Answer."""
-        self.asked.append(question)
-        self.shown.append(diff)
-        return self._answers.pop(0)
+    async def decide(self, question: Question) -> Decision:
+        """Decision."""
+        self.asked.append(question.text)
+        self.shown.append(question.patch)
+        return Decision(decision="yes" if self._answers.pop(0) else "no")
 
 
 async def work(
