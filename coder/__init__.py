@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Answer", "Budget", "CoderError", "Decider", "EventLog", "Model", "OpenSandbox", "Options", "Participant",
-    "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer", "fork", "resume",
-    "solve", "solve_sync", "undo",
+    "Budget", "CoderError", "Decider", "Decision", "EventLog", "Model", "OpenSandbox", "Options",
+    "Participant", "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer",
+    "fork", "resume", "solve", "solve_sync", "undo",
 ]  # fmt: skip
 
 _HOMES = {
@@ -39,7 +39,7 @@ _HOMES = {
     "coder.loop": ("Team",),
     "coder.models.model": ("Model",),
     "coder.participants.participant": ("Participant",),
-    "coder.run.questions": ("Answer", "Decider", "Question"),
+    "coder.run.questions": ("Decider", "Decision", "Question"),
     "coder.run.run": ("Run",),
     "coder.run.settings": ("Budget", "Settings"),
     "coder.run.task": ("Task", "TestSource"),

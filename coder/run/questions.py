@@ -17,7 +17,7 @@ About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 
 
 class Decision(BaseModel):
-    """What is answered, by whom and where."""
+    """The answer to a question, by whom and where."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

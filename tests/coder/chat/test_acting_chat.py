@@ -27,7 +27,7 @@ MAKE_TWO = bash("echo 'x = 2' > main.py")
 
 @asynccontextmanager
 async def talk(
-    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Answer, ...] = ()
+    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()
 ) -> AsyncIterator[tuple[Session, Scripted]]:
     model = Scripted(answers)
     task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))

@@ -65,7 +65,7 @@ class Asked:
     def is_there(self, question: Question) -> bool:
         return True
 
-    async def decide(self, question: Question) -> Answer:
+    async def decide(self, question: Question) -> Decision:
         self.questions.append(question.text)
         return Decision(decision="yes" if self._answer else "no")
 
