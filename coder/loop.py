@@ -10,6 +10,7 @@ from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
+from coder.participants.executor import Executor
 from coder.participants.human import Answering
 from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
@@ -70,14 +71,21 @@ Landing = Callable[[Journal], Awaitable[None]]
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
     # The budget holds whatever else a caller's own stop says.
-    if state.last is not None and state.last.kind == "question":
-        return Speak(Answering.name)  # whatever the team: nothing else can come of it
     reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
-    if reason is None or (reason.status == "limit" and _has_last_word(team, state)):
-        return Speak(team.next(state).name)
+    asks = state.last is not None and state.last.kind == "question"
+    if asks or reason is None or (reason.status == "limit" and _has_last_word(team, state)):
+        return Speak(speaker(state, team).name)
     if _should_land(state, reason):
         return Land()
     return Finish(reason)
+
+
+def speaker(state: State, team: Team) -> "Participant":
+    """Who speaks next. No team decides whether code is run, or whether the user's answer is waited for."""
+    if state.last is not None and state.last.kind == "question":
+        return Answering()
+    wanted = team.next(state)
+    return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
 
 
 def _has_last_word(team: Team, state: State) -> bool:
@@ -165,9 +173,7 @@ async def advance(
 
 
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
-    last = journal.state.last
-    asks = last is not None and last.kind == "question"
-    participant = Answering() if asks else team.next(journal.state)
+    participant = speaker(journal.state, team)
     its = turn(participant.name)
     if journal.state.awaits_execution:
         await its.baseline()

@@ -27,7 +27,7 @@ class OneShot:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
-        return Executor() if state.awaits_execution else _writer(state)
+        return _writer(state)
 
 
 class BestOfN:

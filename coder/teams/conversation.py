@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from coder.loop import Concluding, Team
-from coder.participants.executor import Executor
 from coder.participants.human import Human
 from coder.participants.participant import Participant
 from coder.run.attempts import is_decided, is_rejection, tried
@@ -21,9 +20,12 @@ class Conversation:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
-        if state.awaits_execution:
-            return Executor()
-        if self.has_own_last_word(state) or not awaits_decision(state) or self.stop(state) is None:
+        if (
+            state.awaits_execution
+            or self.has_own_last_word(state)
+            or not awaits_decision(state)
+            or self.stop(state) is None
+        ):
             return self.team.next(state)
         return Human()
 

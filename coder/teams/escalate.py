@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from coder.participants.coder import Coder, Expert
-from coder.participants.executor import Executor
 from coder.participants.participant import Participant
 from coder.run.attempts import tried
 from coder.run.state import State
@@ -11,14 +10,12 @@ from coder.run.state import State
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """Coder and Executor in turn; from the given number of failures on, the Expert in the Coder's place."""
+    """The Coder; from the given number of failures on, the Expert in its place."""
 
     after: int = 2
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
-        if state.awaits_execution:
-            return Executor()
         failed = sum(not outcome.passed for _, outcome in tried(state))
         repeated = sum(message.repeats for message in state.codes)  # a repeated answer has failed as well
         return Expert() if failed + repeated >= self.after else Coder()
