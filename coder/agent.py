@@ -129,7 +129,7 @@ async def resume(
 
 
 async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> None:
-    """Decision the question that a run waits with; `resume` goes on with it. The first answer holds.
+    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
 
     Raises:
         UsageError: no such run, nothing was asked, or it was answered already.

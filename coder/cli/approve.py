@@ -38,10 +38,10 @@ def approve(
     no: Annotated[
         str | None, option("--no", "Say no; the words, if any, are what should be different.", "WHY")
     ] = None,
-    answer: Annotated[str | None, option("--answer", "Decision in words, or by an option.", "TEXT")] = None,
+    answer: Annotated[str | None, option("--answer", "Answer in words, or by an option.", "TEXT")] = None,
     edit: Annotated[bool, option("--edit", "Edit the change; your version is tried.")] = False,
 ) -> None:
-    """Decision the question that a run waits with, and go on with it.
+    """Answer the question that a run waits with, and go on with it.
 
     Without a flag it is a yes. With --detach the answer is only put into the log.
     """

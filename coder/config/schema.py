@@ -45,8 +45,8 @@ ROLES = {
 """Key of the configuration → participant."""
 
 
-def hosts(given: object) -> object:
-    """Hosts as a list, or as text with commas; the word `none` is an empty list, and no word is None."""
+def listed(given: object) -> object:
+    """Words as a list, or as text with commas; the word `none` is an empty list, and no word is None."""
     words = [given] if isinstance(given, str) else given
     if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
         return given
@@ -55,7 +55,9 @@ def hosts(given: object) -> object:
 
 
 def names(value: object) -> object:
-    """Several names; in a variable of the environment, with commas between."""
+    """Several names; in a variable of the environment, with commas between. An empty flag wasn't given."""
+    if value in ((), []):
+        return None
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
@@ -76,13 +78,13 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     sandbox: str | None = None
     image: str | None = None
     runtime: str | None = None
-    network: Annotated[tuple[str, ...] | None, BeforeValidator(hosts)] = None
+    network: Annotated[tuple[str, ...] | None, BeforeValidator(listed)] = None
     show: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
     add_dir: Annotated[tuple[Path, ...] | None, BeforeValidator(_absolute)] = None
     python: Path | None = None
     kernel: bool | None = None
     require: str | None = None
-    approve: Annotated[tuple[str, ...] | None, BeforeValidator(names)] = None
+    approve: Annotated[tuple[str, ...] | None, BeforeValidator(listed)] = None
     strategy: StrategyChoice | None = None
     strong_model: str | None = None
     plan: bool | None = None

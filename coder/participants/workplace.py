@@ -166,7 +166,7 @@ class Workplace:
         return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
 
     async def tell(self, call: ToolCall, text: str) -> ChatMessage:
-        """Decision a call without making it."""
+        """Answer a call without making it."""
         state = self._turn.state
         lines = _lines(state)
         return await self._logged(
