@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import Options, answer, fork, resume, solve, solve_sync
+    from coder.agent import Options, fork, resume, solve, solve_sync
     from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
     from coder.models.model import Model
     from coder.participants.participant import Participant
+    from coder.requests import answer, stop
     from coder.run.questions import Decider, Decision, Question
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Budget", "CoderError", "Decider", "Decision", "EventLog", "Model", "OpenSandbox", "Options",
     "Participant", "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer",
-    "fork", "resume", "solve", "solve_sync", "undo",
+    "fork", "resume", "solve", "solve_sync", "stop", "undo",
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.agent": ("Options", "answer", "fork", "resume", "solve", "solve_sync"),
+    "coder.agent": ("Options", "fork", "resume", "solve", "solve_sync"),
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.errors": ("CoderError",),
     "coder.loop": ("Team",),
@@ -46,6 +47,7 @@ _HOMES = {
     "coder.run.termination": ("Stop",),
     "coder.run.watch": ("Watch",),
     "coder.store.lease": ("EventLog",),
+    "coder.requests": ("answer", "stop"),
     "coder.workspace.take_back": ("undo",),
 }
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
-from coder.environment.asked_hosts import AskedHosts
 from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
@@ -13,8 +12,7 @@ from coder.loop import Landing, Team, run_until_stopped
 from coder.models.model import Model
 from coder.run.event_types import RunOrigin, RunResumed, Spoken
 from coder.run.events import Event
-from coder.run.journal import Journal, answered, forked, open_question
-from coder.run.journal import said as said_to_fork
+from coder.run.journal import Journal, answered, forked, told
 from coder.run.model_choice import asked_again, asked_of, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run, summarize
@@ -38,8 +36,7 @@ class Options(TypedDict, total=False):
     settings: Settings | None
     """None is the defaults; at a resume the run's own."""
     model: Model | None
-    """None: a provider whose key is set, else a model server on this machine, else the embedded model; at a
-    resume the run's own."""
+    """None: of a provider with a key, a server on this machine, or embedded; at a resume the run's own."""
     team: Team | None
     """None is the team of the strategy in the settings. A resume needs the same one again."""
     stop: Stop | None
@@ -100,8 +97,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 async def resume(
     run: str,
     *,
-    budget: Budget | None = None,
     answer: Decision | str | None = None,
+    budget: Budget | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Continue a run that stopped. No model call that has an answer is made again.
@@ -112,34 +109,17 @@ async def resume(
         options: hold from now on.
 
     Raises:
-        UsageError: no such run, an answer without a question, a team that was given from Python and isn't
-            now, or a strategy that can't be used here.
+        UsageError: no such run, no question, a team from Python that isn't given again, or no such strategy.
         LeaseHeld: another process works on it.
-        LogDamaged, LogNewer, MachineError: the log can't be used.
-        SandboxError: no sandbox can be opened here.
+        LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
     _see_known(options)
     async with AsyncExitStack() as stack:
         journal = await _open_journal(stack, run, _log_of(stack, options), options)
         state = await journal.load()
         if answer is not None:
-            said = open_question(state)[1].worded(answer) if isinstance(answer, str) else answer
-            await journal.append(answered(state, said))
+            await journal.append(answered(state, answer))
         return await _go_on(stack, journal, (), budget, options)
-
-
-async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> None:
-    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
-
-    Raises:
-        UsageError: no such run, nothing was asked, or it was answered already.
-        LeaseHeld: another process works on it.
-        LogDamaged, LogNewer, MachineError: the log can't be used.
-    """
-    async with AsyncExitStack() as stack:
-        options = Options(log=log)
-        journal = await _open_journal(stack, run, _log_of(stack, options), options)
-        await journal.append(answered(await journal.load(), said))
 
 
 async def fork(
@@ -148,7 +128,7 @@ async def fork(
     """Continue from a step of a run in a new run: with other words, another model or other limits.
 
     It begins with the task, the dialogue and the changes of `run` at that step, and a new session. No earlier
-    model call is made again, and none counts. `run` stays as it is.
+    model call is made again or counts. `run` stays as it is.
 
     Args:
         run: the id of a run whose model acts.
@@ -160,8 +140,7 @@ async def fork(
     Raises:
         UsageError: no such run or step, or the options name a strategy that doesn't act.
         LeaseHeld: a process works on that run.
-        LogDamaged, LogNewer, MachineError: the log can't be used.
-        SandboxError: no sandbox can be opened here.
+        LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
     _see_known(options)
     async with AsyncExitStack() as stack:
@@ -170,7 +149,7 @@ async def fork(
         async with log.lease(run):  # no other process works on it
             journal = await _open_journal(stack, events[0].run, log, options)
         state = journal.begun(events)
-        return await _go_on(stack, journal, said_to_fork(state, say), budget, options, copied=events)
+        return await _go_on(stack, journal, told(state, say), budget, options, copied=events)
 
 
 async def _go_on(
@@ -244,10 +223,9 @@ async def open_environment(
         redactor=redactor,
         on_output=watch.output if watch is not None else None,
         ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
+        waits_for_hosts="network" in settings.approve,
         tools=options.get("tools") or (),
     ) as bench:
-        if "network" in settings.approve and bench.ask_host is None:
-            bench.asked_hosts = AskedHosts()
         await prepare(bench, task, files)
         yield bench
 

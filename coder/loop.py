@@ -13,14 +13,20 @@ from coder.models.model import Model
 from coder.participants.executor import Executor
 from coder.participants.human import Answering
 from coder.run.attempts import decisive_outcome, is_approved
-from coder.run.event_types import BudgetReached, CommitRefused, RunStopped, Spoken, Status
+from coder.run.event_types import (
+    BudgetReached,
+    CommitRefused,
+    RunStopped,
+    Spoken,
+    Status,
+)
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Verified
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, budget_reached, nothing_to_mend
-from coder.turn import Turn
+from coder.run.termination import Reason, Stop, asked_to_stop, budget_reached, nothing_to_mend
+from coder.turn import Turn, hear_requests
 from coder.workspace.consent import is_accepted, is_contradicted
 from coder.workspace.deliver import with_written
 from sandbox import SandboxError
@@ -70,6 +76,8 @@ Landing = Callable[[Journal], Awaitable[None]]
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
+    if (asked := asked_to_stop(state)) is not None:
+        return Finish(asked)
     # The budget holds whatever else a caller's own stop says.
     reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
     asks = state.last is not None and state.last.kind == "question"
@@ -129,13 +137,15 @@ async def run_until_stopped(
                 from coder.verify.baseline import pending_baseline
 
                 known = await stack.enter_async_context(pending_baseline(journal, bench))
-            await advance(
-                journal,
-                team=team,
-                stop=stop,
-                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
-                land=land,
-            )
+            turns: list[Turn] = []
+
+            def turn(name: str) -> Turn:
+                turns[:] = [Turn(name, journal=journal, model=model, bench=bench, baseline=known)]
+                return turns[0]
+
+            requests = asyncio.create_task(hear_requests(journal, turns))
+            stack.callback(requests.cancel)
+            await advance(journal, team=team, stop=stop, turn=turn, land=land)
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise
@@ -186,9 +196,13 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
     except BudgetSpent:
         return
     except TimeoutError:
+        if journal.state.stop_requested is not None:
+            return
         text = f"the time limit of {budget:g} s was reached"
         await journal.append(BudgetReached(limit="time", text=text))
         return
+    finally:
+        its.limit = None
     await journal.append(Spoken(message=message))
 
 

@@ -15,11 +15,13 @@ from coder.models.tokens import shrunk
 from coder.models.wrapper import playing
 from coder.prompts import prompt
 from coder.run.budget import is_spent_on_reasoning, no_room
-from coder.run.event_types import CallAnswered
+from coder.run.event_types import CallAnswered, StopRequested
 from coder.run.journal import Journal
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 
+_REQUESTS_S = 0.2
+"""Between two looks for a request to stop."""
 MOST_SHRINKS = 4
 MOST_CONTINUATIONS = 2
 MOST_CHARACTERS_A_TOKEN = 16
@@ -180,3 +182,13 @@ class Turn:
         shorter = shrunk(sent)
         key = request_key(shorter, sampling) if shorter is not None else None
         return any(given.key == key for given in self._calls.given)
+
+
+async def hear_requests(journal: Journal, turns: Sequence[Turn]) -> None:
+    """Wait until somebody asks for the end of the run; log that, and end the turn that is under way."""
+    while (who := await journal.stop_requested()) is None:  # noqa: ASYNC110 - another process asks
+        await asyncio.sleep(_REQUESTS_S)
+    await journal.append(StopRequested(who=who))
+    for turn in turns:
+        if turn.limit is not None:
+            turn.limit.reschedule(asyncio.get_running_loop().time())

@@ -20,6 +20,7 @@ class MemoryLog:
         self._events: dict[str, list[Event]] = {}
         self._tokens: dict[str, int] = {}
         self._held: set[str] = set()
+        self._stops: dict[str, tuple[int, str]] = {}
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts, within this process."""
@@ -48,6 +49,15 @@ class MemoryLog:
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
         return [_copy(event) for event in self._events.get(run, [])[after:][:limit]]
+
+    async def request_stop(self, run: str, who: str) -> None:
+        """Ask the holder of a run to stop it."""
+        self._stops[run] = (self._tokens.get(run, 0), who)
+
+    async def stop_requested(self, run: str, *, token: int) -> str | None:
+        """Who wants the holder of this lease to stop the run."""
+        wanted, who = self._stops.get(run, (0, ""))
+        return who if wanted == token else None
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

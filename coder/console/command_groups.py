@@ -23,6 +23,7 @@ SUMMARIES = {
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
     "resume": "Go on with a run that stopped, also with raised limits.",
     "approve": "Answer what a run waits with, and go on with it.",
+    "stop": "End a run that another process works on.",
     "fork": "Branch off from a step of a run into a new run, with other words or another model.",
     "undo": "Take back the files that a run wrote.",
     "export": "Print the patch of a run.",

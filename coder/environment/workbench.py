@@ -33,6 +33,7 @@ class Workbench:
         redactor: Redactor,
         on_output: OnOutput | None = None,
         ask_host: AskHost | None = None,
+        waits_for_hosts: bool = False,
         tools: Sequence[Callable[..., object]] = (),
     ) -> None:
         self.policy = policy
@@ -47,9 +48,9 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
-        self.asked_hosts: AskedHosts | None = None
+        self.asked_hosts = AskedHosts() if waits_for_hosts and ask_host is None else None
         """Hosts that a person must allow between two calls; None: not asked about in that way."""
-        self.ask_host = ask_host
+        self._ask_host = ask_host
         """Asks a person while a program waits; None: nobody is there."""
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
@@ -151,7 +152,7 @@ class Workbench:
             return self._sandboxes[name]
 
     def _asks(self) -> AskHost | None:
-        return self.asked_hosts.may_reach if self.asked_hosts is not None else self.ask_host
+        return self.asked_hosts.may_reach if self.asked_hosts is not None else self._ask_host
 
     async def _session_policy(self, caches: bool) -> Policy:
         policy = for_session(self.policy).model_copy(update={"ask_host": self._asks()})

@@ -61,7 +61,7 @@ class Body(BaseModel):
 
 
 class EventStore(Protocol):
-    """Where events live. Two methods, so that another store is a small thing to write."""
+    """Where the events of a run are read and written."""
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none, and return the numbered events.
@@ -83,3 +83,6 @@ class EventStore(Protocol):
         Raises:
             LogDamaged: an event can't be read or a number is missing.
         """
+
+    async def stop_requested(self, run: str, *, token: int) -> str | None:
+        """Who wants the holder of this lease to stop the run; None: nobody."""

@@ -95,6 +95,10 @@ class Journal:
                 self.watch.event(event)
             return self.state
 
+    async def stop_requested(self) -> str | None:
+        """Who wants this run to stop; None: nobody."""
+        return await self._log.stop_requested(self.run, token=self._token)
+
     async def ask(self, question: Question, *, key: str = "", otherwise: Decision | None = None) -> Decision:
         """Put a question to a person, once: a logged answer is given again.
 
@@ -136,9 +140,10 @@ def open_question(state: State) -> tuple[str, Question]:
     raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
 
 
-def answered(state: State, answer: Decision) -> QuestionAnswered:
+def answered(state: State, said: Decision | str) -> QuestionAnswered:
     """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty."""
     identity, question = open_question(state)
+    answer = question.worded(said) if isinstance(said, str) else said
     if question.kind != "approve" and not answer.said.strip():
         raise UsageError("The answer is empty. Give it in words: --answer TEXT")
     if question.kind == "approve" and answer.decision not in ("yes", "no", *question.options):
@@ -182,7 +187,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     return [*copied, copied[-1].model_copy(update=origin_of)]
 
 
-def said(state: State, words: str) -> tuple[Spoken, ...]:
+def told(state: State, words: str) -> tuple[Spoken, ...]:
     """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()

@@ -75,6 +75,8 @@ def _after(state: State, body: event_types.Body) -> State:
             return replace(state, messages=(*state.messages, body.message), pending=(), question=None)
         case event_types.Looked():
             return replace(state, pending=())
+        case event_types.StopRequested():
+            return replace(state, stop_requested=body, question=None)
         case event_types.QuestionAsked():
             return replace(state, question=body)
         case event_types.QuestionAnswered():
@@ -119,6 +121,7 @@ def _resumed(state: State, body: event_types.RunResumed) -> State:
         budget=body.budget,
         model=body.model,
         stopped=None,
+        stop_requested=None,
         answers=state.answers if _is_under_way(state) else {},
         exhausted=None,
         empty_answers=0,

@@ -80,6 +80,7 @@ class State:
     """What the run has asked a person, and has no answer to."""
     answers: Mapping[str, event_types.QuestionAnswered] = field(default_factory=dict)
     """The answers to its questions, by the question's id."""
+    stop_requested: event_types.StopRequested | None = None
     granted: frozenset[tuple[str, str]] = frozenset()
     """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""
     refused: event_types.LandingRefused | None = None

@@ -38,6 +38,12 @@ class Stop:
         return Stop(lambda state: self(state) or other(state))
 
 
+def asked_to_stop(state: State) -> Reason | None:
+    """Somebody has asked for the end: `coder stop`, a server or a client."""
+    asked = state.stop_requested
+    return Reason("interrupted", f"stopped by {asked.who}") if asked is not None else None
+
+
 def nothing_to_mend(state: State) -> Reason | None:
     """The command that fails doesn't, or only its flaky tests do: no model has anything to mend."""
     baseline = state.baseline

@@ -76,10 +76,13 @@ LEASE_S = 30.0
 
 
 class EventLog(EventStore, Protocol):
-    """An event log with leases and a list of runs."""
+    """An event log with leases, a list of runs, and a way to ask the holder of one to stop."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts; gives the token for `append`. Raises LeaseHeld."""
+
+    async def request_stop(self, run: str, who: str) -> None:
+        """Ask the process that holds a run to stop it; a later holder doesn't hear of it."""
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs with events, newest first; a damaged one hides no other. Raises LogDamaged."""
@@ -113,7 +116,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
         if row and now < expires <= now + lease_s and not (holder := Owner(*row[2:])).died():
             raise LeaseHeld(
                 f"Process {holder.pid} on {holder.host} works on {run}. "
-                f"Wait until it ends, or stop it there with: kill {holder.pid}"
+                f"Wait until it ends, or stop it with: coder stop {run}"
             )
         connection.execute(
             "INSERT INTO run VALUES (:run, 0, :token, :expires, :host, :namespace, :pid, :started) "

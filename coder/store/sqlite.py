@@ -5,6 +5,7 @@ events were written.
 """
 
 import hashlib
+import json
 import os
 import re
 import time
@@ -35,6 +36,7 @@ class SqliteLog:
         folder = folder or data_folder(os.environ)
         self._database = Database(private_folder(folder) / "events")
         self._blobs = Blobs(folder / "events" / "blobs")
+        self._stops = folder / "events" / "stops"
         self._clock = clock
         self._lease_s = lease_s
 
@@ -88,6 +90,25 @@ class SqliteLog:
         if [row[1] for row in rows] != list(range(after + 1, upto + 1)):
             raise self._database.damaged(f"events of {run} are missing")
         return [self._event(row) for row in rows]
+
+    async def request_stop(self, run: str, who: str) -> None:
+        """Ask the process that holds a run to stop it: a file says who wants that, and of which lease."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT token FROM run WHERE run = ?", (run,)).fetchone()
+        path = private_folder(self._stops) / run
+        try:
+            with replacing(path) as file:
+                file.write(json.dumps([row[0] if row else 0, who]).encode())
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
+
+    async def stop_requested(self, run: str, *, token: int) -> str | None:
+        """Who wants the holder of this lease to stop the run."""
+        try:
+            wanted, who = json.loads((self._stops / run).read_bytes())
+        except (OSError, ValueError, TypeError):  # nobody, as a rule
+            return None
+        return str(who) if wanted == token else None
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

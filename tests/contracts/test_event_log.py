@@ -166,3 +166,12 @@ async def test_a_run_is_found_by_the_start_of_its_id_once_it_has_events(log: Eve
         pass
 
     assert await log.resolve("a") == "run_a1"
+
+
+async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log: EventLog) -> None:
+    async with log.lease("run_a") as token:
+        assert await log.stop_requested("run_a", token=token) is None
+        await log.request_stop("run_a", "ann@there")
+        assert await log.stop_requested("run_a", token=token) == "ann@there"
+    async with log.lease("run_a") as token:
+        assert await log.stop_requested("run_a", token=token) is None

@@ -25,6 +25,7 @@ from coder.run.event_types.run_events import (
     RunStopped,
     Status,
     StepStarted,
+    StopRequested,
 )
 from coder.run.event_types.turn_events import (
     LONG_TESTS_S,

@@ -84,6 +84,12 @@ class QuestionAnswered(Decision, Body, type="question.answered"):
     id: str
 
 
+class StopRequested(Body, type="stop.requested"):
+    """Somebody wants the run to end; what it has done stays."""
+
+    who: str
+
+
 class BudgetReached(Body, type="budget.reached", durable=False):
     """A limit stopped the next step."""
 

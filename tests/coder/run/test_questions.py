@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from coder.agent import answer, resume, solve
+from coder.agent import resume, solve
 from coder.errors import LeaseHeld, UsageError
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
+from coder.requests import answer, stop
 from coder.run.event_types import QuestionAsked
 from coder.run.questions import Decision, Question, question_id
 from coder.run.reducer import fold_all
@@ -335,3 +336,47 @@ def test_the_id_of_a_question_is_the_same_on_another_day_and_of_another_text_ano
 def test_what_only_a_live_person_needs_is_not_logged() -> None:
     asked = QuestionAsked(id="1", kind="approve", about="landing", text="?", files={"a": "b"}, by_flag=True)
     assert asked.draft().body == {"kind": "approve", "about": "landing", "text": "?", "by": "", "id": "1"}
+
+
+class Slow(Scripted):
+    """A model that takes long."""
+
+    async def answer(self, *arguments: Any, **options: Any) -> Any:
+        """Answer, some time."""
+        await asyncio.sleep(60)
+        return await super().answer(*arguments, **options)
+
+
+async def test_a_run_that_is_asked_to_stop_from_elsewhere_ends_within_a_second_and_goes_on(
+    tmp_path: Path, folder: Path
+) -> None:
+    with SqliteLog(tmp_path / "home") as log, SqliteLog(tmp_path / "home") as other:
+        working = asyncio.create_task(worked(folder, Slow([code(RIGHT)]), log))  # type: ignore[arg-type]
+        while not (runs := await other.runs()) or runs[0].last.type != "model.requested":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        began = asyncio.get_running_loop().time()
+        ended = await stop(runs[0].run, "ann@there", log=other)
+
+        assert (ended.status, ended.reason) == ("interrupted", "stopped by ann@there")
+        assert asyncio.get_running_loop().time() - began < 5
+        assert (await working).exit_code == 130
+        assert (folder / "main.py").read_text() == WRONG
+        done = await resume(runs[0].run, model=Scripted([code(RIGHT)]), log=log)
+        assert done.status == "solved"
+
+
+async def test_a_run_that_waits_or_was_killed_is_stopped_without_its_process(folder: Path) -> None:
+    log = MemoryLog()
+    waiting = await worked(folder, Scripted([code(RIGHT)]), log, "landing")
+    ended = await stop(waiting.run_id, "ann@there", log=log)
+
+    assert (ended.status, (await state_of(log, waiting)).question) == ("interrupted", None)
+    assert (await stop(waiting.run_id, "ben@there", log=log)).reason == "stopped by ann@there"
+
+
+async def test_a_run_that_has_ended_is_not_stopped(folder: Path) -> None:
+    log = MemoryLog()
+    run = await worked(folder, Scripted([code(RIGHT)]), log)
+
+    with pytest.raises(UsageError, match="has ended already: solved"):
+        await stop(run.run_id, "ann@there", log=log)

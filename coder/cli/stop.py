@@ -1,0 +1,25 @@
+"""`coder stop`: end a run that another process works on."""
+
+import typer
+
+from coder.cli.show_run import RunId
+from coder.console.interrupt import run_until_interrupted
+from coder.console.options import Json
+from coder.requests import stop as stop_run
+from coder.run.questions import this_person
+from coder.run.run import Run
+from coder.store import SqliteLog
+
+
+def stop(run: RunId, json: Json = False) -> None:
+    """End a run, also one that another process works on; what it has done stays, for coder resume."""
+    ended = run_until_interrupted(_stop(run))
+    if json:
+        typer.echo(ended.model_dump_json(indent=2))
+    else:
+        typer.echo(f"Stopped. Go on with: coder resume {ended.run_id}", err=True)
+
+
+async def _stop(prefix: str) -> Run:
+    with SqliteLog() as log:
+        return await stop_run(await log.resolve(prefix), this_person(), log=log)

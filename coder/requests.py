@@ -1,0 +1,69 @@
+"""Answer or stop a run from another process: through its log alone."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from coder.errors import LeaseHeld, MachineError, UsageError
+from coder.run.event_types import RunStopped, StopRequested
+from coder.run.journal import Journal, answered
+from coder.run.questions import Decision
+from coder.run.reducer import fold_all
+from coder.run.run import EXIT_CODES, Run, summarize
+from coder.run.watch import Unwatched
+from coder.store.lease import EventLog
+from coder.store.sqlite import SqliteLog
+
+_LOOK_S = 0.1
+"""Between two looks whether a run has stopped."""
+
+
+async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> None:
+    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+
+    Raises:
+        UsageError: no such run, nothing was asked, or it was answered already.
+        LeaseHeld: another process works on it.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log or stack.enter_context(SqliteLog()))
+        await journal.append(answered(await journal.load("answer"), said))
+
+
+async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
+    """End a run, also one that another process works on; `resume` goes on with it.
+
+    Raises:
+        UsageError: no such run, or it has ended.
+        LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't hear.
+    """
+    async with AsyncExitStack() as stack:
+        log = log or stack.enter_context(SqliteLog())
+        for _ in range(round(patience_s / _LOOK_S)):
+            try:
+                return await _stopped(run, who, log)
+            except LeaseHeld:
+                await log.request_stop(run, who)
+            await asyncio.sleep(_LOOK_S)
+        raise MachineError(f"The process that works on {run} has not ended it within {patience_s:g} s.")
+
+
+async def _stopped(run: str, who: str, log: EventLog) -> Run:
+    """End a run that no process works on, or see that it has been. Raises LeaseHeld: one does."""
+    if (events := await log.read(run)) and (state := fold_all(events)).stopped is not None:
+        if state.stop_requested is not None:
+            return summarize(state)
+        if state.stopped.status != "waiting":
+            how = state.stopped.status
+            raise UsageError(f"{run} has ended already: {how}. See it with: coder show {run}")
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log)
+        await journal.load("stop")
+        code = EXIT_CODES["interrupted"]
+        ended = RunStopped(status="interrupted", reason=f"stopped by {who}", exit_code=code)
+        return summarize(await journal.append(StopRequested(who=who), ended))
+
+
+async def _held(stack: AsyncExitStack, run: str, log: EventLog) -> Journal:
+    token = await stack.enter_async_context(log.lease(run))
+    return Journal(run, log, token=token, watch=Unwatched())
