@@ -11,7 +11,6 @@ from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
 from coder.participants.executor import Executor
-from coder.participants.human import Answering
 from coder.run.attempts import decisive_outcome, is_approved
 from coder.run.event_types import (
     BudgetReached,
@@ -91,6 +90,8 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
 def speaker(state: State, team: Team) -> "Participant":
     """Who speaks next. No team decides whether code is run, or whether the user's answer is waited for."""
     if state.last is not None and state.last.kind == "question":
+        from coder.participants.human import Answering  # hardly a run asks
+
         return Answering()
     wanted = team.next(state)
     return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from typing import Literal, TypeVar
 
 from coder.console import render
-from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.failure import single
 from coder.console.terminal import Terminal, read_line
 from coder.run import event_types
@@ -133,6 +132,8 @@ class Screen:
 
     async def decide(self, question: Question) -> Decision:
         """Show what is asked on the terminal, and ask there."""
+        from coder.console.asking import prompt_of, question_lines, typed_answer  # hardly a run asks
+
         self._terminal.doing = ""
         self._show_diff(question.patch)
         if self._yes and question.kind == "approve":

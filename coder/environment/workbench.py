@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
-from coder.environment.asked_hosts import AskedHosts
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
 from coder.text.redact import Redactor
@@ -18,6 +17,7 @@ from sandbox.policy import AskHost
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
+    from coder.environment.asked_hosts import AskedHosts
     from coder.environment.session_tree import SessionTree
     from coder.run.state import State
 
@@ -48,8 +48,12 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
-        self.asked_hosts = AskedHosts() if waits_for_hosts and ask_host is None else None
+        self.asked_hosts: AskedHosts | None = None
         """Hosts that a person must allow between two calls; None: not asked about in that way."""
+        if waits_for_hosts and ask_host is None:
+            from coder.environment.asked_hosts import AskedHosts
+
+            self.asked_hosts = AskedHosts()
         self._ask_host = ask_host
         """Asks a person while a program waits; None: nobody is there."""
         self._stacks: dict[str, AsyncExitStack] = {}
