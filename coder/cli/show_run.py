@@ -199,7 +199,7 @@ def _spoken(body: event_types.Spoken, message: Message, how: _How) -> Iterator[s
 def _step(event: Event, body: event_types.ToolAnswered, how: _How) -> Iterator[str]:
     """What a tool gave and changed."""
     yield f"step {how.steps[event.seq]}  {body.name}"
-    called = call_of(how.events, event.seq) if how.is_one else None
+    called = call_of(how.events, event.seq) if how.is_one and body.id else None
     if called is not None:
         yield from _indented("call", _in_words(called))
     yield from _indented("gave", body.text)

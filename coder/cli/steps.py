@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from coder.run.event_types import ToolAnswered, ToolCalled, parse
+from coder.models.model import ToolCall
+from coder.run.event_types import CallAnswered, ToolAnswered, ToolCalled, parse
 from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.state import State
@@ -18,12 +19,19 @@ def numbered(events: Iterable[Event]) -> dict[int, int]:
     return {seq: number for number, seq in enumerate(answered, 1)}
 
 
-def call_of(events: Sequence[Event], seq: int) -> ToolCalled | None:
-    """What the model has called, by the event that answers it; None for edits in the text of an answer."""
-    kinds = (ToolCalled.type, ToolAnswered.type)
-    before = next((event for event in reversed(events) if event.seq < seq and event.type in kinds), None)
-    body = parse(before) if before is not None else None
-    return body if isinstance(body, ToolCalled) and body.id else None
+def call_of(events: Iterable[Event], seq: int) -> ToolCalled | ToolCall | None:
+    """What the model has called, carried out or not, by the event that answers it."""
+    called: ToolCalled | None = None
+    waiting: tuple[ToolCall, ...] = ()
+    for body in (parse(event) for event in events if event.seq < seq):
+        match body:
+            case CallAnswered(tool_calls=calls) if calls:
+                waiting = calls
+            case ToolCalled():
+                called = body
+            case ToolAnswered(id=id):  # in order: an id that was used before is made anew
+                called, waiting = None, waiting[1:] if id else waiting
+    return called or next(iter(waiting), None)
 
 
 def diff_of(events: Sequence[Event], seq: int) -> str:

@@ -27,14 +27,14 @@ def call(name: str, **arguments: str) -> list[ToolCall]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CODER_HOME with one run of a model that looked, edited, and was done."""
+    """A CODER_HOME with one run of a model that looked, edited, called no tool, and was done."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
     (folder / "test_calc.py").write_text(TESTS)
     answers = [
         call("bash", command="echo seen; chmod +x calc.py; printf '#!/bin/sh' > run; chmod +x run"),
         call("edit", path="calc.py", old="a - b", new="a + b"),
-        call("done", summary="It adds."),
+        [*call("fly", to="the moon"), *call("done", summary="It adds.")],
     ]
     task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
     home = tmp_path_factory.mktemp("home")
@@ -64,7 +64,7 @@ def test_calls_are_numbered_where_they_are_made_and_where_they_are_answered(
     shown = shows()
 
     order = ["calls bash  (step 1)", "echo seen", "step 1  bash\n", "seen", "calls edit  (step 2)"]
-    order += ["step 2  edit", "calc.py", "calls done  (step 3)", "solved"]
+    order += ["step 2  edit", "calc.py", "calls done  (step 4)", "solved"]
     at = 0
     for part in order:
         at = shown.index(part, at) + 1
@@ -85,13 +85,19 @@ def test_a_step_shows_modes_too(shows: Callable[..., str]) -> None:
     assert "new file mode 100755" in shown
 
 
+def test_a_call_that_was_not_carried_out_is_shown_with_its_arguments(shows: Callable[..., str]) -> None:
+    shown = shows("--step", "3")
+
+    assert shown.startswith("step 3  fly\n  call\n    to: the moon\n  gave\n    There is no tool 'fly'.")
+
+
 def test_a_step_that_there_is_not_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CODER_HOME", str(home))
 
     assert coder(("show", "run_", "--step", "9")) == 2
-    assert "has 2 steps" in capsys.readouterr().err
+    assert "has 3 steps" in capsys.readouterr().err
 
 
 def test_quoted_files_are_a_line_each_unless_all_is_asked_for(shows: Callable[..., str]) -> None:
