@@ -64,6 +64,8 @@ class Session:
     """Its sandboxes: close them with it."""
     notes: list[str] = field(default_factory=list)
     """What the next message says beside the user's words."""
+    found: list[str] = field(default_factory=list)
+    """The folder's paths at the first Tab, until a message reads them again."""
 
     @property
     def run(self) -> str:
@@ -194,9 +196,10 @@ class Session:
         if self.state is not None:
             return list(self.state.files)
         try:
-            return list(read_workspace(self.task, lands=False).files)
+            self.found = self.found or list(read_workspace(self.task, lands=False).files)
         except UsageError:  # the first message will say so
             return []
+        return self.found
 
     def diff(self) -> str:
         """What this conversation has changed in the folder, all steps together, by what stands there now."""

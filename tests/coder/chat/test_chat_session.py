@@ -69,6 +69,18 @@ async def talk(
         yield session
 
 
+async def test_the_folder_is_read_once_for_all_completions_before_the_first_message(folder: Path) -> None:
+    async with talk(folder, Scripted([code(TWO)]), Person(NO)) as session:
+        first = session.paths()
+        (folder / "more.py").write_text("")
+        second = session.paths()
+        await session.say("make it 2")
+        third = session.paths()
+
+    assert (first, second) == (["main.py"], ["main.py"])
+    assert sorted(third) == ["main.py", "more.py"]
+
+
 async def test_nothing_lands_before_the_human_says_yes(folder: Path) -> None:
     person = Person(NO, YES)
     async with talk(folder, Scripted([code(TWO), code(TWO)]), person) as session:
