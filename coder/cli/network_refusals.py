@@ -16,9 +16,9 @@ def network_refusals() -> Iterator[list[str]]:
     class Keeper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             said, refused, reason = record.getMessage().partition("refused: ")
-            line = f"network: {reason}" if len(lines) < _MOST else "network: and more"
+            line = f"network: {reason}"
             if refused and not said and line not in lines and len(lines) <= _MOST:
-                lines.append(line)
+                lines.append(line if len(lines) < _MOST else "network: and more")
 
     keeper, level = Keeper(logging.INFO), _LOGGER.level
     _LOGGER.setLevel(logging.INFO)
