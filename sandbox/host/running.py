@@ -33,11 +33,12 @@ class Frames:
         """Next frame; None once the child has ended, or sent an invalid frame."""
         if self._expected is None:
             header = await self._exactly(HEADER.size)
-            self._expected = int.from_bytes(header or b"", "little")
-            if header is None or self._expected > MAX_FRAME:
+            if header is None:
                 return None
-        frame = await self._exactly(self._expected)
-        self._expected = None
+            self._expected = int.from_bytes(header, "little")
+        frame = await self._exactly(self._expected) if self._expected <= MAX_FRAME else None
+        if frame is not None:
+            self._expected = None
         return frame
 
     async def _send_all(self, content: bytes) -> None:
