@@ -48,8 +48,8 @@ class Family:
 
     def kill(self, number: int) -> None:
         """Stop, then kill all processes of a command: a stopped one can't fork."""
+        deadline = time.monotonic() + 2 * _PATIENCE_S
         stop_all(lambda: self._look(number))
-        deadline = time.monotonic() + _PATIENCE_S
         while (left := list(self._look(number))) and time.monotonic() < deadline:
             for pid in left:
                 send(pid, signal.SIGKILL)
