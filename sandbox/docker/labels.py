@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import Engine, connect
+from sandbox.errors import SandboxBroken
 from sandbox.supervisor.owner import Owner, owner_in, this_process
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ def remove_containers_of(owner: str) -> None:
     async def remove() -> None:
         engine = await connect()
         for _ in range(_TRIES):
-            for item in await list_containers(engine, f"{OWNER}={owner}"):
-                await engine.remove(str(item["Id"]))
+            with contextlib.suppress(SandboxBroken):  # the next try may succeed
+                for item in await list_containers(engine, f"{OWNER}={owner}"):
+                    with contextlib.suppress(SandboxBroken):  # others can still be removed
+                        await engine.remove(str(item["Id"]))
             await asyncio.sleep(_PAUSE_S)
 
     asyncio.run(remove())

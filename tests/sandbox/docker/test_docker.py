@@ -21,7 +21,7 @@ import pytest
 from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
 from sandbox.checks.check import Assertion, check
 from sandbox.docker.docker_sandbox import DockerSandbox
-from sandbox.docker.labels import OWNER, labels, reap_containers
+from sandbox.docker.labels import OWNER, labels, reap_containers, remove_containers_of
 from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import (
@@ -566,6 +566,26 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Dock
         assert len(await containers(elsewhere)) == 1
         assert (await box.run(PythonCode(source="print('alive')"))).stdout == "alive\n"
     finally:
+        await remove_containers(made)
+
+
+async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_dead_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 1)
+    monkeypatch.setattr("sandbox.docker.labels._TRIES", 2)
+    owner = uuid.uuid4().hex
+    made = [_create(labels() | {OWNER: owner}) for _ in range(2)]
+    client = docker.from_env()
+    try:
+        first = client.api.containers(all=True, filters={"label": f"{OWNER}={owner}"})[0]
+        async with line(tmp_path, monkeypatch) as engine:
+            engine.swallow(f"/{first['Id']}?".encode())
+            await asyncio.to_thread(remove_containers_of, owner)
+
+        assert await containers(owner) == first["Names"]
+    finally:
+        client.close()
         await remove_containers(made)
 
 
