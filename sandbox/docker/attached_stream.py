@@ -99,7 +99,7 @@ class Attached(asyncio.Protocol):
         if not self.ended:
             self.transport.write(content)
             await self._sent.wait()
-        if self.ended:
+        if self.ended or self.transport.is_closing():  # the latter alone where the write failed at once
             raise SandboxBroken("The process in the container is gone.")
 
     def say(self, line: str) -> None:

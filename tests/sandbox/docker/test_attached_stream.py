@@ -1,12 +1,14 @@
 """What the engine sends is parted into its two streams, however it is cut into pieces."""
 
+import socket
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.docker.attached_stream import Demultiplexer
+from sandbox import SandboxBroken
+from sandbox.docker.attached_stream import Demultiplexer, attach
 
 _FRAMES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=300)), max_size=20)
 
@@ -38,3 +40,15 @@ def test_a_piece_is_told_before_the_rest_of_a_long_frame_has_come() -> None:
     parted = Demultiplexer()
 
     assert parted.feed(struct.pack(">BxxxI", 1, 1 << 30) + b"early") == [("stdout", b"early")]
+
+
+async def test_sending_to_an_engine_that_has_just_closed_is_an_error() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    attached = await attach(ours)
+    theirs.close()  # and the loop hears of it only after the send
+
+    with pytest.raises(SandboxBroken, match="gone"):
+        await attached.send(b"a job")
+
+    attached.close()
