@@ -47,6 +47,7 @@ def read_tree(
         SandboxBroken: the engine refused, or what it sent is no archive.
     """
     from docker.errors import APIError, DockerException, ImageNotFound
+    from urllib3.exceptions import HTTPError
 
     client = connect()
     try:
@@ -64,7 +65,7 @@ def read_tree(
         raise SandboxBroken(f"What Docker sends of {folder} in {image} is no archive: {error}.") from error
     except APIError as error:
         raise SandboxBroken(f"Docker can't read {folder} of {image}: {error.explanation}") from error
-    except (DockerException, OSError) as error:
+    except (DockerException, HTTPError, OSError) as error:
         raise SandboxBroken(f"Docker can't read {folder} of {image}: {error}") from error
     finally:
         client.close()

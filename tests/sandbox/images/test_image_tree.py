@@ -1,15 +1,17 @@
 """A folder of an image is read whole, within limits, and nothing stays on the engine."""
 
 import asyncio
+import contextlib
+from pathlib import Path
 
 import pytest
 
-from sandbox import BackendMissing, FileRefused
+from sandbox import BackendMissing, FileRefused, SandboxBroken
 from sandbox.docker.engine import connect
 from sandbox.docker.labels import OWNER, list_containers
 from sandbox.images.image_tree import read_tree
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE, Line, require_docker
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,35 @@ async def test_what_is_not_there_is_said_and_no_container_stays() -> None:
     with pytest.raises(BackendMissing, match="docker pull nowhere:1"):
         await asyncio.to_thread(read_tree, "nowhere:1", "/testbed")
     assert await own_containers() == []
+
+
+async def test_an_archive_that_the_engine_cuts_off_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = CutsArchives(tmp_path / "docker.sock")
+    await engine.open()
+    try:
+        with monkeypatch.context() as here:
+            here.setenv("DOCKER_HOST", engine.host)
+            with pytest.raises(SandboxBroken, match="can't read /opt/sandbox/lib"):
+                await asyncio.to_thread(read_tree, IMAGE, "/opt/sandbox/lib")
+    finally:
+        await engine.cut()
+
+    assert await own_containers() == []
+
+
+class CutsArchives(Line):
+    """A line that closes a connection after the first piece of an archive."""
+
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await source.read(1 << 16):
+                target.write(piece)
+                await target.drain()
+                if b"application/x-tar" in piece:
+                    break
+            target.close()
 
 
 async def own_containers() -> list[str]:
