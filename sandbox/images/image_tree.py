@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 
-from sandbox.docker.labels import labels
+from sandbox.docker.labels import OWNER, keeper, labels
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
 from sandbox.images.base import SLOW_S, connect
 
@@ -50,12 +50,14 @@ def read_tree(
     from urllib3.exceptions import HTTPError
 
     client = connect()
+    where, given = f"{folder} of the image {image}", labels()
     try:
-        name = _make(client.api, image)
-        try:
-            return _archived(client.api, name, folder, f"{folder} of the image {image}", max_files, max_bytes)
-        finally:
-            client.api.remove_container(name, v=True, force=True)
+        with keeper(given[OWNER]):
+            name = _make(client.api, image, given)
+            try:
+                return _archived(client.api, name, folder, where, max_files, max_bytes)
+            finally:
+                client.api.remove_container(name, v=True, force=True)
     except ImageNotFound as error:
         raise BackendMissing(
             f"The Docker engine has no image {image!r}, and images are never pulled. "
@@ -71,15 +73,15 @@ def read_tree(
         client.close()
 
 
-def _make(api: "APIClient", image: str) -> str:
-    """Create a container that is never started, labelled with its owner."""
+def _make(api: "APIClient", image: str, given: dict[str, str]) -> str:
+    """Create a container with these labels that is never started."""
     name = f"coder-tree-{secrets.token_hex(6)}"
     api.create_container(
         image,
         name=name,
         entrypoint=["true"],
         network_disabled=True,
-        labels=labels(),
+        labels=given,
         use_config_proxy=False,  # a proxy's password is no image's business
     )
     return name

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from sandbox.docker.engine import connect
 from sandbox.docker.labels import OWNER, list_containers
 from sandbox.images.image_tree import read_tree
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, Line, require_docker
+from tests.docker_engine import IMAGE, Line, line, remove_containers, require_docker, wait_until_none_of
+from tests.ordinary_user import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,33 @@ async def test_an_archive_that_the_engine_cuts_off_is_told(
         await engine.cut()
 
     assert await own_containers() == []
+
+
+_READER = """
+import sys
+from sandbox.images.image_tree import read_tree
+from sandbox.supervisor.owner import this_process
+print(this_process().mark, flush=True)
+read_tree(sys.argv[1], "/opt/sandbox/bin")
+"""
+
+
+async def test_no_container_stays_where_its_reader_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line(tmp_path, monkeypatch) as engine:
+        engine.swallow(b"/archive?")
+        command = (sys.executable, "-c", _READER, IMAGE)
+        reader = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=subprocess.PIPE)
+        mark = (await reader.stdout.readline()).decode().strip()  # type: ignore[union-attr]
+        await engine.swallowed.wait()
+        reader.kill()
+        await reader.wait()
+
+        left = await wait_until_none_of(mark, seconds=30)
+
+    await remove_containers(left)
+    assert left == []
 
 
 class CutsArchives(Line):
