@@ -1,6 +1,6 @@
 """The map of a repository: definitions of the files nearest to a task, and names of the others by folder."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from coder.context.definition_facts import Facts
@@ -10,7 +10,7 @@ from coder.text.sanitize import count_of, printable
 _LONGEST_LINE = 120
 _FOR_NAMES = 0.2
 """Share of the budget for the names of other files."""
-_OTHERS = "Files of which nothing is shown, by folder:"
+_OTHERS, _MORE = "Other files, by folder:", "… and more folders"
 _MOST_OF_A_FILE = 24
 """Definitions of one file: the map is of the repository."""
 
@@ -21,7 +21,7 @@ def repo_map(
     order: Iterable[str],
     *,
     budget: int,
-    shown: Mapping[str, Container[int]] = MappingProxyType({}),
+    shown: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> str:
     """The map as text: lines that define something in the nearest files, then other files by folder.
 
@@ -49,7 +49,7 @@ def repo_map(
         left -= tokens(part)
         parts.append(part)
         listed.add(path)
-    others = [path for path in sorted(texts) if path not in listed and path not in shown]
+    others = [path for path in sorted(texts) if path not in listed and not shown.get(path)]
     return "\n".join([*parts, *_names(others, left + int(budget * _FOR_NAMES))])
 
 
@@ -61,7 +61,7 @@ def _line(text: str, number: int) -> str:
 
 def _names(paths: Iterable[str], budget: int) -> list[str]:
     """Files by their folder, as far as the budget goes."""
-    budget -= tokens(_OTHERS)
+    budget -= tokens(_OTHERS + _MORE)
     folders: dict[str, list[str]] = {}
     for path in paths:
         folder, _, name = shown_path(path)[1:-1].rpartition("/")
@@ -73,6 +73,7 @@ def _names(paths: Iterable[str], budget: int) -> list[str]:
         if tokens(line) > budget:
             line = f"{folder or '.'}/ ({count_of(len(names), 'file')})"
         if tokens(line) > budget:
+            lines += [_MORE] if lines else []
             break
         budget -= tokens(line)
         lines.append(line)

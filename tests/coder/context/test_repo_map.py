@@ -1,7 +1,9 @@
 """Definitions of the nearest files, and names of the others, within a budget."""
 
+from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
 from coder.context.repo_map import repo_map
+from coder.context.shown_files import show_files
 
 
 def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
@@ -11,8 +13,7 @@ def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
     text = repo_map(facts, texts, ["pkg/a.py"], budget=500)
 
     assert text == (
-        "pkg/a.py:\n    2      def first_one(self): ...\n"
-        "Files of which nothing is shown, by folder:\n./ c.txt\npkg/ b.py"
+        "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\n./ c.txt\npkg/ b.py"
     )
 
 
@@ -23,6 +24,7 @@ def test_a_map_keeps_to_its_budget() -> None:
     text = repo_map(facts, texts, list(texts), budget=1000)
 
     assert 1500 < len(text) <= 3 * 1000
+    assert text.endswith("\n… and more folders")
 
 
 def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
@@ -32,3 +34,12 @@ def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
         )
         == ""
     )
+
+
+def test_a_file_of_which_nothing_fits_the_prompt_is_named_on_the_map() -> None:
+    texts = {"data.sql": "x\n" * 9_000, "a.py": "def f(): ...\n"}
+    _, shown = show_files(texts, [Place("data.sql"), Place("a.py", 1)], extents={}, whole={}, budget=500)
+
+    text = repo_map({"a.py": Facts("f:1", "")}, texts, ["a.py"], budget=500, shown=shown)
+
+    assert text == "Other files, by folder:\n./ data.sql"
