@@ -39,7 +39,7 @@ class Target:
     tests: tuple[str, ...]
     """Paths that hold tests, or through which the test command decides: never written by an answer."""
     is_known: bool = True
-    """False: nothing says which file it is about; among the user's files the path is a last resort."""
+    """False: it may be about other files of the user's too; the path is a last resort."""
     writes_tests: bool = False
     """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
     is_asked_for: bool = True
@@ -76,11 +76,14 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
     names = [] if under_test and not wanted else _names(task, wanted, files)
     named = _paths(task, files, tests, wanted, names)
     paths = list(dict.fromkeys([*under_test, *named]))
+    # What tests import may only pass on another file's fault, unless there is no other.
+    is_alone = under_test == [path for path in files if is_source(path) and path not in tests]
     return Target(
         path=paths[0] if paths else DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=len(paths) == len(named) == 1 or not (paths or any(map(is_source, files))),
+        is_known=(len(paths) == 1 and (is_alone or named == paths))
+        or not (paths or any(map(is_source, files))),
         is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
     )
 

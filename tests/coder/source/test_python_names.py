@@ -230,6 +230,18 @@ def test_a_file_that_the_tests_import_isn_t_asked_for_where_it_uses_others(tmp_p
     assert (target.path, target.is_known) == ("shop/cart.py", False)
 
 
+@pytest.mark.parametrize(("other", "known"), [("README.md", True), ("prices.py", False)])
+def test_the_only_module_is_known_as_the_one_under_test(tmp_path: Path, other: str, *, known: bool) -> None:
+    test = "from cart import total\n\ndef test_it(): assert total([]) == 0\n"
+    texts = {"cart.py": "def total(items): ...\n", "test_cart.py": test, other: PRICES}
+    files = {path: StoredFile(text=text) for path, text in texts.items()}
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.is_known) == ("cart.py", known)
+
+
 @pytest.mark.parametrize("manifest", ["", "freezegun\n"])
 def test_what_is_installed_for_the_tests_is_not_to_be_written(tmp_path: Path, manifest: str) -> None:
     test = "from freezegun import freeze_time\nfrom clock import now\n\ndef test_it(): now(freeze_time)\n"
