@@ -19,6 +19,8 @@ _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 Language = Literal["python", "markdown", "other"]
 _MOST_FENCES = 400
 """Fences behind the opening one that are examined."""
+_MOST_EXAMINED = 20_000
+"""Most fences examined for all blocks of an answer; then the first that can close a block does."""
 _MOST_PARSES = 200
 """Most parses for all blocks of an answer together."""
 _MOST_PARSED = 500_000
@@ -56,7 +58,7 @@ class Fences:
         """Find them in lines without ends; `known` files may have names of any shape."""
         self._lines = lines
         self._known = known
-        self._parsed = 0
+        self._parsed, self._examined = 0, 0
         found = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
         self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in found if fence]
 
@@ -68,7 +70,9 @@ class Fences:
         first = next((fence.line for fence in behind if not fence.info and fence.mark.startswith(mark)), None)
         if first is None:
             return len(self._lines)
-        near = [fence for fence in self._all[start : start + _MOST_FENCES] if fence.mark.startswith(mark)]
+        most = min(_MOST_FENCES, _MOST_EXAMINED - self._examined)
+        near = [fence for fence in self._all[start : start + most] if fence.mark.startswith(mark)]
+        self._examined += len(near)
         if language == "markdown":
             return self._longest(near) or first
         end = _nested(near) or first

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from coder.edits.answer import read_answer
+from coder.edits.nesting import Fences
 
 SIZE = 2_000_000
 LINES = [f"line number {i} of a large file\n" for i in range(SIZE // 32)]
@@ -87,3 +88,16 @@ def test_places_like_those_of_forty_edits_that_do_not_fit_are_found_without_a_pa
 
     assert "The nearest lines of the file are:" in (answered.problem or "")
     assert time.process_time() - began < 4.0
+
+
+def test_the_ends_of_many_blocks_are_found_in_no_longer_than_their_beginnings() -> None:
+    lines = ["```"] * 50_000
+
+    began = time.process_time()
+    fences = Fences(lines, known=())
+    found = time.process_time()
+    ends = [fences.end(at, "other") for at in range(0, len(lines), 2)]
+    ended = time.process_time()
+
+    assert ends == list(range(1, len(lines), 2))
+    assert ended - found < 5 * (found - began)  # 1.7 times; 18 where each looks at 400 fences
