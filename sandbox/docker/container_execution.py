@@ -76,6 +76,7 @@ class Execution(TimedRun):
         """Read the remaining output from the engine; the run's processes are dead."""
         left = self._limits.wall_s - (self._loop.time() - self._began)
         patience_s = max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
+        self._prepared.keeps_frames = False  # nobody reads them, and unread ones hold back the end
         self._prepared.attached.transport.resume_reading()
         with suppress(TimeoutError):  # another process holds the pipe, or the engine is slow
             async with asyncio.timeout(patience_s):

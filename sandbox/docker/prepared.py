@@ -44,6 +44,7 @@ class Prepared:
         """Set when every process of it is dead."""
         self.overdue = False
         """Its Result was given before its end was known."""
+        self.keeps_frames = True
         self._on_stderr: Callable[[Stream, bytes], None] = self._keep_last_words
         self._on_end: Callable[[], None] = lambda: None
         attached.on_data, attached.on_end = self._hear, self._hear_end
@@ -144,7 +145,7 @@ class Prepared:
     def _hear(self, stream: Stream, content: bytes) -> None:
         if stream == "stderr":
             self._on_stderr(stream, content)
-        else:
+        elif self.keeps_frames:
             self._stdout.feed_data(content)
 
     def _hear_end(self) -> None:

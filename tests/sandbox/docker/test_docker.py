@@ -23,6 +23,7 @@ from sandbox.checks.check import Assertion, check
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.labels import OWNER, labels, reap_containers, remove_containers_of
 from sandbox.docker.open_docker import open_docker
+from sandbox.inner.bridge.codec import encode
 from sandbox.supervisor.owner import this_process
 from tests.docker_engine import (
     IMAGE,
@@ -191,6 +192,71 @@ async def test_frames_that_nobody_takes_make_the_sender_wait(box: DockerSandbox)
     await running.finish()
     assert waits
     assert _resident_mb() - before < 64
+
+
+async def test_frames_that_nobody_reads_do_not_hold_up_the_end_of_an_entry(box: DockerSandbox) -> None:
+    running = await box.start("process.echo", {}, limits=Limits(wall_s=60))
+    for _ in range(35):  # above 2 MiB we read no more
+        await running.send(bytes(1 << 16))
+    await running._send_all(b"\xff" * 4)  # an invalid header: the entry ends
+    await _until_it_has_ended(running)
+
+    began = time.monotonic()
+    result = await running.finish()
+
+    assert (result.status, result.exit_code) == ("error", 1)
+    assert time.monotonic() - began < 5
+
+
+_LENDS_ITS_CHANNEL = """
+def lend():
+    import fcntl, os, socket
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect("/w/line")
+        for fd in range(3, 16):
+            if os.path.exists(f"/proc/self/fd/{fd}") and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_WRONLY:
+                socket.send_fds(line, [b"x"], [fd])
+                line.recv(4)
+                os._exit(0)
+"""
+_FLOODS_IT = """
+import os, select, socket
+with socket.socket(socket.AF_UNIX) as listening:
+    listening.bind("/w/line")
+    listening.listen()
+    print("listening", flush=True)
+    line, _ = listening.accept()
+_, (channel,), _, _ = socket.recv_fds(line, 1, 1)
+while select.select([], [channel], [], 1)[1]:
+    os.write(channel, bytes(4096))
+line.send(b"full")
+try:
+    while True:
+        os.write(channel, bytes(1 << 20))
+except BrokenPipeError:
+    print("flooded")
+"""
+
+
+async def test_a_flood_into_the_channel_of_an_entry_that_has_ended_costs_the_host_little(
+    box: DockerSandbox,
+) -> None:
+    listening = asyncio.Event()
+    long = Limits(wall_s=60, cpu_s=60)
+    program = asyncio.create_task(
+        box.run(PythonCode(source=_FLOODS_IT), limits=long, on_output=lambda *_: listening.set())
+    )
+    await listening.wait()
+    module = {"write_back": True, "kinds": [], "modules": {"solution": _LENDS_ITS_CHANNEL}}
+    running = await box.start("bridge.callee", module, limits=long)
+    before = _resident_mb()
+    await running.send(encode(("run", "solution:lend", (), {})))
+    await _until_it_has_ended(running)
+
+    await running.finish()
+
+    assert _resident_mb() - before < 32
+    assert (await program).stdout == "listening\nflooded\n"
 
 
 @pytest.mark.slow
@@ -627,6 +693,13 @@ async def _send_much(running: Any) -> None:
     with suppress(SandboxBroken):
         for _ in range(100):
             await running.send(b"x" * (4 << 20))
+
+
+async def _until_it_has_ended(running: Any) -> None:
+    with suppress(SandboxBroken):
+        while True:
+            await running.send(b"")
+            await asyncio.sleep(0.01)
 
 
 def _resident_mb() -> float:
