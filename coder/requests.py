@@ -1,14 +1,15 @@
-"""Answer or stop a run from another process: through its log alone."""
+"""Look at, answer or stop a run from another process: through its log alone."""
 
 import asyncio
 from contextlib import AsyncExitStack
 
-from coder.errors import LeaseHeld, MachineError, UsageError
+from coder.errors import LeaseHeld, LogNewer, MachineError, UsageError
 from coder.run.event_types import RunStopped, StopRequested
 from coder.run.journal import Journal, answered
 from coder.run.questions import Decision
 from coder.run.reducer import fold_all
 from coder.run.run import EXIT_CODES, Run, summarize
+from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store.lease import EventLog
 from coder.store.sqlite import SqliteLog
@@ -46,6 +47,14 @@ async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: f
                 await log.request_stop(run, who)
             await asyncio.sleep(_LOOK_S)
         raise MachineError(f"The process that works on {run} has not ended it within {patience_s:g} s.")
+
+
+async def state_of(log: EventLog, run: str) -> State:
+    """The state at the end of a run; LogNewer: a newer version wrote it."""
+    try:
+        return fold_all(await log.read(run))
+    except ValueError as error:
+        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
 
 
 async def _stopped(run: str, who: str, log: EventLog) -> Run:

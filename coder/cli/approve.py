@@ -10,13 +10,13 @@ import typer
 
 from coder.agent import resume as resume_run
 from coder.cli.resume import go_on, with_state
-from coder.cli.run_settings import state_of
 from coder.cli.show_run import RunId
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import GOING_ON, option, takes
 from coder.console.screen import Screen
 from coder.errors import LeaseHeld, UsageError
 from coder.requests import answer as answer_run
+from coder.requests import state_of
 from coder.run.attempts import best_code
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person

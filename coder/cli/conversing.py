@@ -21,7 +21,6 @@ from coder.cli.run_settings import (
     changed_conversation,
     must_know_price,
     new_conversation,
-    state_of,
 )
 from coder.cli.solve_run import see_one_form
 from coder.config.layers import Loaded, load
@@ -34,6 +33,7 @@ from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.roles import Asked
+from coder.requests import state_of
 from coder.run.journal import Journal
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings

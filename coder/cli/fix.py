@@ -1,6 +1,5 @@
 """`coder fix -- CMD…`: make a command pass that fails, in the folder where the user is."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ def fix(
     The files of tests, and those through which the command decides, are never changed.
     """
     from coder.cli.solve_run import solved  # here, not above: help is shown without
-    from coder.config.task_file import split_command
+    from coder.config.task_file import mending_task
     from coder.errors import UsageError
     from coder.run.task import Task
 
@@ -35,18 +34,6 @@ def fix(
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
         line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
-        words = split_command(line) or ()
-        return Task(
-            prompt=_prompt(words, hint),
-            workspace=path,
-            mends=True,
-            test_command=words,
-            read=tuple(context.params["read"] or ()),
-        )
+        return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))
 
     raise typer.Exit(solved(context, task, workspace=path))
-
-
-def _prompt(command: tuple[str, ...], hint: str | None) -> str:
-    said = f"Make `{shlex.join(command)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
-    return f"{said}\n\n{hint}" if hint else said

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from coder.agent import resume as resume_run
-from coder.cli.run_settings import asked_now, changed_settings, must_know_price, state_of
+from coder.cli.run_settings import asked_now, changed_settings, must_know_price
 from coder.cli.show_run import RunId
 from coder.cli.solve_run import carry_out, tools_named
 from coder.config.layers import load
@@ -15,6 +15,7 @@ from coder.config.schema import Config, checked, flag
 from coder.console.options import GOING_ON, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
+from coder.requests import state_of
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State

@@ -22,11 +22,11 @@ from coder.console import options
 from coder.console.failure import report
 from coder.console.interrupt import Interrupted, run_until_interrupted
 from coder.console.options import given_flags, option, see_backend, takes
-from coder.environment.invocation import Invocation, Job, make_job
+from coder.environment.invocation import Invocation, Job, make_job, run_job
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
 from coder.workspace.artifacts import save
-from sandbox import Policy, Result, open_sandbox
+from sandbox import Policy, Result
 
 TIMEOUT, FAILED = 124, 125
 OUT_OF_MEMORY = 128 + 9
@@ -142,18 +142,9 @@ async def _run_in_sandbox(
     job: Job, backend: str, outlet: OutputStream | None, *, takes_input: bool
 ) -> tuple[Result, str]:
     put = outlet.put if outlet is not None else None
-    async with open_sandbox(job.policy, backend=backend) as box, outlet or nullcontext():
-        if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
-            _say(["no control group can be made here: --cpus holds only a program that asks for no more"])
-        if job.cells is not None:
-            from sandbox.kernel.cells import require_kernel, run_cells
-
-            await require_kernel(box, job.policy)
-            result = await run_cells(box, job.cells, fresh=True, files=job.files, on_output=put)
-        else:
-            stdin = standard_input() if takes_input else b""
-            result = await box.run(job.program, stdin=stdin, fresh=True, files=job.files, on_output=put)
-        return result, box.backend
+    async with outlet or nullcontext():
+        stdin = standard_input() if takes_input else b""
+        return await run_job(job, backend, stdin=stdin, on_output=put, note=lambda text: _say([text]))
 
 
 def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:

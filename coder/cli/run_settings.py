@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from coder.config.schema import Config, answering_fields
-from coder.errors import LogNewer
 from coder.models.roles import Asked
 from coder.run.model_choice import asked_again
-from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
-from coder.store import SqliteLog
 from coder.teams.strategies import named_limits
 
 OF_A_CONVERSATION = {"calls": 200, "seconds": 4 * 3600.0}
@@ -75,14 +72,6 @@ def must_know_price(flags: Config, state: State) -> bool:
     named = named_limits(state.settings, state.budget).model_fields_set
     was_asked = not named.isdisjoint(("call_usd", "cost_usd"))
     return flags.max_cost is not None or flags.max_call_cost is not None or (was_asked and state.cost_known)
-
-
-async def state_of(log: SqliteLog, run: str) -> State:
-    """The state at the end of a run; LogNewer: a newer version wrote it."""
-    try:
-        return fold_all(await log.read(run))
-    except ValueError as error:
-        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
 
 
 def _delivery(given: Mapping[str, Any], before: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files
 the file) and `checks`.
 """
 
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -68,6 +69,17 @@ def read_task(
         pictures=_images((*given.pictures, *pictures)),
         read=read,
     )
+
+
+def mending_task(
+    command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
+) -> Task:
+    """The task to make a command pass that fails in a folder. Raises UsageError: the command is none."""
+    words = split_command(command) or ()
+    prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
+    if hint:
+        prompt += f"\n\n{hint}"
+    return Task(prompt=prompt, workspace=folder, mends=True, test_command=words, read=read)
 
 
 def _images(paths: tuple[Path, ...]) -> tuple[Image, ...]:

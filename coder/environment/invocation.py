@@ -1,4 +1,4 @@
-"""The job of `coder run`: a program, its files and its policy."""
+"""The job of `coder run`: a program, its files and its policy, and its one run."""
 
 import os
 import stat
@@ -13,7 +13,8 @@ from coder.environment.run_policy import policy_of
 from coder.environment.script_cells import cells_of, cells_of_notebook
 from coder.errors import UsageError
 from coder.run.settings import Settings
-from sandbox import Command, Policy, Program, PythonCode
+from sandbox import Command, Policy, Program, PythonCode, Result, open_sandbox
+from sandbox.contract import OnOutput
 
 _NOTEBOOK = ".ipynb"
 
@@ -61,6 +62,32 @@ def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[]
         first = error.errors()[0]
         raise UsageError(f"{_called(first['loc'])}: {first['msg']}.") from error
     return Job(program, files.contents, policy, cells)
+
+
+async def run_job(
+    job: Job,
+    backend: str,
+    *,
+    stdin: bytes | int = b"",
+    on_output: OnOutput | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> tuple[Result, str]:
+    """Run a job in a sandbox of its own; its result, and the backend.
+
+    Args:
+        note: told what this sandbox can't keep.
+    """
+    async with open_sandbox(job.policy, backend=backend) as box:
+        if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
+            note("no control group can be made here: --cpus holds only a program that asks for no more")
+        if job.cells is not None:
+            from sandbox.kernel.cells import require_kernel, run_cells
+
+            await require_kernel(box, job.policy)
+            result = await run_cells(box, job.cells, fresh=True, files=job.files, on_output=on_output)
+        else:
+            result = await box.run(job.program, stdin=stdin, fresh=True, files=job.files, on_output=on_output)
+        return result, box.backend
 
 
 class _Files:
