@@ -10,7 +10,7 @@ from typer.main import get_command
 from coder.cli.app import app
 from coder.console.command_groups import OTHER, SECTIONS
 
-LONG = (("solve",), ("fix",), ("chat",), ("resume",), ("fork",), ("bench", "run"))
+LONG = (("solve",), ("fix",), ("chat",), ("resume",), ("approve",), ("fork",), ("bench", "run"))
 
 
 def command(*names: str) -> tuple[TyperCommand, Context]:

@@ -1,0 +1,144 @@
+"""The client of a request as the watch of a run: told what happens, asked what a person must answer.
+
+Until 2025-11-25 the protocol lets a server ask while it works on a request. From 2026-07-28 on the request
+ends with the question, and the client sends it again with the answer: meanwhile the run waits in its log.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult
+
+from coder.console.render import progress, tool_call
+from coder.run.event_types import ToolCalled, parse
+from coder.run.events import Event
+from coder.run.questions import Decision, Question, Waits
+from coder.text.sanitize import one_line, printable
+
+_MOST_WAITING = 1_000
+"""Lines that a slow client hasn't taken; further ones are left out."""
+_MOST_OF_A_PATCH = 4_000
+"""Characters."""
+
+
+class Client:
+    """A Watch that is a Decider where the client can ask its user during a request."""
+
+    def __init__(self, context: Context[Any, Any]) -> None:
+        self.run_id: str | None = None
+        """Of the run that is watched, once it has begun."""
+        self._session, self._request = context.session, context.request_id
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue(_MOST_WAITING)
+
+    @property
+    def name(self) -> str:
+        """What the client calls itself."""
+        known = self._session.client_params
+        return one_line(known.client_info.name, width=60) if known is not None else "an MCP client"
+
+    @property
+    def elicits(self) -> bool:
+        """It can show a form to its user."""
+        able = self._session.client_capabilities
+        form = able.elicitation if able is not None else None
+        return form is not None and (form.form is not None or form.url is None)
+
+    @property
+    def asks_later(self) -> bool:
+        """A question ends its request, which comes again with the answer."""
+        return self.elicits and not self._session.can_send_request
+
+    def event(self, event: Event) -> None:
+        """Tell what happened, if it is worth a line; first of all the run's id."""
+        if self.run_id != event.run:
+            self.run_id = event.run
+            self.note(f"run {event.run}")
+        body = parse(event)
+        if body is None:
+            return
+        line = tool_call(body) if isinstance(body, ToolCalled) else progress(body)
+        if line is not None:
+            self.note(line.strip())
+
+    def note(self, text: str) -> None:
+        """Tell a line."""
+        if not self._lines.full():
+            self._lines.put_nowait(text)
+
+    def token(self, text: str) -> None:
+        """A piece of an answer is no line."""
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Nor is output."""
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """Send the lines as progress of the request, before the block ends those that are left."""
+        telling = asyncio.create_task(self._tell())
+        try:
+            yield
+            await self._lines.put(None)
+            await telling
+        finally:
+            telling.cancel()
+
+    async def _tell(self) -> None:
+        count = 0
+        while (line := await self._lines.get()) is not None:
+            count += 1
+            await self._session.report_progress(count, None, line)
+
+    def is_there(self, question: Question) -> bool:
+        """Whether a form can be shown now."""
+        return self.elicits and self._session.can_send_request
+
+    async def decide(self, question: Question) -> Decision:
+        """Have the client show a form. Raises Waits: it was dismissed."""
+        message, schema = _form(question)
+        shown = await self._session.elicit_form(message, schema, related_request_id=self._request)
+        return self.decision(question, shown)
+
+    def decision(self, question: Question, shown: ElicitResult) -> Decision:
+        """The answer that a form has brought. Raises Waits: it was dismissed, or left empty."""
+        given = shown.content or {} if shown.action == "accept" else {}
+        words, choice = str(given.get("words") or "").strip(), str(given.get("decision") or "")
+        if question.kind != "approve":
+            said = question.worded(words or _choices(question).get(choice, ""))
+        elif shown.action == "decline":
+            said = Decision(decision="no")
+        else:
+            said = Decision(decision=_choices(question).get(choice, ""), words=words)
+        if not said.said:
+            raise Waits(question.text)
+        return said.model_copy(update={"who": self.name, "how": "mcp"})
+
+
+def request_for(question: Question) -> ElicitRequest:
+    """The form that asks a question."""
+    message, schema = _form(question)
+    return ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=schema))
+
+
+def _form(question: Question) -> tuple[str, dict[str, Any]]:
+    """Words and fields, harmless for whoever shows them."""
+    patch = question.patch
+    if len(patch) > _MOST_OF_A_PATCH:
+        patch = f"{patch[:_MOST_OF_A_PATCH]}\n[{len(patch) - _MOST_OF_A_PATCH} more characters]"
+    message = "\n\n".join(printable(part.strip()) for part in (question.note, question.text, patch) if part)
+    fields: dict[str, Any] = {}
+    if choices := _choices(question):
+        fields["decision"] = {"type": "string", "enum": [*choices]}
+    meaning = "With a no: what should be different." if question.kind == "approve" else "Or in words."
+    fields["words"] = {"type": "string", "description": meaning}
+    required = [{"approve": ["decision"], "choose": [], "text": ["words"]}[question.kind]]
+    return message, {"type": "object", "properties": fields, "required": required[0]}
+
+
+def _choices(question: Question) -> dict[str, str]:
+    """What can be chosen, by how it is shown."""
+    if question.kind == "approve":
+        return {word: word for word in ("yes", "no", *question.options)}
+    return {one_line(option): option for option in question.options}

@@ -1,0 +1,144 @@
+"""Runs and programs that clients ask for: in one folder of the user's, under the user's own configuration."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+
+from coder.agent import resume, solve
+from coder.config.layers import load
+from coder.config.task_file import split_command
+from coder.environment.invocation import Invocation, make_job, run_job
+from coder.errors import UsageError
+from coder.mcp_server.client import Client
+from coder.requests import state_of
+from coder.run.journal import open_question
+from coder.run.model_choice import asked_again, open_models
+from coder.run.questions import Decision
+from coder.run.run import Run, summarize
+from coder.run.settings import Approved
+from coder.run.state import State
+from coder.run.task import Task
+from coder.store import SqliteLog
+
+T = TypeVar("T")
+_DISK_MB = 256
+"""Of one program, as `coder run` has it."""
+
+
+class Runs:
+    """At most one run or program for each processor at once; others wait for their turn."""
+
+    def __init__(self, root: Path) -> None:
+        """Work below a folder, and nowhere else."""
+        self._root = root.resolve()
+        self._free = asyncio.Semaphore(os.cpu_count() or 1)
+
+    def below(self, path: str) -> Path:
+        """An existing path below the root, links followed. Raises UsageError: it is elsewhere, or missing."""
+        try:
+            found = (self._root / path).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
+            found = None
+        if found is None or not found.is_relative_to(self._root):
+            raise UsageError(f"There is no {path!r} below the folder of this server.")
+        return found
+
+    async def program(
+        self, code: str | None, files: Mapping[str, str], command: str | None, timeout_s: float | None
+    ) -> dict[str, Any]:
+        """Run one program in a sandbox; the document of `coder run --json`."""
+        if (code is None) == (command is None):
+            raise UsageError("Give either code, or a command.")
+        settings = load({"program_timeout": timeout_s}).config.settings()
+        words = split_command(command) or ()
+        wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
+        job = make_job(wanted, settings, read_source=lambda: b"")
+        contents = {name: text.encode() for name, text in files.items()}
+        async with self._free:
+            result, backend = await in_own_task(
+                lambda: run_job(replace(job, files=contents), settings.backend)
+            )
+        return {**result.model_dump(mode="json"), "backend": backend}
+
+    async def solve(self, task: Task, client: Client, approve: Sequence[Approved]) -> Run:
+        """Work on a task. Whoever asks can't see what a new test is worth: a given one decides."""
+        loaded = load({"require": "tests"}, workspace=task.workspace)
+        settings = loaded.config.settings()
+        waits_for = (*settings.approve, *approve, *(["landing"] if client.asks_later else []))
+        settings = settings.model_copy(update={"approve": tuple(dict.fromkeys(waits_for))})
+        for note in loaded.notes:
+            client.note(note)
+        opening = open_models(
+            loaded.config.asked(),
+            settings,
+            note=client.note,
+            book=loaded.book,
+            record=loaded.config.record,
+            must_know_price=loaded.cost_was_asked,
+        )
+
+        async def work() -> Run:
+            with SqliteLog() as log:
+                async with opening as model:
+                    return await solve(task, settings=settings, model=model, log=log, watch=client)
+
+        return await self._told(work, client)
+
+    async def answer(
+        self, prefix: str, said: Decision, client: Client, *, question: str | None = None
+    ) -> Run:
+        """Answer what a run waits with, and go on with it.
+
+        Args:
+            question: the id of what was asked; another one that has come meanwhile isn't answered.
+        """
+        with SqliteLog() as log:
+            state = await self._state(log, prefix)
+            identity, _ = open_question(state)
+            if question not in (None, identity):
+                return summarize(state)
+            opening = open_models(asked_again(state), state.settings, note=client.note, book=load().book)
+
+            async def work() -> Run:
+                async with opening as model:
+                    return await resume(state.run, answer=said, model=model, log=log, watch=client)
+
+            return await self._told(work, client)
+
+    async def state(self, prefix: str) -> State:
+        """What the log holds of a run."""
+        with SqliteLog() as log:
+            return await self._state(log, prefix)
+
+    async def _state(self, log: SqliteLog, prefix: str) -> State:
+        """The state of a run; one that works elsewhere isn't for this server's clients."""
+        run = await log.resolve(prefix)
+        state = await state_of(log, run)
+        folder = state.task.workspace
+        if folder is not None and not folder.resolve().is_relative_to(self._root):
+            raise UsageError(f"{run} works outside of the folder of this server.")
+        return state
+
+    async def _told(self, work: Callable[[], Coroutine[Any, Any, Run]], client: Client) -> Run:
+        async with client.telling(), self._free:
+            return await in_own_task(work)
+
+
+async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of work that is cancelled once, and waited for.
+
+    A cancelled scope of anyio's cancels each `await` in it anew: what cleans up could wait for nothing.
+    """
+    task = asyncio.create_task(work())
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()  # nothing to do, once it has ended
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+    return task.result()

@@ -1,0 +1,188 @@
+"""The tools of `coder mcp`: what a client may ask for, and the documents that it gets."""
+
+import os
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Annotated, Any, TypeVar
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.request_state import RequestStateSecurity
+from mcp_types import ElicitResult, InputRequests, InputRequiredResult, ToolAnnotations
+from pydantic import Field
+
+from coder.config.task_file import mending_task, read_task
+from coder.console.failure import report, single
+from coder.errors import CoderError, UsageError
+from coder.mcp_server.client import Client, request_for
+from coder.mcp_server.runs import Runs
+from coder.run.journal import open_question
+from coder.run.questions import Decision, Waits
+from coder.run.run import Run, summarize
+from coder.run.settings import Approved
+from sandbox import SandboxError
+
+T = TypeVar("T")
+Ctx = Context[Any, Any]
+RunId = Annotated[str, Field(description="A run's id, or the beginning of one.")]
+_QUESTION = "question"
+"""The key of a question in a result that asks for input."""
+_ANSWERABLE_S = 24 * 3600.0
+ABOUT = (
+    "Writes and mends code by a model of the user's, and runs programs in a sandbox. A run that ends as "
+    "`waiting` has asked something: show its question to the user, and call approve with the user's answer."
+)
+
+
+def server_of(runs: Runs) -> MCPServer[Any]:
+    """The server of these runs."""
+    server: MCPServer[Any] = MCPServer(
+        "coder",
+        instructions=ABOUT,
+        version=version("coder-agent"),
+        log_level="CRITICAL",  # what fails is told to the client
+        request_state_security=RequestStateSecurity(keys=[os.urandom(32)], ttl=_ANSWERABLE_S),
+    )
+    tools = Tools(runs)
+    writes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+    server.add_tool(tools.run_code, annotations=ToolAnnotations(destructive_hint=False))
+    server.add_tool(tools.solve, annotations=writes)
+    server.add_tool(tools.fix, annotations=writes)
+    server.add_tool(tools.run_status, annotations=ToolAnnotations(read_only_hint=True))
+    server.add_tool(tools.approve, annotations=writes)
+    return server
+
+
+class Tools:
+    """One method for each tool; its signature and docstring are what a client sees."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def run_code(
+        self,
+        code: Annotated[str | None, Field(description="Python source.")] = None,
+        files: Annotated[dict[str, str] | None, Field(description="Other files by relative path.")] = None,
+        command: Annotated[str | None, Field(description="Run instead of code: `node main.js`.")] = None,
+        timeout_s: Annotated[float | None, Field(gt=0, le=600)] = None,
+    ) -> dict[str, Any]:
+        """Run one program in a sandbox: it sees the files that are given here, and no others."""
+        return await _in_words(self._runs.program(code, files or {}, command, timeout_s))
+
+    async def solve(
+        self,
+        prompt: Annotated[str, Field(description="The task in words.")],
+        ctx: Ctx,
+        path: Annotated[
+            str | None, Field(description="Folder or file that it is about; what solves it is written there.")
+        ] = None,
+        files: Annotated[
+            list[str] | None, Field(description="Globs of files of the folder to show the model, too.")
+        ] = None,
+        tests: Annotated[str | None, Field(description="The command that must pass: `pytest -q`.")] = None,
+        checks: Annotated[
+            list[str] | None, Field(description="Statements that must hold: `assert add(2, 3) == 5`.")
+        ] = None,
+        approve: Annotated[
+            list[Approved] | None, Field(description="Wait for the user's yes before these.")
+        ] = None,
+    ) -> Run | InputRequiredResult:
+        """Have a model write code for a task, run it in a sandbox, and stop when tests or checks pass.
+
+        Without a path nothing is written: the code is in `files` of the result.
+        """
+
+        async def begin(client: Client) -> Run:
+            task = read_task(
+                "" if prompt == "-" else prompt,  # the word for standard input, which isn't the client's
+                file=None,
+                workspace=None if path is None else self._runs.below(path),
+                test=tests,
+                test_files=(),
+                checks=tuple(checks or ()),
+                read=tuple(files or ()),
+            )
+            return await self._runs.solve(task, client, approve or ())
+
+        return await self._run(ctx, begin)
+
+    async def fix(
+        self,
+        path: Annotated[str, Field(description="The folder to work on, where the command runs.")],
+        command: Annotated[str, Field(description="The command that fails and must pass: `pytest -q`.")],
+        ctx: Ctx,
+    ) -> Run | InputRequiredResult:
+        """Have a model make a failing command pass; what made it pass is written into the folder."""
+
+        async def begin(client: Client) -> Run:
+            return await self._runs.solve(mending_task(command, self._runs.below(path)), client, ())
+
+        return await self._run(ctx, begin)
+
+    async def run_status(self, run: RunId) -> Run:
+        """The result of a run so far, and the question that it waits with."""
+        return summarize(await _in_words(self._runs.state(run)))
+
+    async def approve(
+        self,
+        run: RunId,
+        ctx: Ctx,
+        decision: Annotated[str, Field(description="yes, no, always, or one of the options.")] = "yes",
+        words: Annotated[
+            str, Field(description="The answer in words; with a no, what should be different.")
+        ] = "",
+    ) -> Run | InputRequiredResult:
+        """Answer the question that a run waits with, as its user has decided, and go on with it."""
+
+        async def begin(client: Client) -> Run:
+            _, question = open_question(await self._runs.state(run))
+            said = Decision(decision=decision, words=words)
+            if question.kind != "approve":
+                said = question.worded(words or (decision if decision in question.options else ""))
+            told = said.model_copy(update={"who": client.name, "how": "mcp"})
+            return await self._runs.answer(run, told, client)
+
+        return await self._run(ctx, begin)
+
+    async def _run(self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]]) -> Run | InputRequiredResult:
+        """The end of a run; where the client can ask its user and only so, what it waits with."""
+        client = Client(ctx)
+        if ctx.request_state is None:
+            return await _in_words(self._ended(begin(client), client), client)
+        return await _in_words(self._answered(ctx, client), client)
+
+    async def _ended(self, work: Awaitable[Run], client: Client) -> Run | InputRequiredResult:
+        run = await work
+        if run.status != "waiting" or not client.asks_later:
+            return run
+        identity, question = open_question(await self._runs.state(run.run_id))
+        asked: InputRequests = {_QUESTION: request_for(question)}
+        return InputRequiredResult(input_requests=asked, request_state=f"{run.run_id} {identity}")
+
+    async def _answered(self, ctx: Ctx, client: Client) -> Run | InputRequiredResult:
+        """Go on with the run of a request that comes again with the answer."""
+        run, _, asked = (ctx.request_state or "").partition(" ")
+        shown = (ctx.input_responses or {}).get(_QUESTION)
+        if not isinstance(shown, ElicitResult):
+            raise UsageError(f"{run} waits for an answer, and none was given.")
+        state = await self._runs.state(run)
+        try:
+            said = client.decision(open_question(state)[1], shown)
+        except Waits:
+            return summarize(state)
+        return await self._ended(self._runs.answer(run, said, client, question=asked), client)
+
+
+async def _in_words(work: Awaitable[T], client: Client | None = None) -> T:
+    """The result of work; ToolError: what failed, in words, and the run that it was."""
+    try:
+        return await work
+    except Exception as several:  # noqa: BLE001 - the outermost frame of a request
+        error = single(several)
+        words = str(error)
+        if not isinstance(error, CoderError | SandboxError):
+            report(error)
+            words = f"This is a bug in coder: {type(error).__name__}. The server's stderr says more."
+        if client is not None and client.run_id is not None:
+            words += f"\nSee it with run_status, or go on with it: coder resume {client.run_id}"
+        raise ToolError(words) from error

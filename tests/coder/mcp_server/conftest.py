@@ -1,0 +1,16 @@
+"""Servers that are driven by the official SDK's client."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.console import Console
+from tests.coder.mcp_server.served import Served
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Served:
+    """A place to start servers in, with a folder below which they work."""
+    root = tmp_path / "root"
+    root.mkdir()
+    return Served(Console(home=tmp_path), root)

@@ -1,0 +1,61 @@
+"""Start `coder mcp`, and drive it by the official SDK's client, as an editor does."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp_types import CallToolResult
+
+from tests.coder.cli.console import CODER, Console
+
+ERAS = ("legacy", "2026-07-28")
+"""Of the protocol: a handshake, and requests that each stand alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A folder of the user's, and a home with a log and a configuration."""
+
+    console: Console
+    root: Path
+
+    @property
+    def said(self) -> Path:
+        """What servers write on stderr."""
+        return self.console.home / "stderr"
+
+    def configure(self, **values: object) -> None:
+        """Write the user's file."""
+        file = self.console.home / ".config" / "coder" / "config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
+
+    @asynccontextmanager
+    async def over_stdio(self, *arguments: str, mode: str = "auto", **more: Any) -> AsyncIterator[Client]:
+        """A client of a server that it has started."""
+        command = StdioServerParameters(
+            command=str(CODER),
+            args=["mcp", "--root", str(self.root), *arguments],
+            env=self.console.environ,
+            cwd=self.console.home,
+        )
+        with self.said.open("ab") as said:
+            async with Client(stdio_client(command, errlog=said), mode=mode, **more) as client:  # type: ignore[arg-type]
+                yield client
+
+
+def document(result: CallToolResult) -> dict[str, Any]:
+    """The structured output of a call that has not failed."""
+    assert not result.is_error, result.content
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+def words(result: CallToolResult) -> str:
+    """What a call that has failed says."""
+    assert result.is_error, result.structured_content
+    return "".join(getattr(part, "text", "") for part in result.content)
