@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coder.agent import Options, fork, resume, solve, solve_sync
+    from coder.config.mcp_servers import Mcp
     from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Budget", "CoderError", "Decider", "Decision", "EventLog", "Model", "OpenSandbox", "Options",
+    "Budget", "CoderError", "Decider", "Decision", "EventLog", "Mcp", "Model", "OpenSandbox", "Options",
     "Participant", "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer",
     "fork", "resume", "solve", "solve_sync", "stop", "undo",
 ]  # fmt: skip
 
 _HOMES = {
     "coder.agent": ("Options", "fork", "resume", "solve", "solve_sync"),
+    "coder.config.mcp_servers": ("Mcp",),
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.errors": ("CoderError",),
     "coder.loop": ("Team",),

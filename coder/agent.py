@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict, Unpack
 
+from coder.config.mcp_servers import Mcp
 from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
@@ -43,8 +44,9 @@ class Options(TypedDict, total=False):
     """None is the stop of the strategy in the settings."""
     sandbox: OpenSandbox | None
     """Opens a sandbox for a policy; None is the strongest that this machine has."""
-    tools: Sequence[Callable[..., object]] | None
-    """Typed functions with a docstring that a model which acts may call. They run outside of any sandbox."""
+    tools: Sequence[Callable[..., object] | Mcp] | None
+    """Typed functions with a docstring, and MCP servers, that a model which acts may call. Outside of any
+    sandbox, unless the server says otherwise."""
     log: EventLog | None
     """None is the user's own log, so that `coder show` and `coder resume` know the run."""
     watch: Watch | None
@@ -217,15 +219,24 @@ async def open_environment(
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
-    async with Workbench(
-        policy,
-        sandbox or opener,
-        redactor=redactor,
-        on_output=watch.output if watch is not None else None,
-        ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
-        waits_for_hosts="network" in settings.approve,
-        tools=options.get("tools") or (),
-    ) as bench:
+    async with AsyncExitStack() as stack:
+        needed: Sequence[object] = options.get("tools") or ()
+        optional: Sequence[object] = ()
+        if not all(map(callable, needed)):
+            from coder.tools.mcp_client import serving  # hardly a run has servers
+
+            needed, optional = await stack.enter_async_context(serving(needed, watch))
+        bench = Workbench(
+            policy,
+            sandbox or opener,
+            redactor=redactor,
+            on_output=watch.output if watch is not None else None,
+            ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
+            waits_for_hosts="network" in settings.approve,
+            tools=needed,
+            optional_tools=optional,
+        )
+        await stack.enter_async_context(bench)
         await prepare(bench, task, files)
         yield bench
 

@@ -54,9 +54,10 @@ def test_every_exported_name_can_be_had(package: ModuleType) -> None:
 def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
     taken = {kind for hint in get_type_hints(coder.Options).values() for kind in get_args(hint)}
 
-    plain = {type(None), Sequence[Callable[..., object]]}
+    tools = Sequence[Callable[..., object] | coder.Mcp]
 
-    assert taken - plain <= {getattr(coder, name) for name in coder.__all__}
+    assert tools in taken
+    assert taken - {type(None), tools} <= {getattr(coder, name) for name in coder.__all__}
 
 
 @pytest.mark.parametrize(

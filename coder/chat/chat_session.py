@@ -4,7 +4,7 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 step has ended. Killed at any moment, the session continues with the interrupted step.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from glob import escape
@@ -14,6 +14,7 @@ from coder.agent import Options, work
 from coder.chat.kept_environment import KeptEnvironment
 from coder.chat.subject import about, happened_before, mentioned, new_state, places_named, root_of
 from coder.chat.transcript import written
+from coder.config.mcp_servers import Mcp
 from coder.context.quoting import fenced
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
@@ -56,6 +57,8 @@ class Session:
     settings: Settings
     model: Model
     sandbox: OpenSandbox | None = None
+    tools: Sequence[Mcp] = ()
+    """Servers that the model may call."""
     added: tuple[str, ...] = ()
     """Paths that the user has put before the model."""
     begun: bool = False
@@ -230,5 +233,5 @@ class Session:
     def _environment(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile]
     ) -> AbstractAsyncContextManager[Workbench]:
-        around = Options(sandbox=self.sandbox, watch=self.journal.watch)
+        around = Options(sandbox=self.sandbox, tools=self.tools, watch=self.journal.watch)
         return self.kept.use(task, settings, files, around)

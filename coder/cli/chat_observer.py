@@ -65,6 +65,10 @@ class ChatObserver:
             self.yes = True
             self._screen.note("what passes is written without a question, as you said: /permissions")
 
+    def note(self, text: str) -> None:
+        """Show a line that is no event."""
+        self._screen.note(text)
+
     def event(self, event: Event) -> None:
         """Tell what happened."""
         body = event_types.parse(event)

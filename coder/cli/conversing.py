@@ -24,6 +24,7 @@ from coder.cli.run_settings import (
 )
 from coder.cli.solve_run import see_one_form
 from coder.config.layers import Loaded, load
+from coder.config.mcp_servers import mcp_named
 from coder.config.schema import answering_fields, checked, flag
 from coder.config.task_file import split_command
 from coder.console.failure import report, single
@@ -79,6 +80,7 @@ class Conversation:
             run = state.run if state is not None else None
             opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
             session = await stack.enter_async_context(opening)
+            session.tools = mcp_named(given["mcp"], loaded.servers)
             repl = Repl(session, reader, screen=screen, switch=self._switch, onlooker=watch)
             try:
                 return await self._talk(repl, session)
@@ -146,7 +148,8 @@ class Conversation:
         tell = self._screen.tell
         if repl.asks:
             tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
-            session.kept.prepare(session.task, session.settings, Options(watch=session.journal.watch))
+            around = Options(watch=session.journal.watch, tools=session.tools)
+            session.kept.prepare(session.task, session.settings, around)
         code = await repl.run()
         if session.begun:
             undo = f"   coder undo {session.run}" if session.can_undo else ""

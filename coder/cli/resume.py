@@ -69,12 +69,12 @@ async def with_state(
     """Go on from a state with its settings, limits and model, but for the flags that were named."""
     screen.watch_model(state.model, has_folder=state.task.workspace is not None)
     screen.watch_settings(state.settings)
-    settings = changed_settings(state, flags, given)
+    settings, loaded = changed_settings(state, flags, given), load()
     opening = open_models(
         asked_now(flags, state),
         settings,
         note=screen.note,
-        book=load().book,
+        book=loaded.book,
         record=flags.record,
         must_know_price=must_know_price(flags, state),
         shows_pictures=bool(state.task.pictures),
@@ -84,7 +84,7 @@ async def with_state(
             model=model,
             budget=flags.budget(named_limits(state.settings, state.budget)),
             settings=settings,
-            tools=tools_named(given["tool"]),
+            tools=tools_named(given, loaded),
             watch=screen,
         )
 

@@ -11,6 +11,7 @@ import typer
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load
+from coder.config.mcp_servers import Mcp, mcp_named
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags, see_backend
@@ -42,7 +43,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
 
 async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: Screen) -> Run:
     settings = new_settings(loaded.config, given)
-    tools = tools_named(given["tool"])
+    tools = tools_named(given, loaded)
     await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
@@ -62,13 +63,14 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
             return await solve(task, settings=settings, model=model, tools=tools, log=log, watch=screen)
 
 
-def tools_named(names: Sequence[str] | None) -> Sequence[Callable[..., object]]:
-    """The functions that --tool names."""
-    if not names:
-        return ()
+def tools_named(given: Mapping[str, Any], loaded: Loaded) -> Sequence[Callable[..., object] | Mcp]:
+    """The functions that --tool names, and the MCP servers of --mcp and of the user's file."""
+    servers = mcp_named(given["mcp"], loaded.servers)
+    if not given.get("tool"):
+        return servers
     from coder.tools.registry import functions_named
 
-    return functions_named(names)
+    return (*functions_named(given["tool"]), *servers)
 
 
 async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:

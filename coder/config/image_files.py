@@ -26,10 +26,16 @@ def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
 
 
 def _read(path: Path) -> Image:
-    content = read_named(path, limit=LARGEST)
+    if (picture := picture_of(read_named(path, limit=LARGEST))) is None:
+        raise UsageError(f"{path} is no picture that models see. They see PNG, JPEG, GIF and WebP.")
+    return picture
+
+
+def picture_of(content: bytes) -> Image | None:
+    """The picture; None where it is of no kind that models see."""
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         kind = "image/webp"
     if kind is None:
-        raise UsageError(f"{path} is no picture that models see. They see PNG, JPEG, GIF and WebP.")
+        return None
     return Image.model_validate({"media_type": kind, "base64": base64.b64encode(content).decode("ascii")})

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
+from coder.config.mcp_servers import Mcp, mcp_of_tables
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
 from coder.errors import UsageError
 from coder.fs.private_folder import cache_folder
@@ -37,6 +38,8 @@ class Loaded:
     """The user, not a default and not the repository, set a limit of cost."""
     book: UserModels
     """What the user's file says of models; nothing else can say it."""
+    servers: tuple[Mcp, ...]
+    """Of MCP, in the user's file alone."""
     origins: Mapping[str, str]
     """Key → source of its value; keys at their default are missing."""
 
@@ -61,6 +64,7 @@ def load(
     file = user_file or usual_user_file()
     values = _read_toml(file)
     book = _book(values, file)
+    servers = mcp_of_tables(values.pop("mcp", {}), str(file))
     own, notes = _known(values, str(file))
     config = checked(own, lambda key: f"{file}: {key}")
     variables, from_environment = _variables(environ)
@@ -80,6 +84,7 @@ def load(
             each.max_cost is not None or each.max_call_cost is not None for each in (config, given)
         ),
         book=book,
+        servers=servers,
         origins=origins,
     )
 
@@ -149,7 +154,7 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
     if key == "network" and value == "none":
         return None
     if key not in TIGHTENING:
-        known = key in Config.model_fields or key in ("network", "api_key", "key", *BOOK_TABLES)
+        known = key in Config.model_fields or key in ("network", "api_key", "key", "mcp", *BOOK_TABLES)
         return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
     try:
         wish = getattr(checked({key: value}, str), key)

@@ -82,6 +82,7 @@ FLAGS = {
     "Strategy": {
         "strategy": Flag(Text, "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME"),
         "tool": Flag(Words, "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
+        "mcp": Flag(Words, "An MCP server with tools for the model. Repeatable.", "NAME=CMD|URL"),
         "plan": Flag(Choice, "Plan first; by default when the task has steps."),
         "edit_format": Flag(Text, "How changes are asked for: whole|search-replace.", "FORM"),
         "samples": Flag(Count, "Fresh starts (2); side by side where it acts.", "N"),

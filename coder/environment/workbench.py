@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -34,13 +34,16 @@ class Workbench:
         on_output: OnOutput | None = None,
         ask_host: AskHost | None = None,
         waits_for_hosts: bool = False,
-        tools: Sequence[Callable[..., object]] = (),
+        tools: Sequence[object] = (),
+        optional_tools: Sequence[object] = (),
     ) -> None:
         self.policy = policy
         self.redactor = redactor
         self.on_output = on_output
         self.tools = tools
-        """The caller's functions that a model may call."""
+        """The caller's functions, and MCP servers, that a model may call (`tools.registry.tools_of`)."""
+        self.optional_tools = optional_tools
+        """Others, of which no strategy is refused."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """What models see of the repository, with the files and the words it was chosen for."""
         self.python_line: str | None = None

@@ -21,8 +21,8 @@ from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.run.termination import goes_round
 from coder.run.watch import Listening
-from coder.tools.registry import ASK, DONE, Ask, Done, Registry
-from coder.tools.tool import read_arguments, tool_of
+from coder.tools.registry import ASK, DONE, Ask, Done, Registry, tools_of
+from coder.tools.tool import read_arguments
 from coder.turn import Turn
 from coder.workspace.consent import is_kept_apart
 from coder.workspace.overlay import to_ends
@@ -44,7 +44,8 @@ class Actor:
         """Act until the model says that it is done, asks the user, or has only words left."""
         target = target_now(turn.state)
         settings = turn.state.settings
-        tools = Registry([tool_of(function) for function in turn.bench.tools], kernel=settings.kernel)
+        own = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
+        tools = Registry(own, kernel=settings.kernel)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
         place = Workplace(turn, tools)
         first: list[ChatMessage] = []

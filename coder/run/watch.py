@@ -33,6 +33,14 @@ class Listening(Protocol):
 
 
 @runtime_checkable
+class Noting(Protocol):
+    """A watch that shows what is no event."""
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+
+
+@runtime_checkable
 class Permitting(Protocol):
     """A watch that decides which hosts a model's programs may reach beside those that are named."""
 

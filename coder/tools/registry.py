@@ -1,5 +1,6 @@
 """Registry: the tools that a model is offered, by name, and functions that `--tool` names."""
 
+import asyncio
 import importlib
 import os
 import sys
@@ -15,7 +16,17 @@ from coder.text.sanitize import or_nearest
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
-from coder.tools.tool import Arguments, Desk, Tool, ToolResult, read_arguments, shown, spec_of, tool_of
+from coder.tools.tool import (
+    Arguments,
+    Desk,
+    Tool,
+    ToolResult,
+    ToolServer,
+    read_arguments,
+    shown,
+    spec_of,
+    tool_of,
+)
 
 
 class Done(Arguments):
@@ -114,6 +125,15 @@ class Registry:
         except ValueError as error:
             result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}")
         return replace(result, seconds=result.seconds or monotonic() - began)
+
+
+async def tools_of(given: Iterable[object]) -> list[Tool]:
+    """Functions as tools, and the tools that servers have now, unless another one has the name."""
+    functions = [tool_of(one) for one in given if callable(one)]
+    tools: dict[str, Tool] = {tool.spec.name: tool for tool in functions}
+    for served in await asyncio.gather(*(one.tools() for one in given if isinstance(one, ToolServer))):
+        tools = {tool.spec.name: tool for tool in served} | tools
+    return [*functions, *(tool for tool in tools.values() if tool not in functions)]
 
 
 def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:

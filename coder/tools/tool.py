@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
@@ -76,6 +76,14 @@ class Tool(Protocol):
             ValueError: the call failed; the message is for the model.
             SandboxError: the sandbox itself failed.
         """
+
+
+@runtime_checkable
+class ToolServer(Protocol):
+    """What has tools, others from time to time."""
+
+    async def tools(self) -> Sequence[Tool]:
+        """Those that it has now."""
 
 
 class Arguments(BaseModel):

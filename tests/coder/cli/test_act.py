@@ -1,12 +1,14 @@
 """`coder solve --strategy act` as a person meets it; an endpoint on loopback says what it is told to."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from sandbox import Command, Policy, open_sandbox
 from tests.coder.cli.console import Console
+from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, message, says
 from tests.only_pytest import only_pytest
 
@@ -187,3 +189,33 @@ def test_attempts_side_by_side_are_told_apart_and_one_of_them_lands(console: Con
     assert landed["origin"] == f"attempt 1 of 2 of {landed['run_id']}"
     assert other["origin"] == f"attempt 2 of 2 of {landed['run_id']}"
     assert f"coder undo {landed['run_id']}" in done.said[-1]
+
+
+def test_a_model_calls_a_tool_of_an_mcp_server_that_the_user_names(console: Console, folder: Path) -> None:
+    server = f"{sys.executable} {ROUGH}"
+    config = console.home / ".config/coder/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[mcp.filed]\ncommand = "{server}"\n[mcp.broken]\ncommand = "{server} exit"\n')
+    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    steps = (calls("shop_say", text="three"), calls("filed_say", text="four"), says(right))
+    with faulty_endpoint(*steps) as endpoint:
+        flags = ("--mcp", f"shop={server}", "--base-url", endpoint.url, "-m", "toy")
+        check = ("--check", "from total import total; assert total() == 3")
+        done = console.run("solve", "Write total.py.", ".", *check, *flags, cwd=folder)
+        refused = console.run("solve", "Write total.py.", *flags, "--strategy", "repair", cwd=folder)
+
+    assert done.code == 0, done.err
+    told = [request.body["messages"][-1]["content"] for request in endpoint.requests[1:]]
+    assert [text.splitlines()[0] for text in told] == ["three", "four"]
+    assert done.err.count("MCP server broken can't be used") == 1
+    assert refused.code == 2
+    assert "--strategy repair calls none" in refused.err
+
+
+def test_a_chat_has_the_servers_that_the_user_names(console: Console, folder: Path) -> None:
+    with faulty_endpoint(calls("shop_say", text="three"), says("It is three.")) as endpoint:
+        flags = ("--mcp", f"shop={sys.executable} {ROUGH}", "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("chat", ".", *flags, "--strategy", "act", stdin=b"How many?\n", cwd=folder)
+
+    assert done.code == 0, done.err
+    assert endpoint.requests[1].body["messages"][-1]["content"] == "three"

@@ -1,0 +1,107 @@
+"""MCP servers that the user names, as plain data; `tools/mcp_client.py` opens them."""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from string import Template
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from coder.errors import UsageError
+
+_URL = re.compile(r"https?://[^\s/]")
+
+
+def _words(value: object) -> object:
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Mcp:
+    """A server of tools: a program that speaks on its stdin and stdout, or a URL."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+    """Its tools are called `name_tool`."""
+    command: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    url: str = ""
+    allow: tuple[str, ...] = ()
+    """Tools that are called without a question, though they may change something."""
+    env: tuple[str, ...] = ()
+    """Names of variables that the program gets, beside HOME, LOGNAME, PATH, SHELL, TERM and USER."""
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    """Of requests to the URL. `$NAME` in a value stands for a variable, so that no secret stands here."""
+    sandboxed: bool = False
+    """Run the program in a sandbox."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that a sandboxed program may reach."""
+    required: bool = True
+    """False: left out where the model calls no tools."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("name either a command or a URL")
+        if self.url and not _URL.match(self.url):
+            raise ValueError("the URL must begin with http:// or https://")
+        if self.url and (self.env or self.sandboxed):
+            raise ValueError("env and sandboxed are for a command")
+        if self.headers and not self.url:
+            raise ValueError("headers are for a URL")
+        if self.hosts and not self.sandboxed:
+            raise ValueError("hosts are for a sandboxed command")
+        if plain := [name for name, value in self.headers.items() if "$" not in value]:
+            raise ValueError(f"the header {plain[0]} must take its value from a variable: $NAME")
+        return self
+
+    def variables(self) -> dict[str, str]:
+        """The values of the variables of `env`; UsageError: one isn't set."""
+        return {name: self._filled(f"${{{name}}}") for name in self.env}
+
+    def filled_headers(self) -> dict[str, str]:
+        """The headers with the values of their variables; UsageError: one isn't set."""
+        return {name: self._filled(text) for name, text in self.headers.items()}
+
+    def _filled(self, text: str) -> str:
+        try:
+            return Template(text).substitute(os.environ)
+        except KeyError as error:
+            raise UsageError(f"the variable {error.args[0]} isn't set") from error
+        except ValueError as error:
+            raise UsageError(f"{text!r} names no variable: write $NAME") from error
+
+
+def mcp_of_tables(tables: object, source: str) -> tuple[Mcp, ...]:
+    """The servers of the tables `[mcp.NAME]`; UsageError names the one that can't be used."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"{source}: mcp: write a table for each server: [mcp.NAME]")
+    given = [(name, {**table, "name": name, "required": False}) for name, table in tables.items()]
+    return tuple(_checked(one, f"{source}: [mcp.{name}]") for name, one in given)
+
+
+def mcp_named(flags: Sequence[str] | None, tables: Sequence[Mcp] = ()) -> tuple[Mcp, ...]:
+    """The servers that --mcp names and, behind them, those of the user's file with other names."""
+    named = [_of_flag(words) for words in flags or ()]
+    if double := [one.name for at, one in enumerate(named) if one.name in {two.name for two in named[:at]}]:
+        raise UsageError(f"--mcp: two servers are named {double[0]}")
+    return (*named, *(one for one in tables if one.name not in {two.name for two in named}))
+
+
+def _of_flag(words: str) -> Mcp:
+    name, equals, rest = words.partition("=")
+    if not (equals and rest.strip()):
+        raise UsageError(f"--mcp {words}: write NAME=COMMAND or NAME=URL")
+    kind = "url" if _URL.match(rest) else "command"
+    return _checked({"name": name, kind: rest}, f"--mcp {name}")
+
+
+def _checked(values: Mapping[str, Any], called: str) -> Mcp:
+    try:
+        return Mcp(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{called}: {f'{place}: ' if place else ''}{said}") from error

@@ -1,0 +1,213 @@
+"""McpServer: one MCP server, and the task that owns the connection to it. Its tools are called from any task.
+
+`mcp` takes most of a second to import, so that it is imported only where a server is opened, in a thread.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from coder.config.mcp_servers import Mcp
+from coder.errors import UsageError
+from coder.models.model import JsonObject
+from coder.run.watch import Noting
+from coder.text.redact import Redactor
+from coder.text.sanitize import one_line
+from coder.tools.mcp_tool import McpTool, tools_listed
+from coder.tools.tool import Desk
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.client.session import IncomingMessage
+    from mcp_types import CallToolResult, Tool
+
+START_S = 10.0
+"""Seconds in which a server must have listed its tools."""
+CALL_S = 300.0
+"""Seconds in which it must answer a call."""
+_CLOSE_S = 5.0
+_MOST_PAGES = 50
+_UNKNOWN = "What the call did is not known."
+
+
+class McpServer:
+    """A server, and the tools that it has now."""
+
+    def __init__(self, about: Mcp, note: Callable[[str], None]) -> None:
+        """Start nothing yet; `note` tells the user what is wrong with the server, once."""
+        self.about = about
+        self._note = note
+        self._tools: dict[str, McpTool] = {}
+        self._client: Client | None = None
+        self._owner: asyncio.Task[None] | None = None
+        self._ready, self._news = asyncio.Event(), asyncio.Event()
+        self._is_over = self._is_told = False
+        self._redactor = Redactor()
+
+    def begin(self) -> None:
+        """Start it, if that isn't done."""
+        if self._owner is None:
+            self._owner = asyncio.create_task(self._own())
+
+    async def tools(self) -> list[McpTool]:
+        """The tools that it has, once it has started; none where it can't."""
+        self.begin()
+        await self._ready.wait()
+        return list(self._tools.values())
+
+    async def call(self, tool: str, given: JsonObject, desk: Desk) -> "CallToolResult":
+        """Call a tool by the name that the server gave it.
+
+        Raises:
+            ValueError: it gave no result; the message is for the model.
+        """
+        from mcp import MCPError
+        from mcp_types import CONNECTION_CLOSED
+
+        name, patience = f"The MCP server {self.about.name}", min(CALL_S, desk.seconds_left())
+        await self._ready.wait()
+        if self._client is None:
+            raise ValueError(f"{name} has ended: its tools can't be called any more.")
+        if tool not in self._tools:
+            raise ValueError(f"{name} has no tool {tool} any more.")
+        try:
+            async with asyncio.timeout(patience):
+                return await self._client.call_tool(tool, given)
+        except TimeoutError as error:
+            raise ValueError(f"{name} gave no answer in {patience:.0f} s. {_UNKNOWN}") from error
+        except MCPError as error:
+            if error.code == CONNECTION_CLOSED:
+                self._fail("has ended")
+                raise ValueError(f"{name} ended in the call. {_UNKNOWN}") from error
+            raise ValueError(f"{name} refused the call: {error}") from error
+        except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
+            raise ValueError(f"{name} sent a result that can't be read: {error}") from error
+
+    def redact(self, text: str) -> str:
+        """The text without the values that the user passed to the server."""
+        return self._redactor.redact(text)
+
+    async def close(self) -> None:
+        """End the connection and, of a command, its processes."""
+        if self._owner is None:
+            return
+        self._is_over = True
+        self._news.set()
+        if self._client is not None:
+            await asyncio.wait([self._owner], timeout=_CLOSE_S)
+        self._owner.cancel()
+        await asyncio.wait([self._owner])
+
+    async def _own(self) -> None:
+        """Hold the connection, all of it in this one task: a cancel scope must end where it began."""
+        try:
+            async with asyncio.timeout(START_S) as patience, self._connected() as client:
+                await self._list(client)
+                patience.reschedule(None)
+                self._client = client
+                self._ready.set()
+                await self._follow(client)
+        except TimeoutError:
+            self._fail(f"has not started within {START_S:.0f} s")
+        except Exception as error:  # noqa: BLE001 - whatever a server does, it costs its own tools alone
+            self._fail(f"can't be used: {_innermost(error)}")
+        finally:
+            self._client = None
+            self._ready.set()
+
+    @asynccontextmanager
+    async def _connected(self) -> "AsyncIterator[Client]":
+        about = self.about
+        try:
+            await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
+        except ModuleNotFoundError as error:
+            raise UsageError("the extra isn't installed: pip install 'coder-agent[mcp]'") from error
+        from mcp import Client
+        from mcp.client.stdio import get_default_environment
+        from mcp_types import Implementation
+
+        from coder.tools.mcp_transport import Tail, http_streams, program_streams
+
+        logging.getLogger("mcp").addHandler(logging.NullHandler())  # what matters is told to the model
+        errors, given = Tail(), {**about.variables(), **about.filled_headers()}
+        self._redactor = Redactor(given.values())
+        transport: Any = http_streams(about.url, given)
+        if about.command:
+            transport = program_streams(about.command, get_default_environment() | given, errors)
+        who = Implementation(name="coder", version="0")
+        try:
+            async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
+                yield client
+        except Exception as error:
+            if said := one_line(self.redact(errors.text()[-300:])):
+                raise UsageError(f"{_innermost(error)}; on stderr: {said}") from error
+            raise
+
+    async def _follow(self, client: "Client") -> None:
+        """Read the list of tools whenever the server says that it has changed."""
+        from mcp import MCPError
+        from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+        async with AsyncExitStack() as stack:
+            with suppress(MCPError, TimeoutError):
+                if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
+                    await stack.enter_async_context(client.listen(tools_list_changed=True))
+            while await self._news.wait() and not self._is_over:
+                self._news.clear()
+                with suppress(MCPError, TimeoutError):
+                    async with asyncio.timeout(START_S):
+                        await self._list(client)
+                self._ready.set()
+
+    async def _list(self, client: "Client") -> None:
+        listed: list[Tool] = []
+        cursor = None
+        for _ in range(_MOST_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            listed += page.tools
+            if (cursor := page.next_cursor) is None:
+                break
+        self._tools, left_out = tools_listed(self, listed)
+        if left_out and self._client is None:
+            self._note(f"MCP server {self.about.name}: left out, as no model could call it: {left_out}")
+
+    async def _heard(self, message: "IncomingMessage") -> None:
+        from mcp_types import ToolListChangedNotification
+
+        if isinstance(message, ToolListChangedNotification):
+            self._ready.clear()  # what follows in the stream is about the new list
+            self._news.set()
+
+    def _fail(self, words: str) -> None:
+        self._client = None
+        if not self._is_told and not self._is_over:
+            self._is_told = True
+            words = f"MCP server {self.about.name} {words}; its tools can't be called"
+            self._note(one_line(words, width=500))
+
+
+@asynccontextmanager
+async def serving(
+    given: Iterable[object], watch: object
+) -> "AsyncIterator[tuple[list[object], list[object]]]":
+    """The tools that need a model that calls them, and the others; their servers are open meanwhile."""
+    note = watch.note if isinstance(watch, Noting) else logging.getLogger(__name__).warning
+    tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in given]
+    servers = [one for one in tools if isinstance(one, McpServer)]
+    optional = [server for server in servers if not server.about.required]
+    try:
+        for server in servers:
+            if server.about.required:
+                server.begin()
+        yield [one for one in tools if one not in optional], [*optional]
+    finally:
+        await asyncio.gather(*(server.close() for server in servers))
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

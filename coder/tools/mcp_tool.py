@@ -1,0 +1,169 @@
+"""McpTool: a tool of an MCP server as a model calls it; its results are data."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from coder.config.image_files import LARGEST, picture_of
+from coder.config.mcp_servers import Mcp
+from coder.models.model import Image, JsonObject, ToolSpec
+from coder.text.sanitize import printable
+from coder.tools.tool import Desk, ToolResult, shown
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+    from mcp_types import CallToolResult, ContentBlock, Tool
+
+MOST_TOOLS = 100
+"""Of one server; providers take some 128 in all."""
+_LONGEST_NAME, _LONGEST_WORDS, _LARGEST_SCHEMA = 64, 1_000, 20_000
+_MOST_TEXT = 1 << 20
+"""Characters of a result that are looked at, far more than a model is shown."""
+_MOST_PICTURES = 4
+_ERRORS_TOLD = 3
+
+
+class Serving(Protocol):
+    """What a tool needs of its server."""
+
+    about: Mcp
+
+    async def call(self, tool: str, given: JsonObject, desk: Desk) -> "CallToolResult":
+        """Call a tool by the server's own name of it."""
+
+    def redact(self, text: str) -> str:
+        """Take out what the user passed to the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class McpTool:
+    """A tool of a server."""
+
+    spec: ToolSpec
+    effect: bool
+    asks: bool
+    _name: str
+    _server: Serving
+    _schema: "Validator"
+
+    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        """Call the tool, if the arguments fit its schema."""
+        try:
+            wrong = [_told(error) for error in islice(self._schema.iter_errors(given), _ERRORS_TOLD)]
+        except Exception as error:
+            raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
+        if wrong:
+            raise ValueError(f"The arguments of {self.spec.name} don't fit: {'; '.join(wrong)}.")
+        result = await self._server.call(self._name, given, desk)
+        text = self._server.redact(_cut(_text(result, sees=desk.sees)))
+        if result.is_error:
+            raise ValueError(text or "the server says that the call failed.")
+        images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
+        return ToolResult(shown(text, desk), images=tuple(images[:_MOST_PICTURES]))
+
+
+def tools_listed(server: Serving, listed: Iterable["Tool"]) -> tuple[dict[str, McpTool], str]:
+    """The tools that a model can call, by the server's names, and the names of the others."""
+    from jsonschema.exceptions import SchemaError
+
+    tools: dict[str, McpTool] = {}
+    left_out: list[str] = []
+    taken: set[str] = set()
+    for tool in listed:
+        if tool.name in tools:
+            continue
+        try:
+            made = _tool(server, tool, taken)
+        except (SchemaError, ValueError, RecursionError):
+            made = None
+        if made is None or len(tools) == MOST_TOOLS:
+            left_out.append(printable(tool.name)[:_LONGEST_NAME])
+            continue
+        taken.add(made.spec.name)
+        tools[tool.name] = made
+    return tools, ", ".join(left_out[:10]) + (" …" if len(left_out) > 10 else "")
+
+
+def _tool(server: Serving, tool: "Tool", taken: set[str]) -> McpTool:
+    schema = tool.input_schema
+    if schema.get("type") != "object" or len(json.dumps(schema)) > _LARGEST_SCHEMA:
+        raise ValueError("no schema of arguments")
+    hints, about = tool.annotations, server.about
+    effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
+    words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
+    spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=schema)
+    return McpTool(
+        spec, effect, effect and tool.name not in about.allow, tool.name, server, _validator(schema)
+    )
+
+
+def _name(server: str, tool: str, taken: set[str]) -> str:
+    """A name that providers take; of two that would be the same, the later one has a mark."""
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{server}_{tool}")
+    if len(name) <= _LONGEST_NAME and name not in taken:
+        return name
+    mark = hashlib.sha256(tool.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{name[: _LONGEST_NAME - 7]}_{mark}"
+
+
+def _validator(schema: JsonObject) -> "Validator":
+    """A check of arguments that reads nothing from elsewhere, and runs no pattern of the server's."""
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from referencing import Registry
+
+    kind: Any = validator_for(schema, default=Draft202012Validator)
+    kind.check_schema(schema)
+    unchecked = {word: lambda *_: None for word in ("pattern", "patternProperties")}
+    made: Validator = extend(kind, unchecked)(  # type: ignore[no-untyped-call]
+        schema, registry=Registry()
+    )
+    return made
+
+
+def _told(error: Any) -> str:  # noqa: ANN401 - jsonschema's error, which has no types
+    place = ".".join(map(str, error.absolute_path))
+    return f"{place}: {error.message[:200]}" if place else str(error.message)[:200]
+
+
+def _text(result: "CallToolResult", *, sees: bool) -> str:
+    """A result in words; structured content only where nothing else says it."""
+    if not result.content and result.structured_content is not None:
+        return json.dumps(result.structured_content, ensure_ascii=False)
+    return "\n".join(filter(None, (_words(part, sees=sees) for part in result.content)))
+
+
+def _words(part: "ContentBlock", *, sees: bool) -> str:
+    match part.type:
+        case "text":
+            return part.text
+        case "image" if sees and _picture(part):
+            return ""
+        case "image" | "audio":
+            return f"[{part.type} {part.mime_type}, {len(part.data):,} characters of base64: not shown]"
+        case "resource":
+            resource = part.resource
+            text = getattr(resource, "text", None)
+            return f"[{resource.uri}]\n{text}" if text is not None else f"[{resource.uri}: binary, not shown]"
+        case "resource_link":
+            return f"[{part.uri} {part.name}]"
+
+
+def _picture(part: "ContentBlock") -> Image | None:
+    """A picture that endpoints take: one that they refuse would end the dialogue."""
+    if part.type != "image" or len(part.data) > LARGEST:
+        return None
+    try:
+        return picture_of(base64.b64decode(part.data, validate=True))
+    except binascii.Error:
+        return None
+
+
+def _cut(text: str) -> str:
+    half = _MOST_TEXT // 2
+    return text if len(text) <= _MOST_TEXT else f"{text[:half]}\n{text[-half:]}"

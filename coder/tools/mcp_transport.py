@@ -1,0 +1,178 @@
+"""Connections to MCP servers: a program's stdin and stdout, or HTTP; what is read is bounded."""
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import anyio
+import httpx2
+import mcp_types
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.message import SessionMessage
+
+MOST_BYTES = 16 << 20
+"""Of one message of a server: one that sends more is dropped."""
+_GRACE_S = 1.0
+"""Seconds to end in, once stdin is closed, and again after SIGTERM."""
+_CONNECT_S, _READ_S = 10.0, 300.0
+_TAIL = 2000
+
+
+class Tail:
+    """The last bytes of a program's stderr."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Keep its end."""
+        self._kept = (self._kept + chunk)[-_TAIL:]
+
+    def text(self) -> str:
+        """As text."""
+        return self._kept.decode("utf-8", "replace").strip()
+
+
+@asynccontextmanager
+async def program_streams(
+    command: Sequence[str], environment: Mapping[str, str], errors: Tail
+) -> AsyncIterator[TransportStreams]:
+    """Start a program; nothing that it has started in its process group is left behind.
+
+    The SDK's own transport keeps whatever a server writes without a newline.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+        start_new_session=True,
+        limit=MOST_BYTES,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    heard = asyncio.create_task(_each(process.stderr, errors.add))
+    try:
+        async with message_streams(process.stdout, process.stdin) as streams:
+            yield streams
+    finally:
+        drained = asyncio.create_task(_each(process.stdout, lambda _: None))  # it may wait to write
+        try:
+            await _end(process)
+        finally:
+            heard.cancel()
+            drained.cancel()
+
+
+@asynccontextmanager
+async def message_streams(
+    stdout: asyncio.StreamReader, stdin: asyncio.StreamWriter
+) -> AsyncIterator[TransportStreams]:
+    """Messages as lines of JSON. A line over the limit of `stdout` ends the connection."""
+    heard, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    outgoing, said = anyio.create_memory_object_stream[SessionMessage](0)
+
+    async def read() -> None:
+        async with heard:
+            with suppress(ValueError, anyio.BrokenResourceError):  # too long a line; the session has ended
+                while line := await stdout.readline():
+                    with suppress(ValueError):  # not a message, such as a banner
+                        message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+                        await heard.send(SessionMessage(message))
+
+    async def write() -> None:
+        async with said:
+            async for one in said:
+                stdin.write(one.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+                await stdin.drain()
+
+    async def written() -> None:
+        with suppress(ConnectionError):
+            await write()
+        await heard.aclose()  # requests that wait learn that there is nobody
+
+    async with incoming, outgoing, anyio.create_task_group() as group:
+        group.start_soon(read)
+        group.start_soon(written)
+        try:
+            yield incoming, outgoing
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _each(stream: asyncio.StreamReader, do: Callable[[bytes], None]) -> None:
+    while chunk := await stream.read(1 << 16):
+        do(chunk)
+
+
+async def _end(process: Process) -> None:
+    """Close stdin, then end the process group: politely, then not."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        for sent in (None, signal.SIGTERM):
+            if sent is not None:
+                _signal_group(process, sent)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE_S)
+                return
+    finally:
+        _signal_group(process, signal.SIGKILL)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_S)
+        process._transport.close()  # type: ignore[attr-defined] # a grandchild may hold the pipes
+
+
+def _signal_group(process: Process, sent: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, sent)
+
+
+@asynccontextmanager
+async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
+    """Streamable HTTP. A response or an event over MOST_BYTES fails."""
+    client = httpx2.AsyncClient(
+        headers={**headers, "Accept-Encoding": "identity"},
+        timeout=httpx2.Timeout(_CONNECT_S, read=_READ_S),
+        event_hooks={"response": [_bound]},
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(client)
+        yield await stack.enter_async_context(
+            streamable_http_client(url, http_client=client, max_sse_event_size=MOST_BYTES)
+        )
+
+
+async def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx2.DecodingError("the server packs its answers though it was asked not to")
+    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+    if not is_stream:
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Bounded(response.stream)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that fails once it has more than MOST_BYTES."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._body:
+            if (size := size + len(chunk)) > MOST_BYTES:
+                raise httpx2.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()

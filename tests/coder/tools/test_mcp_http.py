@@ -1,0 +1,105 @@
+"""MCP servers made with the official SDK, on pipes and over HTTP."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from coder.config.mcp_servers import Mcp
+from coder.tools.tool import Desk
+from tests.coder.tools.test_mcp_client import opened
+from tests.processes import wait_until
+
+SERVER = Path(__file__).with_name("sdk_mcp.py")
+DESK = Desk(None, lambda: 600.0, lambda text: text)  # type: ignore[arg-type]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def served(*how: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The URL of a server over HTTP, and its process."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, SERVER, str(port), *how], stderr=subprocess.DEVNULL) as process:
+        try:
+            assert wait_until(lambda: answers(port))
+            yield f"http://127.0.0.1:{port}/mcp", process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(params=["stdio", "http", "http json"])
+def about(request: pytest.FixtureRequest) -> Iterator[Mcp]:
+    """A server in one of the transports."""
+    if request.param == "stdio":
+        yield Mcp("it", command=(sys.executable, str(SERVER)))
+        return
+    with served(*request.param.split()[1:]) as (url, _):
+        yield Mcp("it", url=url)
+
+
+async def test_every_transport_lists_calls_fails_and_follows_changes(about: Mcp) -> None:
+    async with opened(about, DESK) as one:
+        assert (await one.call("add", a=2, b=3)).text == "5"
+        assert one.tools["it_deploy"].asks
+        with pytest.raises(ValueError, match="Error executing tool fail"):
+            await one.call("fail")
+        await one.call("grow")
+        async with asyncio.timeout(30):
+            now = one.tools
+            while "it_plus" not in now:
+                await asyncio.sleep(0.01)  # over HTTP the news comes by another way than the answer
+                now = {tool.spec.name: tool for tool in await one.server.tools()}
+        assert (await now["it_plus"].call({"a": 1, "b": 1}, DESK)).text == "2"
+        assert one.notes == []
+
+
+async def test_every_transport_bounds_what_a_server_sends(about: Mcp) -> None:
+    async with opened(about, DESK) as one:
+        assert len((await one.call("huge", megabytes=2)).text) < 20_000
+        with pytest.raises(ValueError, match="it "):
+            await one.call("huge", megabytes=40)
+
+
+async def test_a_header_is_filled_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCS_PASS", "open sesame")
+    with served() as (url, _):
+        async with opened(Mcp("it", url=url, headers={"X-Token": "Bearer $DOCS_PASS"}), DESK) as one:
+            assert (await one.call("header")).text == "[redacted]"
+
+
+async def test_a_server_that_goes_away_is_told_to_each_call() -> None:
+    with served() as (url, process):
+        async with opened(Mcp("it", url=url), DESK) as one:
+            process.kill()
+            process.wait()
+            for _ in range(2):
+                with pytest.raises(ValueError, match="it "):
+                    await one.call("add", a=1, b=1)
+
+
+async def test_an_address_where_nobody_listens_is_told() -> None:
+    async with opened(Mcp("it", url=f"http://127.0.0.1:{free_port()}/mcp"), DESK) as one:
+        assert one.tools == {}
+        assert "MCP server it can't be used: All connection attempts failed" in one.notes[0]
+
+
+async def test_a_page_that_is_no_server_is_told() -> None:
+    with served() as (url, _):
+        async with opened(Mcp("it", url=url.replace("/mcp", "/other")), DESK) as one:
+            assert one.tools == {}
+            assert len(one.notes) == 1
