@@ -92,11 +92,13 @@ class Client:
             await self._session.report_progress(count, None, line)
 
     def is_there(self, question: Question) -> bool:
-        """Whether a form can be shown now."""
-        return self.elicits and self._session.can_send_request
+        """Whether the client's user can be asked."""
+        return self.elicits
 
     async def decide(self, question: Question) -> Decision:
-        """Have the client show a form. Raises Waits: it was dismissed."""
+        """Have the client show a form. Raises Waits: it was dismissed, or can only be shown later."""
+        if not self._session.can_send_request:
+            raise Waits(question.text)
         message, schema = _form(question)
         shown = await self._session.elicit_form(message, schema, related_request_id=self._request)
         return self.decision(question, shown)

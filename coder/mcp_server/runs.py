@@ -69,8 +69,8 @@ class Runs:
         """Work on a task. Whoever asks can't see what a new test is worth: a given one decides."""
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
-        waits_for = (*settings.approve, *approve, *(["landing"] if client.asks_later else []))
-        settings = settings.model_copy(update={"approve": tuple(dict.fromkeys(waits_for))})
+        both = tuple(dict.fromkeys((*settings.approve, *approve)))
+        settings = settings.model_copy(update={"approve": both})
         for note in loaded.notes:
             client.note(note)
         opening = open_models(

@@ -35,12 +35,14 @@ class Served:
         file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
 
     @asynccontextmanager
-    async def over_stdio(self, *arguments: str, mode: str = "auto", **more: Any) -> AsyncIterator[Client]:
+    async def over_stdio(
+        self, *arguments: str, mode: str = "auto", PYTHONPATH: str = "", **more: Any
+    ) -> AsyncIterator[Client]:
         """A client of a server that it has started."""
         command = StdioServerParameters(
             command=str(CODER),
             args=["mcp", "--root", str(self.root), *arguments],
-            env=self.console.environ,
+            env=self.console.environ | {"PYTHONPATH": PYTHONPATH},
             cwd=self.console.home,
         )
         with self.said.open("ab") as said:

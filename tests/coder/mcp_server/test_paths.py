@@ -1,0 +1,89 @@
+"""Paths and runs of clients stay below the root."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.coder.cli.test_solve import ADD, CHECK, TASK, code
+from tests.coder.mcp_server.served import Served, document, words
+from tests.faulty_endpoint import faulty_endpoint, says
+
+
+async def test_what_is_not_below_the_root_is_refused_with_words_and_no_call(
+    served: Served, tmp_path: Path
+) -> None:
+    other, inside = tmp_path / "other", served.root / "inside"
+    for folder in (other, inside):
+        folder.mkdir()
+    (served.root / "link").symlink_to(other)
+    (served.root / "file").symlink_to("/etc/passwd")
+    (served.root / "loop").symlink_to("loop")
+    paths = [
+        "..",
+        "../other",
+        str(other),
+        "link",
+        "link/deeper",
+        "file",
+        "inside/../..",
+        "loop",
+        "gone",
+        "a\0b",
+    ]
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy")
+        async with served.over_stdio() as client:
+            for path in paths:
+                for tool, more in (("solve", {"prompt": TASK}), ("fix", {"command": "false"})):
+                    refused = words(await client.call_tool(tool, {"path": path, **more}))
+                    assert "below the folder of this server" in refused, path
+            allowed = {"prompt": TASK, "path": str(inside), "checks": CHECK[1:]}
+            run = document(await client.call_tool("solve", allowed))
+
+    assert run["landed"] == ["solution.py"]
+    assert len(endpoint.requests) == 1
+    assert [*other.iterdir()] == []
+
+
+async def test_runs_elsewhere_are_no_business_of_the_clients(served: Served, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="repair")
+        served.console.run("solve", TASK, str(other), *CHECK, "--approve", "landing")
+        (listed,) = json.loads(served.console.run("ls", "--waiting", "--json").out)
+        async with served.over_stdio() as client:
+            for tool in ("run_status", "approve"):
+                assert "outside of the folder" in words(
+                    await client.call_tool(tool, {"run": listed["run_id"]})
+                )
+            assert "no run" in words(await client.call_tool("run_status", {"run": "run_none"})).lower()
+
+    assert [*other.iterdir()] == []
+
+
+@pytest.mark.parametrize("files", [{"../x": ""}, {"/x": ""}, {"a": "", "a/b": ""}, {"": ""}, {"a\0": ""}])
+async def test_files_of_a_program_stay_in_its_workspace(served: Served, files: dict[str, str]) -> None:
+    async with served.over_stdio() as client:
+        refused = await client.call_tool("run_code", {"command": "ls -R", "files": files})
+
+    assert refused.is_error
+    assert "bug" not in words(refused)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "either code, or a command"),
+        ({"code": "1", "command": "ls"}, "either code, or a command"),
+        ({"command": "'"}, "can't be split"),
+        ({"code": "1", "timeout_s": 0}, "timeout_s"),
+        ({"code": "1", "timeout_s": 1e9}, "timeout_s"),
+    ],
+)
+async def test_a_request_that_can_not_be_served_is_told_why(
+    served: Served, asked: dict[str, object], said: str
+) -> None:
+    async with served.over_stdio() as client:
+        assert said in words(await client.call_tool("run_code", asked))
