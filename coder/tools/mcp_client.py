@@ -135,7 +135,11 @@ class McpServer:
         errors, given = Tail(), {**about.variables(), **about.filled_headers()}
         self._redactor = Redactor(given.values())
         transport: Any = http_streams(about.url, given)
-        if about.command:
+        if about.sandboxed:
+            from coder.tools.mcp_sandbox import sandboxed_streams
+
+            transport = sandboxed_streams(about, given, errors)
+        elif about.command:
             transport = program_streams(about.command, get_default_environment() | given, errors)
         who = Implementation(name="coder", version="0")
         try:

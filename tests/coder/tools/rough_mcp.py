@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import Any
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -31,6 +32,8 @@ TOOLS = [
     tool("huge", **READS),
     tool("many", **READS),
     tool("environment", **READS),
+    tool("fetch", {"type": "object", "properties": {"url": {"type": "string"}}}, **READS),
+    tool("reach", {"type": "object", "properties": {"path": {"type": "string"}}}, **READS),
     tool("parts", **READS),
     tool("data", **READS),
     tool("lie", outputSchema={"type": "object", "required": ["x"]}, **READS),
@@ -83,6 +86,14 @@ def called(name: str, given: Any) -> dict[str, Any]:
         text = "\n".join(f"line {number}" for number in range(200_000))
     elif name == "environment":
         text = json.dumps(dict(os.environ))
+    elif name == "fetch":
+        try:
+            with urllib.request.urlopen(given["url"], timeout=10) as page:
+                text = page.read().decode()
+        except OSError as error:
+            text = f"{type(error).__name__}: {error}"
+    elif name == "reach":
+        text = json.dumps(os.listdir(given["path"]) if os.path.exists(given["path"]) else None)
     elif name == "parts":
         resource = {"uri": "file:///notes.txt", "text": "from the notes"}
         blob = {"uri": "file:///a.bin", "blob": "AAAA"}

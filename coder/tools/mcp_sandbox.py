@@ -1,0 +1,80 @@
+"""An MCP server in a sandbox, which shows its folder and interpreter, and lets it reach named hosts."""
+
+import asyncio
+import os
+from asyncio.streams import FlowControlMixin
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from mcp.client._transport import TransportStreams
+
+from coder.config.mcp_servers import Mcp
+from coder.errors import UsageError
+from coder.tools.mcp_transport import MOST_BYTES, Tail, message_streams
+from sandbox import Command, Policy, open_sandbox, session_policy
+
+_DAY_S = 86_400.0
+_OUTPUT_BYTES = 4 << 20
+"""A program that writes 64 times as much in all is ended."""
+
+
+@asynccontextmanager
+async def sandboxed_streams(
+    about: Mcp, environment: Mapping[str, str], errors: Tail
+) -> AsyncIterator[TransportStreams]:
+    """Start the program of a server in a sandbox of its own.
+
+    Raises:
+        UsageError: what it needs can't be shown.
+        SandboxError: there is no sandbox.
+    """
+    policy, command = _shown(about, environment)
+    stdout = asyncio.StreamReader(limit=MOST_BYTES)
+    inside, outside = os.pipe()
+    making = asyncio.get_running_loop().connect_write_pipe(FlowControlMixin, os.fdopen(outside, "wb"))
+    transport, protocol = await making
+    stdin = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+    try:
+        async with open_sandbox(policy) as box:
+            heard = {"stdout": stdout.feed_data, "stderr": errors.add}
+            running = box.run(command, stdin=inside, on_output=lambda stream, chunk: heard[stream](chunk))
+            program = asyncio.create_task(running)
+            program.add_done_callback(lambda _: stdout.feed_eof())
+            try:
+                async with message_streams(stdout, stdin) as streams:
+                    yield streams
+            finally:
+                program.cancel()
+                await asyncio.wait([program])
+    finally:
+        transport.close()
+        os.close(inside)
+
+
+def _shown(about: Mcp, environment: Mapping[str, str]) -> tuple[Policy, Command]:
+    """What the program may use, and its command line with files where they are shown."""
+    words: list[str] = []
+    beside: dict[str, Path] = {}
+    for word in about.command[1:]:
+        path = Path(word).absolute()
+        if not path.is_file():
+            words.append(word)
+            continue
+        at = path.parts.index("node_modules") if "node_modules" in path.parts else len(path.parts) - 1
+        folder, name = Path(*path.parts[:at]), f"server{len(beside)}"
+        if Path.home().is_relative_to(folder):
+            raise UsageError(f"{path} is not in a folder of its own, which the sandbox could show")
+        beside[name] = folder
+        words.append(f"/opt/shown/{name}/{path.relative_to(folder)}")
+    first = Path(about.command[0])
+    is_python = first.name.startswith("python") and first.is_file()
+    policy = session_policy(
+        network=about.hosts or "none",
+        environment=dict(environment),
+        beside=beside,
+        python=first.absolute() if is_python else None,
+        wall_s=_DAY_S,
+        output_bytes=_OUTPUT_BYTES,
+    )
+    return policy, Command(argv=("python3" if is_python else about.command[0], *words))
