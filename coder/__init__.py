@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import Options, fork, resume, solve, solve_sync
+    from coder.agent import fork, resume, solve, solve_sync
     from coder.config.mcp_servers import Mcp
     from coder.environment.run_policy import OpenSandbox
     from coder.errors import CoderError
     from coder.loop import Team
     from coder.models.model import Model
+    from coder.options import Options
     from coder.participants.participant import Participant
     from coder.requests import answer, stop
     from coder.run.questions import Decider, Decision, Question
@@ -35,12 +36,13 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.agent": ("Options", "fork", "resume", "solve", "solve_sync"),
+    "coder.agent": ("fork", "resume", "solve", "solve_sync"),
     "coder.config.mcp_servers": ("Mcp",),
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.errors": ("CoderError",),
     "coder.loop": ("Team",),
     "coder.models.model": ("Model",),
+    "coder.options": ("Options",),
     "coder.participants.participant": ("Participant",),
     "coder.run.questions": ("Decider", "Decision", "Question"),
     "coder.run.run": ("Run",),

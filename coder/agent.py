@@ -1,16 +1,16 @@
 """Entry points: solve a task, resume a run that stopped, or fork one at a step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypedDict, Unpack
+from typing import Unpack
 
-from coder.config.mcp_servers import Mcp
-from coder.environment.run_policy import OpenSandbox, policy_for, redactor_for
+from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.loop import Landing, Team, run_until_stopped
+from coder.loop import Landing, run_until_stopped
 from coder.models.model import Model
+from coder.options import Options, see_known
 from coder.run.event_types import RunOrigin, RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.journal import Journal, answered, forked, told
@@ -21,36 +21,23 @@ from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.run.termination import Stop
-from coder.run.watch import Permitting, Unwatched, Watch
+from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, SqliteLog, new_run_id
-from coder.teams.strategies import attempts, named_limits, see_tools, settled_here, taken
+from coder.teams.strategies import (
+    acts_here,
+    attempts,
+    named_limits,
+    see_tools,
+    settled_here,
+    taken,
+    team_and_stop,
+    with_roles,
+    with_team,
+)
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace, restore, started
-
-
-class Options(TypedDict, total=False):
-    """The keywords that `solve`, `solve_sync` and `resume` share. Each may be left out, or be None."""
-
-    settings: Settings | None
-    """None is the defaults; at a resume the run's own."""
-    model: Model | None
-    """None: of a provider with a key, a server on this machine, or embedded; at a resume the run's own."""
-    team: Team | None
-    """None is the team of the strategy in the settings. A resume needs the same one again."""
-    stop: Stop | None
-    """None is the stop of the strategy in the settings."""
-    sandbox: OpenSandbox | None
-    """Opens a sandbox for a policy; None is the strongest that this machine has."""
-    tools: Sequence[Callable[..., object] | Mcp] | None
-    """Typed functions with a docstring, and MCP servers, that a model which acts may call. Outside of any
-    sandbox, unless the server says otherwise."""
-    log: EventLog | None
-    """None is the user's own log, so that `coder show` and `coder resume` know the run."""
-    watch: Watch | None
-    """Sees each event as it happens; None agrees to what is to be written."""
 
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
@@ -61,7 +48,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         SandboxError: no sandbox can be opened here; no call was made.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
-    _see_known(options)
+    see_known(options)
     settings = options.get("settings") or Settings()
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
@@ -70,6 +57,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         see_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
+        settings = with_roles(settings, options.get("team"))
         if (model := options.get("model")) is None:
             opening = open_models(asked_of(settings), settings, shows_pictures=bool(task.pictures))
             model = await stack.enter_async_context(opening)
@@ -77,7 +65,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         if (team := options.get("team")) is None:
             settings = await settled_here(settings, task, model, bench)
         else:
-            settings = settings.model_copy(update={"strategy": None, "team": _name_of(team)})
+            acts = await acts_here(settings, task, team, model, bench)
+            settings = with_team(settings, team, options.get("stop"), acts=acts)
 
         async def attempt(run: str, own: Settings, land: Landing, *origin: RunOrigin) -> State:
             async with AsyncExitStack() as its:
@@ -115,7 +104,7 @@ async def resume(
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
-    _see_known(options)
+    see_known(options)
     async with AsyncExitStack() as stack:
         journal = await _open_journal(stack, run, _log_of(stack, options), options)
         state = await journal.load()
@@ -144,7 +133,7 @@ async def fork(
         LeaseHeld: a process works on that run.
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
-    _see_known(options)
+    see_known(options)
     async with AsyncExitStack() as stack:
         log = _log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)
@@ -169,12 +158,15 @@ async def _go_on(
     if settings.strategy is None:
         settings = settings.model_copy(update={"strategy": before.strategy})
     team = options.get("team")
-    if team is None and settings.strategy is None and before.team is not None:
+    if team is None and settings.strategy is None and isinstance(before.team, str):
         raise UsageError(
             f"The team of this run, {before.team}, was given from Python, and the log holds its name alone. "
             "Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: --strategy NAME"
         )
-    settings = settings.model_copy(update={"team": _name_of(team) if team is not None else None})
+    if team is not None:
+        settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
+    elif settings.strategy is not None:
+        settings = settings.model_copy(update={"team": None, "stop": None})
     if copied and settings.strategy != "act":
         raise UsageError(f"A fork goes on with a dialogue, and --strategy {settings.strategy} has none.")
     restored = restore(state)
@@ -201,14 +193,6 @@ async def _go_on(
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
     """`solve` for callers without an event loop. Same arguments, same errors."""
     return asyncio.run(solve(task, **options))
-
-
-def _see_known(options: Options) -> None:
-    """Refuse a keyword that is none, as Python does where each one is named."""
-    if unknown := sorted(options.keys() - Options.__annotations__.keys()):
-        raise TypeError(
-            f"unexpected keyword argument {unknown[0]!r}; there are: {', '.join(Options.__annotations__)}"
-        )
 
 
 @asynccontextmanager
@@ -241,10 +225,6 @@ async def open_environment(
         yield bench
 
 
-def _name_of(team: Team) -> str:
-    return f"{type(team).__module__}:{type(team).__qualname__}"
-
-
 def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
     return options.get("log") or stack.enter_context(SqliteLog())
 
@@ -258,7 +238,6 @@ async def work(
     journal: Journal, model: Model, bench: Workbench, options: Options | None = None, land: Landing = deliver
 ) -> Run:
     """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
-    options = options or Options()
-    strategy = taken(journal.state.settings)
-    team, stop = options.get("team") or strategy.team(), options.get("stop") or strategy.stop()
+    given = options or Options()
+    team, stop = team_and_stop(journal.state.settings, given.get("team"), given.get("stop"))
     return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=land)

@@ -45,8 +45,8 @@ class LoggedCalls:
         self._journal = journal
         self._redactor = redactor
         self._clean: dict[str, str] = {}
-        self.given = list(journal.state.pending)
-        """Answers that the log holds of a turn that was cut off."""
+        self.given = [*journal.state.pending, *journal.state.ahead]
+        """Answers that the log holds of a turn that was cut off, and of requests that were made ahead."""
         self.bound_by: Limit | None = None
         """The limit of the budget that left the latest answer no more room."""
 
@@ -58,13 +58,15 @@ class LoggedCalls:
         form: Form | None = None,
         *,
         in_dialogue: bool = False,
+        ahead: bool = False,
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds."""
         key = request_key(sent, sampling, form)
         if (given := self._given(key)) is not None:
             return given
         async with self._journal.intending:
-            intent = await self._intended(model, sent, sampling, form, key=key, in_dialogue=in_dialogue)
+            where = {"in_dialogue": in_dialogue, "ahead": ahead}
+            intent = await self._intended(model, sent, sampling, form, key=key, **where)
         answer = await self._made(model, intent, sent)
         body = CallAnswered(call=intent.call, key=key, **dict(answer.redacted(self._redactor.redact)))
         await self._journal.append(body)
@@ -88,6 +90,7 @@ class LoggedCalls:
         *,
         key: str,
         in_dialogue: bool,
+        ahead: bool,
     ) -> CallIntended:
         """The intent of a call, in the log. Raises BudgetSpent: the call would go over a limit."""
         tokens_in = input_tokens(sent, form)
@@ -104,13 +107,15 @@ class LoggedCalls:
             messages=tuple(sent[kept:]),
             kept=kept,
             in_dialogue=in_dialogue,
+            ahead=ahead,
             sampling=sampling,
             form=form,
             reserved_tokens=tokens_in + most,
             reserved_usd=model.price(tokens_in, most),
         )
         if reached := over_budget(self._journal.state, intent):
-            await self._journal.append(reached)
+            if not ahead:  # else the turn that needs the answer meets the limit
+                await self._journal.append(reached)
             raise BudgetSpent(reached.text)
         await self._journal.append(intent)
         return intent

@@ -7,27 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from coder.environment.workbench import Workbench
-from coder.errors import CoderError, MachineError, Refused, UsageError
+from coder.errors import CoderError, MachineError
 from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
 from coder.participants.executor import Executor
-from coder.run.attempts import decisive_outcome, is_approved
+from coder.participants.together import Together
 from coder.run.event_types import (
     BudgetReached,
-    CommitRefused,
     RunStopped,
     Spoken,
-    Status,
 )
 from coder.run.journal import Journal
-from coder.run.message import HUMAN, Verified
+from coder.run.message import HUMAN, Message
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, asked_to_stop, budget_reached, nothing_to_mend
 from coder.turn import Turn, hear_requests
-from coder.workspace.consent import is_accepted, is_contradicted
 from coder.workspace.deliver import with_written
+from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
 
 if TYPE_CHECKING:
@@ -57,6 +55,13 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakAll:
+    """Let several participants take their turns at the same time; their messages stand in this order."""
+
+    participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Land:
     """Write the files into the user's folder."""
 
@@ -68,7 +73,7 @@ class Finish:
     reason: Reason
 
 
-Command = Speak | Land | Finish
+Command = Speak | SpeakAll | Land | Finish
 Landing = Callable[[Journal], Awaitable[None]]
 """Writes what a run has made, or proposes it."""
 
@@ -81,8 +86,11 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
     asks = state.last is not None and state.last.kind == "question"
     if asks or reason is None or (reason.status == "limit" and _has_last_word(team, state)):
-        return Speak(speaker(state, team).name)
-    if _should_land(state, reason):
+        who = speaker(state, team)
+        return (
+            SpeakAll(tuple(part.name for part in who.parts)) if isinstance(who, Together) else Speak(who.name)
+        )
+    if should_land(state, reason):
         return Land()
     return Finish(reason)
 
@@ -99,21 +107,6 @@ def speaker(state: State, team: Team) -> "Participant":
 
 def _has_last_word(team: Team, state: State) -> bool:
     return isinstance(team, Concluding) and team.has_last_word(state)
-
-
-def _should_land(state: State, reason: Reason) -> bool:
-    if state.task.workspace is None or state.refused is not None or not state.codes:
-        return False
-    solved = reason.status == "solved" or _is_accepted(state, reason)
-    wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
-    offered = reason.status == "unverified" and not (wanted or state.settings.chat)
-    if not (is_approved(state) if state.settings.chat else wanted or offered):
-        return False
-    if state.settings.lands and (state.landing is not None or not offered):
-        shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
-    else:
-        shown = state.proposed is not None
-    return not shown or (solved and state.settings.commits and state.committed is None)
 
 
 async def run_until_stopped(
@@ -141,8 +134,8 @@ async def run_until_stopped(
             turns: list[Turn] = []
 
             def turn(name: str) -> Turn:
-                turns[:] = [Turn(name, journal=journal, model=model, bench=bench, baseline=known)]
-                return turns[0]
+                turns.append(Turn(name, journal=journal, model=model, bench=bench, baseline=known))
+                return turns[-1]
 
             requests = asyncio.create_task(hear_requests(journal, turns))
             stack.callback(requests.cancel)
@@ -173,18 +166,35 @@ async def advance(
     """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
     while journal.state.stopped is None:
         match decide(journal.state, team, stop):
-            case Speak():
+            case Speak() | SpeakAll():
                 await _speak(journal, team, turn)
             case Land():
                 before = journal.state
                 await land(journal)
                 assert journal.state is not before  # or the same command would come for ever
             case Finish(reason):
-                await journal.append(_stopped(journal.state, reason))
+                await journal.append(ended(journal.state, reason))
 
 
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
-    participant = speaker(journal.state, team)
+    who = speaker(journal.state, team)
+    if isinstance(who, Together):
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_message(journal, part, turn)) for part in who.parts]
+        except BaseExceptionGroup as errors:  # what one of them raises is raised as of one turn
+            raise errors.exceptions[0] from None
+        said = [task.result() for task in tasks]
+    else:
+        said = [await _message(journal, who, turn)]
+    if spoken := [Spoken(message=message) for message in said if message is not None]:
+        await journal.append(*spoken)
+
+
+async def _message(
+    journal: Journal, participant: "Participant", turn: Callable[[str], Turn]
+) -> Message | None:
+    """What a participant says; None where a limit has ended its turn."""
     its = turn(participant.name)
     if journal.state.awaits_execution:
         await its.baseline()
@@ -195,52 +205,20 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
         async with asyncio.timeout(None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:
-        return
+        return None
     except TimeoutError:
         if journal.state.stop_requested is not None:
-            return
+            return None
         text = f"the time limit of {budget:g} s was reached"
         await journal.append(BudgetReached(limit="time", text=text))
-        return
+        return None
     finally:
         its.limit = None
-    await journal.append(Spoken(message=message))
+    last = journal.state.last
+    within = getattr(participant, "within", last.within if last is not None else ())
+    return message.model_copy(update={"within": within}) if within else message
 
 
 def _runs_long_tests(state: State) -> bool:
     """Whether long tests run next: each run of theirs has a limit of its own."""
     return state.awaits_execution and state.baseline is not None and state.baseline.is_long
-
-
-def _stopped(state: State, reason: Reason) -> RunStopped:
-    outcome = decisive_outcome(state)
-    verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
-    if nothing_to_mend(state) == reason and reason.status == "solved":
-        verified = "tests"
-    if state.refused is not None and reason.status in ("solved", "unverified"):
-        status: Status = "refused" if state.refused.by_human else "error"
-        code = Refused.exit_code if state.refused.by_human else UsageError.exit_code
-        return RunStopped(
-            status=status, reason=state.refused.reason, verified=verified, exit_code=code,
-            error=state.refused.reason,
-        )  # fmt: skip
-    is_done = reason.status == "solved" or _is_accepted(state, reason)
-    if is_done and (refused := _undelivered(state)) is not None:
-        return RunStopped(
-            status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
-        )
-    code = 0 if _is_accepted(state, reason) else EXIT_CODES[reason.status]
-    return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)
-
-
-def _is_accepted(state: State, reason: Reason) -> bool:
-    """It is unverified, and the user accepts that."""
-    return reason.status == "unverified" and is_accepted(state)
-
-
-def _undelivered(state: State) -> str | None:
-    """Why the result isn't anywhere: its branch couldn't be made, and the folder stays as it is."""
-    made, shown = state.committed, state.proposed
-    if state.settings.branch is None or shown is None or not shown.patch:
-        return None
-    return made.reason if isinstance(made, CommitRefused) else None

@@ -1,12 +1,14 @@
 """An endpoint that answers at once, streaming or not: text, or a tool to call until it was called 50 times.
 
-The first part of the path says which: http://127.0.0.1:PORT/text/v1, …/loop/v1, or …/bash/v1 for commands.
+The first part of the path says which: http://127.0.0.1:PORT/text/v1, …/loop/v1, …/bash/v1 for commands, or
+…/pick/v1, which names the one of m0, m1 and m2 that may speak next, where it is asked for that.
 It is a process of its own, so that whoever is measured shares no interpreter lock with it; it ends when its
 stdin does.
 """
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +64,8 @@ def _reply(path: str, body: dict[str, Any]) -> bytes:
         function = {"name": named[0], "arguments": json.dumps(named[1])}
         call = {"index": 0, "id": f"call_{called}", "type": "function", "function": function}
         message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+    if tool == "pick":
+        message = {"role": "assistant", "content": _picked(body)}
     return _streamed(message, finish) if body.get("stream") else _whole(message, finish)
 
 
@@ -70,6 +74,14 @@ def _whole(message: dict[str, Any], finish: str) -> bytes:
     document = {"id": "c", "object": "chat.completion", "created": 1, "model": "toy", "choices": [choice]}
     content = json.dumps({**document, "usage": USAGE}).encode()
     return _head("application/json", len(content)) + content
+
+
+def _picked(body: dict[str, Any]) -> str:
+    last = str(body["messages"][-1]["content"])
+    for asked, place in (("The members:", 0), ("select the next role from", -1)):
+        if asked in last:
+            return re.findall(r"\bm[012]\b", last[last.rindex(asked) :])[place]
+    return "I have thought about it."
 
 
 def _streamed(message: dict[str, Any], finish: str) -> bytes:

@@ -31,7 +31,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
-from coder.teams.round_robin import default_team
+from coder.teams.in_turn import default_team
 from coder.text.redact import Redactor
 from coder.turn import Turn
 from perf.instant import CALLS, instant_endpoint

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
-from coder.agent import Options, work
+from coder.agent import work
 from coder.chat.kept_environment import KeptEnvironment
 from coder.chat.subject import about, happened_before, mentioned, new_state, places_named, root_of
 from coder.chat.transcript import written
@@ -22,6 +22,7 @@ from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.models.tokens import input_tokens
+from coder.options import Options
 from coder.prompting.folding import folded
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import BaselineTaken, ContextFolded, RunResumed, StepStarted

@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from coder.agent import Options
 from coder.chat.chat_session import Session
 from coder.chat.chat_terminal import open_reader
 from coder.chat.transcript import document
@@ -34,6 +33,7 @@ from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.model import Model
 from coder.models.roles import Asked
+from coder.options import Options
 from coder.requests import state_of
 from coder.run.journal import Journal
 from coder.run.model_choice import open_models

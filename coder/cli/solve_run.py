@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
+from pydantic import ValidationError
 
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
-from coder.config.layers import Loaded, load
+from coder.config.layers import Loaded, load, read_toml
 from coder.config.mcp_servers import Mcp, mcp_named
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
@@ -19,11 +20,18 @@ from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human
 from coder.errors import CoderError, MachineError, Refused, UsageError
+from coder.options import Options
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
 from coder.run.task import Task
+from coder.run.termination import Stop
 from coder.store import SqliteLog
+from coder.teams.strategies import with_roles
+from coder.text.sanitize import or_nearest
+
+if TYPE_CHECKING:
+    from coder.teams.spec import TeamSpec
 
 
 def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
@@ -43,14 +51,15 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
 
 async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: Screen) -> Run:
     settings = new_settings(loaded.config, given)
-    tools = tools_named(given, loaded)
+    team, tools = team_named(given.get("team"), loaded), tools_named(given, loaded)
     await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
         settings = await with_install(task, settings, given, screen)
+    settings = with_roles(settings, team.team if team is not None else None)
     opening = open_models(
-        loaded.config.asked(),
+        loaded.config.asked().model_copy(update={"roles": settings.roles}),
         settings,
         note=screen.note,
         book=loaded.book,
@@ -60,7 +69,49 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
     )
     with SqliteLog() as log:
         async with opening as model:
-            return await solve(task, settings=settings, model=model, tools=tools, log=log, watch=screen)
+            options = Options(settings=settings, model=model, tools=tools, log=log, watch=screen)
+            if team is not None:
+                options |= Options(team=team.team, stop=team.stop)
+            return await solve(task, **options)
+
+
+class NamedTeam(NamedTuple):
+    """A team of the user's, and when it is through."""
+
+    team: "TeamSpec"
+    stop: Stop | None
+
+
+def team_named(name: str | None, loaded: Loaded) -> NamedTeam | None:
+    """The team that --team names: of a TOML file, or of `[teams.NAME]` in the user's configuration.
+
+    Raises:
+        UsageError: there is none, or it is no team.
+    """
+    if name is None:
+        return None
+    from coder.run.conditions import condition_of
+    from coder.teams.spec import team_of
+
+    if name in loaded.teams:
+        given, where = loaded.teams[name], f"[teams.{name}]"
+    elif Path(name).suffix == ".toml" and Path(name).exists():
+        given, where = read_toml(Path(name)), name
+    else:
+        raise UsageError(f"--team {name}: no file *.toml, and no such team{or_nearest(name, loaded.teams)}")
+    values = dict(given) if isinstance(given, dict) else {}
+    stop = values.pop("stop", None)
+    try:
+        return NamedTeam(team_of(values), condition_of(str(stop)) if stop is not None else None)
+    except ValueError as error:
+        raise UsageError(f"--team {where}: {_first_line(error)}") from error
+
+
+def _first_line(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def tools_named(given: Mapping[str, Any], loaded: Loaded) -> Sequence[Callable[..., object] | Mcp]:

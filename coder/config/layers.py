@@ -23,6 +23,8 @@ from coder.text.sanitize import or_nearest
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables of the user's file about models; a repository can set none of them."""
+TEAMS = "teams"
+"""Table of the user's file that holds teams by name; no repository's."""
 TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids", "cpus")
 """What a repository may make smaller."""
 
@@ -40,6 +42,8 @@ class Loaded:
     """What the user's file says of models; nothing else can say it."""
     servers: tuple[Mcp, ...]
     """Of MCP, in the user's file alone."""
+    teams: Mapping[str, object]
+    """What the user's file says of teams, by name."""
     origins: Mapping[str, str]
     """Key → source of its value; keys at their default are missing."""
 
@@ -62,9 +66,10 @@ def load(
         UsageError: a value that can't be used, named with the layer that it stands in.
     """
     file = user_file or usual_user_file()
-    values = _read_toml(file)
+    values = read_toml(file)
     book = _book(values, file)
     servers = mcp_of_tables(values.pop("mcp", {}), str(file))
+    teams = values.pop(TEAMS, {})
     own, notes = _known(values, str(file))
     config = checked(own, lambda key: f"{file}: {key}")
     variables, from_environment = _variables(environ)
@@ -85,6 +90,7 @@ def load(
         ),
         book=book,
         servers=servers,
+        teams=teams if isinstance(teams, dict) else {},
         origins=origins,
     )
 
@@ -134,7 +140,7 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
         return config, []
     path, notes = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml", []
     try:
-        tool = _read_toml(path).get("tool", {})
+        tool = read_toml(path).get("tool", {})
     except UsageError as error:
         return config, [f"[tool.coder] is ignored: {error}"]
     table = tool.get("coder", {}) if isinstance(tool, dict) else {}
@@ -154,7 +160,7 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
     if key == "network" and value == "none":
         return None
     if key not in TIGHTENING:
-        known = key in Config.model_fields or key in ("network", "api_key", "key", "mcp", *BOOK_TABLES)
+        known = key in Config.model_fields or key in ("network", "api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
         return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
     try:
         wish = getattr(checked({key: value}, str), key)
@@ -178,7 +184,7 @@ def usual_user_file() -> Path:
     return Path(platformdirs.user_config_dir("coder")) / "config.toml"
 
 
-def _read_toml(path: Path) -> dict[str, object]:
+def read_toml(path: Path) -> dict[str, object]:
     """The values of a file, none where there is no file; UsageError names the line that isn't TOML."""
     try:
         content = read_named(path, limit=MAX_BYTES)

@@ -81,6 +81,7 @@ FLAGS = {
     },
     "Strategy": {
         "strategy": Flag(Text, "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME"),
+        "team": Flag(Text, "A team of yours: a file, or its name in your configuration.", "FILE|NAME"),
         "tool": Flag(Words, "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
         "mcp": Flag(Words, "An MCP server with tools for the model. Repeatable.", "NAME=CMD|URL"),
         "plan": Flag(Choice, "Plan first; by default when the task has steps."),
@@ -112,7 +113,7 @@ _ALL = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
 WORKING = " ".join(name for name in _ALL if name != "test")
 """Flags of every command that works on a task to its end."""
 GOING_ON = " ".join(
-    name for name in WORKING.split() if name not in ("read", "kernel", "install", "install_with")
+    name for name in WORKING.split() if name not in ("read", "kernel", "install", "install_with", "team")
 )
 """Flags of every command that continues a run."""
 

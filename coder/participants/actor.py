@@ -9,13 +9,14 @@ from typing import Literal
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.environment.python_line import python_line
-from coder.models.model import ChatMessage, Form, ToolCall
+from coder.models.model import ChatMessage, Form, ToolCall, ToolSpec
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
 from coder.prompting.asking import asks, is_reply, misfit, target_now
 from coder.prompting.files_shown import survey_of
 from coder.prompts import prompt
+from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 from coder.run.target import Target, find_target
@@ -39,29 +40,43 @@ class Actor:
     """Works on the task by tools, or answers with edits at once."""
 
     name = "coder"
+    within: tuple[str, ...] = ()
+    """The nested teams that it speaks in."""
+    brief = ""
+    """Words of a member of a team to its model, beside those of any that acts."""
+    own_tools: tuple[str, ...] | None = None
+    """The user's tools that it may call; None: all."""
+    endings: tuple[ToolSpec, ...] = ()
+    """Further tools whose call ends the turn: `to_NAME`."""
+    speaks = False
+    """Words alone are what it says to its team."""
 
     async def speak(self, turn: Turn) -> Message:
         """Act until the model says that it is done, asks the user, or has only words left."""
         target = target_now(turn.state)
         settings = turn.state.settings
         own = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
+        own = [tool for tool in own if self.own_tools is None or tool.spec.name in self.own_tools]
         tools = Registry(own, kernel=settings.kernel)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
+        if turn.state.talker != self.name:
+            await turn.journal.append(DialogueTaken(participant=self.name))
         place = Workplace(turn, tools)
         first: list[ChatMessage] = []
         if not turn.state.dialogue:
             line = python_line(turn.bench, turn.state.files)
             survey, python = await asyncio.gather(survey_of(turn), line)
             first = first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
+            first[0] = first[0].model_copy(update={"content": f"{first[0].content}\n{self.brief}".strip()})
         turn.bench.open_session_early(turn.state)
-        talk = Dialogue(turn, Form(tools=(*tools.specs, *endings)), first)
+        talk = Dialogue(turn, Form(tools=(*tools.specs, *endings, *self.endings)), first)
         if turn.state.known is not None:
             await _tell_task(turn, talk, place)
-        await (_tell_fork if turn.state.is_untold else _tell_verdict)(turn.state, talk, place)
+        await (_tell_fork if turn.state.is_untold else self._tell_verdict)(turn.state, talk, place)
         nudges = 0
         while True:
             for one in talk.open_calls():
-                ending = one.problem or _ending(turn.state, target, one.call)
+                ending = one.problem or self._ending(turn.state, target, one.call)
                 if isinstance(ending, Message):
                     return ending
                 told = place.tell(one.call, ending) if ending else place.carry_out(one.call)
@@ -89,7 +104,7 @@ class Actor:
     ) -> Message | str | None:
         """The turn's message, words to the model, or None where the answer is a call in text."""
         text = talk.words or ""
-        answered = await _edited(text, turn.state, target, place)
+        answered = await _edited(text, turn.state, target, place, speaks=self.speaks)
         if answered is None:
             return _message(turn.state, "reply", text)
         if answered.problem is not None and not answered.empty:
@@ -107,6 +122,43 @@ class Actor:
         if asks(text) and turn.state.settings.asks:
             return _message(turn.state, "question", text)
         return prompt("nudge")
+
+    async def _tell_verdict(self, state: State, talk: Dialogue, place: Workplace) -> None:
+        """Report the outcome of the last `done`, question or edits, once, and what others have said since."""
+        is_own = not self.speaks or (bool(state.codes) and state.codes[-1].author == self.name)
+        words = verdict_words(state) if is_own else None
+        if words is None and not state.pending and self.speaks:
+            from coder.prompting.thread import thread_words  # no run without a team needs it
+
+            words = thread_words(state, self.name, self.within, since=True) or None
+        if words is None:
+            return
+        endings = [spec.name for spec in (DONE, ASK, *self.endings)]
+        ending = next((one.call for one in talk.open_calls() if one.call.name in endings), None)
+        if ending is not None:
+            talk.add(await place.tell(ending, words))
+        elif talk.words is not None or self.speaks:
+            talk.say(words)
+
+    def _ending(self, state: State, target: Target, call: ToolCall) -> Message | str | None:
+        """The message of a call that ends the turn; what is wrong with it; None for any other call."""
+        try:
+            if call.name in [spec.name for spec in self.endings]:
+                return self.handed_over(call)
+            if call.name == DONE.name:
+                done = read_arguments(call.parsed(), Done, name=call.name)
+                return _code(state, target, done.summary, check=done.check)
+            if call.name == ASK.name:
+                asked = read_arguments(call.parsed(), Ask, name=call.name)
+                return _message(state, "question", asked.question, options=asked.options)
+        except ValueError as error:
+            return f"error: {error}"
+        return None
+
+    def handed_over(self, call: ToolCall) -> Message:
+        """The message of a call that hands over to another member."""
+        words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
+        return Message(author=self.name, kind="handoff", sample=1, attempt=1, text=words, to=to)
 
 
 class LastTree:
@@ -143,40 +195,17 @@ async def _tell_fork(state: State, talk: Dialogue, place: Workplace) -> None:
         talk.say(state.last.text)
 
 
-async def _tell_verdict(state: State, talk: Dialogue, place: Workplace) -> None:
-    """Report the outcome of the last `done`, question or edits, once."""
-    words = verdict_words(state)
-    if words is None:
-        return
-    ending = next((one.call for one in talk.open_calls() if one.call.name in (DONE.name, ASK.name)), None)
-    if ending is not None:
-        talk.add(await place.tell(ending, words))
-    elif talk.words is not None:
-        talk.say(words)
-
-
-def _ending(state: State, target: Target, call: ToolCall) -> Message | str | None:
-    """The message of a call that ends the turn; what is wrong with it; None for any other call."""
-    try:
-        if call.name == DONE.name:
-            done = read_arguments(call.parsed(), Done, name=call.name)
-            return _code(state, target, done.summary, check=done.check)
-        if call.name == ASK.name:
-            asked = read_arguments(call.parsed(), Ask, name=call.name)
-            return _message(state, "question", asked.question, options=asked.options)
-    except ValueError as error:
-        return f"error: {error}"
-    return None
-
-
-async def _edited(text: str, state: State, target: Target, place: Workplace) -> Answered | None:
-    """Make the edits in the text of an answer that fit; None for words alone in a chat."""
+async def _edited(
+    text: str, state: State, target: Target, place: Workplace, *, speaks: bool
+) -> Answered | None:
+    """Make the edits in the text of an answer that fit; None for words alone in a chat or a team."""
     files = {path: stored.text for path, stored in state.worked.items()}
     apart = partial(is_kept_apart, state=state, target=target)
     answered = read_answer(
         text, files, default=target.path, expected=target.names, ignored=apart, in_part=True
     )
-    if state.settings.chat and is_reply(state.task.prompt, answered, text) and not has_new_tree(state):
+    is_talk = state.settings.chat or speaks
+    if is_talk and is_reply(state.task.prompt, answered, text) and not has_new_tree(state):
         return None
     if answered.files or (answered.fits and answered.apart):
         await place.write({**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)})

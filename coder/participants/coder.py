@@ -51,31 +51,25 @@ class Coder:
             return said.model_copy(update={"kind": "reply"})
         if is_question:
             return said.model_copy(update={"kind": "question"})
-        before = upcoming.previous.files if upcoming.previous is not None else {}
-        made = to_ends(answered.files, state.files)
-        test_edits = _test_edits(answered, state, target, upcoming)
-        goes_on = made or (answered.apart and before)
-        changed = with_givens({**before, **made}, state, target) if goes_on else {}
-        found = {
-            "files": changed,
-            "test_edits": test_edits,
-            "left_out": tuple(path for path in answered.left_out if path not in test_edits),
-            "problem": "" if changed or answered.empty else answered.gist or answered.problem or "",
-            "repeats": is_repeat(state, {**changed, **test_edits}, text),
-        }
-        return said.model_copy(update=found)
+        return made_of(said, answered, state, target, upcoming)
+
+    async def view(self, turn: Turn, target: Target, upcoming: Attempt) -> list[ChatMessage]:
+        """The request for an attempt."""
+        state, context = turn.state, turn.abilities.context
+        form, survey = edit_format(state, target), await survey_of(turn)
+        return coder_view(state, target, upcoming, survey=survey, form=form, context=context)
 
     async def _ask(self, turn: Turn, target: Target, upcoming: Attempt) -> tuple[Answered, str]:
         """The answer, asked for again where its form is off or its edits don't fit, twice each."""
         state, context = turn.state, turn.abilities.context
-        form, survey = edit_format(state, target), await survey_of(turn)
-        view = coder_view(state, target, upcoming, survey=survey, form=form, context=context)
+        form = edit_format(state, target)
+        view = await self.view(turn, target, upcoming)
         files, shown = _files_now(state, upcoming), texts_of(state)
         readable = {path: text for path, text in files.items() if path in shown or path not in state.files}
         left, said = {"form": MOST_REASKS, "misfit": MOST_REASKS}, ""
         apart = partial(is_kept_apart, state=state, target=target)
         for asked in count():
-            text = await turn.ask(view, sampling=_sampling(turn.state, upcoming, asked))
+            text = await turn.ask(view, sampling=sampling_of(turn.state, upcoming, asked))
             answered = read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
             is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
             is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
@@ -93,6 +87,23 @@ class Coder:
             asked_again = ChatMessage(role="user", content=again)
             view = [*view, ChatMessage(role="assistant", content=quoted(text)), asked_again]
         raise AssertionError("a loop that always returns")
+
+
+def made_of(said: Message, answered: Answered, state: State, target: Target, upcoming: Attempt) -> Message:
+    """A message of code, with what its answer changes."""
+    before = upcoming.previous.files if upcoming.previous is not None else {}
+    made = to_ends(answered.files, state.files)
+    test_edits = _test_edits(answered, state, target, upcoming)
+    goes_on = made or (answered.apart and before)
+    changed = with_givens({**before, **made}, state, target) if goes_on else {}
+    found = {
+        "files": changed,
+        "test_edits": test_edits,
+        "left_out": tuple(path for path in answered.left_out if path not in test_edits),
+        "problem": "" if changed or answered.empty else answered.gist or answered.problem or "",
+        "repeats": is_repeat(state, {**changed, **test_edits}, said.text),
+    }
+    return said.model_copy(update=found)
 
 
 class Expert(Coder):
@@ -133,7 +144,7 @@ def _files_now(state: State, upcoming: Attempt) -> dict[str, str | None]:
     return following(files | written, changed, state.files)
 
 
-def _sampling(state: State, upcoming: Attempt, reask: int) -> Sampling:
+def sampling_of(state: State, upcoming: Attempt, reask: int = 0) -> Sampling:
     """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
     return state.settings.sampling(
         temperature=0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE,

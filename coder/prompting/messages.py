@@ -38,8 +38,9 @@ def coder_view(
     if state.settings.chat:
         system = f"{system}\n\n{prompt('chat')}"
     messages = _asking(system, state, task_words(state, target, survey, context=context, form=form), context)
-    if turn.previous is not None and state.outcome is not None:
-        said = state.outcome.feedback
+    outcome = next((said.outcome for said in reversed(state.messages) if said.outcome is not None), None)
+    if turn.previous is not None and outcome is not None:
+        said = outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
             is_one = target.is_python and turn.previous.files.keys() <= {target.path}
@@ -76,11 +77,21 @@ def task_words(
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=asked_words(state),
-        plan=plan_words(latest_plan(state)),
+        plan=f"{plan_words(latest_plan(state))}{_team_words(state)}",
         files=f"\n{notes}\n{shown}" if notes or shown else "",
         tests=what_to_pass(state, context),
         asked=asked_for(target) if target.is_asked_for else _defining("Write the code.", target),
     )
+
+
+def _team_words(state: State) -> str:
+    """What the others of a team have said since the Coder's latest answer."""
+    if state.settings.team is None:
+        return ""
+    from coder.prompting.thread import thread_words  # no run without a team needs it
+
+    said = thread_words(state, "coder", since=True)
+    return f"\nYour team has said:\n{said}\n" if said else ""
 
 
 def asked_words(state: State) -> str:

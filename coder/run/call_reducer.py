@@ -112,7 +112,8 @@ def _answered(state: State, body: event_types.CallAnswered) -> State:
     return replace(
         _spent(state, body),
         open_calls=_without(state.open_calls, body.call),
-        pending=(*state.pending, body),
+        pending=(*state.pending, body) if intent is None or not intent.ahead else state.pending,
+        ahead=(*state.ahead, body) if intent is not None and intent.ahead else state.ahead,
         callers=state.callers | {body.model} if body.tool_calls else state.callers,
         empty_answers=0 if body.text.strip() or body.tool_calls else state.empty_answers + 1,
     )

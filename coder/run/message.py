@@ -73,13 +73,33 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     seconds: float = 0.0
 
 
+class Step(BaseModel, frozen=True, extra="ignore"):
+    """One step of an orchestrator's plan."""
+
+    member: str
+    do: str = ""
+
+
+class Ledger(BaseModel, frozen=True, extra="ignore"):
+    """What an orchestrator knows and plans."""
+
+    facts: str = ""
+    steps: tuple[Step, ...] = ()
+    satisfied: bool = False
+    """The task is done, as far as it knows: it ends a run as `unverified` at most."""
+
+
 class Message(BaseModel, frozen=True, extra="forbid"):
     """One turn's result."""
 
     author: str
-    kind: Literal["plan", "code", "outcome", "reply", "decision", "question", "answer"]
+    kind: Literal[
+        "plan", "code", "outcome", "reply", "decision", "question", "answer", "words", "choice", "handoff",
+        "ledger",
+    ]  # fmt: skip
     """`question`: the model asks the user; `answer`: the user's reply to it. In a
-    conversation also `reply`, words alone, and `decision`, the user's on a change."""
+    conversation also `reply`, words alone, and `decision`, the user's on a change. Of a team `words`, what a
+    member says; `choice` and `handoff`, who speaks next; `ledger`, what an orchestrator plans."""
     sample: int = Field(ge=1)
     attempt: int = Field(ge=1)
     """1 is the sample's first attempt, 2 its first repair."""
@@ -102,6 +122,11 @@ class Message(BaseModel, frozen=True, extra="forbid"):
     """A shell command that, the model says, fails without the change and succeeds with it."""
     repeats: bool = False
     """The same code as an earlier answer of this run."""
+    within: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """The nested teams that its author speaks in, outermost first."""
+    to: str = Field(default="", exclude_if=not_)
+    """Who speaks next, by a choice or a hand-off."""
+    ledger: Ledger | None = Field(default=None, exclude_if=not_)
     options: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Of kind `question`, answers to choose from."""
     outcome: Outcome | None = None

@@ -73,6 +73,8 @@ def _after(state: State, body: event_types.Body) -> State:
             return replace(state, baseline=body, owes_baseline=owes)
         case event_types.Spoken():
             return replace(state, messages=(*state.messages, body.message), pending=(), question=None)
+        case event_types.DialogueTaken(participant=participant):
+            return state.talking(participant)
         case event_types.Looked():
             return replace(state, pending=())
         case event_types.StopRequested():

@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -60,8 +60,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """`IN,OUT` in US dollars per million tokens, where the user gave it; needed to open the model again."""
     strategy: StrategyChoice | RetiredStrategy | None = None
     """In a run's first event the one that was selected; None in old runs and for a team given from Python."""
-    team: str | None = None
-    """`module:Class` of the team that was given from Python; a resume needs that team again."""
+    team: str | dict[str, Any] | None = None
+    """A team as data (`coder.teams.spec`), or `module:Class` of one that a resume needs again."""
+    stop: str | None = None
+    """When a team as data is through, as its conditions are written; None: only what ends every run."""
     plan: bool | None = None
     """True: plan first; False: never; None: when the task has steps."""
     edit_format: EditFormat | None = None

@@ -1,7 +1,7 @@
 """State: what is known of a run, folded from its events by `reducer.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from coder.models.model import ChatMessage
@@ -42,10 +42,16 @@ class State:
     messages: tuple[Message, ...] = ()
     pending: tuple[event_types.CallAnswered, ...] = ()
     """Answers of the turn that is not over yet: a resumed turn takes these before it calls."""
+    ahead: tuple[event_types.CallAnswered, ...] = ()
+    """Answers that were asked for ahead of their turns."""
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
     dialogue: tuple[ChatMessage, ...] = ()
     """Of a model that calls tools: all messages and tool results; the user's next message continues it."""
+    talker: str = "coder"
+    """The participant whose dialogue it is."""
+    dialogues: Mapping[str, tuple[ChatMessage, ...]] = field(default_factory=dict)
+    """Those of the other members of a team, by name."""
     known: Mapping[str, StoredFile] | None = None
     """The files that the dialogue knows, until it holds the user's latest message."""
     callers: frozenset[str] = frozenset()
@@ -89,6 +95,13 @@ class State:
     """How the earlier tasks of the run ended."""
     taken_back: bool = False
     """The user has taken back what was written for this task."""
+
+    def talking(self, participant: str) -> "State":
+        """The same state, in which `dialogue` is this participant's."""
+        if participant == self.talker:
+            return self
+        others = {**self.dialogues, self.talker: self.dialogue}
+        return replace(self, talker=participant, dialogue=others.pop(participant, ()), dialogues=others)
 
     @property
     def patch(self) -> str:

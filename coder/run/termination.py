@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import most_repeated, next_round, samples_used, shows_done
+from coder.run.attempts import drawn, most_repeated, next_round, samples_used, shows_done
 from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
@@ -26,16 +26,34 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A rule: (state) -> reason or None. `a | b` stops with the first that has one."""
+    """A rule: (state) -> reason or None. `a | b` stops with the first that has one, `a & b` where both have.
+
+    `&` asks for both in the same state: a rule over the whole history, such as `said`, goes on to hold.
+    """
 
     rule: Callable[[State], Reason | None]
+    text: str = ""
+    """As it is written, for the log; empty for a rule that is no condition of `conditions.py`."""
 
     def __call__(self, state: State) -> Reason | None:
         """The reason to stop here, or None."""
         return self.rule(state)
 
     def __or__(self, other: "Stop") -> "Stop":
-        return Stop(lambda state: self(state) or other(state))
+        return Stop(lambda state: self(state) or other(state), _joined(self, "|", other))
+
+    def __and__(self, other: "Stop") -> "Stop":
+        def rule(state: State) -> Reason | None:
+            one, more = self(state), other(state)
+            if one is None or more is None:
+                return None
+            return Reason(one.status, f"{one.text}, and {more.text}")
+
+        return Stop(rule, _joined(self, "&", other))
+
+
+def _joined(one: Stop, sign: str, other: Stop) -> str:
+    return f"({one.text} {sign} {other.text})" if one.text and other.text else ""
 
 
 def asked_to_stop(state: State) -> Reason | None:
@@ -160,7 +178,8 @@ def budget_reached(state: State) -> Reason | None:
         return Reason("limit", state.exhausted.text)
     if state.seconds >= state.budget.seconds:
         return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
-    if state.awaits_execution or state.calls < state.budget.calls or state.pending:
+    is_unread = bool(state.pending) or len(state.ahead) > drawn(state)
+    if state.awaits_execution or state.calls < state.budget.calls or is_unread:
         return None
     return Reason("limit", state.budget.calls_reached)
 

@@ -5,10 +5,11 @@ be wrong, and then other answers tell more. Once three that pass do the same, no
 """
 
 from coder.models.abilities import goes_on
-from coder.participants.coder import Coder
+from coder.participants.coder import Coder, sampling_of
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
-from coder.run.attempts import CHOOSER, agreed, drawn, tried
+from coder.prompting.asking import target_now
+from coder.run.attempts import CHOOSER, Attempt, agreed, drawn, next_round, tried
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, budget_reached, contradiction, verdict
@@ -18,6 +19,8 @@ from coder.sampling.completer import Completer, can_go_on
 from coder.text.sanitize import count_of
 from coder.turn import Turn
 
+_AT_ONCE = 8
+"""Answers that are asked for at the same time."""
 _ENOUGH = 3
 """Answers that pass and do the same: further ones would hardly change the choice."""
 
@@ -47,7 +50,7 @@ class BestOfN:
 
 def _writer(state: State) -> Participant:
     """A small model continues a function that is begun for it; any other is asked for code."""
-    return Completer() if goes_on(state.model) and can_go_on(state) else Coder()
+    return Completer() if goes_on(state.model) and can_go_on(state) else Drawer()
 
 
 def best_of_n_stop() -> Stop:
@@ -68,6 +71,23 @@ def _chosen(state: State) -> Reason | None:
 
 def _is_chosen(state: State) -> bool:
     return bool(state.codes) and state.codes[-1].author == CHOOSER
+
+
+class Drawer(Coder):
+    """The Coder of best of n: its answers don't depend on one another, so several are asked for at once.
+
+    These are three, which may agree, and then the others.
+    """
+
+    async def speak(self, turn: Turn) -> Message:
+        """Answer, by what was asked ahead where that is there."""
+        state, first = turn.state, next_round(turn.state)
+        if first.fresh and len(state.ahead) < first.sample < state.budget.samples:
+            many = _ENOUGH if first.sample == 1 else _AT_ONCE
+            rest = range(first.sample, min(state.budget.samples, first.sample + many - 1) + 1)
+            samplings = [sampling_of(state, Attempt(sample=sample, attempt=1)) for sample in rest]
+            await turn.ask_ahead(await self.view(turn, target_now(state), first), samplings)
+        return await super().speak(turn)
 
 
 class Trier:

@@ -16,7 +16,7 @@ from coder.run.termination import (
     tests_pass,
     why_unverified,
 )
-from coder.teams.round_robin import RoundRobin
+from coder.teams.in_turn import InTurn
 from coder.workspace.consent import is_accepted
 
 
@@ -24,7 +24,7 @@ class Act:
     """The Planner where a plan is wanted, then Coder and Executor; at a limit, the tree as it stands."""
 
     def __init__(self) -> None:
-        self._members = RoundRobin((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
+        self._members = InTurn((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""

@@ -13,7 +13,7 @@ from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
-from coder.teams.round_robin import default_team
+from coder.teams.in_turn import default_team
 
 if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
@@ -125,7 +125,7 @@ def see_tools(settings: Settings, bench: "Workbench") -> None:
     Raises:
         UsageError: they aren't.
     """
-    if bench.tools and settings.strategy != "act":
+    if bench.tools and settings.strategy != "act" and settings.team is None:
         raise UsageError(
             f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
         )
@@ -163,8 +163,65 @@ def named_limits(settings: Settings, budget: Budget) -> Budget:
     return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})
 
 
+def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
+    """The settings of a run of this team: the team itself where it is data, else its name.
+
+    Args:
+        acts: members that leave it open work by tools.
+    """
+    from coder.teams.spec import TeamSpec
+
+    alone = settings.model_copy(update={"strategy": None, "stop": stop.text or None if stop else None})
+    if not isinstance(team, TeamSpec):
+        name = f"{type(team).__module__}:{type(team).__qualname__}"
+        return alone.model_copy(update={"team": name})
+    given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
+    budget = _many_steps(settings.budget) if acts else settings.budget
+    return alone.model_copy(update={"budget": budget, "team": given})
+
+
+def with_roles(settings: Settings, team: Team | None) -> Settings:
+    """The settings with the models that members of a team name."""
+    if team is None or not hasattr(team, "leaves"):
+        return settings
+    roles = {member.name: member.model for member in team.leaves() if member.model}
+    return settings.model_copy(update={"roles": settings.roles | roles})
+
+
+async def acts_here(settings: Settings, task: Task, team: Team, model: Model, bench: "Workbench") -> bool:
+    """Whether members that leave it open work by tools: the model is one that can, and so is the sandbox."""
+    from coder.teams.spec import TeamSpec
+
+    if not isinstance(team, TeamSpec) or all(member.acts is not None for member in team.leaves()):
+        return False
+    acts = suited(task, settings, model=model.name, able=abilities_of(model)) == "act"
+    return acts and await bench.has_sessions()
+
+
+def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> tuple[Team, Stop]:
+    """The team and the stop of a run that has begun: as its log holds them, or as they are given."""
+    strategy, is_data = taken(settings), isinstance(settings.team, dict)
+    if stop is None or (is_data and stop.text):
+        stop = strategy.stop()
+    return strategy.team() if is_data or team is None else team, stop
+
+
+def _of_team(given: dict[str, object], stop: str | None) -> Strategy:
+    from coder.run.conditions import condition_of
+    from coder.run.termination import contradicts_tests, stuck, tests_pass
+    from coder.teams.orchestrated import Orchestrated
+    from coder.teams.spec import team_of
+
+    team = team_of(given)
+    ends = tests_pass | contradicts_tests | stuck
+    ends = ends | Stop(team.given_up) if isinstance(team, Orchestrated) else ends
+    return Strategy(lambda: team, lambda: ends | condition_of(stop) if stop else ends)
+
+
 def taken(settings: Settings) -> Strategy:
     """The strategy of a run that has begun; in a conversation, the human decides before its end."""
+    if isinstance(settings.team, dict):
+        return _of_team(settings.team, settings.stop)
     strategy = _strategy(_name(settings))
     if not settings.chat:
         return strategy

@@ -25,7 +25,7 @@ from coder.run.run import summarize
 from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
-from coder.teams.round_robin import default_team
+from coder.teams.in_turn import default_team
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
 from tests.memory_log import MemoryLog

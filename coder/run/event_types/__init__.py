@@ -37,6 +37,7 @@ from coder.run.event_types.turn_events import (
     CallRetried,
     CallSwitched,
     ContextFolded,
+    DialogueTaken,
     Looked,
     ProgramFinished,
     ProgramStarted,

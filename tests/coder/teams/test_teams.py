@@ -5,7 +5,7 @@ from coder.participants.executor import Executor
 from coder.participants.planner import Planner
 from coder.run.state import State
 from coder.run.task import Task
-from coder.teams.round_robin import RoundRobin, default_team
+from coder.teams.in_turn import InTurn, default_team
 from tests.coder.states import code, outcome, started, state_of
 
 
@@ -20,22 +20,12 @@ def said_by(*authors: str) -> State:
 
 
 def test_members_speak_in_order_again_and_again() -> None:
-    team = RoundRobin((Planner(), Coder(), Executor()))
+    team = InTurn((Planner(), Coder(), Executor()))
     order = ["planner", "coder", "executor"] * 2
 
     turns = [team.next(said_by(*order[:n])).name for n in range(6)]
 
     assert turns == order
-
-
-def test_a_team_in_a_team_has_one_turn_of_it() -> None:
-    inner = RoundRobin((Coder(), Executor()), name="pair")
-    outer = RoundRobin((Planner(), inner))
-    spoken = ("planner", "coder")
-
-    turns = [outer.next(said_by(*spoken[:n])).name for n in range(3)]
-
-    assert turns == ["planner", "pair", "planner"]
 
 
 def test_code_that_was_tried_before_goes_back_to_the_coder() -> None:

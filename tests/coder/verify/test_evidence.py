@@ -17,7 +17,7 @@ from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.teams.round_robin import RoundRobin
+from coder.teams.in_turn import InTurn
 from coder.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
@@ -302,7 +302,7 @@ async def checked(
     more: str = "",
 ) -> Run:
     task = Task(prompt="Mend the price in shop.py.", workspace=shop, test_command=command)
-    team = RoundRobin((Checking(check), Executor()))
+    team = InTurn((Checking(check), Executor()))
     files = {"test_two__py": new} if new else {}
     model = Scripted([answer(shop__py=RIGHT + TOTAL, **files) + more])
     return await solve(task, model=model, settings=PYTEST, log=MemoryLog(), team=team)

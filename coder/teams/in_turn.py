@@ -1,4 +1,4 @@
-"""RoundRobin: planner once if the task has steps, then coder and executor in turn."""
+"""InTurn: planner once if the task has steps, then coder and executor in turn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,46 +6,32 @@ from typing import TYPE_CHECKING
 
 from coder.participants.executor import Executor
 from coder.participants.planner import Planner, wants_plan
-from coder.run.message import Message
 from coder.run.state import State
-from coder.turn import Turn
 
 if TYPE_CHECKING:
     from coder.participants.participant import Participant
 
 
 @dataclass(frozen=True, slots=True)
-class RoundRobin:
-    """Takes its members in order; `skip` says which have nothing to do in a state. Teams nest."""
+class InTurn:
+    """Takes its members in order; `skip` says which have nothing to do in a state."""
 
     members: "tuple[Participant, ...]"
     skip: "Callable[[Participant, State], bool]" = lambda member, state: False
-    name: str = "team"
 
     def next(self, state: State) -> "Participant":
         """Whose turn it is: the first member after the last speaker that has something to do."""
         author = state.last.author if state.last is not None else None
-        start = next((i for i, member in enumerate(self.members, 1) if author in _voices(member)), 0)
+        start = next((i for i, member in enumerate(self.members, 1) if member.name == author), 0)
         order = [*self.members[start:], *self.members[:start]]
         return next((member for member in order if not self.skip(member, state)), order[0])
 
-    async def speak(self, turn: Turn) -> Message:
-        """Let the member whose turn it is speak."""
-        return await self.next(turn.state).speak(turn)
 
-
-def _voices(member: "Participant") -> set[str]:
-    """The names under which a member speaks: its own, or those of a team's members."""
-    if isinstance(member, RoundRobin):
-        return {name for inner in member.members for name in _voices(inner)}
-    return {member.name}
-
-
-def default_team() -> RoundRobin:
+def default_team() -> InTurn:
     """Planner, Coder, Executor: a plan only where it is wanted, no second run of the same code."""
     from coder.participants.coder import Coder  # a model that acts needs none of it
 
-    return RoundRobin((Planner(), Coder(), Executor()), skip=_has_nothing_to_do)
+    return InTurn((Planner(), Coder(), Executor()), skip=_has_nothing_to_do)
 
 
 def _has_nothing_to_do(member: "Participant", state: State) -> bool:

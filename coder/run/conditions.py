@@ -1,0 +1,137 @@
+"""Conditions that end a team's work: pure rules over the messages and counts of a run, joined by `|` and `&`.
+
+Each keeps how it is written, so that the log holds it and a resume reads it again (`condition_of`).
+"""
+
+import ast
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec
+
+from coder.errors import UsageError
+from coder.run import termination
+from coder.run.event_types import Status
+from coder.run.state import State
+from coder.run.termination import Reason, Stop
+
+P = ParamSpec("P")
+tests_pass = Stop(termination.tests_pass.rule, "tests_pass()")
+"""What was given to check it by has passed."""
+
+
+def _condition(
+    text: str, status: Status = "unverified"
+) -> Callable[[Callable[P, Callable[[State], bool]]], Callable[P, Stop]]:
+    """A condition of a function that makes a test of the state; `text` is its reason."""
+
+    def of(make: Callable[P, Callable[[State], bool]]) -> Callable[P, Stop]:
+        @wraps(make)
+        def made(*args: P.args, **named: P.kwargs) -> Stop:
+            holds, words = make(*args, **named), [*map(repr, args), *(f"{k}={v!r}" for k, v in named.items())]
+            written = f"{make.__name__}({', '.join(words)})"
+            reason = Reason(status, text.format(*args, **named))
+            return Stop(lambda state: reason if holds(state) else None, written)
+
+        return made
+
+    return of
+
+
+@_condition("{0} messages were said")
+def messages(n: int) -> Callable[[State], bool]:
+    """So many messages, results of programs among them."""
+    return lambda state: len(state.messages) >= n
+
+
+@_condition("{0} turns were taken")
+def turns(n: int) -> Callable[[State], bool]:
+    """So many messages of members: no results, choices and plans of the team itself."""
+    return lambda state: (
+        sum(m.kind in ("words", "code", "handoff", "plan", "reply") for m in state.messages) >= n
+    )
+
+
+@_condition("{0!r} was said")
+def said(text: str, by: str | None = None) -> Callable[[State], bool]:
+    """A member, or a given one, has used these words."""
+    return lambda state: any(text in m.text for m in state.messages if by in (None, m.author))
+
+
+@_condition("{0} has spoken")
+def spoke(name: str) -> Callable[[State], bool]:
+    """A member has spoken."""
+    return lambda state: any(m.author == name for m in state.messages)
+
+
+@_condition("it was handed to {0}")
+def handed_to(name: str) -> Callable[[State], bool]:
+    """The latest message hands over to a member, or to `human`."""
+    return lambda state: state.last is not None and state.last.kind == "handoff" and state.last.to == name
+
+
+@_condition("{0} was called")
+def called(tool: str) -> Callable[[State], bool]:
+    """A model has called a tool."""
+    return lambda state: any(
+        call.name == tool
+        for talk in (state.dialogue, *state.dialogues.values())
+        for message in talk
+        for call in message.tool_calls
+    )
+
+
+@_condition("{0} tokens were used", "limit")
+def tokens(n: int) -> Callable[[State], bool]:
+    """So many tokens of all calls, in and out."""
+    return lambda state: state.usage.input_tokens + state.usage.output_tokens >= n
+
+
+@_condition("{0} US dollars were spent", "limit")
+def cost(usd: float) -> Callable[[State], bool]:
+    """So many US dollars, as far as prices are known."""
+    return lambda state: float(state.cost_usd) >= usd
+
+
+@_condition("{0} s have passed", "limit")
+def seconds(s: float) -> Callable[[State], bool]:
+    """So many seconds of the run's own work."""
+    return lambda state: state.seconds >= s
+
+
+@_condition("somebody asked for the end", "interrupted")
+def asked_to_stop() -> Callable[[State], bool]:
+    """`coder stop`, a server or a client; every run ends so, whatever its conditions."""
+    return lambda state: state.stop_requested is not None
+
+
+_KNOWN: dict[str, Callable[..., Stop]] = {
+    made.__name__: made
+    for made in (messages, turns, said, spoke, handed_to, called, tokens, cost, seconds, asked_to_stop)
+} | {"tests_pass": lambda: tests_pass}
+
+
+@cache
+def condition_of(text: str) -> Stop:
+    """The condition that is written so. Raises UsageError: it isn't one; nothing of the text is run."""
+    try:
+        return _read(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        known = ", ".join(_KNOWN)
+        raise UsageError(
+            f"{text!r} is no condition: {error}. Write such as: turns(8) | said('DONE'). There are: {known}"
+        ) from error
+
+
+def _read(node: ast.expr) -> Stop:
+    match node:
+        case ast.BinOp(left, ast.BitOr(), right):
+            return _read(left) | _read(right)
+        case ast.BinOp(left, ast.BitAnd(), right):
+            return _read(left) & _read(right)
+        case ast.Call(ast.Name(name), args, keywords) if name in _KNOWN:
+            named = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
+            return _KNOWN[name](*map(ast.literal_eval, args), **named)
+        case ast.Name("tests_pass"):
+            return tests_pass
+        case _:
+            raise ValueError(f"{ast.unparse(node)} can't be read")

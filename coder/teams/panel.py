@@ -1,0 +1,39 @@
+"""Panel: all members are asked at the same time, then one of them, or another, makes something of it."""
+
+from typing import Literal
+
+from coder.participants.participant import Participant
+from coder.participants.together import Together
+from coder.run.state import State
+from coder.teams.member import Member
+from coder.teams.spec import Nested, Place, TeamSpec
+
+
+class Panel(TeamSpec):
+    """Members that don't hear one another within a round; `then` speaks after each."""
+
+    kind: Literal["panel"] = "panel"
+    then: Member | None = None
+
+    def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
+        """All who have not spoken in this round, at once; then the one who sums up."""
+        spoke = self._spoken(state, within)
+        left = [node for node in self.members if isinstance(node, Member) and node.name not in spoke]
+        if not left and self.then is not None:
+            return self.then
+        asked = left or [node for node in self.members if isinstance(node, Member)]
+        return Together(tuple(member.taking_part(within) for member in asked))
+
+    def _spoken(self, state: State, within: Place) -> set[str]:
+        """Who has spoken since the last round's end."""
+        found: set[str] = set()
+        names = {node.name for node in self.members}
+        for message in reversed(state.messages):
+            if message.within != within or message.author not in names:
+                if self.then is not None and message.author == self.then.name and message.within == within:
+                    break
+                continue
+            if message.author in found:
+                break
+            found.add(message.author)
+        return set() if self.then is None and found == names else found

@@ -1,0 +1,61 @@
+"""How a run ends: whether its result lands first, and the event that says what came of it."""
+
+from coder.errors import Refused, UsageError
+from coder.run.attempts import decisive_outcome, is_approved
+from coder.run.event_types import CommitRefused, RunStopped, Status
+from coder.run.message import Verified
+from coder.run.run import EXIT_CODES
+from coder.run.state import State
+from coder.run.termination import Reason, nothing_to_mend
+from coder.workspace.consent import is_accepted, is_contradicted
+
+
+def should_land(state: State, reason: Reason) -> bool:
+    """Whether something is to be written, proposed or committed before the run ends for this reason."""
+    if state.task.workspace is None or state.refused is not None or not state.codes:
+        return False
+    solved = reason.status == "solved" or _is_accepted(state, reason)
+    wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
+    offered = reason.status == "unverified" and not (wanted or state.settings.chat)
+    if not (is_approved(state) if state.settings.chat else wanted or offered):
+        return False
+    if state.settings.lands and (state.landing is not None or not offered):
+        shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
+    else:
+        shown = state.proposed is not None
+    return not shown or (solved and state.settings.commits and state.committed is None)
+
+
+def ended(state: State, reason: Reason) -> RunStopped:
+    """The event that ends a run for this reason."""
+    outcome = decisive_outcome(state)
+    verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
+    if nothing_to_mend(state) == reason and reason.status == "solved":
+        verified = "tests"
+    if state.refused is not None and reason.status in ("solved", "unverified"):
+        status: Status = "refused" if state.refused.by_human else "error"
+        code = Refused.exit_code if state.refused.by_human else UsageError.exit_code
+        return RunStopped(
+            status=status, reason=state.refused.reason, verified=verified, exit_code=code,
+            error=state.refused.reason,
+        )  # fmt: skip
+    is_done = reason.status == "solved" or _is_accepted(state, reason)
+    if is_done and (refused := _undelivered(state)) is not None:
+        return RunStopped(
+            status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
+        )
+    code = 0 if _is_accepted(state, reason) else EXIT_CODES[reason.status]
+    return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)
+
+
+def _is_accepted(state: State, reason: Reason) -> bool:
+    """It is unverified, and the user accepts that."""
+    return reason.status == "unverified" and is_accepted(state)
+
+
+def _undelivered(state: State) -> str | None:
+    """Why the result isn't anywhere: its branch couldn't be made, and the folder stays as it is."""
+    made, shown = state.committed, state.proposed
+    if state.settings.branch is None or shown is None or not shown.patch:
+        return None
+    return made.reason if isinstance(made, CommitRefused) else None

@@ -1,0 +1,396 @@
+"""Teams as data: whose turn it is, what members read, and that any of them resumes from its log."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from coder.agent import resume, solve
+from coder.errors import ModelError, UsageError
+from coder.models.model import Answer, ChatMessage, ToolCall
+from coder.models.scripted import Scripted
+from coder.models.wrapper import RoleModels
+from coder.run.conditions import condition_of, handed_to, messages, said, spoke, turns
+from coder.run.conditions import tests_pass as passing
+from coder.run.costs import costs_of
+from coder.run.message import Message
+from coder.run.questions import Decision
+from coder.run.reducer import fold_all
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
+from coder.teams.spec import team_of
+from tests.memory_log import MemoryLog
+
+CHECKS = ("assert add(2, 3) == 5",)
+TASK = Task(prompt="Write add(a, b).", checks=CHECKS)
+WRONG = "```python\ndef add(a, b):\n    return a - b\n```"
+RIGHT = "```python\ndef add(a, b):\n    return a + b\n```"
+FAST, SAFE = Member("fast", "Argue for speed.", acts=False), Member("safe", "Argue for care.", acts=False)
+CODER = Member("coder", acts=False)
+
+
+async def worked(
+    team: TeamSpec, *answers: Any, log: MemoryLog | None = None, stop: Any = None, model: Any = None
+) -> tuple[Run, Scripted, list[Message]]:
+    script = Scripted(answers)
+    log = log or MemoryLog()
+    run = await solve(TASK, team=team, stop=stop, model=model or script, log=log)
+    return run, script, list(fold_all(await log.read(run.run_id)).messages)
+
+
+def authors(said_by: Sequence[Message]) -> list[str]:
+    return [message.author for message in said_by]
+
+
+async def test_members_speak_in_order_and_read_what_the_others_said() -> None:
+    run, model, messages_ = await worked(RoundRobin((FAST, SAFE, CODER)), "A dict.", "A list.", RIGHT)
+
+    assert authors(messages_) == ["fast", "safe", "coder", "executor"]
+    assert "fast:\nA dict." in model.requests[1].messages[-1].content
+    assert "safe:\nA list." in model.requests[2].messages[-1].content
+    assert "Argue for care." in model.requests[1].messages[0].content
+    assert run.status == "solved"
+
+
+async def test_of_a_nested_team_the_others_read_the_last_message_only() -> None:
+    design = Nested("design", RoundRobin((FAST, SAFE)), stop=turns(4))
+    run, model, messages_ = await worked(
+        RoundRobin((design, CODER)), "One.", "Two.", "Three.", "Four.", RIGHT
+    )
+
+    assert authors(messages_) == ["fast", "safe", "fast", "safe", "coder", "executor"]
+    assert "Three." in model.requests[3].messages[-1].content
+    words = model.requests[4].messages[-1].content
+    assert "Four." in words
+    assert "Three." not in words
+    assert messages_[0].within == ("design",)
+    assert run.status == "solved"
+
+
+async def test_a_nested_members_calls_go_to_its_own_model_and_are_counted_under_its_name() -> None:
+    log, strong = MemoryLog(), Scripted(["Think."], name="strong/model")
+    models = RoleModels(Scripted(["Fast.", RIGHT]), {"safe": strong})
+    team = RoundRobin((Nested("design", RoundRobin((FAST, SAFE)), stop=turns(2)), CODER))
+    run, _, _ = await worked(team, log=log, model=models)
+
+    costs = costs_of(await log.read(run.run_id))
+    assert [call.participant for call in costs.calls] == ["fast", "safe", "coder"]
+    assert len(strong.requests) == 1
+
+
+async def test_a_failure_goes_round_the_team_with_what_it_showed() -> None:
+    critic = Member("critic", "Find the mistake.", acts=False)
+    run, model, messages_ = await worked(RoundRobin((CODER, critic)), WRONG, "The sign is wrong.", RIGHT)
+
+    assert authors(messages_) == ["coder", "executor", "critic", "coder", "executor"]
+    assert "did not pass" in model.requests[1].messages[-1].content
+    told = "\n".join(message.content for message in model.requests[2].messages)
+    assert "The sign is wrong." in told
+    assert run.status == "solved"
+
+
+async def test_code_of_any_member_is_run_whatever_the_team_says() -> None:
+    team = Selector((FAST, SAFE))
+    run, _, messages_ = await worked(team, "fast", f"solution.py\n{RIGHT}")
+
+    assert authors(messages_) == ["picker", "fast", "executor"]
+    assert run.status == "solved"
+
+
+async def test_a_selector_asks_again_once_and_then_goes_by_the_order() -> None:
+    team = Selector((FAST, SAFE, CODER))
+    answers = ["nobody", "perhaps fast or safe", "First.", "coder", RIGHT]
+    _, model, messages_ = await worked(team, *answers)
+
+    assert authors(messages_) == ["picker", "fast", "picker", "coder", "executor"]
+    assert messages_[0].to == "fast"
+    assert "no name was given" in messages_[0].text
+    assert model.requests[0].form is not None
+    names = model.requests[0].form.tools[0].parameters["properties"]["name"]  # type: ignore[index, call-overload]
+    assert names == {"enum": ["fast", "safe", "coder"]}
+    assert (
+        "fast" not in model.requests[3].messages[-1].content.partition("The members:")[2].partition("What")[0]
+    )
+
+
+async def test_a_choice_by_tool_is_the_name_in_its_arguments() -> None:
+    call = [ToolCall(id="x", name="speak_next", arguments='{"name": "safe"}')]
+    _, _, messages_ = await worked(Selector((FAST, SAFE)), call, f"solution.py\n{RIGHT}")
+
+    assert messages_[1].author == "safe"
+
+
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(max_size=40), min_size=12, max_size=12))
+def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way(rubbish: list[str]) -> None:
+    for team in (Selector((FAST, SAFE)), Orchestrated((FAST, SAFE))):
+        run, _, _ = asyncio.run(worked(team, *rubbish, stop=turns(3) | messages(12)))
+        assert run.status in ("unverified", "limit", "stuck", "unsolved", "error", "waiting", "solved")
+
+
+async def test_a_hand_off_goes_to_whom_it_names_and_without_one_to_the_next() -> None:
+    team = Handoff((FAST, SAFE, CODER))
+    _, model, messages_ = await worked(team, "Over.\nHANDOFF: coder", WRONG, "Hm.", "And?", RIGHT)
+
+    assert authors(messages_) == ["fast", "coder", "executor", "fast", "safe", "coder", "executor"]
+    assert (messages_[0].kind, messages_[0].to) == ("handoff", "coder")
+    assert "HANDOFF: name" in model.requests[0].messages[0].content
+
+
+async def test_a_hand_off_to_the_user_waits_for_an_answer_that_its_giver_reads() -> None:
+    log, team = MemoryLog(), Handoff((FAST, SAFE))
+    run, _, _ = await worked(team, "Dicts?\nHANDOFF: human", log=log)
+    assert (run.status, run.question is not None and "Dicts?" in run.question.text) == ("waiting", True)
+
+    model = Scripted([f"solution.py\n{RIGHT}"])
+    done = await resume(run.run_id, model=model, log=log, answer=Decision(decision="", words="lists"))
+    assert (done.status, "lists" in model.requests[0].messages[-1].content) == ("solved", True)
+    assert fold_all(await log.read(run.run_id)).messages[2].author == "fast"
+
+
+async def test_a_member_that_acts_hands_over_by_a_tool_and_keeps_a_dialogue_of_its_own() -> None:
+    acting = [Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=True)]
+    calls = [
+        [ToolCall(id="look00001", name="bash", arguments='{"command": "echo seen"}')],
+        [ToolCall(id="over00001", name="to_beta", arguments='{"words": "It is empty."}')],
+        f"solution.py\n{WRONG}",
+        "I see nothing.",
+        f"solution.py\n{RIGHT}",
+    ]
+    run, model, messages_ = await worked(Handoff(tuple(acting)), *calls)
+
+    assert authors(messages_)[:3] == ["alpha", "beta", "executor"]
+    assert "alpha:\nIt is empty." in "\n".join(m.content for m in model.requests[2].messages)
+    assert not any("seen" in message.content for message in model.requests[2].messages)
+    again = model.requests[3].messages
+    assert any("seen" in message.content for message in again), "alpha goes on with its own dialogue"
+    assert "did not pass" in again[-1].content
+    assert run.status == "solved"
+
+
+class Slow(Scripted):
+    """Answers after 0.2 s each, by the name that its request is for."""
+
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Any) -> Answer:
+        """The next answer."""
+        answer = await super().answer(messages, **asking)
+        await asyncio.sleep(0.2)
+        return answer
+
+
+async def test_a_panel_is_asked_at_once_and_speaks_in_order_then_somebody_sums_up() -> None:
+    members = tuple(Member(f"m{n}", acts=False) for n in range(8))
+    began = time.monotonic()
+    model = Slow([*(f"I am {n}." for n in range(8)), RIGHT])
+    run, _, messages_ = await worked(Panel(members, then=CODER), model=model)
+
+    assert authors(messages_) == [*(f"m{n}" for n in range(8)), "coder", "executor"]
+    assert time.monotonic() - began < 8 * 0.2
+    assert all(f"I am {n}." in model.requests[8].messages[-1].content for n in range(8))
+    assert not any("I am 0." in message.content for message in model.requests[1].messages)
+    assert run.status == "solved"
+
+
+async def test_best_of_n_asks_for_three_answers_at_once_and_then_for_all_others() -> None:
+    model, log = Slow([WRONG] * 8), MemoryLog()
+    choice = Settings(strategy="best-of-n", budget=Budget(samples=8, calls=8))
+    run = await solve(TASK, model=model, settings=choice, log=log)
+
+    events = [event.type for event in await log.read(run.run_id) if event.type.startswith("model.")]
+    waves = [[f"model.{what}"] * count for count in (3, 5) for what in ("requested", "answered")]
+    assert events == [event for wave in waves for event in wave]
+    assert len(model.requests) == 8
+    seeds = [request.sampling.seed for request in model.requests]
+    assert len(set(seeds)) == 8
+
+
+async def test_an_orchestrator_plans_once_while_tests_show_progress() -> None:
+    plan = {
+        "facts": "Simple.",
+        "steps": [{"member": "fast", "do": "say how"}, {"member": "coder", "do": "write"}],
+    }
+    team = Orchestrated((FAST, CODER))
+    run, model, messages_ = await worked(team, json.dumps(plan), "With +.", RIGHT)
+
+    assert authors(messages_) == ["orchestrator", "fast", "coder", "executor"]
+    assert "Your part: say how" in model.requests[1].messages[-1].content
+    assert run.status == "solved"
+
+
+async def test_an_orchestrator_is_asked_again_where_two_results_show_no_progress_and_gives_up() -> None:
+    team = Orchestrated((CODER,), stalls=1, replans=1)
+    wrong = [f"```python\ndef add(a, b):\n    return a * {n}\n```" for n in range(20)]
+    script = iter(wrong)
+
+    class Model(Scripted):
+        async def answer(self, messages: Sequence[ChatMessage], **asking: Any) -> Answer:
+            if "You lead a team" in messages[0].content:
+                self._answers = (*self._answers[: len(self.requests)], "{}")
+            else:
+                self._answers = (*self._answers[: len(self.requests)], next(script))
+            return await super().answer(messages, **asking)
+
+    model = Model([])
+    run = await solve(
+        TASK, team=team, model=model, log=MemoryLog(), settings=Settings(budget=Budget(calls=60))
+    )
+    assert (run.status, run.reason) == ("stuck", "2 plans brought no progress")
+
+
+async def test_the_orchestrators_satisfaction_proves_nothing() -> None:
+    team = Orchestrated((FAST,))
+    run, _, _ = await worked(team, '{"satisfied": true, "steps": []}')
+
+    assert (run.status, run.exit_code) == ("unverified", 8)
+
+
+async def test_twelve_turns_with_progress_take_at_most_four_calls_of_the_orchestrator() -> None:
+    steps = [{"member": name, "do": "work"} for name in ("fast", "safe", "coder") * 4]
+    wrong = [f"```python\ndef add(a, b):\n    return a * {n}\n```" for n in range(3)]
+    answers: list[str] = [json.dumps({"facts": "", "steps": steps[:8]})]
+    for n in range(3):
+        answers += ["Words.", "Words.", wrong[n]]
+        answers += ['{"steps": []}'] if n == 2 else []
+    answers += ["Words.", "Words.", RIGHT]
+    run, _, messages_ = await worked(Orchestrated((FAST, SAFE, CODER)), *answers)
+
+    taken = [message for message in messages_ if message.kind in ("words", "code")]
+    assert run.status == "solved"
+    assert len(taken) == 12
+    assert sum(message.kind == "ledger" for message in messages_) <= 0.3 * len(taken)
+
+
+TEAMS: dict[str, Callable[[], tuple[TeamSpec, list[Any]]]] = {
+    "round-robin": lambda: (RoundRobin((FAST, CODER)), ["Hm.", WRONG, "Mend.", RIGHT]),
+    "nested": lambda: (
+        RoundRobin((Nested("pair", RoundRobin((FAST, SAFE)), stop=turns(2)), CODER)),
+        ["One.", "Two.", RIGHT],
+    ),
+    "panel": lambda: (Panel((FAST, SAFE), then=CODER), ["One.", "Two.", RIGHT]),
+    "selector": lambda: (Selector((FAST, SAFE, CODER)), ["fast", "One.", "coder", RIGHT]),
+    "handoff": lambda: (Handoff((FAST, SAFE, CODER)), ["Go.\nHANDOFF: coder", WRONG, "Hm.", "Hm?", RIGHT]),
+    "orchestrated": lambda: (
+        Orchestrated((FAST, CODER)),
+        ['{"facts": "F", "steps": [{"member": "fast", "do": "x"}]}', "One.", RIGHT],
+    ),
+}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("kind", TEAMS)
+@pytest.mark.slow
+async def test_a_team_that_is_killed_at_any_event_goes_on_from_the_log_alone(kind: str) -> None:
+    team, answers = TEAMS[kind]()
+    log = MemoryLog()
+    whole, _, _ = await worked(team, *answers, log=log)
+    events = [event.type for event in await log.read(whole.run_id)]
+    names = [message.author for message in fold_all(await log.read(whole.run_id)).messages]
+
+    for count in range(1, len(events)):
+        cut, model = MemoryLog(), Scripted(answers)
+        task = asyncio.create_task(solve(TASK, team=team, model=model, log=_Cut(cut, count)))  # type: ignore[arg-type]
+        with pytest.raises((Killed, ModelError)):
+            await task
+        run = (await cut.runs())[0].run
+        asked = len(model.requests)
+        logged = sum(event.type == "model.answered" for event in await cut.read(run))
+        done = await resume(run, model=Scripted(answers[logged:]), log=cut)
+        state = fold_all(await cut.read(run))
+        assert [message.author for message in state.messages] == names, (kind, count)
+        assert done.status == whole.status
+        assert asked - logged <= len(names)
+
+
+class _Cut:
+    """A log whose process ends after so many events."""
+
+    def __init__(self, log: MemoryLog, count: int) -> None:
+        self._log, self._left = log, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, run: str, drafts: Any, **more: Any) -> Any:
+        """Append, unless that would be too many."""
+        if len(drafts) > self._left:
+            raise Killed
+        self._left -= len(drafts)
+        return await self._log.append(run, drafts, **more)
+
+
+def test_names_are_said_once_in_all_of_a_team() -> None:
+    with pytest.raises(ValidationError, match="two members are named 'fast'"):
+        RoundRobin((Nested("inner", RoundRobin((FAST,))), FAST))
+
+
+@pytest.mark.parametrize("name", ["human", "picker", "Fast", "a b", ""])
+def test_a_name_that_is_taken_or_no_name_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Member(name)
+
+
+MEMBERS = st.builds(
+    Member,
+    st.from_regex(r"[a-z][a-z0-9]{3,8}", fullmatch=True).filter(
+        lambda name: name not in ("coder", "human", "picker", "expert", "planner", "executor", "chooser")
+    ),
+    st.text(max_size=20),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(MEMBERS, min_size=2, max_size=4, unique_by=lambda member: member.name), st.data())
+def test_a_team_comes_back_from_its_json_as_it_was(members: list[Member], data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from([RoundRobin, Panel, Selector, Handoff, Orchestrated]))
+    inner = Nested("inside", kind(tuple(members[1:])), stop="turns(3)")
+    team = data.draw(st.sampled_from([RoundRobin, Selector, Handoff, Orchestrated]))((members[0], inner))
+    written = json.loads(
+        json.dumps(team.model_dump(mode="json", exclude_defaults=True) | {"kind": team.kind})
+    )
+
+    assert team_of(written) == team
+
+
+async def test_a_team_from_python_that_is_no_data_is_asked_for_again() -> None:
+    class Own:
+        def next(self, state: Any) -> Any:
+            return CODER.taking_part(())
+
+    log = MemoryLog()
+    run = await solve(TASK, team=Own(), model=Scripted([WRONG]), log=log)
+    with pytest.raises(UsageError, match="given from Python"):
+        await resume(run.run_id, model=Scripted([RIGHT]), log=log)
+
+
+def test_conditions_read_back_as_they_are_written() -> None:
+    stop = (passing | said("GIVE UP", by="coder")) & turns(4) | handed_to("human")
+
+    assert condition_of(stop.text).text == stop.text
+    assert stop.text == "(((tests_pass() | said('GIVE UP', by='coder')) & turns(4)) | handed_to('human'))"
+
+
+@pytest.mark.parametrize(
+    "text", ["turns", "exec('x')", "turns(4) and said('x')", "turns(", "__import__('os')", ""]
+)
+def test_what_is_no_condition_is_refused_and_never_run(text: str) -> None:
+    with pytest.raises(UsageError, match="is no condition"):
+        condition_of(text)
+
+
+async def test_a_conversation_ends_by_its_own_conditions() -> None:
+    team = RoundRobin((FAST, SAFE))
+    for stop, count in ((turns(3), 3), (said("DONE", by="safe"), 2), (spoke("safe"), 2), (messages(1), 1)):
+        run, _, messages_ = await worked(team, "One.", "DONE", "Three.", "Four.", stop=stop)
+        assert (run.status, len(messages_)) == ("unverified", count), stop.text
