@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError
 from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
 from coder.participants.executor import Executor
-from coder.participants.together import Together
+from coder.participants.participant import Participant, Together
 from coder.run.event_types import (
     BudgetReached,
     RunStopped,
@@ -28,14 +28,11 @@ from coder.workspace.deliver import with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
 
-if TYPE_CHECKING:
-    from coder.participants.participant import Participant
-
 
 class Team(Protocol):
     """Whose turn it is."""
 
-    def next(self, state: State) -> "Participant":
+    def next(self, state: State) -> Participant:
         """The participant that speaks in this state; the same state gives the same one."""
 
 
@@ -95,7 +92,7 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     return Finish(reason)
 
 
-def speaker(state: State, team: Team) -> "Participant":
+def speaker(state: State, team: Team) -> Participant:
     """Who speaks next. No team decides whether code is run, or whether the user's answer is waited for."""
     if state.last is not None and state.last.kind == "question":
         from coder.participants.human import Answering  # hardly a run asks
@@ -191,9 +188,7 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
         await journal.append(*spoken)
 
 
-async def _message(
-    journal: Journal, participant: "Participant", turn: Callable[[str], Turn]
-) -> Message | None:
+async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
     """What a participant says; None where a limit has ended its turn."""
     its = turn(participant.name)
     if journal.state.awaits_execution:

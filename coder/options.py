@@ -1,9 +1,8 @@
 """What a caller of `solve` and `resume` may give."""
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from coder.config.mcp_servers import Mcp
 from coder.environment.run_policy import OpenSandbox
 from coder.loop import Team
 from coder.models.model import Model
@@ -11,6 +10,9 @@ from coder.run.settings import Settings
 from coder.run.termination import Stop
 from coder.run.watch import Watch
 from coder.store import EventLog
+
+if TYPE_CHECKING:
+    from coder.config.mcp_servers import Mcp
 
 
 class Options(TypedDict, total=False):
@@ -26,7 +28,7 @@ class Options(TypedDict, total=False):
     """None is the stop of the strategy in the settings."""
     sandbox: OpenSandbox | None
     """Opens a sandbox for a policy; None is the strongest that this machine has."""
-    tools: Sequence[Callable[..., object] | Mcp] | None
+    tools: Sequence["Callable[..., object] | Mcp"] | None
     """Typed functions with a docstring, and MCP servers, that a model which acts may call. Outside of any
     sandbox, unless the server says otherwise."""
     log: EventLog | None

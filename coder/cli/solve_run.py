@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
-from coder.config.mcp_servers import Mcp, mcp_named
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags, see_backend
@@ -31,6 +30,7 @@ from coder.teams.strategies import with_roles
 from coder.text.sanitize import or_nearest
 
 if TYPE_CHECKING:
+    from coder.config.mcp_servers import Mcp
     from coder.teams.spec import TeamSpec
 
 
@@ -114,9 +114,13 @@ def _first_line(error: ValueError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def tools_named(given: Mapping[str, Any], loaded: Loaded) -> Sequence[Callable[..., object] | Mcp]:
+def tools_named(given: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
     """The functions that --tool names, and the MCP servers of --mcp and of the user's file."""
-    servers = mcp_named(given["mcp"], loaded.servers)
+    servers: Sequence[Mcp] = ()
+    if given["mcp"] or loaded.servers:
+        from coder.config.mcp_servers import mcp_named
+
+        servers = mcp_named(given["mcp"], loaded.servers)
     if not given.get("tool"):
         return servers
     from coder.tools.registry import functions_named

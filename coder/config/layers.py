@@ -10,16 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from coder.config.mcp_servers import Mcp, mcp_of_tables
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
 from coder.errors import UsageError
 from coder.fs.private_folder import cache_folder
 from coder.fs.safe_open import read_named
 from coder.models.catalog import UserModels
 from coder.text.sanitize import or_nearest
+
+if TYPE_CHECKING:
+    from coder.config.mcp_servers import Mcp
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables of the user's file about models; a repository can set none of them."""
@@ -40,7 +43,7 @@ class Loaded:
     """The user, not a default and not the repository, set a limit of cost."""
     book: UserModels
     """What the user's file says of models; nothing else can say it."""
-    servers: tuple[Mcp, ...]
+    servers: tuple["Mcp", ...]
     """Of MCP, in the user's file alone."""
     teams: Mapping[str, object]
     """What the user's file says of teams, by name."""
@@ -68,7 +71,7 @@ def load(
     file = user_file or usual_user_file()
     values = read_toml(file)
     book = _book(values, file)
-    servers = mcp_of_tables(values.pop("mcp", {}), str(file))
+    servers = _servers(values.pop("mcp", {}), file)
     teams = values.pop(TEAMS, {})
     own, notes = _known(values, str(file))
     config = checked(own, lambda key: f"{file}: {key}")
@@ -93,6 +96,14 @@ def load(
         teams=teams if isinstance(teams, dict) else {},
         origins=origins,
     )
+
+
+def _servers(tables: object, user_file: Path) -> tuple["Mcp", ...]:
+    if not tables:
+        return ()
+    from coder.config.mcp_servers import mcp_of_tables  # hardly anybody has one
+
+    return mcp_of_tables(tables, str(user_file))
 
 
 def _book(values: dict[str, object], user_file: Path) -> UserModels:

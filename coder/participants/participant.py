@@ -1,5 +1,6 @@
 """The seam of participants."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from coder.run.message import Message
@@ -21,3 +22,19 @@ class Participant(Protocol):
             ModelError: the model failed for good.
             SandboxError: the sandbox itself failed.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Speaks through its parts: the loop takes their turns (`loop.speak`)."""
+
+    parts: tuple[Participant, ...]
+
+    @property
+    def name(self) -> str:
+        """The names of its parts."""
+        return " + ".join(part.name for part in self.parts)
+
+    async def speak(self, turn: Turn) -> Message:
+        """Never called. Raises TypeError."""
+        raise TypeError("several turns are no single one")

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from coder.participants.participant import Participant
-from coder.participants.together import Together
+from coder.participants.participant import Participant, Together
 from coder.run.state import State
 from coder.teams.member import Member
 from coder.teams.spec import Nested, Place, TeamSpec

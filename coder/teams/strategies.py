@@ -176,8 +176,7 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
         name = f"{type(team).__module__}:{type(team).__qualname__}"
         return alone.model_copy(update={"team": name})
     given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
-    budget = _many_steps(settings.budget) if acts else settings.budget
-    return alone.model_copy(update={"budget": budget, "team": given})
+    return alone.model_copy(update={"budget": _many_steps(settings.budget), "team": given})
 
 
 def with_roles(settings: Settings, team: Team | None) -> Settings:
