@@ -22,7 +22,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.watch import Permitting, Unwatched
-from coder.store import EventLog, SqliteLog, new_run_id
+from coder.store import EventLog, new_run_id, open_log
 from coder.teams.strategies import (
     acts_here,
     attempts,
@@ -226,7 +226,7 @@ async def open_environment(
 
 
 def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
-    return options.get("log") or stack.enter_context(SqliteLog())
+    return options.get("log") or stack.enter_context(open_log())
 
 
 async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:

@@ -11,8 +11,8 @@ from coder.run.reducer import fold_all
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
+from coder.store import open_log
 from coder.store.lease import EventLog
-from coder.store.sqlite import SqliteLog
 
 _LOOK_S = 0.1
 """Between two looks whether a run has stopped."""
@@ -27,7 +27,7 @@ async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> No
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     async with AsyncExitStack() as stack:
-        journal = await _held(stack, run, log or stack.enter_context(SqliteLog()))
+        journal = await _held(stack, run, log or stack.enter_context(open_log()))
         await journal.append(answered(await journal.load("answer"), said))
 
 
@@ -39,7 +39,7 @@ async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: f
         LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't hear.
     """
     async with AsyncExitStack() as stack:
-        log = log or stack.enter_context(SqliteLog())
+        log = log or stack.enter_context(open_log())
         for _ in range(round(patience_s / _LOOK_S)):
             try:
                 return await _stopped(run, who, log)

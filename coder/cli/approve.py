@@ -22,7 +22,7 @@ from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
 from coder.run.run import Run
 from coder.run.state import State
-from coder.store import SqliteLog
+from coder.store import open_log
 from coder.text.sanitize import one_line
 from coder.workspace.consent import landing_edits
 
@@ -56,7 +56,7 @@ def approve(
 
 async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **more: Any) -> Run:  # noqa: ANN401 - passed on
     await _answered(prefix, given)
-    with SqliteLog() as log:
+    with open_log() as log:
         run = await log.resolve(prefix)
         continued = partial(resume_run, run, log=log)
         state = await state_of(log, run)
@@ -64,7 +64,7 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
 
 
 async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
-    with SqliteLog() as log:
+    with open_log() as log:
         run = await log.resolve(prefix)
         said = await _answer_of(await state_of(log, run), given)
         await _when_free(lambda: answer_run(run, said, log=log))

@@ -41,7 +41,7 @@ from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
-from coder.store import EventLog, SqliteLog, data_folder, new_run_id
+from coder.store import EventLog, data_folder, new_run_id, open_log
 
 
 class Conversation:
@@ -64,7 +64,7 @@ class Conversation:
         given, screen = self._given, self._screen
         loaded, task = self._loaded(), self._task()
         async with AsyncExitStack() as stack:
-            log = stack.enter_context(SqliteLog())
+            log = stack.enter_context(open_log())
             state = None
             if given["resume"] is not None:
                 state = await state_of(log, await log.resolve(given["resume"]))

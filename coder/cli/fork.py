@@ -16,7 +16,7 @@ from coder.requests import state_of
 from coder.run.journal import forked
 from coder.run.reducer import fold_all
 from coder.run.run import Run, standing
-from coder.store import SqliteLog
+from coder.store import open_log
 
 
 @takes(GOING_ON)
@@ -37,7 +37,7 @@ def fork(
 async def _fork(
     prefix: str, step: int, say: str, *, flags: Config, given: Mapping[str, Any], screen: Screen
 ) -> Run:
-    with SqliteLog() as log:
+    with open_log() as log:
         run = await log.resolve(prefix)
         before = await state_of(log, run)
         state = fold_all(forked(await log.read(run), run, step=step))

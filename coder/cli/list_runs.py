@@ -13,7 +13,7 @@ from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.run import standing
 from coder.run.state import State
-from coder.store import SqliteLog
+from coder.store import EventLog, open_log
 from coder.text.sanitize import one_line
 
 SHOWN = 20
@@ -61,13 +61,13 @@ def ls(
 
 
 async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
-    with SqliteLog() as log:
+    with open_log() as log:
         found = await log.runs(limit=None if waiting else limit or None)
         rows = [await _row(log, summary.run, summary.first) for summary in found]
     return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
 
 
-async def _row(log: SqliteLog, run: str, first: Event) -> ListedRun:
+async def _row(log: EventLog, run: str, first: Event) -> ListedRun:
     try:
         state = fold_all(await log.read(run))
     except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown

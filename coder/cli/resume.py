@@ -19,7 +19,7 @@ from coder.requests import state_of
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State
-from coder.store import SqliteLog
+from coder.store import open_log
 from coder.teams.strategies import named_limits
 
 
@@ -50,7 +50,7 @@ def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, R
 
 
 async def _resume(prefix: str, *, flags: Config, given: Mapping[str, Any], screen: Screen) -> Run:
-    with SqliteLog() as log:
+    with open_log() as log:
         run = await log.resolve(prefix)
         state = await state_of(log, run)
         _see_that_it_stands(state, allow=given["allow"])

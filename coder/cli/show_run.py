@@ -22,7 +22,7 @@ from coder.run.events import Event
 from coder.run.message import Message, Outcome
 from coder.run.plan import plan_of
 from coder.run.termination import named
-from coder.store import SqliteLog
+from coder.store import open_log
 from coder.text.sanitize import count_of, printable, shown
 
 _MOST_LINES = 60
@@ -101,7 +101,7 @@ def _at(how: _How, number: int) -> Event:
 
 async def events_of(prefix: str) -> list[Event]:
     """All that the log holds of a run, by the start of its id."""
-    with SqliteLog() as log:
+    with open_log() as log:
         return await log.read(await log.resolve(prefix))
 
 

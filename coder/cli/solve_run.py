@@ -25,7 +25,7 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
 from coder.run.task import Task
 from coder.run.termination import Stop
-from coder.store import SqliteLog
+from coder.store import open_log
 from coder.teams.strategies import with_roles
 from coder.text.sanitize import or_nearest
 
@@ -67,7 +67,7 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
         must_know_price=loaded.cost_was_asked,
         shows_pictures=bool(task.pictures),
     )
-    with SqliteLog() as log:
+    with open_log() as log:
         async with opening as model:
             options = Options(settings=settings, model=model, tools=tools, log=log, watch=screen)
             if team is not None:
@@ -192,7 +192,7 @@ def _so_far(run_id: str | None) -> dict[str, object]:
     if run_id is None:
         return {}
     try:
-        with SqliteLog() as log:
+        with open_log() as log:
             state = fold_all(asyncio.run(log.read(run_id)))
     except (CoderError, ValueError):  # the log itself may be what failed
         return {"run_id": run_id}

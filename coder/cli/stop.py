@@ -8,7 +8,7 @@ from coder.console.options import Json
 from coder.requests import stop as stop_run
 from coder.run.questions import this_person
 from coder.run.run import Run
-from coder.store import SqliteLog
+from coder.store import open_log
 
 
 def stop(run: RunId, json: Json = False) -> None:
@@ -21,5 +21,5 @@ def stop(run: RunId, json: Json = False) -> None:
 
 
 async def _stop(prefix: str) -> Run:
-    with SqliteLog() as log:
+    with open_log() as log:
         return await stop_run(await log.resolve(prefix), this_person(), log=log)

@@ -8,7 +8,7 @@ from coder.console.options import Json, Yes
 from coder.console.render import progress
 from coder.run.event_types import FileUndone
 from coder.run.reducer import fold_all
-from coder.store import SqliteLog
+from coder.store import open_log
 from coder.text.sanitize import one_line
 from coder.workspace.take_back import commit_left
 from coder.workspace.take_back import undo as undo_run
@@ -36,6 +36,6 @@ def undo(run: RunId, json: Json = False, yes: Yes = False) -> None:
 
 async def _undo(prefix: str) -> tuple[list[FileUndone], str | None]:
     """What was put back, and what to say of the run's commit."""
-    with SqliteLog() as log:
+    with open_log() as log:
         run = await log.resolve(prefix)
         return await undo_run(run, log=log), commit_left(fold_all(await log.read(run)))

@@ -7,7 +7,7 @@ from coder.run.event_types import CommitMade, FileUndone, LandingUndone
 from coder.run.journal import Journal
 from coder.run.state import State
 from coder.run.watch import Unwatched, Watch
-from coder.store import EventLog, SqliteLog
+from coder.store import EventLog, open_log
 from coder.workspace.landing import Plan, is_made
 from coder.workspace.landing import undo as put_back
 
@@ -29,7 +29,7 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
         MachineError: the folder or the log can't be written; undo can be called again.
     """
     async with AsyncExitStack() as stack:
-        log = log or stack.enter_context(SqliteLog())
+        log = log or stack.enter_context(open_log())
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
         state = await journal.load("undo")
