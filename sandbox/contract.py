@@ -1,6 +1,6 @@
 """The interface of every backend. tests/contracts checks backends against it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, TypedDict, Unpack
 
@@ -124,6 +124,23 @@ class Session(WorkspaceFiles, Protocol):
 
     async def background(self) -> Sequence[Started]:
         """Started programs, and commands that left processes, with processes still running."""
+
+    async def serve(
+        self, answer: Callable[[bytes], Awaitable[bytes]] | None, *, module: str = "tools"
+    ) -> None:
+        """Answer requests that programs send by a module of this name, until another one is set.
+
+        They come from untrusted code, several at a time, of at most 1 MiB. What is under way when `answer`
+        is replaced is cancelled; while it is None, requests wait. Time of answers isn't a command's.
+
+        Args:
+            answer: may raise ValueError, which closes the connection.
+            module: `tools_module.py` in `sandbox.inner.process`, by the name that programs import. The first
+                call of `serve` decides.
+
+        Raises:
+            SandboxBroken: the session has ended, or its programs are in the way.
+        """
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """Changes in the workspace since the session opened, or was rebased.

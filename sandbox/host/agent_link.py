@@ -20,6 +20,7 @@ from sandbox.host.memory_watch import holds_more
 from sandbox.inner.process.wire import MAX_MESSAGE, receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
+from sandbox.supervisor.shipped import INNER_INSIDE
 
 LONGEST_WORD = (128 << 10) - 1
 """Bytes of one argument of a new program."""
@@ -39,6 +40,8 @@ class AgentLink:
         self._runs: dict[int, CommandRun] = {}
         self._answers: deque[asyncio.Future[tuple[StillRunning, ...]]] = deque()
         """Of questions to the agent, which answers them in order."""
+        self._listener: asyncio.Future[int] = self._loop.create_future()
+        """Descriptor of a socket of the session that commands connect to, once asked for."""
         self.over = False
         """The agent is dead, and with it every process of the session."""
         self._shed = 0
@@ -92,6 +95,16 @@ class AgentLink:
         run.processes = answer.result()
         return not self.over
 
+    async def listen(self, module: str) -> int:
+        """Descriptor of a listening socket, and a module of this name that connects. Raises SandboxBroken."""
+        source = f"{INNER_INSIDE}/process/tools_module.py"
+        with suppress(OSError):
+            self._send(0, {"do": "listen", "module": module, "source": source}, [])
+        await asyncio.wait({self._listener}, timeout=_PATIENCE_S)
+        if not self._listener.done() or self._listener.cancelled():
+            raise SandboxBroken("The session gave no socket for its tools.")
+        return self._listener.result()
+
     def memory_kills(self) -> int:
         """Number of processes of the session killed for lack of memory."""
         return self._child.memory_kills() + self._shed
@@ -120,6 +133,7 @@ class AgentLink:
             run.state_lost = not run.ended.done()
             run.has_ended(None)
             run.close()
+        self._listener.cancel()
         for answer in self._answers:
             if not answer.done():
                 answer.set_result(())
@@ -155,8 +169,18 @@ class AgentLink:
             answer = self._answers.popleft()
             if not answer.done():
                 answer.set_result(_left(frame["answer"]))
+        elif "listens" in frame:
+            self._take_listener(descriptors)
         else:
             self._take(self._runs.get(frame["number"]), frame, descriptors)
+
+    def _take_listener(self, descriptors: Sequence[int]) -> None:
+        if descriptors and not self._listener.done():
+            self._listener.set_result(descriptors[0])
+            return
+        self._listener.cancel()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def _take(self, run: CommandRun | None, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
         if run is None:  # a forgotten command

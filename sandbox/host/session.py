@@ -8,6 +8,7 @@ from typing import Unpack
 from sandbox.contract import CommandOptions
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.agent_link import AgentLink
+from sandbox.host.call_server import Answer, CallServer
 from sandbox.host.command_run import CommandRun
 from sandbox.host.host_workspace import HostWorkspace
 from sandbox.program import Program, PythonCode
@@ -15,6 +16,7 @@ from sandbox.result import Changes, CommandResult
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
+_TICK_S = 0.01
 _KILLS = 3
 """Attempts: a killed process may have started another one just before."""
 
@@ -31,6 +33,8 @@ class LiveSession(WithFiles):
         self._workspace, self._looking = workspace, asyncio.Lock()
         self._background: list[CommandRun] = []
         """Commands that may have processes after their end, or were started in the background."""
+        self._calls: CallServer | None = None
+        self._module = ""
 
     def _filing(self) -> nullcontext[HostWorkspace]:
         return nullcontext(self._workspace)
@@ -62,6 +66,18 @@ class LiveSession(WithFiles):
                 break
         self._background = [run for run in self._background if run.processes]
         return list(self._background)
+
+    async def serve(self, answer: Answer | None, *, module: str = "tools") -> None:
+        """Answer requests of programs, which import a module of this name."""
+        if self._calls is None and answer is not None:
+            self._module, self._calls = module, CallServer(await self._link.listen(module), answer)
+        elif self._calls is not None:
+            await self._calls.answer_by(answer)
+
+    async def close(self) -> None:
+        """Answer no more requests."""
+        if self._calls is not None:
+            await self._calls.close()
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """Changes in the workspace since the session opened, or was rebased."""
@@ -97,6 +113,9 @@ class LiveSession(WithFiles):
         async with self._renewing:
             if self._link.over:
                 self._link = await self._renew()
+                if self._calls is not None:
+                    await self._calls.close()
+                    self._calls = CallServer(await self._link.listen(self._module), self._calls.answer)
         self._number += 1
         heard = {"on_output": how["on_output"]} if "on_output" in how else {}
         run = CommandRun(self, self._number, self._link.limits.output_bytes, **heard)
@@ -105,7 +124,7 @@ class LiveSession(WithFiles):
 
     async def _finish(self, run: CommandRun, how: CommandOptions) -> CommandResult:
         try:
-            await asyncio.wait({run.ended}, timeout=how.get("wall_s") or self._link.limits.wall_s)
+            await self._deadline(run, how.get("wall_s") or self._link.limits.wall_s)
             if not run.ended.done():
                 run.killed_by = "wall"
                 await self.end(run)
@@ -115,3 +134,12 @@ class LiveSession(WithFiles):
             run.close()
             raise
         return await self.conclude(run)
+
+    async def _deadline(self, run: CommandRun, wall_s: float) -> None:
+        """Wait for the end of a command, or of its time; requests that are answered take none of it."""
+        busy_s = self._calls.busy_s if self._calls is not None else 0.0
+        left_s = wall_s
+        while left_s > 0 and not run.ended.done():
+            await asyncio.wait({run.ended}, timeout=max(left_s, _TICK_S))
+            served_s = self._calls.busy_s - busy_s if self._calls is not None else 0.0
+            left_s = wall_s + served_s - run.seconds

@@ -95,7 +95,9 @@ async def open_session(
             stack.callback(workspace.close)
             laid = await workspace.lay(files) if files else {}
         await asyncio.to_thread(workspace.tree.rebase, laid)
-        yield LiveSession(link, workspace, renew)
+        session = LiveSession(link, workspace, renew)
+        stack.push_async_callback(session.close)
+        yield session
 
 
 @asynccontextmanager

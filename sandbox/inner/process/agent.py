@@ -95,6 +95,9 @@ class Agent:
         if request["do"] == "start":
             self._start(number, request, descriptors)
             return True
+        if request["do"] == "listen":
+            self._listen(request["module"], request["source"])
+            return True
         if request["do"] == "shed":
             self._family.kill_largest()
         elif request["do"] == "end":
@@ -104,6 +107,21 @@ class Agent:
         if request["answer"]:
             self._say({"number": number, "answer": self._family.named(number, _NAMED)})
         return True
+
+    def _listen(self, module: str, source: str) -> None:
+        """Give the host a socket that commands connect to, and them a module that does."""
+        with socket.socket(socket.AF_UNIX) as listener:
+            try:
+                os.mkdir(wire.TOOLS, 0o755)
+                os.symlink(source, f"{wire.TOOLS}/{module}.py")
+                listener.bind(f"{wire.TOOLS}/socket")
+                listener.listen()
+            except OSError:  # commands have filled the disk, or put something in its place
+                self._say({"listens": False})
+                return
+            usual = self._job["environment"].get("PYTHONPATH", "")
+            self._job["environment"]["PYTHONPATH"] = f"{usual}:{wire.TOOLS}".lstrip(":")
+            self._say({"listens": True}, [listener.fileno()])
 
     def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> None:
         try:

@@ -25,7 +25,7 @@ MAX_MESSAGE = 400_000
 """Bytes of a message to or from a session's agent; it fits a socket of default size."""
 SPARE_PROCESSES = 16
 """Processes of the agent beyond the limit, so that a command can start at the limit."""
-HOME, OUTPUT = "/tmp/home", "/tmp/out"
+HOME, OUTPUT, TOOLS = "/tmp/home", "/tmp/out", "/tmp/.tools"
 """Folders of a session."""
 
 

@@ -1,0 +1,188 @@
+"""Programs of a session call functions of the host, and what they send is bounded."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, open_sandbox
+from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.docker.open_docker import open_docker
+from tests.docker_engine import IMAGE, require_docker
+
+ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
+TOLD = [["double", "Twice as much.\n\nOf any number.", ["number"]], ["wait-for", "Wait.", ["seconds"]]]
+
+
+async def answer(request: bytes) -> bytes:
+    name, given = json.loads(request)
+    if not name:
+        return json.dumps({"value": TOLD}).encode()
+    if name == "wait-for":
+        await asyncio.sleep(given["seconds"])
+        return b'{"value": "waited"}'
+    if not isinstance(given.get("number"), int):
+        return json.dumps({"error": "number: it is none"}).encode()
+    return json.dumps({"value": given["number"] * 2}).encode()
+
+
+@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
+async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    if request.param == "docker":
+        await require_docker()
+        async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
+            yield opened
+        return
+    async with open_bubblewrap(ROOMY, walls=request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def session(box: Sandbox) -> AsyncIterator[Session]:
+    async with box.session(fresh=True) as opened:
+        await opened.serve(answer)
+        yield opened
+
+
+async def test_a_program_calls_and_gets_values_and_exceptions(session: Session) -> None:
+    result = await session.python(
+        "import tools\n"
+        "print(tools.double(21), tools.double(number=4), tools.wait_for(0))\n"
+        "tools.help('double'); tools.help('nothing')\n"
+        "for arguments in ['x'], [1, 2]:\n"
+        "    try: tools.double(*arguments)\n"
+        "    except (tools.ToolError, TypeError) as error: print(type(error).__name__, error)\n"
+    )
+
+    assert result.output.splitlines() == [
+        "42 8 waited", "Twice as much.", "", "Of any number.", "There is no tool 'nothing': double, wait_for",
+        "ToolError number: it is none", "TypeError double() takes 1 arguments, and 2 were given",
+    ]  # fmt: skip
+
+
+async def test_threads_and_forked_processes_call_side_by_side(session: Session) -> None:
+    result = await session.python(
+        "import concurrent.futures, multiprocessing, os, time, tools\n"
+        "began = time.monotonic()\n"
+        "with concurrent.futures.ThreadPoolExecutor(8) as pool:\n"
+        "    print(sorted(pool.map(tools.double, range(8))), end=' ')\n"
+        "    list(pool.map(tools.wait_for, [0.3] * 8))\n"
+        "print(time.monotonic() - began < 2)\n"
+        "tools.double(1)\n"
+        "if (pid := os.fork()) == 0: print(tools.double(50), flush=True); os._exit(0)\n"
+        "os.waitpid(pid, 0); print(tools.double(60))\n"
+    )
+
+    assert result.output == "[0, 2, 4, 6, 8, 10, 12, 14] True\n100\n120\n"
+
+
+async def test_no_other_program_can_import_them(box: Sandbox, session: Session) -> None:
+    alone = await box.run(PythonCode(source="import tools"), limits=Limits(wall_s=10), fresh=True)
+    forged = PythonCode(source="import sys; sys.path.append('/tmp/.tools'); import tools")
+
+    assert "No module named 'tools'" in alone.stderr
+    assert "No module named 'tools'" in (await box.run(forged, fresh=True)).stderr
+    async with box.session(fresh=True) as other:
+        assert "No module named 'tools'" in (await other.python("import tools")).output
+
+
+async def test_a_replaced_answerer_cuts_calls_off_and_none_lets_them_wait(session: Session) -> None:
+    heard = asyncio.Event()
+
+    async def other(request: bytes) -> bytes:
+        if b"wait-for" in request:
+            heard.set()
+        return await answer(request)
+
+    await session.serve(other)
+    begun = await session.start("python3 -c 'import tools; tools.wait_for(60)'")
+    await heard.wait()
+    await session.serve(None)
+    cut = await begun.wait()
+    waiting = await session.start("python3 -c 'import tools; print(tools.double(4))'")
+    await session.serve(answer)
+
+    assert "ToolError: The call was cut off: " in cut.output
+    assert (await waiting.wait()).output == "8\n"
+
+
+async def test_time_of_answers_is_not_a_commands(session: Session) -> None:
+    waits = await session.python("import tools; tools.wait_for(1.5); print('went on')", wall_s=1)
+    loops = await session.python("import tools; tools.wait_for(0.5)\nwhile True: pass", wall_s=1)
+
+    assert (waits.output, waits.killed_by) == ("went on\n", None)
+    assert loops.killed_by == "wall"
+    assert loops.wall_s < 6
+
+
+GARBAGE = """\
+import os, socket, sys
+def line():
+    made = socket.socket(socket.AF_UNIX)
+    made.connect("/tmp/.tools/socket")
+    return made
+rubbish = (1 << 20).to_bytes(4, "little") + bytes(1 << 20)
+for content in (b"x" * 100, b"\\xff" * 100, rubbish, b"\\x02\\0\\0\\0{}"):
+    with line() as one:
+        one.sendall(content)
+        print(len(one.recv(100)))
+with line() as one:
+    one.sendall((1 << 30).to_bytes(4, "little"))
+    try:
+        while True:
+            one.sendall(bytes(1 << 20))
+    except OSError:
+        print("closed")
+"""
+
+
+async def test_what_is_no_request_closes_its_connection(session: Session) -> None:
+    hostile = await session.python(GARBAGE)
+    result = await session.python("import tools; print(tools.double(3))")
+
+    assert hostile.output == "0\n0\n0\n0\nclosed\n"
+    assert result.output == "6\n"
+
+
+async def test_connections_are_bounded_in_number_and_pace(session: Session) -> None:
+    script = (
+        "import socket, time\n"
+        "held = []\n"
+        "began = time.monotonic()\n"
+        "while time.monotonic() - began < 1:\n"
+        "    one = socket.socket(socket.AF_UNIX)\n"
+        "    one.connect('/tmp/.tools/socket')\n"
+        "    held = [*held[-100:], one]\n"
+        "    count = globals().get('count', 0) + 1\n"
+        "print(count < 2500)\n"
+    )
+    result = await session.python(script)
+    after = await session.python("import tools; print(tools.double(3))")
+
+    assert result.output == "True\n"
+    assert after.output == "6\n"
+
+
+async def test_a_session_that_was_replaced_serves_its_programs() -> None:
+    async with open_bubblewrap(ROOMY) as box, box.session() as session:
+        await session.serve(answer, module="other_tools")
+        lost = await kill_agent(session)
+        result = await session.python("import other_tools; print(other_tools.double(3))")
+
+    assert lost.state_lost
+    assert result.output == "6\n"
+
+
+async def kill_agent(session: Session) -> CommandResult:
+    """End the session's agent, as a failure of the machine would."""
+    begun = await session.start("sleep 60")
+    session._link.close()  # type: ignore[attr-defined]
+    return await begun.wait()
+
+
+async def test_the_door_for_any_backend_serves_too() -> None:
+    async with open_sandbox(ROOMY) as box, box.session(fresh=True) as session:
+        await session.serve(answer)
+
+        assert (await session.python("import tools; print(tools.double(1))")).output == "2\n"
