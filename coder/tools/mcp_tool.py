@@ -94,6 +94,8 @@ def _tool(server: Serving, tool: "Tool", taken: set[str]) -> McpTool:
     schema = tool.input_schema
     if schema.get("type") != "object" or len(json.dumps(schema)) > _LARGEST_SCHEMA:
         raise ValueError("no schema of arguments")
+    if tool.execution is not None and tool.execution.task_support == "required":
+        raise ValueError("its results come later, by other requests")
     hints, about = tool.annotations, server.about
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]

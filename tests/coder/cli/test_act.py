@@ -1,6 +1,7 @@
 """`coder solve --strategy act` as a person meets it; an endpoint on loopback says what it is told to."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.coder.cli.console import Console
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, message, says
 from tests.only_pytest import only_pytest
+from tests.processes import processes_with, wait_until
 
 FILES = {
     "shelf.py": "def books():\n    return ['a']\n",
@@ -219,3 +221,25 @@ def test_a_chat_has_the_servers_that_the_user_names(console: Console, folder: Pa
 
     assert done.code == 0, done.err
     assert endpoint.requests[1].body["messages"][-1]["content"] == "three"
+
+
+def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
+    console: Console, folder: Path
+) -> None:
+    config = console.home / ".config/coder/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[mcp.shop]\ncommand = "{sys.executable} {ROUGH} ctrl-c"\nenv = ["CALLED_LOG"]\n')
+    called = console.home / "called"
+    with faulty_endpoint(calls("shop_hang")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy")
+        with console.start("solve", "Write it.", *flags, cwd=folder, CALLED_LOG=str(called)) as process:
+            assert wait_until(called.exists)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert [line.split(b" run_")[0] for line in said.splitlines()] == [
+        b"error: Interrupted and saved.",
+        b"Go on with: coder resume",
+    ]
+    assert processes_with(f"{ROUGH}\0ctrl-c") == []
