@@ -238,7 +238,7 @@ def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
             _, said = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert [line.split(b" run_")[0] for line in said.splitlines()] == [
+    assert [line.split(b" run_")[0].strip() for line in said.splitlines()] == [
         b"error: Interrupted and saved.",
         b"Go on with: coder resume",
     ]
