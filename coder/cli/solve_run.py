@@ -103,15 +103,16 @@ def team_named(name: str | None, loaded: Loaded) -> NamedTeam | None:
     stop = values.pop("stop", None)
     try:
         return NamedTeam(team_of(values), condition_of(str(stop)) if stop is not None else None)
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         raise UsageError(f"--team {where}: {_first_line(error)}") from error
 
 
-def _first_line(error: ValueError) -> str:
+def _first_line(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def tools_named(given: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":

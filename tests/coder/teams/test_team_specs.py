@@ -129,7 +129,7 @@ async def test_a_choice_by_tool_is_the_name_in_its_arguments() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=12, max_size=12))
 def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way(rubbish: list[str]) -> None:
     for team in (Selector((FAST, SAFE)), Orchestrated((FAST, SAFE))):
