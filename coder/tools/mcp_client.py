@@ -8,13 +8,14 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from coder.config.mcp_servers import Mcp
 from coder.errors import UsageError
 from coder.models.model import JsonObject
 from coder.run.watch import Noting
-from coder.text.redact import Redactor
+from coder.text.redact import SHORTEST, Redactor
 from coder.text.sanitize import one_line
 from coder.tools.mcp_tool import McpTool, tools_listed
 from coder.tools.tool import Desk
@@ -80,11 +81,13 @@ class McpServer:
             raise ValueError(f"{name} gave no answer in {patience:.0f} s. {_UNKNOWN}") from error
         except MCPError as error:
             if error.code == CONNECTION_CLOSED:
-                self._fail("has ended")
-                raise ValueError(f"{name} ended in the call. {_UNKNOWN}") from error
-            raise ValueError(f"{name} refused the call: {error}") from error
+                self._tell(f"broke a call off: {error}")
+                if self.about.command:  # over HTTP the next request may be answered
+                    self._client = None
+                raise ValueError(f"{name} broke the call off: {error}. {_UNKNOWN}") from error
+            raise ValueError(self.redact(f"{name} gave an error: {error}")) from error
         except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
-            raise ValueError(f"{name} sent a result that can't be read: {error}") from error
+            raise ValueError(self.redact(f"{name} sent a result that can't be read: {error}")) from error
 
     def redact(self, text: str) -> str:
         """The text without the values that the user passed to the server."""
@@ -111,9 +114,9 @@ class McpServer:
                 self._ready.set()
                 await self._follow(client)
         except TimeoutError:
-            self._fail(f"has not started within {START_S:.0f} s")
+            self._tell(f"has not started within {START_S:.0f} s")
         except Exception as error:  # noqa: BLE001 - whatever a server does, it costs its own tools alone
-            self._fail(f"can't be used: {_innermost(error)}")
+            self._tell(f"can't be used: {_innermost(error)}")
         finally:
             self._client = None
             self._ready.set()
@@ -133,7 +136,8 @@ class McpServer:
 
         logging.getLogger("mcp").addHandler(logging.NullHandler())  # what matters is told to the model
         errors, given = Tail(), {**about.variables(), **about.filled_headers()}
-        self._redactor = Redactor(given.values())
+        words = {word for value in given.values() for word in (value, value.rpartition(" ")[2])}
+        self._redactor = Redactor(word for word in words if len(word) >= SHORTEST)
         transport: Any = http_streams(about.url, given)
         if about.sandboxed:
             from coder.tools.mcp_sandbox import sandboxed_streams
@@ -141,12 +145,12 @@ class McpServer:
             transport = sandboxed_streams(about, given, errors)
         elif about.command:
             transport = program_streams(about.command, get_default_environment() | given, errors)
-        who = Implementation(name="coder", version="0")
+        who = Implementation(name="coder", version=version("coder-agent"))
         try:
             async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
                 yield client
         except Exception as error:
-            if said := one_line(self.redact(errors.text()[-300:])):
+            if said := one_line(errors.text()):
                 raise UsageError(f"{_innermost(error)}; on stderr: {said}") from error
             raise
 
@@ -185,12 +189,10 @@ class McpServer:
             self._ready.clear()  # what follows in the stream is about the new list
             self._news.set()
 
-    def _fail(self, words: str) -> None:
-        self._client = None
+    def _tell(self, words: str) -> None:
         if not self._is_told and not self._is_over:
             self._is_told = True
-            words = f"MCP server {self.about.name} {words}; its tools can't be called"
-            self._note(one_line(words, width=500))
+            self._note(one_line(self.redact(f"MCP server {self.about.name} {words}"), width=800))
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import httpx2
@@ -19,7 +19,7 @@ MOST_BYTES = 16 << 20
 _GRACE_S = 1.0
 """Seconds to end in, once stdin is closed, and again after SIGTERM."""
 _CONNECT_S, _READ_S = 10.0, 300.0
-_TAIL = 2000
+_TAIL = 500
 
 
 class Tail:
@@ -85,8 +85,11 @@ async def message_streams(
         async with heard:
             with suppress(ValueError, anyio.BrokenResourceError):  # too long a line; the session has ended
                 while line := await stdout.readline():
-                    with suppress(ValueError):  # not a message, such as a banner
+                    try:
                         message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+                    except ValueError:  # no message, such as a banner
+                        await asyncio.sleep(0)  # nor does a flood of them hold the loop
+                    else:
                         await heard.send(SessionMessage(message))
 
     async def write() -> None:
@@ -145,18 +148,15 @@ async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncIterator[Tr
         timeout=httpx2.Timeout(_CONNECT_S, read=_READ_S),
         event_hooks={"response": [_bound]},
     )
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(client)
-        yield await stack.enter_async_context(
-            streamable_http_client(url, http_client=client, max_sse_event_size=MOST_BYTES)
-        )
+    connecting = streamable_http_client(url, http_client=client, max_sse_event_size=MOST_BYTES)
+    async with client, connecting as streams:
+        yield streams
 
 
 async def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx2.DecodingError("the server packs its answers though it was asked not to")
-    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-    if not is_stream:
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _Bounded(response.stream)
 
@@ -171,7 +171,7 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         async for chunk in self._body:
             if (size := size + len(chunk)) > MOST_BYTES:
-                raise httpx2.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
+                raise httpx2.StreamError(f"the answer has more than {MOST_BYTES:,} bytes")
             yield chunk
 
     async def aclose(self) -> None:

@@ -127,13 +127,13 @@ class Registry:
         return replace(result, seconds=result.seconds or monotonic() - began)
 
 
-async def tools_of(given: Iterable[object]) -> list[Tool]:
-    """Functions as tools, and the tools that servers have now, unless another one has the name."""
-    functions = [tool_of(one) for one in given if callable(one)]
-    tools: dict[str, Tool] = {tool.spec.name: tool for tool in functions}
+async def tools_of(given: Sequence[object]) -> list[Tool]:
+    """Functions as tools, and the tools that servers have now, unless an earlier one has the name."""
+    tools: list[Tool] = [tool_of(one) for one in given if callable(one)]
     for served in await asyncio.gather(*(one.tools() for one in given if isinstance(one, ToolServer))):
-        tools = {tool.spec.name: tool for tool in served} | tools
-    return [*functions, *(tool for tool in tools.values() if tool not in functions)]
+        taken = {tool.spec.name for tool in tools}
+        tools += [tool for tool in served if tool.spec.name not in taken]
+    return tools
 
 
 def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:

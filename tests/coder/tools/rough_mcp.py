@@ -31,6 +31,7 @@ TOOLS = [
     tool("flood", **READS),
     tool("huge", **READS),
     tool("many", **READS),
+    tool("noise", **READS),
     tool("environment", **READS),
     tool("fetch", {"type": "object", "properties": {"url": {"type": "string"}}}, **READS),
     tool("reach", {"type": "object", "properties": {"path": {"type": "string"}}}, **READS),
@@ -76,6 +77,8 @@ def called(name: str, given: Any) -> dict[str, Any]:
             sys.stderr.write("noise " * 20_000)
         sys.stderr.flush()
         text = "flooded"
+    elif name == "noise":
+        sys.stdout.write("\n" * 50_000)
     elif name == "huge":
         piece = "x" * (1 << 20)
         for _ in range(200):
