@@ -23,7 +23,7 @@ from coder.run.run import Run, summarize
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
-from coder.store import SqliteLog
+from coder.store import EventLog, open_log
 
 T = TypeVar("T")
 _DISK_MB = 256
@@ -83,7 +83,7 @@ class Runs:
         )
 
         async def work() -> Run:
-            with SqliteLog() as log:
+            with open_log() as log:
                 async with opening as model:
                     return await solve(task, settings=settings, model=model, log=log, watch=client)
 
@@ -97,7 +97,7 @@ class Runs:
         Args:
             question: the id of what was asked; another one that has come meanwhile isn't answered.
         """
-        with SqliteLog() as log:
+        with open_log() as log:
             state = await self._state(log, prefix)
             identity, _ = open_question(state)
             if question not in (None, identity):
@@ -112,10 +112,10 @@ class Runs:
 
     async def state(self, prefix: str) -> State:
         """What the log holds of a run."""
-        with SqliteLog() as log:
+        with open_log() as log:
             return await self._state(log, prefix)
 
-    async def _state(self, log: SqliteLog, prefix: str) -> State:
+    async def _state(self, log: EventLog, prefix: str) -> State:
         """The state of a run; one that works elsewhere isn't for this server's clients."""
         run = await log.resolve(prefix)
         state = await state_of(log, run)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.cli.console import Console
-from tests.coder.mcp_server.served import Served
+from tests.coder.mcp_server.served import TOKEN, Served
 
 
 @pytest.fixture
@@ -14,3 +14,11 @@ def served(tmp_path: Path) -> Served:
     root = tmp_path / "root"
     root.mkdir()
     return Served(Console(home=tmp_path), root)
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    file.chmod(0o600)
+    return file

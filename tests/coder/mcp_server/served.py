@@ -1,6 +1,8 @@
 """Start `coder mcp`, and drive it by the official SDK's client, as an editor does."""
 
+import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from mcp_types import CallToolResult
 
 from tests.coder.cli.console import CODER, Console
 
+TOKEN = "a-token-of-32-characters-or-so"
 ERAS = ("legacy", "2026-07-28")
 """Of the protocol: a handshake, and requests that each stand alone."""
 
@@ -61,3 +64,25 @@ def words(result: CallToolResult) -> str:
     """What a call that has failed says."""
     assert result.is_error, result.structured_content
     return "".join(getattr(part, "text", "") for part in result.content)
+
+
+@asynccontextmanager
+async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """The address of a server, and the lines before it on stderr; it has ended in order behind the block."""
+    server = await asyncio.create_subprocess_exec(
+        CODER, "mcp", "--root", served.root, "--http", "0", *arguments,
+        env=served.console.environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert server.stderr is not None
+    lines: list[str] = []
+    async with asyncio.timeout(60):
+        while not (line := (await server.stderr.readline()).decode()).startswith("serving "):
+            assert line, lines
+            lines.append(line)
+    try:
+        yield line.split()[1], lines
+    finally:
+        server.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            out, err = await server.communicate()
+        assert (server.returncode, out, err) == (0, b"", b"")

@@ -1,7 +1,6 @@
 """Over HTTP: whoever has the token, from this machine, and no page of another origin."""
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,14 +13,12 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
 
-from tests.coder.cli.console import CODER
 from tests.coder.cli.test_solve import ADD, code
-from tests.coder.mcp_server.served import ERAS, Served, document
+from tests.coder.mcp_server.served import ERAS, TOKEN, Served, document, serving
 from tests.coder.mcp_server.test_runs import LANDING, Person
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.processes import processes_with, wait_until
 
-TOKEN = "a token of 32 characters, or so".replace(" ", "-").replace(",", "")
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -33,36 +30,6 @@ INITIALIZE = {
     },
 }
 HEADERS = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
-
-
-@asynccontextmanager
-async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, list[str]]]:
-    """The address of a server, and the lines before it on stderr; it has ended in order behind the block."""
-    server = await asyncio.create_subprocess_exec(
-        CODER, "mcp", "--root", served.root, "--http", "0", *arguments,
-        env=served.console.environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert server.stderr is not None
-    lines: list[str] = []
-    async with asyncio.timeout(60):
-        while not (line := (await server.stderr.readline()).decode()).startswith("serving "):
-            assert line, lines
-            lines.append(line)
-    try:
-        yield line.split()[1], lines
-    finally:
-        server.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
-            out, err = await server.communicate()
-        assert (server.returncode, out, err) == (0, b"", b"")
-
-
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    file = tmp_path / "token"
-    file.write_text(f"{TOKEN}\n")
-    file.chmod(0o600)
-    return file
 
 
 @asynccontextmanager
