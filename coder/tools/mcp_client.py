@@ -132,10 +132,10 @@ class McpServer:
         from mcp.client.stdio import get_default_environment
         from mcp_types import Implementation
 
-        from coder.tools.mcp_transport import Tail, http_streams, program_streams
+        from coder.tools.mcp_transport import http_streams, program_streams
 
         logging.getLogger("mcp").addHandler(logging.NullHandler())  # what matters is told to the model
-        errors, given = Tail(), {**about.variables(), **about.filled_headers()}
+        errors, given = bytearray(), {**about.variables(), **about.filled_headers()}
         words = {word for value in given.values() for word in (value, value.rpartition(" ")[2])}
         self._redactor = Redactor(word for word in words if len(word) >= SHORTEST)
         transport: Any = http_streams(about.url, given)
@@ -150,7 +150,7 @@ class McpServer:
             async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
                 yield client
         except Exception as error:
-            if said := one_line(errors.text()):
+            if said := one_line(errors.decode("utf-8", "replace")):
                 raise UsageError(f"{_innermost(error)}; on stderr: {said}") from error
             raise
 

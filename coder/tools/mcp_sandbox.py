@@ -11,7 +11,7 @@ from mcp.client._transport import TransportStreams
 
 from coder.config.mcp_servers import Mcp
 from coder.errors import UsageError
-from coder.tools.mcp_transport import MOST_BYTES, Tail, message_streams
+from coder.tools.mcp_transport import MOST_BYTES, keep_end, message_streams
 from sandbox import Command, Policy, open_sandbox, session_policy
 
 _DAY_S = 86_400.0
@@ -21,7 +21,7 @@ _OUTPUT_BYTES = 4 << 20
 
 @asynccontextmanager
 async def sandboxed_streams(
-    about: Mcp, environment: Mapping[str, str], errors: Tail
+    about: Mcp, environment: Mapping[str, str], errors: bytearray
 ) -> AsyncIterator[TransportStreams]:
     """Start the program of a server in a sandbox of its own.
 
@@ -35,11 +35,16 @@ async def sandboxed_streams(
     making = asyncio.get_running_loop().connect_write_pipe(FlowControlMixin, os.fdopen(outside, "wb"))
     transport, protocol = await making
     stdin = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+
+    def heard(stream: str, chunk: bytes) -> None:
+        if stream == "stdout":
+            stdout.feed_data(chunk)
+        else:
+            keep_end(errors, chunk)
+
     try:
         async with open_sandbox(policy) as box:
-            heard = {"stdout": stdout.feed_data, "stderr": errors.add}
-            running = box.run(command, stdin=inside, on_output=lambda stream, chunk: heard[stream](chunk))
-            program = asyncio.create_task(running)
+            program = asyncio.create_task(box.run(command, stdin=inside, on_output=heard))
             program.add_done_callback(lambda _: stdout.feed_eof())
             try:
                 async with message_streams(stdout, stdin) as streams:

@@ -6,6 +6,7 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import anyio
 import httpx2
@@ -22,24 +23,15 @@ _CONNECT_S, _READ_S = 10.0, 300.0
 _TAIL = 500
 
 
-class Tail:
-    """The last bytes of a program's stderr."""
-
-    def __init__(self) -> None:
-        self._kept = b""
-
-    def add(self, chunk: bytes) -> None:
-        """Keep its end."""
-        self._kept = (self._kept + chunk)[-_TAIL:]
-
-    def text(self) -> str:
-        """As text."""
-        return self._kept.decode("utf-8", "replace").strip()
+def keep_end(kept: bytearray, chunk: bytes) -> None:
+    """Keep the last bytes of a program's stderr."""
+    kept += chunk
+    del kept[:-_TAIL]
 
 
 @asynccontextmanager
 async def program_streams(
-    command: Sequence[str], environment: Mapping[str, str], errors: Tail
+    command: Sequence[str], environment: Mapping[str, str], errors: bytearray
 ) -> AsyncIterator[TransportStreams]:
     """Start a program; nothing that it has started in its process group is left behind.
 
@@ -60,7 +52,7 @@ async def program_streams(
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    heard = asyncio.create_task(_each(process.stderr, errors.add))
+    heard = asyncio.create_task(_each(process.stderr, partial(keep_end, errors)))
     try:
         async with message_streams(process.stdout, process.stdin) as streams:
             yield streams
@@ -93,19 +85,16 @@ async def message_streams(
                         await heard.send(SessionMessage(message))
 
     async def write() -> None:
-        async with said:
-            async for one in said:
-                stdin.write(one.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
-                await stdin.drain()
-
-    async def written() -> None:
-        with suppress(ConnectionError):
-            await write()
-        await heard.aclose()  # requests that wait learn that there is nobody
+        async with heard, said:  # requests that wait learn that there is nobody
+            with suppress(ConnectionError):
+                async for one in said:
+                    message = one.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    stdin.write(message.encode() + b"\n")
+                    await stdin.drain()
 
     async with incoming, outgoing, anyio.create_task_group() as group:
         group.start_soon(read)
-        group.start_soon(written)
+        group.start_soon(write)
         try:
             yield incoming, outgoing
         finally:
