@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coder.models.model import ChatMessage, ToolCall
+from coder.participants.program_calls import ProgramCalls, made_by
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.questions import Decision, Question
@@ -25,10 +26,15 @@ _UNASKED = Decision(decision="yes", how="default")
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
 )
+_BROKEN = "[The session broke down in this call, which was not made again.]"
 _READ_ONLY = (
     "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
     "with NODE_PATH=/tmp/node/node_modules"
 )
+
+
+_RUN_CODE = ("bash", "python")
+"""Tools whose programs may call the user's."""
 
 
 class Workplace:
@@ -44,7 +50,7 @@ class Workplace:
         effect = self._tools.has_effect(call.name)
         is_cut_off = state.open_tool is not None and state.open_tool.id == call.id
         if is_cut_off and not (effect and await self._is_made_again(call)):
-            return await self.tell(call, f"{_CUT_OFF}{self._let_through()}")
+            return await self.tell(call, f"{_CUT_OFF}{made_by(state, call)}{self._let_through()}")
         if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
             return await self.tell(call, refused)
         self._let_through()
@@ -60,6 +66,8 @@ class Workplace:
         try:
             given, changes, left_out = await self._made(call)
         except SandboxBroken:  # nothing of the call stays
+            if told := made_by(turn.state, call):
+                return await self.tell(call, f"{_BROKEN}{told}")
             is_restarted = True
             given, changes, left_out = await self._made(call, anew=True)
         text = redact(given.text)
@@ -81,12 +89,12 @@ class Workplace:
         )
         return await self._logged(answered)
 
-    async def _refused(self, call: ToolCall) -> str | None:
+    async def _refused(self, call: ToolCall, key: str = "") -> str | None:
         """Words to the model where the user doesn't allow a call with effects."""
         words = f"Call {call.name}({self._shown(call)})?"
         question = self._question(call, words, options=("yes", "always", "no"))
         asks = self._tools.asks(call.name)
-        answer = await self._turn.question(question, key=call.id, otherwise=None if asks else _UNASKED)
+        answer = await self._turn.question(question, key=key or call.id, otherwise=None if asks else _UNASKED)
         if answer.agrees:
             return None
         return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
@@ -130,7 +138,11 @@ class Workplace:
 
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
-        given, (changes, left_out) = await self._tools.answer(call, desk), await work.changes()
+        if self._tools.own and call.name in _RUN_CODE:
+            given = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
+        else:
+            given = await self._tools.answer(call, desk)
+        changes, left_out = await work.changes()
         if told := [await self._reached(host) for host in self._asked_hosts(call)]:
             given = replace(given, text="\n".join([given.text, *told]))
         return given, changes, left_out

@@ -20,6 +20,8 @@ CallBody = (
     | event_types.ContextFolded
     | event_types.ToolCalled
     | event_types.ToolAnswered
+    | event_types.CodeCalled
+    | event_types.CodeAnswered
 )
 _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """Durations in the output of commands and test runners."""
@@ -44,6 +46,10 @@ def after_call(state: State, body: CallBody) -> State:
             return replace(state, open_tool=body)
         case event_types.ToolAnswered():
             return _tool_answered(state, body)
+        case event_types.CodeCalled():
+            return replace(state, effects=(*state.effects, body), open_effect=body)
+        case event_types.CodeAnswered():
+            return replace(state, open_effect=None)
 
 
 def _intended(state: State, body: event_types.CallIntended) -> State:
@@ -67,6 +73,7 @@ def _tool_answered(state: State, body: event_types.ToolAnswered) -> State:
     return replace(
         state,
         open_tool=None,
+        open_effect=None,
         owes_baseline=state.owes_baseline and not body.id,
         results=_results(state, body),
         plan=_plan(state, body),

@@ -72,7 +72,8 @@ def _after(state: State, body: event_types.Body) -> State:
             owes = bool(state.dialogue) and state.known is None
             return replace(state, baseline=body, owes_baseline=owes)
         case event_types.Spoken():
-            return replace(state, messages=(*state.messages, body.message), pending=(), question=None)
+            messages = (*state.messages, body.message)
+            return replace(state, messages=messages, pending=(), question=None, effects=())
         case event_types.DialogueTaken(participant=participant):
             return state.talking(participant)
         case event_types.Looked():

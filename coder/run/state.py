@@ -64,6 +64,10 @@ class State:
     """What its session has changed and can't be taken over, by path, with the reason."""
     open_tool: event_types.ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
+    effects: tuple[event_types.CodeCalled, ...] = ()
+    """Calls with effects that programs have made in this turn."""
+    open_effect: event_types.CodeCalled | None = None
+    """The last one, where it has no answer."""
     results: Mapping[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
     """Calls with their results, times left out, since the tree changed; and for each, the model calls that
     asked for it since a result was new."""

@@ -64,6 +64,10 @@ class McpTool:
         text = self._server.redact(_cut(_text(result, sees=desk.sees)))
         if result.is_error:
             raise ValueError(text or "the server says that the call failed.")
+        if desk.whole and result.structured_content is not None:
+            return ToolResult(
+                self._server.redact(json.dumps(result.structured_content, ensure_ascii=False)), is_json=True
+            )
         images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
         return ToolResult(shown(text, desk), images=tuple(images[:_MOST_PICTURES]))
 

@@ -14,6 +14,7 @@ from coder.errors import UsageError
 from coder.models.model import JsonObject, ToolCall, ToolSpec
 from coder.text.sanitize import or_nearest
 from coder.tools.bash import Bash
+from coder.tools.code_mode import are_few
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
 from coder.tools.tool import (
@@ -89,6 +90,7 @@ class Registry:
         Raises:
             ValueError: a name is taken.
         """
+        self.own = tuple(own)
         self._tools: dict[str, Tool] = {}
         ours: tuple[Tool, ...] = (Bash(), EditTool(), PlanTool())
         if kernel:
@@ -103,8 +105,12 @@ class Registry:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The specs of these tools; DONE and ASK are added by the participant that answers them."""
-        return tuple(tool.spec for tool in self._tools.values())
+        """The specs of these tools; DONE and ASK are added by the participant that answers them.
+
+        Where the user's are many, they are called from programs alone: their schemas would fill each request.
+        """
+        left_out = () if are_few(self.own) else self.own
+        return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
 
     def has_effect(self, name: str) -> bool:
         """Whether a call of this name changes something outside of the sandbox."""
@@ -129,7 +135,7 @@ class Registry:
 
 async def tools_of(given: Sequence[object]) -> list[Tool]:
     """Functions as tools, and the tools that servers have now, unless an earlier one has the name."""
-    tools: list[Tool] = [tool_of(one) for one in given if callable(one)]
+    tools: list[Tool] = [tool_of(one, effect=getattr(one, "effect", True)) for one in given if callable(one)]
     for served in await asyncio.gather(*(one.tools() for one in given if isinstance(one, ToolServer))):
         taken = {tool.spec.name for tool in tools}
         tools += [tool for tool in served if tool.spec.name not in taken]

@@ -35,6 +35,8 @@ class ToolResult:
     """Programs are left in the background."""
     images: tuple[Image, ...] = ()
     """Pictures that the model is to see."""
+    is_json: bool = False
+    """The text is JSON of what a program gets (`code_mode.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,14 @@ class Desk:
     """Of the session, where the run has one."""
     sees: bool = False
     """The model sees pictures."""
+    whole: bool = False
+    """It is a program that calls: results are whole, and whoever passes them on takes secrets out."""
 
 
 def shown(text: str, desk: Desk) -> str:
     """A text for the model: short, without escape sequences and secrets."""
+    if desk.whole:
+        return text
     return shortened(desk.redact(terminal_text(text)))
 
 
@@ -138,7 +144,7 @@ class FunctionTool:
         with self._failure():
             value = await called if inspect.isawaitable(called) else called
             text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-        return ToolResult(shown(text, desk))
+        return ToolResult(shown(text, desk), is_json=not isinstance(value, str))
 
     def _called(self, values: dict[str, object]) -> object:
         with self._failure():

@@ -36,6 +36,8 @@ from coder.run.event_types.turn_events import (
     CallIntended,
     CallRetried,
     CallSwitched,
+    CodeAnswered,
+    CodeCalled,
     ContextFolded,
     DialogueTaken,
     Looked,

@@ -206,3 +206,22 @@ class ToolAnswered(Body, type="tool.answered"):
     """Files by path as they are now, where the call changed them; None is one that was removed."""
     left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Paths that it changed and that can't be taken over, a line each with the reason."""
+
+
+class CodeCalled(Body, type="code.called"):
+    """A program of the model's is about to call a tool with effects; nobody calls it again by itself."""
+
+    id: str
+    """Of the model's call that runs the program."""
+    name: str
+    arguments: str
+    """JSON, redacted, shortened."""
+
+
+class CodeAnswered(Body, type="code.answered", durable=False):
+    """What that call gave."""
+
+    id: str
+    name: str
+    text: str
+    """Redacted and shortened; the program has all of it."""

@@ -1,0 +1,106 @@
+"""Calls of the user's tools by programs of a session. Those with effects are asked about and logged."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from coder.models.model import JsonObject, ToolCall
+from coder.run.event_types import CodeAnswered, CodeCalled
+from coder.run.state import State
+from coder.text.sanitize import one_line
+from coder.tools.code_mode import MakeCall, Program, module_for
+from coder.tools.registry import Registry
+from coder.tools.tool import Desk, Tool, ToolResult
+from coder.turn import Turn
+
+_LOGGED = 2_000
+"""Characters of arguments and results in the log."""
+_SHOWN, _MOST_SHOWN = 200, 20
+"""Characters of a call, and calls, that a model is told of."""
+Refused = Callable[[ToolCall, str], Awaitable[str | None]]
+"""Words to the program where the user doesn't allow a call; the key tells it from others."""
+
+
+class ProgramCalls:
+    """One call of the model's, and the calls that its programs make."""
+
+    def __init__(self, turn: Turn, tools: Registry, call: ToolCall, refused: Refused) -> None:
+        self._turn, self._tools, self._call, self._refused = turn, tools, call, refused
+        self._effects = asyncio.Lock()
+        """Effects come one after the other, so that at most one can have been cut off."""
+        self._limit = asyncio.timeout(None)
+        self._failure: Exception | None = None
+
+    async def carry_out(self, desk: Desk) -> ToolResult:
+        """Carry out the model's call, with the tools at hand. Raises Waits: a person must answer first."""
+        program = Program(self._tools.own, desk, self._guarded)
+
+        async def answer(request: bytes) -> bytes:
+            try:
+                return await program.answer(request)
+            except ValueError:
+                raise
+            except Exception as error:  # the run is over, or waits: the model's call ends with it
+                self._failure = self._failure or error
+                self._limit.reschedule(asyncio.get_running_loop().time())
+                raise ValueError("the run has ended") from error
+
+        session, result = desk.session, ToolResult("")
+        try:
+            async with self._limit:
+                await session.serve(answer, module=module_for(self._turn.state.files))
+                try:
+                    result = await self._tools.answer(self._call, desk)
+                finally:
+                    await session.serve(None)
+        except TimeoutError:
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+        if (lost := self._turn.state.open_effect) is None:
+            return result
+        cut = f"\n[{_shown(lost)} was cut off as its program ended: it may have had its effect.]"
+        return replace(result, text=f"{result.text}{cut}")
+
+    async def _guarded(self, tool: Tool, given: JsonObject, make: MakeCall) -> ToolResult:
+        redact, journal = self._turn.bench.redactor.redact, self._turn.journal
+        said = redact(json.dumps(given, ensure_ascii=False))
+        call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=said)
+        logged = CodeCalled(id=call.id, name=call.name, arguments=said[:_LOGGED])
+        async with self._effects:
+            alike = (made.name == call.name and made.arguments == logged.arguments for made in self._made)
+            if refused := await self._refused(call, f"{call.name} {said} {sum(alike)}"):
+                raise ValueError(refused)
+            await journal.append(logged)
+            try:
+                result = await make()
+            except ValueError as error:
+                await journal.append(self._answered(call, f"error: {error}"))
+                raise
+            await journal.append(self._answered(call, result.text))
+            return result
+
+    @property
+    def _made(self) -> tuple[CodeCalled, ...]:
+        return self._turn.state.effects
+
+    def _answered(self, call: ToolCall, text: str) -> CodeAnswered:
+        text = self._turn.bench.redactor.redact(text[: 2 * _LOGGED])[:_LOGGED]
+        return CodeAnswered(id=call.id, name=call.name, text=text)
+
+
+def made_by(state: State, call: ToolCall) -> str:
+    """What a model is told of the calls with effects that the programs of a call have made; often empty."""
+    made = [one for one in state.effects if one.id == call.id]
+    lines = [_shown(one) for one in made[-_MOST_SHOWN:]]
+    if made and state.open_effect is made[-1]:
+        lines[-1] += ": cut off, it may have had its effect or not"
+    if len(made) > _MOST_SHOWN:
+        lines.insert(0, f"{len(made) - _MOST_SHOWN} others")
+    return f"\n[Its programs had called {'; '.join(lines)}.]" if made else ""
+
+
+def _shown(call: CodeCalled) -> str:
+    return f"{call.name}({one_line(call.arguments, width=_SHOWN)})"

@@ -1,0 +1,169 @@
+"""Code mode: the user's tools as functions of a module that programs of the session import."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from time import monotonic
+
+from coder.models.model import JsonObject, ToolSpec
+from coder.prompts import prompt
+from coder.text.sanitize import one_line
+from coder.tools.protocol import unknown
+from coder.tools.shortened import shortened
+from coder.tools.tool import Desk, Tool, ToolResult
+
+CALLS, BYTES, SECONDS = 10_000, 64 << 20, 600.0
+"""What the calls of one program may use: their number, requests and results, and time."""
+LARGEST = 8 << 20
+"""Bytes of one result."""
+MOST_SHOWN = 8_000
+"""Characters of signatures in a prompt, some 2,000 tokens; of more, only the names stand there."""
+_PACE_S = 0.05
+"""How long a call over a limit waits for its refusal, so that a loop of them costs nothing."""
+_WIDTH = 160
+_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
+MakeCall = Callable[[], Awaitable[ToolResult]]
+Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
+"""Makes a call with effects, where it may be made."""
+
+
+class Program:
+    """Answers what programs ask for during one call of the model's."""
+
+    def __init__(self, tools: Sequence[Tool], desk: Desk, guard: Guard) -> None:
+        self._tools = {tool.spec.name: tool for tool in tools}
+        self._desk, self._guard = replace(desk, whole=True, sees=False), guard
+        self._calls, self._bytes, self._seconds = 0, 0, 0.0
+
+    async def answer(self, request: bytes) -> bytes:
+        """The answer to one request. Raises ValueError: it is none."""
+        self._calls += 1
+        self._bytes += len(request)
+        name, given = _read(request)
+        if self._calls > CALLS or self._bytes > BYTES or self._seconds > SECONDS:
+            await asyncio.sleep(_PACE_S)
+            return _failure(
+                f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
+                "Ask for less, or go on in another one."
+            )
+        try:
+            answer = await self._answered(name, given)
+        except ValueError as error:
+            answer = _failure(shortened(self._desk.redact(str(error))) or f"{name} failed")
+        self._bytes += len(answer)
+        return answer
+
+    async def _answered(self, name: str, given: JsonObject) -> bytes:
+        if not name:
+            return json.dumps({"value": [_told(tool.spec) for tool in self._tools.values()]}).encode()
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ValueError(unknown(name, self._tools))
+
+        async def make() -> ToolResult:
+            return await self._timed(tool, given)
+
+        return _content(await (self._guard(tool, given, make) if tool.effect else make()), self._desk)
+
+    async def _timed(self, tool: Tool, given: JsonObject) -> ToolResult:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(SECONDS - self._seconds) as limit:
+                return await tool.call(given, self._desk)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise ValueError(f"{tool.spec.name} was cut off: the program's calls took too long.") from error
+        finally:
+            self._seconds += monotonic() - began
+
+
+def _read(request: bytes) -> tuple[str, JsonObject]:
+    try:
+        name, given = json.loads(request)
+    except (TypeError, RecursionError) as error:
+        raise ValueError("no request") from error
+    if not isinstance(name, str) or not isinstance(given, dict):
+        raise ValueError("no request")
+    return name, given
+
+
+def _failure(text: str) -> bytes:
+    return json.dumps({"error": text}).encode()
+
+
+def _content(result: ToolResult, desk: Desk) -> bytes:
+    """The answer that holds a result without secrets. Raises ValueError: it is too large."""
+    text = result.text
+    if len(text) > LARGEST or len(encoded := text.encode("utf-8", "surrogatepass")) > LARGEST:
+        raise ValueError(f"The result is larger than {LARGEST >> 20} MiB. Ask for less of it.")
+    is_clean = desk.redact(text) == text
+    if result.is_json and is_clean and b"\\" not in encoded:  # nothing in it is written in another way
+        return b'{"value": %b}' % encoded
+    value = _redacted(json.loads(text), desk) if result.is_json else desk.redact(text)
+    return json.dumps({"value": value}).encode()
+
+
+def _redacted(value: object, desk: Desk) -> object:
+    match value:
+        case str():
+            return desk.redact(value)
+        case list():
+            return [_redacted(one, desk) for one in value]
+        case dict():
+            return {desk.redact(name): _redacted(one, desk) for name, one in value.items()}
+        case _:
+            return value
+
+
+def code_words(tools: Sequence[Tool], module: str) -> str:
+    """What a model is told of the user's tools, as functions."""
+    if not tools:
+        return ""
+    lines = _lines(tools) if are_few(tools) else [", ".join(tool.spec.name for tool in tools)]
+    return prompt("code-mode").format(module=module, tools="\n".join(lines))
+
+
+def are_few(tools: Sequence[Tool]) -> bool:
+    """Whether their signatures fit into a prompt; of more, a model is offered none but from code."""
+    return sum(map(len, _lines(tools))) <= MOST_SHOWN
+
+
+def _lines(tools: Sequence[Tool]) -> list[str]:
+    return [f"- {_signature(tool.spec)}: {_first_line(tool.spec)}" for tool in tools]
+
+
+def module_for(files: Iterable[str]) -> str:
+    """A name for the module that hides none of the workspace's own."""
+    own = {part.removesuffix(".py") for path in files if "tools" in path for part in path.split("/")}
+    return "tools" if "tools" not in own else "coder_tools"
+
+
+def _told(spec: ToolSpec) -> tuple[str, str, list[str]]:
+    """Name, words of `help` and parameters."""
+    schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
+    return spec.name, f"{_signature(spec)}\n\n{spec.description}\n\n{schema}", [*_properties(spec)]
+
+
+def _properties(spec: ToolSpec) -> JsonObject:
+    properties = spec.parameters.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _signature(spec: ToolSpec) -> str:
+    needed = spec.parameters.get("required")
+    needed = needed if isinstance(needed, list) else []
+    listed = [_parameter(name, about, name in needed) for name, about in _properties(spec).items()]
+    return one_line(f"{spec.name.replace('-', '_')}({', '.join(listed)})", width=2 * _WIDTH)
+
+
+def _parameter(name: str, about: object, is_needed: bool) -> str:
+    told = about if isinstance(about, dict) else {}
+    kind = told.get("type")
+    words = f"{name}: {_TYPES[kind]}" if isinstance(kind, str) and kind in _TYPES else name
+    return words if is_needed else f"{words} = {told.get('default', ...)!r}".replace("Ellipsis", "...")
+
+
+def _first_line(spec: ToolSpec) -> str:
+    return one_line(spec.description.strip().partition("\n")[0], width=_WIDTH)
