@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from coder.config.mcp_servers import Mcp
@@ -31,6 +32,8 @@ CALL_S = 300.0
 """Seconds in which it must answer a call."""
 _CLOSE_S = 5.0
 _MOST_PAGES = 50
+_UNHEARD = logging.NullHandler()
+"""Of what the SDK logs: what matters is told to the user and the model."""
 _UNKNOWN = "What the call did is not known."
 
 
@@ -107,6 +110,7 @@ class McpServer:
     async def _own(self) -> None:
         """Hold the connection, all of it in this one task: a cancel scope must end where it began."""
         try:
+            await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
             async with asyncio.timeout(START_S) as patience, self._connected() as client:
                 await self._list(client)
                 patience.reschedule(None)
@@ -114,7 +118,7 @@ class McpServer:
                 self._ready.set()
                 await self._follow(client)
         except TimeoutError:
-            self._tell(f"has not started within {START_S:.0f} s")
+            self._tell(f"has not started within {START_S:.0f} s. Install what it downloads when it starts")
         except Exception as error:  # noqa: BLE001 - whatever a server does, it costs its own tools alone
             self._tell(f"can't be used: {_innermost(error)}")
         finally:
@@ -123,18 +127,14 @@ class McpServer:
 
     @asynccontextmanager
     async def _connected(self) -> "AsyncIterator[Client]":
-        about = self.about
-        try:
-            await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
-        except ModuleNotFoundError as error:
-            raise UsageError("the extra isn't installed: pip install 'coder-agent[mcp]'") from error
         from mcp import Client
         from mcp.client.stdio import get_default_environment
         from mcp_types import Implementation
 
         from coder.tools.mcp_transport import http_streams, program_streams
 
-        logging.getLogger("mcp").addHandler(logging.NullHandler())  # what matters is told to the model
+        about = self.about
+        logging.getLogger("mcp").addHandler(_UNHEARD)
         errors, given = bytearray(), {**about.variables(), **about.filled_headers()}
         words = {word for value in given.values() for word in (value, value.rpartition(" ")[2])}
         self._redactor = Redactor(word for word in words if len(word) >= SHORTEST)
@@ -199,11 +199,17 @@ class McpServer:
 async def serving(
     given: Iterable[object], watch: object
 ) -> "AsyncIterator[tuple[list[object], list[object]]]":
-    """The tools that need a model that calls them, and the others; their servers are open meanwhile."""
+    """The tools that need a model that calls them, and the others; their servers are open meanwhile.
+
+    Raises:
+        UsageError: the extra isn't installed, and a server is required.
+    """
     note = watch.note if isinstance(watch, Noting) else logging.getLogger(__name__).warning
     tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in given]
     servers = [one for one in tools if isinstance(one, McpServer)]
     optional = [server for server in servers if not server.about.required]
+    if len(optional) < len(servers) and find_spec("mcp") is None:
+        raise UsageError("MCP servers need an extra. Install it: pip install 'coder-agent[mcp]'")
     try:
         for server in servers:
             if server.about.required:

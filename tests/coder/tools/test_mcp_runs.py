@@ -157,6 +157,20 @@ async def test_an_effect_of_which_the_answer_was_lost_is_made_again_only_by_a_pe
     assert "cut off" in told(model)[0]
 
 
+async def test_a_required_server_needs_the_extra_and_any_other_is_left_out_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("mcp", "coder.tools.mcp_transport"):
+        monkeypatch.setitem(sys.modules, name, None)  # as where it isn't installed
+    watch = Noted()
+    with pytest.raises(UsageError, match=r"pip install 'coder-agent\[mcp\]'"):
+        await worked([RIGHT], rough())
+    run, _ = await worked([RIGHT], rough(required=False), watch=watch)
+
+    assert run.status == "solved"
+    assert "MCP server it can't be used" in watch.notes[0]
+
+
 async def test_servers_are_refused_by_a_strategy_that_calls_no_tools_unless_they_are_not_required() -> None:
     repair = Settings(strategy="repair")
     with pytest.raises(UsageError, match="--strategy repair calls none"):
