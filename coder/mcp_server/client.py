@@ -106,14 +106,13 @@ class Client:
     def decision(self, question: Question, shown: ElicitResult) -> Decision:
         """The answer that a form has brought. Raises Waits: it was dismissed, or left empty."""
         given = shown.content or {} if shown.action == "accept" else {}
-        words, choice = str(given.get("words") or "").strip(), str(given.get("decision") or "")
+        words = str(given.get("words") or "").strip()
+        choice = _choices(question).get(str(given.get("decision")), "")
         if question.kind != "approve":
-            said = question.worded(words or _choices(question).get(choice, ""))
-        elif shown.action == "decline":
-            said = Decision(decision="no")
+            said = question.worded(words or choice)
         else:
-            said = Decision(decision=_choices(question).get(choice, ""), words=words)
-        if not said.said:
+            said = Decision(decision="no" if shown.action == "decline" else choice, words=words)
+        if not said.decision and (question.kind == "approve" or not words):
             raise Waits(question.text)
         return said.model_copy(update={"who": self.name, "how": "mcp"})
 
@@ -130,13 +129,12 @@ def _form(question: Question) -> tuple[str, dict[str, Any]]:
     if len(patch) > _MOST_OF_A_PATCH:
         patch = f"{patch[:_MOST_OF_A_PATCH]}\n[{len(patch) - _MOST_OF_A_PATCH} more characters]"
     message = "\n\n".join(printable(part.strip()) for part in (question.note, question.text, patch) if part)
-    fields: dict[str, Any] = {}
+    hint = "With a no: what should be different." if question.kind == "approve" else "Or in words."
+    fields: dict[str, Any] = {"words": {"type": "string", "description": hint}}
     if choices := _choices(question):
-        fields["decision"] = {"type": "string", "enum": [*choices]}
-    meaning = "With a no: what should be different." if question.kind == "approve" else "Or in words."
-    fields["words"] = {"type": "string", "description": meaning}
-    required = [{"approve": ["decision"], "choose": [], "text": ["words"]}[question.kind]]
-    return message, {"type": "object", "properties": fields, "required": required[0]}
+        fields = {"decision": {"type": "string", "enum": [*choices]}, **fields}
+    required = {"approve": ["decision"], "choose": [], "text": ["words"]}[question.kind]
+    return message, {"type": "object", "properties": fields, "required": required}
 
 
 def _choices(question: Question) -> dict[str, str]:

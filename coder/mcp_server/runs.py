@@ -15,6 +15,7 @@ from coder.config.task_file import split_command
 from coder.environment.invocation import Invocation, make_job, run_job
 from coder.errors import UsageError
 from coder.mcp_server.client import Client
+from coder.options import Options
 from coder.requests import state_of
 from coder.run.journal import open_question
 from coder.run.model_choice import asked_again, open_models
@@ -85,7 +86,8 @@ class Runs:
         async def work() -> Run:
             with open_log() as log:
                 async with opening as model:
-                    return await solve(task, settings=settings, model=model, log=log, watch=client)
+                    options = Options(model=model, tools=loaded.servers, log=log, watch=client)
+                    return await solve(task, **(options | Options(settings=settings)))
 
         return await self._told(work, client)
 
@@ -102,11 +104,13 @@ class Runs:
             identity, _ = open_question(state)
             if question not in (None, identity):
                 return summarize(state)
-            opening = open_models(asked_again(state), state.settings, note=client.note, book=load().book)
+            loaded = load()
+            opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
 
             async def work() -> Run:
                 async with opening as model:
-                    return await resume(state.run, answer=said, model=model, log=log, watch=client)
+                    options = Options(model=model, tools=loaded.servers, log=log, watch=client)
+                    return await resume(state.run, answer=said, **options)
 
             return await self._told(work, client)
 
@@ -125,6 +129,8 @@ class Runs:
         return state
 
     async def _told(self, work: Callable[[], Coroutine[Any, Any, Run]], client: Client) -> Run:
+        if self._free.locked():
+            client.note("waits until another run has ended")
         async with client.telling(), self._free:
             return await in_own_task(work)
 

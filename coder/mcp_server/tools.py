@@ -62,8 +62,8 @@ class Tools:
     async def run_code(
         self,
         code: Annotated[str | None, Field(description="Python source.")] = None,
-        files: Annotated[dict[str, str] | None, Field(description="Other files by relative path.")] = None,
-        command: Annotated[str | None, Field(description="Run instead of code: `node main.js`.")] = None,
+        files: Annotated[dict[str, str] | None, Field(description="Files by relative path.")] = None,
+        command: Annotated[str | None, Field(description="In place of code: `node main.js`.")] = None,
         timeout_s: Annotated[float | None, Field(gt=0, le=600)] = None,
     ) -> dict[str, Any]:
         """Run one program in a sandbox: it sees the files that are given here, and no others."""
@@ -73,19 +73,11 @@ class Tools:
         self,
         prompt: Annotated[str, Field(description="The task in words.")],
         ctx: Ctx,
-        path: Annotated[
-            str | None, Field(description="Folder or file that it is about; what solves it is written there.")
-        ] = None,
-        files: Annotated[
-            list[str] | None, Field(description="Globs of files of the folder to show the model, too.")
-        ] = None,
-        tests: Annotated[str | None, Field(description="The command that must pass: `pytest -q`.")] = None,
-        checks: Annotated[
-            list[str] | None, Field(description="Statements that must hold: `assert add(2, 3) == 5`.")
-        ] = None,
-        approve: Annotated[
-            list[Approved] | None, Field(description="Wait for the user's yes before these.")
-        ] = None,
+        path: Annotated[str | None, Field(description="Folder or file to change.")] = None,
+        files: Annotated[list[str] | None, Field(description="Globs of what to show, too.")] = None,
+        tests: Annotated[str | None, Field(description="What must pass: `pytest -q`.")] = None,
+        checks: Annotated[list[str] | None, Field(description="`assert add(2, 3) == 5`")] = None,
+        approve: Annotated[list[Approved] | None, Field(description="What waits for a yes.")] = None,
     ) -> Run | InputRequiredResult:
         """Have a model write code for a task, run it in a sandbox, and stop when tests or checks pass.
 
@@ -115,7 +107,9 @@ class Tools:
         """Have a model make a failing command pass; what made it pass is written into the folder."""
 
         async def begin(client: Client) -> Run:
-            return await self._runs.solve(mending_task(command, self._runs.below(path)), client, ())
+            if not (folder := self._runs.below(path)).is_dir():
+                raise UsageError(f"{path!r} is no folder. Name the one that the command runs in.")
+            return await self._runs.solve(mending_task(command, folder), client, ())
 
         return await self._run(ctx, begin)
 
@@ -127,10 +121,8 @@ class Tools:
         self,
         run: RunId,
         ctx: Ctx,
-        decision: Annotated[str, Field(description="yes, no, always, or one of the options.")] = "yes",
-        words: Annotated[
-            str, Field(description="The answer in words; with a no, what should be different.")
-        ] = "",
+        decision: Annotated[str, Field(description="yes, no, always, or an option.")] = "yes",
+        words: Annotated[str, Field(description="In words; with a no, what should be different.")] = "",
     ) -> Run | InputRequiredResult:
         """Answer the question that a run waits with, as its user has decided, and go on with it."""
 

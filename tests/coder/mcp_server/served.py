@@ -18,6 +18,18 @@ TOKEN = "a-token-of-32-characters-or-so"
 ERAS = ("legacy", "2026-07-28")
 """Of the protocol: a handshake, and requests that each stand alone."""
 
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "by hand", "version": "1"},
+    },
+}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -14,21 +14,11 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
 
 from tests.coder.cli.test_solve import ADD, code
-from tests.coder.mcp_server.served import ERAS, TOKEN, Served, document, serving
+from tests.coder.mcp_server.served import ERAS, INITIALIZE, INITIALIZED, TOKEN, Served, document, serving
 from tests.coder.mcp_server.test_runs import LANDING, Person
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.processes import processes_with, wait_until
 
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "by hand", "version": "1"},
-    },
-}
 HEADERS = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
 
 
@@ -89,9 +79,7 @@ async def test_a_signal_ends_what_runs(served: Served, token_file: Path) -> None
         async with serving(served, "--token-file", str(token_file)) as (url, _):
             begun = await http.post(url, json=INITIALIZE)
             session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
-            await http.post(
-                url, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=session
-            )
+            await http.post(url, json=INITIALIZED, headers=session)
             answer = asyncio.create_task(http.post(url, json=call, headers=session))
             assert await asyncio.to_thread(wait_until, lambda: bool(processes_with(tag)))
         assert not processes_with(tag)

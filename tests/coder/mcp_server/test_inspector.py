@@ -22,7 +22,7 @@ def inspect(served: Served, *arguments: str) -> dict[str, Any]:
     if not INSPECTOR.exists():
         pytest.skip("npm install @modelcontextprotocol/inspector: tools/setup.sh test")
     done = subprocess.run(
-        [Path(sys.prefix, "bin/node"), INSPECTOR / "clients/launcher/build/index.js", "--cli", *arguments],
+        [Path(sys.prefix, "bin/node"), INSPECTOR, "--cli", *arguments],
         capture_output=True,
         text=True,
         env=served.console.environ,

@@ -3,11 +3,16 @@
 import json
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.coder.mcp_server.served import ERAS, Served, document
+from tests.coder.cli.test_solve import ADD, code
+from tests.coder.mcp_server.served import ERAS, INITIALIZE, INITIALIZED, Served, document
+from tests.faulty_endpoint import faulty_endpoint, says
+from tests.processes import processes_with, wait_until
 
 FRAME = '{"jsonrpc": "2.0", "id": 1, "result": {}}'
 
@@ -102,3 +107,37 @@ def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path)
         "error: The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'\n",
         2,
     )
+
+
+def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
+    tag = f"4{time.monotonic_ns()}"
+    asked = {"name": "fix", "arguments": {"path": ".", "command": f"sleep {tag}"}}
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="repair")
+        server = started(served)
+        assert server.stdin is not None
+        for frame in (
+            INITIALIZE,
+            INITIALIZED,
+            {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked},
+        ):
+            server.stdin.write(json.dumps(frame).encode() + b"\n")
+        server.stdin.flush()
+        assert wait_until(lambda: bool(processes_with(tag)))
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=60)
+
+    assert server.returncode == 0
+    assert not processes_with(tag)
+    (listed,) = json.loads(served.console.run("ls", "--json").out)
+    assert listed["status"] == "interrupted"
+
+
+def test_only_this_command_loads_the_sdk(served: Served) -> None:
+    for words in (["--help"], ["mcp", "--help"], ["run", "-c", "1"]):
+        looks = f"main({words}); print([name for name in sys.modules if name == 'mcp'])"
+        script = f"import sys; from coder.cli.main import main; {looks}"
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, env=served.console.environ
+        )
+        assert done.stdout.splitlines()[-1] == "[]", done
