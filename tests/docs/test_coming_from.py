@@ -18,6 +18,8 @@ HERE = "\n".join(line.split(" | ", 1)[1] for line in PAGE.splitlines() if line.s
 COMMANDS = list(dict.fromkeys(re.findall(r"`(coder [^`]*)`", HERE)))
 IN_CHAT = list(dict.fromkeys(re.findall(r"(?<![\w.])(/[a-z]+)\b", "".join(re.findall(r"`[^`]*`", HERE)))))
 MENDED = "calc.py\n```python\ndef add(a, b):\n    return a + b\n```\n"
+AFTERWARDS = {"fork": 6, "resume": 8, "stop": 2, "approve": 2}
+"""A fork gets the one answer of the test's model again; the run has ended unverified, and awaits nothing."""
 MESSAGES = "Mend add in calc.py\ny\n"
 
 
@@ -61,8 +63,9 @@ def test_a_command_of_the_page_ends_well(command: str, environ: dict[str, str]) 
     done = coder(words, environ, "/diff\n" if goes_on else MESSAGES)
 
     untested = words[0] == "chat" and "--test" not in words and not goes_on
-    repeated = words[0] == "fork"  # the model of the test has one answer
-    assert done.returncode == (8 if untested else 6 if repeated else 0), done.stderr
+    assert done.returncode == (8 if untested else AFTERWARDS.get(words[0], 0)), done.stderr
+    if words[0] in ("stop", "approve"):
+        assert "already" in done.stderr
     if words[0] in ("solve", "fix", "chat") and not goes_on:
         assert "a + b" in (Path(environ["PWD"]) / "calc.py").read_text()
 
