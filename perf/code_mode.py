@@ -8,7 +8,6 @@ import asyncio
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,10 +52,9 @@ async def measured(tool: Callable[..., object], calls: int, rounds: int) -> list
     code = PROGRAM.format(calls=calls, rounds=rounds, name=tool.__name__)
     command = json.dumps({"command": f"python3 - <<'END'\n{code}\nEND"})
     model = Scripted([[ToolCall(id="a" * 9, name="bash", arguments=command)], EDIT])
-    with tempfile.TemporaryDirectory() as folder:
-        with SqliteLog(Path(folder) / "home") as log:
-            task = Task(prompt="Write a.py.", test_command=("python3", "-c", "import a"))
-            await solve(task, model=model, settings=Settings(strategy="act"), log=log, tools=[tool])
+    with tempfile.TemporaryDirectory() as folder, SqliteLog(Path(folder) / "home") as log:
+        task = Task(prompt="Write a.py.", test_command=("python3", "-c", "import a"))
+        await solve(task, model=model, settings=Settings(strategy="act"), log=log, tools=[tool])
     taken: list[float] = json.loads(model.requests[1].messages[-1].content.splitlines()[0])
     return taken
 

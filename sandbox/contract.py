@@ -128,15 +128,14 @@ class Session(WorkspaceFiles, Protocol):
     async def serve(
         self, answer: Callable[[bytes], Awaitable[bytes]] | None, *, module: str = "tools"
     ) -> None:
-        """Answer requests that programs send by a module of this name, until another one is set.
+        """Answer requests of programs, which import `module` (`sandbox.inner.process.tools_module`).
 
-        They come from untrusted code, several at a time, of at most 1 MiB. What is under way when `answer`
-        is replaced is cancelled; while it is None, requests wait. Time of answers isn't a command's.
+        They come from untrusted code, several at a time, of at most 1 MiB. Replacing `answer` cancels what is
+        under way; while it is None, requests wait. The time of answers isn't a command's.
 
         Args:
             answer: may raise ValueError, which closes the connection.
-            module: `tools_module.py` in `sandbox.inner.process`, by the name that programs import. The first
-                call of `serve` decides.
+            module: as the first call of `serve` names it.
 
         Raises:
             SandboxBroken: the session has ended, or its programs are in the way.

@@ -31,6 +31,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.CallRetried():
             wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             return f"  · {one_line(body.reason)}; {wait}"
+        case event_types.CodeCalled():
+            return f"  · a program calls {body.name}({one_line(body.arguments)})"
         case event_types.CallSwitched():
             return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
         case event_types.BudgetReached():

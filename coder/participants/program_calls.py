@@ -8,7 +8,7 @@ from dataclasses import replace
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
 from coder.run.state import State
-from coder.text.sanitize import one_line
+from coder.text.sanitize import one_line, terminal_text
 from coder.tools.code_mode import MakeCall, Program, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
@@ -59,10 +59,10 @@ class ProgramCalls:
                 raise
         if self._failure is not None:
             raise self._failure
-        if (lost := self._turn.state.open_effect) is None:
-            return result
-        cut = f"\n[{_shown(lost)} was cut off as its program ended: it may have had its effect.]"
-        return replace(result, text=f"{result.text}{cut}")
+        is_killed = result.exit_code is None and not result.running
+        if is_killed or self._turn.state.open_effect is not None:
+            return replace(result, text=f"{result.text}{made_by(self._turn.state, self._call)}")
+        return result
 
     async def _guarded(self, tool: Tool, given: JsonObject, make: MakeCall) -> ToolResult:
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
@@ -70,8 +70,12 @@ class ProgramCalls:
         call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=said)
         logged = CodeCalled(id=call.id, name=call.name, arguments=said[:_LOGGED])
         async with self._effects:
-            alike = (made.name == call.name and made.arguments == logged.arguments for made in self._made)
-            if refused := await self._refused(call, f"{call.name} {said} {sum(alike)}"):
+            alike = [
+                made
+                for made in self._turn.state.effects
+                if (made.name, made.arguments) == (call.name, logged.arguments)
+            ]
+            if refused := await self._refused(call, f"{call.name} {said} {len(alike)}"):
                 raise ValueError(refused)
             await journal.append(logged)
             try:
@@ -82,13 +86,9 @@ class ProgramCalls:
             await journal.append(self._answered(call, result.text))
             return result
 
-    @property
-    def _made(self) -> tuple[CodeCalled, ...]:
-        return self._turn.state.effects
-
     def _answered(self, call: ToolCall, text: str) -> CodeAnswered:
-        text = self._turn.bench.redactor.redact(text[: 2 * _LOGGED])[:_LOGGED]
-        return CodeAnswered(id=call.id, name=call.name, text=text)
+        said = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED]))[:_LOGGED]
+        return CodeAnswered(id=call.id, name=call.name, text=said)
 
 
 def made_by(state: State, call: ToolCall) -> str:

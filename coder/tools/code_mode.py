@@ -121,7 +121,7 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
     """What a model is told of the user's tools, as functions."""
     if not tools:
         return ""
-    lines = _lines(tools) if are_few(tools) else [", ".join(tool.spec.name for tool in tools)]
+    lines = _lines(tools) if are_few(tools) else [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
 
 
@@ -140,6 +140,10 @@ def module_for(files: Iterable[str]) -> str:
     return "tools" if "tools" not in own else "coder_tools"
 
 
+def _name(spec: ToolSpec) -> str:
+    return spec.name.replace("-", "_")
+
+
 def _told(spec: ToolSpec) -> tuple[str, str, list[str]]:
     """Name, words of `help` and parameters."""
     schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
@@ -155,7 +159,7 @@ def _signature(spec: ToolSpec) -> str:
     needed = spec.parameters.get("required")
     needed = needed if isinstance(needed, list) else []
     listed = [_parameter(name, about, name in needed) for name, about in _properties(spec).items()]
-    return one_line(f"{spec.name.replace('-', '_')}({', '.join(listed)})", width=2 * _WIDTH)
+    return one_line(f"{_name(spec)}({', '.join(listed)})", width=2 * _WIDTH)
 
 
 def _parameter(name: str, about: object, is_needed: bool) -> str:

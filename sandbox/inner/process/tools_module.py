@@ -60,11 +60,9 @@ _line = _Line()
 
 def _function(name: str, words: str, parameters: list[str]) -> Any:
     def call(*arguments: Any, **named: Any) -> Any:
-        if len(arguments) > len(parameters):
-            raise TypeError(f"{name}() takes {len(parameters)} arguments, and {len(arguments)} were given")
-        given = {parameters[at]: value for at, value in enumerate(arguments)}
-        if twice := given.keys() & named.keys():
-            raise TypeError(f"{name}() was given {twice.pop()!r} twice")
+        given = {parameters[at]: value for at, value in enumerate(arguments[: len(parameters)])}
+        if len(arguments) > len(parameters) or given.keys() & named.keys():
+            raise TypeError(f"{call.__name__} takes each of these once: {', '.join(parameters)}")
         return _line.ask(name, {**given, **named})
 
     call.__name__ = call.__qualname__ = name.replace("-", "_")

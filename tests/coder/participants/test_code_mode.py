@@ -1,6 +1,8 @@
 """The user's tools as functions of programs: values, exceptions, approval, budgets; never in a verdict."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
 from tests.memory_log import MemoryLog
+from tests.processes import processes_with
 
 from .test_actor import DONE, EDIT, RIGHT, SETTINGS, WRONG, call, project, told
 from .test_actor_cut import TEST, cut_log
@@ -227,7 +230,7 @@ async def test_an_effect_that_a_commands_end_cut_off_is_told(project: Path) -> N
     _, model = await worked(project, python(code), EDIT, tools=[pay, started])
 
     assert told(model, 2).endswith(
-        '[pay({"amount": 7}) was cut off as its program ended: it may have had its effect.]'
+        '[Its programs had called pay({"amount": 7}): cut off, it may have had its effect or not.]'
     )
 
 
@@ -339,3 +342,30 @@ async def test_programs_in_a_container_call_them(project: Path) -> None:
 
     assert told(model, 2).startswith("10000\n")
     assert run.status == "solved"
+
+
+async def test_a_session_that_breaks_down_in_an_effect_is_told_and_the_program_not_run_again(
+    project: Path,
+) -> None:
+    paid: list[int] = []
+
+    def pay(amount: int) -> str:
+        """Pay an amount."""
+        paid.append(amount)
+        for pid in processes_with("marker-of-this-program"):
+            if Path(f"/proc/{pid}/comm").read_text().startswith("python3"):
+                os.kill(parent(parent(pid)), signal.SIGKILL)  # bash, and above it the agent
+        return "paid"
+
+    code = [call("bash", command="python3 -c 'import tools; tools.pay(5); 1/0' marker-of-this-program; true")]
+    run, model = await worked(project, code, python("print('goes on')"), EDIT, tools=[pay])
+
+    assert paid == [5]
+    assert told(model, 2).endswith('files are kept]\n[Its programs had called pay({"amount": 5}).]')
+    assert "goes on" in told(model, 3)
+    assert run.status == "solved"
+
+
+def parent(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])

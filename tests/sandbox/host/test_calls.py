@@ -57,7 +57,7 @@ async def test_a_program_calls_and_gets_values_and_exceptions(session: Session) 
 
     assert result.output.splitlines() == [
         "42 8 waited", "Twice as much.", "", "Of any number.", "There is no tool 'nothing': double, wait_for",
-        "ToolError number: it is none", "TypeError double() takes 1 arguments, and 2 were given",
+        "ToolError number: it is none", "TypeError double takes each of these once: number",
     ]  # fmt: skip
 
 
