@@ -61,15 +61,14 @@ class McpTool:
         if wrong:
             raise ValueError(f"The arguments of {self.spec.name} don't fit: {'; '.join(wrong)}.")
         result = await self._server.call(self._name, given, desk)
-        text = self._server.redact(_cut(_text(result, sees=desk.sees)))
+        data = result.structured_content
+        is_json = data is not None and not result.is_error and (desk.whole or not result.content)
+        text = json.dumps(data, ensure_ascii=False) if is_json else _text(result, desk)
+        text = self._server.redact(text if desk.whole else _cut(text))
         if result.is_error:
             raise ValueError(text or "the server says that the call failed.")
-        if desk.whole and result.structured_content is not None:
-            return ToolResult(
-                self._server.redact(json.dumps(result.structured_content, ensure_ascii=False)), is_json=True
-            )
         images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
-        return ToolResult(shown(text, desk), images=tuple(images[:_MOST_PICTURES]))
+        return ToolResult(shown(text, desk), is_json=is_json, images=tuple(images[:_MOST_PICTURES]))
 
 
 def tools_listed(server: Serving, listed: Iterable["Tool"]) -> tuple[dict[str, McpTool], str]:
@@ -137,11 +136,8 @@ def _told(error: Any) -> str:  # noqa: ANN401 - jsonschema's error, which has no
     return f"{place}: {error.message[:200]}" if place else str(error.message)[:200]
 
 
-def _text(result: "CallToolResult", *, sees: bool) -> str:
-    """A result in words; structured content only where nothing else says it."""
-    if not result.content and result.structured_content is not None:
-        return json.dumps(result.structured_content, ensure_ascii=False)
-    return "\n".join(filter(None, (_words(part, sees=sees) for part in result.content)))
+def _text(result: "CallToolResult", desk: Desk) -> str:
+    return "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
 
 
 def _words(part: "ContentBlock", *, sees: bool) -> str:

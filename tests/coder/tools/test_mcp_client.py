@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,18 @@ async def test_a_result_is_plain_bounded_text_without_secrets(
     assert data.text == '{"degrees": 7}'
 
 
+async def test_a_program_that_calls_gets_data_and_whole_texts(rough: Opens, desk: Desk) -> None:
+    program = replace(desk, whole=True)
+    async with rough() as one:
+        data = await one.tools["it_data"].call({}, program)
+        many = await one.tools["it_many"].call({}, program)
+
+    assert (data.text, data.is_json) == ('{"degrees": 7}', True)
+    assert (len(many.text.splitlines()), many.is_json) == (200_000, False)
+
+
 async def test_a_model_that_sees_is_shown_pictures_that_are_some(rough: Opens, desk: Desk) -> None:
-    seeing = Desk(desk.session, desk.seconds_left, desk.redact, sees=True)
+    seeing = replace(desk, sees=True)
     async with rough() as one:
         result = await one.tools["it_parts"].call({}, seeing)
 
@@ -161,7 +172,7 @@ async def test_a_server_that_dies_in_a_call_is_told_once_and_to_each_call(rough:
 
 
 async def test_a_server_that_hangs_in_a_call_is_left_at_the_end_of_the_time(rough: Opens, desk: Desk) -> None:
-    hasty = Desk(desk.session, lambda: 0.2, desk.redact)
+    hasty = replace(desk, seconds_left=lambda: 0.2)
     async with rough() as one:
         with pytest.raises(ValueError, match=r"gave no answer in 0 s\. What the call did is not known"):
             await one.tools["it_hang"].call({}, hasty)
