@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from mcp.server.mcpserver import Context
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult
+from mcp_types import ElicitRequestFormParams, ElicitResult
 
 from coder.console.render import progress, tool_call
 from coder.run.event_types import ToolCalled, parse
@@ -99,8 +99,8 @@ class Client:
         """Have the client show a form. Raises Waits: it was dismissed, or can only be shown later."""
         if not self._session.can_send_request:
             raise Waits(question.text)
-        message, schema = _form(question)
-        shown = await self._session.elicit_form(message, schema, related_request_id=self._request)
+        form = form_of(question)
+        shown = await self._session.elicit_form(form.message, form.requested_schema, self._request)
         return self.decision(question, shown)
 
     def decision(self, question: Question, shown: ElicitResult) -> Decision:
@@ -117,14 +117,8 @@ class Client:
         return said.model_copy(update={"who": self.name, "how": "mcp"})
 
 
-def request_for(question: Question) -> ElicitRequest:
-    """The form that asks a question."""
-    message, schema = _form(question)
-    return ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=schema))
-
-
-def _form(question: Question) -> tuple[str, dict[str, Any]]:
-    """Words and fields, harmless for whoever shows them."""
+def form_of(question: Question) -> ElicitRequestFormParams:
+    """The form that asks a question, harmless for whatever shows it."""
     patch = question.patch
     if len(patch) > _MOST_OF_A_PATCH:
         patch = f"{patch[:_MOST_OF_A_PATCH]}\n[{len(patch) - _MOST_OF_A_PATCH} more characters]"
@@ -134,7 +128,8 @@ def _form(question: Question) -> tuple[str, dict[str, Any]]:
     if choices := _choices(question):
         fields = {"decision": {"type": "string", "enum": [*choices]}, **fields}
     required = {"approve": ["decision"], "choose": [], "text": ["words"]}[question.kind]
-    return message, {"type": "object", "properties": fields, "required": required}
+    schema = {"type": "object", "properties": fields, "required": required}
+    return ElicitRequestFormParams(message=message, requested_schema=schema)
 
 
 def _choices(question: Question) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,11 +11,12 @@ from typing import Any, TypeVar
 import anyio
 
 from coder.agent import resume, solve
-from coder.config.layers import load
+from coder.config.layers import Loaded, load
 from coder.config.task_file import split_command
 from coder.environment.invocation import Invocation, make_job, run_job
 from coder.errors import UsageError
 from coder.mcp_server.client import Client
+from coder.models.model import Model
 from coder.options import Options
 from coder.requests import state_of
 from coder.run.journal import open_question
@@ -24,7 +26,7 @@ from coder.run.run import Run, summarize
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
-from coder.store import EventLog, open_log
+from coder.store import open_log
 
 T = TypeVar("T")
 _DISK_MB = 256
@@ -83,13 +85,8 @@ class Runs:
             must_know_price=loaded.cost_was_asked,
         )
 
-        async def work() -> Run:
-            with open_log() as log:
-                async with opening as model:
-                    options = Options(model=model, tools=loaded.servers, log=log, watch=client)
-                    return await solve(task, **(options | Options(settings=settings)))
-
-        return await self._told(work, client)
+        own = Options(settings=settings)
+        return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
 
     async def answer(
         self, prefix: str, said: Decision, client: Client, *, question: str | None = None
@@ -99,36 +96,35 @@ class Runs:
         Args:
             question: the id of what was asked; another one that has come meanwhile isn't answered.
         """
-        with open_log() as log:
-            state = await self._state(log, prefix)
-            identity, _ = open_question(state)
-            if question not in (None, identity):
-                return summarize(state)
-            loaded = load()
-            opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
-
-            async def work() -> Run:
-                async with opening as model:
-                    options = Options(model=model, tools=loaded.servers, log=log, watch=client)
-                    return await resume(state.run, answer=said, **options)
-
-            return await self._told(work, client)
+        state, loaded = await self.state(prefix), load()
+        if question not in (None, open_question(state)[0]):
+            return summarize(state)
+        opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
+        return await self._told(
+            loaded, opening, client, lambda options: resume(state.run, answer=said, **options)
+        )
 
     async def state(self, prefix: str) -> State:
-        """What the log holds of a run."""
+        """What the log holds of a run; one that works elsewhere isn't for this server's clients."""
         with open_log() as log:
-            return await self._state(log, prefix)
-
-    async def _state(self, log: EventLog, prefix: str) -> State:
-        """The state of a run; one that works elsewhere isn't for this server's clients."""
-        run = await log.resolve(prefix)
-        state = await state_of(log, run)
+            state = await state_of(log, await log.resolve(prefix))
         folder = state.task.workspace
         if folder is not None and not folder.resolve().is_relative_to(self._root):
-            raise UsageError(f"{run} works outside of the folder of this server.")
+            raise UsageError(f"{state.run} works outside of the folder of this server.")
         return state
 
-    async def _told(self, work: Callable[[], Coroutine[Any, Any, Run]], client: Client) -> Run:
+    async def _told(
+        self,
+        loaded: Loaded,
+        opening: AbstractAsyncContextManager[Model],
+        client: Client,
+        run: Callable[[Options], Awaitable[Run]],
+    ) -> Run:
+        async def work() -> Run:
+            with open_log() as log:
+                async with opening as model:
+                    return await run(Options(model=model, tools=loaded.servers, log=log, watch=client))
+
         if self._free.locked():
             client.note("waits until another run has ended")
         async with client.telling(), self._free:

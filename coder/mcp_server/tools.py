@@ -8,13 +8,13 @@ from typing import Annotated, Any, TypeVar
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.request_state import RequestStateSecurity
-from mcp_types import ElicitResult, InputRequests, InputRequiredResult, ToolAnnotations
+from mcp_types import ElicitRequest, ElicitResult, InputRequests, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 from coder.config.task_file import mending_task, read_task
 from coder.console.failure import report, single
 from coder.errors import CoderError, UsageError
-from coder.mcp_server.client import Client, request_for
+from coder.mcp_server.client import Client, form_of
 from coder.mcp_server.runs import Runs
 from coder.run.journal import open_question
 from coder.run.questions import Decision, Waits
@@ -148,7 +148,7 @@ class Tools:
         if run.status != "waiting" or not client.asks_later:
             return run
         identity, question = open_question(await self._runs.state(run.run_id))
-        asked: InputRequests = {_QUESTION: request_for(question)}
+        asked: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
         return InputRequiredResult(input_requests=asked, request_state=f"{run.run_id} {identity}")
 
     async def _answered(self, ctx: Ctx, client: Client) -> Run | InputRequiredResult:

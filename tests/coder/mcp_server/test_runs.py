@@ -230,7 +230,32 @@ async def test_without_forms_a_run_waits_and_approve_ends_it(
     assert "answered already by mcp" in again
 
 
-async def test_a_model_s_own_question_is_answered_by_a_form_or_by_approve(served: Served) -> None:
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"decision": "blanks"}, "blanks"),
+        ({"words": "2"}, "blanks"),
+        ({"words": "both \x1b[1mof them"}, "both"),
+        ({}, None),
+    ],
+)
+async def test_a_model_s_own_question_is_answered_by_approve(
+    served: Served, answer: dict[str, str], told: str | None
+) -> None:
+    asks = calls("ask", question="Tabs or blanks?", options=["tabs", "blanks"])
+    with faulty_endpoint(asks, calls("done", summary="done", check="")) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="act", max_calls=2)
+        async with served.over_stdio() as client:
+            run = document(await client.call_tool("solve", {"prompt": TASK}))
+            assert (run["status"], run["question"]["options"]) == ("waiting", ["tabs", "blanks"])
+            answered = await client.call_tool("approve", {"run": run["run_id"], **answer})
+        if told is None:
+            assert "The answer is empty" in words(answered)
+            return
+        assert told in str(endpoint.requests[1].body["messages"][-1])
+
+
+async def test_a_model_s_own_question_is_answered_by_a_form(served: Served) -> None:
     asks = calls("ask", question="Tabs or \x1b[31mblanks?", options=["tabs", "blanks"])
     done = calls("done", summary="done", check="")
     with faulty_endpoint(asks, done) as endpoint:

@@ -73,6 +73,9 @@ async def test_a_request_sets_nothing_of_the_configuration(
     monkeypatch.setenv("CODER_MODEL", "toy")
     monkeypatch.setenv("CODER_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("CODER_APPROVE", "tools")
+    file = root / "home" / "coder" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[mcp.docs]\ncommand = ["docs-server"]\n')
     async with Client(server_of(runs.Runs(root))) as client:
         await client.call_tool("solve", {"prompt": TASK, key: "http://evil.example", "approve": ["landing"]})
 
@@ -80,6 +83,7 @@ async def test_a_request_sets_nothing_of_the_configuration(
     assert (settings.model, settings.base_url) == ("toy", "http://127.0.0.1:9/v1")
     assert (settings.backend, settings.network, settings.budget.seconds) == ("auto", (), 600.0)
     assert (settings.approve, settings.require) == (("tools", "landing"), "tests")
+    assert [server.name for server in given["tools"]] == ["docs"]
 
 
 async def test_a_file_is_no_folder_to_fix(root: Path) -> None:
