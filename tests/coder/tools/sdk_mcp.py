@@ -1,8 +1,9 @@
-"""A server made with the official SDK: `python sdk_mcp.py [PORT]`, on pipes or as streamable HTTP."""
+"""A server made with the official SDK: `python sdk_mcp.py [DESCRIPTOR OF A SOCKET] [json]`."""
 
 import sys
 from typing import Any
 
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import ToolAnnotations
 
@@ -49,5 +50,7 @@ def header(ctx: Context[Any, Any]) -> str:
 
 
 if sys.argv[1:]:
-    server.run(transport="streamable-http", port=int(sys.argv[1]), json_response=sys.argv[2:] == ["json"])
-server.run()
+    app = server.streamable_http_app(json_response=sys.argv[2:] == ["json"])
+    uvicorn.run(app, fd=int(sys.argv[1]), log_level="warning")
+else:
+    server.run()

@@ -51,9 +51,11 @@ def about(request: pytest.FixtureRequest) -> Iterator[Mcp]:
     command = [NODE, PLACE, "streamableHttp"]
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent) as process:
-        assert wait_until(lambda: answers(port))
-        yield Mcp("all", url=f"http://127.0.0.1:{port}/mcp")
-        process.kill()
+        try:
+            assert wait_until(lambda: answers(port))
+            yield Mcp("all", url=f"http://127.0.0.1:{port}/mcp")
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow

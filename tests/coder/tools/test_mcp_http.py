@@ -13,7 +13,6 @@ import pytest
 from coder.config.mcp_servers import Mcp
 from coder.tools.tool import Desk
 from tests.coder.tools.test_mcp_client import opened
-from tests.processes import wait_until
 
 SERVER = Path(__file__).with_name("sdk_mcp.py")
 DESK = Desk(None, lambda: 600.0, lambda text: text)  # type: ignore[arg-type]
@@ -33,13 +32,15 @@ def answers(port: int) -> bool:
 @contextmanager
 def served(*how: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """The URL of a server over HTTP, and its process."""
-    port = free_port()
-    with subprocess.Popen([sys.executable, SERVER, str(port), *how], stderr=subprocess.DEVNULL) as process:
-        try:
-            assert wait_until(lambda: answers(port))
-            yield f"http://127.0.0.1:{port}/mcp", process
-        finally:
-            process.kill()
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        number, port = listens.fileno(), listens.getsockname()[1]
+        command = [sys.executable, str(SERVER), str(number), *how]
+        with subprocess.Popen(command, pass_fds=[number]) as process:
+            listens.close()
+            try:
+                yield f"http://127.0.0.1:{port}/mcp", process
+            finally:
+                process.kill()
 
 
 @pytest.fixture(params=["stdio", "http", "http json"])

@@ -60,7 +60,7 @@ def told(model: Scripted) -> list[str]:
 
 
 async def test_a_model_calls_a_tool_of_a_server_and_the_server_ends_with_the_run() -> None:
-    run, model = await worked([call("it_say", text="3"), RIGHT], rough())
+    run, model = await worked([call("it_say", text="3"), RIGHT], rough("ended"))
 
     assert run.status == "solved"
     assert told(model)[0].startswith("3")
@@ -68,7 +68,7 @@ async def test_a_model_calls_a_tool_of_a_server_and_the_server_ends_with_the_run
     assert form is not None
     (spec,) = [tool for tool in form.tools if tool.name == "it_say"]
     assert (spec.description, spec.parameters["required"]) == ("say it", ["text"])
-    assert processes_with(str(ROUGH)) == []
+    assert processes_with(f"{ROUGH}\0ended") == []
 
 
 async def test_a_tool_that_vanished_and_one_that_is_none_are_errors_for_the_model() -> None:

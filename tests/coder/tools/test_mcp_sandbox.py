@@ -15,21 +15,21 @@ from tests.system_python import SYSTEM_PYTHON
 DESK = Desk(None, lambda: 600.0, lambda text: text)  # type: ignore[arg-type]
 
 
-def rough(**more: object) -> Mcp:
-    return Mcp("it", command=(str(SYSTEM_PYTHON), str(ROUGH)), sandboxed=True, **more)  # type: ignore[arg-type]
+def rough(how: str = "", **more: object) -> Mcp:
+    return Mcp("it", command=(str(SYSTEM_PYTHON), str(ROUGH), how), sandboxed=True, **more)  # type: ignore[arg-type]
 
 
 async def test_a_server_in_a_sandbox_is_called_and_sees_no_more_than_it_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NAMED", "given-by-name")
-    async with opened(rough(env=("NAMED",)), DESK) as one:
+    async with opened(rough("alone", env=("NAMED",)), DESK) as one:
         assert (await one.call("say", text="hello")).text == "hello"
         got = json.loads((await one.call("environment")).text)
         assert (got["NAMED"], got["HOME"]) == ("[redacted]", "/w")
         assert json.loads((await one.call("reach", path=str(Path.home()))).text) is None
         assert one.notes == []
-    assert processes_with("rough_mcp.py") == []
+    assert processes_with("rough_mcp.py\0alone") == []
 
 
 async def test_a_server_in_a_sandbox_may_misbehave_as_any_other() -> None:
