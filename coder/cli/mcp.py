@@ -26,6 +26,8 @@ def mcp(
         raise UsageError("The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'")
     if not root.is_dir():
         raise UsageError(f"--root: there is no folder {root}.")
+    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
+        raise UsageError("This was started in /, which is no project. Name one: coder mcp --root DIR")
     if token_file is not None and http is None:
         raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
     from coder.config.layers import load

@@ -230,6 +230,36 @@ async def test_without_forms_a_run_waits_and_approve_ends_it(
     assert "answered already by mcp" in again
 
 
+async def test_a_request_that_is_cancelled_while_its_form_is_open_can_be_approved_later(
+    served: Served, endpoint: FaultyEndpoint, folder: Path
+) -> None:
+    shown = asyncio.Event()
+    told: list[str | None] = []
+
+    async def tell(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message)
+
+    async def never(context: object, asked: ElicitRequestParams) -> ElicitResult:
+        shown.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async with served.over_stdio(mode="legacy", elicitation_callback=never) as client:
+        call = asyncio.create_task(client.call_tool("solve", LANDING, progress_callback=tell))
+        await shown.wait()
+        call.cancel()
+        run = str(told[0]).removeprefix("run ")
+        for _ in range(200):  # the cancelled run lets go of its lease
+            answered = await client.call_tool("approve", {"run": run})
+            if not answered.is_error:
+                break
+            await asyncio.sleep(0.05)
+        ended = document(answered)
+
+    assert (ended["status"], ended["landed"]) == ("solved", ["solution.py"])
+    assert len(endpoint.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [

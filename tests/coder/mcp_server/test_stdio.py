@@ -94,6 +94,12 @@ def test_what_can_not_be_served_is_said(served: Served, arguments: tuple[str, ..
     assert (done.code, said in done.err) == (2, True), done.err
 
 
+def test_the_whole_machine_is_served_only_to_whom_names_it(served: Served) -> None:
+    done = served.console.run("mcp", cwd=Path("/"))
+    assert (done.code, "Name one: coder mcp --root DIR" in done.err) == (2, True), done.err
+    assert served.console.run("mcp", "--root", "/", cwd=Path("/")).code == 0
+
+
 def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path) -> None:
     without = tmp_path / "without"
     without.mkdir()
