@@ -243,3 +243,31 @@ def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
         b"Go on with: coder resume",
     ]
     assert processes_with(f"{ROUGH}\0ctrl-c") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "times"), [((), 2), (("--no", "it was paid"), 1)])
+def test_a_call_with_an_effect_is_made_again_after_a_kill_only_where_a_person_says_so(
+    console: Console, folder: Path, answer: tuple[str, ...], times: int
+) -> None:
+    config, called = console.home / ".config/coder/config.toml", console.home / "called"
+    config.parent.mkdir(parents=True)
+    server = f'command = "{sys.executable} {ROUGH}"\nenv = ["CALLED_LOG"]\nallow = ["pay"]'
+    config.write_text(f"[mcp.shop]\n{server}\n")
+    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    with faulty_endpoint(calls("shop_pay", text="3"), says(right)) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        check = ("--check", "from total import total; assert total() == 3")
+        begin = ("solve", "Write total.py.", ".", *check, *flags)
+        with console.start(*begin, cwd=folder, CALLED_LOG=str(called)) as process:
+            assert wait_until(called.exists)
+            process.kill()
+        asked = console.run("resume", "run_", *flags, cwd=folder, CALLED_LOG=str(called))
+        done = console.run("approve", "run_", *answer, *flags, cwd=folder, CALLED_LOG=str(called))
+
+    assert asked.code == 9, asked.err
+    assert "shop_pay" in asked.err
+    assert "may have had its effect or not. Make it again?" in asked.err
+    assert done.code == 0, done.err
+    assert called.read_text() == 'pay {"text": "3"}\n' * times
+    assert len(endpoint.requests) == 2

@@ -23,6 +23,7 @@ READS = {"annotations": {"readOnlyHint": True}}
 TOOLS = [
     tool("say", TEXT, **READS),
     tool("note", TEXT),
+    tool("pay", TEXT),
     tool("set", TEXT, annotations={"idempotentHint": True}),
     tool("fail", **READS),
     tool("refuse", **READS),
@@ -70,6 +71,8 @@ def called(name: str, given: Any) -> dict[str, Any]:
         return {"content": [{"type": "text", "text": "the disk is full"}], "isError": True}
     elif name == "hang":
         signal.pause()
+    elif name == "pay" and os.path.getsize(CALLED) < 30:  # the first time
+        sys.stdin.read()
     elif name == "die":
         os._exit(3)
     elif name == "flood":
