@@ -19,6 +19,8 @@ LARGEST = 8 << 20
 """Bytes of one result."""
 MOST_SHOWN = 8_000
 """Characters of signatures in a prompt, some 2,000 tokens; of more, only the names stand there."""
+MOST_SCHEMAS = 16_000
+"""Characters of schemas in each request; tools with more are called from programs alone."""
 _PACE_S = 0.05
 """How long a call over a limit waits for its refusal, so that a loop of them costs nothing."""
 _WIDTH = 160
@@ -49,7 +51,7 @@ class Program:
             )
         try:
             answer = await self._answered(name, given)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             answer = _failure(shortened(self._desk.redact(str(error))) or f"{name} failed")
         self._bytes += len(answer)
         return answer
@@ -121,17 +123,15 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
     """What a model is told of the user's tools, as functions."""
     if not tools:
         return ""
-    lines = _lines(tools) if are_few(tools) else [", ".join(_name(tool.spec) for tool in tools)]
+    lines = [f"- {_signature(tool.spec)}: {_first_line(tool.spec)}" for tool in tools]
+    if sum(map(len, lines)) > MOST_SHOWN:
+        lines = [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
 
 
 def are_few(tools: Sequence[Tool]) -> bool:
-    """Whether their signatures fit into a prompt; of more, a model is offered none but from code."""
-    return sum(map(len, _lines(tools))) <= MOST_SHOWN
-
-
-def _lines(tools: Sequence[Tool]) -> list[str]:
-    return [f"- {_signature(tool.spec)}: {_first_line(tool.spec)}" for tool in tools]
+    """Whether a model may call them one by one: the schemas of more would fill each of its requests."""
+    return sum(len(tool.spec.model_dump_json()) for tool in tools) <= MOST_SCHEMAS
 
 
 def module_for(files: Iterable[str]) -> str:

@@ -105,10 +105,7 @@ class Registry:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The specs of these tools; DONE and ASK are added by the participant that answers them.
-
-        Where the user's are many, they are called from programs alone: their schemas would fill each request.
-        """
+        """The specs of these tools; DONE and ASK are added by the participant that answers them."""
         left_out = () if are_few(self.own) else self.own
         return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
 

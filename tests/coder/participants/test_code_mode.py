@@ -13,7 +13,7 @@ from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.questions import Decision
 from coder.run.run import Run
-from coder.run.settings import Settings
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
 from tests.memory_log import MemoryLog
@@ -207,6 +207,30 @@ async def test_an_effect_of_a_program_that_was_cut_off_is_told_and_not_made_agai
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
+async def test_a_run_cut_after_any_event_makes_no_effect_twice(project: Path) -> None:
+    log, bank = MemoryLog(), Bank()
+    answers = [python("import tools; tools.pay(1); tools.pay(2)"), EDIT]
+    run, _ = await worked(project, *answers, tools=[bank.tool], log=log)
+    events = await log.read(run.run_id)
+    landing = next(event.seq for event in events if event.type == "landing.planned")
+
+    for cut in range(1, landing):
+        (project / "calc.py").write_text(WRONG)
+        kept = [event.type for event in events[:cut]]
+        bank.paid.clear()
+        rest = Scripted(answers[kept.count("model.answered") :])
+        budget = Budget(calls=20)
+        short = await cut_log(events[:cut], run.run_id)
+        await resume(run.run_id, model=rest, log=short, tools=[bank.tool], budget=budget)
+
+        where = f"cut after event {cut}, {kept[-1]}"
+        assert bank.paid == ([] if "tool.called" in kept else [1, 2]), where
+        is_cut_off = "tool.called" in kept and "tool.answered" not in kept
+        words = rest.requests[0].messages[-1].content if rest.requests else ""
+        assert words.count("pay({") == (kept.count("code.called") if is_cut_off else 0), where
+
+
 async def test_an_effect_that_a_commands_end_cut_off_is_told(project: Path) -> None:
     begun = asyncio.Event()
 
@@ -293,12 +317,10 @@ for number in range(1_000_000):
 
 @pytest.mark.slow
 async def test_a_program_that_calls_without_end_is_refused(project: Path) -> None:
-    large = "import tools\nwhile True: tools.rows(200_000)"
-    _, model = await worked(project, python(FLOOD), python(large), python("import tools"), EDIT, tools=[rows])
+    _, model = await worked(project, python(FLOOD), python("import tools"), EDIT, tools=[rows])
 
     assert told(model, 2).startswith("10003 One program may make 10,000 calls, of 64 MiB and 600 s in all.")
-    assert "tools.ToolError: One program may make 10,000 calls" in told(model, 3)
-    assert told(model, 4).startswith("[exit 0, ")
+    assert told(model, 3).startswith("[exit 0, ")
 
 
 async def test_a_result_that_is_too_large_or_too_deep_is_refused(project: Path) -> None:
