@@ -14,6 +14,7 @@ from coder.config.image_files import LARGEST, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
 from coder.text.sanitize import printable
+from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, shown
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _LONGEST_NAME, _LONGEST_WORDS, _LARGEST_SCHEMA = 64, 1_000, 20_000
 _MOST_TEXT = 1 << 20
 """Characters of a result that are looked at, far more than a model is shown."""
 _MOST_PICTURES = 4
+_ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
 _ERRORS_TOLD = 3
 
 
@@ -94,9 +96,9 @@ def tools_listed(server: Serving, listed: Iterable["Tool"]) -> tuple[dict[str, M
 
 
 def _tool(server: Serving, tool: "Tool", taken: set[str]) -> McpTool:
-    schema = tool.input_schema
-    if schema.get("type") != "object" or len(json.dumps(schema)) > _LARGEST_SCHEMA:
-        raise ValueError("no schema of arguments")
+    schema, text = tool.input_schema, json.dumps(tool.input_schema)
+    if schema.get("type") != "object" or len(text) > _LARGEST_SCHEMA or _ELSEWHERE.search(text):
+        raise ValueError("no schema that endpoints take")
     if tool.execution is not None and tool.execution.task_support == "required":
         raise ValueError("its results come later, by other requests")
     hints, about = tool.annotations, server.about
@@ -161,9 +163,11 @@ def _picture(part: "ContentBlock") -> Image | None:
     if part.type != "image" or len(part.data) > LARGEST:
         return None
     try:
-        return picture_of(base64.b64decode(part.data, validate=True))
+        content = base64.b64decode(part.data, validate=True)
     except binascii.Error:
         return None
+    picture = picture_of(content)
+    return picture if picture is None or picture.media_type != "image/png" or is_png(content) else None
 
 
 def _cut(text: str) -> str:

@@ -62,12 +62,12 @@ class PythonTool:
         images = [
             Image(media_type="image/png", base64=base64.b64encode(content).decode("ascii"))
             for content in drawn
-            if _is_png(content)
+            if is_png(content)
         ]
         return replace(result, images=tuple(images))
 
 
-def _is_png(content: bytes) -> bool:
+def is_png(content: bytes) -> bool:
     """Whether an endpoint takes it for a picture: one that it refuses would end the dialogue."""
     is_whole = content.startswith(_PNG) and content[-8:-4] == b"IEND"
     return is_whole and all(0 < side <= _LONGEST_SIDE for side in struct.unpack_from(">II", content, 16))

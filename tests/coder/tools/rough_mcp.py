@@ -107,6 +107,7 @@ def called(name: str, given: Any) -> dict[str, Any]:
             "content": [
                 {"type": "text", "text": "\x1b[31mred\x1b[0m"},
                 {"type": "image", "data": PIXEL, "mimeType": "image/png"},
+                {"type": "image", "data": PIXEL[:64], "mimeType": "image/png"},
                 {"type": "image", "data": "bm8gcGljdHVyZQ==", "mimeType": "image/png"},
                 {"type": "audio", "data": "AAAA", "mimeType": "audio/wav"},
                 {"type": "resource", "resource": resource},
