@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -127,8 +128,13 @@ class Runs:
 
         if self._free.locked():
             client.note("waits until another run has ended")
-        async with client.telling(), self._free:
-            return await in_own_task(work)
+        try:
+            async with client.telling(), self._free:
+                return await in_own_task(work)
+        except asyncio.CancelledError:  # no answer reaches a client any more
+            if client.run_id is not None:
+                print(f"Interrupted and saved. Go on with: coder resume {client.run_id}", file=sys.stderr)
+            raise
 
 
 async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

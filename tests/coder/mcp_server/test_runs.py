@@ -117,7 +117,7 @@ async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
         assert await until(lambda: not processes_with(tag))
         status = document(await client.call_tool("run_status", {"run": run}))
     assert status["status"] == "interrupted"
-    assert served.said.read_text() == ""
+    assert served.said.read_text() == f"Interrupted and saved. Go on with: coder resume {run}\n"
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -132,7 +132,8 @@ async def test_a_client_that_goes_away_ends_its_run_and_the_server(
     with pytest.raises(MCPError):
         await call
     assert await asyncio.to_thread(wait_until, lambda: not processes_with(tag))
-    assert served.said.read_text() == ""
+    (said,) = served.said.read_text().splitlines()
+    assert said.startswith("Interrupted and saved. Go on with: coder resume run_")
 
 
 class Person:
