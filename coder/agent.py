@@ -24,6 +24,7 @@ from coder.run.task import Task
 from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, new_run_id, open_log
 from coder.teams.strategies import (
+    OWN_STOP,
     acts_here,
     attempts,
     named_limits,
@@ -156,13 +157,19 @@ async def _go_on(
     state, before = journal.state, journal.state.settings
     settings = options.get("settings") or before
     if settings.strategy is None:
-        settings = settings.model_copy(update={"strategy": before.strategy})
+        same = {"strategy": before.strategy, "team": before.team, "stop": before.stop}
+        settings = settings.model_copy(update=same)
     team = options.get("team")
     if team is None and settings.strategy is None and isinstance(before.team, str):
         raise UsageError(
             f"The team of this run, {before.team}, was given from Python, and the log holds its name alone. "
             "Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: --strategy NAME"
         )
+    if team is None and settings.stop == OWN_STOP and options.get("stop") is None:
+        raise UsageError(
+            "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
+        )
+    settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
     elif settings.strategy is not None:

@@ -23,7 +23,7 @@ from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, asked_to_stop, budget_reached, nothing_to_mend
-from coder.turn import Turn, hear_requests
+from coder.turn import Turn, hear_requests, limited
 from coder.workspace.deliver import with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
@@ -123,20 +123,20 @@ async def run_until_stopped(
     """
     try:
         async with AsyncExitStack() as stack:
+            requests = asyncio.create_task(hear_requests(journal))
+            stack.callback(requests.cancel)
             known = None
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
                 known = await stack.enter_async_context(pending_baseline(journal, bench))
-            turns: list[Turn] = []
-
-            def turn(name: str) -> Turn:
-                turns.append(Turn(name, journal=journal, model=model, bench=bench, baseline=known))
-                return turns[-1]
-
-            requests = asyncio.create_task(hear_requests(journal, turns))
-            stack.callback(requests.cancel)
-            await advance(journal, team=team, stop=stop, turn=turn, land=land)
+            await advance(
+                journal,
+                team=team,
+                stop=stop,
+                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
+                land=land,
+            )
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise
@@ -167,7 +167,12 @@ async def advance(
                 await _speak(journal, team, turn)
             case Land():
                 before = journal.state
-                await land(journal)
+                try:
+                    async with limited(journal, None):
+                        await land(journal)
+                except TimeoutError:
+                    if journal.state.stop_requested is None:
+                        raise
                 assert journal.state is not before  # or the same command would come for ever
             case Finish(reason):
                 await journal.append(ended(journal.state, reason))
@@ -191,13 +196,14 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
     """What a participant says; None where a limit has ended its turn."""
     its = turn(participant.name)
-    if journal.state.awaits_execution:
-        await its.baseline()
     budget = journal.state.budget.seconds
-    left = max(0.0, budget - journal.state.seconds)
-    has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
     try:
-        async with asyncio.timeout(None if has_time else left) as its.limit:
+        if journal.state.awaits_execution:
+            async with limited(journal, None):
+                await its.baseline()
+        left = max(0.0, budget - journal.state.seconds)
+        has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
+        async with limited(journal, None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:
         return None

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from coder.errors import LeaseHeld, LogNewer, MachineError, UsageError
-from coder.run.event_types import RunStopped, StopRequested
+from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.journal import Journal, answered
 from coder.run.questions import Decision
 from coder.run.reducer import fold_all
@@ -18,8 +18,11 @@ _LOOK_S = 0.1
 """Between two looks whether a run has stopped."""
 
 
-async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> None:
+async def answer(run: str, said: Decision, *, asked: str | None = None, log: EventLog | None = None) -> None:
     """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+
+    Args:
+        asked: the id of the question that is answered; None: whichever is open.
 
     Raises:
         UsageError: no such run, nothing was asked, or it was answered already.
@@ -28,7 +31,7 @@ async def answer(run: str, said: Decision, *, log: EventLog | None = None) -> No
     """
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log or stack.enter_context(open_log()))
-        await journal.append(answered(await journal.load("answer"), said))
+        await journal.append(answered(await journal.load("answer"), said, asked=asked))
 
 
 async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
@@ -67,10 +70,11 @@ async def _stopped(run: str, who: str, log: EventLog) -> Run:
             raise UsageError(f"{run} has ended already: {how}. See it with: coder show {run}")
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
-        await journal.load("stop")
+        state = await journal.load("stop")
         code = EXIT_CODES["interrupted"]
         ended = RunStopped(status="interrupted", reason=f"stopped by {who}", exit_code=code)
-        return summarize(await journal.append(StopRequested(who=who), ended))
+        since = RunResumed(budget=state.budget, model=state.model)  # nobody has worked on it since
+        return summarize(await journal.append(since, StopRequested(who=who), ended))
 
 
 async def _held(stack: AsyncExitStack, run: str, log: EventLog) -> Journal:

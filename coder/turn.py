@@ -4,7 +4,8 @@ Every effect is logged. An interrupted turn restarts; logged answers are replaye
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong, ModelError
@@ -198,11 +199,22 @@ class Turn:
         return any(given.key == key for given in self._calls.given)
 
 
-async def hear_requests(journal: Journal, turns: Sequence[Turn]) -> None:
-    """Wait until somebody asks for the end of the run; log that, and end the turn that is under way."""
+async def hear_requests(journal: Journal) -> None:
+    """Wait until somebody asks for the end of the run; log that, and end what is under way."""
     while (who := await journal.stop_requested()) is None:  # noqa: ASYNC110 - another process asks
         await asyncio.sleep(_REQUESTS_S)
     await journal.append(StopRequested(who=who))
-    for turn in turns:
-        if turn.limit is not None:
-            turn.limit.reschedule(asyncio.get_running_loop().time())
+    for limit in journal.limits:
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def limited(journal: Journal, seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
+    """A block that ends by TimeoutError after some seconds, or when somebody asks for the end of the run."""
+    async with asyncio.timeout(seconds) as limit:
+        journal.limits.append(limit)
+        try:
+            yield limit
+        finally:
+            if limit in journal.limits:
+                journal.limits.remove(limit)

@@ -57,7 +57,7 @@ class MemoryLog:
     async def stop_requested(self, run: str, *, token: int) -> str | None:
         """Who wants the holder of this lease to stop the run."""
         wanted, who = self._stops.get(run, (0, ""))
-        return who if wanted == token else None
+        return self._stops.pop(run)[1] if wanted == token and who else None
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

@@ -19,7 +19,7 @@ from coder.requests import answer as answer_run
 from coder.requests import state_of
 from coder.run.attempts import best_code
 from coder.run.journal import open_question
-from coder.run.questions import Decision, this_person
+from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
@@ -66,14 +66,15 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
 async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
     with open_log() as log:
         run = await log.resolve(prefix)
-        said = await _answer_of(await state_of(log, run), given)
-        await _when_free(lambda: answer_run(run, said, log=log))
+        state = await state_of(log, run)
+        asked, question = open_question(state)
+        said = await _answer_of(state, question, given)
+        await _when_free(lambda: answer_run(run, said, asked=asked, log=log))
         return said
 
 
-async def _answer_of(state: State, given: Mapping[str, Any]) -> Decision:
+async def _answer_of(state: State, question: Question, given: Mapping[str, Any]) -> Decision:
     """What the flags say to the run's open question."""
-    _, question = open_question(state)
     own = {"who": this_person(), "how": "approve"}
     if given["edit"]:
         from coder.cli.chat_observer import edited

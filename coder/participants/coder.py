@@ -67,10 +67,9 @@ class Coder:
         files, shown = _files_now(state, upcoming), texts_of(state)
         readable = {path: text for path, text in files.items() if path in shown or path not in state.files}
         left, said = {"form": MOST_REASKS, "misfit": MOST_REASKS}, ""
-        apart = partial(is_kept_apart, state=state, target=target)
         for asked in count():
             text = await turn.ask(view, sampling=sampling_of(turn.state, upcoming, asked))
-            answered = read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
+            answered = answered_in(text, state, target, upcoming)
             is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
             is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
             cause = "form" if answered.fits else "misfit"
@@ -87,6 +86,13 @@ class Coder:
             asked_again = ChatMessage(role="user", content=again)
             view = [*view, ChatMessage(role="assistant", content=quoted(text)), asked_again]
         raise AssertionError("a loop that always returns")
+
+
+def answered_in(text: str, state: State, target: Target, upcoming: Attempt) -> Answered:
+    """What an answer changes, with edits of given tests apart."""
+    apart = partial(is_kept_apart, state=state, target=target)
+    files = _files_now(state, upcoming)
+    return read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
 
 
 def made_of(said: Message, answered: Answered, state: State, target: Target, upcoming: Attempt) -> Message:

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from coder.edits.answer import read_answer
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.participants.actor import Actor
-from coder.participants.coder import Coder, made_of
+from coder.participants.coder import Coder, answered_in, made_of
 from coder.prompting.asking import target_now
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
@@ -30,6 +29,8 @@ class Part:
     tools: tuple[str, ...] | None = None
     """The user's tools that it may call; None: all."""
     hands_to: tuple[str, ...] = ()
+    is_in_words: bool = False
+    """What it answers is never taken for code."""
 
     @property
     def words(self) -> str:
@@ -67,10 +68,8 @@ class Talking:
         ]
         text = await turn.ask(view, sampling=state.settings.sampling())
         upcoming = next_round(state)
-        answered = read_answer(
-            text, {path: file.text for path, file in state.files.items()}, default=target.path
-        )
-        if answered.files:
+        answered = answered_in(text, state, target, upcoming)
+        if (answered.files or answered.apart) and not self.part.is_in_words:
             message = Message(
                 author=self.name, kind="code", sample=upcoming.sample, attempt=upcoming.attempt, text=text
             )

@@ -22,6 +22,8 @@ class Planner:
     """One model call that gives numbered steps; the Coder's prompt quotes them."""
 
     name = "planner"
+    within: tuple[str, ...] = ()
+    """The nested teams that it speaks in."""
 
     async def speak(self, turn: Turn) -> Message:
         """Ask for a plan."""
@@ -33,7 +35,8 @@ class Planner:
             text = await turn.ask(view, sampling=sampling)
             if "plan" not in state.settings.approve:
                 break
-            answer = await turn.question(Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{text}"))
+            asked = Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{text}")
+            answer = await turn.question(asked, key=f"plan {len(view)}")
             if answer.agrees:
                 break
             wanted = prompt("plan-again").format(words=answer.words or "Another plan.")

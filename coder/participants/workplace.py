@@ -94,10 +94,15 @@ class Workplace:
         words = f"Call {call.name}({self._shown(call)})?"
         question = self._question(call, words, options=("yes", "always", "no"))
         asks = self._tools.asks(call.name)
-        answer = await self._turn.question(question, key=key or call.id, otherwise=None if asks else _UNASKED)
+        unasked = None if asks else _UNASKED
+        answer = await self._turn.question(question, key=key or self._key(call), otherwise=unasked)
         if answer.agrees:
             return None
         return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
+
+    def _key(self, call: ToolCall) -> str:
+        """What tells a call from any other of the turn: its id alone may come again."""
+        return f"{call.id} {self._turn.state.calls} {call.name} {call.arguments}"
 
     async def _is_made_again(self, call: ToolCall) -> bool:
         """Whether the user wants a call made again of which nobody knows how far it came."""
@@ -105,7 +110,8 @@ class Workplace:
             f"{call.name}({self._shown(call)}) was cut off: it may have had its effect or not. Make it again?"
         )
         question = self._question(call, words, options=("yes", "no"))
-        return (await self._turn.question(question, key=f"again {call.id}")).agrees
+        key = f"again {self._key(call)} {self._turn.state.tools_called}"
+        return (await self._turn.question(question, key=key)).agrees
 
     def _question(self, call: ToolCall, words: str, *, options: tuple[str, ...]) -> Question:
         author = self._turn.participant
@@ -162,7 +168,7 @@ class Workplace:
             subject=host,
             by=turn.participant,
         )
-        answer = await turn.question(question, key=f"host {host}")
+        answer = await turn.question(question, key=f"host {host} {turn.state.tools_called}")
         if not answer.agrees or hosts is None:
             return (
                 f"[The user does not let programs reach {host}.{f' {answer.words}' if answer.words else ''}]"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from coder.context.quoting import shown_path
 from coder.prompting.asking import shortened
-from coder.run.message import Message
+from coder.run.message import HUMAN, Message
 from coder.run.state import State
 
 _MOST = 8_000
@@ -45,6 +45,8 @@ def _told(message: Message, reader: str) -> str:
     if message.kind in _QUIET:
         return ""
     text = shortened(message.text.strip(), _MOST)
+    if message.author == HUMAN and message.kind == "outcome":
+        return f"[The user does not want it like that, and says:]\n{text}"
     if message.outcome is not None:
         how = "It passed." if message.outcome.passed else "It did not pass:"
         return f"[The code was run. {how}]\n{message.outcome.feedback}".strip()

@@ -43,7 +43,7 @@ def after_call(state: State, body: CallBody) -> State:
         case event_types.ContextFolded():
             return replace(state, dialogue=body.messages, speaks_text=state.speaks_text or body.in_text)
         case event_types.ToolCalled():
-            return replace(state, open_tool=body)
+            return replace(state, open_tool=body, tools_called=state.tools_called + 1)
         case event_types.ToolAnswered():
             return _tool_answered(state, body)
         case event_types.CodeCalled():

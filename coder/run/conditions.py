@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import ParamSpec
 
+from pydantic import validate_call
+
 from coder.errors import UsageError
 from coder.run import termination
 from coder.run.event_types import Status
@@ -25,11 +27,14 @@ def _condition(
     """A condition of a function that makes a test of the state; `text` is its reason."""
 
     def of(make: Callable[P, Callable[[State], bool]]) -> Callable[P, Stop]:
+        checked = validate_call(make)
+
         @wraps(make)
         def made(*args: P.args, **named: P.kwargs) -> Stop:
-            holds, words = make(*args, **named), [*map(repr, args), *(f"{k}={v!r}" for k, v in named.items())]
+            holds = checked(*args, **named)
+            words = [*map(repr, args), *(f"{name}={value!r}" for name, value in named.items())]
             written = f"{make.__name__}({', '.join(words)})"
-            reason = Reason(status, text.format(*args, **named))
+            reason = Reason(status, text.format(*args, *named.values()))
             return Stop(lambda state: reason if holds(state) else None, written)
 
         return made

@@ -85,4 +85,4 @@ class EventStore(Protocol):
         """
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
-        """Who wants the holder of this lease to stop the run; None: nobody."""
+        """Who wants the holder of this lease to stop the run, once for each request; None: nobody."""

@@ -35,6 +35,8 @@ class Journal:
         self._token = token
         self._state: State | None = None
         self._appending = asyncio.Lock()
+        self.limits: list[asyncio.Timeout] = []
+        """What is ended when somebody asks for the end of the run."""
         self.intending = asyncio.Lock()
         """Held from numbering a call until its intent is in the log: calls may be made side by side."""
 
@@ -140,9 +142,15 @@ def open_question(state: State) -> tuple[str, Question]:
     raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
 
 
-def answered(state: State, said: Decision | str) -> QuestionAnswered:
-    """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty."""
+def answered(state: State, said: Decision | str, *, asked: str | None = None) -> QuestionAnswered:
+    """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty.
+
+    Args:
+        asked: the id of the question that the person has read; None: whichever is open.
+    """
     identity, question = open_question(state)
+    if asked not in (None, identity):
+        raise UsageError(f"{state.run} was answered already, and asks something else now: {question.text}")
     answer = question.worded(said) if isinstance(said, str) else said
     if question.kind != "approve" and not answer.said.strip():
         raise UsageError("The answer is empty. Give it in words: --answer TEXT")

@@ -66,14 +66,17 @@ def _after(state: State, body: event_types.Body) -> State:
         return after_call(state, body)
     if (name := _KEPT.get(type(body))) is not None:
         kept: dict[str, Any] = {name: body}
-        return replace(state, **kept)
+        is_no = isinstance(body, event_types.LandingRefused) and body.by_human
+        return replace(state, declined=state.declined or is_no, **kept)
     match body:
         case event_types.BaselineTaken():
             owes = bool(state.dialogue) and state.known is None
             return replace(state, baseline=body, owes_baseline=owes)
         case event_types.Spoken():
-            messages = (*state.messages, body.message)
-            return replace(state, messages=messages, pending=(), question=None, effects=())
+            is_wish = body.message.author == HUMAN and body.message.kind in ("outcome", "code")
+            shown = None if is_wish else state.proposed  # another change follows
+            said = replace(state, messages=(*state.messages, body.message), proposed=shown)
+            return replace(said, pending=(), question=None, effects=())
         case event_types.DialogueTaken(participant=participant):
             return state.talking(participant)
         case event_types.Looked():
@@ -99,7 +102,8 @@ def _after_landing(state: State, body: event_types.Body) -> State:
         case event_types.FilesChanged():
             return _changed(state, body)
         case event_types.LandingPlanned():
-            return replace(state, landing=body, landed=(), undone=(), taken_back=False, refused=None)
+            begun = replace(state, landing=body, landed=(), undone=(), taken_back=False)
+            return replace(begun, refused=None, question=None)
         case event_types.FileLanded():
             return replace(state, landed=(*state.landed, body.path))
         case event_types.FileUndone():

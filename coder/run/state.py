@@ -64,6 +64,8 @@ class State:
     """What its session has changed and can't be taken over, by path, with the reason."""
     open_tool: event_types.ToolCalled | None = None
     """The tool call without an answer: it is under way, or was cut off."""
+    tools_called: int = 0
+    """How often a tool was called, cut off or not."""
     effects: tuple[event_types.CodeCalled, ...] = ()
     """Calls with effects that programs have made in this turn."""
     open_effect: event_types.CodeCalled | None = None
@@ -90,6 +92,8 @@ class State:
     """What the run has asked a person, and has no answer to."""
     answers: Mapping[str, event_types.QuestionAnswered] = field(default_factory=dict)
     """The answers to its questions, by the question's id."""
+    declined: bool = False
+    """A person has said no to a change of this task: no flag says yes in their place any more."""
     stop_requested: event_types.StopRequested | None = None
     granted: frozenset[tuple[str, str]] = frozenset()
     """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""

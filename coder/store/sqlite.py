@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,11 @@ class SqliteLog:
             wanted, who = json.loads((self._stops / run).read_bytes())
         except (OSError, ValueError, TypeError):  # nobody, as a rule
             return None
-        return str(who) if wanted == token else None
+        if wanted != token:
+            return None
+        with suppress(OSError):
+            (self._stops / run).unlink()
+        return str(who)
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HOUSE = ("coder", "planner", "executor")
 """Members that are there already; they have no brief of their own."""
-_TAKEN = (HUMAN, "expert", "picker", "orchestrator", "chooser")
+TAKEN = (HUMAN, "expert", "picker", "orchestrator", "chooser")
 
 
 class Member(BaseModel):
@@ -35,21 +35,27 @@ class Member(BaseModel):
 
     @model_validator(mode="after")
     def _is_its_own(self) -> "Member":
-        if self.name in _TAKEN or (self.name in HOUSE and self.brief):
+        if self.name in TAKEN or (self.name in HOUSE and self.brief):
             raise ValueError(f"the name {self.name!r} is taken: give the member another one")
         return self
 
-    def taking_part(self, within: tuple[str, ...], hands_to: tuple[str, ...] = ()) -> "Participant":
-        """The participant that speaks for it, in these nested teams; `hands_to`: whom it may hand over to."""
+    def taking_part(
+        self, within: tuple[str, ...], hands_to: tuple[str, ...] = (), *, is_in_words: bool = False
+    ) -> "Participant":
+        """The participant that speaks for it, in these nested teams.
+
+        Args:
+            within: the nested teams, outermost first.
+            hands_to: whom it may hand over to.
+            is_in_words: it has no tools, and what it answers is never taken for code.
+        """
         from coder.participants import member
 
-        if self.name == "executor":
-            from coder.participants.executor import Executor
-
-            return Executor()
         if self.name == "planner":
             from coder.participants.planner import Planner
 
-            return Planner()
-        part = member.Part(self.name, self.brief, within, self.tools, hands_to)
-        return member.Acting(part) if self.acts else member.Talking(part)
+            planner = Planner()
+            planner.within = within
+            return planner
+        part = member.Part(self.name, self.brief, within, self.tools, hands_to, is_in_words)
+        return member.Acting(part) if self.acts and not is_in_words else member.Talking(part)

@@ -32,7 +32,7 @@ class Orchestrated(TeamSpec):
         """The next step's member; the orchestrator where there is no plan, or no progress."""
         own = [m for m in state.messages if m.within[: len(within)] == within]
         at = max((i for i, m in enumerate(own) if m.kind == "ledger" and m.within == within), default=None)
-        about = {node.name: node.brief if isinstance(node, Member) else "" for node in self.members}
+        about = {node.name: node.brief if isinstance(node, Member) else "" for node in self.speakers}
         if at is None:
             return Orchestrator(about, within, is_new=True)
         if _stalled(own[at + 1 :], own[: at + 1]) >= _QUIET:

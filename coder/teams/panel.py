@@ -1,6 +1,9 @@
 """Panel: all members are asked at the same time, then one of them, or another, makes something of it."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import Field
 
 from coder.participants.participant import Participant, Together
 from coder.run.state import State
@@ -9,19 +12,33 @@ from coder.teams.spec import Nested, Place, TeamSpec
 
 
 class Panel(TeamSpec):
-    """Members that don't hear one another within a round; `then` speaks after each."""
+    """Members that give words, unheard by one another within a round; `then` speaks after each."""
 
     kind: Literal["panel"] = "panel"
+    members: tuple[Member, ...] = Field(min_length=1)
     then: Member | None = None
+
+    def leaves(self) -> Iterator[Member]:
+        """All members, and who sums up."""
+        yield from self.members
+        if self.then is not None:
+            yield self.then
+
+    def acting(self, acts: bool) -> Self:
+        """The same, where the one who sums up acts or doesn't, if it leaves that open."""
+        then = self.then
+        if then is None or then.acts is not None:
+            return self
+        return self.model_copy(update={"then": then.model_copy(update={"acts": acts})})
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """All who have not spoken in this round, at once; then the one who sums up."""
         spoke = self._spoken(state, within)
-        left = [node for node in self.members if isinstance(node, Member) and node.name not in spoke]
+        left = [node for node in self.members if node.name not in spoke]
         if not left and self.then is not None:
             return self.then
-        asked = left or [node for node in self.members if isinstance(node, Member)]
-        return Together(tuple(member.taking_part(within) for member in asked))
+        asked = left or self.members
+        return Together(tuple(member.taking_part(within, is_in_words=True) for member in asked))
 
     def _spoken(self, state: State, within: Place) -> set[str]:
         """Who has spoken since the last round's end."""

@@ -24,7 +24,7 @@ class Selector(TeamSpec):
         if last is not None and last.kind == "choice" and last.within == within:
             return self.named(last.to) or self.after(state, within)
         spoke = speaker_of(state, within)
-        nodes = [node for node in self.members if self.repeats or node.name != spoke] or [*self.members]
+        nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
         if len(nodes) == 1:
             return nodes[0]
         about = {node.name: node.brief if isinstance(node, Member) else "" for node in nodes}

@@ -23,7 +23,7 @@ from coder.run.conditions import condition_of
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.termination import Stop
-from coder.teams.member import Member
+from coder.teams.member import HOUSE, TAKEN, Member
 
 if TYPE_CHECKING:
     from coder.participants.participant import Participant
@@ -58,13 +58,22 @@ class TeamSpec(BaseModel):
 
     @model_validator(mode="after")
     def _has_own_names(self) -> Self:
-        names = [node.name for node in self.members]
-        if any(isinstance(node, Nested) for node in self.members):
-            names = [*(member.name for member in self.leaves()), *(team.name for team in self.nested())]
+        names = [*(member.name for member in self.leaves()), *(team.name for team in self.nested())]
         if len({*names}) < len(names):
             doubled = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two members are named {doubled!r}: roles, costs and events go by the name")
         return self
+
+    @model_validator(mode="after")
+    def _has_speakers(self) -> Self:
+        if not self.speakers:
+            raise ValueError("the executor alone is no team: it runs whatever somebody has written")
+        return self
+
+    @property
+    def speakers(self) -> "list[Member | Nested]":
+        """Who takes turns: the executor has its own, whatever the team."""
+        return [node for node in self.members if node.name != "executor"]
 
     def leaves(self) -> "Iterator[Member]":
         """All members, those of nested teams too."""
@@ -107,7 +116,7 @@ class TeamSpec(BaseModel):
 
     def after(self, state: State, within: Place) -> "Member | Nested":
         """Who comes behind the last speaker, in the order of the members."""
-        order = [node for node in self.members if node.name != "executor"] or [*self.members]
+        order = self.speakers
         spoke = speaker_of(state, within)
         at = next((i for i, node in enumerate(order, 1) if node.name == spoke), 0)
         return order[at % len(order)]
@@ -148,7 +157,7 @@ def team_of(given: object) -> "TeamSpec":
     if isinstance(given, TeamSpec):
         return given
     kind = given.get("kind", "round-robin") if isinstance(given, dict) else None
-    if kind not in _HOMES:
+    if not isinstance(kind, str) or kind not in _HOMES:
         raise ValueError(f"a team has a kind: {', '.join(_HOMES)}")
     import_module(f"coder.teams.{_HOMES[kind]}")
     found = next(team for team in TeamSpec.__subclasses__() if team.model_fields["kind"].default == kind)
@@ -171,6 +180,8 @@ class Nested(BaseModel):
 
     @model_validator(mode="after")
     def _can_end(self) -> Self:
+        if self.name in (*TAKEN, *HOUSE):
+            raise ValueError(f"the name {self.name!r} is taken: give the team another one")
         condition_of(self.stop)
         return self
 

@@ -9,10 +9,12 @@ from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.abilities import Abilities, abilities_of, goes_on, parameters_of
 from coder.models.model import Model
+from coder.run.attempts import decisive_outcome
 from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyName
+from coder.run.state import State
 from coder.run.task import Task
-from coder.run.termination import Stop, default_stop
+from coder.run.termination import Reason, Stop, default_stop
 from coder.teams.in_turn import default_team
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _ABLE = 4_000_000_000
 _ROOM = 8192
 """Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 _UNKNOWN = Abilities()
+OWN_STOP = "custom"
+"""In the log for a stop that is no condition: a resume needs it again."""
 _ONE_CALL = {"samples": 1, "repairs": 0, "calls": 1}
 _MANY_STEPS = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
 
@@ -171,7 +175,7 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
     """
     from coder.teams.spec import TeamSpec
 
-    alone = settings.model_copy(update={"strategy": None, "stop": stop.text or None if stop else None})
+    alone = settings.model_copy(update={"strategy": None, "stop": (stop.text or OWN_STOP) if stop else None})
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
         return alone.model_copy(update={"team": name})
@@ -198,11 +202,26 @@ async def acts_here(settings: Settings, task: Task, team: Team, model: Model, be
 
 
 def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> tuple[Team, Stop]:
-    """The team and the stop of a run that has begun: as its log holds them, or as they are given."""
-    strategy, is_data = taken(settings), isinstance(settings.team, dict)
-    if stop is None or (is_data and stop.text):
-        stop = strategy.stop()
-    return strategy.team() if is_data or team is None else team, stop
+    """The team and the stop of a run that has begun, of its log or as they are given."""
+    strategy = taken(settings)
+    if isinstance(settings.team, dict):
+        is_own = stop is not None and not stop.text
+        return strategy.team(), strategy.stop() | _of_members(stop) if stop and is_own else strategy.stop()
+    return team or strategy.team(), stop or strategy.stop()
+
+
+def _of_members(stop: Stop) -> Stop:
+    """A condition of a team's: it ends nothing before written code was run, and what failed is unsolved."""
+
+    def rule(state: State) -> Reason | None:
+        reason = None if state.awaits_execution else stop(state)
+        outcome = decisive_outcome(state)
+        fits = outcome is None or outcome.passed or bool(outcome.contradicts)
+        if reason is None or reason.status != "unverified" or fits:
+            return reason
+        return Reason("unsolved", reason.text)
+
+    return Stop(rule)
 
 
 def _of_team(given: dict[str, object], stop: str | None) -> Strategy:
@@ -213,8 +232,9 @@ def _of_team(given: dict[str, object], stop: str | None) -> Strategy:
 
     team = team_of(given)
     ends = tests_pass | contradicts_tests | stuck
-    ends = ends | Stop(team.given_up) if isinstance(team, Orchestrated) else ends
-    return Strategy(lambda: team, lambda: ends | condition_of(stop) if stop else ends)
+    ends = ends | _of_members(Stop(team.given_up)) if isinstance(team, Orchestrated) else ends
+    named = stop not in (None, OWN_STOP)
+    return Strategy(lambda: team, lambda: ends | _of_members(condition_of(str(stop))) if named else ends)
 
 
 def taken(settings: Settings) -> Strategy:

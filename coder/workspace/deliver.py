@@ -132,6 +132,7 @@ async def _plan(journal: Journal) -> bool:
 async def _apply(journal: Journal) -> None:
     landing = journal.state.landing
     assert landing is not None
+    journal.limits.clear()  # files are written to the end
 
     async def record(path: str) -> None:
         if path not in journal.state.landed:
@@ -182,10 +183,11 @@ async def _consent(
     if not _needs_word(state):
         code = best_code(state)
         is_said = state.settings.chat or (code is not None and code.author == HUMAN)
-        if is_said or (not overwritten and "landing" not in state.settings.approve):
+        is_free = not overwritten and "landing" not in state.settings.approve and not state.declined
+        if is_said or is_free:
             return yes
         question = _asked(state, f"Change {', '.join(overwritten or paths)}?", shown=shown)
-        return await journal.ask(question, otherwise=yes)
+        return await journal.ask(question, otherwise=None if state.declined else yes)
     if not shown:
         return None
     by_flag = not _is_whole(state, paths)

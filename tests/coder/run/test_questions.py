@@ -380,3 +380,117 @@ async def test_a_run_that_has_ended_is_not_stopped(folder: Path) -> None:
 
     with pytest.raises(UsageError, match="has ended already: solved"):
         await stop(run.run_id, "ann@there", log=log)
+
+
+async def test_a_yes_to_one_call_allows_no_other_that_comes_with_the_same_id(folder: Path) -> None:
+    def call(place: str) -> list[ToolCall]:
+        return [ToolCall(id="call_0", name="deploy", arguments=json.dumps({"place": place}))]
+
+    made, person = Deployments(), Person(YES, NO, YES)
+    model = Scripted([call("staging"), call("production"), "main.py\n" + code(RIGHT)])
+    await worked(folder, model, MemoryLog(), "tools", strategy="act", tools=[made.tool()], watch=person)
+
+    assert made.made == ["staging"]
+    assert ["production" in asked.text for asked in person.asked] == [False, True, False]
+
+
+async def test_each_crash_of_a_call_with_effects_is_asked_about(folder: Path) -> None:
+    log, made = MemoryLog(), Deployments(fails=[1, 2])
+    model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
+    with pytest.raises(KeyboardInterrupt):
+        await worked(folder, model, log, strategy="act", tools=[made.tool()])
+    run = (await log.runs())[0].run
+    await resume(run, model=model, log=log, tools=[made.tool()])
+    with pytest.raises(KeyboardInterrupt):
+        await resume(run, model=model, log=log, tools=[made.tool()], answer=YES)
+
+    again = await resume(run, model=model, log=log, tools=[made.tool()])
+    assert (again.status, made.made) == ("waiting", ["here", "here"])
+
+
+async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(folder: Path) -> None:
+    log, model = MemoryLog(), Scripted([code(RIGHT), code("x = 1 + 1\n")])
+    waiting = await worked(folder, model, log, "landing")
+    read = (await state_of(log, waiting)).question
+    assert read is not None
+    await resume(waiting.run_id, model=model, log=log, answer=Decision(decision="no", words="as a sum"))
+
+    with pytest.raises(UsageError, match="asks something else now"):
+        await answer(waiting.run_id, YES, asked=read.id, log=log)
+    assert (folder / "main.py").read_text() == WRONG
+
+
+async def test_the_change_that_is_shown_is_the_one_that_is_committed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    repository = make_repository(folder)
+    repository.commit()
+    log, model = MemoryLog(), Scripted([code(RIGHT), code("x = 1 + 1\n")])
+    task = Task(prompt="Make x in main.py 2.", workspace=folder, checks=CHECK)
+    settings = Settings(strategy="repair", approve=("landing",), branch="two")
+    first = await solve(task, model=model, settings=settings, log=log)
+    words = Decision(decision="no", words="as a sum")
+    second = await resume(first.run_id, model=model, log=log, answer=words)
+
+    assert second.question is not None
+    assert "+x = 1 + 1" in second.question.patch
+    done = await resume(first.run_id, model=model, log=log, answer=YES)
+    assert "+x = 1 + 1" in done.patch
+    assert repository.git("show", "two:main.py") == "x = 1 + 1"
+
+
+async def test_a_no_is_not_overridden_by_a_resume_where_nobody_is_asked(folder: Path) -> None:
+    log, model = MemoryLog(), Scripted([code(RIGHT)])
+    refused = await worked(folder, model, log, watch=Person(NO))
+    assert refused.status == "refused"
+
+    again = await resume(refused.run_id, model=model, log=log)
+    assert (again.status, (folder / "main.py").read_text()) == ("waiting", WRONG)
+
+
+async def test_a_run_that_is_stopped_while_its_landing_is_asked_about_writes_nothing(
+    tmp_path: Path, folder: Path
+) -> None:
+    class Away(Person):
+        async def decide(self, question: Question) -> Decision:
+            self.asked.append(question)
+            await asyncio.sleep(60)
+            return YES
+
+    with SqliteLog(tmp_path / "home") as log, SqliteLog(tmp_path / "home") as other:
+        away = Away()
+        work = worked(folder, Scripted([code(RIGHT)]), log, "landing", watch=away)  # type: ignore[arg-type]
+        working = asyncio.create_task(work)
+        while not away.asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await stop((await other.runs())[0].run, "ann@there", log=other)
+
+    assert ((await working).status, (folder / "main.py").read_text()) == ("interrupted", WRONG)
+
+
+async def test_time_until_a_dead_run_is_stopped_is_not_the_runs(folder: Path) -> None:
+    now = [1_000.0]
+    log = MemoryLog(clock=lambda: now[0])
+    waiting = await worked(folder, Scripted([code(RIGHT)]), log, "landing")
+    now[0] += 3600.0
+
+    assert (await stop(waiting.run_id, "ann@there", log=log)).seconds == waiting.seconds
+
+
+async def test_a_plan_that_comes_again_word_for_word_is_asked_about_again(folder: Path) -> None:
+    person = Person(Decision(decision="no", words="another"), YES, YES)
+    model = Scripted(["1. Guess.", "1. Guess.", code(RIGHT)])
+    run = await worked(folder, model, MemoryLog(), "plan", watch=person)
+
+    assert (run.status, [asked.about for asked in person.asked]) == ("solved", ["plan", "plan", "landing"])
+
+
+async def test_a_request_to_stop_is_heard_once(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path) as log:
+        async with log.lease("run_a") as token:
+            await log.request_stop("run_a", "ann@there")
+            heard = [await log.stop_requested("run_a", token=token) for _ in range(2)]
+
+    assert heard == ["ann@there", None]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.run.termination import Stop
 from coder.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.teams.spec import team_of
 from tests.memory_log import MemoryLog
@@ -394,3 +396,120 @@ async def test_a_conversation_ends_by_its_own_conditions() -> None:
     for stop, count in ((turns(3), 3), (said("DONE", by="safe"), 2), (spoke("safe"), 2), (messages(1), 1)):
         run, _, messages_ = await worked(team, "One.", "DONE", "Three.", "Four.", stop=stop)
         assert (run.status, len(messages_)) == ("unverified", count), stop.text
+
+
+TEST = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+
+
+async def test_given_tests_that_a_member_rewrites_decide_as_they_were_given(tmp_path: Path) -> None:
+    (tmp_path / "solution.py").write_text("def add(a, b):\n    return a - b\n")
+    (tmp_path / "test_add.py").write_text(TEST)
+    cheat = "test_add.py\n```python\ndef test_add():\n    assert True\n```"
+    task = Task(prompt="Mend add.", workspace=tmp_path, test_command=("python", "-m", "pytest", "-q"))
+    run = await solve(
+        task, team=RoundRobin((FAST,)), stop=turns(2), model=Scripted([cheat] * 8), log=MemoryLog()
+    )
+
+    assert run.status != "solved"
+    assert (tmp_path / "test_add.py").read_text() == TEST
+
+
+@pytest.mark.parametrize("stop", [turns(1), said("DONE")])
+async def test_code_that_a_condition_comes_with_is_still_run(stop: Any, tmp_path: Path) -> None:
+    task = Task(prompt="Write add(a, b).", workspace=tmp_path, checks=CHECKS)
+    run = await solve(
+        task, team=RoundRobin((CODER,)), stop=stop, model=Scripted([f"DONE\n{RIGHT}"]), log=MemoryLog()
+    )
+
+    assert (run.status, run.landed) == ("solved", ("solution.py",))
+
+
+async def test_code_that_failed_lands_nowhere_whatever_condition_ends_the_team(tmp_path: Path) -> None:
+    task = Task(prompt="Write add(a, b).", workspace=tmp_path, checks=CHECKS)
+    run = await solve(
+        task,
+        team=RoundRobin((CODER,)),
+        stop=turns(1),
+        model=Scripted([WRONG]),
+        settings=Settings(accept_unverified=True),
+        log=MemoryLog(),
+    )
+
+    assert (run.status, run.exit_code, run.landed) == ("unsolved", 1, ())
+
+
+async def test_a_panel_gives_words_and_its_members_never_act() -> None:
+    members = (Member("alpha", "A.", acts=True), Member("beta", "B.", acts=True))
+    run, model, messages_ = await worked(Panel(members, then=CODER), RIGHT, "Words.", RIGHT)
+
+    assert [message.kind for message in messages_] == ["words", "words", "code", "outcome"]
+    assert all(request.form is None for request in model.requests)
+    assert "A." in model.requests[0].messages[0].content
+    assert "B." in model.requests[1].messages[0].content
+    assert run.status == "solved"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Panel((Nested("inner", RoundRobin((FAST,))),)),  # type: ignore[arg-type]
+        lambda: RoundRobin((Member("executor"),)),
+        lambda: Nested("human", RoundRobin((FAST,))),
+        lambda: Panel((FAST,), then=FAST),
+        lambda: team_of({"kind": ["x"], "members": [{"name": "a"}]}),
+        lambda: turns("many"),  # type: ignore[arg-type]
+        lambda: said(3),  # type: ignore[arg-type]
+    ],
+)
+def test_a_team_that_could_not_work_is_refused_at_once(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        make()
+
+
+@pytest.mark.parametrize("kind", [RoundRobin, Selector, Handoff, Orchestrated])
+async def test_the_executor_among_the_members_has_no_turn_of_its_own(kind: Any) -> None:
+    answers = {Selector: ["coder", RIGHT], Orchestrated: ["{}", RIGHT]}.get(kind, [RIGHT])
+    team = (
+        kind((CODER, Member("executor"))) if kind is not Selector else kind((CODER, Member("executor"), FAST))
+    )
+    run, _, _ = await worked(team, *answers)
+
+    assert run.status == "solved"
+
+
+def test_a_condition_takes_its_arguments_by_name_too() -> None:
+    assert condition_of("turns(n=4)").text == turns(n=4).text
+
+
+async def test_a_resume_with_other_settings_keeps_the_team() -> None:
+    log = MemoryLog()
+    run, _, _ = await worked(RoundRobin((FAST, CODER)), "Hm.", log=log)
+    done = await resume(run.run_id, model=Scripted([RIGHT]), log=log, settings=Settings(keep=True))
+
+    state = fold_all(await log.read(run.run_id))
+    assert (done.status, isinstance(state.settings.team, dict)) == ("solved", True)
+
+
+async def test_a_stop_of_ones_own_joins_what_ends_every_team_and_a_resume_needs_it() -> None:
+    log, never = MemoryLog(), Stop(lambda state: None)
+    run, _, _ = await worked(RoundRobin((FAST, CODER)), "Hm.", RIGHT, stop=never)
+    assert run.status == "solved"
+
+    cut, _, _ = await worked(RoundRobin((FAST, CODER)), "Hm.", stop=never, log=log)
+    with pytest.raises(UsageError, match="stop of this run"):
+        await resume(cut.run_id, model=Scripted([RIGHT]), log=log)
+    assert (await resume(cut.run_id, model=Scripted([RIGHT]), log=log, stop=never)).status == "solved"
+
+
+async def test_what_a_user_does_not_want_is_no_result_of_a_run_for_the_others(tmp_path: Path) -> None:
+    log, task = MemoryLog(), Task(prompt="Write add(a, b).", workspace=tmp_path, checks=CHECKS)
+    choice = Settings(approve=("landing",))
+    first = await solve(
+        task, team=RoundRobin((CODER, FAST)), model=Scripted([RIGHT]), log=log, settings=choice
+    )
+    model = Scripted(["I see.", RIGHT.replace("a + b", "b + a")])
+    await resume(first.run_id, model=model, log=log, answer=Decision(decision="no", words="b first"))
+
+    assert (
+        "The user does not want it like that, and says:]\nb first" in model.requests[0].messages[-1].content
+    )
