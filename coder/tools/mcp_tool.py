@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_TOOLS = 100
 """Of one server; providers take some 128 in all."""
 _LONGEST_NAME, _LONGEST_WORDS, _LARGEST_SCHEMA = 64, 1_000, 20_000
-_MOST_TEXT = 1 << 20
+_MOST_TEXT = 1 << 18
 """Characters of a result that are looked at, far more than a model is shown."""
 _MOST_PICTURES = 4
 _ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
