@@ -7,7 +7,7 @@ ends with the question, and the client sends it again with the answer: meanwhile
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 from mcp.server.mcpserver import Context
 from mcp_types import ElicitRequestFormParams, ElicitResult
@@ -16,22 +16,21 @@ from coder.console.render import progress, tool_call
 from coder.run.event_types import ToolCalled, parse
 from coder.run.events import Event
 from coder.run.questions import Decision, Question, Waits
+from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable
 
-_MOST_WAITING = 1_000
-"""Lines that a slow client hasn't taken; further ones are left out."""
 _MOST_OF_A_PATCH = 4_000
 """Characters."""
 
 
-class Client:
+class Client(Watch):
     """A Watch that is a Decider where the client can ask its user during a request."""
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self.run_id: str | None = None
         """Of the run that is watched, once it has begun."""
         self._session, self._request = context.session, context.request_id
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue(_MOST_WAITING)
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     @property
     def name(self) -> str:
@@ -53,9 +52,9 @@ class Client:
 
     def event(self, event: Event) -> None:
         """Tell what happened, if it is worth a line; first of all the run's id."""
-        if self.run_id != event.run:
-            self.run_id = event.run
+        if self.run_id is None:
             self.note(f"run {event.run}")
+        self.run_id = event.run  # of several side by side any
         body = parse(event)
         if body is None:
             return
@@ -65,14 +64,7 @@ class Client:
 
     def note(self, text: str) -> None:
         """Tell a line."""
-        if not self._lines.full():
-            self._lines.put_nowait(text)
-
-    def token(self, text: str) -> None:
-        """A piece of an answer is no line."""
-
-    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """Nor is output."""
+        self._lines.put_nowait(text)
 
     @asynccontextmanager
     async def telling(self) -> AsyncIterator[None]:
@@ -80,7 +72,7 @@ class Client:
         telling = asyncio.create_task(self._tell())
         try:
             yield
-            await self._lines.put(None)
+            self._lines.put_nowait(None)
             await telling
         finally:
             telling.cancel()

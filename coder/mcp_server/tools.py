@@ -27,7 +27,6 @@ Ctx = Context[Any, Any]
 RunId = Annotated[str, Field(description="A run's id, or the beginning of one.")]
 _QUESTION = "question"
 """The key of a question in a result that asks for input."""
-_ANSWERABLE_S = 24 * 3600.0
 ABOUT = (
     "Writes and mends code by a model of the user's, and runs programs in a sandbox. A run that ends as "
     "`waiting` has asked something: show its question to the user, and call approve with the user's answer."
@@ -41,15 +40,14 @@ def server_of(runs: Runs) -> MCPServer[Any]:
         instructions=ABOUT,
         version=version("coder-agent"),
         log_level="CRITICAL",  # what fails is told to the client
-        request_state_security=RequestStateSecurity(keys=[os.urandom(32)], ttl=_ANSWERABLE_S),
+        request_state_security=RequestStateSecurity(keys=[os.urandom(32)], ttl=24 * 3600.0),
     )
     tools = Tools(runs)
     writes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
     server.add_tool(tools.run_code, annotations=ToolAnnotations(destructive_hint=False))
-    server.add_tool(tools.solve, annotations=writes)
-    server.add_tool(tools.fix, annotations=writes)
     server.add_tool(tools.run_status, annotations=ToolAnnotations(read_only_hint=True))
-    server.add_tool(tools.approve, annotations=writes)
+    for tool in (tools.solve, tools.fix, tools.approve):
+        server.add_tool(tool, annotations=writes)
     return server
 
 

@@ -14,7 +14,7 @@ from tests.coder.mcp_server.served import TOKEN, Served, serving
 INSPECTOR = Path(
     sys.prefix, "npm/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 )
-TOOLS = ["run_code", "solve", "fix", "run_status", "approve"]
+TOOLS = ["run_code", "run_status", "solve", "fix", "approve"]
 
 
 def inspect(served: Served, *arguments: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ async def test_a_client_lists_the_tools_and_runs_a_program(served: Served, era: 
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         ran = document(await client.call_tool("run_code", {"code": "print(6 * 7)"}))
 
-    assert [*tools] == ["run_code", "solve", "fix", "run_status", "approve"]
+    assert [*tools] == ["run_code", "run_status", "solve", "fix", "approve"]
     assert all(tool.description for tool in tools.values())
     assert "ctx" not in tools["solve"].input_schema["properties"]
     assert (ran["status"], ran["exit_code"], ran["stdout"]) == ("ok", 0, "42\n")
