@@ -42,23 +42,21 @@ class Program:
         """The answer to one request. Raises ValueError: it is none."""
         self._calls += 1
         self._bytes += len(request)
-        name, given = _read(request)
         if self._calls > CALLS or self._bytes > BYTES or self._seconds > SECONDS:
             await asyncio.sleep(_PACE_S)
             return _failure(
                 f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
                 "Ask for less, or go on in another one."
             )
+        name, given = _read(request)
         try:
-            answer = await self._answered(name, given)
+            answer = await self._answered(name, given) if name else self._told(given)
         except (ValueError, RecursionError) as error:
             answer = _failure(shortened(self._desk.redact(str(error))) or f"{name} failed")
         self._bytes += len(answer)
         return answer
 
     async def _answered(self, name: str, given: JsonObject) -> bytes:
-        if not name:
-            return json.dumps({"value": [_told(tool.spec) for tool in self._tools.values()]}).encode()
         tool = self._tools.get(name)
         if tool is None:
             raise ValueError(unknown(name, self._tools))
@@ -67,6 +65,17 @@ class Program:
             return await self._timed(tool, given)
 
         return _content(await (self._guard(tool, given, make) if tool.effect else make()), self._desk)
+
+    def _told(self, given: JsonObject) -> bytes:
+        """Names and parameters of all tools, or the words of `help` on one. Raises ValueError."""
+        specs = {_name(tool.spec): tool.spec for tool in self._tools.values()}
+        about = str(given.get("help", ""))
+        if not about:
+            return _value([(spec.name, [*_properties(spec)]) for spec in specs.values()])
+        if (spec := specs.get(about)) is None:
+            raise ValueError(unknown(about, specs))
+        schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
+        return _value(f"{_signature(spec)}\n\n{spec.description}\n\n{schema}")
 
     async def _timed(self, tool: Tool, given: JsonObject) -> ToolResult:
         began = monotonic()
@@ -91,6 +100,10 @@ def _read(request: bytes) -> tuple[str, JsonObject]:
     return name, given
 
 
+def _value(value: object) -> bytes:
+    return json.dumps({"value": value}).encode()
+
+
 def _failure(text: str) -> bytes:
     return json.dumps({"error": text}).encode()
 
@@ -103,8 +116,7 @@ def _content(result: ToolResult, desk: Desk) -> bytes:
     is_clean = desk.redact(text) == text
     if result.is_json and is_clean and b"\\" not in encoded:  # nothing in it is written in another way
         return b'{"value": %b}' % encoded
-    value = _redacted(json.loads(text), desk) if result.is_json else desk.redact(text)
-    return json.dumps({"value": value}).encode()
+    return _value(_redacted(json.loads(text), desk) if result.is_json else desk.redact(text))
 
 
 def _redacted(value: object, desk: Desk) -> object:
@@ -144,12 +156,6 @@ def _name(spec: ToolSpec) -> str:
     return spec.name.replace("-", "_")
 
 
-def _told(spec: ToolSpec) -> tuple[str, str, list[str]]:
-    """Name, words of `help` and parameters."""
-    schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
-    return spec.name, f"{_signature(spec)}\n\n{spec.description}\n\n{schema}", [*_properties(spec)]
-
-
 def _properties(spec: ToolSpec) -> JsonObject:
     properties = spec.parameters.get("properties")
     return properties if isinstance(properties, dict) else {}
@@ -166,7 +172,8 @@ def _parameter(name: str, about: object, is_needed: bool) -> str:
     told = about if isinstance(about, dict) else {}
     kind = told.get("type")
     words = f"{name}: {_TYPES[kind]}" if isinstance(kind, str) and kind in _TYPES else name
-    return words if is_needed else f"{words} = {told.get('default', ...)!r}".replace("Ellipsis", "...")
+    default = repr(told["default"]) if "default" in told else "..."
+    return words if is_needed else f"{words} = {default}"
 
 
 def _first_line(spec: ToolSpec) -> str:

@@ -58,7 +58,7 @@ class _Line(threading.local):
 _line = _Line()
 
 
-def _function(name: str, words: str, parameters: list[str]) -> Any:
+def _function(name: str, parameters: list[str]) -> Any:
     def call(*arguments: Any, **named: Any) -> Any:
         given = {parameters[at]: value for at, value in enumerate(arguments[: len(parameters)])}
         if len(arguments) > len(parameters) or given.keys() & named.keys():
@@ -66,13 +66,12 @@ def _function(name: str, words: str, parameters: list[str]) -> Any:
         return _line.ask(name, {**given, **named})
 
     call.__name__ = call.__qualname__ = name.replace("-", "_")
-    call.__doc__ = words
     return call
 
 
 def help(name: str) -> None:
-    """Print what a tool is for, and its arguments."""
-    print(getattr(globals().get(name), "__doc__", None) or f"There is no tool {name!r}: {', '.join(__all__)}")
+    """Print what a tool is for, and its arguments. Raises ToolError: there is none."""
+    print(_line.ask("", {"help": name}))
 
 
 _functions = {made.__name__: made for made in (_function(*told) for told in _line.ask("", {}))}
