@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from coder import Mcp
 from coder.agent import resume, solve
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -15,6 +18,8 @@ from coder.run.questions import Decision
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.store import SqliteLog
+from tests.coder.tools.test_mcp_client import ROUGH
 from tests.docker_engine import IMAGE, require_docker
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
@@ -66,7 +71,7 @@ def python(code: str, name: str = "bash", **more: object) -> list[ToolCall]:
 async def worked(
     folder: Path,
     *answers: str | list[ToolCall],
-    tools: Sequence[Callable[..., object]],
+    tools: Sequence[Callable[..., object] | Mcp],
     settings: Settings = SETTINGS,
     log: MemoryLog | None = None,
 ) -> tuple[Run, Scripted]:
@@ -391,3 +396,71 @@ async def test_a_session_that_breaks_down_in_an_effect_is_told_and_the_program_n
 def parent(pid: int) -> int:
     """The parent of a process."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+
+
+async def test_programs_call_tools_of_mcp_servers_and_those_with_effects_ask(project: Path) -> None:
+    server = Mcp("it", command=(sys.executable, str(ROUGH)))
+    code = (
+        "import tools\n"
+        "print(tools.it_data(), tools.it_say(text='4'))\n"
+        "for call in tools.it_say, tools.it_fail, tools.it_die, tools.it_data:\n"
+        "    try: call()\n"
+        "    except tools.ToolError as error: print(error)\n"
+    )
+    _, model = await worked(project, python(code), EDIT, tools=[server])
+    lines = told(model, 2).splitlines()
+
+    assert lines[0] == "{'degrees': 7} 4"
+    assert lines[1] == "The arguments of it_say don't fit: 'text' is a required property."
+    assert lines[-2].startswith("The MCP server it has ended")
+
+    note = python("import tools; tools.it_note(text='a')")
+    waiting, _ = await worked(project, note, tools=[server])
+
+    assert (waiting.status, waiting.reason) == ("waiting", 'Call it_note({"text": "a"})?')
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from coder import Settings, Task, solve
+from coder.models.model import ToolCall
+from coder.models.scripted import Scripted
+from coder.store import SqliteLog
+def pay(amount: int) -> str:
+    "Pay."
+    with open(sys.argv[2], "a") as file:
+        file.write(f"{amount}\\n")
+    if amount == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "paid"
+code = '{"command": "python3 -c \\'import tools; tools.pay(1); tools.pay(2); tools.pay(3)\\'"}'
+with SqliteLog(Path(sys.argv[1])) as log:
+    task = Task(prompt="Mend add.", workspace=Path(sys.argv[3]), test_command=sys.argv[4:])
+    model = Scripted([[ToolCall(id="call00000", name="bash", arguments=code)]])
+    asyncio.run(solve(task, model=model, settings=Settings(strategy="act"), log=log, tools=[pay]))
+"""
+
+
+@pytest.mark.slow
+async def test_a_killed_process_makes_an_effect_once_and_the_next_one_tells_of_it(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    words = [sys.executable, "-c", KILLED, str(home / "log"), str(home / "paid"), str(project), *TEST]
+    killed = await asyncio.to_thread(subprocess.run, words, check=False)
+
+    def pay(amount: int) -> str:
+        """Pay."""
+        raise AssertionError("paid again")
+
+    with SqliteLog(home / "log") as log:
+        (found,) = await log.runs()
+        rest = Scripted([EDIT])
+        run = await resume(found.run, model=rest, log=log, tools=[pay])
+
+    assert killed.returncode == -signal.SIGKILL
+    assert (home / "paid").read_text() == "1\n2\n"
+    cut = 'pay({"amount": 2}): cut off, it may have had its effect or not'
+    assert f'[Its programs had called pay({{"amount": 1}}); {cut}.]' in told(rest, 1)
+    assert run.status == "solved"
