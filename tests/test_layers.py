@@ -52,7 +52,11 @@ def test_every_exported_name_can_be_had(package: ModuleType) -> None:
 
 
 def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
-    taken = {kind for hint in get_type_hints(coder.Options).values() for kind in get_args(hint)}
+    taken = {
+        kind
+        for hint in get_type_hints(coder.Options, localns={"Mcp": coder.Mcp}).values()
+        for kind in get_args(hint)
+    }
 
     tools = Sequence[Callable[..., object] | coder.Mcp]
 

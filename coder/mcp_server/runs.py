@@ -19,7 +19,7 @@ from coder.errors import UsageError
 from coder.mcp_server.client import Client
 from coder.models.model import Model
 from coder.options import Options
-from coder.requests import state_of
+from coder.requests import answer, state_of
 from coder.run.journal import open_question
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
@@ -98,12 +98,12 @@ class Runs:
             question: the id of what was asked; another one that has come meanwhile isn't answered.
         """
         state, loaded = await self.state(prefix), load()
-        if question not in (None, open_question(state)[0]):
+        asked, _ = open_question(state)
+        if question not in (None, asked):
             return summarize(state)
+        await answer(state.run, said, asked=asked)
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
-        return await self._told(
-            loaded, opening, client, lambda options: resume(state.run, answer=said, **options)
-        )
+        return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
 
     async def state(self, prefix: str) -> State:
         """What the log holds of a run; one that works elsewhere isn't for this server's clients."""
