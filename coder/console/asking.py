@@ -24,8 +24,14 @@ def prompt_of(question: Question) -> str:
     return f"{one_line(question.text, width=_WIDTH)} {choice}"
 
 
-def typed_answer(question: Question, typed: str) -> Decision:
-    """The answer that a line gives; of options also by its number. Raises Waits: an empty line for words."""
+def typed_answer(question: Question, typed: str | None) -> Decision:
+    """The answer that a line gives; of options also by its number.
+
+    Raises:
+        Waits: an empty line for words; or none, as the terminal is closed.
+    """
+    if typed is None:
+        raise Waits(question.text)
     typed, who = typed.strip(), this_person()
     if question.kind == "approve":
         is_always = "always" in question.options and typed.lower() in _ALWAYS

@@ -17,11 +17,11 @@ COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
 async def ask_human(question: str) -> bool:
     """True for y or yes; anything else, the end of input, and no terminal to ask on are no."""
-    return (await read_line(f"{one_line(question, width=300)} [y/N] ")).lower() in ("y", "yes")
+    return ((await read_line(f"{one_line(question, width=300)} [y/N] ")) or "").lower() in ("y", "yes")
 
 
-async def read_line(question: str) -> str:
-    """What is typed after a question; empty at the end of input, and without a terminal to ask on.
+async def read_line(question: str) -> str | None:
+    """What is typed after a question; None at the end of input, and without a terminal to ask on.
 
     The terminal itself is read, so that a task on standard input doesn't answer.
     """
@@ -30,13 +30,13 @@ async def read_line(question: str) -> str:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
-        return ""
+        return None
     try:
         print(question, end="", file=sys.stderr, flush=True)
         answer = await next_bytes(terminal)
     finally:
         os.close(terminal)
-    return answer.decode("utf-8", "replace").strip()
+    return answer.decode("utf-8", "replace").strip() if answer else None
 
 
 class Terminal:

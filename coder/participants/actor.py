@@ -22,7 +22,6 @@ from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.run.termination import goes_round
 from coder.run.watch import Listening
-from coder.tools.code_mode import code_words, module_for
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry, tools_of
 from coder.tools.tool import read_arguments
 from coder.turn import Turn
@@ -67,7 +66,13 @@ class Actor:
         if not turn.state.dialogue:
             line = python_line(turn.bench, turn.state.files)
             survey, python = await asyncio.gather(survey_of(turn), line)
-            python += f"\n\n{code_words(own, module_for(turn.state.files))}"
+            if own:
+                from coder.tools.code_mode import (  # most runs have no tools of their own
+                    code_words,
+                    module_for,
+                )
+
+                python += f"\n\n{code_words(own, module_for(turn.state.files))}"
             first = first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
             first[0] = first[0].model_copy(update={"content": f"{first[0].content}\n{self.brief}".strip()})
         turn.bench.open_session_early(turn.state)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coder.models.model import ChatMessage, ToolCall
-from coder.participants.program_calls import ProgramCalls, made_by
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.questions import Decision, Question
@@ -50,7 +49,7 @@ class Workplace:
         effect = self._tools.has_effect(call.name)
         is_cut_off = state.open_tool is not None and state.open_tool.id == call.id
         if is_cut_off and not (effect and await self._is_made_again(call)):
-            return await self.tell(call, f"{_CUT_OFF}{made_by(state, call)}{self._let_through()}")
+            return await self.tell(call, f"{_CUT_OFF}{_made_by(state, call)}{self._let_through()}")
         if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
             return await self.tell(call, refused)
         self._let_through()
@@ -66,7 +65,7 @@ class Workplace:
         try:
             given, changes, left_out = await self._made(call)
         except SandboxBroken:  # nothing of the call stays
-            if told := made_by(turn.state, call):
+            if told := _made_by(turn.state, call):
                 return await self.tell(call, f"{_BROKEN}{told}")
             is_restarted = True
             given, changes, left_out = await self._made(call, anew=True)
@@ -145,6 +144,8 @@ class Workplace:
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
         if self._tools.own and call.name in _RUN_CODE:
+            from coder.participants.program_calls import ProgramCalls  # most runs have no tools of their own
+
             given = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
         else:
             given = await self._tools.answer(call, desk)
@@ -217,3 +218,12 @@ class Workplace:
 def _lines(state: State) -> tuple[str, ...]:
     """What was left out at the latest look, as the log has it."""
     return tuple(f"{path}: {reason}" for path, reason in state.left_out.items())
+
+
+def _made_by(state: State, call: ToolCall) -> str:
+    """What a model is told of the effects of a call's programs."""
+    if not state.effects:
+        return ""
+    from coder.participants.program_calls import made_by
+
+    return made_by(state, call)

@@ -14,7 +14,6 @@ from coder.errors import UsageError
 from coder.models.model import JsonObject, ToolCall, ToolSpec
 from coder.text.sanitize import or_nearest
 from coder.tools.bash import Bash
-from coder.tools.code_mode import are_few
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown
 from coder.tools.tool import (
@@ -106,7 +105,11 @@ class Registry:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The specs of these tools; DONE and ASK are added by the participant that answers them."""
-        left_out = () if are_few(self.own) else self.own
+        left_out: Sequence[Tool] = ()
+        if self.own:
+            from coder.tools.code_mode import are_few  # most runs have no tools of their own
+
+            left_out = () if are_few(self.own) else self.own
         return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
 
     def has_effect(self, name: str) -> bool:

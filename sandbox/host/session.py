@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from sandbox.contract import CommandOptions
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.agent_link import AgentLink
-from sandbox.host.call_server import Answer, CallServer
 from sandbox.host.command_run import CommandRun
 from sandbox.host.host_workspace import HostWorkspace
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
+
+if TYPE_CHECKING:
+    from sandbox.host.call_server import Answer, CallServer
 
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
@@ -67,8 +69,10 @@ class LiveSession(WithFiles):
         self._background = [run for run in self._background if run.processes]
         return list(self._background)
 
-    async def serve(self, answer: Answer | None, *, module: str = "tools") -> None:
+    async def serve(self, answer: "Answer | None", *, module: str = "tools") -> None:
         """Answer requests of programs, which import a module of this name."""
+        from sandbox.host.call_server import CallServer  # most sessions serve nothing
+
         if self._calls is None and answer is not None:
             self._module, self._calls = module, CallServer(await self._link.listen(module), answer)
         elif self._calls is not None:
@@ -115,7 +119,7 @@ class LiveSession(WithFiles):
                 self._link = await self._renew()
                 if self._calls is not None:
                     await self._calls.close()
-                    self._calls = CallServer(await self._link.listen(self._module), self._calls.answer)
+                    self._calls = type(self._calls)(await self._link.listen(self._module), self._calls.answer)
         self._number += 1
         heard = {"on_output": how["on_output"]} if "on_output" in how else {}
         run = CommandRun(self, self._number, self._link.limits.output_bytes, **heard)
