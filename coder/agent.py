@@ -179,7 +179,10 @@ async def _go_on(
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
     if (model := options.get("model")) is None:
-        model = await stack.enter_async_context(open_models(asked_again(state), state.settings))
+        asked = asked_again(state)
+        if team is not None:
+            asked = asked.model_copy(update={"roles": settings.roles})
+        model = await stack.enter_async_context(open_models(asked, state.settings))
     if team is None:
         if settings.strategy != before.strategy:
             limits = budget or named_limits(before, state.budget)

@@ -118,6 +118,8 @@ def _answered(state: State, body: event_types.QuestionAnswered) -> State:
     asked, granted = state.question, state.granted
     if asked is not None and asked.subject and (body.decision == "always" or asked.about == "network"):
         granted = granted | {(asked.about, asked.subject)} if body.agrees else granted
+    is_no = asked is not None and asked.about == "landing" and not body.agrees
+    state = replace(state, declined=state.declined or is_no)
     return replace(state, question=None, granted=granted, answers={**state.answers, body.id: body})
 
 

@@ -494,3 +494,14 @@ async def test_a_request_to_stop_is_heard_once(tmp_path: Path) -> None:
             heard = [await log.stop_requested("run_a", token=token) for _ in range(2)]
 
     assert heard == ["ann@there", None]
+
+
+async def test_a_no_holds_though_the_run_goes_on_with_settings_that_ask_nobody(folder: Path) -> None:
+    (folder / "main.py").unlink()
+    log, model = MemoryLog(), Scripted([code(RIGHT)])
+    waiting = await worked(folder, model, log, "landing")
+    await answer(waiting.run_id, NO, log=log)
+
+    settings = Settings(strategy="repair")
+    done = await resume(waiting.run_id, model=model, log=log, settings=settings)
+    assert (done.status, [*folder.iterdir()]) == ("refused", [])

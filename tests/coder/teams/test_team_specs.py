@@ -513,3 +513,12 @@ async def test_what_a_user_does_not_want_is_no_result_of_a_run_for_the_others(tm
     assert (
         "The user does not want it like that, and says:]\nb first" in model.requests[0].messages[-1].content
     )
+
+
+async def test_a_team_that_a_resume_brings_has_its_members_own_models() -> None:
+    log = MemoryLog()
+    named = Scripted(["Hm."], name="ollama/x")
+    run, _, _ = await worked(RoundRobin((FAST, CODER)), log=log, model=named)
+
+    with pytest.raises(UsageError, match="nosuch"):
+        await resume(run.run_id, team=RoundRobin((Member("fast", model="nosuch/x"), CODER)), log=log)
