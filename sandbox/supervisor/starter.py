@@ -15,7 +15,7 @@ import socket
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import count_descendants, end_descendants, wake_at_ends
+from sandbox.inner.process.descendants import child_exit_descriptor, count_descendants, end_descendants
 from sandbox.inner.walls import landlock
 from sandbox.supervisor.launch import begin, remove_group, step_down
 from sandbox.supervisor.run_folders import Folders
@@ -111,7 +111,7 @@ def main() -> None:
     lifeline: int = given["lifeline"]
     control = socket.socket(fileno=given["control"])
     control.set_inheritable(False)
-    woken = wake_at_ends()
+    woken = child_exit_descriptor()
     greeting = control.recv(_MESSAGE)
     if not greeting:
         return

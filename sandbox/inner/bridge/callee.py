@@ -75,7 +75,7 @@ class Callee:
         try:
             return self._frame(("value", self._operations[operation](*operands)), loan)
         except BaseException as error:  # noqa: BLE001 - any exception of the candidate is its answer
-            return self._frame(("raised", error, _where(error)), loan)
+            return self._frame(("raised", error, _last_frames(error)), loan)
 
     def _frame(self, outcome: tuple[object, ...], loan: Writeback) -> bytes:
         # Copying a value may change and print more, as its items are taken during encoding.
@@ -196,7 +196,7 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def _where(error: BaseException) -> tuple[tuple[str, int, str], ...]:
+def _last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
     """File, line and function of the candidate's last frames, innermost last."""
     frames = []
     trace = error.__traceback__

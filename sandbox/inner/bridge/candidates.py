@@ -53,7 +53,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     if os.getpid() != FIRST or any(map(os.listdir, _EMPTY)):  # listing them changes a time, once
         channel.send(encode(("ready", False)))
         return
-    _close_what_lasts(without)
+    _forbid_lasting_objects(without)
     untouched, states = _settled_marks(), _states()
     forget_server()
     sys.path.insert(0, os.getcwd())
@@ -76,7 +76,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         channel.send(encode(("over", *ending, clean)))
 
 
-def _close_what_lasts(without: frozenset[str]) -> None:
+def _forbid_lasting_objects(without: frozenset[str]) -> None:
     """Forbid whatever outlives its process, and make this process unreadable for candidates."""
     become_subreaper()
     if "sockets" not in without:

@@ -154,9 +154,9 @@ def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> d
             self, args, kwargs, type(self).__name__
         )
     if "__exit__" in names:
-        space["__exit__"] = _leave
+        space["__exit__"] = _exit
     if "__aexit__" in names:
-        space["__aexit__"] = _leave_later
+        space["__aexit__"] = _exit_async
     if "__await__" in names:
         space["__await__"] = lambda self: coroutine(link_of(self), self).__await__()
     return space
@@ -171,18 +171,18 @@ def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _leave(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+def _exit(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
     swallow = link_of(self).request("__exit__", self, kind, error, None)
-    return bool(swallow) and _may_swallow(error)
+    return bool(swallow) and _can_be_suppressed(error)
 
 
-async def _leave_later(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
+async def _exit_async(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     swallow = await link_of(self).request("__aexit__", self, kind, error, None)
-    return bool(swallow) and _may_swallow(error)
+    return bool(swallow) and _can_be_suppressed(error)
 
 
-def _may_swallow(error: BaseException | None) -> bool:
+def _can_be_suppressed(error: BaseException | None) -> bool:
     return isinstance(error, Exception) and not isinstance(error, AssertionError)
 
 

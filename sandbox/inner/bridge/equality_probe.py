@@ -25,7 +25,7 @@ def claims(equals: Callable[[Any], object], value: object) -> bool:
         return False
 
 
-def tells_apart(equals: Callable[[Any], object], value: object) -> bool:
+def is_discriminating(equals: Callable[[Any], object], value: object) -> bool:
     """Whether `equals` holds for `value` and for none of a few similar ones, asked in random order."""
     others: list[Any] = []
     for _ in range(_TRIES):

@@ -115,7 +115,7 @@ class Exports:
             raise CandidateGone(f"the candidate made over {MAX_CALLBACKS:,} calls to the test's own objects")
         if tuple(map(type, operands)) not in _OPERANDS:  # unpacking would read an object of ours
             raise CodecError("no operands")
-        if operation == "call" and self._may(operation, number):
+        if operation == "call" and self._is_permitted(operation, number):
             args, kwargs = operands
             return value(*args, **kwargs)
         if operation == "operator":
@@ -132,7 +132,7 @@ class Exports:
             raise CodecError("no name of an attribute")
         if not _shows(value, name):
             raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
-        if not self._may(operation, number, name):
+        if not self._is_permitted(operation, number, name):
             told = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
             raise AttributeError(f"{told}: the case's own one doesn't")
         access: Callable[..., object] = getattr if operation == "get" else setattr
@@ -140,9 +140,9 @@ class Exports:
 
     def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
         is_free = name in _FREE or (name in EQUALITY and all(one is None for one in given))
-        return is_free or self._may(_USES.get(name, "read"), number)
+        return is_free or self._is_permitted(_USES.get(name, "read"), number)
 
-    def _may(self, use: str, number: Any, name: str = "") -> bool:
+    def _is_permitted(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used in this way; records the use."""
         value = self._objects[number]
         kind = type(value)

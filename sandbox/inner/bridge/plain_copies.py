@@ -68,7 +68,7 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         return None if "generator" in kinds else (name, _items(value))
     standard = next(((one, take) for one in kind.__mro__ if (take := _taker(one)) is not None), None)
     base = base_of(kind) if standard is None else standard[0]
-    if base is None or not _leaves_reading_to(kind, base):
+    if base is None or not _inherits_reading_from(kind, base):
         return None
     if standard is None:
         return ("copy", plain(value))
@@ -101,7 +101,7 @@ def _own(kind: type) -> set[str]:
     return {*operators_of(kind)} - _UNHEARD
 
 
-def _leaves_reading_to(kind: type, base: type) -> bool:
+def _inherits_reading_from(kind: type, base: type) -> bool:
     pairs = ((found_in(kind, name), found_in(base, name)) for name in _READ)
     return all(ours is its for ours, its in pairs if its is not None)
 

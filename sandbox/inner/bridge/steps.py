@@ -36,14 +36,14 @@ def awaited(awaitable: Any) -> object:
     """Run an awaitable and return its value."""
     import asyncio  # slow to import, and few candidates are asynchronous
 
-    async def its_value() -> object:
+    async def awaited_value() -> object:
         return await awaitable
 
     global _loop  # one for all calls: what one call bound to the loop must fit the next
     if _loop is None:
         _loop = asyncio.new_event_loop()
         asyncio.set_event_loop(_loop)
-    return _loop.run_until_complete(its_value())
+    return _loop.run_until_complete(awaited_value())
 
 
 def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:

@@ -139,7 +139,7 @@ def _finder(
     owner: Callable[[str], str],
 ) -> Callable[[str, str, tuple[Any, ...], FrameType | None], str | None]:
     """Make a function that locates the candidate's code behind an event; None if others may be."""
-    here, honest, of_all = os.getcwd() + "/", _excuses(), _ALL
+    here, honest, of_all = os.getcwd() + "/", _library_use_filter(), _ALL
 
     def place(kind: str, event: str, args: tuple[Any, ...], frame: FrameType | None) -> str | None:
         inner: list[tuple[str, str]] = []
@@ -161,7 +161,7 @@ def _finder(
     return place
 
 
-def _excuses() -> Callable[[str, str, tuple[Any, ...], list[tuple[str, str]]], bool]:
+def _library_use_filter() -> Callable[[str, str, tuple[Any, ...], list[tuple[str, str]]], bool]:
     """Make a predicate: whether library code in between caused the event for its own purposes."""
     read, text, harmless, gives_away = open, _text(), _HONEST, _GIVES_AWAY
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.replay import RecordingLink, answers_alike
+from sandbox.inner.checker.replay import RecordingLink, same_answer
 from sandbox.inner.checker.reporting import Reports, remember, told
 from sandbox.inner.process.channel import Channel
 
@@ -86,7 +86,7 @@ class _Trial:
         try:
             self._candidate = self._link.entry(self._job["module"], self._job["entry_point"])
         except BaseException as error:  # noqa: BLE001 - any exception of its module is its result
-            self.reports.say("unloaded", _in_a_line(error))
+            self.reports.say("unloaded", _one_line(error))
             return False
         return True
 
@@ -99,7 +99,7 @@ class _Trial:
             _run(source, _TEST, space)
             space["check"](self._candidate)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
-            message = _in_a_line(error)
+            message = _one_line(error)
             if isinstance(error, AssertionError) and self._link.last:
                 message = f"{message}; the last call {self._link.last}"
         else:
@@ -121,10 +121,10 @@ class _Trial:
         try:
             link.entry(self._job["module"], self._job["entry_point"])
             for i in chosen:
-                differing += not answers_alike(*calls[i], link.repeat(calls[i][0]))
+                differing += not same_answer(*calls[i], link.repeat(calls[i][0]))
         except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
             self._timed_out = link.gone is not None and link.gone.timed_out
-            differing, why = max(differing, 1), _in_a_line(error)
+            differing, why = max(differing, 1), _one_line(error)
         self.reports.say("replayed", len(chosen), differing, why)
 
 
@@ -149,5 +149,5 @@ def _run(source: str, filename: str, space: dict[str, Any]) -> None:
     exec((_compiled_once if len(source) <= _KEPT else _compile)(source, filename), space)
 
 
-def _in_a_line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return "; ".join(line.strip() for line in told(error))[:_MAX_MESSAGE]

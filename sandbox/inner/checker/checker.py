@@ -41,7 +41,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     """
     forget_server()
     if not arguments["once"]:
-        _stand_ready()
+        _prepare_process()
     held = 0
     while True:
         frame, line = channel.receive_with_line()
@@ -50,19 +50,19 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         job = json.loads(frame)
         if arguments["once"]:
             check_run.run_checks(channel, line, job)
-            channel.send(_over(0, time.process_time(), _resident_kib()))
+            channel.send(_end_report(0, time.process_time(), _resident_kib()))
             return
         case_trial.prepare(job)
         if job["tidy"] and _limit_cpu(job["cpu_s"]):
-            _hold_here(channel, line, job)
+            _run_trial_here(channel, line, job)
             held += 1
             if held % _COLLECTED_AFTER == 0:
                 gc.collect()
         else:
-            _hold_in_clone(channel, line, job)
+            _run_trial_in_fork(channel, line, job)
 
 
-def _stand_ready() -> None:
+def _prepare_process() -> None:
     become_subreaper()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # output of tests has no reader and must not accumulate
@@ -72,23 +72,23 @@ def _stand_ready() -> None:
     gc.freeze()
 
 
-def _hold_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+def _run_trial_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
     """Hold a trial that leaves nothing behind; an unexpected exit ends this process."""
     before = time.process_time()
     random.seed()
     last = case_trial.hold(channel, line, job)
-    channel.send_all([*last, _over(0, time.process_time() - before, _resident_kib())])
+    channel.send_all([*last, _end_report(0, time.process_time() - before, _resident_kib())])
 
 
-def _hold_in_clone(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+def _run_trial_in_fork(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
     process = os.fork()
     if process == 0:
         _become(channel, line, job)
     if line is not None:
         line.close()
     _, status, usage = os.wait4(process, 0)
-    _clear_up()
-    channel.send(_over(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+    _clean_up()
+    channel.send(_end_report(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
     if status:
         os._exit(1)  # it may have died in the middle of a frame, and what follows can't be separated from it
 
@@ -117,11 +117,11 @@ def _resident_kib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _over(status: int, cpu_s: float, resident_kib: int) -> bytes:
+def _end_report(status: int, cpu_s: float, resident_kib: int) -> bytes:
     return REPORT + encode(("over", status, cpu_s, resident_kib / 1024))
 
 
-def _clear_up() -> None:
+def _clean_up() -> None:
     """Kill the tests' processes, and remove their files, if nothing else is there."""
     if os.getpid() != FIRST:
         end_descendants()

@@ -83,7 +83,7 @@ class RecordingLink(Link):
         return payload
 
 
-def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
+def same_answer(call: bytes, one: bytes, other: bytes) -> bool:
     """Whether two frames hold the same answer to a call, ignoring output and numbers of objects."""
     if one == other:
         return True
@@ -92,7 +92,7 @@ def answers_alike(call: bytes, one: bytes, other: bytes) -> bool:
         (kind, value, *_), (other_kind, other_value, *_) = (_parsed(frame, lent) for frame in (one, other))
     except (CodecError, TypeError, ValueError):
         return False
-    return kind == other_kind and (kind == "unsent" or _alike(value, other_value))
+    return kind == other_kind and (kind == "unsent" or _same_value(value, other_value))
 
 
 class _Reference(tuple):  # type: ignore[type-arg]
@@ -133,13 +133,13 @@ def _reference(lent: list[Any], payload: Any) -> object:
     return _Reference(payload)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _same_value(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if type(one) is float:
         return one == other or isclose(one, other, rel_tol=_CLOSE) or (one != one and other != other)
     if type(one) in (list, tuple, _Reference):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(_same_value, one, other))
     if type(one) is dict:
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(_same_value(one[key], other[key]) for key in one)
     return bool(one == other)

@@ -99,7 +99,7 @@ class Client:
         if self._shell in ready:
             self._take_reply()
         if self._ends in ready:
-            self._see_the_end()
+            self._note_exit()
         if self._reply is not None and (self._idle or time.monotonic() - self._replied > _BEHIND_MS / 1000):
             self._finish(self._reply)
         return ready
@@ -150,14 +150,14 @@ class Client:
         self.exit_code = exit_code(reply)
         self.leaves = any(part.get("source") == "ask_exit" for part in reply.get("payload") or ())
 
-    def _see_the_end(self) -> None:
+    def _note_exit(self) -> None:
         os.read(self._ends, 4096)
         pid, how = os.waitpid(self._kernel, os.WNOHANG)
         if pid:
-            self._hear_the_last()
-            _end_as(how)
+            self._read_final_output()
+            _exit_as(how)
 
-    def _hear_the_last(self) -> None:
+    def _read_final_output(self) -> None:
         """Read the kernel's output before its end."""
         deadline = time.monotonic() + _LAST_S
         while self._request and not (self._reply and self._idle) and time.monotonic() < deadline:
@@ -186,7 +186,7 @@ def _watch_children() -> int:
     return reading.detach()
 
 
-def _end_as(how: int) -> NoReturn:
+def _exit_as(how: int) -> NoReturn:
     """Exit with the kernel's exit code, or by its signal."""
     if os.WIFSIGNALED(how):
         number = os.WTERMSIG(how)

@@ -54,7 +54,7 @@ def load(home: str) -> None:
 def become_kernel(connection: str) -> NoReturn:
     """Run cells from the sockets in the connection file until told to stop."""
     os.setsid()  # interrupts reach the kernel and its cells' processes, not the client
-    said_at_last = _let_go()
+    said_at_last = _close_client()
     try:
         _run(connection)
     except BaseException:  # noqa: BLE001 - the host sees nothing else of it
@@ -64,7 +64,7 @@ def become_kernel(connection: str) -> NoReturn:
     os._exit(0)
 
 
-def _let_go() -> int:
+def _close_client() -> int:
     """Close the client's resources; return a copy of standard error for a last message.
 
     Otherwise the kernel would echo sent output to its standard output and error, endlessly.

@@ -46,7 +46,7 @@ class Shown:
         elif kind == "error":
             self._error(content)
         elif kind in ("execute_result", "display_data", "update_display_data"):
-            self._bundle(content["data"], (content.get("transient") or {}).get("display_id"))
+            self._show_output(content["data"], (content.get("transient") or {}).get("display_id"))
 
     def _error(self, content: dict[str, Any]) -> None:
         """Print the kernel's traceback; for SystemExit the text alone, as Python does."""
@@ -56,7 +56,7 @@ class Shown:
         if text:
             self._text(self._stderr, _COLOURS.sub("", text).rstrip("\n") + "\n")
 
-    def _bundle(self, data: dict[str, Any], name: str | None) -> None:
+    def _show_output(self, data: dict[str, Any], name: str | None) -> None:
         """Show one output in all its types: print the text, keep the others as files with the same number."""
         text = str(data.get(_PLAIN, ""))
         rich = {kind: value for kind, value in data.items() if kind != _PLAIN and _TYPE.fullmatch(kind)}

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import wake_at_ends
+from sandbox.inner.process.descendants import child_exit_descriptor
 from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
 from sandbox.inner.process.session_environment import find_program, prepare_environment
@@ -76,7 +76,7 @@ class Agent:
         self._commands: dict[int, int] = {}
         """Number of each command whose main process lives, by pid."""
         self._family = Family()
-        self._woken = wake_at_ends()
+        self._woken = child_exit_descriptor()
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it only from outside
 
     def serve(self) -> bool:

@@ -46,10 +46,10 @@ def main(settings: dict[str, Any]) -> None:
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
     facts["landlock"] = landlock.abi()
-    host = _reach(settings["host"]) if settings["host"] else None
+    host = _connect_to_host(settings["host"]) if settings["host"] else None
     say("up", repr(facts))
     if host is not None:
-        os._exit(_be_agent(host))
+        os._exit(_run_as_agent(host))
     Init(settings).serve()
 
 
@@ -69,7 +69,7 @@ def _name_commands(folder: str) -> str:
     return folder
 
 
-def _reach(place: str) -> socket.socket | None:
+def _connect_to_host(place: str) -> socket.socket | None:
     """Connect to the host; None if the engine is on another machine."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -79,7 +79,7 @@ def _reach(place: str) -> socket.socket | None:
     return connection
 
 
-def _be_agent(host: socket.socket) -> int:
+def _run_as_agent(host: socket.socket) -> int:
     """Receive settings and sockets from the host, then act as a session's agent."""
     message, descriptors = wire.receive_with_fds(host, _SETTINGS, wire.MOST)
     host.close()
@@ -131,10 +131,10 @@ class Init:
                 self._heard = time.monotonic()
                 *lines, rest = (rest + heard).split(b"\n")
                 for line in lines:
-                    self._obey(line.decode().split())
+                    self._handle_command(line.decode().split())
         os._exit(0)
 
-    def _obey(self, words: list[str]) -> None:
+    def _handle_command(self, words: list[str]) -> None:
         if words[0] == "beat":
             return
         order, group = words[0], int(words[1])

@@ -25,7 +25,7 @@ def become_subreaper() -> None:
     checked(prctl(_PR_SET_CHILD_SUBREAPER, 1), "become a subreaper")
 
 
-def wake_at_ends() -> int:
+def child_exit_descriptor() -> int:
     """A descriptor that becomes readable when a child ends."""
     woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)

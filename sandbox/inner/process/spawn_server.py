@@ -160,7 +160,7 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
                 given.walls,
                 status,
                 socket.socket(fileno=work),
-                lambda: _for_the_host(wanted),
+                lambda: _descriptors_for_host(wanted),
                 lambda: _isolate(given, wanted),
             )
         reaper.block_signals()
@@ -173,7 +173,7 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
         os._exit(1)
     for inherited in (status, *groups):
         os.close(inherited)
-    return run_program(given.walls, socket.socket(fileno=work), _for_the_host(wanted), given.site)
+    return run_program(given.walls, socket.socket(fileno=work), _descriptors_for_host(wanted), given.site)
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> None:
@@ -187,7 +187,7 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> None:
     confine(given.walls, Rlimits(**wanted["rlimits"]), rules=(*RULES, *rules))
 
 
-def _for_the_host(wanted: dict[str, Any]) -> list[int]:
+def _descriptors_for_host(wanted: dict[str, Any]) -> list[int]:
     """A run's descriptors for the host: its own workspace, and the listening socket of its network access.
 
     The socket listens in the run's network namespace; the host accepts the programs' connections.

@@ -155,7 +155,7 @@ def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] 
     if os.getsid(0) != os.getpid():
         os.setsid()
     if walls.processors is not None:
-        _keep_to(walls.processors)
+        _pin_to_processors(walls.processors)
     if "capabilities" not in walls.without:
         drop_capabilities()
     if "no_new_privs" not in walls.without:
@@ -173,7 +173,7 @@ def _raise_loopback() -> None:
     os.close(probe)
 
 
-def _keep_to(processors: int) -> None:
+def _pin_to_processors(processors: int) -> None:
     """Restrict this process to some random processors."""
     usable = sorted(os.sched_getaffinity(0))
     first = os.urandom(1)[0] % len(usable)
