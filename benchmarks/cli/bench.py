@@ -23,8 +23,8 @@ class BenchCommands(Commands):
     """The commands of the group."""
 
     summaries: ClassVar[Mapping[str, str]] = {
-        "run": "Have a model answer the cases of a suite, and judge what it says.",
-        "grade": "Score answers that were made elsewhere.",
+        "run": "Have a model answer the cases of a suite, and judge its answers.",
+        "grade": "Score answers of another program.",
         "audit": "Examine a suite: how strong verdicts on its cases are, and whether they are sound.",
         "merge": "Make one report of the shards of a run.",
         "report": "Show a report, or write it as HTML, Markdown or JUnit XML.",

@@ -14,11 +14,11 @@ Judges = Annotated[
     int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
 ]
 Resume = Annotated[
-    str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
+    str | None, typer.Option("--resume", metavar="RUN", help="Continue an interrupted run.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")]
 IncludeWeaker = Annotated[
-    bool, typer.Option("--include-weaker", help="Count cases that one process had to decide, too.")
+    bool, typer.Option("--include-weaker", help="Also count cases that only one process can decide.")
 ]
 
 

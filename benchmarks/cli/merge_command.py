@@ -24,15 +24,15 @@ def merge(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
     out: bench_options.Out = None,
     include_weaker: bench_options.IncludeWeaker = False,
-    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As the run had it.")] = None,
+    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="The same as in the run.")] = None,
     slice: Annotated[
-        str | None, typer.Option("--slice", metavar="FROM:TO", help="As the run had it.")
+        str | None, typer.Option("--slice", metavar="FROM:TO", help="The same as in the run.")
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Make one report of the shards of a run.
 
-    They have to be of one suite, judge and model, with the same parameters. Exit code 2 where they aren't.
+    All must have the same suite, judge, model and parameters. Exit code 2 where they aren't.
     """
     chosen = Selection(filter=filter, slice=parse_slice(slice))
     merged = merge_reports(

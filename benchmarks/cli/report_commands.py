@@ -86,7 +86,7 @@ def compare(
 
 
 def list_suites(
-    runs: Annotated[bool, typer.Option("--runs", help="The runs on this machine instead.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="List runs of this machine instead.")] = False,
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N runs; 0 is all.")
     ] = 20,

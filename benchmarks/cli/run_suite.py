@@ -42,7 +42,7 @@ _Opening = AbstractAsyncContextManager[Model]
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Of each case.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Samples of each case.")] = 1,
     one_shot: Annotated[
         bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
     ] = False,
@@ -55,7 +55,7 @@ def run(
     slice: Annotated[
         str | None, typer.Option("--slice", metavar="FROM:TO", help="Only these of them.")
     ] = None,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="In an order of chance, by --seed.")] = False,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order, by --seed.")] = False,
     shard: Annotated[
         str, typer.Option("--shard", metavar="I/N", help="Only this part of the cases, for `merge`.")
     ] = "1/1",
@@ -66,11 +66,11 @@ def run(
     ] = None,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:
-    """Have a model answer the cases of a suite, and judge what it says.
+    """Have a model answer the cases of a suite, and judge its answers.
 
     Each sample takes the same loop as `coder solve`, on the prompt and its visible examples alone. Exit
-    codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 the model can't be had, 5 samples that this
-    machine kept from being judged, 130 interrupted. What was judged is saved: --resume goes on.
+    codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 no model answers, 5 samples that this
+    machine could not judge, 130 interrupted. Verdicts are saved: --resume continues.
     """
     given, selection = context.params, _selection(context.params)
     flags = given_flags(context) | {"samples": None, "max_cost": None}
