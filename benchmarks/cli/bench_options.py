@@ -13,9 +13,7 @@ Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's na
 Judges = Annotated[
     int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
 ]
-Resume = Annotated[
-    str | None, typer.Option("--resume", metavar="RUN", help="Continue an interrupted run.")
-]
+Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Continue an interrupted run.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")]
 IncludeWeaker = Annotated[
     bool, typer.Option("--include-weaker", help="Also count cases that only one process can decide.")

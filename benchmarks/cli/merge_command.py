@@ -24,10 +24,8 @@ def merge(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
     out: bench_options.Out = None,
     include_weaker: bench_options.IncludeWeaker = False,
-    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="The same as in the run.")] = None,
-    slice: Annotated[
-        str | None, typer.Option("--slice", metavar="FROM:TO", help="The same as in the run.")
-    ] = None,
+    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As in the run.")] = None,
+    slice: Annotated[str | None, typer.Option("--slice", metavar="FROM:TO", help="As in the run.")] = None,
     json: options.Json = False,
 ) -> None:
     """Make one report of the shards of a run.

@@ -42,7 +42,7 @@ _Opening = AbstractAsyncContextManager[Model]
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Samples of each case.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Samples a case.")] = 1,
     one_shot: Annotated[
         bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
     ] = False,
