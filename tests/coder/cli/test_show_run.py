@@ -9,7 +9,7 @@ import pytest
 
 from coder.agent import solve
 from coder.cli.app import run as coder
-from coder.cli.show_run import without_files
+from coder.console.quotes import without_files
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.settings import Settings
