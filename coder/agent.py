@@ -46,7 +46,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
     Raises:
         UsageError: the task can't be worked on as it is; nothing was called.
-        SandboxError: no sandbox can be opened here; no call was made.
+        SandboxError: no sandbox can be opened here; no call was made, unless one like it was open before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     see_known(options)
@@ -224,6 +224,7 @@ async def open_environment(
             policy,
             sandbox or opener,
             redactor=redactor,
+            backend=settings.backend if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
             ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
             waits_for_hosts="network" in settings.approve,
@@ -231,7 +232,8 @@ async def open_environment(
             optional_tools=optional,
         )
         await stack.enter_async_context(bench)
-        await prepare(bench, task, files)
+        has_team = options.get("team") is not None or settings.team is not None
+        await prepare(bench, task, files, early=not has_team)
         yield bench
 
 

@@ -178,13 +178,19 @@ class _Beside:
 
 def find_backend(name: str) -> Opener:
     """The function that opens a backend. Raises ValueError, with similar names: it doesn't exist."""
-    installed = {point.name: point for point in entry_points(group=GROUP)}
+    installed = _installed()
     if name == "auto":
         return functools.partial(open_first, steps=[(step, _load(installed[step])) for step in STEPS])
     if name not in installed:
         near = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
         raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(near)}?")
     return _load(installed[name])
+
+
+@functools.cache
+def _installed() -> Mapping[str, EntryPoint]:
+    """The installed backends by name; to look them up takes 5 ms."""
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def _load(point: EntryPoint) -> Opener:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from coder.environment.session_tree import SessionTree
     from coder.run.state import State
 
+_opened: set[int] = set()
+"""Hashes of the backends and policies of which this process has opened a sandbox: the next one opens, too."""
+
 
 class Workbench:
     """Opens the sandboxes of one run when first used, and closes them."""
@@ -31,6 +34,7 @@ class Workbench:
         open_sandbox: OpenSandbox,
         *,
         redactor: Redactor,
+        backend: str | None = None,
         on_output: OnOutput | None = None,
         ask_host: AskHost | None = None,
         waits_for_hosts: bool = False,
@@ -51,6 +55,8 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
+        self._kind = hash((backend, policy.model_dump_json())) if backend is not None else None
+        """What is known to open once it has; None of a caller's own `open_sandbox`."""
         self.asked_hosts: AskedHosts | None = None
         """Hosts that a person must allow between two calls; None: not asked about in that way."""
         if waits_for_hosts and ask_host is None:
@@ -63,22 +69,44 @@ class Workbench:
         self._sandboxes: dict[str, Sandbox] = {}
         self._work: SessionTree | None = None
         self._has_sessions: bool | None = None
-        self._early: asyncio.Task[SessionTree] | None = None
+        self._early: dict[str, asyncio.Task[object]] = {}
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._early is not None:
-            self._early.cancel()
-            await asyncio.wait([self._early])
+        for early in self._early.values():
+            early.cancel()
+            await asyncio.wait([early])
         try:
             async with asyncio.TaskGroup() as group:
                 for stack in self._stacks.values():
                     group.create_task(stack.aclose())
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
+
+    async def open(self, *names: Literal["candidate", "checker"], early: bool = True) -> None:
+        """Open these sandboxes: beside what follows, where this process has opened such a one before.
+
+        Args:
+            early: False leaves that to the one who first needs it, where this process has opened one.
+
+        Raises:
+            SandboxError: none can be opened.
+        """
+        if self._kind in _opened:
+            for name in names if early else ():
+                self._begin(name, self._sandbox(name))
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in names:
+                    group.create_task(self._sandbox(name))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        if self._kind is not None:
+            _opened.add(self._kind)
 
     async def candidate(self) -> Sandbox:
         """Where the candidate's code runs. Raises SandboxError: it can't be opened."""
@@ -110,9 +138,16 @@ class Workbench:
 
     def open_session_early(self, state: State) -> None:
         """Start to open the session beside the model's first call; if that fails, `session` tries again."""
-        if self._early is None and not self.has_session():
-            self._early = asyncio.create_task(self.session(state))
-            self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
+        if not self.has_session():
+            self._begin("work", self.session(state))
+
+    def _begin(self, name: str, opening: Coroutine[Any, Any, object]) -> None:
+        """Open something in a task, once; where that fails, the one who needs it tries again, and is told."""
+        if name in self._early:
+            opening.close()
+            return
+        self._early[name] = asyncio.create_task(opening)
+        self._early[name].add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
         """The session that the model works in, on the user's files with its changes; never for a verdict.

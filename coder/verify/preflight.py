@@ -1,6 +1,5 @@
 """What must be there before a model is paid: sandboxes, the tests, and a test command that can decide."""
 
-import asyncio
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,8 +29,13 @@ _NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
 """All that an interpreter says of a module that `-m` names."""
 
 
-async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile]) -> None:
+async def prepare(
+    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, early: bool = True
+) -> None:
     """Open what the task needs and see that its tests can run.
+
+    Args:
+        early: the first turn is likely to write code (`Workbench.open`).
 
     Raises:
         UsageError: a test command, a test file or pytest is missing; nothing was called.
@@ -44,13 +48,7 @@ async def prepare(bench: Workbench, task: Task, files: Mapping[str, StoredFile])
             f"{module} is the name of a module of Python itself, so a check can't tell yours from it. "
             "Name the file something else."
         )
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(bench.candidate())
-            if by_call:
-                group.create_task(bench.checker())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    await bench.open(*(("candidate", "checker") if by_call else ("candidate",)), early=early)
     if bench.policy.kernel:
         from sandbox.kernel.cells import require_kernel
 
