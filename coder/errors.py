@@ -2,6 +2,7 @@
 
 CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
+│   └── TooLate            what was asked for has happened already: a question has its answer, a run its end
 ├── ModelError          4  the model, its key or its endpoint
 │   ├── ModelAuthError     key missing or refused
 │   ├── ModelNotFound      the endpoint doesn't know the model
@@ -31,6 +32,10 @@ class CoderError(Exception):
 
 class UsageError(CoderError):
     """A flag, a file or a name that can't be used; no call was made."""
+
+
+class TooLate(UsageError):
+    """What was asked for has happened already: a question has its answer, or a run its end."""
 
 
 class ModelError(CoderError):

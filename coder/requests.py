@@ -3,19 +3,41 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from coder.errors import LeaseHeld, LogNewer, MachineError, UsageError
+from pydantic import BaseModel
+
+from coder.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError
+from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.journal import Journal, answered
 from coder.run.questions import Decision
 from coder.run.reducer import fold_all
-from coder.run.run import EXIT_CODES, Run, summarize
+from coder.run.run import EXIT_CODES, Run, standing, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
-from coder.store import open_log
-from coder.store.lease import EventLog
+from coder.store import EventLog, RunSummary, open_log
 
 _LOOK_S = 0.1
 """Between two looks whether a run has stopped."""
+
+
+class ListedRun(BaseModel, frozen=True):
+    """One row of the list."""
+
+    run_id: str
+    status: str
+    """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
+    started: float | None = None
+    """Seconds since the epoch; None where that can't be read."""
+    task: str = ""
+    model: str | None = None
+    cost: float | None = None
+    """US dollars; None where the price is unknown."""
+    question: str | None = None
+    """What it has asked, and nobody has answered yet."""
+    origin: str | None = None
+    """The run and step that it branches from, if it is a fork."""
+    landed: tuple[str, ...] = ()
+    """Paths that it has written, in all messages of a conversation, without those that were taken back."""
 
 
 async def answer(run: str, said: Decision, *, asked: str | None = None, log: EventLog | None = None) -> None:
@@ -60,6 +82,50 @@ async def state_of(log: EventLog, run: str) -> State:
         raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
 
 
+async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
+    """Row of the list of runs, also for one that can't be read."""
+    run, first = found.run, found.first
+    try:
+        state = fold_all(await log.read(run))
+    except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
+        return ListedRun(run_id=run, status="unreadable", started=first.time or None)
+    begun = state.steps[0].task if state.steps else state.task  # a conversation has further tasks
+    return ListedRun(
+        run_id=run,
+        status=state.stopped.status if state.stopped else "unfinished",
+        started=first.time,
+        task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
+        model=state.model,
+        cost=float(state.cost_usd) if state.cost_known else None,
+        question=state.question.text if state.question is not None else None,
+        origin=state.origin.words if state.origin is not None else None,
+        landed=_landed(state),
+    )
+
+
+def _landed(state: State) -> tuple[str, ...]:
+    earlier = (path for step in state.steps if not step.taken_back for path in step.landed)
+    return tuple(dict.fromkeys((*earlier, *standing(state))))
+
+
+def patch_of(state: State) -> str:
+    """The patch of a run: what it has written, or would write. Raises UsageError: it has made no files."""
+    from coder.workspace.proposal import proposal  # most runs land, and have their patch
+
+    shown = state.landing or state.proposed
+    if shown is not None:
+        return shown.patch
+    if best_code(state) is None:
+        raise UsageError(f"{state.run} has made no files yet. See it with: coder show {state.run}")
+    try:
+        return proposal(state)[0]
+    except LookupError as error:
+        raise UsageError(
+            f"{state.run} was not solved, and what it read of a folder so large was not kept. "
+            f"See its answers with: coder show {state.run}"
+        ) from error
+
+
 async def _stopped(run: str, who: str, log: EventLog) -> Run:
     """End a run that no process works on, or see that it has been. Raises LeaseHeld: one does."""
     if (events := await log.read(run)) and (state := fold_all(events)).stopped is not None:
@@ -67,7 +133,7 @@ async def _stopped(run: str, who: str, log: EventLog) -> Run:
             return summarize(state)
         if state.stopped.status != "waiting":
             how = state.stopped.status
-            raise UsageError(f"{run} has ended already: {how}. See it with: coder show {run}")
+            raise TooLate(f"{run} has ended already: {how}. See it with: coder show {run}")
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         state = await journal.load("stop")

@@ -24,6 +24,7 @@ SUMMARIES = {
     "resume": "Go on with a run that stopped, also with raised limits.",
     "approve": "Answer what a run waits with, and go on with it.",
     "stop": "End a run that another process works on.",
+    "serve": "Serve runs to programs and browsers over HTTP.",
     "mcp": "Serve programs and runs to other agents by the Model Context Protocol.",
     "fork": "Branch off from a step of a run into a new run, with other words or another model.",
     "undo": "Take back the files that a run wrote.",

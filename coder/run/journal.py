@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from coder.errors import LogNewer, UsageError
+from coder.errors import LogNewer, TooLate, UsageError
 from coder.run.event_types import (
     Body,
     QuestionAnswered,
@@ -130,7 +130,7 @@ class Journal:
 
 
 def open_question(state: State) -> tuple[str, Question]:
-    """Id and text of what a run waits with. Raises UsageError: nothing; it says who has answered."""
+    """Id and text of what a run waits with. Raises TooLate: nothing; it says who has answered."""
     if state.question is not None:
         return state.question.id, state.question
     last = state.last
@@ -138,19 +138,19 @@ def open_question(state: State) -> tuple[str, Question]:
         return question_id(state.run, len(state.messages), last.text), asked_by(last)
     if state.answers:
         given = [*state.answers.values()][-1]
-        raise UsageError(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
-    raise UsageError(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
+        raise TooLate(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
+    raise TooLate(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
 
 
 def answered(state: State, said: Decision | str, *, asked: str | None = None) -> QuestionAnswered:
-    """The event for a person's answer. Raises UsageError: nothing was asked, or the answer is empty.
+    """The event for a person's answer. Raises TooLate: nothing is asked; UsageError: the answer is empty.
 
     Args:
         asked: the id of the question that the person has read; None: whichever is open.
     """
     identity, question = open_question(state)
     if asked not in (None, identity):
-        raise UsageError(f"{state.run} was answered already, and asks something else now: {question.text}")
+        raise TooLate(f"{state.run} was answered already, and asks something else now: {question.text}")
     answer = question.worded(said) if isinstance(said, str) else said
     if question.kind != "approve" and not answer.said.strip():
         raise UsageError("The answer is empty. Give it in words: --answer TEXT")

@@ -119,6 +119,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """A question of the model ends the run, status `waiting`; False: it is told that there is no answer."""
     approve: tuple[Approved, ...] = ()
     """What waits for a person's yes, also where nobody is at the terminal: the run then ends as `waiting`."""
+    served: Path | None = None
+    """Folder of the client for whom a server began the run; when that dies, another server takes it over."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
 

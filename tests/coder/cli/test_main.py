@@ -137,7 +137,7 @@ def test_a_command_that_is_not_there_is_refused_with_the_nearest(console: Consol
     shown = console.run("slove", "Add.")
 
     assert shown.code == 2
-    assert "Did you mean 'solve'?" in shown.err
+    assert "Did you mean 'solve'" in shown.err
     assert shown.out == ""
 
 

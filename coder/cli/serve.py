@@ -1,0 +1,71 @@
+"""`coder serve`: runs over HTTP."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+from coder.console.options import option
+from coder.errors import UsageError
+
+
+def serve(
+    host: Annotated[str, option("--host", "The address to listen on.", "ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, option("--port", "0: any that is free.", "PORT", min=0, max=65535)] = 8765,
+    root: Annotated[Path, option("--root", "Paths lie below this folder (here).", "DIR")] = Path("."),
+    token_file: Annotated[
+        Path | None, option("--token-file", "Tokens that let in; without it loopback alone.", "FILE")
+    ] = None,
+    name: Annotated[
+        list[str] | None, option("--name", "A host name that clients use. Repeatable.", "HOST")
+    ] = None,
+    workers: Annotated[
+        int | None, option("--workers", "Runs and programs at once (processors).", "N", min=1)
+    ] = None,
+    new_token: Annotated[
+        str | None, option("--new-token", "Add a token to the file, print it, end.", "NAME")
+    ] = None,
+    scopes: Annotated[str, option("--scopes", "Of the new token: read,run,approve.", "LIST")] = "read,run",
+) -> None:
+    """Serve runs to programs and browsers over HTTP: begin, follow, answer, stop and resume them.
+
+    Models, limits and sandbox are those of your configuration; a client can change none of them.
+    """
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
+    if not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}.")
+    from coder.server.tokens import new_token as make_token
+    from coder.server.tokens import read_tokens
+
+    if new_token is not None:
+        if token_file is None:
+            raise UsageError("--new-token adds a token to a file. Name it: --token-file FILE")
+        print(make_token(token_file, new_token, scopes, root))
+        return
+    from coder.server.access import LOOPBACK
+
+    if token_file is None and host not in LOOPBACK:
+        raise UsageError(
+            f"Whoever reaches {host} could run programs here. Let in only who has a token: "
+            "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
+        )
+    from coder.config.layers import load
+    from coder.console.interrupt import Interrupted, run_until_interrupted
+    from coder.console.options import see_backend
+    from coder.server.serve import serve_http
+    from coder.server.serving import Gate, Serving
+    from coder.store import open_log
+
+    loaded = load()
+    see_backend(loaded.config.sandbox or "auto", {})
+    for note in loaded.notes:
+        print(note, file=sys.stderr)
+    grants = read_tokens(token_file) if token_file is not None else None
+    with open_log() as log:
+        serving = Serving(log, root.resolve(), loaded, Gate(workers or os.cpu_count() or 1))
+        try:
+            run_until_interrupted(serve_http(serving, host, port, names=name or (), grants=grants))
+        except Interrupted:  # a server's usual end
+            return

@@ -1,0 +1,1 @@
+"""The studio: pages of the server for a person with a browser. Read pages."""
