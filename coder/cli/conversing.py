@@ -21,7 +21,7 @@ from coder.cli.run_settings import (
     must_know_price,
     new_conversation,
 )
-from coder.cli.solve_run import see_one_form
+from coder.cli.solve_run import see_one_form, traced
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
 from coder.config.schema import answering_fields, checked, flag
@@ -73,6 +73,7 @@ class Conversation:
             model = await self._opened(self._asked, settings)
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
             results = sys.stderr if given["json"] or given["jsonl"] else sys.stdout
+            await stack.enter_async_context(traced(loaded.config, log, screen))
             watch = ChatObserver(screen, reader, yes=given["yes"], results=results)
             if state is not None:
                 task = _with_flags(state.task, task)

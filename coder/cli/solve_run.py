@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
+from coder.config.schema import Config
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags, see_backend
@@ -20,6 +22,7 @@ from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.options import Options
+from coder.run.events import EventStore
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
@@ -32,6 +35,7 @@ from coder.text.sanitize import or_nearest
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
     from coder.teams.spec import TeamSpec
+    from coder.traces.collector import Collector
 
 
 def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
@@ -68,11 +72,26 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
         shows_pictures=bool(task.pictures),
     )
     with open_log() as log:
-        async with opening as model:
+        async with opening as model, traced(loaded.config, log, screen):
             options = Options(settings=settings, model=model, tools=tools, log=log, watch=screen)
             if team is not None:
                 options |= Options(team=team.team, stop=team.stop)
             return await solve(task, **options)
+
+
+@asynccontextmanager
+async def traced(config: Config, log: EventStore, screen: Screen) -> "AsyncIterator[Collector | None]":
+    """Send what the screen sees to a collector, if one is named. Raises UsageError: no extra, no address."""
+    if config.otlp is None:
+        yield None
+        return
+    try:
+        from coder.traces.collector import Collector
+    except ImportError as error:
+        install = "Install it: pip install 'coder-agent[otel]'"
+        raise UsageError(f"OpenTelemetry isn't installed. {install}") from error
+    async with Collector(config.otlp, log, screen.note, content=bool(config.otel_content)) as screen.also:
+        yield screen.also
 
 
 class NamedTeam(NamedTuple):

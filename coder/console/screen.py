@@ -17,6 +17,7 @@ from coder.run.events import Event
 from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
+from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable
 from coder.workspace.consent import in_parts
 
@@ -53,6 +54,8 @@ class Screen:
         self._attempts: dict[str, str] = {}
         """Which attempt a run is, where several are made side by side."""
         self._model = ""
+        self.also: Watch | None = None
+        """Is told of every event, too."""
         self.showed_diff = False
         self.has_folder = False
         self.run_id: str | None = None
@@ -100,6 +103,8 @@ class Screen:
     def pass_on(self, event: Event) -> None:
         """Say nothing of it, but to a program that reads every event."""
         self.run_id = event.run
+        if self.also is not None:
+            self.also.event(event)
         if self._jsonl:
             print(event.as_json(), flush=True)
 

@@ -1,0 +1,133 @@
+"""Send traces and metrics of runs to a collector by OTLP: protobuf over HTTP.
+
+The watch keeps no queue: it reads on in the log, in the background. A collector that is down, slow or hostile
+costs a run no more than a moment at its end.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Self
+
+import httpx2
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.util.re import parse_env_headers
+
+from coder.errors import MachineError, UsageError
+from coder.run.events import Event, EventStore
+from coder.run.watch import Watch
+from coder.text.redact import redact
+from coder.traces.fold import SCOPE, Trace
+
+EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
+TOKENS, SECONDS = [4.0**n for n in range(14)], [0.01 * 2**n for n in range(14)]
+"""Boundaries of the histograms, as the conventions have them."""
+
+
+class Collector(Watch):
+    """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
+
+    def __init__(self, url: str, log: EventStore, note: Callable[[str], None], *, content: bool) -> None:
+        """Take the address, and what shows a line. Raises UsageError: it is no address."""
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--otlp: {redact(url)} is no collector's address, as http://localhost:4318 is.")
+        self._url, self._log, self._note, self._content = url.rstrip("/"), log, note, content
+        self._traces: dict[str, tuple[Trace, int]] = {}
+        self._unsent: list[ReadableSpan] = []
+        self._news, self._is_told = asyncio.Event(), False
+        headers = parse_env_headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
+        self._client = httpx2.AsyncClient(headers={**headers, "Content-Type": "application/x-protobuf"})
+        self._reader, mine = InMemoryMetricReader(), Resource({"service.name": "coder"}, SCOPE.schema_url)
+        meter = MeterProvider([self._reader], mine, shutdown_on_exit=False).get_meter("coder", SCOPE.version)
+        self._used, self._took = (
+            meter.create_histogram(f"gen_ai.client.{name}", unit, explicit_bucket_boundaries_advisory=bounds)
+            for name, unit, bounds in (
+                ("token.usage", "{token}", TOKENS),
+                ("operation.duration", "s", SECONDS),
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        self._following = asyncio.create_task(self._follow())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._following.cancel()
+        await self._tried(self._finish(), AT_END_S)
+        await self._client.aclose()
+
+    def event(self, event: Event) -> None:
+        """Have a run sent that goes on."""
+        self._traces.setdefault(event.run, (Trace(event.run, content=self._content), event.seq))
+        self._news.set()
+
+    async def send(self, run: str) -> None:
+        """Send all spans of a run, those that are open as they stand. Raises MachineError."""
+        trace = Trace(run, content=self._content)
+        self._unsent = [*trace.take(await self._log.read(run)), *trace.cut()]
+        await self._flush()
+
+    async def _follow(self) -> None:
+        while await self._news.wait():
+            self._news.clear()
+            await asyncio.sleep(EVERY_S if await self._tried(self._catch_up(), SLOW_S) else SLOW_S)
+
+    async def _tried(self, work: Coroutine[None, None, None], within_s: float) -> bool:
+        """Whether it is done in time; any failure is said, once, and fails no run."""
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.wait([task], timeout=within_s)
+        finally:
+            is_late = task.cancel()
+        error = TimeoutError(f"it took over {within_s:g} s") if is_late else task.exception()
+        if error is not None and not self._is_told:
+            self._is_told = True
+            self._note(f"traces: {redact(str(error))}. Send all of it: coder export RUN --otlp URL")
+        return error is None
+
+    async def _catch_up(self) -> None:
+        await self._flush()
+        for run, (trace, first) in [*self._traces.items()]:
+            events = await self._log.read(run, after=trace.seq)
+            trace.take(event for event in events if event.seq < first)
+            spans = trace.take(event for event in events if event.seq >= first)
+            self._unsent += spans
+            for span in spans:
+                self._measure(span)
+            await self._flush()
+
+    def _measure(self, span: ReadableSpan) -> None:
+        told = dict(span.attributes or {})
+        if told.get("gen_ai.operation.name") == "chat" and span.end_time and span.start_time:
+            same = {
+                name: value for name, value in told.items() if name.endswith((".name", ".model", ".type"))
+            }
+            self._took.record((span.end_time - span.start_time) / 1e9, same)
+            for kind in ("input", "output"):
+                used = told[f"gen_ai.usage.{kind}_tokens"]
+                self._used.record(int(str(used)), same | {"gen_ai.token.type": kind})
+
+    async def _finish(self) -> None:
+        await self._catch_up()
+        if (data := self._reader.get_metrics_data()) is not None:
+            await self._post("metrics", encode_metrics(data).SerializeToString())
+
+    async def _flush(self) -> None:
+        while batch := self._unsent[:AT_ONCE]:
+            await self._post("traces", encode_spans(batch).SerializeToString())
+            del self._unsent[:AT_ONCE]
+
+    async def _post(self, signal: str, body: bytes) -> None:
+        """Send a request; of the answer only the status is read. Raises MachineError."""
+        url = f"{self._url}/v1/{signal}"
+        try:
+            async with asyncio.timeout(SLOW_S), self._client.stream("POST", url, content=body) as response:
+                if not response.is_success:
+                    raise MachineError(f"{redact(url)} answered with status {response.status_code}")
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+            raise MachineError(f"{redact(url)} takes nothing: {error or type(error).__name__}") from error

@@ -1,0 +1,74 @@
+"""`--otlp`: a collector gets the same trace live and by `coder export`, and harms no run."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+from tests.coder.cli.console import Console
+from tests.coder.cli.test_approve import waiting
+from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
+from tests.coder.traces.receiver import receiver
+from tests.faulty_endpoint import faulty_endpoint, says
+
+PAGE = (Path(__file__).parents[3] / "docs/how-to/send-traces.md").read_text()
+
+
+def run_ids(console: Console) -> list[str]:
+    return [one["run_id"] for one in json.loads(console.run("ls", "--json").out)]
+
+
+def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
+    with (
+        faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint,
+        receiver() as live,
+        receiver() as later,
+    ):
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
+        done = console.run("solve", TASK, *CHECK, *model, "--otlp", live.url, "--json")
+        assert done.code == 0, done.err
+        (run,) = run_ids(console)
+        sent = console.run("export", run, "--otlp", later.url)
+        assert (sent.code, sent.out) == (0, ""), sent.err
+
+    assert live.spans
+    assert [one.SerializeToString() for one in live.spans] == [one.SerializeToString() for one in later.spans]
+    assert live.resources == later.resources
+    tokens = json.loads(done.out)["tokens"]
+    assert live.sums("gen_ai.client.token.usage") == {"input": tokens["input"], "output": tokens["output"]}
+    assert b"add" not in live.raw
+
+
+def test_a_resumed_run_goes_on_with_its_trace(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint, receiver() as live, receiver() as later:
+        _, run = waiting(console, endpoint, folder, "--otlp", live.url)
+        approved = console.run("approve", run, "--otlp", live.url)
+        assert approved.code == 0, approved.err
+        console.run("export", run, "--otlp", later.url)
+
+    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert ours == theirs
+    assert len(live.spans) == len(later.spans)
+    assert len({one.trace_id for one in live.spans}) == 1
+
+
+def test_the_lines_of_the_page_run(console: Console) -> None:
+    _, solve, export = (
+        line.split(" ", 1)[1] for line in re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)[0].splitlines()
+    )
+    with faulty_endpoint(says(code(ADD))) as endpoint, receiver() as collector:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        solved = console.run(*shlex.split(solve.replace("http://localhost:4318", collector.url)), *model)
+        (run,) = run_ids(console)
+        sent = len(collector.spans)
+        again = console.run(
+            *export.replace("http://localhost:4318", collector.url).replace("RUN", run).split()
+        )
+
+    assert (solved.code, again.code) == (0, 0), solved.err + again.err
+    assert sent > 3
+    assert len(collector.spans) == 2 * sent
+
+
+def test_without_the_extra_or_with_no_address_it_says_what_to_do(console: Console) -> None:
+    assert "is no collector's address" in console.run("solve", TASK, "--otlp", "localhost:4318").err
