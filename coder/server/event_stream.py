@@ -5,8 +5,8 @@ run that lives in this process, or one look a run at the log, every tenth of a s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from coder.errors import MachineError
@@ -63,20 +63,28 @@ class Tails:
         A run that waits for an answer has not. At the end comes an event `end` without an id.
         """
         yield f"retry: {_RETRY_MS}\n\n"
-        async with self._followed(run) as tail:
-            last: Event | None = None
-            while not self._is_closed:
-                moved = tail.moved
-                if events := await self._log.read(run, after=after, limit=_BATCH):
-                    for last in events:
-                        yield f"id: {last.seq}\ndata: {last.as_json()}\n\n"
-                    after = last.seq if last is not None else after
-                    tail.last = max(tail.last, after)
-                elif last is not None and has_ended(last):
+        last: Event | None = None
+        async with aclosing(self.batches(run, after)) as batches:
+            async for events in batches:
+                for last in events:
+                    yield f"id: {last.seq}\ndata: {last.as_json()}\n\n"
+                if not events and last is not None and has_ended(last):
                     yield "event: end\ndata: {}\n\n"
                     return
-                elif not await _set_within(moved, _HEARTBEAT_S):
+                if not events:
                     yield ": \n\n"
+
+    async def batches(self, run: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
+        """Events behind number `after` as they come; an empty batch where there is none for now."""
+        async with self._followed(run) as tail:
+            while not self._is_closed:
+                moved = tail.moved
+                events = await self._log.read(run, after=after, limit=_BATCH)
+                after = events[-1].seq if events else after
+                tail.last = max(tail.last, after)
+                yield events
+                if not events:
+                    await _set_within(moved, _HEARTBEAT_S)
 
     @asynccontextmanager
     async def _followed(self, run: str) -> AsyncIterator[_Tail]:
@@ -102,9 +110,7 @@ class Tails:
                 tail.wake()
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
+            await event.wait()

@@ -1,0 +1,74 @@
+"""Templates that escape every value, and routes of pages: their errors, and what a browser may load."""
+
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+
+from coder.console.render import age, money, spent
+from coder.errors import CoderError, UsageError
+from coder.server.problems import Problem, problem_of
+from coder.text.sanitize import one_line, printable
+from sandbox.errors import SandboxError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@cache
+def templates() -> "Environment":
+    """Templates of the pages. Raises UsageError: jinja2 is missing."""
+    try:
+        from jinja2 import Environment, PackageLoader
+    except ImportError as error:
+        raise UsageError("The pages need jinja2. Install it: pip install 'coder-agent[server]'") from error
+    environment = Environment(
+        loader=PackageLoader("coder.server", "studio/templates"),
+        autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters |= {"age": age, "money": money, "one_line": one_line, "spent": spent}
+    return environment
+
+
+def page(name: str, title: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """A page, by the name of its template."""
+    return HTMLResponse(templates().get_template(f"{name}.html.j2").render(title=title, **values), status)
+
+
+def fragment(name: str, *values: object) -> str:
+    """HTML of a macro of `parts`."""
+    return str(getattr(templates().get_template("parts.html.j2").module, name)(*values))
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages, and whose pages load from this server alone and are framed nowhere."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler of the route."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except (Problem, CoderError, SandboxError) as error:
+                problem = problem_of(error)
+                told = problem.document
+                text = f"{told.why} {told.next}"
+                response = page("base", told.what, status=problem.status, text=text)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
+
+        return handled

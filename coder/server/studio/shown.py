@@ -1,0 +1,82 @@
+"""What a page shows of a run: the latest entries, made once for all who look, or a part from before."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from coder.console.dialogue import Dialogue, Entry, landed
+from coder.errors import LogNewer, UsageError
+from coder.run.events import Event
+from coder.run.journal import open_question
+from coder.run.questions import Question
+from coder.run.state import State
+from coder.store import EventLog
+
+MOST = 200
+"""Entries of a page."""
+
+
+class Shown:
+    """The latest entries of a run, and its state."""
+
+    def __init__(self, log: EventLog, run: str) -> None:
+        self.run = run
+        self.seq = 0
+        """Of the last event that is shown."""
+        self.begin = 1
+        """Where the entries begin; earlier ones are not kept."""
+        self.entries: deque[Entry] = deque(maxlen=MOST)
+        self._log, self._dialogue = log, Dialogue(full=True, diff=True)
+        self._taking = asyncio.Lock()
+
+    async def catch_up(self) -> None:
+        """Take all events that are new. Raises LogDamaged: one can't be read."""
+        async with self._taking:
+            if events := await self._log.read(self.run, after=self.seq):
+                await asyncio.to_thread(self._take, events)  # 10,000 take most of a second
+
+    def _take(self, events: Sequence[Event]) -> None:
+        shown_from = events[-1].seq - MOST
+        for event in events:
+            if event.seq <= shown_from:
+                self._dialogue.skip(event)
+                self.begin = event.seq + 1
+            elif (entry := self._dialogue.entry(event)) is not None:
+                self.entries.append(entry)
+        self.seq = events[-1].seq
+        if len(self.entries) == MOST:
+            self.begin = max(self.begin, self.entries[0].seq)
+
+    @property
+    def state(self) -> State:
+        """The state after the last event. Raises LogNewer: this version can't read its first one."""
+        if self._dialogue.state is None:
+            raise LogNewer(f"A newer version of coder wrote {self.run}. Look at it with that version.")
+        return self._dialogue.state
+
+    @property
+    def question(self) -> tuple[str, Question] | None:
+        """Id and text of what the run waits with."""
+        stopped = self.state.stopped
+        if stopped is None or stopped.status != "waiting":
+            return None
+        try:
+            return open_question(self.state)
+        except UsageError:  # it has its answer, and nobody has gone on with it yet
+            return None
+
+
+async def part_of(log: EventLog, run: str, first: int, last: int) -> list[Entry]:
+    """The entries of the events from `first` to `last`."""
+    events = await log.read(run)
+    return await asyncio.to_thread(_part, events, first, last)
+
+
+def _part(events: Sequence[Event], first: int, last: int) -> list[Entry]:
+    dialogue, found = Dialogue(full=True, diff=True, before=landed(events)), []
+    for event in events[:last]:
+        if event.seq < first:
+            dialogue.skip(event)
+        elif (entry := dialogue.entry(event)) is not None:
+            found.append(entry)
+    return found

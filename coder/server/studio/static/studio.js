@@ -1,0 +1,53 @@
+// Puts what the server sends into the page: whole elements, in which it has escaped all that a model or program wrote.
+// Without this script, a page shows the same when it is loaded again.
+
+function merge(html, select = "body > *") {
+  const list = document.querySelector("#log");
+  const focused = document.activeElement?.id;
+  for (const found of new DOMParser().parseFromString(html, "text/html").querySelectorAll(select)) {
+    const here = document.getElementById(found.id);
+    if (!here) list?.append(found);
+    else if (!found.dataset.key || found.dataset.key !== here.dataset.key) here.replaceWith(found);
+  }
+  if (focused) document.getElementById(focused)?.focus();
+}
+
+function follow(list) {
+  const source = new EventSource(`${list.dataset.stream}?after=${list.dataset.seq}`);
+  const link = document.querySelector("#link");
+  source.onopen = () => link.classList.remove("offline");
+  source.onmessage = (event) => {
+    const root = document.documentElement;
+    const isAtEnd = root.scrollTop > 0 && root.scrollHeight - root.scrollTop - root.clientHeight < 120;
+    list.dataset.seq = event.lastEventId;
+    merge(event.data);
+    if (isAtEnd) root.scrollTop = root.scrollHeight;
+  };
+  source.addEventListener("behind", () => location.reload());
+  source.onerror = () => {
+    link.classList.add("offline");
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 1000, list);
+  };
+}
+
+async function look() {
+  try {
+    const response = await fetch(location.href);
+    if (response.ok && !document.hidden) merge(await response.text(), "#runs");
+  } catch {
+    // The server is away: the next look may find it.
+  }
+}
+
+const list = document.querySelector("#log[data-stream]");
+if (list) follow(list);
+if (document.querySelector("#runs")) setInterval(look, 2000);
+
+document.querySelector("#login")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = JSON.stringify({ token: event.target.elements.token.value.trim() });
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch("/session", { method: "POST", headers, body });
+  if (response.ok) location.assign("/");
+  else document.querySelector("#said").textContent = (await response.json()).what;
+});

@@ -1,0 +1,62 @@
+"""One server and one browser for the tests of a file; each test has a window of its own."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.coder.server.served import Server, configure, started
+
+OUTSIDE = 'document.addEventListener("securitypolicyviolation", (one) => console.log(one.blockedURI))'
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on loopback without tokens."""
+    home = tmp_path_factory.mktemp("home")
+    configure(home, model="toy")
+    with started(home) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no browser: apt-get install chromium")
+    async with async_playwright() as playwright:
+        # Chromium's own sandbox doesn't start as root; the pages are ours, and load nothing from elsewhere.
+        launched = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        await launched.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of the browser, and what it should not have said: messages, dialogs, requests elsewhere."""
+
+    page: Page
+    url: str
+    said: list[str] = field(default_factory=list)
+
+    async def open(self, path: str) -> None:
+        """Load a page of the server, and wait for its script."""
+        await self.page.goto(self.url + path)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def window(studio: Server, browser: Browser) -> AsyncIterator[Window]:
+    """A window without a past; at the end, it has said nothing."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    own = Window(await context.new_page(), studio.url)
+    own.page.on("console", lambda message: own.said.append(message.text))
+    own.page.on("pageerror", lambda error: own.said.append(str(error)))
+    own.page.on("dialog", lambda dialog: own.said.append(dialog.message))
+    own.page.on("request", lambda one: None if one.url.startswith(studio.url) else own.said.append(one.url))
+    await own.page.add_init_script(OUTSIDE)
+    yield own
+    await context.close()
+    assert own.said == []
