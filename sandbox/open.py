@@ -48,14 +48,14 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 @contextlib.contextmanager
 def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
     """As `open_sandbox`, without an event loop: each method blocks."""
-    with _Beside() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
+    with LoopThread() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
         yield SyncSandbox(sandbox, beside)
 
 
 class SyncFiles:
     """Blocking form of `sandbox.contract.WorkspaceFiles`."""
 
-    def __init__(self, files: WorkspaceFiles, beside: "_Beside") -> None:
+    def __init__(self, files: WorkspaceFiles, beside: "LoopThread") -> None:
         self._beside = beside
         self.read, self.write = beside.waiting(files.read), beside.waiting(files.write)
         self.append, self.make_folder = beside.waiting(files.append), beside.waiting(files.make_folder)
@@ -67,7 +67,7 @@ class SyncFiles:
 class SyncSandbox(SyncFiles):
     """Blocking form of `sandbox.contract.Sandbox`."""
 
-    def __init__(self, sandbox: Sandbox, beside: "_Beside") -> None:
+    def __init__(self, sandbox: Sandbox, beside: "LoopThread") -> None:
         super().__init__(sandbox, beside)
         self._sandbox = sandbox
         self.backend, self.image, self.capabilities = sandbox.backend, sandbox.image, sandbox.capabilities
@@ -91,7 +91,7 @@ class SyncSandbox(SyncFiles):
 class SyncSession(SyncFiles):
     """Blocking form of `sandbox.contract.Session`."""
 
-    def __init__(self, session: Session, beside: "_Beside") -> None:
+    def __init__(self, session: Session, beside: "LoopThread") -> None:
         super().__init__(session, beside)
         self._begin = beside.waiting(session.start)
         self.sh, self.run = beside.waiting(session.sh), beside.waiting(session.run)
@@ -106,7 +106,7 @@ class SyncSession(SyncFiles):
 class SyncStarted:
     """Blocking form of `sandbox.contract.Started`."""
 
-    def __init__(self, started: Started, beside: "_Beside") -> None:
+    def __init__(self, started: Started, beside: "LoopThread") -> None:
         self._started = started
         self.number, self.pid, self.log = started.number, started.pid, started.log
         self.output = started.output
@@ -118,8 +118,8 @@ class SyncStarted:
         return self._started.running
 
 
-class _Beside:
-    """An event loop in a thread of its own."""
+class LoopThread:
+    """An event loop in a thread of its own, for callers that block."""
 
     def __enter__(self) -> Self:
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
@@ -138,12 +138,16 @@ class _Beside:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
 
+    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Begin a coroutine in that loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         """Blocking form of a coroutine function; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> T:
-            future = asyncio.run_coroutine_threadsafe(call(*given, **named), self._loop)
+            future = self.begin(call(*given, **named))
             try:
                 return future.result()
             except BaseException:

@@ -75,6 +75,10 @@ class CasePlans:
         assert isinstance(found, RepositoryMode)
         return found
 
+    def forget(self, case: str) -> None:
+        """Forget a case's plan; a search under way ends by itself."""
+        self._modes.pop(case, None)
+
     async def close(self) -> None:
         """Cancel pending searches."""
         for task in self._modes.values():
