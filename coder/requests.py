@@ -1,7 +1,9 @@
 """Look at, answer or stop a run from another process: through its log alone."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -16,8 +18,11 @@ from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
 
+T = TypeVar("T")
 _LOOK_S = 0.1
 """Between two looks whether a run has stopped."""
+_FREE_S, _FREE_STEP_S = 10.0, 0.05
+"""How long to wait for the lease of a run that is ending, and between two tries."""
 
 
 class ListedRun(BaseModel, frozen=True):
@@ -124,6 +129,30 @@ def patch_of(state: State) -> str:
             f"{state.run} was not solved, and what it read of a folder so large was not kept. "
             f"See its answers with: coder show {state.run}"
         ) from error
+
+
+async def status_of(log: EventLog, run: str) -> Run:
+    """The result of a run so far; its status is `running` while a living process works on it."""
+    state = await state_of(log, run)
+    if state.stopped is not None:
+        return summarize(state)
+    try:
+        async with log.lease(run):  # nobody works on it, unless it has ended meanwhile
+            return summarize(await state_of(log, run))
+    except LeaseHeld as error:
+        state = await state_of(log, run)
+        told = {"status": "running", "reason": str(error)} if state.stopped is None else {}
+        return summarize(state).model_copy(update=told)
+
+
+async def when_free(work: Callable[[], Awaitable[T]]) -> T:
+    """Do work once no other process holds its run. Raises LeaseHeld: one keeps it for 10 s."""
+    for _ in range(round(_FREE_S / _FREE_STEP_S)):
+        try:
+            return await work()
+        except LeaseHeld:
+            await asyncio.sleep(_FREE_STEP_S)
+    return await work()
 
 
 async def _stopped(run: str, who: str, log: EventLog) -> Run:

@@ -1,10 +1,9 @@
 """`coder approve`: answer what a run waits with, from any terminal, and go on with it."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +13,9 @@ from coder.cli.show_run import RunId
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import GOING_ON, option, takes
 from coder.console.screen import Screen
-from coder.errors import LeaseHeld, UsageError
+from coder.errors import UsageError
 from coder.requests import answer as answer_run
-from coder.requests import state_of
+from coder.requests import state_of, when_free
 from coder.run.attempts import best_code
 from coder.run.journal import open_question
 from coder.run.questions import Decision, Question, this_person
@@ -25,10 +24,6 @@ from coder.run.state import State
 from coder.store import open_log
 from coder.text.sanitize import one_line
 from coder.workspace.consent import landing_edits
-
-T = TypeVar("T")
-_WAIT_S, _STEP_S = 10.0, 0.05
-"""Two who answer at once take the run's lease one after the other."""
 
 
 @takes(GOING_ON)
@@ -60,7 +55,7 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
         run = await log.resolve(prefix)
         continued = partial(resume_run, run, log=log)
         state = await state_of(log, run)
-        return await _when_free(
+        return await when_free(
             lambda: with_state(state, continued, given=given, screen=screen, log=log, **more)
         )
 
@@ -71,7 +66,7 @@ async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
         state = await state_of(log, run)
         asked, question = open_question(state)
         said = await _answer_of(state, question, given)
-        await _when_free(lambda: answer_run(run, said, asked=asked, log=log))
+        await when_free(lambda: answer_run(run, said, asked=asked, log=log))
         return said
 
 
@@ -92,15 +87,3 @@ async def _answer_of(state: State, question: Question, given: Mapping[str, Any])
     if words is None and question.kind != "approve":
         raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
     return (Decision(decision="yes") if words is None else question.worded(words)).model_copy(update=own)
-
-
-async def _when_free(work: Callable[[], Awaitable[T]]) -> T:
-    """Do it once no other process holds the run. Raises LeaseHeld: one keeps it."""
-    for left in range(int(_WAIT_S / _STEP_S), -1, -1):
-        try:
-            return await work()
-        except LeaseHeld:
-            if not left:
-                raise
-            await asyncio.sleep(_STEP_S)
-    raise AssertionError("a loop that always returns or raises")

@@ -155,8 +155,9 @@ class SessionCommands:
             match parse(event):
                 case ToolCalled() as called:
                     pass
-                case ToolAnswered() as answered if called is not None:
+                case ToolAnswered() as answered if called is not None and called.id == answered.id:
                     calls.append((called, answered))
+                    called = None  # an answer without its call: one that was not carried out
         at = len(calls) if not rest else int(rest) if rest.isdecimal() else 0
         if not 0 < at <= len(calls):
             raise UsageError(f"The model has made {count_of(len(calls), 'call')}. Name one: /show N")

@@ -14,7 +14,7 @@ from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
-SIGNS: dict[event_types.Status, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
+SIGNS: dict[str, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
 _MOST_ASKED = 40

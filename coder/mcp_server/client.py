@@ -1,7 +1,7 @@
 """The client of a request as the watch of a run: told what happens, asked what a person must answer.
 
-Until 2025-11-25 the protocol lets a server ask while it works on a request. From 2026-07-28 on the request
-ends with the question, and the client sends it again with the answer: meanwhile the run waits in its log.
+A run never waits for a form: it ends as `waiting`, and goes on with the answer. The form is a request of the
+server's until protocol 2025-11-25; from 2026-07-28 on it ends the call, which is sent again with the answer.
 """
 
 import asyncio
@@ -24,13 +24,14 @@ _MOST_OF_A_PATCH = 4_000
 
 
 class Client(Watch):
-    """A Watch that is a Decider where the client can ask its user during a request."""
+    """A Watch and Decider of one request."""
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self.run_id: str | None = None
         """Of the run that is watched, once it has begun."""
         self._session, self._request = context.session, context.request_id
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._told = 0
 
     @property
     def name(self) -> str:
@@ -44,11 +45,6 @@ class Client(Watch):
         able = self._session.client_capabilities
         form = able.elicitation if able is not None else None
         return form is not None and (form.form is not None or form.url is None)
-
-    @property
-    def asks_later(self) -> bool:
-        """A question ends its request, which comes again with the answer."""
-        return self.elicits and not self._session.can_send_request
 
     def event(self, event: Event) -> None:
         """Tell what happened, if it is worth a line; first of all the run's id."""
@@ -78,25 +74,30 @@ class Client(Watch):
             telling.cancel()
 
     async def _tell(self) -> None:
-        count = 0
         while (line := await self._lines.get()) is not None:
-            count += 1
-            await self._session.report_progress(count, None, line)
+            self._told += 1
+            await self._session.report_progress(self._told, None, line)
 
     def is_there(self, question: Question) -> bool:
         """Whether the client's user can be asked."""
         return self.elicits
 
     async def decide(self, question: Question) -> Decision:
-        """Have the client show a form. Raises Waits: it was dismissed, or can only be shown later."""
-        if not self._session.can_send_request:
-            raise Waits(question.text)
-        form = form_of(question)
-        shown = await self._session.elicit_form(form.message, form.requested_schema, self._request)
-        return self.decision(question, shown)
+        """Have the run wait. Raises Waits."""
+        raise Waits(question.text)
 
-    def decision(self, question: Question, shown: ElicitResult) -> Decision:
-        """The answer that a form has brought. Raises Waits: it was dismissed, or left empty."""
+    async def show(self, question: Question) -> ElicitResult | None:
+        """Have the client show a form now; None where a form must end the call."""
+        if not self._session.can_send_request:
+            return None
+        form = form_of(question)
+        shown: ElicitResult = await self._session.elicit_form(
+            form.message, form.requested_schema, self._request
+        )
+        return shown
+
+    def decision(self, question: Question, shown: ElicitResult) -> Decision | None:
+        """The answer that a form has brought; None where it was dismissed, or left empty."""
         given = shown.content or {} if shown.action == "accept" else {}
         words = str(given.get("words") or "").strip()
         choice = _choices(question).get(str(given.get("decision")), "")
@@ -105,7 +106,7 @@ class Client(Watch):
         else:
             said = Decision(decision="no" if shown.action == "decline" else choice, words=words)
         if not said.decision and (question.kind == "approve" or not words):
-            raise Waits(question.text)
+            return None
         return said.model_copy(update={"who": self.name, "how": "mcp"})
 
 

@@ -19,11 +19,10 @@ from coder.errors import UsageError
 from coder.mcp_server.client import Client
 from coder.models.model import Model
 from coder.options import Options
-from coder.requests import answer, state_of
-from coder.run.journal import open_question
+from coder.requests import answer, state_of, status_of, when_free
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
-from coder.run.run import Run, summarize
+from coder.run.run import Run
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
@@ -89,21 +88,18 @@ class Runs:
         own = Options(settings=settings)
         return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
 
-    async def answer(
-        self, prefix: str, said: Decision, client: Client, *, question: str | None = None
-    ) -> Run:
-        """Answer what a run waits with, and go on with it.
-
-        Args:
-            question: the id of what was asked; another one that has come meanwhile isn't answered.
-        """
+    async def answer(self, prefix: str, said: Decision, client: Client, *, asked: str) -> Run:
+        """Answer the question with this id, unless it has its answer by now, and go on with the run."""
         state, loaded = await self.state(prefix), load()
-        asked, _ = open_question(state)
-        if question not in (None, asked):
-            return summarize(state)
-        await answer(state.run, said, asked=asked)
+        await when_free(lambda: answer(state.run, said, asked=asked))
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
+
+    async def status(self, prefix: str) -> Run:
+        """The result of a run so far."""
+        state = await self.state(prefix)
+        with open_log() as log:
+            return await status_of(log, state.run)
 
     async def state(self, prefix: str) -> State:
         """What the log holds of a run; one that works elsewhere isn't for this server's clients."""

@@ -17,8 +17,8 @@ from coder.errors import CoderError, UsageError
 from coder.mcp_server.client import Client, form_of
 from coder.mcp_server.runs import Runs
 from coder.run.journal import open_question
-from coder.run.questions import Decision, Waits
-from coder.run.run import Run, summarize
+from coder.run.questions import Decision
+from coder.run.run import Run
 from coder.run.settings import Approved
 from sandbox import SandboxError
 
@@ -112,8 +112,8 @@ class Tools:
         return await self._run(ctx, begin)
 
     async def run_status(self, run: RunId) -> Run:
-        """The result of a run so far, and the question that it waits with."""
-        return summarize(await _in_words(self._runs.state(run)))
+        """The result of a run so far, `running` or ended, and the question that it waits with."""
+        return await _in_words(self._runs.status(run))
 
     async def approve(
         self,
@@ -125,42 +125,37 @@ class Tools:
         """Answer the question that a run waits with, as its user has decided, and go on with it."""
 
         async def begin(client: Client) -> Run:
-            _, question = open_question(await self._runs.state(run))
+            asked, question = open_question(await self._runs.state(run))
             said = Decision(decision=decision, words=words)
             if question.kind != "approve":
                 said = question.worded(words or (decision if decision in question.options else ""))
             told = said.model_copy(update={"who": client.name, "how": "mcp"})
-            return await self._runs.answer(run, told, client)
+            return await self._runs.answer(run, told, client, asked=asked)
 
         return await self._run(ctx, begin)
 
     async def _run(self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]]) -> Run | InputRequiredResult:
         """The end of a run; where the client can ask its user and only so, what it waits with."""
         client = Client(ctx)
-        if ctx.request_state is None:
-            return await _in_words(self._ended(begin(client), client), client)
-        return await _in_words(self._answered(ctx, client), client)
+        return await _in_words(self._asked(ctx, begin, client), client)
 
-    async def _ended(self, work: Awaitable[Run], client: Client) -> Run | InputRequiredResult:
-        run = await work
-        if run.status != "waiting" or not client.asks_later:
-            return run
-        identity, question = open_question(await self._runs.state(run.run_id))
-        asked: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
-        return InputRequiredResult(input_requests=asked, request_state=f"{run.run_id} {identity}")
-
-    async def _answered(self, ctx: Ctx, client: Client) -> Run | InputRequiredResult:
-        """Go on with the run of a request that comes again with the answer."""
-        run, _, asked = (ctx.request_state or "").partition(" ")
+    async def _asked(
+        self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]], client: Client
+    ) -> Run | InputRequiredResult:
+        identity, _, asked = (ctx.request_state or "").partition(" ")
         shown = (ctx.input_responses or {}).get(_QUESTION)
-        if not isinstance(shown, ElicitResult):
-            raise UsageError(f"{run} waits for an answer, and none was given.")
-        state = await self._runs.state(run)
-        try:
-            said = client.decision(open_question(state)[1], shown)
-        except Waits:
-            return summarize(state)
-        return await self._ended(self._runs.answer(run, said, client, question=asked), client)
+        run = await self._runs.status(identity) if identity else await begin(client)
+        while run.status == "waiting" and client.elicits:
+            open_id, question = open_question(await self._runs.state(run.run_id))
+            if shown is None or open_id != asked:
+                shown = await client.show(question)
+            if not isinstance(shown, ElicitResult):
+                form: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
+                return InputRequiredResult(input_requests=form, request_state=f"{run.run_id} {open_id}")
+            if (said := client.decision(question, shown)) is None:
+                break
+            run, shown = await self._runs.answer(run.run_id, said, client, asked=open_id), None
+        return run
 
 
 async def _in_words(work: Awaitable[T], client: Client | None = None) -> T:

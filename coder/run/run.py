@@ -1,5 +1,7 @@
 """Run: what a caller gets, folded from the state. Status and why, diff, tests, usage, cost."""
 
+from typing import Literal
+
 from pydantic import BaseModel, field_serializer
 
 from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
@@ -50,7 +52,8 @@ class Run(BaseModel, frozen=True):
     """The result of `solve` and `resume`, and the document that `--json` prints."""
 
     run_id: str
-    status: Status
+    status: Status | Literal["running"]
+    """`running`: a living process works on it; only `status_of` asks for that."""
     reason: str
     verified: Verified
     strength: str

@@ -190,7 +190,8 @@ def test_ctrl_o_shows_what_the_latest_call_printed_and_leaves_what_was_typed(
     console: Console, project: Path
 ) -> None:
     first, second = calls("bash", command="echo $((40 + 1))"), calls("bash", command="echo $((40 + 2))")
-    with faulty_endpoint(first, second, says("Done."), says("Fine.")) as endpoint:
+    unknown = calls("paint", path="/nowhere")
+    with faulty_endpoint(first, unknown, second, says("Done."), says("Fine.")) as endpoint:
         script = [
             (PROMPT, f"Look.{ENTER}"),
             (PROMPT, "And then\x0f"),
@@ -199,11 +200,13 @@ def test_ctrl_o_shows_what_the_latest_call_printed_and_leaves_what_was_typed(
             ("Fine.", ""),
             (PROMPT, f"/show 1{ENTER}"),
             ("\r\n41", ""),
+            (PROMPT, f"/show 2{ENTER}"),
+            ("\r\n42", ""),
             (PROMPT, f"/show 3{ENTER}"),
             ("The model has made 2 calls. Name one: /show N", ""),
             (PROMPT, CTRL_D),
         ]
         done = talk(console, endpoint, script, cwd=project)
 
-    assert (done.code, len(endpoint.requests)) == (0, 4), done.out
-    assert endpoint.requests[3].body["messages"][-1]["content"].startswith("And then?")
+    assert (done.code, len(endpoint.requests)) == (0, 5), done.out
+    assert endpoint.requests[4].body["messages"][-1]["content"].startswith("And then?")

@@ -12,7 +12,7 @@ from coder.agent import resume, solve
 from coder.errors import LeaseHeld, UsageError
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.requests import answer, stop
+from coder.requests import answer, stop, when_free
 from coder.run.event_types import QuestionAsked
 from coder.run.questions import Decision, Question, question_id
 from coder.run.reducer import fold_all
@@ -169,6 +169,23 @@ async def test_the_second_answer_is_told_who_was_first(folder: Path) -> None:
 
     with pytest.raises(UsageError, match="answered already by ann@there: yes"):
         await answer(waiting.run_id, NO, log=log)
+
+
+async def test_an_answer_waits_until_the_run_s_process_has_let_go_of_it(folder: Path) -> None:
+    log = MemoryLog()
+    waiting = await worked(folder, Scripted([code(RIGHT)]), log, "landing")
+    refused = asyncio.Event()
+
+    async def work() -> None:
+        refused.set()
+        await answer(waiting.run_id, YES, log=log)
+
+    async with log.lease(waiting.run_id):
+        answering = asyncio.create_task(when_free(work))
+        await refused.wait()
+    await answering
+
+    assert (await state_of(log, waiting)).answers
 
 
 async def test_of_fifty_who_answer_at_once_one_is_heard(tmp_path: Path, folder: Path) -> None:
