@@ -93,7 +93,7 @@ class Dialogue:
                 self.steps += 1
                 self._called, self._waiting = None, self._waiting[1:] if id else self._waiting
         if self.state is not None:
-            self.state = fold(self.state, event)
+            self.state = fold(self.state, event, body)
         elif self._diff and isinstance(body, event_types.RunStarted):
             self.state = begin(event)
 

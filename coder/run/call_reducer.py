@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 from coder.models.model import ChatMessage, Used
 from coder.run import event_types
 from coder.run.message import LeftOut
-from coder.run.state import State
+from coder.run.state import State, replace
 
 CallBody = (
     event_types.CallIntended

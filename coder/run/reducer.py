@@ -1,14 +1,13 @@
 """Fold a run's events into its state: a pure function, so that a resume knows what the run knew."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from coder.run import event_types
 from coder.run.call_reducer import CallBody, after_call
 from coder.run.events import Event
 from coder.run.message import HUMAN, Message
-from coder.run.state import State
+from coder.run.state import State, replace
 from coder.run.stored_file import listed
 
 _KEPT: Mapping[type[event_types.Body], str] = {
@@ -40,9 +39,13 @@ def begin(event: Event) -> State:
     )
 
 
-def fold(state: State, event: Event) -> State:
-    """The state after one more event; an event of an unknown type only moves the clock."""
-    body = event_types.parse(event)
+def fold(state: State, event: Event, body: event_types.Body | None = None) -> State:
+    """The state after one more event; an event of an unknown type only moves the clock.
+
+    Args:
+        body: what it says, where that has been parsed.
+    """
+    body = body or event_types.parse(event)
     passed = event.time - state.time - _tested(state, body)
     worked = 0.0 if _waited_for_human(state, body) else max(0.0, passed)
     moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)

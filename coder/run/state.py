@@ -1,8 +1,10 @@
 """State: what is known of a run, folded from its events by `reducer.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from coder.models.model import ChatMessage
 from coder.run import event_types
@@ -186,3 +188,19 @@ class State:
             left_out=self.left_out,
             plan=self.plan,
         )
+
+
+if TYPE_CHECKING:  # so that its arguments are checked
+    from dataclasses import replace as replace
+else:
+    _SETTERS = {one.name: getattr(State, one.name).__set__ for one in fields(State)}
+    _values = attrgetter(*_SETTERS)
+
+    def replace(state: State, **changes: Any) -> State:  # noqa: ANN401 - of any field
+        """As dataclasses.replace, in a third of its time, of which most of a fold is made."""
+        new = object.__new__(State)
+        for setter, value in zip(_SETTERS.values(), _values(state), strict=True):
+            setter(new, value)
+        for name, value in changes.items():
+            _SETTERS[name](new, value)
+        return new
