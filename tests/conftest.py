@@ -9,7 +9,7 @@ from hypothesis import settings
 from sandbox import Sandbox, open_sandbox
 from tests.only_pytest import only_pytest
 
-pytest_plugins = ["tests.no_skips", "tests.failed_list", "tests.tiers"]
+pytest_plugins = ["tests.no_skips", "tests.failed_list", "tests.tiers", "tests.postgres"]
 
 # How long one example takes is up to whoever else uses the machine.
 settings.register_profile("loaded", deadline=None)

@@ -49,6 +49,8 @@ missing_packages() {
             command -v debootstrap >/dev/null || printf ' debootstrap'
             # The page of a benchmark's report is looked at in a browser.
             command -v chromium >/dev/null || printf ' chromium'
+            # The log is kept in a database.
+            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || printf ' postgresql'
             # Projects in other languages are mended with their own toolchains.
             command -v node >/dev/null || printf ' nodejs'
             command -v go >/dev/null || printf ' golang-go'

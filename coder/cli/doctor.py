@@ -22,7 +22,7 @@ from coder.models.model import Usage
 from coder.models.providers import cost, found_endpoints, providers
 from coder.models.roles import Asked, resolve_roles
 from coder.models.weights import embedded_weights
-from coder.store import SqliteLog, data_folder
+from coder.store import data_folder, open_log
 from coder.text.sanitize import one_line
 from sandbox import Policy, SandboxError, open_sandbox, probe_backends
 
@@ -170,7 +170,7 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 async def _log(folder: Path) -> Finding:
     try:
-        with SqliteLog(folder) as log:
+        with open_log(folder) as log:
             newest = await log.runs(limit=1)
     except CoderError as error:
         return Finding(name="log", works=False, text=str(error))

@@ -89,13 +89,20 @@ class Journal:
             after = self._state.seq - len(copied) if self._state is not None else 0
             drafts = [Draft(type=event.type, version=event.version, body=event.body) for event in copied]
             drafts += [body.draft() for body in bodies]
-            events = await self._log.append(self.run, drafts, after=after, token=self._token)
-            for event in copied[-1:]:
-                self.watch.event(event)
-            for event in events[len(copied) :]:
-                self._state = begin(event) if self._state is None else fold(self._state, event)
-                self.watch.event(event)
+            try:
+                events = await self._log.append(self.run, drafts, after=after, token=self._token)
+            except asyncio.CancelledError:  # it may be written all the same
+                self._take(await self._log.read(self.run, after=after), copied)
+                raise
+            self._take(events, copied)
             return self.state
+
+    def _take(self, events: Sequence[Event], copied: Sequence[Event]) -> None:
+        for event in copied[-1:] if events else ():
+            self.watch.event(event)
+        for event in events[len(copied) :]:
+            self._state = begin(event) if self._state is None else fold(self._state, event)
+            self.watch.event(event)
 
     async def stop_requested(self) -> str | None:
         """Who wants this run to stop; None: nobody."""

@@ -1,9 +1,11 @@
-"""Event logs: one SQLite file; a lease for each run. Read sqlite, lease."""
+"""Event logs: one SQLite file; a lease for each run. Or a Postgres database. Read sqlite, lease, postgres."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coder.errors import UsageError
 from coder.fs.private_folder import data_folder
 from coder.store.lease import EventLog
 from coder.store.run_list import RunSummary, new_run_id
@@ -14,10 +16,22 @@ __all__ = ["EventLog", "RunSummary", "SqliteLog", "data_folder", "new_run_id", "
 
 @contextmanager
 def open_log(folder: Path | None = None) -> Iterator[EventLog]:
-    """The event log, opened at each place that uses one; None is the user's own folder.
+    """The event log, opened at each place that uses one; None is the one of CODER_LOG, or the user's folder.
 
     Raises:
+        UsageError: CODER_LOG is no address of a database, or the extra isn't installed.
         LogNewer, LogDamaged, MachineError: it can't be opened.
     """
+    if folder is None and (url := os.environ.get("CODER_LOG")):
+        try:
+            from coder.store.postgres import PostgresLog  # hardly anybody has a server
+        except ImportError as error:
+            install = "pip install 'coder-agent[postgres]'"
+            raise UsageError(
+                f"CODER_LOG needs psycopg, which isn't installed. Install it: {install}"
+            ) from error
+        with PostgresLog(url) as server:
+            yield server
+        return
     with SqliteLog(folder) as log:
         yield log

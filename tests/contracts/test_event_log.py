@@ -1,6 +1,6 @@
 """What every EventLog promises. A store of your own passes when its log is added to `LOGS`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,19 +8,24 @@ import pytest
 from coder.errors import LeaseHeld
 from coder.run.events import Draft
 from coder.store import EventLog, SqliteLog
+from coder.store.postgres import PostgresLog
 from tests.memory_log import MemoryLog
 
-LOGS: dict[str, Callable[[Path], EventLog]] = {"memory": lambda folder: MemoryLog(), "sqlite": SqliteLog}
+LOGS = ("memory", "sqlite", "postgres")
 
 HELLO = Draft(type="hello", body={"text": "hi"})
 
 
 @pytest.fixture(params=LOGS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
-    made = LOGS[request.param](tmp_path)
-    yield made
-    if isinstance(made, SqliteLog):
-        made.close()
+    if request.param == "memory":
+        yield MemoryLog()
+    elif request.param == "sqlite":
+        with SqliteLog(tmp_path) as log:
+            yield log
+    else:
+        with PostgresLog(request.getfixturevalue("postgres").database()) as log:
+            yield log
 
 
 async def test_what_was_appended_is_read_back_numbered_from_one(log: EventLog) -> None:

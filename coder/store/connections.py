@@ -1,0 +1,124 @@
+"""Connections to a Postgres database that holds an event log: each is used by one thread at a time."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from coder.errors import LogDamaged, LogNewer, MachineError, UsageError
+from coder.text.redact import Redactor
+
+SCHEMA = 1
+"""Version of the tables, in coder.format."""
+RETRY_S = 15.0
+"""How long a statement is made again while its server is away."""
+_PASSES = ("08", "40", "57P", "53300")
+"""SQLSTATEs that pass: a broken connection, a deadlock, a shutdown, too many connections."""
+_KEPT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_TABLES: LiteralString = """
+SELECT pg_advisory_xact_lock(7221067);
+CREATE SCHEMA IF NOT EXISTS coder;
+CREATE TABLE IF NOT EXISTS coder.run (
+    run text PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY, last integer NOT NULL DEFAULT 0,
+    batch text, token bigint NOT NULL, claim text NOT NULL, owner text[] NOT NULL,
+    expires timestamptz NOT NULL, stop_token bigint, stop_who text
+);
+CREATE TABLE IF NOT EXISTS coder.event (
+    run text NOT NULL, seq integer NOT NULL, time float8 NOT NULL, type text NOT NULL,
+    version integer NOT NULL, body text NOT NULL, blobs text NOT NULL, PRIMARY KEY (run, seq)
+);
+CREATE TABLE IF NOT EXISTS coder.blob (name text PRIMARY KEY, content bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS coder.format (version integer NOT NULL);
+INSERT INTO coder.format SELECT 1 WHERE NOT EXISTS (SELECT FROM coder.format);
+"""
+Rows = list[tuple[Any, ...]]
+
+
+class Connections:
+    """A database by its address; opening one for the first time makes the tables.
+
+    Raises:
+        UsageError: it is no address.
+        LogNewer, LogDamaged: the tables are of another version.
+        MachineError: the server can't be reached, or refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = conninfo_to_dict(url)
+        except psycopg.ProgrammingError:  # which quotes the address, with its password
+            known = "postgresql://user:password@host/database"
+            raise UsageError(f"CODER_LOG is no address of Postgres, such as {known}") from None
+        self._url, self._redact = (
+            make_conninfo(url, **_KEPT),
+            Redactor([str(parts.get("password", ""))]).redact,
+        )
+        self._name = f"Postgres database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
+        self._free: list[psycopg.Connection[tuple[Any, ...]]] = []
+        self._is_closed = False
+        with self._explained(), self._one() as connection:
+            if connection.execute("SELECT to_regclass('coder.format')").fetchone() == (None,):
+                with connection.transaction():
+                    connection.execute(_TABLES)
+            version = sum(row[0] for row in connection.execute("SELECT version FROM coder.format"))
+        if version > SCHEMA:
+            raise LogNewer(
+                f"The event log in the {self._name} was written by a newer version (format {version}; this "
+                f"one knows {SCHEMA}). Update coder, or set CODER_LOG to another database."
+            )
+        if version < SCHEMA:
+            raise self.damaged(f"its format is {version}, and this version knows {SCHEMA}")
+
+    def close(self) -> None:
+        """Close all. Idempotent."""
+        self._is_closed = True
+        while self._free:
+            self._free.pop().close()
+
+    def rows(self, statement: LiteralString, values: Mapping[str, object]) -> Rows:
+        """Carry out one statement, a transaction of its own, and return its rows.
+
+        Where its connection breaks nobody knows whether it was carried out: it is made again on another one,
+        and has to allow for that. Raises MachineError: the server refuses, or stays away.
+        """
+        ends = time.monotonic() + RETRY_S
+        while True:
+            try:
+                with self._explained(), self._one() as connection:
+                    return connection.execute(statement, values).fetchall()
+            except MachineError as error:
+                state = getattr(error.__cause__, "sqlstate", None)
+                if time.monotonic() > ends or not (state or "08").startswith(_PASSES):
+                    raise
+                time.sleep(0.05)
+
+    def damaged(self, what: str) -> LogDamaged:
+        """The error for content that can't be read."""
+        return LogDamaged(f"The event log in the {self._name} is damaged: {what}. Nothing in it was changed.")
+
+    @contextmanager
+    def _one(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = psycopg.connect(self._url, autocommit=True)
+        try:
+            yield connection
+        finally:
+            if self._is_closed or connection.closed:
+                connection.close()
+            else:
+                self._free.append(connection)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            what = f"The event log in the {self._name} can't be used: {self._redact(str(error).strip())}"
+            raise MachineError(
+                f"{what}\nSee that its server runs and CODER_LOG is right, or unset it."
+            ) from error

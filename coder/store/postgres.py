@@ -1,0 +1,235 @@
+"""The event log in a Postgres database, for processes on several machines (`CODER_LOG=postgresql://…`).
+
+Each append is one statement, on the server's disk when it returns. Threads wait for the server, not the
+event loop. Leases and times are by the server's clock. A statement whose connection broke is made again:
+`batch` and `claim`, ids of the last append and of the lease, tell whether it was carried out before.
+"""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import astuple
+from typing import Any, LiteralString, TypeVar
+
+from coder.errors import LeaseHeld, LogDamaged, MachineError
+from coder.run.events import Draft, Event
+from coder.store import event_codec, run_list
+from coder.store.connections import Connections, Rows
+from coder.store.lease import LEASE_S, Owner
+from coder.store.run_list import RunSummary, unreadable
+
+T = TypeVar("T")
+_APPEND = """
+WITH moved AS (
+    UPDATE coder.run SET last = last + %(count)s, batch = %(batch)s,
+        expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
+    WHERE run = %(run)s AND last = %(after)s AND token = %(token)s
+    RETURNING run, extract(epoch FROM clock_timestamp())::float8 AS now
+), kept AS (
+    INSERT INTO coder.blob SELECT * FROM unnest(%(names)s::text[], %(contents)s::bytea[])
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO coder.event
+SELECT moved.run, %(after)s + new.n, moved.now, new.type, new.version, new.body, new.blobs
+FROM moved, unnest(%(types)s::text[], %(versions)s::int[], %(bodies)s::text[], %(blobs)s::text[])
+    WITH ORDINALITY AS new (type, version, body, blobs, n)
+RETURNING run, seq, time, type, version, body, blobs
+"""
+_APPENDED = """
+SELECT event.* FROM coder.event JOIN coder.run USING (run)
+WHERE run = %(run)s AND batch = %(batch)s AND token = %(token)s AND seq > %(after)s
+"""
+_READ = """
+SELECT run.last, event.* FROM coder.run LEFT JOIN coder.event ON event.run = run.run AND seq > %(after)s
+WHERE run.run = %(run)s ORDER BY seq LIMIT %(limit)s
+"""
+_RUNS = """
+SELECT newest.run, event.* FROM (
+    SELECT run, number, last FROM coder.run WHERE last > 0 ORDER BY number DESC LIMIT %(limit)s
+) AS newest CROSS JOIN LATERAL (VALUES (1), (newest.last)) AS ends (at)
+LEFT JOIN coder.event ON event.run = newest.run AND event.seq = ends.at ORDER BY number DESC, at
+"""
+_TAKE = """
+INSERT INTO coder.run AS held (run, token, claim, owner, expires)
+VALUES (%(run)s, 1, %(claim)s, %(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s))
+ON CONFLICT (run) DO UPDATE SET token = held.token + 1, claim = excluded.claim, owner = excluded.owner,
+    expires = excluded.expires
+WHERE held.expires <= clock_timestamp() OR held.claim = excluded.claim OR held.token = %(dead)s
+RETURNING token
+"""
+_RENEW = """
+UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
+WHERE run = %(run)s AND token = %(token)s RETURNING token
+"""
+_FREE = """
+UPDATE coder.run SET expires = '-infinity' WHERE run = %(run)s AND claim = %(claim)s RETURNING run
+"""
+_STOP = """
+WITH asked AS (
+    SELECT run, stop_who FROM coder.run
+    WHERE run = %(run)s AND stop_token = %(token)s AND token = %(token)s FOR UPDATE
+)
+UPDATE coder.run SET stop_token = NULL FROM asked WHERE run.run = asked.run RETURNING asked.stop_who
+"""
+
+
+class PostgresLog:
+    """An EventLog in a database, to be closed. Raises UsageError, LogNewer, LogDamaged, MachineError."""
+
+    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
+        """Open the log at an address `postgresql://user:password@host/database`."""
+        self._server = Connections(url)
+        self._lease_s = lease_s
+
+    def __enter__(self) -> "PostgresLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Idempotent."""
+        self._server.close()
+
+    def lease(self, run: str) -> AbstractAsyncContextManager[int]:
+        """Hold a run while the block lasts, against all processes that use this database."""
+        return self._held(run)
+
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
+        blobs: dict[str, bytes] = {}
+
+        def put(content: bytes) -> str:
+            name = hashlib.sha256(content).hexdigest()
+            blobs[name] = content
+            return name
+
+        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
+        names = sorted(blobs)  # in one order, so that two appends never wait for each other
+        values = {
+            "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
+            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
+            "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
+            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
+        }  # fmt: skip
+
+        def written() -> Rows:
+            return self._server.rows(_APPEND, values) or self._server.rows(_APPENDED, values)
+
+        if drafts and not (rows := await _to_its_end(written)):
+            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
+        return [self._event(row, blobs) for row in sorted(rows)] if drafts else []
+
+    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
+        rows = await self._rows(_READ, run=run, after=after, limit=limit)
+        last = rows[0][0] if rows else 0
+        found = [row[1:] for row in rows if row[1] is not None]
+        upto = last if limit is None else min(last, after + limit)
+        if [row[1] for row in found] != list(range(after + 1, upto + 1)):
+            raise self._server.damaged(f"events of {run} are missing")
+        contents = await self._contents(found)
+        return [self._event(row, contents) for row in found]
+
+    async def request_stop(self, run: str, who: str) -> None:
+        """Ask the process that holds a run to stop it."""
+        statement = (
+            "UPDATE coder.run SET stop_token = token, stop_who = %(who)s WHERE run = %(run)s RETURNING 1"
+        )
+        await self._rows(statement, run=run, who=who)
+
+    async def stop_requested(self, run: str, *, token: int) -> str | None:
+        """Who wants the holder of this lease to stop the run."""
+        rows = await self._rows(_STOP, run=run, token=token)
+        return str(rows[0][0]) if rows else None
+
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        """Runs that have events, newest first, at most `limit` of them."""
+        rows = await self._rows(_RUNS, limit=limit)
+        contents = await self._contents([row[1:] for row in rows if row[1] is not None])
+        shown = [self._shown(row, contents) for row in rows]
+        return [
+            RunSummary(first.run, first, last) for first, last in zip(shown[::2], shown[1::2], strict=True)
+        ]
+
+    async def resolve(self, prefix: str) -> str:
+        """The one run whose id starts with this."""
+        rows = await self._rows("SELECT run FROM coder.run WHERE last > 0 ORDER BY run")
+        return run_list.resolve(prefix, [run for (run,) in rows])
+
+    @asynccontextmanager
+    async def _held(self, run: str) -> AsyncIterator[int]:
+        values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(Owner.current()))]}
+        try:
+            token = await _to_its_end(lambda: self._take(values))
+            heartbeat = asyncio.create_task(self._renew(run, token))
+            try:
+                yield token
+            finally:
+                heartbeat.cancel()
+                await asyncio.wait([heartbeat])
+        finally:
+            with suppress(MachineError):  # it ends with its time, too; the block's work is done
+                await self._rows(_FREE, **values)
+
+    def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
+        given = {**values, "dead": dead, "lease_s": self._lease_s}
+        if rows := self._server.rows(_TAKE, given):
+            return int(rows[0][0])
+        ((token, owner),) = self._server.rows(
+            "SELECT token, owner FROM coder.run WHERE run = %(run)s", values
+        )
+        host, namespace, pid, started = owner
+        if Owner(host, namespace, int(pid), started).died() and token != dead:
+            return self._take(values, token)
+        raise LeaseHeld(
+            f"Process {pid} on {host} works on {values['run']}. Wait until it ends, or stop it with: "
+            f"coder stop {values['run']}"
+        )
+
+    async def _renew(self, run: str, token: int) -> None:
+        is_held = True
+        while is_held:
+            await asyncio.sleep(self._lease_s / 3)
+            with suppress(MachineError):  # the next append meets the same fault, where someone can act
+                is_held = bool(await self._rows(_RENEW, run=run, token=token, lease_s=self._lease_s))
+
+    async def _rows(self, statement: LiteralString, **values: object) -> Rows:
+        return await _to_its_end(lambda: self._server.rows(statement, values))
+
+    async def _contents(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, bytes]:
+        """The blobs of these events by name, each as it was written."""
+        names = [name for row in rows if row[6] != "[]" for _, name in json.loads(row[6])]
+        if not names:
+            return {}
+        found = await self._rows(
+            "SELECT name, content FROM coder.blob WHERE name = ANY(%(names)s)", names=names
+        )
+        return {name: content for name, content in found if hashlib.sha256(content).hexdigest() == name}
+
+    def _shown(self, row: tuple[Any, ...], contents: Mapping[str, bytes]) -> Event:
+        try:
+            return self._event(row[1:], contents) if row[1] is not None else unreadable(row[0])
+        except LogDamaged:
+            return unreadable(row[0])
+
+    def _event(self, row: tuple[Any, ...], contents: Mapping[str, bytes]) -> Event:
+        run, seq, moment, kind, version, body, blobs = row
+        try:
+            plain = event_codec.decode(body, blobs, contents.__getitem__)
+            return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
+        except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
+            raise self._server.damaged(f"event {seq} of {run} can't be read") from error
+
+
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """Do it in a thread. A caller that is cancelled waits for its end, so that nothing happens after it."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

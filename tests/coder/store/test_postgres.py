@@ -1,0 +1,206 @@
+"""The log in Postgres: what breaks on the way loses no event and doubles none; others are told who works."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+import pytest
+
+from coder.errors import CoderError, LeaseHeld, LogDamaged, LogNewer, MachineError, UsageError
+from coder.run.events import Draft
+from coder.store import open_log
+from coder.store.lease import Owner
+from coder.store.postgres import PostgresLog
+from tests.forked import said_by_child
+from tests.postgres import PASSWORD, Server
+
+HELLO = Draft(type="hello", body={})
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return postgres.database()
+
+
+async def test_of_eight_that_want_one_run_seven_are_refused(url: str) -> None:
+    with ExitStack() as opened:
+        logs = [opened.enter_context(PostgresLog(url)) for _ in range(8)]
+        async with AsyncExitStack() as held:
+            taking = [held.enter_async_context(log.lease("run_a")) for log in logs]
+            tokens = await asyncio.gather(*taking, return_exceptions=True)
+
+            assert sorted(type(token).__name__ for token in tokens) == ["LeaseHeld"] * 7 + ["int"]
+            (token,) = [token for token in tokens if isinstance(token, int)]
+            appends = [log.append("run_a", [HELLO], after=0, token=token) for log in logs]
+            done = await asyncio.gather(*appends, return_exceptions=True)
+
+        assert sum(isinstance(each, LeaseHeld) for each in done) == 7
+        assert len(await logs[0].read("run_a")) == 1
+
+
+async def appended(log: PostgresLog, count: int, reached: dict[int, asyncio.Event] | None = None) -> None:
+    async with log.lease("run_a") as token:
+        for number in range(count):
+            await log.append("run_a", [Draft(type="n", body={"n": number})], after=number, token=token)
+            if reached and number in reached:
+                reached[number].set()
+
+
+@contextmanager
+def again_and_again(harm: Callable[[], object], *, every_s: float) -> Iterator[None]:
+    """Do harm in a thread while the block lasts."""
+    is_over = Flag()
+
+    def work() -> None:
+        while not is_over.wait(every_s):
+            harm()
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+async def test_backends_that_are_ended_in_appends_lose_no_event_and_double_none(
+    postgres: Server, url: str
+) -> None:
+    ended = 0
+
+    def end_all() -> None:
+        nonlocal ended
+        row = admin.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s", (database,)
+        ).fetchone()
+        ended += row[0] if row else 0
+
+    database = url.partition("?")[0].rpartition("/")[2]
+    with PostgresLog(url) as log, postgres.connect() as admin:
+        with again_and_again(end_all, every_s=0.05):
+            await appended(log, 250)
+
+        assert ended >= 4
+        assert [event.body["n"] for event in await log.read("run_a")] == [*range(250)]
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_killed_and_started_again_loses_no_event(postgres: Server, url: str) -> None:
+    reached = {100: asyncio.Event(), 300: asyncio.Event()}
+    with PostgresLog(url) as log:
+        writing = asyncio.create_task(appended(log, 500, reached))
+        await reached[100].wait()
+        await asyncio.to_thread(postgres.kill)
+        await asyncio.to_thread(postgres.start)
+        await reached[300].wait()
+        (pid,) = log._server.rows("SELECT pg_backend_pid()", {})[0]
+        os.kill(pid, signal.SIGKILL)  # the server starts all of its processes again
+        await writing
+
+        assert [event.body["n"] for event in await log.read("run_a")] == [*range(500)]
+
+
+async def test_a_holder_that_was_killed_is_replaced_at_once_on_its_machine(url: str) -> None:
+    async def take_and_die() -> None:
+        with PostgresLog(url) as log:
+            async with log.lease("run_a") as token:
+                await log.append("run_a", [HELLO], after=0, token=token)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    await asyncio.to_thread(said_by_child, lambda: asyncio.run(take_and_die()))
+
+    with PostgresLog(url) as log:
+        async with log.lease("run_a") as token:
+            assert token == 2
+            assert await log.append("run_a", [HELLO], after=1, token=token)
+
+
+async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Owner("elsewhere", "", 7, "")
+    with PostgresLog(url, lease_s=0.6) as log:
+        monkeypatch.setattr(Owner, "current", lambda: elsewhere)
+        taken = log.lease("run_a")
+        stale = await taken.__aenter__()
+        heartbeat = next(task for task in asyncio.all_tasks() if "_renew" in repr(task))
+        heartbeat.cancel()
+        with pytest.raises(LeaseHeld, match="Process 7 on elsewhere works on run_a"):
+            await log.lease("run_a").__aenter__()
+        while True:
+            try:
+                other = log.lease("run_a")
+                token = await other.__aenter__()
+                break
+            except LeaseHeld:
+                await asyncio.sleep(0.05)
+        with pytest.raises(LeaseHeld):
+            await log.append("run_a", [HELLO], after=0, token=stale)
+        assert await log.append("run_a", [HELLO], after=0, token=token)
+        await taken.__aexit__(None, None, None)
+        assert await log.append("run_a", [HELLO], after=1, token=token)
+        await other.__aexit__(None, None, None)
+
+
+async def test_a_cancelled_append_is_over_when_its_caller_goes_on(url: str) -> None:
+    with PostgresLog(url) as log:
+        async with log.lease("run_a") as token:
+            for number in range(20):
+                last = len(await log.read("run_a"))
+                appending = asyncio.create_task(log.append("run_a", [HELLO], after=last, token=token))
+                await asyncio.sleep(number / 10_000)
+                appending.cancel()
+                await asyncio.wait([appending])
+                seen = len(await log.read("run_a"))
+                await asyncio.sleep(0.005)
+                assert len(await log.read("run_a")) == seen
+
+
+async def test_long_strings_and_odd_ones_come_back(url: str) -> None:
+    body = {"long": "ä" * 200_000, "odd": "\0\ud800", "again": "ä" * 200_000}
+    with PostgresLog(url) as log:
+        async with log.lease("run_a") as token:
+            await log.append("run_a", [Draft(type="t", body=body)] * 2, after=0, token=token)
+
+        assert [event.body for event in await log.read("run_a")] == [body, body]
+        assert (await log.runs())[0].first.body == body
+
+
+@pytest.mark.parametrize(
+    ("statement", "error", "said"),
+    [
+        ("UPDATE coder.format SET version = 9", LogNewer, "newer version"),
+        ("DELETE FROM coder.format", LogDamaged, "its format is 0"),
+    ],
+)
+def test_tables_of_another_version_are_refused(
+    postgres: Server, url: str, statement: str, error: type[CoderError], said: str
+) -> None:
+    PostgresLog(url).close()
+    with postgres.connect(url.partition("?")[0].rpartition("/")[2]) as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+    with pytest.raises(error, match=said):
+        PostgresLog(url)
+
+
+def test_what_cannot_be_reached_or_refuses_is_said_without_the_password(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {
+        postgres.url("postgres", password="wr0ng-horse"): ("password authentication failed", MachineError),
+        postgres.url("nowhere"): ("nowhere", MachineError),
+        f"postgresql://coder:{PASSWORD}@/postgres?host={tmp_path}": ("No such file", MachineError),
+        f"mysql://coder:{PASSWORD}@host/db": ("is no address of Postgres", UsageError),
+    }
+    for address, (said, error) in refused.items():
+        monkeypatch.setenv("CODER_LOG", address)
+        with pytest.raises(error, match=said) as failed, open_log():
+            pass
+        assert "horse" not in str(failed.value)
