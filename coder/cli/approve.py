@@ -55,9 +55,7 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
         run = await log.resolve(prefix)
         continued = partial(resume_run, run, log=log)
         state = await state_of(log, run)
-        return await when_free(
-            lambda: with_state(state, continued, given=given, screen=screen, log=log, **more)
-        )
+        return await when_free(lambda: with_state(state, continued, given=given, screen=screen, **more))
 
 
 async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:

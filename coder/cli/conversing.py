@@ -73,7 +73,7 @@ class Conversation:
             model = await self._opened(self._asked, settings)
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
             results = sys.stderr if given["json"] or given["jsonl"] else sys.stdout
-            await stack.enter_async_context(traced(loaded.config, log, screen))
+            await stack.enter_async_context(traced(given, screen))
             watch = ChatObserver(screen, reader, yes=given["yes"], results=results)
             if state is not None:
                 task = _with_flags(state.task, task)

@@ -44,4 +44,4 @@ async def _fork(
         if standing(before) and state.settings.lands:
             screen.note(f"what {run} wrote stands in your folder; coder undo {run} takes it back")
         continued = partial(fork_run, run, step=step, say=say, log=log)
-        return await with_state(state, continued, flags=flags, given=given, screen=screen, log=log)
+        return await with_state(state, continued, flags=flags, given=given, screen=screen)

@@ -9,9 +9,9 @@ import typer
 from coder.agent import resume as resume_run
 from coder.cli.run_settings import asked_now, changed_settings, must_know_price
 from coder.cli.show_run import RunId
-from coder.cli.solve_run import carry_out, tools_named, traced
+from coder.cli.solve_run import carry_out, tools_named
 from coder.config.layers import load
-from coder.config.schema import Config, checked, flag, over
+from coder.config.schema import Config, checked, flag
 from coder.console.options import GOING_ON, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
@@ -19,7 +19,7 @@ from coder.requests import state_of
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State
-from coder.store import EventLog, open_log
+from coder.store import open_log
 from coder.teams.strategies import named_limits
 
 
@@ -55,7 +55,7 @@ async def _resume(prefix: str, *, flags: Config, given: Mapping[str, Any], scree
         state = await state_of(log, run)
         _see_that_it_stands(state, allow=given["allow"])
         continued = partial(resume_run, run, answer=given["answer"], log=log)
-        return await with_state(state, continued, flags=flags, given=given, screen=screen, log=log)
+        return await with_state(state, continued, flags=flags, given=given, screen=screen)
 
 
 async def with_state(
@@ -65,7 +65,6 @@ async def with_state(
     flags: Config,
     given: Mapping[str, Any],
     screen: Screen,
-    log: EventLog,
 ) -> Run:
     """Go on from a state with its settings, limits and model, but for the flags that were named."""
     screen.watch_model(state.model, has_folder=state.task.workspace is not None)
@@ -80,7 +79,7 @@ async def with_state(
         must_know_price=must_know_price(flags, state),
         shows_pictures=bool(state.task.pictures),
     )
-    async with opening as model, traced(over(loaded.config, flags), log, screen):
+    async with opening as model:
         return await continued(
             model=model,
             budget=flags.budget(named_limits(state.settings, state.budget)),

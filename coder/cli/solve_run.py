@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,6 @@ from pydantic import ValidationError
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
-from coder.config.schema import Config
 from coder.console.failure import report, single
 from coder.console.interrupt import run_until_interrupted
 from coder.console.options import given_flags, see_backend
@@ -22,7 +22,6 @@ from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.options import Options
-from coder.run.events import EventStore
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
@@ -72,26 +71,11 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
         shows_pictures=bool(task.pictures),
     )
     with open_log() as log:
-        async with opening as model, traced(loaded.config, log, screen):
+        async with opening as model:
             options = Options(settings=settings, model=model, tools=tools, log=log, watch=screen)
             if team is not None:
                 options |= Options(team=team.team, stop=team.stop)
             return await solve(task, **options)
-
-
-@asynccontextmanager
-async def traced(config: Config, log: EventStore, screen: Screen) -> "AsyncIterator[Collector | None]":
-    """Send what the screen sees to a collector, if one is named. Raises UsageError: no extra, no address."""
-    if config.otlp is None:
-        yield None
-        return
-    try:
-        from coder.traces.collector import Collector
-    except ImportError as error:
-        install = "Install it: pip install 'coder-agent[otel]'"
-        raise UsageError(f"OpenTelemetry isn't installed. {install}") from error
-    async with Collector(config.otlp, log, screen.note, content=bool(config.otel_content)) as screen.also:
-        yield screen.also
 
 
 class NamedTeam(NamedTuple):
@@ -165,12 +149,33 @@ def _could_be_made(path: Path) -> bool:
     return not path.exists() and path.absolute().parent.exists()
 
 
+@asynccontextmanager
+async def traced(given: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
+    """Send what the screen sees to a collector, if one is named. Raises UsageError: no extra, no address."""
+    if not (url := given["otlp"] or os.environ.get("CODER_OTLP")):
+        yield None
+        return
+    try:
+        from coder.traces.collector import Collector
+    except ImportError as error:
+        install = "pip install 'coder-agent[otel]'"
+        raise UsageError(f"OpenTelemetry isn't installed. Install it: {install}") from error
+    async with Collector(url, screen.note, content=given["otel_content"]) as screen.also:
+        yield screen.also
+
+
 def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
     """Do the work of a command, print the result, return the exit code."""
     screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+
+    async def traced_run(work: Coroutine[Any, Any, Run]) -> Run:
+        with closing(work):  # it isn't begun where there is no collector
+            async with traced(given, screen):
+                return await screen.spinning(work)
+
     try:
         see_one_form(given)
-        run = run_until_interrupted(screen.spinning(begin(screen)), run_id=lambda: screen.run_id)
+        run = run_until_interrupted(traced_run(begin(screen)), run_id=lambda: screen.run_id)
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         exit_code = report(error)

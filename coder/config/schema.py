@@ -107,8 +107,6 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     memory: int | None = None
     pids: int | None = None
     cpus: float | None = None
-    otlp: str | None = None
-    otel_content: bool | None = None
 
     def budget(self, base: Budget) -> Budget:
         """`base` with the limits that were set here."""

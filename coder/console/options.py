@@ -106,7 +106,7 @@ FLAGS = {
         "jsonl": Flag(bool, "Print every event as a line of JSON, as it happens."),
         "quiet": Flag(bool, "Only results and errors.", short="-q"),
         "otlp": Flag(Text, "Send traces to this OpenTelemetry collector.", "URL"),
-        "otel_content": Flag(Choice, "Send prompts, answers and results with them, too."),
+        "otel_content": Flag(bool, "Send prompts, answers and results with them, too."),
         "verbose": Flag(bool, "Show answers and output as they come.", short="-v"),
     },
 }

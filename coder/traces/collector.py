@@ -7,6 +7,7 @@ costs a run no more than a moment at its end.
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Self
 
 import httpx2
@@ -19,8 +20,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.re import parse_env_headers
 
 from coder.errors import MachineError, UsageError
-from coder.run.events import Event, EventStore
+from coder.run.events import Event
 from coder.run.watch import Watch
+from coder.store import open_log
 from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace
 
@@ -32,42 +34,46 @@ TOKENS, SECONDS = [4.0**n for n in range(14)], [0.01 * 2**n for n in range(14)]
 class Collector(Watch):
     """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
 
-    def __init__(self, url: str, log: EventStore, note: Callable[[str], None], *, content: bool) -> None:
+    def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
         """Take the address, and what shows a line. Raises UsageError: it is no address."""
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"--otlp: {redact(url)} is no collector's address, as http://localhost:4318 is.")
-        self._url, self._log, self._note, self._content = url.rstrip("/"), log, note, content
+        self._url, self._note, self._content = url.rstrip("/"), note, content
+        self._stack = AsyncExitStack()
         self._traces: dict[str, tuple[Trace, int]] = {}
         self._unsent: list[ReadableSpan] = []
         self._news, self._is_told = asyncio.Event(), False
-        headers = parse_env_headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
-        self._client = httpx2.AsyncClient(headers={**headers, "Content-Type": "application/x-protobuf"})
         self._reader, mine = InMemoryMetricReader(), Resource({"service.name": "coder"}, SCOPE.schema_url)
         meter = MeterProvider([self._reader], mine, shutdown_on_exit=False).get_meter("coder", SCOPE.version)
         self._used, self._took = (
             meter.create_histogram(f"gen_ai.client.{name}", unit, explicit_bucket_boundaries_advisory=bounds)
-            for name, unit, bounds in (
+            for name, unit, bounds in [
                 ("token.usage", "{token}", TOKENS),
                 ("operation.duration", "s", SECONDS),
-            )
+            ]
         )
 
     async def __aenter__(self) -> Self:
+        self._log = self._stack.enter_context(open_log())
+        headers = parse_env_headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
+        client = httpx2.AsyncClient(headers={**headers, "Content-Type": "application/x-protobuf"})
+        self._client = await self._stack.enter_async_context(client)
         self._following = asyncio.create_task(self._follow())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._following.cancel()
         await self._tried(self._finish(), AT_END_S)
-        await self._client.aclose()
+        await self._stack.aclose()
 
     def event(self, event: Event) -> None:
         """Have a run sent that goes on."""
         self._traces.setdefault(event.run, (Trace(event.run, content=self._content), event.seq))
         self._news.set()
 
-    async def send(self, run: str) -> None:
-        """Send all spans of a run, those that are open as they stand. Raises MachineError."""
+    async def send(self, prefix: str) -> None:
+        """Send all spans of a run, those that are open as they stand. Raises UsageError, MachineError."""
+        run = await self._log.resolve(prefix)
         trace = Trace(run, content=self._content)
         self._unsent = [*trace.take(await self._log.read(run)), *trace.cut()]
         await self._flush()
@@ -95,8 +101,7 @@ class Collector(Watch):
         for run, (trace, first) in [*self._traces.items()]:
             events = await self._log.read(run, after=trace.seq)
             trace.take(event for event in events if event.seq < first)
-            spans = trace.take(event for event in events if event.seq >= first)
-            self._unsent += spans
+            self._unsent += (spans := trace.take(event for event in events if event.seq >= first))
             for span in spans:
                 self._measure(span)
             await self._flush()
@@ -109,8 +114,8 @@ class Collector(Watch):
             }
             self._took.record((span.end_time - span.start_time) / 1e9, same)
             for kind in ("input", "output"):
-                used = told[f"gen_ai.usage.{kind}_tokens"]
-                self._used.record(int(str(used)), same | {"gen_ai.token.type": kind})
+                used = int(str(told[f"gen_ai.usage.{kind}_tokens"]))
+                self._used.record(used, same | {"gen_ai.token.type": kind})
 
     async def _finish(self) -> None:
         await self._catch_up()
@@ -127,7 +132,9 @@ class Collector(Watch):
         url = f"{self._url}/v1/{signal}"
         try:
             async with asyncio.timeout(SLOW_S), self._client.stream("POST", url, content=body) as response:
-                if not response.is_success:
-                    raise MachineError(f"{redact(url)} answered with status {response.status_code}")
+                if response.is_success:
+                    return
+                why: object = f"status {response.status_code}"
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            raise MachineError(f"{redact(url)} takes nothing: {error or type(error).__name__}") from error
+            why = error or type(error).__name__
+        raise MachineError(f"{redact(url)} did not take it: {why}")

@@ -6,7 +6,7 @@ start of a run; a resume or a further task is a span below it, and so is each at
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.metadata import version
 from typing import NamedTuple
@@ -14,9 +14,9 @@ from typing import NamedTuple
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
-from coder.models.model import ChatMessage, Usage, Used
+from coder.models.model import Usage, Used
 from coder.run import event_types as of
 from coder.run.attempts import CHOOSER
 from coder.run.events import Event
@@ -37,7 +37,7 @@ TEXTS = {"model": "gen_ai.output.messages", "question": "coder.question.text"}
 """Attributes by the field of an event; of its `text`, by the kind of the span, and else a tool's result."""
 TOKENS = {"input": "input", "output": "output", "cached": "cache_read.input"}
 TOKENS |= {"cache_write": "cache_creation.input", "reasoning": "reasoning.output"}
-Told = dict[str, str | int | bool]
+Told = Mapping[str, object]
 
 
 class _Open(NamedTuple):
@@ -49,18 +49,17 @@ class _Open(NamedTuple):
 
 
 class Trace:
-    """The spans of one run so far."""
+    """The spans of one run so far. `seq` is the last event's number."""
 
     def __init__(self, run: str, *, content: bool = False) -> None:
         """Begin without events; `content`: prompts, answers and results stand in the spans, redacted."""
-        self.resource = Resource({"service.name": "coder", "service.instance.id": run}, SCOPE.schema_url)
-        self._redact = Redactor.from_environment().redact if content else None
+        self._resource = Resource({"service.name": "coder", "service.instance.id": run}, SCOPE.schema_url)
+        self._redact, self._content = Redactor.from_environment().redact, content
         self._run = self._trace = run
         self._open: dict[tuple[str, object], _Open] = {}
         self._used: dict[object, Usage] = {}
         self._model, self._roles, self._asker = "", dict[str, str](), ""
         self._now = self.seq = 0
-        """Of the last event: nanoseconds since the epoch, and its number."""
         self._root = self._leg = self._context("run", 1)
 
     def take(self, events: Iterable[Event]) -> list[ReadableSpan]:
@@ -72,8 +71,8 @@ class Trace:
                 ended, self._open, self._used = [], {}, {}
             elif isinstance(body, of.RunStarted | of.RunResumed | of.StepStarted):
                 ended += self.cut()
-            before, self._now, self.seq = self._now, int(event.time * 1e9), event.seq
-            ended += self._taken(body, before) if body is not None else []
+            self._now, self.seq = int(event.time * 1e9), event.seq
+            ended += self._taken(body) if body is not None else []
         return ended
 
     def cut(self, told: Told | None = None) -> list[ReadableSpan]:
@@ -82,7 +81,7 @@ class Trace:
         ended = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
         return ended + self._end("run", "", told or {"coder.cut_off": True})
 
-    def _taken(self, body: of.Body, before: int) -> list[ReadableSpan]:
+    def _taken(self, body: of.Body) -> list[ReadableSpan]:
         match body:
             case of.RunStarted() | of.RunResumed() | of.StepStarted():
                 self._model, self._roles = body.model, body.settings.roles if body.settings else self._roles
@@ -91,15 +90,13 @@ class Trace:
                 self._trace = self._run if body.step else run
                 self._start(None if body.step or run == self._run else Trace(run)._root, 1)
             case of.RunStopped(status=status):
-                error: Told = {"error.type": status} if status == "error" else {}
-                return self.cut({"coder.status": status, "coder.verified": body.verified} | error)
+                error = {"error.type": "error"} if status == "error" else {}
+                return self.cut({"coder.status": status, "coder.verified": body.verified, **error})
             case of.Spoken(message=said) if said.author != HUMAN:
-                self._turn(said.author, before)
+                self._turn(said.author)
                 return self._end("turn", said.author, {"coder.message.kind": said.kind})
             case of.BaselineTaken(passed=passed):
-                started = self._open.get(("run", ""))  # as it runs from then on, beside all else
-                began = started.began if started is not None else self._now
-                self._begin("program", "baseline", "baseline", self._leg, {}, began)
+                self._begin("program", "baseline", "baseline", self._leg, {}, lasts_s=body.seconds)
                 return self._end("program", "baseline", {"coder.status": "ok" if passed else "failed"})
             case (
                 of.CallAnswered(call=call, usage=used)
@@ -109,11 +106,10 @@ class Trace:
             ):
                 self._used[call] = self._used.get(call, Usage()) + used
         kind, _, verb = body.type.partition(".")
+        key, told = getattr(body, KEYS.get(kind, "type")), self._told(body, kind)
         if kind in KEYS and verb in BEGINS:
-            name, parent = getattr(body, NAMES[kind]), self._parent(body)
-            self._begin(kind, getattr(body, KEYS[kind]), name, parent, self._told(body, kind), self._now)
-        ends = kind in KEYS and verb in ENDS
-        return self._end(kind, getattr(body, KEYS[kind]), self._told(body, kind)) if ends else []
+            self._begin(kind, key, getattr(body, NAMES[kind]), self._parent(body), told)
+        return self._end(kind, key, told) if verb in ENDS else []
 
     def _parent(self, body: of.Body) -> SpanContext:
         match body:
@@ -122,78 +118,67 @@ class Trace:
             case of.CodeCalled(id=id) if ("tool", id) in self._open:
                 return self._open["tool", id].context
             case of.ProgramStarted(what=what):
-                return self._turn(CHOOSER if what == "compare" else "executor", self._now)
+                return self._turn(CHOOSER if what == "compare" else "executor")
             case of.QuestionAsked(by=who) if ("turn", who) not in self._open:
                 return self._leg
-        return self._turn(self._asker, self._now)
+        return self._turn(self._asker)
 
-    def _turn(self, who: str, began: int) -> SpanContext:
+    def _turn(self, who: str) -> SpanContext:
         """The turn of a participant, which begins with its first event in the log."""
-        if not who:
-            return self._leg
-        if ("turn", who) not in self._open:
-            self._begin("turn", who, who, self._leg, {"gen_ai.agent.name": who}, began)
-        return self._open["turn", who].context
+        if who and ("turn", who) not in self._open:
+            self._begin("turn", who, who, self._leg, {"gen_ai.agent.name": who})
+        return self._open["turn", who].context if who else self._leg
 
     def _start(self, parent: SpanContext | None, seq: int) -> None:
         self._leg = self._context("run", seq)
         self._root = self._root if parent is self._root else self._leg
-        self._begin("run", "", "coder", parent, {}, self._now)
+        self._begin("run", "", "coder", parent, {})
 
     def _begin(
-        self, kind: str, key: object, name: str, parent: SpanContext | None, told: Told, began: int
+        self, kind: str, key: object, name: str, parent: SpanContext | None, told: Told, lasts_s: float = 0.0
     ) -> None:
         if kind == "model":
             provider, _, name = self._roles.get(name, self._model).partition("/")
-            told |= {"gen_ai.provider.name": provider, "gen_ai.request.model": name}
+            told = {**told, "gen_ai.provider.name": provider, "gen_ai.request.model": name}
         operation = OPERATIONS.get(kind, kind)
         if kind in OPERATIONS:
-            told |= {"gen_ai.operation.name": operation, "gen_ai.conversation.id": self._run}
+            told = {**told, "gen_ai.operation.name": operation, "gen_ai.conversation.id": self._run}
         context = self._leg if kind == "run" else self._context(kind, self.seq)
+        began = self._now - int(lasts_s * 1e9)
         self._open[kind, key] = _Open(f"{operation} {name}", began, context, parent, told)
 
     def _end(self, kind: str, key: object, told: Told) -> list[ReadableSpan]:
         """The span, if it is open."""
         if (span := self._open.pop((kind, key), None)) is None:
             return []
-        told = span.told | told
-        if kind == "model":
-            used = self._used.pop(key, Usage())
+        used = self._used.pop(key, Usage()) if kind == "model" else None
+        told = {**span.told, **told}
+        if used is not None:
             told |= {
-                f"gen_ai.usage.{n}_tokens": getattr(used, f"{field}_tokens") for field, n in TOKENS.items()
+                f"gen_ai.usage.{name}_tokens": getattr(used, f"{ours}_tokens")
+                for ours, name in TOKENS.items()
             }
         return [ReadableSpan(
-            _clean(span.name), span.context, span.parent, self.resource,
-            {name: _clean(value) if isinstance(value, str) else value for name, value in told.items()},
+            str(self._shown(span.name)), span.context, span.parent, self._resource,
+            {name: self._shown(value) for name, value in told.items()},
             kind=SpanKind.CLIENT if kind == "model" else SpanKind.INTERNAL,
             status=Status(StatusCode.ERROR if "error.type" in told else StatusCode.UNSET),
             start_time=min(span.began, self._now), end_time=self._now, instrumentation_scope=SCOPE,
         )]  # fmt: skip
 
     def _context(self, kind: str, seq: int) -> SpanContext:
-        trace, span = (sha256(key.encode()).digest() for key in (self._trace, f"{self._run} {kind} {seq}"))
-        return SpanContext(
-            int.from_bytes(trace[:16]), int.from_bytes(span[:8]), is_remote=False, trace_flags=TraceFlags(1)
-        )
+        trace, span = (sha256(of.encode()).digest() for of in (self._trace, f"{self._run} {kind} {seq}"))
+        return SpanContext(int.from_bytes(trace[:16]), int.from_bytes(span[:8]), is_remote=False)
 
     def _told(self, body: of.Body, kind: str) -> Told:
         """The attributes that an event gives to a span of this kind."""
         fields, text = dict(body), {"text": TEXTS.get(kind, "gen_ai.tool.call.result")}
-        told = {name: fields[field] for field, name in FIELDS.items() if fields.get(field) is not None}
-        if self._redact is not None:
-            told |= {
-                name: self._shown(fields[field]) for field, name in (QUOTES | text).items() if field in fields
-            }
-        return told
+        names = FIELDS | QUOTES | text if self._content else FIELDS
+        return {name: fields[field] for field, name in names.items() if fields.get(field) is not None}
 
-    def _shown(self, said: str | tuple[ChatMessage, ...]) -> str:
-        """A text, or messages as the conventions' JSON, without secrets."""
-        assert self._redact is not None
-        if isinstance(said, str):
-            return self._redact(said)
-        shown = [(one.role, {"type": "text", "content": self._redact(one.content)}) for one in said]
-        return json.dumps([{"role": role, "parts": [part]} for role, part in shown])
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()  # it may hold lone surrogates
+    def _shown(self, value: object) -> str | int | bool:
+        """A value without secrets and lone surrogates; messages are JSON, as the conventions have them."""
+        if isinstance(value, tuple):
+            said = [(one.role, {"type": "text", "content": one.content}) for one in value]
+            value = json.dumps([{"role": role, "parts": [part]} for role, part in said])
+        return value if isinstance(value, int) else self._redact(str(value)).encode(errors="replace").decode()
