@@ -79,11 +79,12 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
                 await work(journal, model, here, options, land)
                 return journal.state
 
+        first = options.get("run_id") or new_run_id()
         if team is None and attempts(settings) > 1:
             from coder.teams.side_by_side import side_by_side
 
-            return await side_by_side(settings, attempt, priced=model.price(1, 1) is not None)
-        return summarize(await attempt(new_run_id(), settings, deliver))
+            return await side_by_side(settings, attempt, first=first, priced=model.price(1, 1) is not None)
+        return summarize(await attempt(first, settings, deliver))
 
 
 async def resume(

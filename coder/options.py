@@ -33,6 +33,8 @@ class Options(TypedDict, total=False):
     sandbox, unless the server says otherwise."""
     log: EventLog | None
     """None is the user's own log, so that `coder show` and `coder resume` know the run."""
+    run_id: str | None
+    """Of a new run that has to have this one: `solve` fails where it is there; None: a new one is made."""
     watch: Watch | None
     """Sees each event as it happens; None agrees to what is to be written."""
 

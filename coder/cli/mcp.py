@@ -10,40 +10,34 @@ from coder.errors import UsageError
 
 def mcp(
     root: Annotated[Path, option("--root", "Paths lie below this folder (here).", "DIR")] = Path("."),
-    http: Annotated[
-        int | None,
-        option("--http", "Serve HTTP on this port of 127.0.0.1 (0: any).", "PORT", min=0, max=65535),
-    ] = None,
-    token_file: Annotated[
-        Path | None, option("--token-file", "The token of HTTP (a new one is printed).", "FILE")
-    ] = None,
 ) -> None:
-    """Serve run_code, solve, fix, run_status and approve to an MCP client, over stdio or HTTP.
+    """Serve run_code, solve, fix, run_status and approve to an MCP client, over stdio.
+
+    Over HTTP `coder serve` does, at /mcp.
 
     Models, limits and sandbox are those of your configuration; a client can change none of them.
     """
     if find_spec("mcp") is None:
         raise UsageError("The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'")
-    if not root.is_dir():
-        raise UsageError(f"--root: there is no folder {root}.")
-    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
-        raise UsageError("This was started in /, which is no project. Name one: coder mcp --root DIR")
-    if token_file is not None and http is None:
-        raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
+    see_root(root, "mcp")
+    from coder.client_runs import Runs
     from coder.config.layers import load
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.options import see_backend
-    from coder.mcp_server.http import serve_http, token_from
-    from coder.mcp_server.runs import Runs
     from coder.mcp_server.stdio import serve_stdio
     from coder.mcp_server.tools import server_of
 
     see_backend(load().config.sandbox or "auto", {})
     server = server_of(Runs(root))
     try:
-        if http is None:
-            run_until_interrupted(serve_stdio(server))
-        else:
-            run_until_interrupted(serve_http(server, http, token_from(token_file)))
+        run_until_interrupted(serve_stdio(server))
     except Interrupted:  # a server's usual end
         return
+
+
+def see_root(root: Path, command: str) -> None:
+    """Raise UsageError where a server would work in no folder, or in / without being told."""
+    if not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}.")
+    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
+        raise UsageError(f"This was started in /, which is no project. Name one: coder {command} --root DIR")

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+from coder.cli.mcp import see_root
 from coder.console.options import option
 from coder.errors import UsageError
 
@@ -34,8 +35,7 @@ def serve(
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
-    if not root.is_dir():
-        raise UsageError(f"--root: there is no folder {root}.")
+    see_root(root, "serve")
     from coder.server.tokens import new_token as make_token
     from coder.server.tokens import read_tokens
 
@@ -51,21 +51,23 @@ def serve(
             f"Whoever reaches {host} could run programs here. Let in only who has a token: "
             "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
         )
+    import asyncio
+
     from coder.config.layers import load
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.options import see_backend
-    from coder.server.serve import serve_http
-    from coder.server.serving import Gate, Serving
+    from coder.server.app import serve_http
+    from coder.server.serving import Serving
     from coder.store import open_log
 
     loaded = load()
     see_backend(loaded.config.sandbox or "auto", {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
-    grants = read_tokens(token_file) if token_file is not None else None
+    callers = read_tokens(token_file) if token_file is not None else []
     with open_log() as log:
-        serving = Serving(log, root.resolve(), loaded, Gate(workers or os.cpu_count() or 1))
+        serving = Serving(log, root.resolve(), loaded, asyncio.Semaphore(workers or os.cpu_count() or 1))
         try:
-            run_until_interrupted(serve_http(serving, host, port, names=name or (), grants=grants))
+            run_until_interrupted(serve_http(serving, host, port, names=name or (), callers=callers))
         except Interrupted:  # a server's usual end
             return

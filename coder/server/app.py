@@ -1,50 +1,67 @@
-"""The application of a server, and how it ends."""
+"""The application of a server, how it listens, and how it ends."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+import uvicorn
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import Response
+from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
+from coder.errors import UsageError
 from coder.server import run_routes, studio
 from coder.server.access import Door, session
 from coder.server.problems import Problem, answer_problems
-from coder.server.serving import Serving
-from coder.server.tokens import Grant
+from coder.server.serving import Serving, needs
+from coder.server.take_over import take_over
+from coder.server.tokens import SCOPES, Caller
 
 GROUP = "coder.routes"
 """Entry points: each takes a Serving and returns an APIRouter."""
 _STATIC = Path(studio.__file__).with_name("static")
+_PATIENCE_S = 3
+"""For requests that are under way at the end."""
 
 
-def make_app(
-    serving: Serving, *, names: Collection[str] = (), grants: Mapping[str, Grant] | None = None
-) -> Door:
+def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence[Caller] = ()) -> Door:
     """The ASGI application of a server.
 
     Args:
         names: hosts by which clients call it, beside those of loopback.
-        grants: of tokens, by name; None lets in any program of this machine.
+        callers: who has a token; without any, all programs of this machine may call.
     """
+    local = None if callers else Caller(name="", root=serving.root)
+    mcp = _Mcp(serving, [local] if local else callers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        serving.tails.close()
+        async with AsyncExitStack() as stack:
+            for app in mcp.apps.values():
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            stack.callback(asyncio.create_task(take_over(serving)).cancel)
+            yield
 
     app = FastAPI(
         title="coder", version=version("coder-agent"), docs_url=None, redoc_url=None, lifespan=lifespan
     )
     answer_problems(app)
-    door = Door(app, serving.root, names=names, grants=grants)
+    door = Door(app, names=names, callers=callers, local=local)
     _add_entrance(app, door)
     app.include_router(run_routes.routes(serving))
     for entry in entry_points(group=GROUP):
         app.include_router(entry.load()(serving))
+    if mcp.apps:
+        app.router.routes.append(Route("/mcp", mcp))
     if _STATIC.is_dir():
         app.mount("/static", StaticFiles(directory=_STATIC))
     return door
@@ -57,12 +74,58 @@ def _add_entrance(app: FastAPI, door: Door) -> None:
         return {"status": "ok"}
 
     @app.post("/session", status_code=204, tags=["server"])
-    async def begin_session(
-        request: Request, token: Annotated[str, Body(embed=True, max_length=512)]
-    ) -> Response:
+    async def begin_session(request: Request, token: Annotated[str, Body(embed=True)]) -> Response:
         """Have a browser send a token with each request: no page can read it, and no other site use it."""
         if not door.known(token):
-            raise Problem(
-                401, "The token is wrong.", "The server doesn't know it.", "Ask its operator for one."
-            )
+            raise Problem(401, "The token is wrong.", "The server doesn't know it.", "Ask its operator.")
         return session(token, is_secure=request.url.scheme == "https")
+
+
+class _Mcp:
+    """The tools of `coder mcp`, for callers with all scopes; those of one folder share a server."""
+
+    def __init__(self, serving: Serving, callers: Sequence[Caller]) -> None:
+        self.apps: dict[Path, Starlette] = {}
+        if find_spec("mcp") is None:
+            return
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        from coder.mcp_server.tools import server_of
+
+        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the door sees to it
+        for caller in callers:
+            server = server_of(run_routes.runs_of(serving, caller))
+            self.apps[caller.root] = server.streamable_http_app(transport_security=security)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for wanted in SCOPES:
+            caller = await needs(wanted)(Request(scope))
+        await self.apps[caller.root](scope, receive, send)
+
+
+async def serve_http(
+    serving: Serving, host: str, port: int, *, names: Collection[str], callers: Sequence[Caller]
+) -> None:
+    """Serve until a signal ends the process. Raises UsageError: the address can't be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"Port {port} of {host} can't be listened on: {error}.") from error
+    app = make_app(serving, names=[host, *names], callers=callers)
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=_PATIENCE_S, ws="none")
+    shown = f"[{host}]" if ":" in host else host
+    print(f"serving http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    with listener:
+        await _Server(config, serving).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what has no end of its own, then the server."""
+        await self._serving.close()
+        await super().shutdown(sockets)

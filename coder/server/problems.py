@@ -1,7 +1,6 @@
-"""What a request that fails gets: a status and one document that says what happened, why, and what to do."""
+"""What a request that fails gets: a status, and what happened, why, and what to do next in one document."""
 
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +14,7 @@ from sandbox.errors import SandboxError
 
 
 class Refusal(BaseModel, frozen=True):
-    """The document of a request that fails."""
+    """The document."""
 
     what: str
     why: str
@@ -23,30 +22,26 @@ class Refusal(BaseModel, frozen=True):
 
 
 class Problem(Exception):
-    """A request that can't be served. `status` is that of HTTP, the other three are the document."""
+    """A request that can't be served."""
 
     def __init__(self, status: int, what: str, why: str, next: str, **headers: str) -> None:
         super().__init__(what)
-        self.status, self.document = status, Refusal(what=what, why=why, next=next)
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.status, self.document, self.headers = status, Refusal(what=what, why=why, next=next), headers
 
     def response(self) -> JSONResponse:
         """The answer to the request."""
-        return JSONResponse(self.document.model_dump(), self.status, self.headers)
+        named = {name.replace("_", "-"): value for name, value in self.headers.items()}
+        return JSONResponse(self.document.model_dump(), self.status, named)
 
 
+_OPERATOR = "Its operator sees more: coder doctor."
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLate, 409, "What was asked for has happened already.", "Look at the run: GET /runs/{run}."),
-    (
-        LeaseHeld,
-        409,
-        "One process at a time works on a run.",
-        "Wait until it ends, or POST /runs/{run}/stop.",
-    ),
+    (LeaseHeld, 409, "One process at a time works on a run.", "Wait for its end, or POST /runs/{run}/stop."),
     (UsageError, 422, "The request can't be carried out as it is.", "Change it as the text says."),
-    (ModelError, 502, "The model of this server failed.", "Try again; its operator sees more: coder doctor."),
-    (SandboxError, 503, "The sandbox of this server failed.", "Its operator sees more: coder doctor."),
-    (CoderError, 503, "The machine of this server failed.", "Its operator sees more: coder doctor."),
+    (ModelError, 502, "The model of this server failed.", _OPERATOR),
+    (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR),
+    (CoderError, 503, "The machine of this server failed.", _OPERATOR),
 )
 """Which error has which status, why, and what to do; the first that fits."""
 
@@ -56,13 +51,19 @@ def problem_of(error: BaseException) -> Problem:
     error = single(error)
     if isinstance(error, Problem):
         return error
+    if isinstance(error, RequestValidationError):
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        return Problem(422, wrong, "The request isn't as the server takes it.", "See /openapi.json.")
+    if isinstance(error, HTTPException):
+        reason = HTTPStatus(error.status_code).phrase
+        return Problem(
+            error.status_code, reason, str(error.detail), "See /openapi.json.", **error.headers or {}
+        )
     for kind, status, why, further in _KINDS:
         if isinstance(error, kind):
             return Problem(status, str(error), why, further)
     report(error)
-    return Problem(
-        500, "The server failed.", "This is a bug in coder.", "Send its operator's stderr with a report."
-    )
+    return Problem(500, "The server failed.", "This is a bug in coder.", _OPERATOR)
 
 
 def answer_problems(app: FastAPI) -> None:
@@ -71,25 +72,5 @@ def answer_problems(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return problem_of(error).response()
 
-    async def of_body(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]]
-        told = Problem(
-            422, "; ".join(wrong), "The request isn't as the server takes it.", "See /openapi.json."
-        )
-        return told.response()
-
-    async def of_http(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        reason = HTTPStatus(error.status_code).phrase
-        told = Problem(
-            error.status_code, reason, f"{request.method} {request.url.path}", "See /openapi.json."
-        )
-        told.headers.update(error.headers or {})
-        return told.response()
-
-    handlers: dict[Any, Any] = {RequestValidationError: of_body, HTTPException: of_http}
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
-    for known in (Problem, CoderError, SandboxError, ExceptionGroup, Exception):
-        app.add_exception_handler(known, answer)
+    for kind in (RequestValidationError, HTTPException, Problem, CoderError, SandboxError, Exception):
+        app.add_exception_handler(kind, answer)

@@ -1,39 +1,77 @@
-"""Runs: what there are, one as a document, and its events."""
+"""Runs: what there are, one as a document, its events; begin, answer, stop and resume one; one program."""
 
+import hashlib
 import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from coder.requests import ListedRun, list_run, state_of
+from coder.client_runs import Runs
+from coder.requests import ListedRun, answer, list_run, patch_of, state_of, stop, when_free
 from coder.run.events import Event
+from coder.run.journal import open_question
+from coder.run.questions import Decision, this_person
 from coder.run.run import Run, summarize
+from coder.run.settings import Approved
+from coder.run.state import State
+from coder.run.task import Task
 from coder.server.event_stream import has_ended
 from coder.server.problems import Problem, Refusal
-from coder.server.serving import Caller, Serving, needs
+from coder.server.serving import Serving, needs
+from coder.server.tokens import Caller
+from coder.store import new_run_id
 
 Reads = Annotated[Caller, Depends(needs("read"))]
+Works = Annotated[Caller, Depends(needs("run"))]
+Approves = Annotated[Caller, Depends(needs("approve"))]
+SSE, DIFF = "text/event-stream", "text/x-diff"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
-SSE = "text/event-stream"
+_REFUSALS = (401, 403, 404, 409, 422, 429)
 
 
 class ServedRun(Run, frozen=True):
-    """A run as `coder show --json` has it, and what a client needs to follow it."""
+    """A run as `coder solve --json` prints it, and what a client needs to follow it."""
 
     is_live: bool
-    """It has not stopped: some process works on it, or its process has died."""
+    """It has not stopped: a process works on it, or has died."""
     question_id: str | None
-    """Of the question that it waits with."""
     last: int
     """The number of its last event."""
 
 
-def document(value: BaseModel | list[Any], status: int = 200) -> Response:
+class NewRun(Task, frozen=True):
+    """A task; its workspace lies below the folder of the token."""
+
+    approve: tuple[Approved, ...] = ()
+    """What waits for an answer, beside what the server's configuration names."""
+
+
+class Answer(BaseModel, frozen=True, extra="forbid"):
+    """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
+
+    question: str | None = None
+    """The `question_id` that was read; None: whichever is open."""
+    decision: str = ""
+    words: str = ""
+    files: dict[str, str | None] | None = None
+    """A version of one's own of the change, which is tried."""
+
+
+class NewProgram(BaseModel, frozen=True, extra="forbid"):
+    """Python source, or a command, and the files that it sees."""
+
+    code: str | None = None
+    command: str | None = None
+    files: dict[str, str] = {}
+    timeout_s: float | None = Field(default=None, gt=0, le=600)
+
+
+def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, **headers: str) -> Response:
     """An answer of JSON, in ASCII: a content that isn't UTF-8 stands in it by lone surrogates."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return Response(json.dumps(plain), status, media_type="application/json")
+    return Response(json.dumps(plain), status, headers, media_type="application/json")
 
 
 async def see_run(serving: Serving, caller: Caller, run: str) -> None:
@@ -43,13 +81,19 @@ async def see_run(serving: Serving, caller: Caller, run: str) -> None:
         raise Problem(404, f"There is no run {run!r}.", "None of yours has this id.", "See them: GET /runs.")
 
 
-async def served_run(serving: Serving, caller: Caller, run: str) -> ServedRun:
-    """A run as it stands. Raises Problem: there is none."""
+async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
+    """The state of a run. Raises Problem: there is none for this caller."""
     await see_run(serving, caller, run)
-    state = await state_of(serving.log, run)
+    return await state_of(serving.log, run)
+
+
+async def served_run(serving: Serving, caller: Caller, run: str, status: int = 200) -> Response:
+    """The answer that is a run as it stands. Raises Problem: there is none for this caller."""
+    state = await seen_state(serving, caller, run)
     asked = state.question.id if state.question is not None else None
     own = {"is_live": state.stopped is None, "question_id": asked, "last": state.seq}
-    return ServedRun.model_validate(dict(summarize(state)) | own)
+    shown = ServedRun.model_validate(dict(summarize(state)) | own)
+    return document(shown, status, Location=f"/runs/{run}")
 
 
 async def listed_runs(serving: Serving, caller: Caller, limit: int) -> list[ListedRun]:
@@ -58,22 +102,54 @@ async def listed_runs(serving: Serving, caller: Caller, limit: int) -> list[List
     return [await list_run(serving.log, each) for each in found[:limit]]
 
 
-def routes(serving: Serving) -> APIRouter:
-    """The routes below /runs."""
-    router = APIRouter(prefix="/runs", tags=["runs"], responses={404: {"model": Refusal}})
+async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | None = None) -> str:
+    """Begin a run and return its id: of the same key the same one, which then runs already.
 
-    @router.get("", response_model=list[ListedRun])
+    Raises:
+        Problem: no worker is free, or the key was given with another task.
+    """
+    run = f"run_{hashlib.sha256(f'{caller.name} {key}'.encode()).hexdigest()[:24]}" if key else new_run_id()
+    runs, task = runs_of(serving, caller), Task.model_validate(new.model_dump(exclude={"approve"}))
+    if task.workspace is not None:
+        task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
+    begun = await serving.log.read(run, limit=1)
+    if not begun:
+        if run not in serving.live:
+            serving.see_free()
+        await serving.start(run, lambda live: runs.solve(task, live, new.approve, run=run)).begin()
+    elif begun[0].body["task"] != task.model_dump(mode="json"):
+        told = "The Idempotency-Key has begun another task.", f"It is {run}.", "Take another key."
+        raise Problem(422, *told)
+    return run
+
+
+def runs_of(serving: Serving, caller: Caller) -> Runs:
+    """What a caller may begin and go on with."""
+    return Runs(caller.root, serving.gate, is_shared=bool(caller.sha256))
+
+
+def routes(serving: Serving) -> APIRouter:
+    """The routes of runs and programs."""
+    answers: dict[int | str, dict[str, Any]] = {status: {"model": Refusal} for status in _REFUSALS}
+    router = APIRouter(tags=["runs"], responses=answers)
+    _add_looks(router, serving)
+    _add_acts(router, serving)
+    return router
+
+
+def _add_looks(router: APIRouter, serving: Serving) -> None:
+    @router.get("/runs", response_model=list[ListedRun])
     async def list_runs(caller: Reads, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
         """List the newest runs."""
         rows = await listed_runs(serving, caller, limit)
         return document([row.model_dump(mode="json") for row in rows])
 
-    @router.get("/{run}", response_model=ServedRun)
-    async def show_run(run: str, caller: Reads) -> Response:
+    @router.get("/runs/{run}", response_model=ServedRun)
+    async def show(run: str, caller: Reads) -> Response:
         """Give a run as it stands."""
-        return document(await served_run(serving, caller, run))
+        return await served_run(serving, caller, run)
 
-    @router.get("/{run}/events", response_model=list[Event], responses={200: {"content": {SSE: {}}}})
+    @router.get("/runs/{run}/events", response_model=list[Event], responses={200: {"content": {SSE: {}}}})
     async def events(
         run: str,
         caller: Reads,
@@ -91,11 +167,72 @@ def routes(serving: Serving) -> APIRouter:
         if SSE not in request.headers.get("accept", ""):
             found = await serving.log.read(run, after=after, limit=limit)
             return document([event.model_dump(mode="json") for event in found])
-        if after and [has_ended(each) for each in await serving.log.read(run, after=after - 1, limit=2)] == [
-            True
-        ]:
+        rest = await serving.log.read(run, after=after - 1, limit=2) if after else []
+        if len(rest) == 1 and has_ended(rest[0]):
             return Response(status_code=204)  # from which a browser connects no more
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(serving.tails.stream(run, after), media_type=SSE, headers=headers)
 
-    return router
+    @router.get("/runs/{run}/patch", response_class=Response, responses={200: {"content": {DIFF: {}}}})
+    async def patch(run: str, caller: Reads) -> Response:
+        """Give what the run has written, or would write, for `git apply`."""
+        text = patch_of(await seen_state(serving, caller, run))
+        return Response(text.encode("utf-8", "surrogateescape"), media_type=DIFF)
+
+
+def _add_acts(router: APIRouter, serving: Serving) -> None:
+    @router.post("/runs", status_code=202, response_model=ServedRun)
+    async def begin(
+        new: NewRun,
+        caller: Works,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> Response:
+        """Begin a run; the same Idempotency-Key gives the same one."""
+        run = await begin_run(serving, caller, new, idempotency_key)
+        return await served_run(serving, caller, run, 202)
+
+    @router.post("/runs/{run}/answers", status_code=202, response_model=ServedRun)
+    async def answer_question(run: str, given: Answer, caller: Approves) -> Response:
+        """Answer what a run waits with, and go on with it."""
+        await answer_run(serving, caller, run, given)
+        return await served_run(serving, caller, run, 202)
+
+    @router.post("/runs/{run}/stop", response_model=ServedRun)
+    async def stop_run(run: str, caller: Works) -> Response:
+        """End a run, wherever it works; what it has done stays."""
+        await see_run(serving, caller, run)
+        await stop(run, who_of(caller), log=serving.log)
+        return await served_run(serving, caller, run)
+
+    @router.post("/runs/{run}/resume", status_code=202, response_model=ServedRun)
+    async def resume(run: str, caller: Works) -> Response:
+        """Go on with a run that has stopped; no answered model call is made again."""
+        state = await seen_state(serving, caller, run)
+        serving.see_free()
+        await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
+        return await served_run(serving, caller, run, 202)
+
+    @router.post("/run", response_model=dict[str, Any])
+    async def run_program(program: NewProgram, caller: Works) -> Response:
+        """Run one program in a sandbox."""
+        serving.see_free()
+        return document(await runs_of(serving, caller).program(**program.model_dump()))
+
+
+async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) -> None:
+    """Answer the open question of a run and go on with it, once a worker is free. Raises Problem, TooLate."""
+    asked, question = open_question(state := await seen_state(serving, caller, run))
+    said = Decision(decision=given.decision, words=given.words, files=given.files)
+    if question.kind != "approve":
+        said = question.worded(given.words or given.decision)
+    said = said.model_copy(update={"who": who_of(caller), "how": "http"})
+    await when_free(lambda: answer(run, said, asked=given.question or asked, log=serving.log))
+    is_busy = serving.gate.locked()
+    live = serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live))
+    if not is_busy:
+        await live.begin()
+
+
+def who_of(caller: Caller) -> str:
+    """The name of a caller for the log."""
+    return caller.name or this_person()

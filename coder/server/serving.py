@@ -1,55 +1,63 @@
-"""What the routes of a server share, and what a request may use of it."""
+"""What the routes of a server share: the log, who calls, and the runs that work in this process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
 from coder.config.layers import Loaded
+from coder.console.failure import report
+from coder.errors import CoderError
 from coder.run.events import Event
+from coder.run.run import Run
 from coder.run.settings import Settings
+from coder.run.watch import Watch
 from coder.server.event_stream import Tails
 from coder.server.problems import Problem
+from coder.server.tokens import Caller as Caller
 from coder.server.tokens import Scope
 from coder.store import EventLog
 
-_AGAIN_S = 5
-"""After which a request that found no free worker may come again."""
+_END_S = 10.0
+"""For the runs that work here, to save themselves."""
 
 
-class Gate(asyncio.Semaphore):
-    """As many pieces of work at once as there are workers: `async with` waits, `take` refuses."""
+class Live(Watch):
+    """The watch of a run that works here."""
 
-    async def take(self) -> None:
-        """Take a place, to be given back by `release`. Raises Problem: none is free."""
-        if self.locked():
-            told = "All workers of this server are busy.", "It works on no more at once.", "Try again later."
-            raise Problem(429, *told, Retry_After=str(_AGAIN_S))
-        await self.acquire()  # a place is free: nothing is waited for
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self.run_id: str | None = None
+        self.begun, self.task = asyncio.Event(), asyncio.Future[Any]()
+        self._wake = wake
+
+    def event(self, event: Event) -> None:
+        """Wake those who follow the run."""
+        self.run_id = event.run
+        self.begun.set()
+        self._wake(event.run)
+
+    async def begin(self) -> None:
+        """Wait for the next event. Raises what keeps the run from beginning."""
+        begun = asyncio.ensure_future(self.begun.wait())
+        await asyncio.wait({self.task, begun}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        if not self.begun.is_set():
+            await self.task
+
+    def note(self, text: str) -> None:
+        """Drop what is no event."""
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """Tell nothing: readers of the log see it."""
+        yield
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who makes a request: the holder of a token, or without tokens any program of this machine."""
-
-    name: str
-    scopes: frozenset[Scope]
-    root: Path
-    is_local: bool = False
-    """There are no tokens."""
-
-    def sees(self, first: Event) -> bool:
-        """Whether a run, by its first event, is one that this caller may know of."""
-        task, settings = first.body.get("task") or {}, first.body.get("settings") or {}
-        folder = task.get("workspace") or settings.get("served")
-        if folder is None:
-            return self.is_local
-        return Path(folder).resolve().is_relative_to(self.root)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Serving:
     """One server. A callable in the entry point group `coder.routes` makes an APIRouter of it.
 
@@ -61,11 +69,14 @@ class Serving:
     root: Path
     loaded: Loaded
     """The configuration of the user who has started the server."""
-    gate: Gate
+    gate: asyncio.Semaphore
+    """Has as many places as there are workers."""
+    live: dict[str, Live] = field(default_factory=dict)
     tails: Tails = field(init=False)
+    is_closing: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tails", Tails(self.log))
+        self.tails = Tails(self.log)
 
     @property
     def settings(self) -> Settings:
@@ -76,6 +87,37 @@ class Serving:
         """A dependency that gives the caller, where its token has a scope."""
         return needs(scope)
 
+    def see_free(self) -> None:
+        """Raise Problem where no worker is free."""
+        if self.is_closing:
+            raise Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
+        if self.gate.locked():
+            told = "All workers are busy.", "The server works on no more at once.", "Try again later."
+            raise Problem(429, *told, Retry_After="5")
+
+    def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:
+        """Work on a run here, unless that is done already."""
+        if (live := self.live.get(run)) is None:
+            live = self.live[run] = Live(self.tails.wake)
+            live.task = asyncio.ensure_future(work(live))
+            live.task.add_done_callback(lambda task: self._ended(run, live, task))
+        return live
+
+    def _ended(self, run: str, live: Live, task: asyncio.Future[Run]) -> None:
+        del self.live[run]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and (live.begun.is_set() or not isinstance(error, CoderError)):
+            report(error)
+
+    async def close(self) -> None:
+        """End all streams, and interrupt the runs that work here: they are saved."""
+        self.is_closing = True
+        self.tails.close()
+        for live in (runs := [*self.live.values()]):
+            live.task.cancel()
+        if runs:
+            await asyncio.wait([live.task for live in runs], timeout=_END_S)
+
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that gives the caller; Problem: its token lacks the scope."""
@@ -83,10 +125,8 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     async def caller_of(request: Request) -> Caller:
         caller: Caller = request.scope["coder.caller"]
         if scope not in caller.scopes:
-            raise Problem(
-                403, f"The token {caller.name!r} may not do this.", f"It lacks the scope {scope}.",
-                "Ask the operator for another one: coder serve --new-token.",
-            )  # fmt: skip
+            further = "Ask the operator for another: coder serve --new-token."
+            raise Problem(403, "The token may not do this.", f"It lacks the scope {scope}.", further)
         return caller
 
     return caller_of

@@ -1,77 +1,66 @@
-"""Bearer tokens: kept as SHA-256 in a file, each with what it may do and the folder that it may do it in."""
+"""Bearer tokens: their SHA-256 in a file, each with what its holder may do, and in which folder."""
 
 import hashlib
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coder.errors import UsageError
 from coder.fs.atomic_replace import replacing
-from coder.text.sanitize import or_nearest
+from coder.run.events import Event
 
 Scope = Literal["read", "run", "approve"]
 """To look at runs; to begin, stop and resume them and to run programs; to answer what they ask."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
-class Grant(BaseModel):
-    """What the holder of a token may do."""
+class Caller(BaseModel, frozen=True, extra="forbid"):
+    """Who makes requests: the holder of a token, or where there are none any program of this machine."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sha256: str
-    scopes: frozenset[Scope]
+    name: str
+    sha256: str = ""
+    """Of the token; empty where there are none."""
+    scopes: frozenset[Scope] = frozenset(SCOPES)
     root: Path
-    """Absolute; paths of requests lie below it."""
+    """Absolute, without links; paths of requests lie below it."""
+
+    def sees(self, first: Event) -> bool:
+        """Whether the caller may know of a run, by its first event."""
+        folder = first.body.get("task", {}).get("workspace") or first.body.get("settings", {}).get("served")
+        return not self.sha256 if folder is None else Path(folder).resolve().is_relative_to(self.root)
 
 
-class _File(RootModel[dict[str, Grant]]):
-    """Grants by name."""
+_FILE = TypeAdapter(list[Caller])
 
 
-def read_tokens(file: Path) -> dict[str, Grant]:
-    """The grants in a file, by name. Raises UsageError: it can't be used, or others can write it."""
+def read_tokens(file: Path) -> list[Caller]:
+    """Those whom a file lets in. Raises UsageError: it can't be used, or others can write it."""
     try:
-        with file.open("rb") as opened:
-            mode, content = os.fstat(opened.fileno()).st_mode, opened.read(1 << 20)
-        if stat.S_IMODE(mode) & 0o022:
-            raise UsageError(
-                f"Others can write {file}, and so let themselves in. Forbid it: chmod 600 {file}"
-            )
-        return _File.model_validate_json(content).root
+        if file.stat().st_mode & 0o022:
+            raise UsageError(f"Others can write {file}, and let themselves in. Forbid it: chmod 600 {file}")
+        return _FILE.validate_json(file.read_bytes())
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{file} isn't a file of tokens: {place}: {first['msg']}.") from error
+        raise UsageError(f"{file} isn't a file of tokens: {error.errors()[0]['msg']}.") from error
 
 
 def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
-    """Add a token to a file, in place of one of that name, and return it: nothing else holds it.
-
-    Args:
-        scopes: with commas between them.
+    """Put a token into a file, in place of one of that name, and return it: nothing else keeps it.
 
     Raises:
-        UsageError: a scope that is none, or a file that can't be used.
+        UsageError: `scopes`, with commas between them, has one that is none, or the file can't be used.
     """
-    wanted = [scope.strip() for scope in scopes.split(",")]
-    for scope in wanted:
-        if scope not in SCOPES:
-            raise UsageError(
-                f"There is no scope {scope!r}{or_nearest(scope, SCOPES)}. There are: read, run, approve."
-            )
-    token = secrets.token_urlsafe(32)
-    own = {"sha256": digest(token), "scopes": wanted, "root": root.resolve()}
-    grants = (read_tokens(file) if file.exists() else {}) | {name: Grant.model_validate(own)}
+    wanted, token = scopes.split(","), secrets.token_urlsafe(32)
+    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+        raise UsageError(f"There is no scope {unknown[0]!r}. There are: {', '.join(SCOPES)}.")
+    others = [one for one in (read_tokens(file) if file.exists() else []) if one.name != name]
+    own = {"name": name, "sha256": digest(token), "scopes": wanted, "root": root.resolve()}
     try:
         with replacing(file) as written:
-            written.write(_File(grants).model_dump_json(indent=2).encode())
+            written.write(_FILE.dump_json([*others, Caller.model_validate(own)], indent=2))
     except OSError as error:
         raise UsageError(f"{file} can't be written: {error.strerror}.") from error
     return token

@@ -36,10 +36,11 @@ Start = Callable[[str, Settings, Landing, RunOrigin], Awaitable[State]]
 """Makes one attempt, in a run with this id, and gives its last state."""
 
 
-async def side_by_side(settings: Settings, start: Start, *, priced: bool) -> Run:
+async def side_by_side(settings: Settings, start: Start, *, first: str, priced: bool) -> Run:
     """Make as many attempts as samples were named, and return the best run.
 
     Args:
+        first: the id of the first one.
         priced: the model's price is known, so that the limit of cost is divided, too.
 
     Raises:
@@ -51,7 +52,7 @@ async def side_by_side(settings: Settings, start: Start, *, priced: bool) -> Run
             f"{settings.budget.calls} calls are too few for {count} attempts: each takes {LEAST_CALLS}. "
             "Name more by --max-calls, or fewer --samples."
         )
-    runs, selection = [new_run_id() for _ in range(count)], _Selection(count)
+    runs, selection = [first, *(new_run_id() for _ in range(count - 1))], _Selection(count)
 
     async def attempt(number: int) -> State:
         await selection.slots.acquire()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.server.tokens import Caller, digest
 from tests.coder.cli.console import Console
 from tests.coder.mcp_server.served import TOKEN, Served
 
@@ -19,6 +20,7 @@ def served(tmp_path: Path) -> Served:
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     file = tmp_path / "token"
-    file.write_text(f"{TOKEN}\n")
+    caller = Caller(name="editor", sha256=digest(TOKEN), root=tmp_path / "root")
+    file.write_text(f"[{caller.model_dump_json()}]")
     file.chmod(0o600)
     return file

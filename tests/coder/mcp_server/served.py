@@ -82,7 +82,7 @@ def words(result: CallToolResult) -> str:
 async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, list[str]]]:
     """The address of a server, and the lines before it on stderr; it has ended in order behind the block."""
     server = await asyncio.create_subprocess_exec(
-        CODER, "mcp", "--root", served.root, "--http", "0", *arguments,
+        CODER, "serve", "--root", served.root, "--port", "0", *arguments,
         env=served.console.environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert server.stderr is not None
@@ -92,7 +92,7 @@ async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, l
             assert line, lines
             lines.append(line)
     try:
-        yield line.split()[1], lines
+        yield f"{line.split()[1]}/mcp", lines
     finally:
         server.send_signal(signal.SIGTERM)
         async with asyncio.timeout(60):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from coder.mcp_server import runs
+from coder import client_runs as runs
 from coder.mcp_server.tools import server_of
 from tests.coder.cli.test_solve import TASK
 from tests.coder.mcp_server.served import words

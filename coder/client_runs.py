@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 
@@ -16,7 +16,6 @@ from coder.config.layers import Loaded, load
 from coder.config.task_file import split_command
 from coder.environment.invocation import Invocation, make_job, run_job
 from coder.errors import UsageError
-from coder.mcp_server.client import Client
 from coder.models.model import Model
 from coder.options import Options
 from coder.requests import answer, state_of, status_of, when_free
@@ -26,6 +25,7 @@ from coder.run.run import Run
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
+from coder.run.watch import Watch
 from coder.store import open_log
 
 T = TypeVar("T")
@@ -33,13 +33,31 @@ _DISK_MB = 256
 """Of one program, as `coder run` has it."""
 
 
+class Client(Watch, Protocol):
+    """The watch of a run that a client has asked for."""
+
+    run_id: str | None
+    """Of the run that is watched, once it has begun."""
+
+    def note(self, text: str) -> None:
+        """Tell a line."""
+
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        """Tell what comes, while the block lasts."""
+
+
 class Runs:
     """At most one run or program for each processor at once; others wait for their turn."""
 
-    def __init__(self, root: Path) -> None:
-        """Work below a folder, and nowhere else."""
-        self._root = root.resolve()
-        self._free = asyncio.Semaphore(os.cpu_count() or 1)
+    def __init__(self, root: Path, free: asyncio.Semaphore | None = None, *, is_shared: bool = False) -> None:
+        """Work below a folder, and nowhere else.
+
+        Args:
+            free: has a place for each worker; None has one for each processor.
+            is_shared: clients differ, so that none sees runs without a folder that it hasn't begun.
+        """
+        self._root, self._is_shared = root.resolve(), is_shared
+        self._free = free or asyncio.Semaphore(os.cpu_count() or 1)
 
     def below(self, path: str) -> Path:
         """An existing path below the root, links followed. Raises UsageError: it is elsewhere, or missing."""
@@ -61,19 +79,25 @@ class Runs:
         words = split_command(command) or ()
         wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = make_job(wanted, settings, read_source=lambda: b"")
-        contents = {name: text.encode() for name, text in files.items()}
+        contents = {name: text.encode("utf-8", "surrogatepass") for name, text in files.items()}
         async with self._free:
             result, backend = await in_own_task(
                 lambda: run_job(replace(job, files=contents), settings.backend)
             )
         return {**result.model_dump(mode="json"), "backend": backend}
 
-    async def solve(self, task: Task, client: Client, approve: Sequence[Approved]) -> Run:
-        """Work on a task. Whoever asks can't see what a new test is worth: a given one decides."""
+    async def solve(
+        self, task: Task, client: Client, approve: Sequence[Approved], *, run: str | None = None
+    ) -> Run:
+        """Work on a task. A client can't see what a new test is worth: a given one decides.
+
+        Args:
+            run: the id of the new run, which any server below this folder may go on with.
+        """
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
         both = tuple(dict.fromkeys((*settings.approve, *approve)))
-        settings = settings.model_copy(update={"approve": both})
+        settings = settings.model_copy(update={"approve": both, "served": self._root if run else None})
         for note in loaded.notes:
             client.note(note)
         opening = open_models(
@@ -85,13 +109,18 @@ class Runs:
             must_know_price=loaded.cost_was_asked,
         )
 
-        own = Options(settings=settings)
+        own = Options(settings=settings, run_id=run)
         return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
 
     async def answer(self, prefix: str, said: Decision, client: Client, *, asked: str) -> Run:
         """Answer the question with this id, unless it has its answer by now, and go on with the run."""
-        state, loaded = await self.state(prefix), load()
+        state = await self.state(prefix)
         await when_free(lambda: answer(state.run, said, asked=asked))
+        return await self.go_on(state, client)
+
+    async def go_on(self, state: State, client: Client) -> Run:
+        """Go on with a run, by its own settings and models."""
+        loaded = load()
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
 
@@ -105,8 +134,8 @@ class Runs:
         """What the log holds of a run; one that works elsewhere isn't for this server's clients."""
         with open_log() as log:
             state = await state_of(log, await log.resolve(prefix))
-        folder = state.task.workspace
-        if folder is not None and not folder.resolve().is_relative_to(self._root):
+        folder = state.task.workspace or state.settings.served
+        if self._is_shared if folder is None else not folder.resolve().is_relative_to(self._root):
             raise UsageError(f"{state.run} works outside of the folder of this server.")
         return state
 

@@ -1,0 +1,52 @@
+"""Go on with runs whose server has ended or died before them; the server that gets a run's lease does.
+
+Only with those that a server has begun, below this one's folder, and that nobody has stopped.
+"""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from coder.client_runs import Runs
+from coder.errors import CoderError
+from coder.run.event_types import RunResumed, RunStopped
+from coder.run.reducer import fold_all
+from coder.run.state import State
+from coder.server.serving import Serving
+from coder.store import EventLog, RunSummary
+
+_LOOK_S, _NEWEST, _MOST = 5.0, 200, 3
+"""Between two looks at so many runs; how often a run that may kill its server is continued without an end."""
+
+
+async def take_over(serving: Serving) -> None:
+    """Look for such runs, for ever."""
+    while True:
+        with suppress(CoderError):
+            for found in await serving.log.runs(limit=_NEWEST):
+                folder = found.first.body.get("settings", {}).get("served")
+                is_ours = folder is not None and Path(folder).is_relative_to(serving.root)
+                if is_ours and found.run not in serving.live and not serving.gate.locked():
+                    with suppress(CoderError, ValueError):  # of one run: the others may be readable
+                        await _take_over(serving, found, Runs(Path(folder), serving.gate))
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _take_over(serving: Serving, found: RunSummary, runs: Runs) -> None:
+    if (state := await _abandoned(serving.log, found)) is not None:
+        await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
+
+
+async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
+    """The state of a run that is to go on, whether or not a process works on it."""
+    if found.last.type == RunStopped.type and found.last.body.get("status") != "interrupted":
+        return None
+    state = fold_all(events := await log.read(found.run))
+    if state.settings.served is None or (state.origin is not None and state.origin.run != state.run):
+        return None  # continued on the command line; one of several attempts, of which the first goes on
+    stopped, tries = state.stopped, 0
+    for event in events:
+        tries = 0 if event.type == RunStopped.type else tries + (event.type == RunResumed.type)
+    is_answered = stopped is not None and stopped.status == "waiting" and state.question is None
+    is_cut_off = stopped is not None and stopped.status == "interrupted" and state.stop_requested is None
+    return state if (stopped is None and tries < _MOST) or is_answered or is_cut_off else None
