@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
-from coder.models.model import Usage, Used
+from coder.models.model import ChatMessage, Usage, Used
 from coder.run import event_types as of
 from coder.run.attempts import CHOOSER
 from coder.run.events import Event
@@ -174,6 +174,8 @@ class Trace:
         """The attributes that an event gives to a span of this kind."""
         fields, text = dict(body), {"text": TEXTS.get(kind, "gen_ai.tool.call.result")}
         names = FIELDS | QUOTES | text if self._content else FIELDS
+        if isinstance(body, of.CallAnswered):
+            fields["text"] = (ChatMessage(role="assistant", content=body.text),)
         return {name: fields[field] for field, name in names.items() if fields.get(field) is not None}
 
     def _shown(self, value: object) -> str | int | bool:
