@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic
 
+from pydantic import TypeAdapter
+
 from coder.models.model import JsonObject, ToolSpec
 from coder.prompts import prompt
 from coder.text.sanitize import one_line
@@ -26,6 +28,7 @@ _PACE_S = 0.05
 _WIDTH = 160
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
 MakeCall = Callable[[], Awaitable[ToolResult]]
+_REQUEST = TypeAdapter(tuple[str, JsonObject])
 Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
 """Makes a call with effects, where it may be made."""
 
@@ -48,7 +51,7 @@ class Program:
                 f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
                 "Ask for less, or go on in another one."
             )
-        name, given = _read(request)
+        name, given = _REQUEST.validate_json(request)
         try:
             answer = await self._answered(name, given) if name else self._told(given)
         except (ValueError, RecursionError) as error:
@@ -88,16 +91,6 @@ class Program:
             raise ValueError(f"{tool.spec.name} was cut off: the program's calls took too long.") from error
         finally:
             self._seconds += monotonic() - began
-
-
-def _read(request: bytes) -> tuple[str, JsonObject]:
-    try:
-        name, given = json.loads(request)
-    except (TypeError, RecursionError) as error:
-        raise ValueError("no request") from error
-    if not isinstance(name, str) or not isinstance(given, dict):
-        raise ValueError("no request")
-    return name, given
 
 
 def _value(value: object) -> bytes:

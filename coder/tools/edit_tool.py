@@ -161,9 +161,9 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
         if content is None:
             await session.remove(path)
             continue
-        mode = await session.sh('test -x "./$FILE"', environment={"FILE": path}) if path in before else None
+        is_program = path in before and (await session.sh('test -x "./$FILE"', environment={"FILE": path})).ok
         try:
-            await session.write(path, content, executable=mode is not None and mode.ok)
+            await session.write(path, content, executable=is_program)
         except FileRefused as error:
             made = ", ".join(map(shown_path, list(contents)[:done])) or "nothing"
             raise ValueError(f"{error} Of the edits before it {made} was written.") from error

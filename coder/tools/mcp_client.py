@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coder.config.mcp_servers import Mcp
 from coder.errors import UsageError
@@ -49,7 +49,8 @@ class McpServer:
         self._owner: asyncio.Task[None] | None = None
         self._ready, self._news = asyncio.Event(), asyncio.Event()
         self._is_over = self._is_told = False
-        self._redactor = Redactor()
+        self._redact = Redactor().redact
+        """Takes out the values that the user passed to the server."""
 
     def begin(self) -> None:
         """Start it, if that isn't done."""
@@ -80,21 +81,18 @@ class McpServer:
         try:
             async with asyncio.timeout(patience):
                 return await self._client.call_tool(tool, given)
-        except TimeoutError as error:
-            raise ValueError(f"{name} gave no answer in {patience:.0f} s. {_UNKNOWN}") from error
-        except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
+        except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
+            told = f"sent a result that can't be read: {error}"
+            if isinstance(error, TimeoutError):
+                told = f"gave no answer in {patience:.0f} s. {_UNKNOWN}"
+            elif isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
+                told = f"broke the call off: {error}. {_UNKNOWN}"
                 self._tell(f"broke a call off: {error}")
                 if self.about.command:  # over HTTP the next request may be answered
                     self._client = None
-                raise ValueError(f"{name} broke the call off: {error}. {_UNKNOWN}") from error
-            raise ValueError(self.redact(f"{name} gave an error: {error}")) from error
-        except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
-            raise ValueError(self.redact(f"{name} sent a result that can't be read: {error}")) from error
-
-    def redact(self, text: str) -> str:
-        """The text without the values that the user passed to the server."""
-        return self._redactor.redact(text)
+            elif isinstance(error, MCPError):
+                told = f"gave an error: {error}"
+            raise ValueError(self._redact(f"{name} {told}")) from error
 
     async def close(self) -> None:
         """End the connection and, of a command, its processes."""
@@ -136,15 +134,16 @@ class McpServer:
         about = self.about
         logging.getLogger("mcp").addHandler(_UNHEARD)
         errors, given = bytearray(), {**about.variables(), **about.filled_headers()}
-        words = {word for value in given.values() for word in (value, value.rpartition(" ")[2])}
-        self._redactor = Redactor(word for word in words if len(word) >= SHORTEST)
-        transport: Any = http_streams(about.url, given)
+        words = [word for value in given.values() for word in (value, value.rpartition(" ")[2])]
+        self._redact = Redactor(word for word in words if len(word) >= SHORTEST).redact
         if about.sandboxed:
             from coder.tools.mcp_sandbox import sandboxed_streams
 
             transport = sandboxed_streams(about, given, errors)
         elif about.command:
             transport = program_streams(about.command, get_default_environment() | given, errors)
+        else:
+            transport = http_streams(about.url, given)
         who = Implementation(name="coder", version=version("coder-agent"))
         try:
             async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
@@ -178,7 +177,7 @@ class McpServer:
             listed += page.tools
             if (cursor := page.next_cursor) is None:
                 break
-        self._tools, left_out = tools_listed(self, listed)
+        self._tools, left_out = tools_listed(self.about, listed, self.call, self._redact)
         if left_out and self._client is None:
             self._note(f"MCP server {self.about.name}: left out, as no model could call it: {left_out}")
 
@@ -192,7 +191,7 @@ class McpServer:
     def _tell(self, words: str) -> None:
         if not self._is_told and not self._is_over:
             self._is_told = True
-            self._note(one_line(self.redact(f"MCP server {self.about.name} {words}"), width=800))
+            self._note(one_line(self._redact(f"MCP server {self.about.name} {words}"), width=800))
 
 
 @asynccontextmanager

@@ -1,10 +1,9 @@
 """An MCP server in a sandbox, which shows its folder and interpreter, and lets it reach named hosts."""
 
 import asyncio
-import os
-from asyncio.streams import FlowControlMixin
+import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from mcp.client._transport import TransportStreams
@@ -31,10 +30,8 @@ async def sandboxed_streams(
     """
     policy, command = _shown(about, environment)
     stdout = asyncio.StreamReader(limit=MOST_BYTES)
-    inside, outside = os.pipe()
-    making = asyncio.get_running_loop().connect_write_pipe(FlowControlMixin, os.fdopen(outside, "wb"))
-    transport, protocol = await making
-    stdin = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+    inside, outside = socket.socketpair()
+    _, stdin = await asyncio.open_connection(sock=outside)
 
     def heard(stream: str, chunk: bytes) -> None:
         if stream == "stdout":
@@ -42,9 +39,9 @@ async def sandboxed_streams(
         else:
             keep_end(errors, chunk)
 
-    try:
+    with inside, closing(stdin):
         async with open_sandbox(policy) as box:
-            program = asyncio.create_task(box.run(command, stdin=inside, on_output=heard))
+            program = asyncio.create_task(box.run(command, stdin=inside.fileno(), on_output=heard))
             program.add_done_callback(lambda _: stdout.feed_eof())
             try:
                 async with message_streams(stdout, stdin) as streams:
@@ -52,9 +49,6 @@ async def sandboxed_streams(
             finally:
                 program.cancel()
                 await asyncio.wait([program])
-    finally:
-        transport.close()
-        os.close(inside)
 
 
 def _shown(about: Mcp, environment: Mapping[str, str]) -> tuple[Policy, Command]:

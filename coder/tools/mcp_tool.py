@@ -5,10 +5,9 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from coder.config.image_files import LARGEST, picture_of
 from coder.config.mcp_servers import Mcp
@@ -28,19 +27,10 @@ _MOST_TEXT = 1 << 18
 """Characters of a result that are looked at, far more than a model is shown."""
 _MOST_PICTURES = 4
 _ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
-_ERRORS_TOLD = 3
 
 
-class Serving(Protocol):
-    """What a tool needs of its server."""
-
-    about: Mcp
-
-    async def call(self, tool: str, given: JsonObject, desk: Desk) -> "CallToolResult":
-        """Call a tool by the server's own name of it."""
-
-    def redact(self, text: str) -> str:
-        """Take out what the user passed to the server."""
+Call = Callable[[str, JsonObject, Desk], Awaitable["CallToolResult"]]
+"""Calls a tool by the server's own name of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,66 +41,72 @@ class McpTool:
     effect: bool
     asks: bool
     _name: str
-    _server: Serving
+    _call: Call
+    _redact: Callable[[str], str]
+    """Takes out what the user passed to the server."""
     _schema: "Validator"
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
         try:
-            wrong = [_told(error) for error in islice(self._schema.iter_errors(given), _ERRORS_TOLD)]
+            wrong = next(self._schema.iter_errors(given), None)
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
         if wrong:
-            raise ValueError(f"The arguments of {self.spec.name} don't fit: {'; '.join(wrong)}.")
-        result = await self._server.call(self._name, given, desk)
+            told = f"{wrong.json_path.lstrip('$.')}: {wrong.message[:200]}".removeprefix(": ")
+            raise ValueError(f"The arguments of {self.spec.name} don't fit: {told}.")
+        result = await self._call(self._name, given, desk)
         data = result.structured_content
         is_json = data is not None and not result.is_error and (desk.whole or not result.content)
-        text = json.dumps(data, ensure_ascii=False) if is_json else _text(result, desk)
-        text = self._server.redact(text if desk.whole else _cut(text))
+        text = "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
+        if is_json:
+            text = json.dumps(data, ensure_ascii=False)
+        elif not desk.whole and len(text) > _MOST_TEXT:
+            text = f"{text[: _MOST_TEXT // 2]}\n{text[-_MOST_TEXT // 2 :]}"
+        text = self._redact(text)
         if result.is_error:
             raise ValueError(text or "the server says that the call failed.")
         images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
         return ToolResult(shown(text, desk), is_json=is_json, images=tuple(images[:_MOST_PICTURES]))
 
 
-def tools_listed(server: Serving, listed: Iterable["Tool"]) -> tuple[dict[str, McpTool], str]:
+def tools_listed(
+    about: Mcp, listed: Iterable["Tool"], call: Call, redact: Callable[[str], str]
+) -> tuple[dict[str, McpTool], str]:
     """The tools that a model can call, by the server's names, and the names of the others."""
     from jsonschema.exceptions import SchemaError
 
     tools: dict[str, McpTool] = {}
     left_out: list[str] = []
-    taken: set[str] = set()
     for tool in listed:
-        if tool.name in tools:
-            continue
+        taken = [made.spec.name for made in tools.values()]
         try:
-            made = _tool(server, tool, taken)
+            if tool.name not in tools:
+                spec, effect, schema = _read(about, tool, taken)
+                asks = effect and tool.name not in about.allow
+                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, schema)
         except (SchemaError, ValueError, RecursionError):
-            made = None
-        if made is None or len(tools) == MOST_TOOLS:
             left_out.append(printable(tool.name)[:_LONGEST_NAME])
-            continue
-        taken.add(made.spec.name)
-        tools[tool.name] = made
     return tools, ", ".join(left_out[:10]) + (" …" if len(left_out) > 10 else "")
 
 
-def _tool(server: Serving, tool: "Tool", taken: set[str]) -> McpTool:
+def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, "Validator"]:
+    """Spec, effect and schema of a tool. Raises SchemaError, ValueError, RecursionError: it is left out."""
     schema, text = tool.input_schema, json.dumps(tool.input_schema)
     if schema.get("type") != "object" or len(text) > _LARGEST_SCHEMA or _ELSEWHERE.search(text):
         raise ValueError("no schema that endpoints take")
     if tool.execution is not None and tool.execution.task_support == "required":
         raise ValueError("its results come later, by other requests")
-    hints, about = tool.annotations, server.about
+    if len(taken) == MOST_TOOLS:
+        raise ValueError("too many")
+    hints = tool.annotations
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
     spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=schema)
-    return McpTool(
-        spec, effect, effect and tool.name not in about.allow, tool.name, server, _validator(schema)
-    )
+    return spec, effect, _validator(schema)
 
 
-def _name(server: str, tool: str, taken: set[str]) -> str:
+def _name(server: str, tool: str, taken: list[str]) -> str:
     """A name that providers take; of two that would be the same, the later one has a mark."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{server}_{tool}")
     if len(name) <= _LONGEST_NAME and name not in taken:
@@ -131,15 +127,6 @@ def _validator(schema: JsonObject) -> "Validator":
         schema, registry=Registry()
     )
     return made
-
-
-def _told(error: Any) -> str:  # noqa: ANN401 - jsonschema's error, which has no types
-    place = ".".join(map(str, error.absolute_path))
-    return f"{place}: {error.message[:200]}" if place else str(error.message)[:200]
-
-
-def _text(result: "CallToolResult", desk: Desk) -> str:
-    return "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
 
 
 def _words(part: "ContentBlock", *, sees: bool) -> str:
@@ -168,8 +155,3 @@ def _picture(part: "ContentBlock") -> Image | None:
         return None
     picture = picture_of(content)
     return picture if picture is None or picture.media_type != "image/png" or is_png(content) else None
-
-
-def _cut(text: str) -> str:
-    half = _MOST_TEXT // 2
-    return text if len(text) <= _MOST_TEXT else f"{text[:half]}\n{text[-half:]}"

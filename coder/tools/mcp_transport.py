@@ -13,6 +13,7 @@ import httpx2
 import mcp_types
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
+from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
 
 MOST_BYTES = 16 << 20
@@ -111,22 +112,15 @@ async def _end(process: Process) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        for sent in (None, signal.SIGTERM):
-            if sent is not None:
-                _signal_group(process, sent)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _GRACE_S)
-                return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_S)
+        await terminate_posix_process_tree(process, _GRACE_S)  # type: ignore[arg-type] # it takes anyio's, too
     finally:
-        _signal_group(process, signal.SIGKILL)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _GRACE_S)
         process._transport.close()  # type: ignore[attr-defined] # a grandchild may hold the pipes
-
-
-def _signal_group(process: Process, sent: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, sent)
 
 
 @asynccontextmanager

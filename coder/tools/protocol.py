@@ -6,7 +6,6 @@ The settled calls may stand in a history that any endpoint reads: ids are there 
 import hashlib
 import json
 import re
-import string
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME = 64
 _WRAPPED = 3
 """How deep a JSON text may stand in JSON texts."""
-_SIGNS = string.ascii_letters + string.digits
 _ID_LENGTH = 9
 
 
@@ -109,10 +107,8 @@ def _refused(constant: str) -> None:
 
 def _made_id(place: int, call: ToolCall, used: Collection[str]) -> str:
     """Nine letters and digits, which depend on nothing but the call, its place and the ids before."""
-    for salt in range(len(used) + 1):
-        said = json.dumps([place, salt, call.name, call.arguments])
-        number = int.from_bytes(hashlib.sha256(said.encode()).digest())
-        made = "".join(_SIGNS[number // len(_SIGNS) ** i % len(_SIGNS)] for i in range(_ID_LENGTH))
-        if made not in used:
-            return made
-    raise AssertionError("more ids are used than there are")
+    made = ""
+    while not made or made in used:
+        said = json.dumps([place, made, call.name, call.arguments])
+        made = hashlib.sha256(said.encode()).hexdigest()[:_ID_LENGTH]
+    return made

@@ -91,14 +91,14 @@ class Registry:
         """
         self.own = tuple(own)
         self._tools: dict[str, Tool] = {}
-        ours: tuple[Tool, ...] = (Bash(), EditTool(), PlanTool())
+        ours: list[Tool] = [Bash(), EditTool(), PlanTool()]
         if kernel:
             from coder.tools.python_tool import PythonTool
 
-            ours = (*ours, PythonTool())
+            ours.append(PythonTool())
         for tool in (*ours, *own):
-            taken = (DONE.name, ASK.name, *self._tools, *(("python",) if tool in own else ()))
-            if tool.spec.name in taken:
+            is_ours = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
+            if is_ours or tool.spec.name in self._tools:
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
             self._tools[tool.spec.name] = tool
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints, runtime_checkable
 
@@ -139,25 +138,25 @@ class FunctionTool:
         """Call the function, in a thread unless it is `async def`; a value that is no text becomes JSON."""
         arguments = read_arguments(given, self._arguments, name=self.spec.name)
         values = {name: getattr(arguments, name) for name in self._arguments.model_fields}
-        is_async = inspect.iscoroutinefunction(self._function)
-        called = self._called(values) if is_async else await asyncio.to_thread(lambda: self._called(values))
-        with self._failure():
-            value = await called if inspect.isawaitable(called) else called
-            text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-        return ToolResult(shown(text, desk), is_json=not isinstance(value, str))
-
-    def _called(self, values: dict[str, object]) -> object:
-        with self._failure():
-            return self._function(**values)
-
-    @contextmanager
-    def _failure(self) -> Iterator[None]:
         try:
-            yield
+            if inspect.iscoroutinefunction(self._function):
+                value = await self._function(**values)
+            else:
+                value = await asyncio.to_thread(_called, self._function, values)
+                value = await value if inspect.isawaitable(value) else value
+            text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
         except ValueError:
             raise
         except Exception as error:  # a user's function may raise anything: the model is told
             raise ValueError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
+        return ToolResult(shown(text, desk), is_json=not isinstance(value, str))
+
+
+def _called(function: Callable[..., object], values: dict[str, object]) -> object:
+    try:
+        return function(**values)
+    except StopIteration as error:  # no future takes it
+        raise ValueError(f"{function.__name__} failed: StopIteration: {error}") from error
 
 
 def tool_of(function: Callable[..., object], *, effect: bool = True) -> FunctionTool:
