@@ -1,6 +1,7 @@
 """Connections to MCP servers: a program's stdin and stdout, or HTTP; what is read is bounded."""
 
 import asyncio
+import json
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
@@ -79,8 +80,8 @@ async def message_streams(
             with suppress(ValueError, anyio.BrokenResourceError):  # too long a line; the session has ended
                 while line := await stdout.readline():
                     try:
-                        message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-                    except ValueError:  # no message, such as a banner
+                        message = _message(line)
+                    except (ValueError, RecursionError):  # no message, such as a banner
                         await asyncio.sleep(0)  # nor does a flood of them hold the loop
                     else:
                         await heard.send(SessionMessage(message))
@@ -100,6 +101,16 @@ async def message_streams(
             yield incoming, outgoing
         finally:
             group.cancel_scope.cancel()
+
+
+def _message(line: bytes) -> mcp_types.JSONRPCMessage:
+    """The message of a line, also where it holds half a character, as JavaScript cuts texts."""
+    read = partial(mcp_types.jsonrpc_message_adapter.validate_json, by_name=False)
+    try:
+        return read(line)
+    except ValueError:
+        whole = json.dumps(json.loads(line.decode("utf-8", "replace")), ensure_ascii=False)
+        return read(whole.encode("utf-8", "replace"))
 
 
 async def _each(stream: asyncio.StreamReader, do: Callable[[bytes], None]) -> None:

@@ -33,6 +33,7 @@ TOOLS = [
     tool("huge", **READS),
     tool("many", **READS),
     tool("noise", **READS),
+    tool("half", **READS),
     tool("environment", **READS),
     tool("fetch", {"type": "object", "properties": {"url": {"type": "string"}}}, **READS),
     tool("reach", {"type": "object", "properties": {"path": {"type": "string"}}}, **READS),
@@ -121,6 +122,8 @@ def called(name: str, given: Any) -> dict[str, Any]:
         return {"content": [], "structuredContent": {"y": 1}}
     elif name == "shape":
         return {"content": "no list"}
+    elif name == "half":
+        text = "cut within \ud83d"
     elif name == "child":
         text = str(subprocess.Popen(["sleep", "1000"]).pid)
     elif name == "grow":

@@ -189,6 +189,11 @@ async def test_noise_on_stderr_and_on_stdout_does_no_harm(rough: Opens) -> None:
         assert one.notes == []
 
 
+async def test_a_text_that_was_cut_within_a_character_is_read_without_it(rough: Opens) -> None:
+    async with rough() as one:
+        assert (await one.call("half")).text == "cut within ?"
+
+
 async def test_a_result_of_200_mb_ends_its_server_and_takes_little_memory(rough: Opens) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with rough() as one:
