@@ -94,7 +94,8 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
 
 def speaker(state: State, team: Team) -> Participant:
     """Who speaks next. No team decides whether code is run, or whether the user's answer is waited for."""
-    if state.last is not None and state.last.kind == "question":
+    last = state.last
+    if last is not None and (last.kind == "question" or (last.kind == "handoff" and last.to == HUMAN)):
         from coder.participants.human import Answering  # hardly a run asks
 
         return Answering()

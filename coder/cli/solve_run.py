@@ -25,6 +25,7 @@ from coder.options import Options
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.store import open_log
@@ -60,6 +61,8 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
         from coder.cli.installing import with_install  # hardly a task installs anything
 
         settings = await with_install(task, settings, given, screen)
+    if team is not None:
+        settings = _of_team(settings, given)
     settings = with_roles(settings, team.team if team is not None else None)
     opening = open_models(
         loaded.config.asked().model_copy(update={"roles": settings.roles}),
@@ -76,6 +79,15 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
             if team is not None:
                 options |= Options(team=team.team, stop=team.stop)
             return await solve(task, **options)
+
+
+def _of_team(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """Settings without the strategy and samples of the configuration, which are for other runs."""
+    dropped = {name for name in ("strategy", "samples") if given[name] is None}
+    named = settings.budget.model_fields_set - dropped
+    budget = Budget(**{name: limit for name, limit in settings.budget if name in named})
+    strategy = None if "strategy" in dropped else settings.strategy
+    return settings.model_copy(update={"strategy": strategy, "budget": budget})
 
 
 class NamedTeam(NamedTuple):

@@ -53,6 +53,8 @@ def next_steps(run: Run) -> str:
 
 def _answering(run: Run) -> list[str]:
     """The flags that answer what the run waits with."""
+    if run.question is not None and run.question.about == "tools":
+        return [" --mcp|--tool …, as before"]  # no run's log holds how its tools are started
     is_yes_or_no = run.question is not None and run.question.kind == "approve"
     return ["", ' --no "why"'] if is_yes_or_no else [' --answer "…"']
 

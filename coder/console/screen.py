@@ -44,6 +44,8 @@ class Screen:
         detach: bool = False,
     ) -> None:
         self._terminal = Terminal()
+        self._asking = asyncio.Lock()
+        """Held while a question stands on the terminal: runs side by side may ask at the same time."""
         self._jsonl = jsonl
         self._verbose, self._quiet, self._yes, self._detach = verbose, quiet, yes, detach
         self._waiting: list[str] = []
@@ -139,13 +141,14 @@ class Screen:
         """Show what is asked on the terminal, and ask there."""
         from coder.console.asking import prompt_of, question_lines, typed_answer  # hardly a run asks
 
-        self._terminal.doing = ""
-        self._show_diff(question.patch)
-        if self._yes and question.kind == "approve":
-            return Decision(decision="yes", who=this_person(), how="flag")
-        for line in question_lines(question):
-            self._terminal.print(line)
-        return typed_answer(question, await read_line(prompt_of(question)))
+        async with self._asking:
+            self._terminal.doing = ""
+            self._show_diff(question.patch)
+            if self._yes and question.kind == "approve":
+                return Decision(decision="yes", who=this_person(), how="flag")
+            for line in question_lines(question):
+                self._terminal.print(line)
+            return typed_answer(question, await read_line(prompt_of(question)))
 
     async def spinning(self, work: Awaitable[T]) -> T:
         """Wait for `work` with a spinner on a terminal."""

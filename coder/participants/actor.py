@@ -83,6 +83,7 @@ class Actor:
         nudges = 0
         while True:
             for one in talk.open_calls():
+                place.see_given(one.call)
                 ending = one.problem or self._ending(turn.state, target, one.call)
                 if isinstance(ending, Message):
                     return ending

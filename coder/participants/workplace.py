@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from coder.errors import UsageError
 from coder.models.model import ChatMessage, ToolCall
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
-from coder.run.questions import Decision, Question
+from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import named
@@ -42,6 +43,17 @@ class Workplace:
     def __init__(self, turn: Turn, tools: Registry) -> None:
         self._turn = turn
         self._tools = tools
+
+    def see_given(self, call: ToolCall) -> None:
+        """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
+        state = self._turn.state
+        asked = question_id(state.run, len(state.messages), self._key(call))
+        is_open = state.question is not None and state.question.id == asked
+        if call.name not in self._tools and (is_open or asked in state.answers):
+            raise UsageError(
+                f"The call {call.name}({self._shown(call)}) waits for its tool, which isn't given. "
+                f"Give it again: coder resume {state.run} with the --mcp or --tool that the run had"
+            )
 
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""

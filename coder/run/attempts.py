@@ -99,7 +99,7 @@ def best_code(state: State) -> Message | None:
     if best is not None:
         return best[1]
     codes = (message for message in reversed(since_rejection(state)) if message.kind == "code")
-    return next((message for message in codes if message.is_change), None)
+    return next((message for message in codes if message.is_change and not message.repeats), None)
 
 
 def _identity(message: Message) -> str:

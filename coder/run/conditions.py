@@ -13,6 +13,7 @@ from pydantic import validate_call
 from coder.errors import UsageError
 from coder.run import termination
 from coder.run.event_types import Status
+from coder.run.message import TURNS
 from coder.run.state import State
 from coder.run.termination import Reason, Stop
 
@@ -51,9 +52,7 @@ def messages(n: int) -> Callable[[State], bool]:
 @_condition("{0} turns were taken")
 def turns(n: int) -> Callable[[State], bool]:
     """So many messages of members: no results, choices and plans of the team itself."""
-    return lambda state: (
-        sum(m.kind in ("words", "code", "handoff", "plan", "reply") for m in state.messages) >= n
-    )
+    return lambda state: sum(m.kind in TURNS for m in state.messages) >= n
 
 
 @_condition("{0!r} was said")

@@ -21,6 +21,8 @@ LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "sp
 """needs_allow: a given test or another file that decides what passes; `--allow PATH` lands it. decides: such
 a file that the run doesn't keep, or a file to read only. The others can't be taken over."""
 
+TURNS = ("words", "code", "handoff", "plan", "reply")
+"""Kinds of what members say in their turns: no results, answers, choices and ledgers."""
 HUMAN = "human"
 """The author of decisions in a conversation."""
 EXPERT = "expert"

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from coder.participants.human import Answering
 from coder.participants.participant import Participant
 from coder.run.message import HUMAN
 from coder.run.state import State
@@ -20,12 +19,10 @@ class Handoff(TeamSpec):
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The one it was handed to."""
         last = state.last
-        if last is not None and last.within == within:
-            if last.kind == "handoff":
-                return Answering() if last.to == HUMAN else self.named(last.to) or self.after(state, within)
-            if last.author == HUMAN and last.kind == "answer":
-                return self.named(speaker_of(state, within)) or self.after(state, within)
-        return self.after(state, within)
+        if last is None or last.within != within:
+            return self.after(state, within)
+        to = speaker_of(state, within) if last.kind == "answer" else last.to
+        return self.named(to) or self.after(state, within)
 
     def hands_to(self, member: Member) -> tuple[str, ...]:
         """All but itself, and the user."""

@@ -3,13 +3,14 @@
 After Magentic-One (Fourney et al., 2024), whose ledger is asked for at every turn.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from coder.participants.orchestrator import Orchestrator
 from coder.participants.participant import Participant
-from coder.run.message import Message
+from coder.run.message import TURNS, Message
 from coder.run.state import State
 from coder.run.termination import Reason
 from coder.teams.member import Member
@@ -30,20 +31,31 @@ class Orchestrated(TeamSpec):
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The next step's member; the orchestrator where there is no plan, or no progress."""
-        own = [m for m in state.messages if m.within[: len(within)] == within]
-        at = max((i for i, m in enumerate(own) if m.kind == "ledger" and m.within == within), default=None)
+        said = state.messages
+        at = max((i for i, m in enumerate(said) if m.kind == "ledger" and m.within == within), default=None)
         about = {node.name: node.brief if isinstance(node, Member) else "" for node in self.speakers}
         if at is None:
             return Orchestrator(about, within, is_new=True)
-        if _stalled(own[at + 1 :], own[: at + 1]) >= _QUIET:
+        deep = len(within)
+        own = [m for m in said if m.within == within or (m.within[:deep] == within and m.kind != "ledger")]
+        if _stalled(own) >= _QUIET:
             looks = sum(m.kind == "ledger" for m in _since_progress(own))
             return Orchestrator(about, within, is_new=looks % self.stalls == 0)
-        ledger = own[at].ledger
-        taken = [m for m in own[at + 1 :] if m.kind not in ("outcome", "decision", "answer")]
+        ledger = said[at].ledger
+        since = [replace(state, messages=said[: i + 1]) for i in range(at + 1, len(said))]
+        taken = sum(self._ends_step(until, within) for until in since)
         steps = [step.member for step in ledger.steps] if ledger is not None else []
-        if len(taken) < len(steps) and (node := self.named(steps[len(taken)])) is not None:
+        if taken < len(steps) and (node := self.named(steps[taken])) is not None:
             return node
         return self.after(state, within)
+
+    def _ends_step(self, state: State, within: Place) -> bool:
+        """Whether a step of the plan ends with the last message: a member's, or of a team that is through."""
+        last = state.last
+        if last is None or last.kind not in TURNS or last.within[: len(within)] != within:
+            return False
+        node = self.named(last.within[len(within)]) if last.within != within else None
+        return not isinstance(node, Nested) or node.is_over(state, within)
 
     def given_up(self, state: State, within: Place = ()) -> Reason | None:
         """Done, as far as the orchestrator knows; or stuck after so many plans."""
@@ -63,13 +75,16 @@ def _failing(message: Message) -> int | None:
     return 0 if outcome.passed else max(1, sum(not line.passed for line in outcome.checks))
 
 
-def _stalled(messages: list[Message], before: list[Message]) -> int:
-    """Outcomes at the end that are no better than the best before them."""
-    best = min((n for m in before if (n := _failing(m)) is not None), default=None)
-    stalled = 0
-    for failing in (n for m in messages if (n := _failing(m)) is not None):
-        is_better = best is None or failing < best
-        stalled, best = (0, failing) if is_better else (stalled + 1, best)
+def _stalled(messages: list[Message]) -> int:
+    """Outcomes since the latest ledger that are no better than the best until then."""
+    best, stalled = None, 0
+    for message in messages:
+        failing = _failing(message)
+        if message.kind == "ledger":
+            stalled = 0
+        elif failing is not None:
+            is_better = best is None or failing < best
+            stalled, best = (0, failing) if is_better else (stalled + 1, best)
     return stalled
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from coder.run.conditions import condition_of
-from coder.run.message import Message
+from coder.run.message import TURNS, Message
 from coder.run.state import State
 from coder.run.termination import Stop
 from coder.teams.member import HOUSE, TAKEN, Member
@@ -138,7 +138,7 @@ def speaker_of(state: State, within: Place) -> str:
             continue
         if len(message.within) > deep:
             return message.within[deep]
-        if message.kind in ("words", "code", "handoff", "plan", "reply"):
+        if message.kind in TURNS:
             return message.author
     return ""
 
@@ -197,6 +197,8 @@ class Nested(BaseModel):
             if message.within[: len(place)] != place:
                 break
             block.insert(0, message)
+        if block and block[-1].kind == "answer":  # the user's: whoever asked has yet to read it
+            return False
         return condition_of(self.stop)(replace(state, messages=tuple(block))) is not None
 
 

@@ -192,10 +192,29 @@ def with_roles(settings: Settings, team: Team | None) -> Settings:
 
 
 async def acts_here(settings: Settings, task: Task, team: Team, model: Model, bench: "Workbench") -> bool:
-    """Whether members that leave it open work by tools: the model is one that can, and so is the sandbox."""
+    """Whether members that leave it open work by tools: the model is one that can, and so is the sandbox.
+
+    Raises:
+        UsageError: the settings name what the team doesn't do, or a member a tool that isn't given.
+    """
     from coder.teams.spec import TeamSpec
 
-    if not isinstance(team, TeamSpec) or all(member.acts is not None for member in team.leaves()):
+    if not isinstance(team, TeamSpec):
+        return False
+    if settings.strategy not in ("auto", None) or "samples" in settings.budget.model_fields_set:
+        raise UsageError("A team has its own rules: name no strategy and no samples (--strategy, --samples).")
+    if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
+        raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
+    if named := {tool for member in team.leaves() for tool in member.tools or ()}:
+        from coder.tools.registry import tools_of
+
+        known = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
+        if unknown := sorted(named - known):
+            given = ", ".join(sorted(known)) or "none"
+            raise UsageError(
+                f"A member names the tool {unknown[0]!r}, and the run has {given}. Give it: --tool or --mcp"
+            )
+    if all(member.acts is not None for member in team.leaves()):
         return False
     acts = suited(task, settings, model=model.name, able=abilities_of(model)) == "act"
     return acts and await bench.has_sessions()

@@ -112,6 +112,9 @@ class Registry:
             left_out = () if are_few(self.own) else self.own
         return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._tools
+
     def has_effect(self, name: str) -> bool:
         """Whether a call of this name changes something outside of the sandbox."""
         return name in self._tools and self._tools[name].effect

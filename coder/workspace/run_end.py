@@ -1,7 +1,7 @@
 """How a run ends: whether its result lands first, and the event that says what came of it."""
 
 from coder.errors import Refused, UsageError
-from coder.run.attempts import decisive_outcome, is_approved
+from coder.run.attempts import best_code, decisive_outcome, is_approved
 from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified
 from coder.run.run import EXIT_CODES
@@ -12,7 +12,7 @@ from coder.workspace.consent import is_accepted, is_contradicted
 
 def should_land(state: State, reason: Reason) -> bool:
     """Whether something is to be written, proposed or committed before the run ends for this reason."""
-    if state.task.workspace is None or state.refused is not None or not state.codes:
+    if state.task.workspace is None or state.refused is not None or best_code(state) is None:
         return False
     solved = reason.status == "solved" or _is_accepted(state, reason)
     wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests

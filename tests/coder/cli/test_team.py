@@ -63,6 +63,31 @@ def test_a_file_that_is_no_team_is_named_with_what_is_wrong(console: Console, te
     assert (done.code, "team.toml" in done.err, words in done.err) == (2, True, True), done.err
 
 
+@pytest.mark.parametrize("flag", [("--strategy", "act"), ("--samples", "3")])
+def test_a_flag_that_a_team_has_no_use_for_is_refused_and_of_the_configuration_left_out(
+    console: Console, flag: tuple[str, str]
+) -> None:
+    (console.home / "debate.toml").write_text(TEAM)
+    refused = console.run(
+        "solve",
+        TASK,
+        *CHECK,
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "-m",
+        "toy",
+        "--team",
+        "debate.toml",
+        *flag,
+    )
+    assert (refused.code, flag[0] in refused.err) == (2, True), refused.err
+
+    file = console.home / ".config/coder/config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('strategy = "act"\nsamples = 3\n')
+    assert solve(console, "debate.toml").code == 0
+
+
 def test_a_team_that_is_nowhere_is_said_so(console: Console, tmp_path: Path) -> None:
     assert "no such team" in solve(console, "nobody").err
     assert "no file" in solve(console, str(tmp_path / "gone.toml")).err

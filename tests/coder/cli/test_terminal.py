@@ -1,7 +1,10 @@
 """`coder solve` on a terminal: lines as they happen, a spinner, the diff and the question before a change."""
 
+import os
+import pty
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,3 +190,42 @@ def test_yes_beforehand_writes_what_is_unverified_and_calls_it_that(console: Con
 
     assert "[y/N]" not in done.out
     assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
+
+
+TWO = """
+import asyncio
+from coder.console.screen import Screen
+from coder.run.questions import Question
+
+async def main():
+    screen = Screen()
+    asked = [Question(kind="approve", about="tools", text=text) for text in ("First?", "Second?")]
+    tasks = [asyncio.create_task(screen.decide(question)) for question in asked]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    print("both have begun", flush=True)
+    print([said.decision for said in await asyncio.gather(*tasks)])
+
+asyncio.run(main())
+"""
+
+
+def test_two_runs_that_ask_at_once_ask_one_after_the_other() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TWO])
+    shown = b""
+
+    def see(text: bytes) -> None:
+        nonlocal shown
+        while text not in shown:
+            shown += os.read(terminal, 1000)
+
+    see(b"both have begun")
+    assert (b"First? [y/N]" in shown, b"Second?" in shown) == (True, False)
+    os.write(terminal, b"y\n")
+    see(b"Second? [y/N]")
+    os.write(terminal, b"n\n")
+    see(b"['yes', 'no']")
+    os.waitpid(pid, 0)
+    os.close(terminal)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coder.agent import resume, solve
+from coder.console.advice import next_steps
 from coder.errors import LeaseHeld, UsageError
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -17,7 +18,7 @@ from coder.run.event_types import QuestionAsked
 from coder.run.questions import Decision, Question, question_id
 from coder.run.reducer import fold_all
 from coder.run.run import Run
-from coder.run.settings import Settings
+from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Unwatched
@@ -522,3 +523,32 @@ async def test_a_no_holds_though_the_run_goes_on_with_settings_that_ask_nobody(f
     settings = Settings(strategy="repair")
     done = await resume(waiting.run_id, model=model, log=log, settings=settings)
     assert (done.status, [*folder.iterdir()]) == ("refused", [])
+
+
+async def test_what_a_person_did_not_want_is_not_asked_about_again_though_the_model_repeats_it(
+    folder: Path,
+) -> None:
+    settings = Settings(strategy="repair", approve=("landing",), keep=True, budget=Budget(calls=3))
+    task = Task(prompt="Make x in main.py 2.", workspace=folder, checks=CHECK)
+    person = Person(Decision(decision="no", words="otherwise"), NO)
+    same = Scripted(["main.py\n" + code(RIGHT)] * 3)
+    run = await solve(task, model=same, settings=settings, log=MemoryLog(), watch=person)
+
+    assert len(person.asked) == 1
+    assert run.status in ("unsolved", "limit", "stuck")
+    assert (folder / "main.py").read_text() == WRONG
+
+
+async def test_a_call_that_was_allowed_is_not_given_up_where_its_tool_is_not_given_again(
+    folder: Path,
+) -> None:
+    log, made = MemoryLog(), Deployments()
+    model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
+    waiting = await worked(folder, model, log, "tools", strategy="act", tools=[made.tool()])
+    refused = await resume(waiting.run_id, model=model, log=log, answer=YES)
+    assert (refused.status, refused.exit_code, len(model.requests)) == ("error", 2, 1)
+    assert f"coder resume {waiting.run_id}" in str(refused.error)
+
+    done = await resume(waiting.run_id, model=model, log=log, tools=[made.tool()])
+    assert (done.status, made.made, len(model.requests)) == ("solved", ["here"], 2)
+    assert next_steps(waiting).endswith(f"coder approve {waiting.run_id} --mcp|--tool …, as before")
