@@ -15,7 +15,9 @@ from coder.config.layers import TIGHTENING
 from coder.config.schema import Config
 from coder.run.event_types import Status
 from coder.run.run import EXIT_CODES, Run
-from coder.run.settings import Budget
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.teams.strategies import settled
 from sandbox import Result
 
 ROOT = Path(__file__).parents[2]
@@ -111,11 +113,12 @@ def test_the_defaults_in_help_are_those_of_the_settings() -> None:
     solve = group.get_command(typer.Context(group), "solve")  # type: ignore[attr-defined]
     shown = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
 
-    assert f"({Budget().calls})" in shown["max_calls"]
+    few, acting = Budget(), settled(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget
+    assert f"({few.calls}; {acting.calls} where it acts)" in shown["max_calls"]
+    assert f"(${few.cost_usd}; ${acting.cost_usd} where it acts)" in shown["max_cost"]
+    assert f"({few.seconds:g}; {acting.seconds:g} where it acts)" in shown["timeout"]
     assert f"({Budget().samples})" in shown["samples"]
     assert f"({Budget().repairs})" in shown["repairs"]
-    assert f"(${Budget().cost_usd})" in shown["max_cost"]
-    assert f"({Budget().seconds:.0f})" in shown["timeout"]
 
 
 def test_each_guarantee_has_a_test_that_is_there() -> None:

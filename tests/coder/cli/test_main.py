@@ -12,9 +12,6 @@ from benchmarks.cli.bench import HOMES, BenchCommands
 from coder.console.command_groups import SUMMARIES
 from coder.console.failure import report, single
 from coder.errors import ModelAuthError
-from coder.run.settings import Settings
-from coder.run.task import Task
-from coder.teams.strategies import settled
 from sandbox.errors import BackendMissing
 from tests.coder.cli.console import CODER, Console
 from tests.faulty_endpoint import faulty_endpoint, says
@@ -128,19 +125,6 @@ def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None
 
 
 @pytest.mark.slow
-def test_the_help_names_the_limits_that_a_run_has(console: Console) -> None:
-    task, repairs = Task(prompt="Mend it."), Settings(strategy="repair")
-    few = settled(repairs, task, model="toy").budget
-    many = settled(Settings(strategy="act"), task, model="toy").budget
-    shown = " ".join(console.run("solve", "--help").out.split())
-
-    assert f"Model calls ({few.calls}; {many.calls} where it acts)." in shown
-    assert f"Cost of all calls (${few.cost_usd}; ${many.cost_usd} where it acts)." in shown
-    assert f"Time of the whole run ({few.seconds:g}; {many.seconds:g} where it acts)." in shown
-    assert f"Fresh starts ({few.samples});" in shown
-    assert f"Repairs of each start ({few.repairs})." in shown
-
-
 def test_every_command_has_its_own_help(console: Console) -> None:
     for name in SUMMARIES:
         shown = console.run(name, "--help")
