@@ -40,7 +40,9 @@ def read_tokens(file: Path) -> list[Caller]:
     try:
         if file.stat().st_mode & 0o022:
             raise UsageError(f"Others can write {file}, and let themselves in. Forbid it: chmod 600 {file}")
-        return _FILE.validate_json(file.read_bytes())
+        if not (callers := _FILE.validate_json(file.read_bytes())):
+            raise UsageError(f"{file} lets nobody in. Add a token: coder serve --new-token NAME")
+        return callers
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}.") from error
     except ValidationError as error:

@@ -1,0 +1,87 @@
+"""A server that ends, or is killed: its runs are saved, and another server goes on with them."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import httpx2
+
+from tests.coder.cli.test_solve import ADD, SUBTRACT, TASK, code
+from tests.coder.server.served import Server, configure, followed, started
+from tests.coder.server.test_acts import ended
+from tests.faulty_endpoint import faulty_endpoint, hangs, says
+
+SLOW = ["import time; time.sleep(3)", "assert add(2, 3) == 5"]
+"""Checks during which a server can be killed."""
+
+
+async def begun(server: Server) -> str:
+    """A run whose second answer is there, and tried."""
+    async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
+        run: str = (await client.post("/runs", json={"prompt": TASK, "checks": SLOW})).json()["run_id"]
+        async with followed(client, run) as messages:
+            answers = 0
+            async for message in messages:
+                answers += message.data["type"] == "model.answered"
+                if answers == 2:
+                    return run
+    raise AssertionError("the stream has ended before")
+
+
+async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no_call(tmp_path: Path) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        with started(tmp_path) as first, started(tmp_path) as second:
+            run = await begun(first)
+            first.process.send_signal(signal.SIGKILL)
+            async with httpx2.AsyncClient(base_url=second.url, timeout=60) as client:
+                shown = await ended(client, run)
+
+    assert (shown["status"], shown["files"]) == ("solved", {"solution.py": ADD})
+    assert (shown["calls"], len(endpoint.requests)) == (2, 2)
+
+
+async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp_path: Path) -> None:
+    with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        with started(tmp_path) as server:
+            async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
+                task = {"prompt": TASK, "checks": SLOW[1:]}
+                run = (await client.post("/runs", json=task)).json()["run_id"]
+                await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
+                async with followed(client, run) as messages:
+                    server.process.send_signal(signal.SIGTERM)
+                    events = [message.event async for message in messages]
+            code_of = await asyncio.to_thread(server.process.wait, 60)
+        with server.log() as log:
+            last = (await log.read(run))[-1]
+        with started(tmp_path) as next_server:
+            async with httpx2.AsyncClient(base_url=next_server.url, timeout=60) as client:
+                shown = await ended(client, run, "solved")
+
+    assert (code_of, "end" in events) == (0, False)
+    assert (last.type, last.body["status"]) == ("run.stopped", "interrupted")
+    assert shown["files"] == {"solution.py": ADD}
+
+
+async def test_a_run_that_somebody_has_stopped_or_resumed_by_hand_is_not_taken_over(tmp_path: Path) -> None:
+    with faulty_endpoint(hangs(), hangs(), says(code(ADD))) as endpoint:
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        with started(tmp_path) as server:
+            async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
+                run = (await client.post("/runs", json={"prompt": TASK, "checks": SLOW[1:]})).json()["run_id"]
+                await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
+                await client.post(f"/runs/{run}/stop")
+            other = server.console.start("resume", run)
+            await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 2)
+            other.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(other.wait, 60) == 130
+            other.communicate()
+        with started(tmp_path) as later:
+            async with httpx2.AsyncClient(base_url=later.url, timeout=60) as client:
+                for _ in range(2):
+                    ran = await client.post("/run", json={"code": "import time; time.sleep(1)"})
+                    assert ran.status_code == 200
+                assert (await client.get(f"/runs/{run}")).json()["status"] == "interrupted"
+
+    assert len(endpoint.requests) == 2
