@@ -15,8 +15,15 @@ class _Case(Value):
     prompt: str
     timeout_s: float = Field(default=10.0, gt=0)
     """CPU seconds of one sample; the wall limit is larger."""
+    wall_s: float | None = Field(default=None, gt=0, exclude=True)
+    """Wall seconds of one sample, of each run of a script, if not `longest_s`. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
+
+    @property
+    def longest_s(self) -> float:
+        """Wall seconds that end a sleeping candidate, also on a loaded machine, where CPU time is counted."""
+        return 2 * self.timeout_s + 5
 
 
 class FunctionCase(_Case):

@@ -131,23 +131,19 @@ class LoopThread:
 
         self._thread = threading.Thread(target=lambda: asyncio.run(live()), name="sandbox", daemon=True)
         self._thread.start()
-        self._loop, self._end = started.result()
+        self.loop, self._end = started.result()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
+        self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
-
-    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Begin a coroutine in that loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         """Blocking form of a coroutine function; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
         def wait(*given: P.args, **named: P.kwargs) -> T:
-            future = self.begin(call(*given, **named))
+            future = asyncio.run_coroutine_threadsafe(call(*given, **named), self.loop)
             try:
                 return future.result()
             except BaseException:

@@ -57,7 +57,8 @@ class CasePlans:
         """Plan how a case is judged."""
         match case:
             case FunctionCase():
-                return CasePlan(case, await self.mode(case))
+                own = case.model_copy(update={"wall_s": None})  # a plan is for tries of any length
+                return CasePlan(case, await self.mode(own))
             case RepositoryCase():
                 return CasePlan(case, await self.repository_mode(case))
             case ScriptCase():
@@ -75,9 +76,9 @@ class CasePlans:
         assert isinstance(found, RepositoryMode)
         return found
 
-    def forget(self, case: str) -> None:
-        """Forget a case's plan; a search under way ends by itself."""
-        self._modes.pop(case, None)
+    def forget(self) -> None:
+        """Forget all plans; searches under way end by themselves."""
+        self._modes.clear()
 
     async def close(self) -> None:
         """Cancel pending searches."""

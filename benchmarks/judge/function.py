@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
@@ -19,8 +18,6 @@ from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8
 """Calls of a passing sample to repeat, in another order, on a fresh copy."""
-_WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
-"""Limits count CPU time; this wall limit catches sleeping candidates, also on a loaded machine."""
 _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
 """Generator steps allowed beyond the canonical answer's: a correct one yields as many items."""
 MAX_CHARACTERS = 1 << 20
@@ -40,29 +37,21 @@ class Pair:
 
 
 async def judge_function(
-    pair: Pair,
-    case: FunctionCase,
-    code: str,
-    mode: Mode,
-    *,
-    replays: int = REPLAYS,
-    wall_s: float | None = None,
+    pair: Pair, case: FunctionCase, code: str, mode: Mode, *, replays: int = REPLAYS
 ) -> Judged:
-    """Judge one answer, a whole module; `wall_s`: a lower limit than the case's."""
+    """Judge one answer, a whole module."""
     if len(code) > MAX_CHARACTERS:
         detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
         return Judged("error", detail)
     module = with_setup(case, code)
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
-    tried = await _hold(pair, trial, mode, case, wall_s)
+    tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
     if outcome == "passed" and tried.outcome.changed - (trial.crossing.changed or frozenset()):
         # It changed arguments that the canonical answer leaves: it must also pass where that is visible.
         shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
-        again = await _hold(
-            pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case, wall_s
-        )
+        again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
         outcome, detail = _read(again, case)
     tripped = tried.outcome.tripped - mode.tripped
     if outcome == "passed" and tripped:
@@ -79,20 +68,6 @@ async def judge_function(
         incomplete=not tried.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(killed_by_nobody, tried.candidates)),
     )
-
-
-async def count_passed(
-    pair: Pair,
-    case: FunctionCase,
-    code: str,
-    mode: Mode,
-    tests: Sequence[str],
-    *,
-    wall_s: float | None = None,
-) -> int:
-    """Number of these tests that an answer passes in one trial; they replace the case's."""
-    trial = _trial(case, with_setup(case, code), mode, replays=0).model_copy(update={"tests": tuple(tests)})
-    return (await _hold(pair, trial, mode, case, wall_s)).outcome.tests.count("")
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
@@ -156,11 +131,8 @@ def _are_tidy(sources: tuple[str, ...]) -> bool:
     return all(map(leaves_nothing, sources))
 
 
-async def _hold(
-    pair: Pair, trial: Trial, mode: Mode, case: FunctionCase, wall_s: float | None = None
-) -> TrialResult:
-    longest_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
-    limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=min(wall_s or longest_s, longest_s))
+async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
+    limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.wall_s or case.longest_s)
     if mode.how == "shared_process":
         return await hold_together(pair.candidate, trial, limits=limits)
     return await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)

@@ -6,12 +6,12 @@ candidate's fault, unless a known good solution fails in the same place.
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.function import Pair, count_passed, judge_function
+from benchmarks.judge.function import Pair, judge_function
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
@@ -42,18 +42,14 @@ class Judge(CasePlans):
     def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
         super().__init__(Places(policy, backend), Exclusive(), known)
 
-    async def judge(
-        self, case: Case, code: str, *, sample: int = 0, retry: bool = True, wall_s: float | None = None
-    ) -> Verdict:
+    async def judge(self, case: Case, code: str, *, sample: int = 0, retry: bool = True) -> Verdict:
         """The final verdict on one answer: a module, a script, or a unified diff, by the kind of the case.
 
-        Args:
-            retry: repeat a timeout that the machine may have caused, with few others beside it.
-            wall_s: a lower wall limit of a function, or of each run of a script, than the case's.
+        `retry`: repeat a timeout that may be due to a busy machine, with few others beside it.
         """
         plan = await self.plan(case)
         async with self._turns.shared():
-            judged = await self._try(plan, code, wall_s)
+            judged = await self._try(plan, code)
         if retry and judged.outcome == "timeout" and not judged.had_a_processor(case.timeout_s):
             async with self._turns.quiet():
                 judged = await self._try(plan, code)
@@ -91,27 +87,16 @@ class Judge(CasePlans):
         await super().close()
         await self._places.close()
 
-    async def count_passed(
-        self, case: FunctionCase, code: str, tests: Sequence[str], *, wall_s: float | None = None
-    ) -> int:
-        """Number of these tests (`check(candidate)`) that pass in place of the case's own, in one trial.
-
-        Raises SandboxBroken if the sandbox stopped working.
-        """
-        mode = await self.mode(case)
-        async with self._turns.shared(), self._places.shared() as pair:
-            return await count_passed(pair, case, code, mode, tests, wall_s=wall_s)
-
-    async def _try(self, plan: CasePlan, code: str, wall_s: float | None = None) -> Judged:
+    async def _try(self, plan: CasePlan, code: str) -> Judged:
         detail = ""
         for _ in range(_REOPENINGS):
             try:
-                return await self._judged(plan, code, wall_s)
+                return await self._judged(plan, code)
             except SandboxBroken as error:
                 detail = str(error)
         return Judged("error", detail, incomplete=True)
 
-    async def _judged(self, plan: CasePlan, code: str, wall_s: float | None) -> Judged:
+    async def _judged(self, plan: CasePlan, code: str) -> Judged:
         case, mode = plan.case, plan.mode
         if plan.strength is None:
             return Judged("infrastructure", plan.reason)
@@ -127,10 +112,10 @@ class Judge(CasePlans):
                 return Judged("infrastructure", str(error))  # the image was removed meanwhile
         async with self._places.shared() as pair:
             if isinstance(case, ScriptCase):
-                judged = await judge_script(pair.candidate, case, code, wall_s=wall_s)
+                judged = await judge_script(pair.candidate, case, code)
             else:
                 assert isinstance(mode, Mode)
-                judged = await judge_function(pair, case, code, mode, wall_s=wall_s)
+                judged = await judge_function(pair, case, code, mode)
             return await seen_alive(pair.candidate, judged)
 
     async def _is_sound(self, plan: CasePlan) -> bool:

@@ -5,18 +5,10 @@ from benchmarks.suite import ScriptCase, ScriptRun
 from benchmarks.verdict import Outcome
 from sandbox import Limits, PythonCode, Result, Sandbox
 
-_WALL_FACTOR, _WALL_MORE_S = 2.0, 5.0
 
-
-async def judge_script(
-    sandbox: Sandbox, case: ScriptCase, code: str, *, wall_s: float | None = None
-) -> Judged:
-    """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks.
-
-    `wall_s`: a lower limit of each run than the case's.
-    """
-    longest_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
-    limits = Limits(cpu_s=case.timeout_s, wall_s=min(wall_s or longest_s, longest_s))
+async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
+    """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
+    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s)
     judged = Judged("passed")
     for number, run in enumerate(case.runs, 1):
         program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)

@@ -1,1 +1,1 @@
-"""Judge answers for training: a service, a reward function, HTTP routes. Read service, rewarder."""
+"""Judge answers for training: a service, a reward function, HTTP routes. Read service, rewarder, routes."""

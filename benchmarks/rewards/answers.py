@@ -1,39 +1,58 @@
-"""Answers of models in training: the code in them, and what judging found."""
+"""An answer of a model in training: the code in it, what judging found, and a case's tests one by one."""
 
-from typing import Literal
+import ast
+from collections.abc import Sequence
 
-from pydantic import Field
-
-from benchmarks.suite import Case, FunctionCase
+from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.samples import Sample
 from benchmarks.verdict import Outcome, Strength, Value
 from coder.edits.code_blocks import find_blocks
+from coder.source.python_names import parse_source
 
 
 class JudgedAnswer(Value):
-    """What judging found out about one answer."""
+    """What judging found."""
 
     verdict: Outcome
     strength: Strength
     reward: float | None
-    """1.0 if it passed, else 0.0 or its part of the tests; None if the machine kept it from being judged."""
-    tests_passed: int | None = None
-    """Of `tests`; None for an answer that failed and whose tests weren't counted."""
-    tests: int = Field(ge=1)
+    """1.0 for a pass, else 0.0 or its part of the tests; None if the machine kept it from being judged."""
+    tests_passed: int | None
+    tests: int | None
+    """None unless tests were counted."""
     cpu_s: float
-    cut: bool = False
+    cut: bool
     """A timeout before the case's own limit, as too many others took long."""
-    detail: str = ""
-    """The first failure, in one line."""
-
-
-Form = Literal["completion", "solution", "patch"]
+    detail: str
 
 
 def code_of(case: Case, text: str) -> str:
     """The code in an answer: a chat's fenced block, what follows the prompt, or the answer as it stands."""
     if isinstance(case, FunctionCase):
         return program_of(case, Sample(case.id, 0, "completion", text, "")).text
-    fenced = [block.text for block in find_blocks(text)]
-    return fenced[-1] if fenced else text
+    fenced = find_blocks(text)
+    return fenced[-1].text if fenced else text
+
+
+def single_tests(case: Case) -> Sequence[Case]:
+    """A case for each test: a run of a script, an assertion about the candidate; else the case itself."""
+    if isinstance(case, ScriptCase):
+        return [case.model_copy(update={"runs": (run,)}) for run in case.runs]
+    if not isinstance(case, FunctionCase):
+        return [case]
+    tests = [one for source in (case.test, case.plus_test) if source for one in _assertions(source)]
+    return [case.model_copy(update={"test": test, "plus_test": None}) for test in tests]
+
+
+def _assertions(source: str) -> Sequence[str]:
+    tree = parse_source(source) or ast.Module([], [])
+    check = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == "check"), None)
+    if check is None or not check.args.args:
+        return [source]
+    alone, body, about = [], check.body, f"{check.args.args[0].arg}("
+    tests = [one for one in body if "assert " in (text := ast.unparse(one)) and about in text]
+    for test in tests:
+        check.body = [one for one in body if one is test or one not in tests]
+        alone.append(ast.unparse(tree))
+    return alone or [source]

@@ -55,11 +55,29 @@ async def test_an_honest_answer_that_takes_long_passes() -> None:
 async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
     service: JudgingService,
 ) -> None:
-    passed, failed = await service.judge([(DOUBLE, RIGHT), (DOUBLE, "    return 2\n")])
+    answers = [(DOUBLE, RIGHT), (DOUBLE, "    return 2\n")]
 
-    assert (passed.tests_passed, passed.tests) == (3, 3)
-    assert (failed.tests_passed, failed.reward, failed.verdict) == (None, 0.0, "failed")
+    passed, failed = await service.judge(answers, partial=True)
+    uncounted = await service.judge(answers)
+
+    assert [(one.tests_passed, one.tests, one.reward) for one in (passed, failed)] == [
+        (3, 3, 1.0),
+        (1, 3, 1 / 3),
+    ]
+    assert [(one.tests_passed, one.tests, one.reward) for one in uncounted] == [
+        (None, None, 1.0),
+        (None, None, 0.0),
+    ]
     assert "candidate(2) == 4" in failed.detail
+
+
+async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
+    slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
+
+    async with open_service(SUITE) as service:
+        judged = await service.judge([(slow, RIGHT), (slow, "    return n\n"), (slow, BUSY + RIGHT)])
+
+    assert [one.verdict for one in judged] == ["passed", "failed", "passed"]
 
 
 async def test_too_many_slow_answers_are_cut_and_say_so() -> None:

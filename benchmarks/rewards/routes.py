@@ -1,0 +1,144 @@
+"""Routes of `coder serve`: judge answers, in our form and in SandboxFusion's (`/run_code`, `/submit`).
+
+SandboxFusion's requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/server`.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel, Field
+
+from benchmarks.rewards.answers import JudgedAnswer, code_of
+from benchmarks.rewards.service import JudgingService, QueueFull, open_service
+from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suites.load import load_suite, suite_names
+from coder.errors import UsageError
+from coder.server.problems import Problem
+from coder.server.serving import Serving
+from sandbox import Command, Limits, Program, PythonCode
+
+_MOST_S = 30.0
+"""CPU seconds of an answer; longer limits are cut to this."""
+_LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MOST_S, runs=(ScriptRun(stdout=""),))
+Text = Annotated[str, Field(max_length=1 << 20)]
+
+
+class JudgeRequest(BaseModel, extra="forbid"):
+    """Answers to a case of an installed suite, or to a whole case."""
+
+    suite: str = ""
+    case: str | Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]
+    answers: list[Text] = Field(min_length=1, max_length=512)
+    partial: bool = False
+
+
+class RunCode(BaseModel):
+    """A program, as SandboxFusion takes it; no files are given or fetched."""
+
+    code: Text
+    language: str
+    run_timeout: float = Field(default=10, gt=0)
+    stdin: Text | None = None
+    files: dict[str, str | None] = Field(default={}, max_length=0)
+    fetch_files: list[str] = Field(default=[], max_length=0)
+
+
+class Submission(BaseModel):
+    """An answer to a case of a suite, as SandboxFusion takes it; its `config` has no effect."""
+
+    dataset: str
+    id: int | str
+    completion: Text
+
+
+class _Judging:
+    def __init__(self, serving: Serving) -> None:
+        self._settings, self._lock, self.opened = serving.settings, asyncio.Lock(), AsyncExitStack()
+        self._service: JudgingService | None = None
+
+    async def service(self) -> JudgingService:
+        """The service, opened by the first request."""
+        async with self._lock:
+            if self._service is None:
+                given = self._settings.model_dump(include={"backend", "python", "memory_mb"})
+                opening = open_service(Suite(name="served", version="1", cases=(_LONGEST,)), **given)
+                self._service = await self.opened.enter_async_context(opening)
+            return self._service
+
+    async def judge(self, case: Case, answers: list[str], *, partial: bool = False) -> list[JudgedAnswer]:
+        """Judge answers to a case. Raises Problem: too many wait."""
+        key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
+        update = {"id": key, "timeout_s": min(case.timeout_s, _MOST_S), "wall_s": None}
+        asked = [(case.model_copy(update=update), answer) for answer in answers]
+        try:
+            return await (await self.service()).judge(asked, partial=partial)
+        except QueueFull as full:
+            told = "The queue is full.", str(full), "Send it again after Retry-After."
+            raise Problem(429, *told, Retry_After=str(full.retry_after_s)) from full
+
+
+async def _case(suite: str, case: str) -> Case:
+    """A case of an installed suite, never of a path. Raises UsageError: there is none."""
+    cases = (await asyncio.to_thread(load_suite, suite)).cases if suite in suite_names() else ()
+    found = next((one for one in cases if one.id == case), None)
+    if not isinstance(found, FunctionCase | ScriptCase):
+        raise UsageError(f"No installed suite {suite!r} has a function or a script {case!r}.")
+    return found
+
+
+def routes(serving: Serving) -> APIRouter:
+    """The routes; each needs the scope `run`."""
+    judging = _Judging(serving)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with judging.opened:
+            yield
+
+    router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(serving.needs("run"))])
+
+    @router.post("/judge")
+    async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:
+        """Judge answers to a case of a suite, or to a whole case."""
+        case = await _case(asked.suite, asked.case) if isinstance(asked.case, str) else asked.case
+        return await judging.judge(case, asked.answers, partial=asked.partial)
+
+    @router.post("/run_code")
+    async def run_code(asked: RunCode) -> dict[str, object]:
+        """Run a program in Python or bash, alone."""
+        bash = Command(argv=("bash", "-c", asked.code))
+        ways: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
+        if asked.language not in ways:
+            return _outcome("SandboxError", f"{asked.language!r} isn't run here, but: {', '.join(ways)}.")
+        limits = Limits(cpu_s=min(asked.run_timeout, _MOST_S), wall_s=min(asked.run_timeout, _MOST_S))
+        service = await judging.service()
+        ended = await service.run(ways[asked.language], limits, (asked.stdin or "").encode())
+        late = ended.killed_by in ("wall", "cpu")
+        result = {
+            "status": "TimeLimitExceeded" if late else "Finished",
+            "execution_time": ended.wall_s,
+            "return_code": ended.exit_code if ended.signal is None else -ended.signal,
+            "stdout": ended.stdout,
+            "stderr": ended.stderr,
+        }
+        return _outcome("Success" if ended.ok else "Failed", "", result)
+
+    @router.post("/submit")
+    async def submit(asked: Submission) -> dict[str, object]:
+        """Judge an answer to a case of a suite."""
+        case = await _case(asked.dataset, str(asked.id))
+        (judged,) = await judging.judge(case, [asked.completion])
+        passed = judged.verdict == "passed"
+        tests = [{"passed": passed, "exec_info": _outcome("Success" if passed else "Failed", judged.detail)}]
+        code = code_of(case, asked.completion)
+        return {"id": asked.id, "accepted": passed, "extracted_code": code, "tests": tests}
+
+    return router
+
+
+def _outcome(status: str, message: str, result: object = None) -> dict[str, object]:
+    return {"status": status, "message": message, "compile_result": None, "run_result": result, "files": {}}

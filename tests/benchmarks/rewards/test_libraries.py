@@ -1,0 +1,43 @@
+"""Rewards inside real training libraries, each in an environment of its own, as they are large:
+
+pip install trl torch pytest coder-agent        CODER_TRL_PYTHON=…/bin/python
+pip install verifiers pytest coder-agent        CODER_VERIFIERS_PYTHON=…/bin/python
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def printed(variable: str, script: str) -> Any:
+    """The JSON that a script prints last, run by the Python that a variable names."""
+    python = os.environ.get(variable)
+    if python is None:
+        pytest.skip(f"{variable} names no Python that has the library")
+    environ = os.environ | {"PYTHONPATH": str(HERE.parents[2]), "HF_HUB_OFFLINE": "1"}
+    ended = subprocess.run(
+        [python, HERE / script], env=environ, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_a_grpo_trainer_takes_two_steps_on_rewards() -> None:
+    said = printed("CODER_TRL_PYTHON", "in_trl.py")
+
+    told = [reward for step in said["seen"] for reward in step["told"]]
+    assert said["steps"] == 2
+    assert sorted(map(str, told)) == ["1.0"] * 4 + ["None"] * 4
+    assert "rewards/coder_passed/mean" in said["named"]
+
+
+@pytest.mark.slow
+def test_verifiers_scores_answers_by_a_rubric_or_a_task() -> None:
+    assert printed("CODER_VERIFIERS_PYTHON", "in_verifiers.py") == [1.0, 0.0, 1.0]

@@ -1,0 +1,115 @@
+"""Rewards over HTTP, in our form and in SandboxFusion's, from a real server."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from benchmarks.suites.load import load_suite
+from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
+from tests.coder.server.served import Server, started
+
+STARTER = load_suite("starter").cases[0]
+RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pass\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with started(tmp_path_factory.mktemp("rewards")) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
+        yield http
+
+
+async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncClient) -> None:
+    asked = {
+        "case": DOUBLE.model_dump() | {"timeout_s": 1},
+        "answers": [RIGHT, WRONG, "    while True: pass\n"],
+        "partial": True,
+    }
+
+    judged = (await http.post("/judge", json=asked)).raise_for_status().json()
+
+    assert [one["verdict"] for one in judged] == ["passed", "failed", "timeout"]
+    assert [one["reward"] for one in judged] == [1.0, 0.0, 0.0]
+    assert [(one["strength"], one["tests"]) for one in judged] == [("strong", 3)] * 3
+
+
+async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> None:
+    asked = {"suite": "starter", "case": STARTER.id, "answers": [STARTER.canonical_solution or ""]}  # type: ignore[union-attr]
+
+    (judged,) = (await http.post("/judge", json=asked)).raise_for_status().json()
+
+    assert (judged["verdict"], judged["reward"], judged["tests"]) == ("passed", 1.0, None)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"suite": "/etc/passwd", "case": "0", "answers": ["x"]},
+        {"suite": "starter", "case": "no such", "answers": ["x"]},
+        {"case": ECHO.model_dump(), "answers": []},
+        {"case": ECHO.model_dump(), "answers": ["x"] * 513},
+        {"case": ECHO.model_dump() | {"runs": []}, "answers": ["x"]},
+        {"case": {"kind": "repository"}, "answers": ["x"]},
+    ],
+)
+async def test_what_cannot_be_judged_is_refused(http: httpx2.AsyncClient, asked: dict[str, Any]) -> None:
+    refused = await http.post("/judge", json=asked)
+
+    assert refused.status_code == 422
+    assert refused.json().keys() >= {"what", "why", "next"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "result"),
+    [
+        ({"code": "print(input())", "stdin": "a"}, "Success", ("Finished", 0, "a\n")),
+        ({"code": "raise SystemExit(3)"}, "Failed", ("Finished", 3, "")),
+        ({"code": "import os\nos.abort()"}, "Failed", ("Finished", -6, "")),
+        ({"code": "while True: pass", "run_timeout": 0.5}, "Failed", ("TimeLimitExceeded", -9, "")),
+        ({"code": "echo b", "language": "bash"}, "Success", ("Finished", 0, "b\n")),
+    ],
+    ids=["success", "exit", "signal", "timeout", "bash"],
+)
+async def test_a_program_runs_in_the_form_of_sandboxfusion(
+    http: httpx2.AsyncClient, asked: dict[str, Any], status: str, result: tuple[str, int, str]
+) -> None:
+    ended = (await http.post("/run_code", json={"language": "python"} | asked)).raise_for_status().json()
+
+    assert (ended["status"], ended["message"], ended["compile_result"]) == (status, "", None)
+    assert tuple(ended["run_result"][name] for name in ("status", "return_code", "stdout")) == result
+    assert ended["run_result"]["execution_time"] < 30
+
+
+async def test_a_language_that_is_not_run_here_is_an_error_of_the_sandbox(http: httpx2.AsyncClient) -> None:
+    ended = (await http.post("/run_code", json={"language": "cuda", "code": ""})).raise_for_status().json()
+
+    assert (ended["status"], ended["run_result"]) == ("SandboxError", None)
+    assert "'cuda' isn't run here, but: python, bash" in ended["message"]
+
+
+async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: httpx2.AsyncClient) -> None:
+    asked = {"dataset": "starter", "id": STARTER.id, "config": {}}
+    good, bad = f"```python\n{STARTER.canonical_solution}\n```", "```python\npass\n```"  # type: ignore[union-attr]
+
+    accepted, refused = [
+        (await http.post("/submit", json=asked | {"completion": text})).raise_for_status().json()
+        for text in (good, bad)
+    ]
+
+    assert (accepted["id"], accepted["accepted"], accepted["tests"][0]["passed"]) == (STARTER.id, True, True)
+    assert (refused["accepted"], refused["tests"][0]["exec_info"]["status"]) == (False, "Failed")
+
+
+def test_the_server_ends_with_its_sandboxes_open(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        httpx2.post(f"{server.url}/run_code", json={"language": "python", "code": ""}, timeout=60)
+
+    assert server.process.returncode == 0
