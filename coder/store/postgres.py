@@ -7,10 +7,9 @@ event loop. Leases and times are by the server's clock. A statement whose connec
 
 import asyncio
 import hashlib
-import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple
 from typing import Any, LiteralString, TypeVar
 
@@ -60,13 +59,13 @@ ON CONFLICT (run) DO UPDATE SET token = held.token + 1, claim = excluded.claim, 
 WHERE held.expires <= clock_timestamp() OR held.claim = excluded.claim OR held.token = %(dead)s
 RETURNING token
 """
+_HOLDER = "SELECT token, run, owner FROM coder.run WHERE run = %(run)s"
 _RENEW = """
 UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE run = %(run)s AND token = %(token)s RETURNING token
 """
-_FREE = """
-UPDATE coder.run SET expires = '-infinity' WHERE run = %(run)s AND claim = %(claim)s RETURNING run
-"""
+_FREE = "UPDATE coder.run SET expires = '-infinity' WHERE run = %(run)s AND claim = %(claim)s RETURNING run"
+_ASK = "UPDATE coder.run SET stop_token = token, stop_who = %(who)s WHERE run = %(run)s RETURNING run"
 _STOP = """
 WITH asked AS (
     SELECT run, stop_who FROM coder.run
@@ -88,80 +87,11 @@ class PostgresLog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections. Idempotent."""
         self._server.close()
 
-    def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts, against all processes that use this database."""
-        return self._held(run)
-
-    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
-        blobs: dict[str, bytes] = {}
-
-        def put(content: bytes) -> str:
-            name = hashlib.sha256(content).hexdigest()
-            blobs[name] = content
-            return name
-
-        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
-        names = sorted(blobs)  # in one order, so that two appends never wait for each other
-        values = {
-            "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
-            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
-            "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
-            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
-        }  # fmt: skip
-
-        def written() -> Rows:
-            return self._server.rows(_APPEND, values) or self._server.rows(_APPENDED, values)
-
-        if drafts and not (rows := await _to_its_end(written)):
-            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
-        return [self._event(row, blobs) for row in sorted(rows)] if drafts else []
-
-    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
-        rows = await self._rows(_READ, run=run, after=after, limit=limit)
-        last = rows[0][0] if rows else 0
-        found = [row[1:] for row in rows if row[1] is not None]
-        upto = last if limit is None else min(last, after + limit)
-        if [row[1] for row in found] != list(range(after + 1, upto + 1)):
-            raise self._server.damaged(f"events of {run} are missing")
-        contents = await self._contents(found)
-        return [self._event(row, contents) for row in found]
-
-    async def request_stop(self, run: str, who: str) -> None:
-        """Ask the process that holds a run to stop it."""
-        statement = (
-            "UPDATE coder.run SET stop_token = token, stop_who = %(who)s WHERE run = %(run)s RETURNING 1"
-        )
-        await self._rows(statement, run=run, who=who)
-
-    async def stop_requested(self, run: str, *, token: int) -> str | None:
-        """Who wants the holder of this lease to stop the run."""
-        rows = await self._rows(_STOP, run=run, token=token)
-        return str(rows[0][0]) if rows else None
-
-    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them."""
-        rows = await self._rows(_RUNS, limit=limit)
-        contents = await self._contents([row[1:] for row in rows if row[1] is not None])
-        shown = [self._shown(row, contents) for row in rows]
-        return [
-            RunSummary(first.run, first, last) for first, last in zip(shown[::2], shown[1::2], strict=True)
-        ]
-
-    async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this."""
-        rows = await self._rows("SELECT run FROM coder.run WHERE last > 0 ORDER BY run")
-        return run_list.resolve(prefix, [run for (run,) in rows])
-
     @asynccontextmanager
-    async def _held(self, run: str) -> AsyncIterator[int]:
+    async def lease(self, run: str) -> AsyncIterator[int]:
+        """Hold a run while the block lasts, against all processes that use this database."""
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(Owner.current()))]}
         try:
             token = await _to_its_end(lambda: self._take(values))
@@ -175,19 +105,71 @@ class PostgresLog:
             with suppress(MachineError):  # it ends with its time, too; the block's work is done
                 await self._rows(_FREE, **values)
 
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
+        blobs: dict[str, bytes] = {}
+
+        def put(content: bytes) -> str:
+            blobs[name := hashlib.sha256(content).hexdigest()] = content
+            return name
+
+        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
+        names = sorted(blobs)  # in one order, so that two appends never wait for each other
+        values = {
+            "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
+            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
+            "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
+            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
+        }  # fmt: skip
+        rows = await self._rows(_APPEND, **values) or await self._rows(_APPENDED, **values)
+        if drafts and not rows:
+            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
+        return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
+
+    async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
+
+        def read() -> list[Event]:
+            rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
+            last, found = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
+            upto = last if limit is None else min(last, after + limit)
+            if [row[1] for row in found] != list(range(after + 1, upto + 1)):
+                raise self._server.damaged(f"events of {run} are missing")
+            return [self._event(row, self._blob) for row in found]
+
+        return await _to_its_end(read)
+
+    async def request_stop(self, run: str, who: str) -> None:
+        """Ask the process that holds a run to stop it."""
+        await self._rows(_ASK, run=run, who=who)
+
+    async def stop_requested(self, run: str, *, token: int) -> str | None:
+        """Who wants the holder of this lease to stop the run."""
+        rows = await self._rows(_STOP, run=run, token=token)
+        return str(rows[0][0]) if rows else None
+
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        """Runs that have events, newest first, at most `limit` of them."""
+
+        def ends() -> list[Event]:
+            return [self._shown(row[0], row[1:]) for row in self._server.rows(_RUNS, {"limit": limit})]
+
+        both = await _to_its_end(ends)
+        return [RunSummary(first.run, first, last) for first, last in zip(both[::2], both[1::2], strict=True)]
+
+    async def resolve(self, prefix: str) -> str:
+        """The one run whose id starts with this."""
+        rows = await self._rows("SELECT run FROM coder.run WHERE last > 0 ORDER BY run")
+        return run_list.resolve(prefix, [run for (run,) in rows])
+
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
-        given = {**values, "dead": dead, "lease_s": self._lease_s}
-        if rows := self._server.rows(_TAKE, given):
+        if rows := self._server.rows(_TAKE, {**values, "dead": dead, "lease_s": self._lease_s}):
             return int(rows[0][0])
-        ((token, owner),) = self._server.rows(
-            "SELECT token, owner FROM coder.run WHERE run = %(run)s", values
-        )
-        host, namespace, pid, started = owner
-        if Owner(host, namespace, int(pid), started).died() and token != dead:
+        ((token, run, (host, namespace, pid, started)),) = self._server.rows(_HOLDER, values)
+        if token != dead and Owner(host, namespace, int(pid), started).died():
             return self._take(values, token)
         raise LeaseHeld(
-            f"Process {pid} on {host} works on {values['run']}. Wait until it ends, or stop it with: "
-            f"coder stop {values['run']}"
+            f"Process {pid} on {host} works on {run}. Wait until it ends, or stop it with: coder stop {run}"
         )
 
     async def _renew(self, run: str, token: int) -> None:
@@ -200,26 +182,22 @@ class PostgresLog:
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
         return await _to_its_end(lambda: self._server.rows(statement, values))
 
-    async def _contents(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, bytes]:
-        """The blobs of these events by name, each as it was written."""
-        names = [name for row in rows if row[6] != "[]" for _, name in json.loads(row[6])]
-        if not names:
-            return {}
-        found = await self._rows(
-            "SELECT name, content FROM coder.blob WHERE name = ANY(%(names)s)", names=names
-        )
-        return {name: content for name, content in found if hashlib.sha256(content).hexdigest() == name}
+    def _blob(self, name: str) -> bytes:
+        found = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
+        if not found or hashlib.sha256(found[0][0]).hexdigest() != name:
+            raise self._server.damaged(f"the content {name} is gone or was changed")
+        return bytes(found[0][0])
 
-    def _shown(self, row: tuple[Any, ...], contents: Mapping[str, bytes]) -> Event:
+    def _shown(self, run: str, row: tuple[Any, ...]) -> Event:
         try:
-            return self._event(row[1:], contents) if row[1] is not None else unreadable(row[0])
+            return self._event(row, self._blob)
         except LogDamaged:
-            return unreadable(row[0])
+            return unreadable(run)
 
-    def _event(self, row: tuple[Any, ...], contents: Mapping[str, bytes]) -> Event:
+    def _event(self, row: tuple[Any, ...], blob: Callable[[str], bytes]) -> Event:
         run, seq, moment, kind, version, body, blobs = row
         try:
-            plain = event_codec.decode(body, blobs, contents.__getitem__)
+            plain = event_codec.decode(body, blobs, blob)
             return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
         except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
             raise self._server.damaged(f"event {seq} of {run} can't be read") from error

@@ -182,7 +182,8 @@ async def test_long_strings_and_odd_ones_come_back(url: str) -> None:
 def test_tables_of_another_version_are_refused(
     postgres: Server, url: str, statement: str, error: type[CoderError], said: str
 ) -> None:
-    PostgresLog(url).close()
+    with PostgresLog(url):
+        pass
     with postgres.connect(url.partition("?")[0].rpartition("/")[2]) as connection:
         connection.execute(statement)  # type: ignore[call-overload]
 
