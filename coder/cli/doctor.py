@@ -75,7 +75,7 @@ async def _examine() -> list[Finding]:
     folder = data_folder(os.environ)
     kept = [*_folder(folder)]
     if all(finding.works for finding in kept):
-        kept.append(await _log(folder))
+        kept.append(await _log())
     return [configured, _python(), *sandboxes, *models, *kept]
 
 
@@ -168,9 +168,9 @@ def _folder(folder: Path) -> Iterator[Finding]:
     )
 
 
-async def _log(folder: Path) -> Finding:
+async def _log() -> Finding:
     try:
-        with open_log(folder) as log:
+        with open_log() as log:
             newest = await log.runs(limit=1)
     except CoderError as error:
         return Finding(name="log", works=False, text=str(error))
