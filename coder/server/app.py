@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from coder.errors import UsageError
 from coder.server import run_routes, studio
 from coder.server.access import Door, session
-from coder.server.problems import Problem, answer_problems
+from coder.server.problems import REFUSALS, Problem, answer_problems
 from coder.server.serving import Serving, needs
 from coder.server.take_over import take_over
 from coder.server.tokens import SCOPES, Caller
@@ -52,8 +52,9 @@ def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence
             yield
 
     app = FastAPI(
-        title="coder", version=version("coder-agent"), docs_url=None, redoc_url=None, lifespan=lifespan
-    )
+        title="coder", version=version("coder-agent"), docs_url=None, redoc_url=None, lifespan=lifespan,
+        responses=REFUSALS,
+    )  # fmt: skip
     answer_problems(app)
     door = Door(app, names=names, callers=callers, local=local)
     _add_entrance(app, door)

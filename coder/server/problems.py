@@ -46,6 +46,12 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
 """Which error has which status, why, and what to do; the first that fits."""
 
 
+REFUSALS: dict[int | str, dict[str, object]] = {
+    status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 411, 413, 421, 422, 429, 502, 503)
+}
+"""For the OpenAPI document."""
+
+
 def problem_of(error: BaseException) -> Problem:
     """An error as the answer to a request; what is no error of ours is a bug, and goes to stderr."""
     error = single(error)

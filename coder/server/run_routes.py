@@ -18,7 +18,7 @@ from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
 from coder.server.event_stream import has_ended
-from coder.server.problems import Problem, Refusal
+from coder.server.problems import Problem
 from coder.server.serving import Serving, needs
 from coder.server.tokens import Caller
 from coder.store import new_run_id
@@ -28,7 +28,6 @@ Works = Annotated[Caller, Depends(needs("run"))]
 Approves = Annotated[Caller, Depends(needs("approve"))]
 SSE, DIFF = "text/event-stream", "text/x-diff"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
-_REFUSALS = (401, 403, 404, 409, 422, 429)
 
 
 class ServedRun(Run, frozen=True):
@@ -130,8 +129,7 @@ def runs_of(serving: Serving, caller: Caller) -> Runs:
 
 def routes(serving: Serving) -> APIRouter:
     """The routes of runs and programs."""
-    answers: dict[int | str, dict[str, Any]] = {status: {"model": Refusal} for status in _REFUSALS}
-    router = APIRouter(tags=["runs"], responses=answers)
+    router = APIRouter(tags=["runs"])
     _add_looks(router, serving)
     _add_acts(router, serving)
     return router
