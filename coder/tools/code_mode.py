@@ -65,7 +65,16 @@ class Program:
             raise ValueError(unknown(name, self._tools))
 
         async def make() -> ToolResult:
-            return await self._timed(tool, given)
+            began = monotonic()
+            try:
+                async with asyncio.timeout(SECONDS - self._seconds) as limit:
+                    return await tool.call(given, self._desk)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                raise ValueError(f"{name} was cut off: the program's calls took too long.") from error
+            finally:
+                self._seconds += monotonic() - began
 
         return _content(await (self._guard(tool, given, make) if tool.effect else make()), self._desk)
 
@@ -79,18 +88,6 @@ class Program:
             raise ValueError(unknown(about, specs))
         schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
         return _value(f"{_signature(spec)}\n\n{spec.description}\n\n{schema}")
-
-    async def _timed(self, tool: Tool, given: JsonObject) -> ToolResult:
-        began = monotonic()
-        try:
-            async with asyncio.timeout(SECONDS - self._seconds) as limit:
-                return await tool.call(given, self._desk)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise ValueError(f"{tool.spec.name} was cut off: the program's calls took too long.") from error
-        finally:
-            self._seconds += monotonic() - began
 
 
 def _value(value: object) -> bytes:
@@ -128,7 +125,8 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
     """What a model is told of the user's tools, as functions."""
     if not tools:
         return ""
-    lines = [f"- {_signature(tool.spec)}: {_first_line(tool.spec)}" for tool in tools]
+    told = [(tool.spec, tool.spec.description.strip().partition("\n")[0]) for tool in tools]
+    lines = [f"- {_signature(spec)}: {one_line(first, width=_WIDTH)}" for spec, first in told]
     if sum(map(len, lines)) > MOST_SHOWN:
         lines = [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
@@ -167,7 +165,3 @@ def _parameter(name: str, about: object, is_needed: bool) -> str:
     words = f"{name}: {_TYPES[kind]}" if isinstance(kind, str) and kind in _TYPES else name
     default = repr(told["default"]) if "default" in told else "..."
     return words if is_needed else f"{words} = {default}"
-
-
-def _first_line(spec: ToolSpec) -> str:
-    return one_line(spec.description.strip().partition("\n")[0], width=_WIDTH)
