@@ -27,8 +27,9 @@ from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
-TOKENS, SECONDS = [4.0**n for n in range(14)], [0.01 * 2**n for n in range(14)]
-"""Boundaries of the histograms, as the conventions have them."""
+HISTOGRAMS = [("token.usage", "{token}", [4.0**n for n in range(14)])]
+HISTOGRAMS += [("operation.duration", "s", [0.01 * 2**n for n in range(14)])]
+"""Names, units and boundaries, as the conventions have them."""
 
 
 class Collector(Watch):
@@ -47,10 +48,7 @@ class Collector(Watch):
         meter = MeterProvider([self._reader], mine, shutdown_on_exit=False).get_meter("coder", SCOPE.version)
         self._used, self._took = (
             meter.create_histogram(f"gen_ai.client.{name}", unit, explicit_bucket_boundaries_advisory=bounds)
-            for name, unit, bounds in [
-                ("token.usage", "{token}", TOKENS),
-                ("operation.duration", "s", SECONDS),
-            ]
+            for name, unit, bounds in HISTOGRAMS
         )
 
     async def __aenter__(self) -> Self:
@@ -63,7 +61,7 @@ class Collector(Watch):
 
     async def __aexit__(self, *_: object) -> None:
         self._following.cancel()
-        await self._tried(self._finish(), AT_END_S)
+        await self._tried(self._catch_up(ends=True), AT_END_S)
         await self._stack.aclose()
 
     def event(self, event: Event) -> None:
@@ -75,8 +73,7 @@ class Collector(Watch):
         """Send all spans of a run, those that are open as they stand. Raises UsageError, MachineError."""
         run = await self._log.resolve(prefix)
         trace = Trace(run, content=self._content)
-        self._unsent = [*trace.take(await self._log.read(run)), *trace.cut()]
-        await self._flush()
+        await self._flush([*trace.take(await self._log.read(run)), *trace.cut()])
 
     async def _follow(self) -> None:
         while await self._news.wait():
@@ -96,36 +93,31 @@ class Collector(Watch):
             self._note(f"traces: {redact(str(error))}. Send all of it: coder export RUN --otlp URL")
         return error is None
 
-    async def _catch_up(self) -> None:
-        await self._flush()
+    async def _catch_up(self, *, ends: bool = False) -> None:
+        await self._flush(self._unsent)
         for run, (trace, first) in [*self._traces.items()]:
             events = await self._log.read(run, after=trace.seq)
             trace.take(event for event in events if event.seq < first)
-            self._unsent += (spans := trace.take(event for event in events if event.seq >= first))
-            for span in spans:
+            self._unsent += trace.take(event for event in events if event.seq >= first)
+            for span in self._unsent:
                 self._measure(span)
-            await self._flush()
+            await self._flush(self._unsent)
+        if ends and (data := self._reader.get_metrics_data()) is not None:
+            await self._post("metrics", encode_metrics(data).SerializeToString())
 
     def _measure(self, span: ReadableSpan) -> None:
         told = dict(span.attributes or {})
         if told.get("gen_ai.operation.name") == "chat" and span.end_time and span.start_time:
-            same = {
-                name: value for name, value in told.items() if name.endswith((".name", ".model", ".type"))
-            }
+            same = {key: value for key, value in told.items() if key.endswith((".name", ".model", ".type"))}
             self._took.record((span.end_time - span.start_time) / 1e9, same)
             for kind in ("input", "output"):
                 used = int(str(told[f"gen_ai.usage.{kind}_tokens"]))
                 self._used.record(used, same | {"gen_ai.token.type": kind})
 
-    async def _finish(self) -> None:
-        await self._catch_up()
-        if (data := self._reader.get_metrics_data()) is not None:
-            await self._post("metrics", encode_metrics(data).SerializeToString())
-
-    async def _flush(self) -> None:
-        while batch := self._unsent[:AT_ONCE]:
+    async def _flush(self, unsent: list[ReadableSpan]) -> None:
+        while batch := unsent[:AT_ONCE]:
             await self._post("traces", encode_spans(batch).SerializeToString())
-            del self._unsent[:AT_ONCE]
+            del unsent[:AT_ONCE]
 
     async def _post(self, signal: str, body: bytes) -> None:
         """Send a request; of the answer only the status is read. Raises MachineError."""

@@ -72,3 +72,13 @@ def test_the_lines_of_the_page_run(console: Console) -> None:
 
 def test_without_the_extra_or_with_no_address_it_says_what_to_do(console: Console) -> None:
     assert "is no collector's address" in console.run("solve", TASK, "--otlp", "localhost:4318").err
+
+
+def test_a_collector_that_takes_no_export_is_said_once_with_exit_code_5(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        console.run("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+    (run,) = run_ids(console)
+
+    done = console.run("export", run, "--otlp", "http://127.0.0.1:9")
+
+    assert (done.code, done.err.count("127.0.0.1:9")) == (5, 1), done.err
