@@ -96,17 +96,19 @@ class Client(Watch):
         )
         return shown
 
-    def decision(self, question: Question, shown: ElicitResult) -> Decision | None:
+    def filled(self, question: Question, shown: ElicitResult) -> Decision | None:
         """The answer that a form has brought; None where it was dismissed, or left empty."""
         given = shown.content or {} if shown.action == "accept" else {}
         words = str(given.get("words") or "").strip()
         choice = _choices(question).get(str(given.get("decision")), "")
+        said = self.decision(question, "no" if shown.action == "decline" else choice, words)
+        return said if said.decision or (words and question.kind != "approve") else None
+
+    def decision(self, question: Question, choice: str, words: str) -> Decision:
+        """The client's answer to a question: a choice, or words."""
+        said = Decision(decision=choice, words=words)
         if question.kind != "approve":
-            said = question.worded(words or choice)
-        else:
-            said = Decision(decision="no" if shown.action == "decline" else choice, words=words)
-        if not said.decision and (question.kind == "approve" or not words):
-            return None
+            said = question.worded(words or (choice if choice in question.options else ""))
         return said.model_copy(update={"who": self.name, "how": "mcp"})
 
 

@@ -17,7 +17,6 @@ from coder.console.failure import report, single
 from coder.errors import CoderError, UsageError
 from coder.mcp_server.client import Client, form_of
 from coder.run.journal import open_question
-from coder.run.questions import Decision
 from coder.run.run import Run
 from coder.run.settings import Approved
 from sandbox import SandboxError
@@ -125,12 +124,12 @@ class Tools:
         """Answer the question that a run waits with, as its user has decided, and go on with it."""
 
         async def begin(client: Client) -> Run:
+            now = await self._runs.status(run)
+            if now.status == "running" and now.question is None:
+                raise UsageError(f"It has asked nothing yet. {now.reason}")
             asked, question = open_question(await self._runs.state(run))
-            said = Decision(decision=decision, words=words)
-            if question.kind != "approve":
-                said = question.worded(words or (decision if decision in question.options else ""))
-            told = said.model_copy(update={"who": client.name, "how": "mcp"})
-            return await self._runs.answer(run, told, client, asked=asked)
+            said = client.decision(question, decision, words)
+            return await self._runs.answer(run, said, client, asked=asked)
 
         return await self._run(ctx, begin)
 
@@ -152,7 +151,7 @@ class Tools:
             if not isinstance(shown, ElicitResult):
                 form: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
                 return InputRequiredResult(input_requests=form, request_state=f"{run.run_id} {open_id}")
-            if (said := client.decision(question, shown)) is None:
+            if (said := client.filled(question, shown)) is None:
                 break
             run, shown = await self._runs.answer(run.run_id, said, client, asked=open_id), None
         return run

@@ -115,6 +115,8 @@ async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
         assert await until(lambda: bool(processes_with(tag)))
         status = document(await client.call_tool("run_status", {"run": run}))
         assert (status["status"], "coder stop" in status["reason"]) == ("running", True)
+        early = words(await client.call_tool("approve", {"run": run}))
+        assert early.startswith("Error executing tool approve: It has asked nothing yet. Process ")
         call.cancel()
         assert await until(lambda: not processes_with(tag))
         status = document(await client.call_tool("run_status", {"run": run}))
