@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.coder.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.server.served import Server, configure, followed, started
@@ -28,10 +29,15 @@ async def begun(server: Server) -> str:
     raise AssertionError("the stream has ended before")
 
 
-async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept_in", ["sqlite", "postgres"])
+async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no_call(
+    tmp_path: Path, kept_in: str, request: pytest.FixtureRequest
+) -> None:
+    has_server = kept_in == "postgres"
+    log = {"CODER_LOG": request.getfixturevalue("postgres").database()} if has_server else {}
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
-        with started(tmp_path) as first, started(tmp_path) as second:
+        with started(tmp_path, **log) as first, started(tmp_path, **log) as second:
             run = await begun(first)
             first.process.send_signal(signal.SIGKILL)
             async with httpx2.AsyncClient(base_url=second.url, timeout=60) as client:
