@@ -25,7 +25,6 @@ from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, new_run_id, open_log
 from coder.teams.strategies import (
     OWN_STOP,
-    acts_here,
     attempts,
     named_limits,
     see_tools,
@@ -33,7 +32,6 @@ from coder.teams.strategies import (
     taken,
     team_and_stop,
     with_roles,
-    with_team,
 )
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
@@ -66,6 +64,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         if (team := options.get("team")) is None:
             settings = await settled_here(settings, task, model, bench)
         else:
+            from coder.teams.team_settings import acts_here, with_team  # most runs have no team
+
             acts = await acts_here(settings, task, team, model, bench)
             settings = with_team(settings, team, options.get("stop"), acts=acts)
 
@@ -172,6 +172,8 @@ async def _go_on(
         )
     settings = with_roles(settings, team)
     if team is not None:
+        from coder.teams.team_settings import with_team
+
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
     elif settings.strategy is not None:
         settings = settings.model_copy(update={"team": None, "stop": None})

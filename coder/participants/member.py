@@ -1,11 +1,15 @@
-"""Members of teams: participants with a brief of their own, that answer in words or work in the session."""
+"""Member: one of a team, as plain data, and how it speaks: in words or edits, or by tools in the session."""
 
 import re
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.participants.actor import Actor
 from coder.participants.coder import Coder, answered_in, made_of
+from coder.participants.participant import Participant
+from coder.participants.planner import Planner
 from coder.prompting.asking import target_now
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
@@ -15,66 +19,99 @@ from coder.run.attempts import next_round
 from coder.run.message import HUMAN, Message
 from coder.turn import Turn
 
+HOUSE = ("coder", "planner", "executor")
+"""Members that are there already; they have no brief of their own."""
+TAKEN = (HUMAN, "expert", "picker", "orchestrator", "chooser")
 _HANDOFF = re.compile(r"^\W*HANDOFF:\s*([a-z][\w-]*)\W*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a member is."""
+class Member(BaseModel):
+    """A participant with words of its own."""
 
-    name: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     brief: str = ""
-    within: tuple[str, ...] = ()
-    """The nested teams that it speaks in, outermost first."""
+    """What it is for, in words to its model."""
+    model: str | None = None
+    """PROVIDER/MODEL; None is the run's."""
     tools: tuple[str, ...] | None = None
-    """The user's tools that it may call; None: all."""
-    hands_to: tuple[str, ...] = ()
-    is_in_words: bool = False
-    """What it answers is never taken for code."""
+    """Names of the run's own tools that it may call; None: all."""
+    acts: bool | None = None
+    """It works in the session by tools; None: where its model can."""
 
-    @property
-    def words(self) -> str:
+    def __init__(self, name: str = "", brief: str = "", **more: object) -> None:
+        """Take a name and a brief, and the other fields by name."""
+        super().__init__(name=name, brief=brief, **more)
+
+    @model_validator(mode="after")
+    def _is_its_own(self) -> "Member":
+        if self.name in TAKEN or (self.name in HOUSE and self.brief):
+            raise ValueError(f"the name {self.name!r} is taken: give the member another one")
+        return self
+
+    def taking_part(
+        self, within: tuple[str, ...], hands_to: tuple[str, ...] = (), *, is_in_words: bool = False
+    ) -> Participant:
+        """The participant that speaks for it.
+
+        Args:
+            within: the nested teams that it speaks in, outermost first.
+            hands_to: whom it may hand over to.
+            is_in_words: it has no tools, and what it answers is never taken for code.
+        """
+        if self.name == Planner.name:
+            planner = Planner()
+            planner.within = within
+            return planner
+        if self.acts and not is_in_words:
+            return Acting(self, within, hands_to)
+        return Talking(self, within, hands_to, is_in_words)
+
+    def words(self, hands_to: tuple[str, ...]) -> str:
         """Who it is, in words to its model."""
-        hands = prompt("handoff").format(names=", ".join(self.hands_to)) if self.hands_to else ""
+        hands = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
         return prompt("member").format(name=self.name, brief=self.brief, hands=hands).strip()
+
+    def says(self, text: str, hands_to: tuple[str, ...]) -> Message:
+        """Its words as a message; a line `HANDOFF: name` hands over."""
+        found = _HANDOFF.search(text)
+        if found is None or found[1] not in hands_to:
+            return Message(author=self.name, kind="words", sample=1, attempt=1, text=text)
+        return Message(author=self.name, kind="handoff", sample=1, attempt=1, text=text, to=found[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Talking:
     """Answers once a turn: with words, or with edits, which are tried."""
 
-    part: Part
+    member: Member
+    within: tuple[str, ...]
+    hands_to: tuple[str, ...]
+    is_in_words: bool
 
     @property
     def name(self) -> str:
         """The member's."""
-        return self.part.name
-
-    @property
-    def within(self) -> tuple[str, ...]:
-        """The nested teams that it speaks in."""
-        return self.part.within
+        return self.member.name
 
     async def speak(self, turn: Turn) -> Message:
         """Ask its model."""
-        state, target = turn.state, target_now(turn.state)
         if self.name == Coder.name:
             return await Coder().speak(turn)
+        state, target = turn.state, target_now(turn.state)
         words = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
         said = thread_words(state, self.name, self.within)
-        view = [
-            ChatMessage(role="system", content=self.part.words),
-            ChatMessage(role="user", content="\n\n".join(filter(None, [words, said, prompt("your-turn")]))),
-        ]
-        text = await turn.ask(view, sampling=state.settings.sampling())
-        upcoming = next_round(state)
+        asked = "\n\n".join(filter(None, [words, said, prompt("your-turn")]))
+        system = ChatMessage(role="system", content=self.member.words(self.hands_to))
+        view = [system, ChatMessage(role="user", content=asked)]
+        text, upcoming = await turn.ask(view, sampling=state.settings.sampling()), next_round(state)
         answered = answered_in(text, state, target, upcoming)
-        if (answered.files or answered.apart) and not self.part.is_in_words:
-            message = Message(
-                author=self.name, kind="code", sample=upcoming.sample, attempt=upcoming.attempt, text=text
-            )
-            return made_of(message, answered, state, target, upcoming)
-        return spoken(self.part, text)
+        if self.is_in_words or not (answered.files or answered.apart):
+            return self.member.says(text, self.hands_to)
+        sample, attempt = upcoming.sample, upcoming.attempt
+        message = Message(author=self.name, kind="code", sample=sample, attempt=attempt, text=text)
+        return made_of(message, answered, state, target, upcoming)
 
 
 class Acting(Actor):
@@ -82,39 +119,23 @@ class Acting(Actor):
 
     speaks = True
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        self.name = part.name
-        self.within = part.within
-        self.own_tools = part.tools
-        self.brief = part.words if part.name != Coder.name else ""
-        self.endings = tuple(_hand_to(name) for name in part.hands_to)
+    def __init__(self, member: Member, within: tuple[str, ...], hands_to: tuple[str, ...]) -> None:
+        self._member, self._hands_to = member, hands_to
+        self.name, self.within, self.own_tools = member.name, within, member.tools
+        self.brief = member.words(hands_to) if member.name != Coder.name else ""
+        self.endings = tuple(map(_hand_to, hands_to))
 
     async def speak(self, turn: Turn) -> Message:
         """Act until it is done, asks, hands over or has something to say."""
-        message = await super().speak(turn)
-        message = message.model_copy(update={"author": self.name})
+        message = (await super().speak(turn)).model_copy(update={"author": self.name})
         is_change = message.kind == "code" and message.is_change and not message.repeats
         if message.kind in ("question", "handoff") or is_change or self.name == Coder.name:
             return message
-        return spoken(self._part, message.text)
-
-
-def spoken(part: Part, text: str) -> Message:
-    """What a member says; a line `HANDOFF: name` hands over."""
-    found = _HANDOFF.search(text)
-    to = found[1] if found is not None and found[1] in part.hands_to else ""
-    kind = "handoff" if to else "words"
-    return Message.model_validate(
-        {"author": part.name, "kind": kind, "sample": 1, "attempt": 1, "text": text, "to": to}
-    )
+        return self._member.says(message.text, self._hands_to)
 
 
 def _hand_to(name: str) -> ToolSpec:
     whom = "the user" if name == HUMAN else name
     words: JsonObject = {"type": "string", "description": "What they need to know."}
-    return ToolSpec(
-        name=f"to_{name}",
-        description=f"Hand over to {whom}.",
-        parameters={"type": "object", "properties": {"words": words}, "required": ["words"]},
-    )
+    parameters: JsonObject = {"type": "object", "properties": {"words": words}, "required": ["words"]}
+    return ToolSpec(name=f"to_{name}", description=f"Hand over to {whom}.", parameters=parameters)

@@ -7,21 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.teams.handoff import Handoff
-    from coder.teams.member import Member
-    from coder.teams.orchestrated import Orchestrated
-    from coder.teams.panel import Panel
-    from coder.teams.selector import Selector
+    from coder.participants.member import Member
+    from coder.teams.kinds import Handoff, Orchestrated, Panel, Selector
     from coder.teams.spec import Nested, RoundRobin, TeamSpec
 
 __all__ = ["Handoff", "Member", "Nested", "Orchestrated", "Panel", "RoundRobin", "Selector", "TeamSpec"]
-
-_IN_SPEC = ("Nested", "RoundRobin", "TeamSpec")
 
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used (PEP 562): a run without a team needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module 'coder.teams' has no attribute {name!r}")
-    home = "spec" if name in _IN_SPEC else name.lower()
-    return getattr(import_module(f"coder.teams.{home}"), name)
+    kinds = import_module("coder.teams.kinds")
+    return getattr(kinds if hasattr(kinds, name) else import_module("coder.teams.spec"), name)

@@ -1,4 +1,4 @@
-"""InTurn: planner once if the task has steps, then coder and executor in turn."""
+"""InTurn: planner once if the task has steps, then coder and executor in turn. Escalate: an expert later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from coder.participants.executor import Executor
 from coder.participants.planner import Planner, wants_plan
+from coder.run.attempts import tried
 from coder.run.state import State
 
 if TYPE_CHECKING:
@@ -40,3 +41,18 @@ def _has_nothing_to_do(member: "Participant", state: State) -> bool:
     if isinstance(member, Executor):
         return not state.awaits_execution
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """The Coder; from the given number of failures on, the Expert in its place."""
+
+    after: int = 2
+
+    def next(self, state: State) -> "Participant":
+        """Whose turn it is."""
+        failed = sum(not outcome.passed for _, outcome in tried(state))
+        repeated = sum(message.repeats for message in state.codes)  # a repeated answer has failed as well
+        from coder.participants.coder import Coder, Expert
+
+        return Expert() if failed + repeated >= self.after else Coder()

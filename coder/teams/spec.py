@@ -6,7 +6,7 @@ A spec is a Team: `next` is pure, also where a model picks, since its choice is 
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,14 +19,12 @@ from pydantic import (
     model_validator,
 )
 
+from coder.participants.member import HOUSE, TAKEN, Member
+from coder.participants.participant import Participant
 from coder.run.conditions import condition_of
 from coder.run.message import TURNS, Message
 from coder.run.state import State
 from coder.run.termination import Stop
-from coder.teams.member import HOUSE, TAKEN, Member
-
-if TYPE_CHECKING:
-    from coder.participants.participant import Participant
 
 Place = tuple[str, ...]
 """The nested teams that a team stands in, outermost first."""
@@ -97,7 +95,7 @@ class TeamSpec(BaseModel):
         ]
         return self.model_copy(update={"members": tuple(members)})
 
-    def next(self, state: State, within: Place = ()) -> "Participant":
+    def next(self, state: State, within: Place = ()) -> Participant:
         """Whose turn it is; a nested team goes on until its own condition holds."""
         node = self.going_on(state, within) or self.chosen(state, within)
         if isinstance(node, Member):
@@ -143,25 +141,16 @@ def speaker_of(state: State, within: Place) -> str:
     return ""
 
 
-_HOMES = {
-    "round-robin": "spec",
-    "panel": "panel",
-    "selector": "selector",
-    "handoff": "handoff",
-    "orchestrated": "orchestrated",
-}
-
-
 def team_of(given: object) -> "TeamSpec":
     """The team of its JSON form, or itself. Raises ValueError: it is none."""
     if isinstance(given, TeamSpec):
         return given
+    import_module("coder.teams.kinds")  # they are TeamSpecs
+    known = {team.model_fields["kind"].default: team for team in TeamSpec.__subclasses__()}
     kind = given.get("kind", "round-robin") if isinstance(given, dict) else None
-    if not isinstance(kind, str) or kind not in _HOMES:
-        raise ValueError(f"a team has a kind: {', '.join(_HOMES)}")
-    import_module(f"coder.teams.{_HOMES[kind]}")
-    found = next(team for team in TeamSpec.__subclasses__() if team.model_fields["kind"].default == kind)
-    return found.model_validate(given)
+    if not isinstance(kind, str) or kind not in known:
+        raise ValueError(f"a team has a kind: {', '.join(known)}")
+    return known[kind].model_validate(given)
 
 
 class Nested(BaseModel):
@@ -185,7 +174,7 @@ class Nested(BaseModel):
         condition_of(self.stop)
         return self
 
-    def next(self, state: State, within: Place) -> "Participant":
+    def next(self, state: State, within: Place) -> Participant:
         """Whose turn it is in it."""
         return self.team.next(state, (*within, self.name))
 

@@ -9,12 +9,10 @@ from coder.errors import UsageError
 from coder.loop import Team
 from coder.models.abilities import Abilities, abilities_of, goes_on, parameters_of
 from coder.models.model import Model
-from coder.run.attempts import decisive_outcome
 from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyName
-from coder.run.state import State
 from coder.run.task import Task
-from coder.run.termination import Reason, Stop, default_stop
+from coder.run.termination import Stop, default_stop
 from coder.teams.in_turn import default_team
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def _all_fresh(budget: Budget) -> Budget:
     return budget.model_copy(update={"samples": samples, "repairs": 0})
 
 
-def _many_steps(budget: Budget) -> Budget:
+def many_steps(budget: Budget) -> Budget:
     """Limits for many small steps, where the user has named none."""
     named = budget.model_fields_set
     return budget.model_copy(update={name: value for name, value in _MANY_STEPS.items() if name not in named})
@@ -63,7 +61,7 @@ def _strategy(name: StrategyName) -> Strategy:
         case "act":
             from coder.teams.act import Act, act_stop
 
-            return Strategy(Act, act_stop, _many_steps)
+            return Strategy(Act, act_stop, many_steps)
         case "one-shot":
             from coder.sampling.best_of_n import OneShot
 
@@ -73,7 +71,7 @@ def _strategy(name: StrategyName) -> Strategy:
 
             return Strategy(BestOfN, best_of_n_stop, _all_fresh)
         case "escalate":
-            from coder.teams.escalate import Escalate
+            from coder.teams.in_turn import Escalate
 
             return Strategy(Escalate)
         case "repair":
@@ -115,10 +113,9 @@ def settled(
 async def settled_here(settings: Settings, task: Task, model: Model, bench: "Workbench") -> Settings:
     """The same, where sessions are tried only for a model that is to act."""
     able = abilities_of(model)
-    is_auto = settings.strategy in ("auto", None)
-    name = suited(task, settings, model=model.name, able=able) if is_auto else _name(settings)
-    sessions = name != "act" or await bench.has_sessions()
-    chosen = settled(settings, task, model=model.name, able=able, sessions=sessions)
+    chosen = settled(settings, task, model=model.name, able=able)
+    if chosen.strategy == "act" and not await bench.has_sessions():
+        chosen = settled(settings, task, model=model.name, able=able, sessions=False)
     see_tools(chosen, bench)
     return chosen
 
@@ -155,7 +152,7 @@ def suited(
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
     is_small = is_small or (able.context is not None and able.context < _ROOM)
-    has_calls = _many_steps(settings.budget).calls // attempts(settings) >= LEAST_CALLS
+    has_calls = many_steps(settings.budget).calls // attempts(settings) >= LEAST_CALLS
     acts = not is_small and has_calls if able.acts is None else able.acts
     by_repairs = "repairs" in named
     return "act" if acts and sessions and not by_repairs else "repair"
@@ -167,22 +164,6 @@ def named_limits(settings: Settings, budget: Budget) -> Budget:
     return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})
 
 
-def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
-    """The settings of a run of this team: the team itself where it is data, else its name.
-
-    Args:
-        acts: members that leave it open work by tools.
-    """
-    from coder.teams.spec import TeamSpec
-
-    alone = settings.model_copy(update={"strategy": None, "stop": (stop.text or OWN_STOP) if stop else None})
-    if not isinstance(team, TeamSpec):
-        name = f"{type(team).__module__}:{type(team).__qualname__}"
-        return alone.model_copy(update={"team": name})
-    given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
-    return alone.model_copy(update={"budget": _many_steps(settings.budget), "team": given})
-
-
 def with_roles(settings: Settings, team: Team | None) -> Settings:
     """The settings with the models that members of a team name."""
     if team is None or not hasattr(team, "leaves"):
@@ -191,75 +172,22 @@ def with_roles(settings: Settings, team: Team | None) -> Settings:
     return settings.model_copy(update={"roles": settings.roles | roles})
 
 
-async def acts_here(settings: Settings, task: Task, team: Team, model: Model, bench: "Workbench") -> bool:
-    """Whether members that leave it open work by tools: the model is one that can, and so is the sandbox.
-
-    Raises:
-        UsageError: the settings name what the team doesn't do, or a member a tool that isn't given.
-    """
-    from coder.teams.spec import TeamSpec
-
-    if not isinstance(team, TeamSpec):
-        return False
-    if settings.strategy not in ("auto", None) or "samples" in settings.budget.model_fields_set:
-        raise UsageError("A team has its own rules: name no strategy and no samples (--strategy, --samples).")
-    if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
-        raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
-    if named := {tool for member in team.leaves() for tool in member.tools or ()}:
-        from coder.tools.registry import tools_of
-
-        known = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
-        if unknown := sorted(named - known):
-            given = ", ".join(sorted(known)) or "none"
-            raise UsageError(
-                f"A member names the tool {unknown[0]!r}, and the run has {given}. Give it: --tool or --mcp"
-            )
-    if all(member.acts is not None for member in team.leaves()):
-        return False
-    acts = suited(task, settings, model=model.name, able=abilities_of(model)) == "act"
-    return acts and await bench.has_sessions()
-
-
 def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> tuple[Team, Stop]:
     """The team and the stop of a run that has begun, of its log or as they are given."""
-    strategy = taken(settings)
     if isinstance(settings.team, dict):
-        is_own = stop is not None and not stop.text
-        return strategy.team(), strategy.stop() | _of_members(stop) if stop and is_own else strategy.stop()
+        from coder.teams.kinds import stop_of
+        from coder.teams.spec import team_of
+
+        spec = team_of(settings.team)
+        return spec, stop_of(spec, settings.stop if settings.stop != OWN_STOP else None, stop)
+    strategy = taken(settings)
     return team or strategy.team(), stop or strategy.stop()
-
-
-def _of_members(stop: Stop) -> Stop:
-    """A condition of a team's: it ends nothing before written code was run, and what failed is unsolved."""
-
-    def rule(state: State) -> Reason | None:
-        reason = None if state.awaits_execution else stop(state)
-        outcome = decisive_outcome(state)
-        fits = outcome is None or outcome.passed or bool(outcome.contradicts)
-        if reason is None or reason.status != "unverified" or fits:
-            return reason
-        return Reason("unsolved", reason.text)
-
-    return Stop(rule)
-
-
-def _of_team(given: dict[str, object], stop: str | None) -> Strategy:
-    from coder.run.conditions import condition_of
-    from coder.run.termination import contradicts_tests, stuck, tests_pass
-    from coder.teams.orchestrated import Orchestrated
-    from coder.teams.spec import team_of
-
-    team = team_of(given)
-    ends = tests_pass | contradicts_tests | stuck
-    ends = ends | _of_members(Stop(team.given_up)) if isinstance(team, Orchestrated) else ends
-    named = stop not in (None, OWN_STOP)
-    return Strategy(lambda: team, lambda: ends | _of_members(condition_of(str(stop))) if named else ends)
 
 
 def taken(settings: Settings) -> Strategy:
     """The strategy of a run that has begun; in a conversation, the human decides before its end."""
-    if isinstance(settings.team, dict):
-        return _of_team(settings.team, settings.stop)
+    if settings.team is not None:
+        return Strategy()
     strategy = _strategy(_name(settings))
     if not settings.chat:
         return strategy

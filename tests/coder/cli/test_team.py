@@ -50,7 +50,7 @@ def test_a_team_of_the_configuration_is_known_by_its_name(console: Console) -> N
         ("", "members"),
         ("members = []", "members"),
         ("[[members]]\nname = 'X y'", "members.0.name"),
-        ("kind = 'chorus'\n[[members]]\nname = 'a'", "round-robin, panel"),
+        ("kind = 'chorus'\n[[members]]\nname = 'a'", "round-robin, selector"),
         ("stop = 'turn(3)'\n[[members]]\nname = 'a'", "is no condition"),
         ("[[members]]\nname = 'a'\n[[members]]\nname = 'a'", "two members"),
         ("members = ", "TOML"),
