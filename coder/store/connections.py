@@ -24,8 +24,9 @@ CREATE SCHEMA IF NOT EXISTS coder;
 CREATE TABLE IF NOT EXISTS coder.run (
     run text PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY, last integer NOT NULL DEFAULT 0,
     batch text, token bigint NOT NULL, claim text NOT NULL, owner text[] NOT NULL,
-    expires timestamptz NOT NULL, stop_token bigint, stop_who text
+    expires timestamptz NOT NULL
 );
+CREATE TABLE IF NOT EXISTS coder.stop (run text PRIMARY KEY, token bigint NOT NULL, who text NOT NULL);
 CREATE TABLE IF NOT EXISTS coder.event (
     run text NOT NULL, seq integer NOT NULL, time float8 NOT NULL, type text NOT NULL,
     version integer NOT NULL, body text NOT NULL, blobs text NOT NULL, PRIMARY KEY (run, seq)

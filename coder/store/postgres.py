@@ -65,14 +65,11 @@ UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease
 WHERE run = %(run)s AND token = %(token)s RETURNING token
 """
 _FREE = "UPDATE coder.run SET expires = '-infinity' WHERE run = %(run)s AND claim = %(claim)s RETURNING run"
-_ASK = "UPDATE coder.run SET stop_token = token, stop_who = %(who)s WHERE run = %(run)s RETURNING run"
-_STOP = """
-WITH asked AS (
-    SELECT run, stop_who FROM coder.run
-    WHERE run = %(run)s AND stop_token = %(token)s AND token = %(token)s FOR UPDATE
-)
-UPDATE coder.run SET stop_token = NULL FROM asked WHERE run.run = asked.run RETURNING asked.stop_who
+_ASK = """
+INSERT INTO coder.stop SELECT run, token, %(who)s FROM coder.run WHERE run = %(run)s
+ON CONFLICT (run) DO UPDATE SET token = excluded.token, who = excluded.who RETURNING run
 """
+_STOP = "DELETE FROM coder.stop WHERE run = %(run)s AND token = %(token)s RETURNING who"
 
 
 class PostgresLog:
