@@ -6,7 +6,7 @@ import functools
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from benchmarks.rewards.service import JudgingService, open_service
 from benchmarks.suite import Case, Suite
@@ -16,11 +16,12 @@ from sandbox.open import LoopThread
 
 Text = str | Sequence[Any]
 """A text, or a chat's messages: mappings or objects with `content`."""
+Texts = Sequence[Text]
 COLUMNS = ("task_id", "case", "case_id", "id", "answer")
 """Columns of a data set that name the case, in this order."""
 
 
-class Rewarder:
+class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     """Rewards answers to a suite's cases: 1.0 for a pass, else 0.0, or the part of the tests that pass.
 
     Opens its sandboxes with the first answer; they end with the block, or with the process. A pickled copy
@@ -40,9 +41,6 @@ class Rewarder:
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(Rewarder, self.suite, partial=self._partial, **self._options), ()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *error: object) -> None:
         """Close the sandboxes; the next answer opens others."""
         with self._lock:
@@ -51,12 +49,7 @@ class Rewarder:
                 self._thread.waiting(self._opened.aclose)()
                 self._thread.__exit__()
 
-    def __call__(
-        self,
-        prompts: Sequence[Text],
-        completions: Sequence[Text],
-        **columns: Any,  # noqa: ANN401
-    ) -> list[float | None]:
+    def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
         """Rewards of a batch, as TRL's GRPOTrainer asks for them; None for an answer to no known case.
 
         Blocks until all are judged. Raises BackendMissing: there is no sandbox on this machine.
@@ -68,19 +61,14 @@ class Rewarder:
         judged = iter(self._thread.waiting(service.judge)(known, partial=self._partial))
         return [None if case is None else next(judged).reward for case in cases]
 
-    async def score(
-        self, completion: Text, answer: object = "", info: object = (), prompt: Text = ""
-    ) -> float:
+    async def score(self, completion: Text, answer: object = "", info: object = ()) -> float:
         """Reward of one answer, as a function of a verifiers `Rubric`, or called in a task's `@reward`.
 
-        Raises UsageError if neither `answer` nor a column of `info` nor the prompt names a case, and
-        MachineError if this machine couldn't judge it.
+        Raises UsageError: `answer` and `info` name no case; MachineError: it couldn't be judged.
         """
-        given = {**info, "answer": answer} if isinstance(info, Mapping) else {"answer": answer}
-        columns = {name: [value] for name, value in given.items()}
-        if (case := self._case(prompt, columns, 0)) is None:
-            named = f"Neither {', '.join(COLUMNS)} nor the prompt name a case of the suite {self.suite.name}."
-            raise UsageError(f"{named}\nGive the case's id in `info` or as `answer`.")
+        columns = {**info, "answer": answer} if isinstance(info, Mapping) else {"answer": answer}
+        if (case := self._case("", {name: [value] for name, value in columns.items()}, 0)) is None:
+            raise UsageError(f"Give a case's id of the suite {self.suite.name} as `answer` or in `info`.")
         service = await asyncio.to_thread(self._open)
         judging = service.judge([(case, text_of(completion))], partial=self._partial)
         beside = asyncio.run_coroutine_threadsafe(judging, self._thread.loop)
@@ -89,12 +77,11 @@ class Rewarder:
             raise MachineError(f"{case.id} couldn't be judged: {judged.detail}")
         return judged.reward
 
-    def _case(self, prompt: Text, columns: Mapping[str, Any], row: int) -> Case | None:
-        for values in (columns[name] for name in COLUMNS if isinstance(columns.get(name), Sequence)):
-            named = str(values[row])
-            if (case := self._cases.get(named) or self._cases.get(f"Mbpp/{named}")) is not None:
-                return case
-        return self._by_prompt.get(text_of(prompt).strip())
+    def _case(self, prompt: Text, columns: Mapping[str, object], row: int) -> Case | None:
+        columns_here = [values for name in COLUMNS if isinstance(values := columns.get(name), Sequence)]
+        named = [f"{prefix}{values[row]}" for values in columns_here for prefix in ("", "Mbpp/")]
+        asked = self._by_prompt.get(text_of(prompt).strip())
+        return next((self._cases[name] for name in named if name in self._cases), asked)
 
     def _open(self) -> JudgingService:
         with self._lock:

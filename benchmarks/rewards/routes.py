@@ -4,6 +4,7 @@ SandboxFusion's requests and results: https://github.com/bytedance/SandboxFusion
 """
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ from sandbox import Command, Limits, Program, PythonCode
 _MOST_S = 30.0
 """CPU seconds of an answer; longer limits are cut to this."""
 _LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MOST_S, runs=(ScriptRun(stdout=""),))
+_load = functools.cache(load_suite)
 Text = Annotated[str, Field(max_length=1 << 20)]
 
 
@@ -83,7 +85,7 @@ class _Judging:
 
 async def _case(suite: str, case: str) -> Case:
     """A case of an installed suite, never of a path. Raises UsageError: there is none."""
-    cases = (await asyncio.to_thread(load_suite, suite)).cases if suite in suite_names() else ()
+    cases = (await asyncio.to_thread(_load, suite)).cases if suite in suite_names() else ()
     found = next((one for one in cases if one.id == case), None)
     if not isinstance(found, FunctionCase | ScriptCase):
         raise UsageError(f"No installed suite {suite!r} has a function or a script {case!r}.")

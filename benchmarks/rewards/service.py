@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from typing import Any
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.rewards.answers import JudgedAnswer, code_of, single_tests
@@ -123,11 +123,9 @@ class JudgingService:
 async def open_service(
     suite: Suite,
     *,
-    backend: str = "auto",
-    python: Path | None = None,
-    memory_mb: int = 512,
     most_waiting: int = 4096,
     patience_s: float = 10.0,
+    **judging: Any,  # noqa: ANN401
 ) -> AsyncIterator[JudgingService]:
     """Open a service for as long as the block lasts. Raises BackendMissing.
 
@@ -135,6 +133,7 @@ async def open_service(
         suite: its cases set the longest limits; others may be judged, too.
         most_waiting: answers that may wait; one request may have more.
         patience_s: seconds that may be spent at once on answers that take long.
+        judging: options of `open_judge`.
     """
-    async with open_judge(suite, backend=backend, python=python, memory_mb=memory_mb) as judge:
+    async with open_judge(suite, **judging) as judge:
         yield JudgingService(judge, most_waiting, patience_s)

@@ -77,20 +77,20 @@ def test_a_rewarder_that_nobody_closes_ends_with_its_process() -> None:
     assert (ended.stdout, ended.stderr, ended.returncode) == ("[None]\n[0.0]\n", "", 0)
 
 
-async def test_score_takes_the_case_of_info_answer_or_prompt(rewarder: Rewarder) -> None:
+async def test_score_takes_the_case_of_info_or_answer(rewarder: Rewarder) -> None:
     said = [{"role": "assistant", "content": [{"type": "text", "text": RIGHT}]}]
 
     scores = await asyncio.gather(
         rewarder.score(said, "", {"task_id": "double"}),
         rewarder.score(said, "double"),
-        rewarder.score(WRONG, prompt=DOUBLE.prompt),
+        rewarder.score(WRONG, answer="double"),
     )
 
     assert scores == [1.0, 1.0, 0.0]
 
 
 async def test_score_says_what_it_needs_to_find_a_case(rewarder: Rewarder) -> None:
-    with pytest.raises(UsageError, match="nor the prompt name a case of the suite three"):
+    with pytest.raises(UsageError, match="id of the suite three as `answer` or in `info`"):
         await rewarder.score(RIGHT, "42")
 
 

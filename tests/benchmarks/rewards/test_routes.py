@@ -1,17 +1,28 @@
 """Rewards over HTTP, in our form and in SandboxFusion's, from a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
+from benchmarks.rewards import routes
+from benchmarks.rewards.service import open_service
 from benchmarks.suites.load import load_suite
+from coder.config.layers import load
+from coder.server.problems import answer_problems
+from coder.server.serving import Serving
+from coder.server.tokens import Caller
+from coder.store import SqliteLog
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
 from tests.coder.server.served import Server, started
 
 STARTER = load_suite("starter").cases[0]
+FULL = "The queue is full."
 RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pass\n"
 
 
@@ -106,6 +117,33 @@ async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: http
 
     assert (accepted["id"], accepted["accepted"], accepted["tests"][0]["passed"]) == (STARTER.id, True, True)
     assert (refused["accepted"], refused["tests"][0]["exec_info"]["status"]) == (False, "Failed")
+
+
+async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(routes, "open_service", partial(open_service, most_waiting=1))
+    app, anyone = FastAPI(), Caller(name="anyone", root=tmp_path)
+    with SqliteLog(tmp_path) as log:
+        app.include_router(routes.routes(Serving(log, tmp_path, load({}), asyncio.Semaphore(1))))
+        answer_problems(app)
+
+        async def known(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope | {"coder.caller": anyone}, receive, send)
+
+        transport = httpx2.ASGITransport(known)
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http,
+        ):
+            asked = {"case": DOUBLE.model_dump() | {"timeout_s": 1}, "answers": [LOOP]}
+            answers = await asyncio.gather(*(http.post("/judge", json=asked) for _ in range(3)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429]
+    assert {int(answer.headers.get("Retry-After", 1)) for answer in answers} == {1}
+    assert {answer.json()["what"] for answer in answers if answer.status_code == 429} == {
+        "The queue is full."
+    }
 
 
 def test_the_server_ends_with_its_sandboxes_open(tmp_path: Path) -> None:

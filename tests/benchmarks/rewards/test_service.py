@@ -28,7 +28,7 @@ HOSTILE = {
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def service() -> AsyncIterator[JudgingService]:
-    async with open_service(SUITE, patience_s=0.5) as service:
+    async with open_service(SUITE, patience_s=2.0) as service:
         yield service
 
 
