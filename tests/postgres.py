@@ -25,7 +25,7 @@ class Server:
     """A server that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._data = folder, folder / "data"
+        self.folder, self._data = folder, folder / "data"
         secret = folder / "password"
         secret.write_text(PASSWORD)
         if os.getuid() == 0:
@@ -37,14 +37,14 @@ class Server:
     def _run(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         user = ("runuser", "-u", "postgres", "--") if os.getuid() == 0 else ()
         command = (*user, str(BINARIES[-1] / name), "-D", str(self._data), *arguments)
-        return subprocess.run(command, check=True, text=True, capture_output=True, cwd=self._folder)
+        return subprocess.run(command, check=True, text=True, capture_output=True, cwd=self.folder)
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        options = " ".join(f"-c {option}" for option in (*FAST, f"unix_socket_directories={self._folder}"))
+        options = " ".join(f"-c {option}" for option in (*FAST, f"unix_socket_directories={self.folder}"))
         for left in range(50, -1, -1):  # what a killed server has left holds its memory for a moment
             try:
-                self._run("pg_ctl", "start", "-w", "-s", "-o", options, "-l", str(self._folder / "log"))
+                self._run("pg_ctl", "start", "-w", "-s", "-o", options, "-l", str(self.folder / "log"))
                 return
             except subprocess.CalledProcessError:
                 if not left:
@@ -60,7 +60,7 @@ class Server:
 
     def url(self, database: str, *, password: str = PASSWORD) -> str:
         """The address of a database."""
-        return f"postgresql://coder:{password}@/{database}?host={self._folder}"
+        return f"postgresql://coder:{password}@/{database}?host={self.folder}"
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection of the superuser."""

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event as Flag
 from threading import Thread
 
@@ -88,6 +90,59 @@ async def test_backends_that_are_ended_in_appends_lose_no_event_and_double_none(
 
         assert ended >= 4
         assert [event.body["n"] for event in await log.read("run_a")] == [*range(250)]
+
+
+class Relay:
+    """Between a client and the server: breaks connections before a request, or between commit and answer."""
+
+    def __init__(self, folder: Path, server: Path) -> None:
+        self.breaks_at: str | None = None
+        """`request` or `answer`: where the next one is broken; once."""
+        self._server = str(server / ".s.PGSQL.5432")
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(folder / ".s.PGSQL.5432"))
+        self._listening.listen()
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listening.accept()
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server)
+            Thread(target=self._pump, args=(client, server, "request"), daemon=True).start()
+            Thread(target=self._pump, args=(server, client, "answer"), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, kind: str) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                if self.breaks_at == kind:
+                    self.breaks_at = None
+                    break
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("kind", ["request", "answer"])
+async def test_an_append_whose_connection_breaks_is_made_once_whether_it_was_committed_or_not(
+    postgres: Server, url: str, kind: str
+) -> None:
+    with TemporaryDirectory(prefix="pg") as folder:  # a socket's path has to be short
+        relay = Relay(Path(folder), postgres.folder)
+        with PostgresLog(url.replace(str(postgres.folder), folder)) as log:
+            async with log.lease("run_a") as token:
+                for after in range(0, 6, 2):
+                    relay.breaks_at = kind
+                    events = await log.append("run_a", [HELLO, HELLO], after=after, token=token)
+
+                    assert relay.breaks_at is None
+                    assert [event.seq for event in events] == [after + 1, after + 2]
+                    assert await log.read("run_a", after=after) == events
+
+            relay.breaks_at = kind
+            async with log.lease("run_a") as again:
+                assert again > token
 
 
 @pytest.mark.slow
