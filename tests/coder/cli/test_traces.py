@@ -10,6 +10,7 @@ from tests.coder.cli.test_approve import waiting
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.coder.traces.receiver import receiver
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.less_python import run_without
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/send-traces.md").read_text()
 
@@ -70,7 +71,16 @@ def test_the_lines_of_the_page_run(console: Console) -> None:
     assert len(collector.spans) == 2 * sent
 
 
-def test_without_the_extra_or_with_no_address_it_says_what_to_do(console: Console) -> None:
+def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
+    script = f"import sys; sys.argv = ['coder', 'solve', {TASK!r}, '--otlp', 'http://127.0.0.1:9']"
+
+    done = run_without("opentelemetry", f"{script}\nfrom coder.cli.main import entry\nentry()", tmp_path)
+
+    said = "error: OpenTelemetry isn't installed. Install it: pip install 'coder-agent[otel]'\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_what_is_no_address_of_a_collector_is_refused_in_words(console: Console) -> None:
     assert "is no collector's address" in console.run("solve", TASK, "--otlp", "localhost:4318").err
 
 
