@@ -48,7 +48,7 @@ async def prepare(
             f"{module} is the name of a module of Python itself, so a check can't tell yours from it. "
             "Name the file something else."
         )
-    await bench.open(*(("candidate", "checker") if by_call else ("candidate",)), early=early)
+    await bench.open(*(("candidate", "checker") if by_call else ("candidate",)), early=early or by_call)
     if bench.policy.kernel:
         from sandbox.kernel.cells import require_kernel
 

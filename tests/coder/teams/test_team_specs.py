@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from coder.agent import resume, solve
-from coder.errors import ModelError, UsageError
+from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
@@ -285,51 +285,6 @@ TEAMS: dict[str, Callable[[], tuple[TeamSpec, list[Any]]]] = {
         ['{"facts": "F", "steps": [{"member": "fast", "do": "x"}]}', "One.", RIGHT],
     ),
 }
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.mark.parametrize("kind", TEAMS)
-@pytest.mark.slow
-async def test_a_team_that_is_killed_at_any_event_goes_on_from_the_log_alone(kind: str) -> None:
-    team, answers = TEAMS[kind]()
-    log = MemoryLog()
-    whole, _, _ = await worked(team, *answers, log=log)
-    events = [event.type for event in await log.read(whole.run_id)]
-    names = [message.author for message in fold_all(await log.read(whole.run_id)).messages]
-
-    for count in range(1, len(events)):
-        cut, model = MemoryLog(), Scripted(answers)
-        task = asyncio.create_task(solve(TASK, team=team, model=model, log=_Cut(cut, count)))  # type: ignore[arg-type]
-        with pytest.raises((Killed, ModelError)):
-            await task
-        run = (await cut.runs())[0].run
-        asked = len(model.requests)
-        logged = sum(event.type == "model.answered" for event in await cut.read(run))
-        done = await resume(run, model=Scripted(answers[logged:]), log=cut)
-        state = fold_all(await cut.read(run))
-        assert [message.author for message in state.messages] == names, (kind, count)
-        assert done.status == whole.status
-        assert asked - logged <= len(names)
-
-
-class _Cut:
-    """A log whose process ends after so many events."""
-
-    def __init__(self, log: MemoryLog, count: int) -> None:
-        self._log, self._left = log, count
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
-
-    async def append(self, run: str, drafts: Any, **more: Any) -> Any:
-        """Append, unless that would be too many."""
-        if len(drafts) > self._left:
-            raise Killed
-        self._left -= len(drafts)
-        return await self._log.append(run, drafts, **more)
 
 
 def test_names_are_said_once_in_all_of_a_team() -> None:
