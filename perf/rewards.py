@@ -83,24 +83,19 @@ async def measure(suite: str, count: int, rounds: int) -> None:
         await ours(answers(cases, len(cases), "warm", loops=False))
         await _spend(service, cases)
         for i in range(rounds):
-            for name, judge, loops in (
-                ("plain", plain, False),
-                ("ours", ours, False),
-                ("ours, 5 % loops", ours, True),
-            ):
-                rates[name].append(await rate(judge, answers(cases, count, f"{i} {name}", loops=loops)))
+            for name in rates:
+                asked = answers(cases, count, f"{i} {name}", loops="loops" in name)
+                rates[name].append(await rate(plain if name == "plain" else ours, asked))
             last = ", ".join(f"{name} {found[-1]:.0f}" for name, found in rates.items())
             print(f"{last} answers/s at load {os.getloadavg()[0]:.1f}", flush=True)
     used = resource.getrusage(resource.RUSAGE_SELF)
     middle = {name: statistics.median(found) for name, found in rates.items()}
     print(", ".join(f"{name} {found:.0f}" for name, found in middle.items()), "answers/s, medians")
-    lowered = statistics.median(b / a for a, b in zip(rates["ours"], rates["ours, 5 % loops"], strict=True))
-    print(
-        f"ours is {middle['ours'] / middle['plain']:.2f} of plain; with loops {lowered:.2f} of ours without"
-    )
-    print(
-        f"host process: {(used.ru_utime + used.ru_stime) / (2 * rounds * count) * 1e3:.1f} ms CPU an answer"
-    )
+    for name in ("plain", "ours, 5 % loops"):
+        pairs = zip(rates[name], rates["ours"], strict=True)
+        print(f"{name}: {statistics.median(rate / alone for rate, alone in pairs):.2f} of ours")
+    cpu_s = (used.ru_utime + used.ru_stime) / (2 * rounds * count)
+    print(f"host process: {cpu_s * 1e3:.1f} ms CPU an answer")
 
 
 async def _spend(service: JudgingService, cases: list[FunctionCase]) -> None:
