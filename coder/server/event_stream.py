@@ -5,9 +5,9 @@ run that lives in this process, or one look a run at the log, every tenth of a s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 
 from coder.errors import MachineError
 from coder.run.event_types import RunStopped
@@ -15,8 +15,6 @@ from coder.run.events import Event
 from coder.store import EventLog
 
 _LOOK_S, _HEARTBEAT_S, _BATCH = 0.1, 15.0, 50
-_RETRY_MS = 1000
-"""After which a browser connects again."""
 
 
 def has_ended(last: Event) -> bool:
@@ -24,45 +22,33 @@ def has_ended(last: Event) -> bool:
     return last.type == RunStopped.type and last.body.get("status") != "waiting"
 
 
-@dataclass(slots=True)
-class _Tail:
-    last: int = 0
-    """The greatest seq that a reader has seen."""
-    readers: int = 0
-    looking: asyncio.Task[None] | None = None
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set at the next event, when another one takes its place."""
-
-    def wake(self) -> None:
-        self.moved.set()
-        self.moved = asyncio.Event()
-
-
 class Tails:
     """The ends of those runs that somebody follows."""
 
     def __init__(self, log: EventLog) -> None:
-        self._log = log
-        self._tails: dict[str, _Tail] = {}
-        self._is_closed = False
+        self._log, self._is_closed = log, False
+        self._readers, self._seen = Counter[str](), Counter[str]()
+        """Of each run how many there are, and the greatest number that one has read."""
+        self._moved: dict[str, asyncio.Event] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
 
     def wake(self, run: str) -> None:
         """Tell the readers of a run that it has a new event."""
-        if (tail := self._tails.get(run)) is not None:
-            tail.wake()
+        if (moved := self._moved.pop(run, None)) is not None:
+            moved.set()
 
     def close(self) -> None:
         """End all streams."""
         self._is_closed = True
-        for tail in self._tails.values():
-            tail.wake()
+        for run in [*self._moved]:
+            self.wake(run)
 
     async def stream(self, run: str, after: int) -> AsyncGenerator[str, None]:
         """Events behind number `after`, with seq as their id, until the run has ended.
 
         A run that waits for an answer has not. At the end comes an event `end` without an id.
         """
-        yield f"retry: {_RETRY_MS}\n\n"
+        yield "retry: 1000\n\n"  # ms, after which a browser connects again
         last: Event | None = None
         async with aclosing(self.batches(run, after)) as batches:
             async for events in batches:
@@ -76,41 +62,31 @@ class Tails:
 
     async def batches(self, run: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """Events behind number `after` as they come; an empty batch where there is none for now."""
-        async with self._followed(run) as tail:
+        self._readers[run] += 1
+        if run not in self._looks:
+            self._looks[run] = asyncio.create_task(self._look(run))
+        try:
             while not self._is_closed:
-                moved = tail.moved
-                events = await self._log.read(run, after=after, limit=_BATCH)
-                after = events[-1].seq if events else after
-                tail.last = max(tail.last, after)
+                moved = self._moved.setdefault(run, asyncio.Event())
+                if events := await self._log.read(run, after=after, limit=_BATCH):
+                    after = events[-1].seq
+                    self._seen[run] = max(self._seen[run], after)
                 yield events
                 if not events:
-                    await _set_within(moved, _HEARTBEAT_S)
-
-    @asynccontextmanager
-    async def _followed(self, run: str) -> AsyncIterator[_Tail]:
-        tail = self._tails.setdefault(run, _Tail())
-        tail.readers += 1
-        if tail.readers == 1:
-            tail.looking = asyncio.create_task(self._look(run, tail))
-        try:
-            yield tail
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_HEARTBEAT_S):
+                            await moved.wait()
         finally:
-            tail.readers -= 1
-            if not tail.readers:
-                del self._tails[run]
+            self._readers[run] -= 1
 
-    async def _look(self, run: str, tail: _Tail) -> None:
-        while tail.readers:
+    async def _look(self, run: str) -> None:
+        while self._readers[run]:
             await asyncio.sleep(_LOOK_S)
             try:
-                is_new = bool(await self._log.read(run, after=tail.last, limit=1))
+                is_new = bool(await self._log.read(run, after=self._seen[run], limit=1))
             except MachineError:
                 is_new = True  # the readers meet the same fault
             if is_new:
-                tail.wake()
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+                self.wake(run)
+        del self._readers[run], self._seen[run], self._looks[run]
+        self._moved.pop(run, None)

@@ -29,6 +29,7 @@ async def begun(server: Server) -> str:
     raise AssertionError("the stream has ended before")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept_in", ["sqlite", "postgres"])
 async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no_call(
     tmp_path: Path, kept_in: str, request: pytest.FixtureRequest
@@ -47,6 +48,7 @@ async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no
     assert (shown["calls"], len(endpoint.requests)) == (2, 2)
 
 
+@pytest.mark.slow
 async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp_path: Path) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
@@ -70,6 +72,7 @@ async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp
     assert shown["files"] == {"solution.py": ADD}
 
 
+@pytest.mark.slow
 async def test_a_run_that_somebody_has_stopped_or_resumed_by_hand_is_not_taken_over(tmp_path: Path) -> None:
     with faulty_endpoint(hangs(), hangs(), says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
