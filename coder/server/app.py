@@ -113,6 +113,8 @@ async def serve_http(
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
         raise UsageError(f"Port {port} of {host} can't be listened on: {error}.") from error
+    # asyncio does so only for sockets that name their protocol; else each answer waits for 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = make_app(serving, names=[host, *names], callers=callers)
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=_PATIENCE_S, ws="none")
     shown = f"[{host}]" if ":" in host else host
