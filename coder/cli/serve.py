@@ -24,6 +24,9 @@ def serve(
     workers: Annotated[
         int | None, option("--workers", "Runs and programs at once (processors).", "N", min=1)
     ] = None,
+    reports: Annotated[
+        Path | None, option("--reports", "Show the reports below it, pages in HTML.", "DIR")
+    ] = None,
     new_token: Annotated[
         str | None, option("--new-token", "Add a token to the file, print it, end.", "NAME")
     ] = None,
@@ -36,6 +39,8 @@ def serve(
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
     see_root(root, "serve")
+    if reports is not None:
+        see_root(reports, "serve --reports")
     from coder.server.tokens import new_token as make_token
     from coder.server.tokens import read_tokens
 
@@ -66,7 +71,8 @@ def serve(
         print(note, file=sys.stderr)
     callers = read_tokens(token_file) if token_file is not None else []
     with open_log() as log:
-        serving = Serving(log, root.resolve(), loaded, asyncio.Semaphore(workers or os.cpu_count() or 1))
+        free = asyncio.Semaphore(workers or os.cpu_count() or 1)
+        serving = Serving(log, root.resolve(), loaded, free, reports=reports)
         try:
             run_until_interrupted(serve_http(serving, host, port, names=name or (), callers=callers))
         except Interrupted:  # a server's usual end

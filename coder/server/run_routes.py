@@ -206,6 +206,8 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     async def resume(run: str, caller: Works) -> Response:
         """Go on with a run that has stopped; no answered model call is made again."""
         state = await seen_state(serving, caller, run)
+        if state.stopped is not None:
+            await serving.ended(run)
         serving.see_free()
         await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
         return await served_run(serving, caller, run, 202)
@@ -225,6 +227,7 @@ async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) 
         said = question.worded(given.words or given.decision)
     said = said.model_copy(update={"who": who_of(caller), "how": "http"})
     await when_free(lambda: answer(run, said, asked=given.question or asked, log=serving.log))
+    await serving.ended(run)
     is_busy = serving.gate.locked()
     live = serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live))
     if not is_busy:

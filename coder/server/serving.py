@@ -72,6 +72,8 @@ class Serving:
     gate: asyncio.Semaphore
     """Has as many places as there are workers."""
     live: dict[str, Live] = field(default_factory=dict)
+    reports: Path | None = None
+    """A folder of pages that the studio shows to whoever may read."""
     tails: Tails = field(init=False)
     is_closing: bool = False
 
@@ -102,6 +104,11 @@ class Serving:
             live.task = asyncio.ensure_future(work(live))
             live.task.add_done_callback(lambda task: self._ended(run, live, task))
         return live
+
+    async def ended(self, run: str) -> None:
+        """Wait until a run that has stopped is no more worked on here, so that it can be started again."""
+        if (live := self.live.get(run)) is not None:
+            await asyncio.wait([live.task])
 
     def _ended(self, run: str, live: Live, task: asyncio.Future[Run]) -> None:
         del self.live[run]

@@ -1,28 +1,89 @@
-"""The pages, and the forms that they send."""
+"""The pages, and the stream that a page of a run follows."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from markupsafe import Markup
+from pydantic import BaseModel
 
+from coder.config.task_file import split_command
+from coder.requests import ListedRun, list_run
+from coder.run.event_types import RunStopped
 from coder.run.run import summarize
-from coder.server.run_routes import SSE, Reads, Seq, listed_runs, see_run
+from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, see_run
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
+from coder.server.studio.reports import add_reports
 from coder.server.studio.shown import MOST, Shown, part_of
+from coder.store import RunSummary
 from coder.text.sanitize import one_line
 
-_LISTED, _KEPT = 50, 16
-"""Runs of the list, and runs whose latest entries are kept."""
+_LISTED, _OLD_S = 50, 10.0
+"""Runs of the list, and seconds between two looks at all events of one."""
+_KEPT = 16
+"""Runs whose latest entries are kept."""
+
+
+class NewTask(BaseModel, frozen=True, extra="forbid"):
+    """The fields of the form."""
+
+    prompt: str
+    folder: str = ""
+    test: str = ""
+    asks: bool = False
 
 
 def routes(serving: Serving) -> APIRouter:
     """The pages of a server."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+    kept: dict[str, tuple[float, ListedRun]] = {}
+
+    @router.get("/")
+    async def runs(caller: Reads) -> Response:
+        found = [one for one in await serving.log.runs() if caller.sees(one.first)][:_LISTED]
+        rows = [await _row(serving, one, kept) for one in found]
+        return page("runs", "Runs", rows=sorted(rows, key=lambda row: row.question is None))
+
+    @router.get("/login")
+    async def login() -> Response:
+        return page("login", "Enter")
+
+    @router.get("/new")
+    async def new(caller: Works) -> Response:
+        return page("new", "New task")
+
+    @router.post("/studio/new")
+    async def begin(given: NewTask, caller: Works) -> Response:
+        new = NewRun(
+            prompt=given.prompt,
+            workspace=Path(given.folder) if given.folder else None,
+            test_command=split_command(given.test or None),
+            approve=("landing",) if given.asks else (),
+        )
+        return JSONResponse({"run_id": await begin_run(serving, caller, new)})
+
+    _add_run(router, serving)
+    add_reports(router, serving.reports)
+    return router
+
+
+async def _row(serving: Serving, found: RunSummary, kept: dict[str, tuple[float, ListedRun]]) -> ListedRun:
+    """A row of the list; while its run goes on, it is made every 10 s: all events are read for it."""
+    at, row = kept.get(found.run, (0.0, None))
+    is_new = found.last.time > at and (found.last.type == RunStopped.type or found.last.time > at + _OLD_S)
+    if row is None or is_new:
+        row = await list_run(serving.log, found)
+        kept[found.run] = found.last.time, row
+    return row
+
+
+def _add_run(router: APIRouter, serving: Serving) -> None:
     kept: OrderedDict[str, Shown] = OrderedDict()
 
     async def shown_of(run: str, caller: Caller) -> Shown:
@@ -34,70 +95,53 @@ def routes(serving: Serving) -> APIRouter:
         await shown.catch_up()
         return shown
 
-    @router.get("/")
-    async def runs(caller: Reads) -> Response:
-        rows = await listed_runs(serving, caller, _LISTED)
-        return page("runs", "Runs", rows=sorted(rows, key=lambda row: row.question is None))
-
-    @router.get("/login")
-    async def login() -> Response:
-        return page("login", "Enter")
-
     @router.get("/studio/{run}")
     async def run_page(run: str, caller: Reads, before: Seq = 0, only: Seq = 0) -> Response:
         shown = await shown_of(run, caller)
         first, last = (only, only) if only else (max(1, before - MOST), before - 1)
-        is_part = bool(only or before)
-        entries = await part_of(serving.log, run, first, last) if is_part else list(shown.entries)
-        begin = first if is_part else shown.begin
+        is_part = last > 0
         return page(
             "run",
             one_line(shown.state.task.prompt, width=200),
             run=run,
             now=Markup(_now(shown, caller)),
             seq=shown.seq,
-            entries=entries,
-            whole=bool(only),
-            earlier=begin if begin > 1 and not only else 0,
+            entries=await part_of(serving.log, run, first, last) if is_part else shown.entries,
+            is_whole=bool(only),
+            earlier=0 if only else first if is_part else shown.begin,
             is_part=is_part,
-            stream="" if is_part else f"/studio/{run}/stream",
         )
 
     @router.get("/studio/{run}/stream")
     async def stream(
-        run: str, caller: Reads, after: int = 0, last_event_id: Annotated[int | None, Header()] = None
+        run: str, caller: Reads, after: Seq = 0, last_event_id: Annotated[int | None, Header()] = None
     ) -> Response:
         shown = await shown_of(run, caller)
-        known = after if last_event_id is None else last_event_id
-        lines = _stream(serving, shown, caller, known)
-        return StreamingResponse(lines, media_type=SSE, headers={"X-Accel-Buffering": "no"})
-
-    return router
+        messages = _messages(serving, shown, caller, after if last_event_id is None else last_event_id)
+        return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
 def _now(shown: Shown, caller: Caller) -> str:
+    """What a page says of a run as it stands, above its entries."""
     state = shown.state
     asked, question = shown.question or ("", None)
     return fragment("now", summarize(state), asked, question, state.stopped is None, caller.scopes)
 
 
-async def _stream(serving: Serving, shown: Shown, caller: Caller, known: int) -> AsyncIterator[str]:
-    """What is new on the page of a run; its id is the number of the event up to which it is."""
+async def _messages(serving: Serving, shown: Shown, caller: Caller, known: int) -> AsyncIterator[str]:
+    """What is new behind an event, as a stream: a message's id is the number of the last event in it."""
+    yield "retry: 1000\n\n"
     if known + 1 < shown.begin:
         yield "event: behind\ndata:\n\n"
         return
     async with aclosing(serving.tails.batches(shown.run, known)) as batches:
         async for events in batches:
-            if events:
-                await shown.catch_up()
-                yield _message(shown, caller, known)
-                known = shown.seq
-            else:
+            if not events:
                 yield ": \n\n"
-
-
-def _message(shown: Shown, caller: Caller, known: int) -> str:
-    new = (fragment("entry", one, shown.run) for one in shown.entries if one.seq > known)
-    html = "".join([*new, _now(shown, caller)])
-    data = "".join(f"data: {line}\n" for line in html.split("\n"))
-    return f"id: {shown.seq}\n{data}\n"
+                continue
+            await shown.catch_up()
+            seq = shown.seq  # before the entries, to which another reader's look may add
+            html = [fragment("entry", one, shown.run) for one in shown.entries if one.seq > known]
+            lines = "".join([*html, _now(shown, caller)]).split("\n")
+            known = seq
+            yield f"id: {known}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"

@@ -64,6 +64,8 @@ class PageRoute(APIRoute):
                 response = await handle(request)
             except (Problem, CoderError, SandboxError) as error:
                 problem = problem_of(error)
+                if request.method != "GET":
+                    return problem.response()
                 told = problem.document
                 text = f"{told.why} {told.next}"
                 response = page("base", told.what, status=problem.status, text=text)

@@ -25,7 +25,7 @@ class Shown:
         """Of the last event that is shown."""
         self.begin = 1
         """Where the entries begin; earlier ones are not kept."""
-        self.entries: deque[Entry] = deque(maxlen=MOST)
+        self._entries: deque[Entry] = deque(maxlen=MOST)
         self._log, self._dialogue = log, Dialogue(full=True, diff=True)
         self._taking = asyncio.Lock()
 
@@ -42,10 +42,15 @@ class Shown:
                 self._dialogue.skip(event)
                 self.begin = event.seq + 1
             elif (entry := self._dialogue.entry(event)) is not None:
-                self.entries.append(entry)
+                self._entries.append(entry)
         self.seq = events[-1].seq
-        if len(self.entries) == MOST:
-            self.begin = max(self.begin, self.entries[0].seq)
+        if len(self._entries) == MOST:
+            self.begin = max(self.begin, self._entries[0].seq)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The latest ones; some may be newer than `seq` says."""
+        return list(self._entries)
 
     @property
     def state(self) -> State:

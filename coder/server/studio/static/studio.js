@@ -43,11 +43,24 @@ const list = document.querySelector("#log[data-stream]");
 if (list) follow(list);
 if (document.querySelector("#runs")) setInterval(look, 2000);
 
-document.querySelector("#login")?.addEventListener("submit", async (event) => {
+// A form's fields go as JSON to the address that a program would use, too.
+document.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const body = JSON.stringify({ token: event.target.elements.token.value.trim() });
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch("/session", { method: "POST", headers, body });
-  if (response.ok) location.assign("/");
-  else document.querySelector("#said").textContent = (await response.json()).what;
+  const form = event.target;
+  const button = event.submitter;
+  const fields = new FormData(form, button);
+  button.disabled = true;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify(Object.fromEntries(fields));
+    const response = await fetch(form.action, { method: "POST", headers, body });
+    const text = await response.text();
+    const said = text ? JSON.parse(text) : {};
+    if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what} ${said.next}`;
+    else if (form.dataset.next) location.assign(form.dataset.next + (said.run_id ?? ""));
+  } catch (error) {
+    form.querySelector("[role=alert]").textContent = `The server did not answer: ${error.message}`;
+  } finally {
+    button.disabled = false;
+  }
 });

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.coder.server.served import Server, configure, started
 
+expect.set_options(timeout=60_000)  # a machine may do much else
 OUTSIDE = 'document.addEventListener("securitypolicyviolation", (one) => console.log(one.blockedURI))'
 
 
