@@ -70,7 +70,9 @@ class Tails:
                 moved = self._moved.setdefault(run, asyncio.Event())
                 if events := await self._log.read(run, after=after, limit=_BATCH):
                     after = events[-1].seq
-                    self._seen[run] = max(self._seen[run], after)
+                    if after > self._seen[run]:  # the look finds it no more: tell the others
+                        self._seen[run] = after
+                        self.wake(run)
                 yield events
                 if not events:
                     with suppress(TimeoutError):
