@@ -10,16 +10,31 @@ from coder.errors import UsageError
 
 def mcp(
     root: Annotated[Path, option("--root", "Paths lie below this folder (here).", "DIR")] = Path("."),
+    http: Annotated[
+        int | None,
+        option("--http", "Serve HTTP on this port of 127.0.0.1 (0: any).", "PORT", min=0, max=65535),
+    ] = None,
+    token_file: Annotated[
+        Path | None, option("--token-file", "The token of HTTP (a new one is printed).", "FILE")
+    ] = None,
 ) -> None:
-    """Serve run_code, solve, fix, run_status and approve to an MCP client, over stdio.
+    """Serve run_code, solve, fix, run_status and approve to an MCP client, over stdio or HTTP.
 
-    Over HTTP `coder serve` does, at /mcp.
+    With --http it is `coder serve` with one token, for clients of this machine.
 
     Models, limits and sandbox are those of your configuration; a client can change none of them.
     """
     if find_spec("mcp") is None:
         raise UsageError("The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'")
     see_root(root, "mcp")
+    if token_file is not None and http is None:
+        raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
+    if http is not None:
+        from coder.cli.serve import listen
+        from coder.server.tokens import one_caller
+
+        listen(root, "127.0.0.1", http, [one_caller(token_file, root)], path="/mcp")
+        return
     from coder.client_runs import Runs
     from coder.config.layers import load
     from coder.console.interrupt import Interrupted, run_until_interrupted

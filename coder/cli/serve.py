@@ -2,13 +2,17 @@
 
 import os
 import sys
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from coder.cli.mcp import see_root
 from coder.console.options import option
 from coder.errors import UsageError
+
+if TYPE_CHECKING:
+    from coder.server.tokens import Caller
 
 
 def serve(
@@ -36,8 +40,6 @@ def serve(
 
     Models, limits and sandbox are those of your configuration; a client can change none of them.
     """
-    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
     see_root(root, "serve")
     if reports is not None:
         see_root(reports, "serve --reports")
@@ -56,6 +58,27 @@ def serve(
             f"Whoever reaches {host} could run programs here. Let in only who has a token: "
             "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
         )
+    callers = read_tokens(token_file) if token_file is not None else []
+    listen(root, host, port, callers, names=name or (), workers=workers)
+
+
+def listen(
+    root: Path,
+    host: str,
+    port: int,
+    callers: "Sequence[Caller]",
+    *,
+    names: Collection[str] = (),
+    workers: int | None = None,
+    path: str = "",
+) -> None:
+    """Serve until a signal ends the process; `path` is shown behind the address.
+
+    Raises:
+        UsageError: FastAPI is missing, or the address can't be listened on.
+    """
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
     import asyncio
 
     from coder.config.layers import load
@@ -69,11 +92,10 @@ def serve(
     see_backend(loaded.config.sandbox or "auto", {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
-    callers = read_tokens(token_file) if token_file is not None else []
     with open_log() as log:
         free = asyncio.Semaphore(workers or os.cpu_count() or 1)
         serving = Serving(log, root.resolve(), loaded, free, reports=reports)
         try:
-            run_until_interrupted(serve_http(serving, host, port, names=name or (), callers=callers))
+            run_until_interrupted(serve_http(serving, host, port, names=names, callers=callers, path=path))
         except Interrupted:  # a server's usual end
             return

@@ -105,9 +105,13 @@ class _Mcp:
 
 
 async def serve_http(
-    serving: Serving, host: str, port: int, *, names: Collection[str], callers: Sequence[Caller]
+    serving: Serving, host: str, port: int, *, names: Collection[str], callers: Sequence[Caller], path: str
 ) -> None:
-    """Serve until a signal ends the process. Raises UsageError: the address can't be listened on."""
+    """Serve until a signal ends the process; `path` is shown behind the address.
+
+    Raises:
+        UsageError: the address can't be listened on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)
@@ -118,7 +122,7 @@ async def serve_http(
     app = make_app(serving, names=[host, *names], callers=callers)
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=_PATIENCE_S, ws="none")
     shown = f"[{host}]" if ":" in host else host
-    print(f"serving http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    print(f"serving http://{shown}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     with listener:
         await _Server(config, serving).serve(sockets=[listener])
 

@@ -1,7 +1,9 @@
 """Bearer tokens: their SHA-256 in a file, each with what its holder may do, and in which folder."""
 
 import hashlib
+import re
 import secrets
+import sys
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -32,6 +34,7 @@ class Caller(BaseModel, frozen=True, extra="forbid"):
         return not self.sha256 if folder is None else Path(folder).resolve().is_relative_to(self.root)
 
 
+_TOKEN = re.compile(r"[!-~]{16,}")
 _FILE = TypeAdapter(list[Caller])
 
 
@@ -66,6 +69,26 @@ def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
     except OSError as error:
         raise UsageError(f"{file} can't be written: {error.strerror}.") from error
     return token
+
+
+def one_caller(file: Path | None, root: Path) -> Caller:
+    """The holder of the token in a file that only its owner can read; without a file of a new one, printed.
+
+    Raises:
+        UsageError: the file can't be read, others can read it, or it holds no token.
+    """
+    if file is None:
+        print(f"token: {(token := secrets.token_urlsafe(32))}", file=sys.stderr, flush=True)
+        return Caller(name="mcp", sha256=digest(token), root=root.resolve())
+    try:
+        if file.stat().st_mode & 0o077:
+            raise UsageError(f"Others can read {file}. Keep the token to yourself: chmod 600 {file}")
+        token = file.read_bytes()[:4096].decode("ascii", "replace").strip()
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}.") from error
+    if not _TOKEN.fullmatch(token):
+        raise UsageError(f"{file} must hold a token: one line of at least 16 characters, no blanks.")
+    return Caller(name="mcp", sha256=digest(token), root=root.resolve())
 
 
 def digest(token: str) -> str:

@@ -79,10 +79,12 @@ def words(result: CallToolResult) -> str:
 
 
 @asynccontextmanager
-async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, list[str]]]:
+async def serving(
+    served: Served, *arguments: str, command: tuple[str, ...] = ("serve", "--port", "0")
+) -> AsyncIterator[tuple[str, list[str]]]:
     """The address of a server, and the lines before it on stderr; it has ended in order behind the block."""
     server = await asyncio.create_subprocess_exec(
-        CODER, "serve", "--root", served.root, "--port", "0", *arguments,
+        CODER, *command, "--root", served.root, *arguments,
         env=served.console.environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert server.stderr is not None
@@ -92,7 +94,7 @@ async def serving(served: Served, *arguments: str) -> AsyncIterator[tuple[str, l
             assert line, lines
             lines.append(line)
     try:
-        yield f"{line.split()[1]}/mcp", lines
+        yield f"{line.split()[1].removesuffix('/mcp')}/mcp", lines
     finally:
         server.send_signal(signal.SIGTERM)
         async with asyncio.timeout(60):

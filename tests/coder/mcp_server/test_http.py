@@ -112,3 +112,42 @@ async def test_nobody_comes_in_without_the_token_or_from_another_origin(
         assert (await http.post(url, json=INITIALIZE, headers=HEADERS)).status_code == 200
         large = {**INITIALIZE, "padding": "x" * (5 << 20)}
         assert (await http.post(url, json=large, headers=HEADERS)).status_code == 413
+
+
+async def test_it_listens_on_loopback_alone_and_prints_a_new_token_once(served: Served) -> None:
+    async with serving(served, command=("mcp", "--http", "0")) as (url, lines):
+        (line,) = lines
+        token = line.removeprefix("token: ").strip()
+        assert len(token) >= 32
+        port = url.rpartition(":")[2].partition("/")[0]
+        assert url == f"http://127.0.0.1:{port}/mcp"
+        listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+        local = [
+            row.split()[1] for row in listening.splitlines() if f":{int(port):04X} " in row and " 0A " in row
+        ]
+        assert local == [f"0100007F:{int(port):04X}"]
+        async with client_of(url, token) as client:
+            assert len((await client.list_tools()).tools) == 5
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "said"),
+    [
+        (0o640, TOKEN, "Others can read"),
+        (0o600, "short", "at least 16 characters"),
+        (0o600, f"{TOKEN} {TOKEN}", "no blanks"),
+        (0o600, "", "at least 16 characters"),
+        (0o600, None, "can't be read"),
+    ],
+)
+def test_a_token_file_that_keeps_no_secret_is_refused(
+    served: Served, tmp_path: Path, mode: int, content: str | None, said: str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+        file.chmod(mode)
+    done = served.console.run("mcp", "--http", "0", "--token-file", str(file))
+
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert TOKEN not in done.err

@@ -84,6 +84,8 @@ async def test_hostile_output_stays_data(served: Served) -> None:
     ("arguments", "said"),
     [
         (("--root", "/no/such/folder"), "there is no folder"),
+        (("--token-file", "x"), "--token-file goes with --http"),
+        (("--http", "70000"), "65535"),
     ],
 )
 def test_what_can_not_be_served_is_said(served: Served, arguments: tuple[str, ...], said: str) -> None:
