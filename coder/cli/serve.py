@@ -59,7 +59,7 @@ def serve(
             "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
         )
     callers = read_tokens(token_file) if token_file is not None else []
-    listen(root, host, port, callers, names=name or (), workers=workers)
+    listen(root, host, port, callers, names=name or (), workers=workers, reports=reports)
 
 
 def listen(
@@ -70,6 +70,7 @@ def listen(
     *,
     names: Collection[str] = (),
     workers: int | None = None,
+    reports: Path | None = None,
     path: str = "",
 ) -> None:
     """Serve until a signal ends the process; `path` is shown behind the address.

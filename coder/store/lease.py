@@ -106,8 +106,9 @@ async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> Asy
 
 
 def _take(database: Database, run: str, lease_s: float) -> int:
-    owner, now = Owner.current(), time.time()
+    owner = Owner.current()
     with database.transaction(durable=False) as connection:
+        now = time.time()  # not before: to begin waits for others, who may have renewed theirs meanwhile
         row = connection.execute(
             "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
         ).fetchone()

@@ -16,7 +16,7 @@ import pytest
 from coder.errors import LeaseHeld
 from coder.run.events import Draft
 from coder.store import SqliteLog
-from coder.store.lease import Owner
+from coder.store.lease import LEASE_S, Owner
 from tests.forked import limit_files, said_by_child
 
 HELLO = Draft(type="hello", body={})
@@ -45,6 +45,21 @@ async def test_of_two_processes_that_append_to_one_run_one_is_refused(log: Sqlit
 
     assert said.startswith("LeaseHeld")
     assert len(await log.read("run_a")) == 2
+
+
+async def test_a_lease_that_was_renewed_while_another_waited_for_the_file_is_kept(
+    log: SqliteLog, tmp_path: Path
+) -> None:
+    async with log.lease("run_a"):
+        writing = sqlite3.connect(log.path, isolation_level=None)
+        writing.execute("BEGIN IMMEDIATE")
+        asking = asyncio.create_task(asyncio.to_thread(said_by_child, lambda: asyncio.run(_take(tmp_path))))
+        await asyncio.sleep(1.0)  # by then it waits to begin
+        writing.execute("UPDATE run SET expires = ?", (time.time() + LEASE_S,))
+        writing.execute("COMMIT")
+        writing.close()
+
+        assert (await asking).startswith("LeaseHeld")
 
 
 async def test_a_holder_that_was_killed_is_replaced_at_once(log: SqliteLog, tmp_path: Path) -> None:
