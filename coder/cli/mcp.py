@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+from coder.cli.serve import listen, see_root
 from coder.console.options import option
 from coder.errors import UsageError
 
@@ -30,7 +31,6 @@ def mcp(
     if token_file is not None and http is None:
         raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
     if http is not None:
-        from coder.cli.serve import listen
         from coder.server.tokens import one_caller
 
         listen(root, "127.0.0.1", http, [one_caller(token_file, root)], path="/mcp")
@@ -48,11 +48,3 @@ def mcp(
         run_until_interrupted(serve_stdio(server))
     except Interrupted:  # a server's usual end
         return
-
-
-def see_root(root: Path, command: str) -> None:
-    """Raise UsageError where a server would work in no folder, or in / without being told."""
-    if not root.is_dir():
-        raise UsageError(f"--root: there is no folder {root}.")
-    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
-        raise UsageError(f"This was started in /, which is no project. Name one: coder {command} --root DIR")

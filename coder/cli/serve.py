@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from coder.cli.mcp import see_root
 from coder.console.options import option
 from coder.errors import UsageError
 
@@ -100,3 +99,11 @@ def listen(
             run_until_interrupted(serve_http(serving, host, port, names=names, callers=callers, path=path))
         except Interrupted:  # a server's usual end
             return
+
+
+def see_root(root: Path, command: str) -> None:
+    """Raise UsageError where a server would work in no folder, or in / without being told."""
+    if not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}.")
+    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
+        raise UsageError(f"This was started in /, which is no project. Name one: coder {command} --root DIR")
