@@ -61,7 +61,7 @@ def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
     tools = Sequence[Callable[..., object] | coder.Mcp]
 
     assert tools in taken
-    assert taken - {type(None), tools} <= {getattr(coder, name) for name in coder.__all__}
+    assert taken - {type(None), str, tools} <= {getattr(coder, name) for name in coder.__all__}
 
 
 @pytest.mark.parametrize(
