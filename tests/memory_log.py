@@ -66,7 +66,7 @@ class MemoryLog:
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this."""
-        return run_list.resolve(prefix, sorted(run for run, events in self._events.items() if events))
+        return run_list.resolve(prefix, between([run for run, events in self._events.items() if events]))
 
     @asynccontextmanager
     async def _hold(self, run: str) -> AsyncIterator[int]:
@@ -87,3 +87,10 @@ def _copy(event: Event) -> Event:
 def _copied(body: dict[str, Any]) -> dict[str, Any]:
     """The body as it comes back from JSON: a tuple is a list, a key is a string, nothing is shared."""
     return cast("dict[str, Any]", json.loads(json.dumps(body, allow_nan=False)))
+
+
+def between(runs: list[str]) -> Callable[[str, str, int], list[str]]:
+    """What gives ids from the first to the last one, the last first, so many at most."""
+    return lambda first, last, limit: sorted((run for run in runs if first <= run <= last), reverse=True)[
+        :limit
+    ]

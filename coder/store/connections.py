@@ -1,8 +1,11 @@
 """Connections to a Postgres database that holds an event log: each is used by one thread at a time."""
 
+import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Timer
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,17 +17,20 @@ from coder.text.redact import Redactor
 SCHEMA = 1
 """Version of the tables, in coder.format."""
 RETRY_S = 15.0
-"""How long a statement is made again while its server is away."""
+"""How long a statement may take, and is made again while its server is away."""
+_AWAY_S = 1.0
+"""The same after one that failed by it: what saves and cleans up at the end doesn't wait as long again."""
 _PASSES = ("08", "40", "57P", "53300")
 """SQLSTATEs that pass: a broken connection, a deadlock, a shutdown, too many connections."""
 _KEPT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_KEPT |= {"tcp_user_timeout": 5000}  # ms
 _TABLES: LiteralString = """
 SELECT pg_advisory_xact_lock(7221067);
 CREATE SCHEMA IF NOT EXISTS coder;
 CREATE TABLE IF NOT EXISTS coder.run (
-    run text PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY, last integer NOT NULL DEFAULT 0,
-    batch text, token bigint NOT NULL, claim text NOT NULL, owner text[] NOT NULL,
-    expires timestamptz NOT NULL
+    run text COLLATE "C" PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY,
+    last integer NOT NULL DEFAULT 0, batch text, token bigint NOT NULL, claim text NOT NULL,
+    owner text[] NOT NULL, expires timestamptz NOT NULL
 );
 CREATE TABLE IF NOT EXISTS coder.stop (run text PRIMARY KEY, token bigint NOT NULL, who text NOT NULL);
 CREATE TABLE IF NOT EXISTS coder.event (
@@ -59,8 +65,8 @@ class Connections:
         )
         self._name = f"Postgres database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
         self._free: list[psycopg.Connection[tuple[Any, ...]]] = []
-        self._is_closed = False
-        with self._explained(), self._one() as connection:
+        self._is_closed, self._wait_s = False, RETRY_S
+        with self._explained(), self._one(RETRY_S) as connection:
             if connection.execute("SELECT to_regclass('coder.format')").fetchone() == (None,):
                 with connection.transaction():
                     connection.execute(_TABLES)
@@ -79,20 +85,28 @@ class Connections:
         while self._free:
             self._free.pop().close()
 
-    def rows(self, statement: LiteralString, values: Mapping[str, object]) -> Rows:
+    def rows(self, statement: LiteralString, values: Mapping[str, object], *, more_s: float = 0) -> Rows:
         """Carry out one statement, a transaction of its own, and return its rows.
 
         Where its connection breaks nobody knows whether it was carried out: it is made again on another one,
-        and has to allow for that. Raises MachineError: the server refuses, or stays away.
+        and has to allow for that. `more_s`: what a long one may take beyond RETRY_S. Raises MachineError: the
+        server refuses, stays away or doesn't answer.
         """
-        ends = time.monotonic() + RETRY_S
+        ends = time.monotonic() + self._wait_s + more_s
         while True:
             try:
-                with self._explained(), self._one() as connection:
-                    return connection.execute(statement, values).fetchall()
+                with self._explained(), self._one(max(ends - time.monotonic(), _AWAY_S)) as connection:
+                    rows = connection.execute(statement, values).fetchall()
+                self._wait_s = RETRY_S
+                return rows
             except MachineError as error:
-                state = getattr(error.__cause__, "sqlstate", None)
-                if time.monotonic() > ends or not (state or "08").startswith(_PASSES):
+                cause = error.__cause__
+                if not isinstance(cause, psycopg.OperationalError):
+                    raise
+                if not (cause.sqlstate or "08").startswith(_PASSES):
+                    raise
+                if time.monotonic() > ends:
+                    self._wait_s = _AWAY_S
                     raise
                 time.sleep(0.05)
 
@@ -101,14 +115,18 @@ class Connections:
         return LogDamaged(f"The event log in the {self._name} is damaged: {what}. Nothing in it was changed.")
 
     @contextmanager
-    def _one(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    def _one(self, within_s: float) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection, broken when the block lasts longer: a frozen server would keep it open for ever."""
         try:
             connection = self._free.pop()
         except IndexError:
             connection = psycopg.connect(self._url, autocommit=True)
+        late = Timer(within_s, _break, [connection])
+        late.start()
         try:
             yield connection
         finally:
+            late.cancel()
             if self._is_closed or connection.closed:
                 connection.close()
             else:
@@ -123,3 +141,9 @@ class Connections:
             raise MachineError(
                 f"{what}\nSee that its server runs and CODER_LOG is right, or unset it."
             ) from error
+
+
+def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """End a connection that another thread waits for, which gets an OperationalError."""
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)

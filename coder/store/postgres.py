@@ -28,7 +28,7 @@ WITH moved AS (
     WHERE run = %(run)s AND last = %(after)s AND token = %(token)s
     RETURNING run, extract(epoch FROM clock_timestamp())::float8 AS now
 ), kept AS (
-    INSERT INTO coder.blob SELECT * FROM unnest(%(names)s::text[], %(contents)s::bytea[])
+    INSERT INTO coder.blob SELECT * FROM unnest(%(names)s::text[], %(contents)b::bytea[])
     ON CONFLICT DO NOTHING
 )
 INSERT INTO coder.event
@@ -44,6 +44,10 @@ WHERE run = %(run)s AND batch = %(batch)s AND token = %(token)s AND seq > %(afte
 _READ = """
 SELECT run.last, event.* FROM coder.run LEFT JOIN coder.event ON event.run = run.run AND seq > %(after)s
 WHERE run.run = %(run)s ORDER BY seq LIMIT %(limit)s
+"""
+_IDS = """
+SELECT run FROM coder.run WHERE run COLLATE "C" BETWEEN %(first)s AND %(last)s AND last > 0
+ORDER BY run COLLATE "C" DESC LIMIT %(limit)s
 """
 _RUNS = """
 SELECT newest.run, event.* FROM (
@@ -104,29 +108,14 @@ class PostgresLog:
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
-        blobs: dict[str, bytes] = {}
-
-        def put(content: bytes) -> str:
-            blobs[name := hashlib.sha256(content).hexdigest()] = content
-            return name
-
-        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
-        names = sorted(blobs)  # in one order, so that two appends never wait for each other
-        values = {
-            "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
-            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
-            "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
-            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
-        }  # fmt: skip
-        rows = await self._rows(_APPEND, **values) or await self._rows(_APPENDED, **values)
-        if drafts and not rows:
-            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
-        return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
+        return await _to_its_end(lambda: self._append(run, drafts, after, token))
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
 
         def read() -> list[Event]:
+            if not run.isprintable():  # Postgres takes no NUL, and no half of a character
+                return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
             last, found = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
             upto = last if limit is None else min(last, after + limit)
@@ -156,8 +145,33 @@ class PostgresLog:
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this."""
-        rows = await self._rows("SELECT run FROM coder.run WHERE last > 0 ORDER BY run")
-        return run_list.resolve(prefix, [run for (run,) in rows])
+
+        def between(first: str, last: str, limit: int) -> list[str]:
+            values = {"first": first, "last": last, "limit": limit}
+            return [run for (run,) in self._server.rows(_IDS, values)]
+
+        return await _to_its_end(lambda: run_list.resolve(prefix, between))
+
+    def _append(self, run: str, drafts: Sequence[Draft], after: int, token: int) -> list[Event]:
+        blobs: dict[str, bytes] = {}
+
+        def put(content: bytes) -> str:
+            blobs[name := hashlib.sha256(content).hexdigest()] = content
+            return name
+
+        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
+        names = sorted(blobs)  # in one order, so that two appends never wait for each other
+        values = {
+            "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
+            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
+            "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
+            "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
+        }  # fmt: skip
+        rows = self._server.rows(_APPEND, values, more_s=sum(map(len, blobs.values())) / 1e6)
+        rows = rows or self._server.rows(_APPENDED, values)
+        if drafts and not rows:
+            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
+        return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
         if rows := self._server.rows(_TAKE, {**values, "dead": dead, "lease_s": self._lease_s}):

@@ -3,13 +3,15 @@
 import difflib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from coder.errors import UsageError
 from coder.run.events import Event
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_LAST = "~"
+"""Comes after all ids that go on with their characters."""
 _EPOCH = 1_735_689_600  # 2025-01-01: 30 bits of seconds reach to 2059
 
 
@@ -31,19 +33,21 @@ def new_run_id() -> str:
     return f"run_{_base32(int(time.time()) - _EPOCH, 6)}{_base32(secrets.randbits(20), 4)}"
 
 
-def resolve(prefix: str, runs: Sequence[str]) -> str:
-    """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do."""
-    if prefix in runs:
+def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
+    """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do.
+
+    Args:
+        between: gives ids from the first to the last one, the last first, so many at most.
+    """
+    wanted, is_text = prefix if prefix.startswith("run_") else f"run_{prefix}", prefix.isprintable()
+    if is_text and between(prefix, prefix, 1):
         return prefix
-    wanted = prefix if prefix.startswith("run_") else f"run_{prefix}"
-    matches = [run for run in runs if run.startswith(wanted)]
+    matches = between(wanted, f"{wanted}{_LAST}", 4) if is_text else []
     if len(matches) == 1 and prefix:
         return matches[0]
     if matches:
-        raise UsageError(
-            f"{prefix!r} is the start of {len(matches)} runs: {_listed(matches)}. Give more of it."
-        )
-    near = difflib.get_close_matches(wanted, runs, n=3, cutoff=0.0)
+        raise UsageError(f"{prefix!r} is the start of several runs: {_listed(matches)}. Give more of it.")
+    near = difflib.get_close_matches(wanted, between("", _LAST, 1000), n=3, cutoff=0.0)
     hint = f"The nearest: {_listed(near)}." if near else "There are no runs yet."
     raise UsageError(f"There is no run {prefix!r}. {hint} See them all with: coder ls")
 

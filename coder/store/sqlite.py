@@ -130,9 +130,12 @@ class SqliteLog:
 
     async def resolve(self, prefix: str) -> str:
         """The one run whose id starts with this."""
+        return run_list.resolve(prefix, self._ids)
+
+    def _ids(self, first: str, last: str, limit: int) -> list[str]:
+        query = "SELECT run FROM run WHERE run BETWEEN ? AND ? AND last > 0 ORDER BY run DESC LIMIT ?"
         with self._database.reading() as connection:
-            rows = connection.execute("SELECT run FROM run WHERE last > 0 ORDER BY run").fetchall()
-        return run_list.resolve(prefix, [run for (run,) in rows])
+            return [run for (run,) in connection.execute(query, (first, last, limit))]
 
     def _shown(self, run: str, row: tuple[Any, ...] | None) -> Event:
         try:

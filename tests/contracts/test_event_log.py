@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import LeaseHeld
+from coder.errors import LeaseHeld, UsageError
 from coder.run.events import Draft
 from coder.store import EventLog, SqliteLog
 from coder.store.postgres import PostgresLog
@@ -171,6 +171,25 @@ async def test_a_run_is_found_by_the_start_of_its_id_once_it_has_events(log: Eve
         pass
 
     assert await log.resolve("a") == "run_a1"
+
+
+@pytest.mark.parametrize("odd", ["run_a\0", "\0", "\ud800", "%", "run\\_a", "_____1", "run_a1~"])
+async def test_an_id_of_odd_characters_is_there_as_little_as_any_other(log: EventLog, odd: str) -> None:
+    async with log.lease("run_a1") as token:
+        await log.append("run_a1", [HELLO], after=0, token=token)
+
+    with pytest.raises(UsageError, match=r"There is no run .* The nearest: run_a1"):
+        await log.resolve(odd)
+    assert await log.read("run_a1\0") == []
+
+
+async def test_the_start_of_many_ids_names_the_newest(log: EventLog) -> None:
+    for run in ("run_b2", "run_B3", "run_b1", "run_b4", "run_b3"):
+        async with log.lease(run) as token:
+            await log.append(run, [HELLO], after=0, token=token)
+
+    with pytest.raises(UsageError, match=r"several runs: run_b4, run_b3, run_b2, …\."):
+        await log.resolve("b")
 
 
 async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log: EventLog) -> None:

@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as Flag
-from threading import Thread
+from threading import Thread, get_ident
 
 import pytest
 
 from coder.errors import CoderError, LeaseHeld, LogDamaged, LogNewer, MachineError, UsageError
 from coder.run.events import Draft
-from coder.store import open_log
+from coder.store import connections, event_codec, open_log
 from coder.store.lease import Owner
 from coder.store.postgres import PostgresLog
 from tests.forked import said_by_child
@@ -143,6 +143,58 @@ async def test_an_append_whose_connection_breaks_is_made_once_whether_it_was_com
             relay.breaks_at = kind
             async with log.lease("run_a") as again:
                 assert again > token
+
+
+async def test_a_server_that_is_frozen_ends_an_append_in_time_and_serves_again(url: str) -> None:
+    with PostgresLog(url) as log:
+        async with log.lease("run_a") as token:
+            await log.append("run_a", [HELLO], after=0, token=token)
+            (frozen,) = log._server.rows("SELECT pg_backend_pid()", {})[0]
+            log._server._wait_s = 0.5
+            os.kill(frozen, signal.SIGSTOP)
+            try:
+                with pytest.raises(MachineError, match="can't be used"):
+                    await asyncio.wait_for(log.append("run_a", [HELLO], after=1, token=token), 60)
+            finally:
+                os.kill(frozen, signal.SIGCONT)
+            assert log._server._wait_s == connections._AWAY_S
+            last = len(await log.read("run_a"))
+            assert await log.append("run_a", [HELLO], after=last, token=token)
+            assert log._server._wait_s == connections.RETRY_S
+
+
+def test_what_the_server_is_never_asked_is_not_asked_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_second_time(_: float) -> None:
+        raise AssertionError("it was asked again")
+
+    with PostgresLog(url) as log:
+        monkeypatch.setattr(connections.time, "sleep", no_second_time)
+        for value, statement in (("\0", "SELECT %(value)s"), (0, "SELECT 1 / %(value)s::int")):
+            with pytest.raises(MachineError):
+                log._server.rows(statement, {"value": value})
+
+
+async def test_contents_are_encoded_and_decoded_beside_the_event_loop(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+
+    def noting(work: Callable[..., object]) -> Callable[..., object]:
+        def noted(*given: object) -> object:
+            threads.add(get_ident())
+            return work(*given)
+
+        return noted
+
+    for name in ("encode", "decode"):
+        monkeypatch.setattr(event_codec, name, noting(getattr(event_codec, name)))
+    with PostgresLog(url) as log:
+        async with log.lease("run_a") as token:
+            await log.append("run_a", [HELLO], after=0, token=token)
+            await log.read("run_a")
+
+    assert threads
+    assert get_ident() not in threads
 
 
 @pytest.mark.slow
