@@ -1,9 +1,10 @@
 """Answers rewarded a second, with and without endless loops, beside one `python` an answer, in turns.
 
-Run: python -m perf.rewards SUITE [--answers 984] [--rounds 3]. SUITE is HumanEval's file. Answers are the
-canonical ones, each with a salt of its own; every twentieth of those with loops never ends. The plain judge
+Run: python -m perf.rewards SUITE [--answers 984] [--rounds 3] [--slow 0.05]. SUITE is HumanEval's file.
+Answers are the canonical ones, each with a salt of its own; every twentieth of those with loops never ends. The plain judge
 starts `python -I` for each answer and its tests in one process, as many at once as there are processors; it
 isolates nothing, and has ten seconds for an answer.
+An answer has `--slow` CPU seconds, or four times its case's own answer.
 Aims: 150 answers a second on two cores; loops lower it by a fifth at most.
 """
 
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.rewards.service import open_service
 from benchmarks.suite import Case, FunctionCase
 from benchmarks.suites.load import load_suite
 
@@ -70,7 +71,7 @@ async def rate(judge: Callable[[Answers], Awaitable[list[bool]]], asked: Answers
     return len(asked) / took
 
 
-async def measure(suite: str, count: int, rounds: int) -> None:
+async def measure(suite: str, count: int, rounds: int, slow_s: float) -> None:
     """Print rates, medians and ratios."""
     loaded = load_suite(suite)
     cases = [case for case in loaded.cases if isinstance(case, FunctionCase)]
@@ -78,10 +79,9 @@ async def measure(suite: str, count: int, rounds: int) -> None:
     async with open_service(loaded) as service:
 
         async def ours(asked: Answers) -> list[bool]:
-            return [one.reward == 1.0 for one in await service.judge(asked)]
+            return [one.reward == 1.0 for one in await service.judge(asked, slow_s=slow_s)]
 
         await ours(answers(cases, len(cases), "warm", loops=False))
-        await _spend(service, cases)
         for i in range(rounds):
             for name in rates:
                 asked = answers(cases, count, f"{i} {name}", loops="loops" in name)
@@ -98,12 +98,6 @@ async def measure(suite: str, count: int, rounds: int) -> None:
     print(f"host process: {cpu_s * 1e3:.1f} ms CPU an answer")
 
 
-async def _spend(service: JudgingService, cases: list[FunctionCase]) -> None:
-    """Use up the time saved for answers that take long: what is measured is the rate that lasts."""
-    while not (await service.judge([(cases[0], LOOP)] * 8))[0].cut:
-        pass
-
-
 def main() -> None:
     """Read the arguments, and measure."""
     parser = argparse.ArgumentParser(
@@ -112,8 +106,9 @@ def main() -> None:
     parser.add_argument("suite")
     parser.add_argument("--answers", type=int, default=984)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--slow", type=float, default=0.05)
     given = parser.parse_args()
-    asyncio.run(measure(given.suite, given.answers, given.rounds))
+    asyncio.run(measure(given.suite, given.answers, given.rounds, given.slow))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """An answer of a model in training: the code in it, what judging found, and a case's tests one by one."""
 
 import ast
+import re
 from collections.abc import Sequence
 
 from benchmarks.suite import Case, FunctionCase, ScriptCase
@@ -9,6 +10,8 @@ from benchmarks.suites.samples import Sample
 from benchmarks.verdict import Outcome, Strength, Value
 from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import parse_source
+
+_THOUGHTS = re.compile(r"\A(?:\s*<think>.*?(?:</think>|\Z)|.*</think>[ \t]*$)", re.DOTALL | re.MULTILINE)
 
 
 class JudgedAnswer(Value):
@@ -22,21 +25,23 @@ class JudgedAnswer(Value):
     tests: int | None
     """None unless tests were counted."""
     cpu_s: float
-    cut: bool
-    """A timeout before the case's own limit, as too many others took long."""
     detail: str
 
 
 def code_of(case: Case, text: str) -> str:
-    """The code in an answer: a chat's fenced block, what follows the prompt, or the answer as it stands."""
+    """The code in an answer: a chat's last fenced block, what follows the prompt, or all but thoughts."""
+    text = _THOUGHTS.sub("", text, count=1)
     if isinstance(case, FunctionCase):
-        return program_of(case, Sample(case.id, 0, "completion", text, "")).text
+        return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True).text
     fenced = find_blocks(text)
     return fenced[-1].text if fenced else text
 
 
 def single_tests(case: Case) -> Sequence[Case]:
-    """A case for each test: a run of a script, an assertion about the candidate; else the case itself."""
+    """A case for each test: a run of a script, an assertion about the candidate; else the case itself.
+
+    An assertion comes behind those before it, whether they hold or not, so that calls are counted together.
+    """
     if isinstance(case, ScriptCase):
         return [case.model_copy(update={"runs": (run,)}) for run in case.runs]
     if not isinstance(case, FunctionCase):
@@ -50,9 +55,12 @@ def _assertions(source: str) -> Sequence[str]:
     check = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == "check"), None)
     if check is None or not check.args.args:
         return [source]
-    alone, body, about = [], check.body, f"{check.args.args[0].arg}("
+    counted, body, about = [], check.body, f"{check.args.args[0].arg}("
     tests = [one for one in body if "assert " in (text := ast.unparse(one)) and about in text]
+    passing = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Pass()])
     for test in tests:
-        check.body = [one for one in body if one is test or one not in tests]
-        alone.append(ast.unparse(tree))
-    return alone or [source]
+        before = body[: body.index(test)]
+        tried = [ast.Try([one], [passing], [], []) if one in tests else one for one in before]
+        check.body = [*tried, test]
+        counted.append(ast.unparse(ast.fix_missing_locations(tree)))
+    return counted or [source]

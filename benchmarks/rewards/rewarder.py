@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from benchmarks.rewards.service import JudgingService, open_service
 from benchmarks.suite import Case, Suite
@@ -17,32 +18,50 @@ from sandbox.open import LoopThread
 Text = str | Sequence[Any]
 """A text, or a chat's messages: mappings or objects with `content`."""
 Texts = Sequence[Text]
-COLUMNS = ("task_id", "case", "case_id", "id", "answer")
-"""Columns of a data set that name the case, in this order."""
+COLUMNS = ("task_id", "case", "case_id")
+"""Columns of a data set that name the case. Others, as `id` and `answer`, hold row numbers and results."""
 
 
 class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     """Rewards answers to a suite's cases: 1.0 for a pass, else 0.0, or the part of the tests that pass.
 
     Opens its sandboxes with the first answer; they end with the block, or with the process. A pickled copy
-    opens its own.
+    opens its own, and so does a forked process.
     """
 
-    def __init__(self, suite: Suite | str | Path, *, partial: bool = False, **options: Any) -> None:  # noqa: ANN401
-        """Load a suite by its name, file or folder; `options`: of `open_service`. Raises UsageError."""
+    def __init__(
+        self,
+        suite: Suite | str | Path,
+        *,
+        partial: bool = False,
+        slow_s: float | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """Load a suite by its name, file or folder. Raises UsageError.
+
+        `partial`, `slow_s`: of `JudgingService.judge`; `options`: of `open_judge`.
+        """
         self.__name__ = "coder_tests_passed" if partial else "coder_passed"
         self.suite = suite if isinstance(suite, Suite) else load_suite(suite)
-        self._partial, self._options = partial, options
+        self._how: dict[str, Any] = {"partial": partial, "slow_s": slow_s}
+        self._options = options
         self._cases = {case.id: case for case in self.suite.cases}
-        self._by_prompt = {case.prompt.strip(): case for case in self.suite.cases if case.prompt.strip()}
-        self._lock, self._opened = threading.Lock(), contextlib.AsyncExitStack()
+        self._by_prompt: dict[str, set[str]] = {}
+        for case in self.suite.cases:
+            self._by_prompt.setdefault(case.prompt.strip(), set()).add(case.id)
+        self._by_prompt.pop("", None)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process, self._lock, self._opened = os.getpid(), threading.Lock(), contextlib.AsyncExitStack()
         self._service: JudgingService | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return functools.partial(Rewarder, self.suite, partial=self._partial, **self._options), ()
+        return functools.partial(Rewarder, self.suite, **self._how, **self._options), ()
 
     def __exit__(self, *error: object) -> None:
         """Close the sandboxes; the next answer opens others."""
+        self._leave_parent()
         with self._lock:
             if self._service is not None:
                 self._service = None
@@ -52,38 +71,67 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
         """Rewards of a batch, as TRL's GRPOTrainer asks for them; None for an answer to no known case.
 
-        Blocks until all are judged. Raises BackendMissing: there is no sandbox on this machine.
+        Blocks until all are judged. Raises BackendMissing: there is no sandbox on this machine; UsageError:
+        a column has another length.
         """
-        cases = [self._case(prompt, columns, row) for row, prompt in enumerate(prompts)]
+        named = {name: given for name in COLUMNS if _is_column(given := columns.get(name))}
+        for name, given in {"completions": completions, **named}.items():
+            if len(given) != len(prompts):
+                raise UsageError(
+                    f"`{name}` has {len(given)} rows, `prompts` has {len(prompts)}. Give one for each."
+                )
+        cases = [
+            self._case(prompt, {name: given[row] for name, given in named.items()})
+            for row, prompt in enumerate(prompts)
+        ]
         rows = zip(cases, completions, strict=True)
         known = [(case, text_of(completion)) for case, completion in rows if case is not None]
         service = self._open()
-        judged = iter(self._thread.waiting(service.judge)(known, partial=self._partial))
+        judged = iter(self._thread.waiting(service.judge)(known, **self._how))
         return [None if case is None else next(judged).reward for case in cases]
 
-    async def score(self, completion: Text, answer: object = "", info: object = ()) -> float:
+    async def score(
+        self, completion: Text, answer: object = "", info: object = (), prompt: Text = ""
+    ) -> float:
         """Reward of one answer, as a function of a verifiers `Rubric`, or called in a task's `@reward`.
 
-        Raises UsageError: `answer` and `info` name no case; MachineError: it couldn't be judged.
+        `answer` names the case where `prompt` and `info` name none. Raises UsageError: nothing does, or they
+        differ; MachineError: it couldn't be judged.
         """
-        columns = {**info, "answer": answer} if isinstance(info, Mapping) else {"answer": answer}
-        if (case := self._case("", {name: [value] for name, value in columns.items()}, 0)) is None:
-            raise UsageError(f"Give a case's id of the suite {self.suite.name} as `answer` or in `info`.")
+        named = {name: info[name] for name in COLUMNS if name in info} if isinstance(info, Mapping) else {}
+        case = self._case(prompt, named)
+        if case is None and not self._found(prompt, named):
+            case = self._cases.get(str(answer))
+        if case is None:
+            raise UsageError(f"Give one case's id of the suite {self.suite.name} as `answer` or in `info`.")
         service = await asyncio.to_thread(self._open)
-        judging = service.judge([(case, text_of(completion))], partial=self._partial)
+        judging = service.judge([(case, text_of(completion))], **self._how)
         beside = asyncio.run_coroutine_threadsafe(judging, self._thread.loop)
         (judged,) = await asyncio.wrap_future(beside)
         if judged.reward is None:
             raise MachineError(f"{case.id} couldn't be judged: {judged.detail}")
         return judged.reward
 
-    def _case(self, prompt: Text, columns: Mapping[str, object], row: int) -> Case | None:
-        columns_here = [values for name in COLUMNS if isinstance(values := columns.get(name), Sequence)]
-        named = [f"{prefix}{values[row]}" for values in columns_here for prefix in ("", "Mbpp/")]
+    def _found(self, prompt: Text, named: Mapping[str, object]) -> list[set[str]]:
+        """Ids of the cases that a prompt, and each column of a row, stand for."""
+        ids = [{str(value)} for value in named.values() if str(value) in self._cases]
         asked = self._by_prompt.get(text_of(prompt).strip())
-        return next((self._cases[name] for name in named if name in self._cases), asked)
+        return ids if asked is None else [asked, *ids]
+
+    def _case(self, prompt: Text, named: Mapping[str, object]) -> Case | None:
+        """The one case that all of them stand for; None where they differ."""
+        found = self._found(prompt, named)
+        agreed = set.intersection(*found) if found else set[str]()
+        return self._cases[agreed.pop()] if len(agreed) == 1 else None
+
+    def _leave_parent(self) -> None:
+        """In a forked process: leave the parent's sandboxes to it, whose thread isn't here."""
+        if self._process != os.getpid():
+            self._inherited = self.__dict__.copy()  # kept: what is collected would end the parent's processes
+            self._begin()
 
     def _open(self) -> JudgingService:
+        self._leave_parent()
         with self._lock:
             if self._service is None:
                 self._thread = LoopThread().__enter__()
@@ -92,10 +140,18 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             return self._service
 
 
-def text_of(given: Text) -> str:
-    """A text, or the text of a chat's last message, whose content may be in parts."""
+def text_of(given: object) -> str:
+    """A text, or the text of a chat's last message, whose content may be in parts; "" for anything else."""
     if isinstance(given, str):
         return given
-    last: Any = given[-1] if given else {"content": ""}
-    content = last["content"] if isinstance(last, Mapping) else last.content
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content or ())
+    last = given[-1] if isinstance(given, Sequence) and given else None
+    content = last.get("content") if isinstance(last, Mapping) else getattr(last, "content", last)
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, Sequence) else ()
+    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_column(given: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(given, Sequence) and not isinstance(given, str)

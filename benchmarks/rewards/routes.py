@@ -6,25 +6,28 @@ SandboxFusion's requests and results: https://github.com/bytedance/SandboxFusion
 import asyncio
 import functools
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
 from benchmarks.rewards.answers import JudgedAnswer, code_of
-from benchmarks.rewards.service import JudgingService, QueueFull, open_service
+from benchmarks.rewards.service import JudgingService, open_service
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.errors import UsageError
 from coder.server.problems import Problem
 from coder.server.serving import Serving
-from sandbox import Command, Limits, Program, PythonCode
+from sandbox import Command, Limits, Program, PythonCode, Result
 
 _MOST_S = 30.0
 """CPU seconds of an answer; longer limits are cut to this."""
 _LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MOST_S, runs=(ScriptRun(stdout=""),))
+_MOST_WAITING = 4096
+"""Answers, and programs, that may wait; one request may have more."""
 _load = functools.cache(load_suite)
 Text = Annotated[str, Field(max_length=1 << 20)]
 
@@ -36,6 +39,7 @@ class JudgeRequest(BaseModel, extra="forbid"):
     case: str | Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]
     answers: list[Text] = Field(min_length=1, max_length=512)
     partial: bool = False
+    slow_s: float | None = Field(default=None, gt=0)
 
 
 class RunCode(BaseModel):
@@ -44,6 +48,7 @@ class RunCode(BaseModel):
     code: Text
     language: str
     run_timeout: float = Field(default=10, gt=0)
+    memory_limit_MB: int = -1
     stdin: Text | None = None
     files: dict[str, str | None] = Field(default={}, max_length=0)
     fetch_files: list[str] = Field(default=[], max_length=0)
@@ -57,10 +62,32 @@ class Submission(BaseModel):
     completion: Text
 
 
+class _Queue:
+    """Answers or programs that wait."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._waiting = most, 0
+
+    @contextmanager
+    def room(self, count: int, usual_s: float) -> Iterator[None]:
+        """Count some as waiting, each `usual_s` of all slots. Raises Problem: too many wait."""
+        if self._waiting and self._waiting + count > self._most:
+            why, later = f"{self._waiting:,} wait before it.", str(math.ceil(self._waiting * usual_s))
+            raise Problem(
+                429, "The queue is full.", why, "Send it again after Retry-After.", Retry_After=later
+            )
+        self._waiting += count
+        try:
+            yield
+        finally:
+            self._waiting -= count
+
+
 class _Judging:
     def __init__(self, serving: Serving) -> None:
         self._settings, self._lock, self.opened = serving.settings, asyncio.Lock(), AsyncExitStack()
         self._service: JudgingService | None = None
+        self._answers, self._programs = _Queue(_MOST_WAITING), _Queue(_MOST_WAITING)
 
     async def service(self) -> JudgingService:
         """The service, opened by the first request."""
@@ -71,16 +98,24 @@ class _Judging:
                 self._service = await self.opened.enter_async_context(opening)
             return self._service
 
-    async def judge(self, case: Case, answers: list[str], *, partial: bool = False) -> list[JudgedAnswer]:
+    async def judge(self, case: Case, answers: list[str], **how: Any) -> list[JudgedAnswer]:  # noqa: ANN401
         """Judge answers to a case. Raises Problem: too many wait."""
         key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
         update = {"id": key, "timeout_s": min(case.timeout_s, _MOST_S), "wall_s": None}
         asked = [(case.model_copy(update=update), answer) for answer in answers]
-        try:
-            return await (await self.service()).judge(asked, partial=partial)
-        except QueueFull as full:
-            told = "The queue is full.", str(full), "Send it again after Retry-After."
-            raise Problem(429, *told, Retry_After=str(full.retry_after_s)) from full
+        service = await self.service()
+        with self._answers.room(len(asked), service.usual_s / service.slots):
+            return await service.judge(asked, **how)
+
+    async def run(self, program: Program, asked: RunCode) -> Result:
+        """Run a program. Raises Problem: too many wait."""
+        seconds = min(asked.run_timeout, _MOST_S)
+        most_mb = self._settings.memory_mb
+        memory_mb = max(16, min(asked.memory_limit_MB, most_mb)) if asked.memory_limit_MB > 0 else most_mb
+        limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
+        service = await self.service()
+        with self._programs.room(1, seconds / service.slots):
+            return await service.run(program, limits, (asked.stdin or "").encode())
 
 
 async def _case(suite: str, case: str) -> Case:
@@ -107,7 +142,7 @@ def routes(serving: Serving) -> APIRouter:
     async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:
         """Judge answers to a case of a suite, or to a whole case."""
         case = await _case(asked.suite, asked.case) if isinstance(asked.case, str) else asked.case
-        return await judging.judge(case, asked.answers, partial=asked.partial)
+        return await judging.judge(case, asked.answers, partial=asked.partial, slow_s=asked.slow_s)
 
     @router.post("/run_code")
     async def run_code(asked: RunCode) -> dict[str, object]:
@@ -116,9 +151,7 @@ def routes(serving: Serving) -> APIRouter:
         ways: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
         if asked.language not in ways:
             return _outcome("SandboxError", f"{asked.language!r} isn't run here, but: {', '.join(ways)}.")
-        limits = Limits(cpu_s=min(asked.run_timeout, _MOST_S), wall_s=min(asked.run_timeout, _MOST_S))
-        service = await judging.service()
-        ended = await service.run(ways[asked.language], limits, (asked.stdin or "").encode())
+        ended = await judging.run(ways[asked.language], asked)
         late = ended.killed_by in ("wall", "cpu")
         result = {
             "status": "TimeLimitExceeded" if late else "Finished",

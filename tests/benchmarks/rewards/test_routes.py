@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from fastapi import FastAPI
 
 from benchmarks.rewards import routes
-from benchmarks.rewards.service import open_service
 from benchmarks.suites.load import load_suite
 from coder.config.layers import load
 from coder.server.problems import answer_problems
@@ -119,10 +117,33 @@ async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: http
     assert (refused["accepted"], refused["tests"][0]["exec_info"]["status"]) == (False, "Failed")
 
 
+async def test_a_program_has_the_memory_that_is_asked_for(http: httpx2.AsyncClient) -> None:
+    asked = {"language": "python", "code": "print(len(bytearray(200_000_000)))"}
+
+    status = [
+        (await http.post("/run_code", json=asked | more)).raise_for_status().json()["status"]
+        for more in ({}, {"memory_limit_MB": 100}, {"memory_limit_MB": 1 << 30}, {"memory_limit_MB": -1})
+    ]
+
+    assert status == ["Success", "Failed", "Success", "Success"]
+
+
+async def test_programs_that_sleep_keep_no_answer_waiting(http: httpx2.AsyncClient) -> None:
+    sleeps = {"language": "bash", "code": "sleep 60", "run_timeout": 5}
+    asleep = [asyncio.create_task(http.post("/run_code", json=sleeps)) for _ in range(4)]
+
+    judged = await http.post("/judge", json={"case": DOUBLE.model_dump(), "answers": [RIGHT]})
+
+    assert judged.json()[0]["reward"] == 1.0
+    assert not any(one.done() for one in asleep)
+    for one in asleep:
+        one.cancel()
+
+
 async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(routes, "open_service", partial(open_service, most_waiting=1))
+    monkeypatch.setattr(routes, "_MOST_WAITING", 1)
     app, anyone = FastAPI(), Caller(name="anyone", root=tmp_path)
     with SqliteLog(tmp_path) as log:
         app.include_router(routes.routes(Serving(log, tmp_path, load({}), asyncio.Semaphore(1))))
@@ -137,9 +158,13 @@ async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
             httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http,
         ):
             asked = {"case": DOUBLE.model_dump() | {"timeout_s": 1}, "answers": [LOOP]}
-            answers = await asyncio.gather(*(http.post("/judge", json=asked) for _ in range(3)))
+            loops = [http.post("/judge", json=asked) for _ in range(3)]
+            sleeps = {"language": "bash", "code": "sleep 9", "run_timeout": 1}
+            programs = [http.post("/run_code", json=sleeps) for _ in range(3)]
+            answers, ran = await asyncio.gather(asyncio.gather(*loops), asyncio.gather(*programs))
 
     assert sorted(answer.status_code for answer in answers) == [200, 429, 429]
+    assert sorted(answer.status_code for answer in ran) == [200, 429, 429]
     assert {int(answer.headers.get("Retry-After", 1)) for answer in answers} == {1}
     assert {answer.json()["what"] for answer in answers if answer.status_code == 429} == {
         "The queue is full."
