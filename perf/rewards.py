@@ -1,10 +1,10 @@
 """Answers rewarded a second, with and without endless loops, beside one `python` an answer, in turns.
 
 Run: python -m perf.rewards SUITE [--answers 984] [--rounds 3] [--slow 0.05]. SUITE is HumanEval's file.
-Answers are the canonical ones, each with a salt of its own; every twentieth of those with loops never ends. The plain
-judge starts `python -I` for each answer and its tests in one process, as many at once as there are processors; it
-isolates nothing, and has ten seconds for an answer.
-An answer has `--slow` CPU seconds, or four times its case's own answer.
+Answers are the canonical ones, each with a salt of its own; every twentieth of those with loops never ends.
+An answer has `--slow` CPU seconds, or four times its case's own answer. The plain judge starts `python -I`
+for each answer and its tests in one process, as many at once as there are processors; it isolates nothing,
+and has ten seconds for an answer.
 Aims: 150 answers a second on two cores; loops lower it by a fifth at most.
 """
 
