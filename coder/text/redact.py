@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 REPLACEMENT = "[redacted]"
 
@@ -58,8 +58,10 @@ class Redactor:
     def from_environment(
         cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
     ) -> "Redactor":
-        """Know the values of variables named like …KEY, …TOKEN, …SECRET, …PASSWORD, and these."""
-        values = (environ[name].strip() for name in environ if names_secret(name))
+        """Know variables named like …KEY, …TOKEN, …SECRET, …PASSWORD, CODER_LOG's password, and these."""
+        values = [environ[name].strip() for name in environ if names_secret(name)]
+        if log := re.search(r"://([^\s/:@]*):([^\s/]+)@", environ.get("CODER_LOG", "")):
+            values += [unquote(log[2])] * (log[1] != log[2])  # a name such as postgres is a word
         return cls(chain(secrets, (value for value in values if len(value) >= SHORTEST)))
 
     def redact(self, text: str) -> str:

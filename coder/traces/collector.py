@@ -5,17 +5,19 @@ costs a run no more than a moment at its end.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Self
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.re import parse_env_headers
 
@@ -24,7 +26,7 @@ from coder.run.events import Event
 from coder.run.watch import Watch
 from coder.store import open_log
 from coder.text.redact import redact
-from coder.traces.fold import SCOPE, Trace
+from coder.traces.fold import SCOPE, Trace, resource_of
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
 HISTOGRAMS = [("token.usage", "{token}", [4.0**n for n in range(14)])]
@@ -37,15 +39,18 @@ class Collector(Watch):
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
         """Take the address, and what shows a line. Raises UsageError: it is no address."""
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"--otlp: {redact(url)} is no collector's address, as http://localhost:4318 is.")
+        _see_address(url)
+        for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
+            logging.getLogger(f"opentelemetry.{warning}").disabled = True
         self._url, self._note, self._content = url.rstrip("/"), note, content
         self._stack = AsyncExitStack()
         self._traces: dict[str, tuple[Trace, int]] = {}
         self._unsent: list[ReadableSpan] = []
         self._news, self._is_told = asyncio.Event(), False
-        self._reader, mine = InMemoryMetricReader(), Resource({"service.name": "coder"}, SCOPE.schema_url)
-        meter = MeterProvider([self._reader], mine, shutdown_on_exit=False).get_meter("coder", SCOPE.version)
+        self._reader, process = InMemoryMetricReader(), resource_of(str(uuid4()))
+        meter = MeterProvider([self._reader], process, shutdown_on_exit=False).get_meter(
+            "coder", SCOPE.version
+        )
         self._used, self._took = (
             meter.create_histogram(f"gen_ai.client.{name}", unit, explicit_bucket_boundaries_advisory=bounds)
             for name, unit, bounds in HISTOGRAMS
@@ -106,12 +111,13 @@ class Collector(Watch):
             await self._post("metrics", encode_metrics(data).SerializeToString())
 
     def _measure(self, span: ReadableSpan) -> None:
-        told = dict(span.attributes or {})
-        if told.get("gen_ai.operation.name") == "chat" and span.end_time and span.start_time:
-            same = {key: value for key, value in told.items() if key.endswith((".name", ".model", ".type"))}
+        attributes = dict(span.attributes or {})
+        if attributes.get("gen_ai.operation.name") == "chat" and span.end_time and span.start_time:
+            kinds = (".name", ".model", ".type")
+            same = {key: value for key, value in attributes.items() if key.endswith(kinds)}
             self._took.record((span.end_time - span.start_time) / 1e9, same)
             for kind in ("input", "output"):
-                used = int(str(told[f"gen_ai.usage.{kind}_tokens"]))
+                used = int(str(attributes[f"gen_ai.usage.{kind}_tokens"]))
                 self._used.record(used, same | {"gen_ai.token.type": kind})
 
     async def _flush(self, unsent: list[ReadableSpan]) -> None:
@@ -130,3 +136,15 @@ class Collector(Watch):
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             why = error or type(error).__name__
         raise MachineError(f"{redact(url)} did not take it: {why}")
+
+
+def _see_address(url: str) -> None:
+    """Raise UsageError where it isn't scheme, host, port and path."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port over 65,535, for one
+        is_address = False
+    if not is_address or set("?#") & set(url) or not url.isprintable() or " " in url:
+        shown = redact(url).partition("?")[0]
+        raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")

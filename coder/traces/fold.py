@@ -1,4 +1,4 @@
-"""Fold a run's events into the spans of its trace. Pure: the same events give the same spans, on any day.
+"""Fold a run's events into the spans of its trace. The same events give the same spans, on any day.
 
 Names are those of OpenTelemetry's semantic conventions 1.41.0, the last version that had those for GenAI; our
 own begin with `coder.`. Ids are SHA-256 of the run and the event that begins a span. The root is the first
@@ -11,7 +11,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from typing import NamedTuple
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
@@ -37,7 +37,7 @@ TEXTS = {"model": "gen_ai.output.messages", "question": "coder.question.text"}
 """Attributes by the field of an event; of its `text`, by the kind of the span, and else a tool's result."""
 TOKENS = {"input": "input", "output": "output", "cached": "cache_read.input"}
 TOKENS |= {"cache_write": "cache_creation.input", "reasoning": "reasoning.output"}
-Told = Mapping[str, object]
+Attributes = Mapping[str, object]
 
 
 class _Open(NamedTuple):
@@ -45,7 +45,13 @@ class _Open(NamedTuple):
     began: int
     context: SpanContext
     parent: SpanContext | None
-    told: Told
+    attributes: Attributes
+
+
+def resource_of(instance: str) -> Resource:
+    """The resource that reports, with what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say of it."""
+    ours = Resource({"service.instance.id": instance}, SCOPE.schema_url)
+    return Resource({"service.name": "coder"}).merge(OTELResourceDetector().detect()).merge(ours)
 
 
 class Trace:
@@ -53,14 +59,14 @@ class Trace:
 
     def __init__(self, run: str, *, content: bool = False) -> None:
         """Begin without events; `content`: prompts, answers and results stand in the spans, redacted."""
-        self._resource = Resource({"service.name": "coder", "service.instance.id": run}, SCOPE.schema_url)
+        self._resource = resource_of(run)
         self._redact, self._content = Redactor.from_environment().redact, content
         self._run = self._trace = run
         self._open: dict[tuple[str, object], _Open] = {}
         self._used: dict[object, Usage] = {}
         self._model, self._roles, self._asker = "", dict[str, str](), ""
         self._now = self.seq = 0
-        self._root = self._leg = self._context("run", 1)
+        self._root = self._segment = self._context("run", 1)
 
     def take(self, events: Iterable[Event]) -> list[ReadableSpan]:
         """The spans that further events have ended, but for those that a fork has copied."""
@@ -75,11 +81,11 @@ class Trace:
             ended += self._taken(body) if body is not None else []
         return ended
 
-    def cut(self, told: Told | None = None) -> list[ReadableSpan]:
-        """End what is open: the run has stopped, with what is `told` of it, or was cut off."""
+    def cut(self, attributes: Attributes | None = None) -> list[ReadableSpan]:
+        """End what is open: the run has stopped, with these attributes, or was cut off."""
         inner = [key for key in reversed(self._open) if key[0] != "run"]
         ended = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
-        return ended + self._end("run", "", told or {"coder.cut_off": True})
+        return ended + self._end("run", "", attributes or {"coder.cut_off": True})
 
     def _taken(self, body: of.Body) -> list[ReadableSpan]:
         match body:
@@ -90,13 +96,13 @@ class Trace:
                 self._trace = self._run if body.step else run
                 self._start(None if body.step or run == self._run else Trace(run)._root, 1)
             case of.RunStopped(status=status):
-                error = {"error.type": "error"} if status == "error" else {}
+                error = {"error.type": str(body.exit_code)} if status == "error" else {}
                 return self.cut({"coder.status": status, "coder.verified": body.verified, **error})
             case of.Spoken(message=said) if said.author != HUMAN:
                 self._turn(said.author)
                 return self._end("turn", said.author, {"coder.message.kind": said.kind})
             case of.BaselineTaken(passed=passed):
-                self._begin("program", "baseline", "baseline", self._leg, {}, lasts_s=body.seconds)
+                self._begin("program", "baseline", "baseline", self._segment, {}, lasts_s=body.seconds)
                 return self._end("program", "baseline", {"coder.status": "ok" if passed else "failed"})
             case (
                 of.CallAnswered(call=call, usage=used)
@@ -106,10 +112,10 @@ class Trace:
             ):
                 self._used[call] = self._used.get(call, Usage()) + used
         kind, _, verb = body.type.partition(".")
-        key, told = getattr(body, KEYS.get(kind, "type")), self._told(body, kind)
+        key, attributes = getattr(body, KEYS.get(kind, "type")), self._attributes(body, kind)
         if kind in KEYS and verb in BEGINS:
-            self._begin(kind, key, getattr(body, NAMES[kind]), self._parent(body), told)
-        return self._end(kind, key, told) if verb in ENDS else []
+            self._begin(kind, key, getattr(body, NAMES[kind]), self._parent(body), attributes)
+        return self._end(kind, key, attributes) if verb in ENDS else []
 
     def _parent(self, body: of.Body) -> SpanContext:
         match body:
@@ -120,49 +126,56 @@ class Trace:
             case of.ProgramStarted(what=what):
                 return self._turn(CHOOSER if what == "compare" else "executor")
             case of.QuestionAsked(by=who) if ("turn", who) not in self._open:
-                return self._leg
+                return self._segment
         return self._turn(self._asker)
 
     def _turn(self, who: str) -> SpanContext:
         """The turn of a participant, which begins with its first event in the log."""
         if who and ("turn", who) not in self._open:
-            self._begin("turn", who, who, self._leg, {"gen_ai.agent.name": who})
-        return self._open["turn", who].context if who else self._leg
+            self._begin("turn", who, who, self._segment, {"gen_ai.agent.name": who})
+        return self._open["turn", who].context if who else self._segment
 
     def _start(self, parent: SpanContext | None, seq: int) -> None:
-        self._leg = self._context("run", seq)
-        self._root = self._root if parent is self._root else self._leg
+        self._segment = self._context("run", seq)
+        self._root = self._root if parent is self._root else self._segment
         self._begin("run", "", "coder", parent, {})
 
     def _begin(
-        self, kind: str, key: object, name: str, parent: SpanContext | None, told: Told, lasts_s: float = 0.0
+        self,
+        kind: str,
+        key: object,
+        name: str,
+        parent: SpanContext | None,
+        given: Attributes,
+        lasts_s: float = 0.0,
     ) -> None:
+        attributes = dict(given)
         if kind == "model":
             provider, _, name = self._roles.get(name, self._model).partition("/")
-            told = {**told, "gen_ai.provider.name": provider, "gen_ai.request.model": name}
+            attributes |= {"gen_ai.provider.name": provider, "gen_ai.request.model": name}
         operation = OPERATIONS.get(kind, kind)
         if kind in OPERATIONS:
-            told = {**told, "gen_ai.operation.name": operation, "gen_ai.conversation.id": self._run}
-        context = self._leg if kind == "run" else self._context(kind, self.seq)
+            attributes |= {"gen_ai.operation.name": operation, "gen_ai.conversation.id": self._run}
+        context = self._segment if kind == "run" else self._context(kind, self.seq)
         began = self._now - int(lasts_s * 1e9)
-        self._open[kind, key] = _Open(f"{operation} {name}", began, context, parent, told)
+        self._open[kind, key] = _Open(f"{operation} {name}", began, context, parent, attributes)
 
-    def _end(self, kind: str, key: object, told: Told) -> list[ReadableSpan]:
+    def _end(self, kind: str, key: object, attributes: Attributes) -> list[ReadableSpan]:
         """The span, if it is open."""
         if (span := self._open.pop((kind, key), None)) is None:
             return []
         used = self._used.pop(key, Usage()) if kind == "model" else None
-        told = {**span.told, **told}
+        attributes = {**span.attributes, **attributes}
         if used is not None:
-            told |= {
+            attributes |= {
                 f"gen_ai.usage.{name}_tokens": getattr(used, f"{ours}_tokens")
                 for ours, name in TOKENS.items()
             }
         return [ReadableSpan(
             str(self._shown(span.name)), span.context, span.parent, self._resource,
-            {name: self._shown(value) for name, value in told.items()},
+            {name: self._shown(value) for name, value in attributes.items()},
             kind=SpanKind.CLIENT if kind == "model" else SpanKind.INTERNAL,
-            status=Status(StatusCode.ERROR if "error.type" in told else StatusCode.UNSET),
+            status=Status(StatusCode.ERROR if "error.type" in attributes else StatusCode.UNSET),
             start_time=min(span.began, self._now), end_time=self._now, instrumentation_scope=SCOPE,
         )]  # fmt: skip
 
@@ -170,7 +183,7 @@ class Trace:
         trace, span = (sha256(of.encode()).digest() for of in (self._trace, f"{self._run} {kind} {seq}"))
         return SpanContext(int.from_bytes(trace[:16]), int.from_bytes(span[:8]), is_remote=False)
 
-    def _told(self, body: of.Body, kind: str) -> Told:
+    def _attributes(self, body: of.Body, kind: str) -> Attributes:
         """The attributes that an event gives to a span of this kind."""
         fields, text = dict(body), {"text": TEXTS.get(kind, "gen_ai.tool.call.result")}
         names = FIELDS | QUOTES | text if self._content else FIELDS

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
+from coder.cli.doctor import _log
 from coder.models.scripted import Scripted
 from coder.run.questions import Decision, Question
 from coder.run.reducer import fold_all
@@ -71,6 +72,21 @@ def test_a_server_that_refuses_is_said_with_exit_code_5_and_no_password(
     assert (done.code, "password authentication failed" in done.err) == (5, True)
     assert (bad.code, "postgresql://user:password@host/database" in bad.err) == (2, True)
     assert "horse" not in done.err + bad.err
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [(f"mysql://a:{PASSWORD}@b/c", "no address"), (f"postgresql://a:{PASSWORD}@127.0.0.1:1/b", "refused")],
+)
+async def test_the_doctor_looks_into_the_log_that_commands_open(
+    url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODER_LOG", url)
+
+    found = await _log()
+
+    assert (found.works, found.needed, said in found.text) == (False, True, True)
+    assert PASSWORD not in found.text
 
 
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_what_is_no_address_of_a_collector_is_refused_in_words(console: Console) -> None:
-    assert "is no collector's address" in console.run("solve", TASK, "--otlp", "localhost:4318").err
+    done = console.run("solve", TASK, "--otlp", "http://h:99999")
+
+    assert (done.code, "http://h:99999 is no collector's address" in done.err) == (2, True)
 
 
 def test_a_collector_that_takes_no_export_is_said_once_with_exit_code_5(console: Console) -> None:

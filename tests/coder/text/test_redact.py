@@ -72,6 +72,14 @@ def test_values_of_variables_with_secret_names_are_taken_out() -> None:
     assert text == "[redacted] [redacted] [redacted] [redacted] /home/somebody whatever-it-is abc"
 
 
+def test_the_password_of_the_log_is_taken_out_but_no_word_that_is_the_user_too() -> None:
+    known = Redactor.from_environment({"CODER_LOG": "postgresql://coder:pass%40word@host/database"})
+    word = Redactor.from_environment({"CODER_LOG": "postgresql://postgres:postgres@host/database"})
+
+    assert known.redact("as pass@word or pass%40word") == "as [redacted] or [redacted]"
+    assert word.redact("import postgres") == "import postgres"
+
+
 def test_secrets_that_overlap_leave_no_half_behind() -> None:
     redactor = Redactor(["abcd1234", "1234efgh"])
 

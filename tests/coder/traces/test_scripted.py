@@ -6,10 +6,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from coder.agent import fork, resume, solve
+from coder.errors import UsageError
 from coder.models.model import Answer
 from coder.models.scripted import Scripted
+from coder.run.event_types import RunStarted, RunStopped
+from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -168,6 +172,59 @@ async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
     (said_first, *_) = json.loads(told["gen_ai.output.messages"])
     assert said_first["role"] == "assistant"
     assert said_first["parts"][0]["content"].startswith("It is [redacted].")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:4318",
+        "ftp://h",
+        "http://",
+        "http://h/v1/traces?key=k3y",
+        "http://h#f",
+        "http://[::1",
+        "http://h:0",
+    ],
+)
+def test_only_scheme_host_port_and_path_are_an_address(url: str) -> None:
+    with pytest.raises(UsageError, match="is no collector's address") as refused:
+        Collector(url, print)
+    assert "k3y" not in str(refused.value)
+
+
+async def test_each_process_and_the_environment_name_what_reports_and_no_bad_pair_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "nightly")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=ci,b4d-resource")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=k3y,b4d-pair")
+    with receiver() as taken:
+        for _ in range(2):
+            run, said, _ = await watched(tmp_path, taken.url, monkeypatch)
+
+    metrics = [ExportMetricsServiceRequest.FromString(body) for body in taken.bodies["/v1/metrics"]]
+    named = [
+        {each.key: each.value.string_value for each in one.resource_metrics[0].resource.attributes}
+        for one in metrics
+    ]
+    assert len({one.pop("service.instance.id") for one in named}) == 2
+    assert named == [{"service.name": "nightly", "deployment.environment.name": "ci"}] * 2
+    assert all(name in str(taken.resources) for name in ("nightly", run.run_id))
+    assert (said, "b4d" in caplog.text) == ([], False)
+
+
+def test_a_run_that_failed_has_its_exit_code_as_the_type_of_its_error() -> None:
+    stopped = RunStopped(status="error", reason="no answer", exit_code=5, error="no answer")
+    begun = RunStarted(task=Task(prompt="x"), settings=Settings(), model="m")
+    drafts = [body.draft() for body in (begun, stopped)]
+    events = [
+        Event(run="run_a", seq=seq, time=1.0, type=one.type, body=one.body)
+        for seq, one in enumerate(drafts, 1)
+    ]
+
+    spans = Trace("run_a").take(events)
+
+    assert [dict(one.attributes or {})["error.type"] for one in spans] == ["5"]
 
 
 def refuse(request: BaseHTTPRequestHandler) -> None:
