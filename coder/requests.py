@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import reduce
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -12,13 +13,14 @@ from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.journal import Journal, answered
 from coder.run.questions import Decision
-from coder.run.reducer import fold_all
+from coder.run.reducer import fold, fold_all
 from coder.run.run import EXIT_CODES, Run, standing, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
 
 T = TypeVar("T")
+_AT_ONCE = 50
 _LOOK_S = 0.1
 """Between two looks whether a run has stopped."""
 _FREE_S, _FREE_STEP_S = 10.0, 0.05
@@ -91,7 +93,7 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
     """Row of the list of runs, also for one that can't be read."""
     run, first = found.run, found.first
     try:
-        state = fold_all(await log.read(run))
+        state = await _folded(log, run)
     except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
         return ListedRun(run_id=run, status="unreadable", started=first.time or None)
     begun = state.steps[0].task if state.steps else state.task  # a conversation has further tasks
@@ -106,6 +108,14 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
         origin=state.origin.words if state.origin is not None else None,
         landed=_landed(state),
     )
+
+
+async def _folded(log: EventLog, run: str) -> State:
+    """The state of a run, of which some events at a time are in memory."""
+    state = fold_all(await log.read(run, limit=_AT_ONCE))
+    while events := await log.read(run, after=state.seq, limit=_AT_ONCE):
+        state = reduce(fold, events, state)
+    return state
 
 
 def _landed(state: State) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from coder.client_runs import Runs
-from coder.requests import ListedRun, answer, list_run, patch_of, state_of, stop, when_free
+from coder.requests import ListedRun, answer, patch_of, state_of, stop, when_free
 from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
@@ -17,7 +17,6 @@ from coder.run.run import Run, summarize
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
-from coder.server.event_stream import has_ended
 from coder.server.problems import Problem
 from coder.server.serving import Serving, needs
 from coder.server.tokens import Caller
@@ -95,12 +94,6 @@ async def served_run(serving: Serving, caller: Caller, run: str, status: int = 2
     return document(shown, status, Location=f"/runs/{run}")
 
 
-async def listed_runs(serving: Serving, caller: Caller, limit: int) -> list[ListedRun]:
-    """The caller's newest runs."""
-    found = [each for each in await serving.log.runs() if caller.sees(each.first)]
-    return [await list_run(serving.log, each) for each in found[:limit]]
-
-
 async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | None = None) -> str:
     """Begin a run and return its id: of the same key the same one, which then runs already.
 
@@ -139,7 +132,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
     @router.get("/runs", response_model=list[ListedRun])
     async def list_runs(caller: Reads, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
         """List the newest runs."""
-        rows = await listed_runs(serving, caller, limit)
+        rows = await serving.listing.rows(caller, limit)
         return document([row.model_dump(mode="json") for row in rows])
 
     @router.get("/runs/{run}", response_model=ServedRun)
@@ -158,15 +151,17 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
     ) -> Response:
         """Give the events behind one of them; as they come, where `text/event-stream` is accepted.
 
-        The stream ends with the run. A run that waits for an answer has not ended.
+        The stream ends with the run. A run that waits for an answer has not ended. A document of 8 MiB has
+        fewer events than `limit`; its Link leads to the next.
         """
         await see_run(serving, caller, run)
         after = after if last_event_id is None else last_event_id
         if SSE not in request.headers.get("accept", ""):
-            found = await serving.log.read(run, after=after, limit=limit)
-            return document([event.model_dump(mode="json") for event in found])
-        rest = await serving.log.read(run, after=after - 1, limit=2) if after else []
-        if len(rest) == 1 and has_ended(rest[0]):
+            found = await serving.tails.some(run, after, limit)
+            further = f'</runs/{run}/events?after={after + len(found)}&limit={limit}>; rel="next"'
+            more = {"Link": further} if found else {}
+            return Response(f"[{','.join(found)}]", headers=more, media_type="application/json")
+        if await serving.tails.is_over(run, after):
             return Response(status_code=204)  # from which a browser connects no more
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(serving.tails.stream(run, after), media_type=SSE, headers=headers)

@@ -17,6 +17,7 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.server.event_stream import Tails
+from coder.server.listing import Listing
 from coder.server.problems import Problem
 from coder.server.tokens import Caller as Caller
 from coder.server.tokens import Scope
@@ -75,10 +76,11 @@ class Serving:
     reports: Path | None = None
     """A folder of pages that the studio shows to whoever may read."""
     tails: Tails = field(init=False)
+    listing: Listing = field(init=False)
     is_closing: bool = False
 
     def __post_init__(self) -> None:
-        self.tails = Tails(self.log)
+        self.tails, self.listing = Tails(self.log), Listing(self.log)
 
     @property
     def settings(self) -> Settings:

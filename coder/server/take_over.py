@@ -4,14 +4,17 @@ Only with those that a server has begun, below this one's folder, and that nobod
 """
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 from coder.client_runs import Runs
-from coder.errors import CoderError
+from coder.console.failure import report
+from coder.errors import CoderError, LeaseHeld
 from coder.run.event_types import RunResumed, RunStopped
 from coder.run.reducer import fold_all
 from coder.run.state import State
+from coder.server.listing import apart
 from coder.server.serving import Serving
 from coder.store import EventLog, RunSummary
 
@@ -21,19 +24,33 @@ _LOOK_S, _NEWEST, _MOST = 5.0, 200, 3
 
 async def take_over(serving: Serving) -> None:
     """Look for such runs, for ever."""
+    failed = Counter[tuple[str, int]]()
     while True:
-        with suppress(CoderError):
-            for found in await serving.log.runs(limit=_NEWEST):
-                folder = found.first.body.get("settings", {}).get("served")
-                is_ours = folder is not None and Path(folder).is_relative_to(serving.root)
-                if is_ours and found.run not in serving.live and not serving.gate.locked():
-                    with suppress(CoderError, ValueError):  # of one run: the others may be readable
-                        await _take_over(serving, found, Runs(Path(folder), serving.gate))
+        with suppress(CoderError):  # of the log: it may be there again
+            for found in await apart(serving.log.runs(limit=_NEWEST)):
+                await _try(serving, found, failed)
         await asyncio.sleep(_LOOK_S)
 
 
+async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, int]]) -> None:
+    """Go on with a run that can be begun; one that fails holds no other, and is given up after some tries."""
+    end = found.run, found.last.seq
+    if failed[end] == _MOST or found.run in serving.live or serving.gate.locked():
+        return
+    try:
+        folder = found.first.body.get("settings", {}).get("served")
+        if folder is not None and Path(folder).is_relative_to(serving.root):
+            await _take_over(serving, found, Runs(Path(folder), serving.gate))
+    except LeaseHeld:  # a process works on it
+        return
+    except Exception as error:  # noqa: BLE001 - whatever a run does, it costs itself alone
+        failed[end] += 1
+        if failed[end] == 1:
+            report(error)
+
+
 async def _take_over(serving: Serving, found: RunSummary, runs: Runs) -> None:
-    if (state := await _abandoned(serving.log, found)) is not None:
+    if (state := await apart(_abandoned(serving.log, found))) is not None:
         await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
 
 

@@ -12,19 +12,16 @@ from markupsafe import Markup
 from pydantic import BaseModel
 
 from coder.config.task_file import split_command
-from coder.requests import ListedRun, list_run
-from coder.run.event_types import RunStopped
 from coder.run.run import summarize
 from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, see_run
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
 from coder.server.studio.reports import add_reports
 from coder.server.studio.shown import MOST, Shown, part_of
-from coder.store import RunSummary
 from coder.text.sanitize import one_line
 
-_LISTED, _OLD_S = 50, 10.0
-"""Runs of the list, and seconds between two looks at all events of one."""
+_LISTED = 50
+"""Runs of the list."""
 _KEPT = 16
 """Runs whose latest entries are kept."""
 
@@ -42,12 +39,9 @@ def routes(serving: Serving) -> APIRouter:
     """The pages of a server."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-    kept: dict[str, tuple[float, ListedRun]] = {}
-
     @router.get("/")
     async def runs(caller: Reads) -> Response:
-        found = [one for one in await serving.log.runs() if caller.sees(one.first)][:_LISTED]
-        rows = [await _row(serving, one, kept) for one in found]
+        rows = await serving.listing.rows(caller, _LISTED)
         return page("runs", "Runs", rows=sorted(rows, key=lambda row: row.question is None))
 
     @router.get("/login")
@@ -71,16 +65,6 @@ def routes(serving: Serving) -> APIRouter:
     _add_run(router, serving)
     add_reports(router, serving.reports)
     return router
-
-
-async def _row(serving: Serving, found: RunSummary, kept: dict[str, tuple[float, ListedRun]]) -> ListedRun:
-    """A row of the list; while its run goes on, it is made every 10 s: all events are read for it."""
-    at, row = kept.get(found.run, (0.0, None))
-    is_new = found.last.time > at and (found.last.type == RunStopped.type or found.last.time > at + _OLD_S)
-    if row is None or is_new:
-        row = await list_run(serving.log, found)
-        kept[found.run] = found.last.time, row
-    return row
 
 
 def _add_run(router: APIRouter, serving: Serving) -> None:
@@ -114,7 +98,10 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
 
     @router.get("/studio/{run}/stream")
     async def stream(
-        run: str, caller: Reads, after: Seq = 0, last_event_id: Annotated[int | None, Header()] = None
+        run: str,
+        caller: Reads,
+        after: Seq = 0,
+        last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
     ) -> Response:
         shown = await shown_of(run, caller)
         messages = _messages(serving, shown, caller, after if last_event_id is None else last_event_id)
@@ -145,3 +132,5 @@ async def _messages(serving: Serving, shown: Shown, caller: Caller, known: int) 
             lines = "".join([*html, _now(shown, caller)]).split("\n")
             known = seq
             yield f"id: {known}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
+    if not serving.is_closing:
+        yield "event: end\ndata:\n\n"

@@ -24,6 +24,10 @@ function follow(list) {
     if (isAtEnd) root.scrollTop = root.scrollHeight;
   };
   source.addEventListener("behind", () => location.reload());
+  source.addEventListener("end", () => {
+    source.close();
+    setTimeout(follow, 2000, list); // somebody may resume the run
+  });
   source.onerror = () => {
     link.classList.add("offline");
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, 1000, list);

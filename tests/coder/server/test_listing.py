@@ -1,0 +1,72 @@
+"""The list of runs: it holds no other request, and reads a run again only where that has changed."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from coder.run.event_types import RunStarted
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.server.listing import Listing
+from coder.server.tokens import Caller
+from coder.store import SqliteLog
+from tests.coder.server.served import Server
+from tests.coder.server.test_events import SOLVED, says
+from tests.coder.states import started
+
+
+@pytest.mark.parametrize("path", ["/runs", "/"])
+async def test_a_server_answers_others_while_it_lists_long_runs(
+    server: Server, client: httpx2.AsyncClient, path: str
+) -> None:
+    for number in range(10):
+        await server.append(f"run_{number}", [started(), *[says("x")] * 1500, SOLVED])
+
+    listing = asyncio.create_task(client.get(path))
+    answered = 0
+    while not listing.done():
+        await client.get("/healthz")
+        answered += 1
+
+    assert listing.result().status_code == 200
+    assert answered > 5, answered  # it was one, and 40 and more without others on the machine
+
+
+async def test_runs_that_have_not_changed_are_not_read_again(tmp_path: Path) -> None:
+    everybody = Caller(name="", root=tmp_path)
+    with SqliteLog(tmp_path / "data") as log:
+        listing = Listing(log)
+        for run in ("run_a", "run_b"):
+            async with log.lease(run) as token:
+                bodies = (started(), says("a"), SOLVED)
+                await log.append(run, [body.draft() for body in bodies], after=0, token=token)
+        first = await listing.rows(everybody, 50)
+        with sqlite3.connect(log.path) as connection:
+            connection.execute("DELETE FROM event WHERE seq = 2")
+
+        again = await listing.rows(everybody, 1), await Listing(log).rows(everybody, 50)
+
+    assert [row.status for row in first] == ["solved", "solved"]
+    assert again[0] == first[:1]
+    assert [row.status for row in again[1]] == ["unreadable", "unreadable"]
+
+
+async def test_a_caller_who_sees_few_runs_gets_them_from_behind_the_others(tmp_path: Path) -> None:
+    (own := tmp_path / "own").mkdir()
+    ana = Caller(name="ana", sha256="x", root=own)
+    with SqliteLog(tmp_path / "data") as log:
+        for number in range(12):
+            begun = RunStarted(
+                task=Task(prompt="x", workspace=own if number in (0, 1, 4) else tmp_path),
+                settings=Settings(),
+                model="toy",
+            )
+            async with log.lease(f"run_{number}") as token:
+                await log.append(f"run_{number}", [begun.draft()], after=0, token=token)
+
+        rows = await Listing(log).rows(ana, 2)
+
+    assert [row.run_id for row in rows] == ["run_4", "run_1"]
