@@ -57,7 +57,7 @@ def serve(
             f"Whoever reaches {host} could run programs here. Let in only who has a token: "
             "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
         )
-    callers = read_tokens(token_file) if token_file is not None else []
+    callers = read_tokens(token_file, root) if token_file is not None else []
     listen(root, host, port, callers, names=name or (), workers=workers, reports=reports)
 
 

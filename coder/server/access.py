@@ -4,23 +4,35 @@ A page of another origin can make a browser send requests here, and by a name of
 this machine (DNS rebinding) even read the answers: so Host and Origin are checked, token or not.
 """
 
+import secrets
+import time
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder.server.problems import Problem
 from coder.server.tokens import Caller, digest
 
 COOKIE = "coder_session"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_OPEN = ("/healthz", "/session", "/login", "/static/")
+_OPEN = ("/healthz", "/session", "/login", "/logout", "/static/")
 """Beginnings of paths that need no token: they are the same for everybody."""
 _LONGEST = 8 << 20
 """Bytes of a body."""
+_SESSION_S, _SESSIONS = 12 * 3600, 1000
+"""How long a browser stays signed in, and how many do."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Of each answer that hasn't its own: it loads from this server alone, and is framed and kept nowhere."""
 
 
 class Door:
@@ -37,6 +49,8 @@ class Door:
         """
         self._app, self._local, self._names = app, local, {*LOOPBACK, *map(str.lower, names)}
         self._callers = {caller.sha256: caller for caller in callers}
+        self._sessions: dict[str, tuple[float, Caller]] = {}
+        """By the id in a cookie: until when, and who. A cookie goes to all ports, so it is no token."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -46,11 +60,33 @@ class Door:
                 app = self._let_in(scope, Headers(scope=scope)) or app
             except Problem as problem:
                 app = problem.response()
-        await app(scope, receive, send)
 
-    def known(self, token: str) -> bool:
-        """Whether a token lets its holder in."""
-        return digest(token) in self._callers
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    def session(self, token: str, *, is_secure: bool) -> Response:
+        """The answer that signs a browser in for 12 h. Raises Problem: the token lets nobody in."""
+        if (caller := self._callers.get(digest(token))) is None:
+            raise Problem(401, "The token is wrong.", "The server doesn't know it.", "Ask its operator.")
+        now, own = time.monotonic(), secrets.token_urlsafe(32)
+        lasting = [(name, one) for name, one in self._sessions.items() if one[0] > now]
+        self._sessions = {**dict(lasting[1 - _SESSIONS :]), own: (now + _SESSION_S, caller)}
+        done = Response(status_code=204)
+        done.set_cookie(COOKIE, own, _SESSION_S, httponly=True, samesite="strict", secure=is_secure)
+        return done
+
+    def end_session(self, name: str | None) -> Response:
+        """The answer that signs a browser out."""
+        self._sessions.pop(name or "", None)
+        done = Response(status_code=204)
+        done.delete_cookie(COOKIE)
+        return done
 
     def _let_in(self, scope: Scope, headers: Headers) -> Response | None:
         """Name the caller. Raises Problem, or gives a page to go to."""
@@ -76,9 +112,11 @@ class Door:
         given = [value.removeprefix("Bearer ") for value in headers.getlist("authorization")]
         if not given and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
             try:
-                given = [item.value for item in [SimpleCookie(headers.get("cookie", "")).get(COOKIE)] if item]
+                item = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
             except CookieError:
                 return None
+            until, caller = self._sessions.get(item.value if item else "", (0.0, None))
+            return caller if time.monotonic() < until else None
         return self._callers.get(digest(given[0])) if len(given) == 1 else None
 
 
@@ -95,10 +133,3 @@ def _host(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:
         return ""
-
-
-def session(token: str, *, is_secure: bool) -> Response:
-    """The answer that has a browser send this token from now on, and no page read it."""
-    done = Response(status_code=204)
-    done.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=is_secure)
-    return done

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import uvicorn
-from fastapi import Body, FastAPI, Request
+from fastapi import Body, Depends, FastAPI, Request
 from fastapi.responses import Response
+from fastapi.security import HTTPBearer
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -20,8 +21,8 @@ from starlette.types import Receive, Scope, Send
 
 from coder.errors import UsageError
 from coder.server import run_routes, studio
-from coder.server.access import Door, session
-from coder.server.problems import REFUSALS, Problem, answer_problems
+from coder.server.access import COOKIE, Door
+from coder.server.problems import REFUSALS, answer_problems
 from coder.server.serving import Serving, needs
 from coder.server.take_over import take_over
 from coder.server.tokens import SCOPES, Caller
@@ -58,9 +59,10 @@ def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence
     answer_problems(app)
     door = Door(app, names=names, callers=callers, local=local)
     _add_entrance(app, door)
-    app.include_router(run_routes.routes(serving))
+    bearer = [Depends(HTTPBearer(auto_error=False, description="A token of the server's file."))]
+    app.include_router(run_routes.routes(serving), dependencies=bearer)
     for entry in entry_points(group=GROUP):
-        app.include_router(entry.load()(serving))
+        app.include_router(entry.load()(serving), dependencies=bearer)
     if mcp.apps:
         app.router.routes.append(Route("/mcp", mcp))
     if _STATIC.is_dir():
@@ -76,10 +78,13 @@ def _add_entrance(app: FastAPI, door: Door) -> None:
 
     @app.post("/session", status_code=204, tags=["server"])
     async def begin_session(request: Request, token: Annotated[str, Body(embed=True)]) -> Response:
-        """Have a browser send a token with each request: no page can read it, and no other site use it."""
-        if not door.known(token):
-            raise Problem(401, "The token is wrong.", "The server doesn't know it.", "Ask its operator.")
-        return session(token, is_secure=request.url.scheme == "https")
+        """Sign a browser in by a cookie that no page can read, and no other site use."""
+        return door.session(token, is_secure=request.url.scheme == "https")
+
+    @app.post("/logout", status_code=204, tags=["server"])
+    async def end_session(request: Request) -> Response:
+        """Sign a browser out."""
+        return door.end_session(request.cookies.get(COOKIE))
 
 
 class _Mcp:

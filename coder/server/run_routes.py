@@ -163,7 +163,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
             return Response(f"[{','.join(found)}]", headers=more, media_type="application/json")
         if await serving.tails.is_over(run, after):
             return Response(status_code=204)  # from which a browser connects no more
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers = {"X-Accel-Buffering": "no"}
         return StreamingResponse(serving.tails.stream(run, after), media_type=SSE, headers=headers)
 
     @router.get("/runs/{run}/patch", response_class=Response, responses={200: {"content": {DIFF: {}}}})

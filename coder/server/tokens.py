@@ -1,9 +1,13 @@
 """Bearer tokens: their SHA-256 in a file, each with what its holder may do, and in which folder."""
 
+import fcntl
 import hashlib
+import os
 import re
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -38,13 +42,23 @@ _TOKEN = re.compile(r"[!-~]{16,}")
 _FILE = TypeAdapter(list[Caller])
 
 
-def read_tokens(file: Path) -> list[Caller]:
-    """Those whom a file lets in. Raises UsageError: it can't be used, or others can write it."""
+def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
+    """Those whom a file lets in.
+
+    Raises:
+        UsageError: it can't be used, others can write it, or the folder of one doesn't lie below `root`.
+    """
     try:
         if file.stat().st_mode & 0o022:
             raise UsageError(f"Others can write {file}, and let themselves in. Forbid it: chmod 600 {file}")
         if not (callers := _FILE.validate_json(file.read_bytes())):
             raise UsageError(f"{file} lets nobody in. Add a token: coder serve --new-token NAME")
+        for caller in callers:
+            if root is not None and not caller.root.resolve().is_relative_to(root.resolve()):
+                raise UsageError(
+                    f"The token {caller.name!r} is for {caller.root}, which isn't below {root.resolve()}. "
+                    f"Replace it: coder serve --new-token {caller.name} --root DIR, or serve a folder above."
+                )
         return callers
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}.") from error
@@ -56,16 +70,20 @@ def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
     """Put a token into a file, in place of one of that name, and return it: nothing else keeps it.
 
     Raises:
-        UsageError: `scopes`, with commas between them, has one that is none, or the file can't be used.
+        UsageError: there is no name, `scopes`, with commas between them, has one that is none, or the file
+            can't be used.
     """
     wanted, token = scopes.split(","), secrets.token_urlsafe(32)
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise UsageError(f"There is no scope {unknown[0]!r}. There are: {', '.join(SCOPES)}.")
-    others = [one for one in (read_tokens(file) if file.exists() else []) if one.name != name]
+    if not name.strip():
+        raise UsageError("A token needs a name, by which it is replaced: coder serve --new-token NAME")
     own = {"name": name, "sha256": digest(token), "scopes": wanted, "root": root.resolve()}
     try:
-        with replacing(file) as written:
-            written.write(_FILE.dump_json([*others, Caller.model_validate(own)], indent=2))
+        with _alone_in(file.parent):
+            others = [one for one in (read_tokens(file) if file.exists() else []) if one.name != name]
+            with replacing(file) as written:
+                written.write(_FILE.dump_json([*others, Caller.model_validate(own)], indent=2))
     except OSError as error:
         raise UsageError(f"{file} can't be written: {error.strerror}.") from error
     return token
@@ -91,6 +109,17 @@ def one_caller(file: Path | None, root: Path) -> Caller:
     return Caller(name="mcp", sha256=digest(token), root=root.resolve())
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep others that add tokens waiting: of two at once, the second would drop what the first has added."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def digest(token: str) -> str:
     """What the file holds of a token."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Templates that escape every value, and routes of pages: their errors, and what a browser may load."""
+"""Templates that escape every value, and routes of pages, whose errors are pages."""
 
 from collections.abc import Callable, Coroutine
 from functools import cache
@@ -16,14 +16,6 @@ from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 @cache
@@ -53,7 +45,7 @@ def fragment(name: str, *values: object) -> str:
 
 
 class PageRoute(APIRoute):
-    """A route whose errors are pages, and whose pages load from this server alone and are framed nowhere."""
+    """A route whose errors are pages."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler of the route."""
@@ -61,16 +53,13 @@ class PageRoute(APIRoute):
 
         async def handled(request: Request) -> Response:
             try:
-                response = await handle(request)
+                return await handle(request)
             except (Problem, CoderError, SandboxError) as error:
                 problem = problem_of(error)
                 if request.method != "GET":
                     return problem.response()
                 told = problem.document
                 text = f"{told.why} {told.next}"
-                response = page("base", told.what, status=problem.status, text=text)
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-            return response
+                return page("base", told.what, status=problem.status, text=text)
 
         return handled

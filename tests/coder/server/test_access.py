@@ -10,6 +10,7 @@ import pytest
 from coder.run.event_types import RunStarted
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.server.access import COOKIE
 from coder.server.tokens import SCOPES, Caller, digest
 from tests.coder.cli.console import Console
 from tests.coder.server.served import Server, configure, started
@@ -189,6 +190,49 @@ def test_a_browser_signs_in_and_its_cookie_counts_for_pages_of_the_server_alone(
     assert call(server, "GET", "/", None, headers={"Accept": "text/html"}).headers["location"] == "/login"
 
 
+def test_a_cookie_is_no_token_and_counts_until_the_browser_signs_out(server: Server) -> None:
+    cookies = [
+        call(server, "POST", "/session", None, json={"token": ALL}).headers["set-cookie"] for _ in range(2)
+    ]
+    first, other = ({"Cookie": one.partition(";")[0]} for one in cookies)
+
+    elsewhere = call(server, "POST", "/logout", None, headers=first | {"Origin": "https://example.org"})
+    before = call(server, "GET", "/runs", None, headers=first).status_code
+    left = call(server, "POST", "/logout", None, headers=first)
+
+    assert (elsewhere.status_code, before, left.status_code) == (403, 200, 204)
+    assert call(server, "GET", "/runs", None, headers=first).status_code == 401
+    assert call(server, "GET", "/runs", None, headers=other).status_code == 200
+    assert "Max-Age=43200" in cookies[0]
+    for known in (ALL, digest(ALL), ""):
+        headers = {"Cookie": f"{COOKIE}={known}"}
+        assert call(server, "GET", "/runs", None, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["\ud800", "", "\0", "x" * 100_000])
+def test_a_token_that_nobody_can_have_is_refused(server: Server, token: str) -> None:
+    body = json.dumps({"token": token}).encode()
+    headers = {"Content-Type": "application/json"}
+
+    assert call(server, "POST", "/session", None, content=body, headers=headers).status_code in (401, 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/healthz", 200), ("/runs", 200), ("/runs/no", 404), ("/no", 404), ("/static/studio.js", 200)],
+)
+@pytest.mark.parametrize("token", [ALL, None])
+def test_no_answer_is_guessed_at_kept_or_framed(
+    server: Server, path: str, status: int, token: str | None
+) -> None:
+    answered = call(server, "GET", path, token)
+
+    assert answered.status_code in (status, 401)
+    assert answered.headers["x-content-type-options"] == "nosniff"
+    assert answered.headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in answered.headers["content-security-policy"]
+
+
 def test_a_body_that_is_too_long_or_has_no_length_is_refused(server: Server) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"{}"
@@ -211,6 +255,33 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert set(SCOPES) == {"read", "run", "approve"}
 
 
+def test_tokens_that_are_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    console, file = Console(tmp_path), tmp_path / "tokens"
+    new = ("serve", "--token-file", str(file), "--new-token")
+
+    adding = [console.start(*new, f"t{number}") for number in range(8)]
+    ends = [process.communicate(timeout=120) and process.returncode for process in adding]
+
+    assert ends == [0] * 8
+    assert {one["name"] for one in json.loads(file.read_text())} == {f"t{number}" for number in range(8)}
+
+
+@pytest.mark.parametrize("place", ["..", "link", "../elsewhere"])
+def test_a_token_for_a_folder_that_is_not_below_that_of_the_server_is_refused_at_the_start(
+    tmp_path: Path, place: str
+) -> None:
+    (root := tmp_path / "root").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    caller = Caller(name="ana", sha256=digest(ALL), root=root / place)
+    (file := tmp_path / "tokens").write_text(f"[{caller.model_dump_json()}]")
+    file.chmod(0o600)
+
+    done = Console(tmp_path).run("serve", "--token-file", str(file), "--root", str(root))
+
+    assert (done.code, "'ana'" in done.err, "Replace it" in done.err) == (2, True, True), done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -222,6 +293,8 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(tmp_path: Path) -> None:
         (("--token-file", "broken"), "isn't a file of tokens"),
         (("--root", "gone"), "there is no folder"),
         (("--new-token", "ana"), "--token-file"),
+        (("--new-token", "", "--token-file", "new"), "needs a name"),
+        (("--new-token", " ", "--token-file", "new"), "needs a name"),
     ],
 )
 def test_what_would_let_in_anybody_is_refused_at_the_start(

@@ -28,6 +28,7 @@ OPERATIONS = (
     *(
         "GET /healthz",
         "POST /session",
+        "POST /logout",
         "GET /runs",
         "POST /runs",
         "GET /runs/{run}",
@@ -48,6 +49,17 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with started(home, "--workers", "4") as server:
         asyncio.run(server.append(RUN, [run_started(), says("a"), SOLVED]))
         yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+
+
+@pytest.mark.parametrize("path", ["/runs", "/runs/{run}/events", "/run", "/judge", "/run_code", "/submit"])
+def test_the_document_says_that_a_token_is_needed_and_what_is_refused(document: Any, path: str) -> None:
+    raw = document.raw_schema
+    scheme = raw["components"]["securitySchemes"]["HTTPBearer"]
+
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for operation in raw["paths"][path].values():
+        assert operation["security"] == [{"HTTPBearer": []}]
+        assert {"401", "403", "429"} <= operation["responses"].keys()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

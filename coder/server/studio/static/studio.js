@@ -57,7 +57,7 @@ document.addEventListener("submit", async (event) => {
   try {
     const headers = { "Content-Type": "application/json" };
     const body = JSON.stringify(Object.fromEntries(fields));
-    const response = await fetch(form.action, { method: "POST", headers, body });
+    const response = await fetch(button.getAttribute("formaction") ?? form.action, { method: "POST", headers, body });
     const text = await response.text();
     const said = text ? JSON.parse(text) : {};
     if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what} ${said.next}`;
