@@ -2,12 +2,9 @@
 
 import fcntl
 import hashlib
-import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -80,7 +77,9 @@ def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
         raise UsageError("A token needs a name, by which it is replaced: coder serve --new-token NAME")
     own = {"name": name, "sha256": digest(token), "scopes": wanted, "root": root.resolve()}
     try:
-        with _alone_in(file.parent):
+        # Of two that add at once, the second would drop what the first has added.
+        with file.with_name(f"{file.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             others = [one for one in (read_tokens(file) if file.exists() else []) if one.name != name]
             with replacing(file) as written:
                 written.write(_FILE.dump_json([*others, Caller.model_validate(own)], indent=2))
@@ -107,17 +106,6 @@ def one_caller(file: Path | None, root: Path) -> Caller:
     if not _TOKEN.fullmatch(token):
         raise UsageError(f"{file} must hold a token: one line of at least 16 characters, no blanks.")
     return Caller(name="mcp", sha256=digest(token), root=root.resolve())
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep others that add tokens waiting: of two at once, the second would drop what the first has added."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def digest(token: str) -> str:
