@@ -92,7 +92,7 @@ class Connections:
         and has to allow for that. `more_s`: what a long one may take beyond RETRY_S. Raises MachineError: the
         server refuses, stays away or doesn't answer.
         """
-        ends = time.monotonic() + self._wait_s + more_s
+        ends = time.monotonic() + max(self._wait_s + more_s, _AWAY_S)
         while True:
             try:
                 with self._explained(), self._one(max(ends - time.monotonic(), _AWAY_S)) as connection:
@@ -101,9 +101,8 @@ class Connections:
                 return rows
             except MachineError as error:
                 cause = error.__cause__
-                if not isinstance(cause, psycopg.OperationalError):
-                    raise
-                if not (cause.sqlstate or "08").startswith(_PASSES):
+                is_gone = isinstance(cause, psycopg.OperationalError)
+                if not is_gone or not (getattr(cause, "sqlstate", "") or "08").startswith(_PASSES):
                     raise
                 if time.monotonic() > ends:
                     self._wait_s = _AWAY_S

@@ -184,11 +184,12 @@ class PostgresLog:
         )
 
     async def _renew(self, run: str, token: int) -> None:
-        is_held = True
+        values, is_held = {"run": run, "token": token, "lease_s": self._lease_s}, True
         while is_held:
             await asyncio.sleep(self._lease_s / 3)
             with suppress(MachineError):  # the next append meets the same fault, where someone can act
-                is_held = bool(await self._rows(_RENEW, run=run, token=token, lease_s=self._lease_s))
+                # Less than others wait: it comes again, and the end of a run waits for it.
+                is_held = bool(await _to_its_end(lambda: self._server.rows(_RENEW, values, more_s=-10)))
 
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
         return await _to_its_end(lambda: self._server.rows(statement, values))

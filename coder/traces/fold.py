@@ -38,13 +38,14 @@ TEXTS = {"model": "gen_ai.output.messages", "question": "coder.question.text"}
 TOKENS = {"input": "input", "output": "output", "cached": "cache_read.input"}
 TOKENS |= {"cache_write": "cache_creation.input", "reasoning": "reasoning.output"}
 Attributes = Mapping[str, object]
+Parent = SpanContext | None
 
 
 class _Open(NamedTuple):
     name: str
     began: int
     context: SpanContext
-    parent: SpanContext | None
+    parent: Parent
     attributes: Attributes
 
 
@@ -135,19 +136,13 @@ class Trace:
             self._begin("turn", who, who, self._segment, {"gen_ai.agent.name": who})
         return self._open["turn", who].context if who else self._segment
 
-    def _start(self, parent: SpanContext | None, seq: int) -> None:
+    def _start(self, parent: Parent, seq: int) -> None:
         self._segment = self._context("run", seq)
         self._root = self._root if parent is self._root else self._segment
         self._begin("run", "", "coder", parent, {})
 
     def _begin(
-        self,
-        kind: str,
-        key: object,
-        name: str,
-        parent: SpanContext | None,
-        given: Attributes,
-        lasts_s: float = 0.0,
+        self, kind: str, key: object, name: str, parent: Parent, given: Attributes, lasts_s: float = 0.0
     ) -> None:
         attributes = dict(given)
         if kind == "model":
