@@ -14,11 +14,21 @@ import anyio
 from coder.agent import resume, solve
 from coder.config.layers import Loaded, load
 from coder.config.task_file import split_command
+from coder.console.failure import single
 from coder.environment.invocation import Invocation, make_job, run_job
-from coder.errors import UsageError
+from coder.errors import Busy, CoderError, UsageError
 from coder.models.model import Model
 from coder.options import Options
-from coder.requests import answer, state_of, status_of, when_free
+from coder.requests import (
+    answer,
+    end_failed,
+    is_visible,
+    see_names,
+    see_text,
+    state_of,
+    status_of,
+    when_free,
+)
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run
@@ -27,6 +37,8 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.store import open_log
+from coder.store.run_list import resolve
+from sandbox import SandboxError
 
 T = TypeVar("T")
 _DISK_MB = 256
@@ -49,14 +61,22 @@ class Client(Watch, Protocol):
 class Runs:
     """At most one run or program for each processor at once; others wait for their turn."""
 
-    def __init__(self, root: Path, free: asyncio.Semaphore | None = None, *, is_shared: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        free: asyncio.Semaphore | None = None,
+        *,
+        client: str | None = None,
+        waits: bool = True,
+    ) -> None:
         """Work below a folder, and nowhere else.
 
         Args:
             free: has a place for each worker; None has one for each processor.
-            is_shared: clients differ, so that none sees runs without a folder that it hasn't begun.
+            client: name of a token, which goes on with runs that tokens have begun; None: the operator.
+            waits: for a free place; False: raise Busy.
         """
-        self._root, self._is_shared = root.resolve(), is_shared
+        self._root, self.client, self._waits = root.resolve(), client, waits
         self._free = free or asyncio.Semaphore(os.cpu_count() or 1)
 
     def below(self, path: str) -> Path:
@@ -75,11 +95,16 @@ class Runs:
         """Run one program in a sandbox; the document of `coder run --json`."""
         if (code is None) == (command is None):
             raise UsageError("Give either code, or a command.")
-        settings = load({"program_timeout": timeout_s}).config.settings()
+        see_text(code, command, dict(files))
+        see_names(files)
+        settings = load().config.settings()
+        most_s = min(timeout_s or settings.program_timeout_s, settings.program_timeout_s)
+        settings = settings.model_copy(update={"program_timeout_s": most_s})
         words = split_command(command) or ()
         wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = make_job(wanted, settings, read_source=lambda: b"")
-        contents = {name: text.encode("utf-8", "surrogatepass") for name, text in files.items()}
+        contents = {name: text.encode() for name, text in files.items()}
+        self._see_free()
         async with self._free:
             result, backend = await in_own_task(
                 lambda: run_job(replace(job, files=contents), settings.backend)
@@ -94,10 +119,13 @@ class Runs:
         Args:
             run: the id of the new run, which any server below this folder may go on with.
         """
+        see_text(task.model_dump(mode="json"))
+        see_names(test.path for test in task.test_files)
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
         both = tuple(dict.fromkeys((*settings.approve, *approve)))
-        settings = settings.model_copy(update={"approve": both, "served": self._root if run else None})
+        began = {"served": self._root if run else None, "client": self.client}
+        settings = settings.model_copy(update={"approve": both, **began})
         for note in loaded.notes:
             client.note(note)
         opening = open_models(
@@ -116,10 +144,17 @@ class Runs:
         """Answer the question with this id, unless it has its answer by now, and go on with the run."""
         state = await self.state(prefix)
         await when_free(lambda: answer(state.run, said, asked=asked))
-        return await self.go_on(state, client)
+        return await (self.go_on(state, client) if self.may_go_on(state) else self.status(state.run))
+
+    def may_go_on(self, state: State) -> bool:
+        """Whether a run has settings of a server, and not those that its operator has chosen for it alone."""
+        return self.client is None or state.settings.served is not None or state.settings.client is not None
 
     async def go_on(self, state: State, client: Client) -> Run:
-        """Go on with a run, by its own settings and models."""
+        """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
+        if not self.may_go_on(state):
+            own = f"{state.run} has settings of its own, as no server has begun it."
+            raise UsageError(f"{own}\nIts owner can go on: coder resume {state.run}")
         loaded = load()
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
@@ -131,13 +166,14 @@ class Runs:
             return await status_of(log, state.run)
 
     async def state(self, prefix: str) -> State:
-        """What the log holds of a run; one that works elsewhere isn't for this server's clients."""
+        """What the log holds of a run. Raises UsageError: there is none, or none for this client."""
         with open_log() as log:
-            state = await state_of(log, await log.resolve(prefix))
-        folder = state.task.workspace or state.settings.served
-        if self._is_shared if folder is None else not folder.resolve().is_relative_to(self._root):
-            raise UsageError(f"{state.run} works outside of the folder of this server.")
-        return state
+            seen = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
+            return await state_of(log, resolve(prefix, seen))
+
+    def _see_free(self) -> None:
+        if self._free.locked() and not self._waits:
+            raise Busy("All workers of this server are busy.\nTry again later.")
 
     async def _told(
         self,
@@ -148,9 +184,15 @@ class Runs:
     ) -> Run:
         async def work() -> Run:
             with open_log() as log:
-                async with opening as model:
-                    return await run(Options(model=model, tools=loaded.servers, log=log, watch=client))
+                try:
+                    async with opening as model:
+                        return await run(Options(model=model, tools=loaded.servers, log=log, watch=client))
+                except Exception as error:
+                    if client.run_id is not None and not isinstance(single(error), CoderError | SandboxError):
+                        await end_failed(client.run_id, error, log)
+                    raise
 
+        self._see_free()
         if self._free.locked():
             client.note("waits until another run has ended")
         try:

@@ -15,6 +15,7 @@ CoderError
 │   ├── LogDamaged         the log can't be read
 │   ├── LogNewer           written by a newer version
 │   └── LeaseHeld          another process works on this run
+├── Busy                5  all workers of a server are taken
 └── Refused             7  the human said no
 """
 
@@ -95,6 +96,12 @@ class LogNewer(MachineError):
 
 class LeaseHeld(MachineError):
     """Another process works on this run."""
+
+
+class Busy(CoderError):
+    """All workers of a server are taken; the same request may be served later."""
+
+    exit_code = 5
 
 
 class Refused(CoderError):

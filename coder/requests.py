@@ -1,18 +1,23 @@
 """Look at, answer or stop a run from another process: through its log alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
 from functools import reduce
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from coder.edits.paths import Names, refusal
 from coder.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
+from coder.run.events import Event
 from coder.run.journal import Journal, answered
-from coder.run.questions import Decision
+from coder.run.questions import Decision, Question
 from coder.run.reducer import fold, fold_all
 from coder.run.run import EXIT_CODES, Run, standing, summarize
 from coder.run.state import State
@@ -61,6 +66,60 @@ async def answer(run: str, said: Decision, *, asked: str | None = None, log: Eve
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log or stack.enter_context(open_log()))
         await journal.append(answered(await journal.load("answer"), said, asked=asked))
+
+
+def is_visible(first: Event, root: Path, client: str | None) -> bool:
+    """Whether who works below a folder may know of a run, by its first event.
+
+    Args:
+        client: the name of a token, which sees of runs without a folder its own alone; None: the operator.
+    """
+    settings = first.body.get("settings", {})
+    folder = first.body.get("task", {}).get("workspace")
+    if folder is None and client is not None and "client" in settings:
+        return bool(settings["client"] == client)
+    folder = folder or settings.get("served")
+    return client is None if folder is None else Path(folder).resolve().is_relative_to(root)
+
+
+def own_version(state: State, question: Question, files: dict[str, str | None]) -> Decision:
+    """The answer that has a client's own version of a change tried. Raises UsageError: it can't be."""
+    code = best_code(state) if question.about == "landing" else None
+    if code is None or not files:
+        raise UsageError(f"{state.run} doesn't ask about a change, or there is none: no files can be tried.")
+    see_names(files, known=state.files.keys() - files.keys())
+    folder = state.task.workspace
+    for path in map(PurePath, files):
+        parts = (path, *path.parents[:-1])
+        if folder is not None and folder.is_dir() and any((folder / part).is_symlink() for part in parts):
+            raise UsageError(f"`{path}` leads through a link. Name paths without links.")
+    return Decision(decision="no", files=files)  # as `coder approve --edit` has it
+
+
+def see_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
+    """Raise UsageError where files can't have these names, or not beside those that are known."""
+    taken = Names(known)
+    for name in names:
+        if wrong := refusal(name) or taken.clash(name):
+            raise UsageError(wrong)
+        taken.add(name)
+
+
+def see_text(*values: object) -> None:
+    """Raise UsageError where a text in these documents isn't UTF-8, or holds a zero byte."""
+    plain = json.dumps(values, ensure_ascii=False).replace("\\\\", "")
+    if re.search(r"\\u0000|[\ud800-\udfff]", plain):
+        raise UsageError("A text has a zero byte, or half of a surrogate pair. Send it without.")
+
+
+async def end_failed(run: str, error: Exception, log: EventLog) -> None:
+    """End a run on which an error of ours has put an end to work: else it seems to be worked on."""
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log)
+        if (await journal.load()).stopped is None:
+            told = f"This is a bug in coder: {type(error).__name__}."
+            code = MachineError.exit_code
+            await journal.append(RunStopped(status="error", reason=told, error=told, exit_code=code))
 
 
 async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:

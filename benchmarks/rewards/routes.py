@@ -19,6 +19,7 @@ from benchmarks.rewards.service import JudgingService, open_service
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.errors import UsageError
+from coder.requests import see_text
 from coder.server.problems import Problem
 from coder.server.serving import Serving
 from sandbox import Command, Limits, Program, PythonCode, Result
@@ -147,6 +148,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post("/run_code")
     async def run_code(asked: RunCode) -> dict[str, object]:
         """Run a program in Python or bash, alone."""
+        see_text(asked.code, asked.stdin)
         bash = Command(argv=("bash", "-c", asked.code))
         ways: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
         if asked.language not in ways:

@@ -30,7 +30,8 @@ def new_conversation(config: Config, given: Mapping[str, Any]) -> Settings:
 
 def changed_settings(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
     """The settings of a resumed run: its own, but for flags. A price holds for as long as its model."""
-    changed = flags.changes() | {"served": None}  # a person goes on with it, and no server after them
+    no_server = {"served": None, "client": None}  # a person goes on with it, and no server after them
+    changed = flags.changes() | no_server
     if flags.asked() != Asked() or given["replay"] is not None:
         changed |= answering_fields(asked_now(flags, state), given["replay"]) | {"price": None}
     if given["price"] is not None:

@@ -26,16 +26,19 @@ _MOST_OF_A_PATCH = 4_000
 class Client(Watch):
     """A Watch and Decider of one request."""
 
-    def __init__(self, context: Context[Any, Any]) -> None:
+    def __init__(self, context: Context[Any, Any], token: str | None = None) -> None:
         self.run_id: str | None = None
         """Of the run that is watched, once it has begun."""
+        self._token = token
         self._session, self._request = context.session, context.request_id
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._told = 0
 
     @property
     def name(self) -> str:
-        """What the client calls itself."""
+        """The token's, or what the client calls itself."""
+        if self._token is not None:
+            return self._token
         known = self._session.client_params
         return one_line(known.client_info.name, width=60) if known is not None else "an MCP client"
 

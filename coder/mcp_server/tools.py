@@ -135,7 +135,7 @@ class Tools:
 
     async def _run(self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]]) -> Run | InputRequiredResult:
         """The end of a run; where the client can ask its user and only so, what it waits with."""
-        client = Client(ctx)
+        client = Client(ctx, self._runs.client)
         return await _in_words(self._asked(ctx, begin, client), client)
 
     async def _asked(
@@ -144,7 +144,7 @@ class Tools:
         identity, _, asked = (ctx.request_state or "").partition(" ")
         shown = (ctx.input_responses or {}).get(_QUESTION)
         run = await self._runs.status(identity) if identity else await begin(client)
-        while run.status == "waiting" and client.elicits:
+        while run.status == "waiting" and run.question is not None and client.elicits:
             open_id, question = open_question(await self._runs.state(run.run_id))
             if shown is None or open_id != asked:
                 shown = await client.show(question)

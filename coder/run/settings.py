@@ -121,6 +121,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """What waits for a person's yes, also where nobody is at the terminal: the run then ends as `waiting`."""
     served: Path | None = None
     """Folder of the client for whom a server began the run; when that dies, another server takes it over."""
+    client: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Name of the token with which a server was asked for the run."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
 

@@ -88,10 +88,10 @@ def _add_entrance(app: FastAPI, door: Door) -> None:
 
 
 class _Mcp:
-    """The tools of `coder mcp`, for callers with all scopes; those of one folder share a server."""
+    """The tools of `coder mcp`, for callers with all scopes, a server for each."""
 
     def __init__(self, serving: Serving, callers: Sequence[Caller]) -> None:
-        self.apps: dict[Path, Starlette] = {}
+        self.apps: dict[Caller, Starlette] = {}
         if find_spec("mcp") is None:
             return
         from mcp.server.transport_security import TransportSecuritySettings
@@ -101,12 +101,12 @@ class _Mcp:
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the door sees to it
         for caller in callers:
             server = server_of(run_routes.runs_of(serving, caller))
-            self.apps[caller.root] = server.streamable_http_app(transport_security=security)
+            self.apps[caller] = server.streamable_http_app(transport_security=security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for wanted in SCOPES:
             caller = await needs(wanted)(Request(scope))
-        await self.apps[caller.root](scope, receive, send)
+        await self.apps[caller](scope, receive, send)
 
 
 async def serve_http(

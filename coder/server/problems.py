@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from coder.console.failure import report, single
-from coder.errors import CoderError, LeaseHeld, ModelError, TooLate, UsageError
+from coder.errors import Busy, CoderError, LeaseHeld, ModelError, TooLate, UsageError
 from sandbox.errors import SandboxError
 
 
@@ -41,6 +41,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (UsageError, 422, "The request can't be carried out as it is.", "Change it as the text says."),
     (ModelError, 502, "The model of this server failed.", _OPERATOR),
     (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR),
+    (Busy, 429, "The server works on no more at once.", "Send it again after Retry-After."),
     (CoderError, 503, "The machine of this server failed.", _OPERATOR),
 )
 """Which error has which status, why, and what to do; the first that fits."""
@@ -67,7 +68,8 @@ def problem_of(error: BaseException) -> Problem:
         )
     for kind, status, why, further in _KINDS:
         if isinstance(error, kind):
-            return Problem(status, str(error), why, further)
+            headers = {"Retry_After": "5"} if status == 429 else {}
+            return Problem(status, str(error), why, further, **headers)
     report(error)
     return Problem(500, "The server failed.", "This is a bug in coder.", _OPERATOR)
 

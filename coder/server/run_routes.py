@@ -2,21 +2,24 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from coder.client_runs import Runs
-from coder.requests import ListedRun, answer, patch_of, state_of, stop, when_free
+from coder.errors import Busy
+from coder.requests import ListedRun, answer, own_version, patch_of, see_text, state_of, stop, when_free
 from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
-from coder.run.run import Run, summarize
+from coder.run.run import summarize
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
+from coder.server.documents import Answer, NewProgram, ServedRun
 from coder.server.problems import Problem
 from coder.server.serving import Serving, needs
 from coder.server.tokens import Caller
@@ -29,41 +32,11 @@ SSE, DIFF = "text/event-stream", "text/x-diff"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
 
 
-class ServedRun(Run, frozen=True):
-    """A run as `coder solve --json` prints it, and what a client needs to follow it."""
-
-    is_live: bool
-    """It has not stopped: a process works on it, or has died."""
-    question_id: str | None
-    last: int
-    """The number of its last event."""
-
-
 class NewRun(Task, frozen=True):
     """A task; its workspace lies below the folder of the token."""
 
     approve: tuple[Approved, ...] = ()
     """What waits for an answer, beside what the server's configuration names."""
-
-
-class Answer(BaseModel, frozen=True, extra="forbid"):
-    """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
-
-    question: str | None = None
-    """The `question_id` that was read; None: whichever is open."""
-    decision: str = ""
-    words: str = ""
-    files: dict[str, str | None] | None = None
-    """A version of one's own of the change, which is tried."""
-
-
-class NewProgram(BaseModel, frozen=True, extra="forbid"):
-    """Python source, or a command, and the files that it sees."""
-
-    code: str | None = None
-    command: str | None = None
-    files: dict[str, str] = {}
-    timeout_s: float | None = Field(default=None, gt=0, le=600)
 
 
 def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, **headers: str) -> Response:
@@ -100,7 +73,8 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
     Raises:
         Problem: no worker is free, or the key was given with another task.
     """
-    run = f"run_{hashlib.sha256(f'{caller.name} {key}'.encode()).hexdigest()[:24]}" if key else new_run_id()
+    pair = json.dumps([caller.name, key]).encode()
+    run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
     runs, task = runs_of(serving, caller), Task.model_validate(new.model_dump(exclude={"approve"}))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
@@ -109,7 +83,8 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
         if run not in serving.live:
             serving.see_free()
         await serving.start(run, lambda live: runs.solve(task, live, new.approve, run=run)).begin()
-    elif begun[0].body["task"] != task.model_dump(mode="json"):
+        begun = await serving.log.read(run, limit=1)
+    if begun[0].body["task"] != task.model_dump(mode="json"):
         told = "The Idempotency-Key has begun another task.", f"It is {run}.", "Take another key."
         raise Problem(422, *told)
     return run
@@ -117,7 +92,7 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
 
 def runs_of(serving: Serving, caller: Caller) -> Runs:
     """What a caller may begin and go on with."""
-    return Runs(caller.root, serving.gate, is_shared=bool(caller.sha256))
+    return Runs(caller.root, serving.gate, client=caller.client, waits=False)
 
 
 def routes(serving: Serving) -> APIRouter:
@@ -215,18 +190,28 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
 
 
 async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) -> None:
-    """Answer the open question of a run and go on with it, once a worker is free. Raises Problem, TooLate."""
+    """Answer the open question of a run, and go on with it unless it is the operator's own.
+
+    Raises:
+        Problem, Busy, TooLate: nothing was answered.
+        UsageError: the answer isn't one to the question, or its files can't be tried.
+    """
     asked, question = open_question(state := await seen_state(serving, caller, run))
-    said = Decision(decision=given.decision, words=given.words, files=given.files)
-    if question.kind != "approve":
+    see_text(given.model_dump())
+    said = Decision(decision=given.decision, words=given.words)
+    may_go_on = runs_of(serving, caller).may_go_on(state)
+    if given.files is not None:
+        said = own_version(state, question, given.files if may_go_on else {})
+    elif question.kind != "approve":
         said = question.worded(given.words or given.decision)
     said = said.model_copy(update={"who": who_of(caller), "how": "http"})
+    if may_go_on:
+        serving.see_free()
     await when_free(lambda: answer(run, said, asked=given.question or asked, log=serving.log))
     await serving.ended(run)
-    is_busy = serving.gate.locked()
-    live = serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live))
-    if not is_busy:
-        await live.begin()
+    if may_go_on and not serving.is_closing:
+        with suppress(Busy):  # the answer is kept: a server goes on with it
+            await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
 
 
 def who_of(caller: Caller) -> str:

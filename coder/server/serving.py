@@ -11,7 +11,7 @@ from fastapi import Request
 
 from coder.config.layers import Loaded
 from coder.console.failure import report
-from coder.errors import CoderError
+from coder.errors import Busy, CoderError
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -92,12 +92,11 @@ class Serving:
         return needs(scope)
 
     def see_free(self) -> None:
-        """Raise Problem where no worker is free."""
+        """Raise Busy where no worker is free, Problem where the server ends."""
         if self.is_closing:
             raise Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
         if self.gate.locked():
-            told = "All workers are busy.", "The server works on no more at once.", "Try again later."
-            raise Problem(429, *told, Retry_After="5")
+            raise Busy("All workers of this server are busy.")
 
     def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:
         """Work on a run here, unless that is done already."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coder.errors import UsageError
 from coder.fs.atomic_replace import replacing
+from coder.requests import is_visible
 from coder.run.events import Event
 
 Scope = Literal["read", "run", "approve"]
@@ -31,8 +32,12 @@ class Caller(BaseModel, frozen=True, extra="forbid"):
 
     def sees(self, first: Event) -> bool:
         """Whether the caller may know of a run, by its first event."""
-        folder = first.body.get("task", {}).get("workspace") or first.body.get("settings", {}).get("served")
-        return not self.sha256 if folder is None else Path(folder).resolve().is_relative_to(self.root)
+        return is_visible(first, self.root, self.client)
+
+    @property
+    def client(self) -> str | None:
+        """The name, where there are tokens."""
+        return self.name if self.sha256 else None
 
 
 _TOKEN = re.compile(r"[!-~]{16,}")
