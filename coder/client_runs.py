@@ -169,7 +169,11 @@ class Runs:
         """What the log holds of a run. Raises UsageError: there is none, or none for this client."""
         with open_log() as log:
             seen = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
-            return await state_of(log, resolve(prefix, seen))
+            seen.sort(reverse=True)
+            found = resolve(
+                prefix, lambda low, high, most: [run for run in seen if low <= run <= high][:most]
+            )
+            return await state_of(log, found)
 
     def _see_free(self) -> None:
         if self._free.locked() and not self._waits:

@@ -13,10 +13,20 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
 
+from coder.server.tokens import Caller, digest
 from tests.coder.cli.test_solve import ADD, code
-from tests.coder.mcp_server.served import ERAS, INITIALIZE, INITIALIZED, TOKEN, Served, document, serving
+from tests.coder.mcp_server.served import (
+    ERAS,
+    INITIALIZE,
+    INITIALIZED,
+    TOKEN,
+    Served,
+    document,
+    serving,
+    words,
+)
 from tests.coder.mcp_server.test_runs import LANDING, Person
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import calls, faulty_endpoint, says
 from tests.processes import processes_with, wait_until
 
 HEADERS = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
@@ -151,3 +161,24 @@ def test_a_token_file_that_keeps_no_secret_is_refused(
 
     assert (done.code, said in done.err) == (2, True), done.err
     assert TOKEN not in done.err
+
+
+async def test_a_run_without_a_folder_is_seen_and_answered_by_the_token_that_began_it_alone(
+    served: Served, token_file: Path
+) -> None:
+    other = Caller(name="other", sha256=digest("another"), root=served.root)
+    token_file.write_text(f"{token_file.read_text()[:-1]}, {other.model_dump_json()}]")
+    with faulty_endpoint(calls("ask", question="Which one?"), says(code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="act")
+        async with serving(served, "--token-file", str(token_file)) as (url, _):
+            async with client_of(url, TOKEN) as client:
+                run = document(await client.call_tool("solve", {"prompt": "Write add."}))["run_id"]
+                own = document(await client.call_tool("run_status", {"run": run}))
+            async with client_of(url, "another") as client:
+                hidden = words(await client.call_tool("run_status", {"run": run}))
+                start = words(await client.call_tool("run_status", {"run": "run_"}))
+                none = words(await client.call_tool("run_status", {"run": "run_gone"}))
+
+    assert own["run_id"] == run
+    assert run not in start
+    assert hidden.replace(run, "run_gone") == none
