@@ -15,9 +15,8 @@ ROOT = Path(sandbox.__file__).parents[1]
 
 
 def test_in_a_clone_the_image_is_built_from_the_file_at_the_root() -> None:
-    found = [
-        path.relative_to(ROOT) for path in (ROOT, *ROOT.glob("sandbox/**")) for path in path.glob("Docker*")
-    ]
+    places = (ROOT, *ROOT.glob("sandbox/**"))
+    found = [path.relative_to(ROOT) for place in places for path in place.glob("Dockerfile.*")]
 
     assert found == [Path("Dockerfile.sandbox")]
     assert dockerfile() == (ROOT / "Dockerfile.sandbox").read_bytes()
