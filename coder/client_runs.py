@@ -41,6 +41,8 @@ from coder.store.run_list import resolve
 from sandbox import SandboxError
 
 T = TypeVar("T")
+_WEAK = ("restricted", "unsafe-host")
+"""Backends that are used by their names alone."""
 _DISK_MB = 256
 """Of one program, as `coder run` has it."""
 
@@ -148,6 +150,9 @@ class Runs:
 
     def may_go_on(self, state: State) -> bool:
         """Whether a run has settings of a server, and not those that its operator has chosen for it alone."""
+        backend = state.settings.backend
+        if backend in _WEAK and backend != load().config.settings().backend:
+            return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 
     async def go_on(self, state: State, client: Client) -> Run:

@@ -83,6 +83,19 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
     assert [*folder.iterdir()] == []
 
 
+async def test_no_program_of_this_machine_has_a_run_on_the_host_resumed_by_a_server_with_a_sandbox(
+    tmp_path: Path,
+) -> None:
+    with started(tmp_path) as server:
+        host = RunStarted(task=Task(prompt="x"), settings=Settings(backend="unsafe-host"), model="toy")
+        await server.append("run_host", [host])
+        async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
+            resumed = await post(http, "/runs/run_host/resume", {})
+            events = (await http.get("/runs/run_host/events")).json()
+
+    assert (resumed.status_code, len(events)) == (422, 1)
+
+
 async def test_the_files_of_an_answer_are_verified_and_land_in_place_of_the_models(
     server: Server, client: httpx2.AsyncClient
 ) -> None:
