@@ -83,17 +83,21 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
     assert [*folder.iterdir()] == []
 
 
-async def test_no_program_of_this_machine_has_a_run_on_the_host_resumed_by_a_server_with_a_sandbox(
-    tmp_path: Path,
-) -> None:
-    with started(tmp_path) as server:
-        host = RunStarted(task=Task(prompt="x"), settings=Settings(backend="unsafe-host"), model="toy")
-        await server.append("run_host", [host])
+async def test_no_server_with_a_sandbox_goes_on_with_a_run_outside_of_one(tmp_path: Path) -> None:
+    host = ("--sandbox", "unsafe-host", "--approve", "landing", "--json")
+    with faulty_endpoint(*[says(code(ADD))] * 3) as endpoint, started(tmp_path) as server:
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        (folder := server.root / "of_the_operator").mkdir()
+        task = (TASK, str(folder), "--check", CHECKS[0])
+        told = await asyncio.to_thread(server.console.run, "solve", *task, *host)
+        run = json.loads(told.out)["run_id"]
         async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
-            resumed = await post(http, "/runs/run_host/resume", {})
-            events = (await http.get("/runs/run_host/events")).json()
+            answered = await post(http, f"/runs/{run}/answers", {"decision": "yes"})
+            resumed = await post(http, f"/runs/{run}/resume", {})
+            events = (await http.get(f"/runs/{run}/events")).json()
 
-    assert (resumed.status_code, len(events)) == (422, 1)
+    assert (answered.status_code, resumed.status_code) == (202, 422)
+    assert events[-1]["type"] == "question.answered"
 
 
 async def test_the_files_of_an_answer_are_verified_and_land_in_place_of_the_models(
