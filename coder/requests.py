@@ -200,18 +200,15 @@ def patch_of(state: State) -> str:
         ) from error
 
 
-async def status_of(log: EventLog, run: str) -> Run:
+async def status_of(log: EventLog, state: State) -> Run:
     """The result of a run so far; its status is `running` while a living process works on it."""
-    state = await state_of(log, run)
     if state.stopped is not None:
         return summarize(state)
     try:
-        async with log.lease(run):  # nobody works on it, unless it has ended meanwhile
-            return summarize(await state_of(log, run))
+        async with log.lease(state.run):  # nobody works on it, unless it has ended meanwhile
+            return summarize(await state_of(log, state.run))
     except LeaseHeld as error:
-        state = await state_of(log, run)
-        told = {"status": "running", "reason": str(error)} if state.stopped is None else {}
-        return summarize(state).model_copy(update=told)
+        return summarize(state).model_copy(update={"status": "running", "reason": str(error)})
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:

@@ -31,12 +31,12 @@ def mcp(
     if token_file is not None and http is None:
         raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
     if http is not None:
-        from coder.server.tokens import one_caller
+        from coder.server.bearer_tokens import one_caller
 
         listen(root, "127.0.0.1", http, [one_caller(token_file, root)], path="/mcp")
         return
-    from coder.client_runs import Runs
     from coder.config.layers import load
+    from coder.console.client_runs import Runs
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.options import see_backend
     from coder.mcp_server.stdio import serve_stdio

@@ -11,7 +11,7 @@ from coder.console.options import option
 from coder.errors import UsageError
 
 if TYPE_CHECKING:
-    from coder.server.tokens import Caller
+    from coder.server.bearer_tokens import Caller
 
 
 def serve(
@@ -42,8 +42,8 @@ def serve(
     see_root(root, "serve")
     if reports is not None:
         see_root(reports, "serve --reports")
-    from coder.server.tokens import new_token as make_token
-    from coder.server.tokens import read_tokens
+    from coder.server.bearer_tokens import new_token as make_token
+    from coder.server.bearer_tokens import read_tokens
 
     if new_token is not None:
         if token_file is None:

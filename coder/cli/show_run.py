@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from coder.cli.cost_lines import cost_lines, json_of
-from coder.console.dialogue import Dialogue, Entry, landed
 from coder.console.options import Json, option
+from coder.console.run_transcript import Entry, Transcript, landed
 from coder.errors import UsageError
 from coder.run.costs import costs_of
 from coder.run.event_types import CallIntended, RunStopped, StepStarted, ToolAnswered
@@ -45,8 +45,8 @@ def show(
     if json:
         typer.echo(dumps([event.model_dump(mode="json") for event in chosen]))
         return
-    dialogue = Dialogue(full=full, diff=diff, before=landed(events))
-    entries = [dialogue.entry(event, with_call=step is not None) for event in events]
+    transcript = Transcript(full=full, diff=diff, before=landed(events))
+    entries = [transcript.entry(event, with_call=step is not None) for event in events]
     for entry in entries:
         if entry is not None and (step is None or entry.seq == chosen[0].seq):
             for line in _lines(entry):

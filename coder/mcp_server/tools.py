@@ -11,8 +11,8 @@ from mcp.server.request_state import RequestStateSecurity
 from mcp_types import ElicitRequest, ElicitResult, InputRequests, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
-from coder.client_runs import Runs
 from coder.config.task_file import mending_task, read_task
+from coder.console.client_runs import Runs
 from coder.console.failure import report, single
 from coder.errors import CoderError, UsageError
 from coder.mcp_server.client import Client, form_of

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from coder.server.bearer_tokens import Caller, digest
 from coder.server.problems import Problem
-from coder.server.tokens import Caller, digest
 
 COOKIE = "coder_session"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -35,7 +35,7 @@ _HEADERS = {
 """Of each answer that hasn't its own: it loads from this server alone, and is framed and kept nowhere."""
 
 
-class Door:
+class AccessMiddleware:
     """An ASGI application behind which another one sees known callers only, as `scope["coder.caller"]`."""
 
     def __init__(

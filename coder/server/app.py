@@ -21,11 +21,11 @@ from starlette.types import Receive, Scope, Send
 
 from coder.errors import UsageError
 from coder.server import run_routes, studio
-from coder.server.access import COOKIE, Door
+from coder.server.access import COOKIE, AccessMiddleware
+from coder.server.bearer_tokens import SCOPES, Caller
 from coder.server.problems import REFUSALS, answer_problems
 from coder.server.serving import Serving, needs
 from coder.server.take_over import take_over
-from coder.server.tokens import SCOPES, Caller
 
 GROUP = "coder.routes"
 """Entry points: each takes a Serving and returns an APIRouter."""
@@ -34,7 +34,9 @@ _PATIENCE_S = 3
 """For requests that are under way at the end."""
 
 
-def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence[Caller] = ()) -> Door:
+def make_app(
+    serving: Serving, *, names: Collection[str] = (), callers: Sequence[Caller] = ()
+) -> AccessMiddleware:
     """The ASGI application of a server.
 
     Args:
@@ -57,8 +59,8 @@ def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence
         responses=REFUSALS,
     )  # fmt: skip
     answer_problems(app)
-    door = Door(app, names=names, callers=callers, local=local)
-    _add_entrance(app, door)
+    access = AccessMiddleware(app, names=names, callers=callers, local=local)
+    _add_entrance(app, access)
     bearer = [Depends(HTTPBearer(auto_error=False, description="A token of the server's file."))]
     app.include_router(run_routes.routes(serving), dependencies=bearer)
     for entry in entry_points(group=GROUP):
@@ -67,10 +69,10 @@ def make_app(serving: Serving, *, names: Collection[str] = (), callers: Sequence
         app.router.routes.append(Route("/mcp", mcp))
     if _STATIC.is_dir():
         app.mount("/static", StaticFiles(directory=_STATIC))
-    return door
+    return access
 
 
-def _add_entrance(app: FastAPI, door: Door) -> None:
+def _add_entrance(app: FastAPI, access: AccessMiddleware) -> None:
     @app.get("/healthz", tags=["server"])
     async def health() -> dict[str, str]:
         """Say that the server is up."""
@@ -79,12 +81,12 @@ def _add_entrance(app: FastAPI, door: Door) -> None:
     @app.post("/session", status_code=204, tags=["server"])
     async def begin_session(request: Request, token: Annotated[str, Body(embed=True)]) -> Response:
         """Sign a browser in by a cookie that no page can read, and no other site use."""
-        return door.session(token, is_secure=request.url.scheme == "https")
+        return access.session(token, is_secure=request.url.scheme == "https")
 
     @app.post("/logout", status_code=204, tags=["server"])
     async def end_session(request: Request) -> Response:
         """Sign a browser out."""
-        return door.end_session(request.cookies.get(COOKIE))
+        return access.end_session(request.cookies.get(COOKIE))
 
 
 class _Mcp:
@@ -98,7 +100,9 @@ class _Mcp:
 
         from coder.mcp_server.tools import server_of
 
-        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the door sees to it
+        security = TransportSecuritySettings(
+            enable_dns_rebinding_protection=False
+        )  # AccessMiddleware checks Host and Origin
         for caller in callers:
             server = server_of(run_routes.runs_of(serving, caller))
             self.apps[caller] = server.streamable_http_app(transport_security=security)

@@ -26,7 +26,7 @@ def has_ended(last: Event) -> bool:
     return last.type == RunStopped.type and last.body.get("status") != "waiting"
 
 
-class Tails:
+class EventStreams:
     """The ends of those runs that somebody follows."""
 
     def __init__(self, log: EventLog) -> None:

@@ -9,9 +9,19 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
-from coder.client_runs import Runs
+from coder.console.client_runs import Runs
 from coder.errors import Busy
-from coder.requests import ListedRun, answer, own_version, patch_of, see_text, state_of, stop, when_free
+from coder.requests import (
+    ListedRun,
+    answer,
+    own_version,
+    patch_of,
+    see_text,
+    state_of,
+    status_of,
+    stop,
+    when_free,
+)
 from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
@@ -19,10 +29,10 @@ from coder.run.run import summarize
 from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
+from coder.server.bearer_tokens import Caller
 from coder.server.documents import Answer, NewProgram, ServedRun
 from coder.server.problems import Problem
 from coder.server.serving import Serving, needs
-from coder.server.tokens import Caller
 from coder.store import new_run_id
 
 Reads = Annotated[Caller, Depends(needs("read"))]
@@ -63,7 +73,13 @@ async def served_run(serving: Serving, caller: Caller, run: str, status: int = 2
     state = await seen_state(serving, caller, run)
     asked = state.question.id if state.question is not None else None
     own = {"is_live": state.stopped is None, "question_id": asked, "last": state.seq}
-    shown = ServedRun.model_validate(dict(summarize(state)) | own)
+    if state.stopped is None and run in serving.live:
+        found = summarize(state).model_copy(
+            update={"status": "running", "reason": "This server works on it."}
+        )
+    else:
+        found = await status_of(serving.log, state)
+    shown = ServedRun.model_validate(dict(found) | own)
     return document(shown, status, Location=f"/runs/{run}")
 
 
@@ -92,7 +108,7 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
 
 def runs_of(serving: Serving, caller: Caller) -> Runs:
     """What a caller may begin and go on with."""
-    return Runs(caller.root, serving.gate, client=caller.client, waits=False)
+    return Runs(caller.root, serving.workers, client=caller.client, waits=False)
 
 
 def routes(serving: Serving) -> APIRouter:
@@ -107,7 +123,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
     @router.get("/runs", response_model=list[ListedRun])
     async def list_runs(caller: Reads, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
         """List the newest runs."""
-        rows = await serving.listing.rows(caller, limit)
+        rows = await serving.rows.newest(caller, limit)
         return document([row.model_dump(mode="json") for row in rows])
 
     @router.get("/runs/{run}", response_model=ServedRun)
@@ -132,14 +148,14 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         await see_run(serving, caller, run)
         after = after if last_event_id is None else last_event_id
         if SSE not in request.headers.get("accept", ""):
-            found = await serving.tails.some(run, after, limit)
+            found = await serving.streams.some(run, after, limit)
             further = f'</runs/{run}/events?after={after + len(found)}&limit={limit}>; rel="next"'
             more = {"Link": further} if found else {}
             return Response(f"[{','.join(found)}]", headers=more, media_type="application/json")
-        if await serving.tails.is_over(run, after):
+        if await serving.streams.is_over(run, after):
             return Response(status_code=204)  # from which a browser connects no more
         headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(serving.tails.stream(run, after), media_type=SSE, headers=headers)
+        return StreamingResponse(serving.streams.stream(run, after), media_type=SSE, headers=headers)
 
     @router.get("/runs/{run}/patch", response_class=Response, responses={200: {"content": {DIFF: {}}}})
     async def patch(run: str, caller: Reads) -> Response:

@@ -16,11 +16,11 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.watch import Watch
-from coder.server.event_stream import Tails
-from coder.server.listing import Listing
+from coder.server.bearer_tokens import Caller as Caller
+from coder.server.bearer_tokens import Scope
+from coder.server.event_stream import EventStreams
 from coder.server.problems import Problem
-from coder.server.tokens import Caller as Caller
-from coder.server.tokens import Scope
+from coder.server.run_rows import RunRows
 from coder.store import EventLog
 
 _END_S = 10.0
@@ -70,17 +70,17 @@ class Serving:
     root: Path
     loaded: Loaded
     """The configuration of the user who has started the server."""
-    gate: asyncio.Semaphore
+    workers: asyncio.Semaphore
     """Has as many places as there are workers."""
     live: dict[str, Live] = field(default_factory=dict)
     reports: Path | None = None
     """A folder of pages that the studio shows to whoever may read."""
-    tails: Tails = field(init=False)
-    listing: Listing = field(init=False)
+    streams: EventStreams = field(init=False)
+    rows: RunRows = field(init=False)
     is_closing: bool = False
 
     def __post_init__(self) -> None:
-        self.tails, self.listing = Tails(self.log), Listing(self.log)
+        self.streams, self.rows = EventStreams(self.log), RunRows(self.log)
 
     @property
     def settings(self) -> Settings:
@@ -95,13 +95,13 @@ class Serving:
         """Raise Busy where no worker is free, Problem where the server ends."""
         if self.is_closing:
             raise Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
-        if self.gate.locked():
+        if self.workers.locked():
             raise Busy("All workers of this server are busy.")
 
     def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:
         """Work on a run here, unless that is done already."""
         if (live := self.live.get(run)) is None:
-            live = self.live[run] = Live(self.tails.wake)
+            live = self.live[run] = Live(self.streams.wake)
             live.task = asyncio.ensure_future(work(live))
             live.task.add_done_callback(lambda task: self._ended(run, live, task))
         return live
@@ -120,7 +120,7 @@ class Serving:
     async def close(self) -> None:
         """End all streams, and interrupt the runs that work here: they are saved."""
         self.is_closing = True
-        self.tails.close()
+        self.streams.close()
         for live in (runs := [*self.live.values()]):
             live.task.cancel()
         if runs:

@@ -8,13 +8,13 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from coder.client_runs import Runs
+from coder.console.client_runs import Runs
 from coder.console.failure import report
 from coder.errors import CoderError, LeaseHeld
 from coder.run.event_types import RunResumed, RunStopped
 from coder.run.reducer import fold_all
 from coder.run.state import State
-from coder.server.listing import apart
+from coder.server.run_rows import apart
 from coder.server.serving import Serving
 from coder.store import EventLog, RunSummary
 
@@ -35,12 +35,12 @@ async def take_over(serving: Serving) -> None:
 async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, int]]) -> None:
     """Go on with a run that can be begun; one that fails holds no other, and is given up after some tries."""
     end = found.run, found.last.seq
-    if failed[end] == _MOST or found.run in serving.live or serving.gate.locked():
+    if failed[end] == _MOST or found.run in serving.live or serving.workers.locked():
         return
     try:
         folder = found.first.body.get("settings", {}).get("served")
         if folder is not None and Path(folder).is_relative_to(serving.root):
-            await _take_over(serving, found, Runs(Path(folder), serving.gate))
+            await _take_over(serving, found, Runs(Path(folder), serving.workers))
     except LeaseHeld:  # a process works on it
         return
     except Exception as error:  # noqa: BLE001 - whatever a run does, it costs itself alone

@@ -1,1 +1,1 @@
-"""The studio: pages of the server for a person with a browser. Read pages, shown, rendering."""
+"""The studio: pages of the server for a person with a browser. Read pages, run_view, rendering."""

@@ -17,7 +17,7 @@ from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, s
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
 from coder.server.studio.reports import add_reports
-from coder.server.studio.shown import MOST, Shown, part_of
+from coder.server.studio.run_view import MOST, RunView, part_of
 from coder.text.sanitize import one_line
 
 _LISTED = 50
@@ -41,7 +41,7 @@ def routes(serving: Serving) -> APIRouter:
 
     @router.get("/")
     async def runs(caller: Reads) -> Response:
-        rows = await serving.listing.rows(caller, _LISTED)
+        rows = await serving.rows.newest(caller, _LISTED)
         return page("runs", "Runs", rows=sorted(rows, key=lambda row: row.question is None))
 
     @router.get("/login")
@@ -68,11 +68,11 @@ def routes(serving: Serving) -> APIRouter:
 
 
 def _add_run(router: APIRouter, serving: Serving) -> None:
-    kept: OrderedDict[str, Shown] = OrderedDict()
+    kept: OrderedDict[str, RunView] = OrderedDict()
 
-    async def shown_of(run: str, caller: Caller) -> Shown:
+    async def shown_of(run: str, caller: Caller) -> RunView:
         await see_run(serving, caller, run)
-        shown = kept.setdefault(run, Shown(serving.log, run))
+        shown = kept.setdefault(run, RunView(serving.log, run))
         kept.move_to_end(run)
         if len(kept) > _KEPT:
             kept.popitem(last=False)
@@ -108,20 +108,20 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
         return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
-def _now(shown: Shown, caller: Caller) -> str:
+def _now(shown: RunView, caller: Caller) -> str:
     """What a page says of a run as it stands, above its entries."""
     state = shown.state
     asked, question = shown.question or ("", None)
     return fragment("now", summarize(state), asked, question, state.stopped is None, caller.scopes)
 
 
-async def _messages(serving: Serving, shown: Shown, caller: Caller, known: int) -> AsyncIterator[str]:
+async def _messages(serving: Serving, shown: RunView, caller: Caller, known: int) -> AsyncIterator[str]:
     """What is new behind an event, as a stream: a message's id is the number of the last event in it."""
     yield "retry: 1000\n\n"
     if known + 1 < shown.begin:
         yield "event: behind\ndata:\n\n"
         return
-    async with aclosing(serving.tails.batches(shown.run, known)) as batches:
+    async with aclosing(serving.streams.batches(shown.run, known)) as batches:
         async for events in batches:
             if not events:
                 yield ": \n\n"

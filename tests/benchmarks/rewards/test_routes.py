@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from benchmarks.rewards import routes
 from benchmarks.suites.load import load_suite
 from coder.config.layers import load
+from coder.server.bearer_tokens import Caller
 from coder.server.problems import answer_problems
 from coder.server.serving import Serving
-from coder.server.tokens import Caller
 from coder.store import SqliteLog
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
 from tests.coder.server.served import Server, started

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.server.tokens import Caller, digest
+from coder.server.bearer_tokens import Caller, digest
 from tests.coder.cli.console import Console
 from tests.coder.mcp_server.served import TOKEN, Served
 

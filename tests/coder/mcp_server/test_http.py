@@ -1,6 +1,7 @@
 """Over HTTP: whoever has the token, from this machine, and no page of another origin."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
 
-from coder.server.tokens import Caller, digest
-from tests.coder.cli.test_solve import ADD, code
+from coder.server.bearer_tokens import Caller, digest
+from tests.coder.cli.test_solve import ADD, TASK, code
 from tests.coder.mcp_server.served import (
     ERAS,
     INITIALIZE,
@@ -25,7 +26,7 @@ from tests.coder.mcp_server.served import (
     serving,
     words,
 )
-from tests.coder.mcp_server.test_runs import LANDING, Person
+from tests.coder.mcp_server.test_runs import CHECKS, LANDING, Person
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 from tests.processes import processes_with, wait_until
 
@@ -138,6 +139,24 @@ async def test_it_listens_on_loopback_alone_and_prints_a_new_token_once(served: 
         assert local == [f"0100007F:{int(port):04X}"]
         async with client_of(url, token) as client:
             assert len((await client.list_tools()).tools) == 5
+
+
+async def test_the_operators_token_goes_on_with_a_run_of_the_terminal(served: Served, tmp_path: Path) -> None:
+    (secret := tmp_path / "secret").write_text(TOKEN)
+    secret.chmod(0o600)
+    (served.root / "project").mkdir()
+    wanted = ("solve", TASK, "--check", *CHECKS, "--approve", "landing", "--detach", "--json", "project")
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="repair")
+        begun = served.console.run(*wanted, cwd=served.root)
+        assert begun.code == 9, begun.err
+        async with (
+            serving(served, "--token-file", str(secret), command=("mcp", "--http", "0")) as (url, _),
+            client_of(url, TOKEN) as client,
+        ):
+            ended = document(await client.call_tool("approve", {"run": json.loads(begun.out)["run_id"]}))
+
+    assert (ended["status"], ended["landed"]) == ("solved", ["solution.py"])
 
 
 @pytest.mark.parametrize(

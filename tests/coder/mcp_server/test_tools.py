@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from coder import client_runs as runs
+from coder.console import client_runs as runs
+from coder.errors import UsageError
 from coder.mcp_server.tools import server_of
+from coder.run.settings import Settings
 from tests.coder.cli.test_solve import TASK
 from tests.coder.mcp_server.served import words
 
@@ -92,3 +94,32 @@ async def test_a_file_is_no_folder_to_fix(root: Path) -> None:
         said = words(await client.call_tool("fix", {"path": "file.py", "command": "true"}))
 
     assert "is no folder" in said
+
+
+@pytest.mark.parametrize(("configured", "most_s"), [("", 60), ("program_timeout = 0.5", 0.5)])
+async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows(
+    root: Path, configured: str, most_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Settings] = []
+
+    def make_job(wanted: object, settings: Settings, **more: Any) -> Any:
+        given.append(settings)
+        raise UsageError("over")
+
+    monkeypatch.setattr(runs, "make_job", make_job)
+    file = root / "home" / "coder" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(configured)
+    async with Client(server_of(runs.Runs(root))) as client:
+        await client.call_tool("run_code", {"code": "1", "timeout_s": 60})
+
+    assert given[0].program_timeout_s == most_s
+
+
+@pytest.mark.parametrize("run", ["\ud800", "\0", "run_none"])
+async def test_an_id_that_no_log_can_hold_is_no_run(root: Path, run: str) -> None:
+    async with Client(server_of(runs.Runs(root))) as client:
+        said = words(await client.call_tool("run_status", {"run": run}))
+
+    assert "bug" not in said
+    assert "run" in said

@@ -11,7 +11,7 @@ from coder.run.event_types import RunStarted
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.server.access import COOKIE
-from coder.server.tokens import SCOPES, Caller, digest
+from coder.server.bearer_tokens import SCOPES, Caller, digest
 from tests.coder.cli.console import Console
 from tests.coder.server.served import Server, configure, started
 

@@ -93,11 +93,13 @@ async def test_a_run_is_stopped_and_resumed(server: Server, client: httpx2.Async
         configure(server.console.home, base_url=endpoint.url, model="toy", strategy="repair")
         run = (await client.post("/runs", json={"prompt": TASK, "checks": CHECKS})).json()["run_id"]
         await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
+        working = await client.get(f"/runs/{run}")
         stopped = await client.post(f"/runs/{run}/stop")
         again = await client.post(f"/runs/{run}/stop")
         resumed = await client.post(f"/runs/{run}/resume")
         solved = await ended(client, run, "solved")
 
+    assert (working.json()["status"], working.json()["is_live"]) == ("running", True)
     assert (stopped.status_code, stopped.json()["status"], stopped.json()["is_live"]) == (
         200,
         "interrupted",

@@ -10,7 +10,7 @@ import pytest
 
 from coder.run.event_types import RunStopped, Spoken
 from coder.run.message import Message
-from coder.server.event_stream import Tails
+from coder.server.event_stream import EventStreams
 from coder.store import SqliteLog
 from tests.coder.server.served import Server, followed
 from tests.coder.states import started
@@ -136,7 +136,7 @@ async def test_a_batch_of_long_events_is_short_and_one_of_short_events_long(tmp_
         async with log.lease(RUN) as token:
             bodies = [started(), *[says("x" * 300_000)] * 60, *[says("x")] * 300]
             await log.append(RUN, [body.draft() for body in bodies], after=0, token=token)
-        async with aclosing(Tails(log).batches(RUN, 0)) as batches:
+        async with aclosing(EventStreams(log).batches(RUN, 0)) as batches:
             found = [batch async for batch in until_empty(batches)]
 
     assert sum(map(len, found)) == 361
@@ -148,8 +148,8 @@ async def test_a_reader_who_waits_is_woken_by_another_who_finds_an_event_first(t
     with SqliteLog(tmp_path) as log, SqliteLog(tmp_path) as elsewhere:
         async with elsewhere.lease(RUN) as token:
             await elsewhere.append(RUN, [started().draft()], after=0, token=token)
-            tails = Tails(log)
-            async with aclosing(tails.batches(RUN, 1)) as waits, aclosing(tails.batches(RUN, 1)) as finds:
+            streams = EventStreams(log)
+            async with aclosing(streams.batches(RUN, 1)) as waits, aclosing(streams.batches(RUN, 1)) as finds:
                 for after in range(1, 6):
                     assert not await anext(waits)
                     waiting = asyncio.create_task(anext(waits))

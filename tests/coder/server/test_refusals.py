@@ -12,7 +12,7 @@ import pytest
 from coder.run.event_types import RunStarted
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.server.tokens import Caller, digest
+from coder.server.bearer_tokens import Caller, digest
 from tests.coder.cli.test_solve import ADD, TASK, code
 from tests.coder.server.served import Server, configure, started
 from tests.coder.server.test_acts import CHECKS, ended

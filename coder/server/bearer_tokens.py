@@ -24,6 +24,7 @@ class Caller(BaseModel, frozen=True, extra="forbid"):
     """Who makes requests: the holder of a token, or where there are none any program of this machine."""
 
     name: str
+    """Empty for the operator, who may go on with runs of the command line."""
     sha256: str = ""
     """Of the token; empty where there are none."""
     scopes: frozenset[Scope] = frozenset(SCOPES)
@@ -36,8 +37,8 @@ class Caller(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def client(self) -> str | None:
-        """The name, where there are tokens."""
-        return self.name if self.sha256 else None
+        """The name; None for the operator."""
+        return self.name or None
 
 
 _TOKEN = re.compile(r"[!-~]{16,}")
@@ -94,14 +95,14 @@ def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
 
 
 def one_caller(file: Path | None, root: Path) -> Caller:
-    """The holder of the token in a file that only its owner can read; without a file of a new one, printed.
+    """The operator, by the token in a file that only its owner can read; without a file a new one, printed.
 
     Raises:
         UsageError: the file can't be read, others can read it, or it holds no token.
     """
     if file is None:
         print(f"token: {(token := secrets.token_urlsafe(32))}", file=sys.stderr, flush=True)
-        return Caller(name="mcp", sha256=digest(token), root=root.resolve())
+        return Caller(name="", sha256=digest(token), root=root.resolve())
     try:
         if file.stat().st_mode & 0o077:
             raise UsageError(f"Others can read {file}. Keep the token to yourself: chmod 600 {file}")
@@ -110,7 +111,7 @@ def one_caller(file: Path | None, root: Path) -> Caller:
         raise UsageError(f"{file} can't be read: {error.strerror}.") from error
     if not _TOKEN.fullmatch(token):
         raise UsageError(f"{file} must hold a token: one line of at least 16 characters, no blanks.")
-    return Caller(name="mcp", sha256=digest(token), root=root.resolve())
+    return Caller(name="", sha256=digest(token), root=root.resolve())
 
 
 def digest(token: str) -> str:

@@ -44,7 +44,7 @@ class Entry:
     parts: tuple[Part, ...] = ()
 
 
-class Dialogue:
+class Transcript:
     """Makes entries of a run's events, which it takes in their order."""
 
     def __init__(self, *, full: bool = False, diff: bool = False, before: Files | None = None) -> None:

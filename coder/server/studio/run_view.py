@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from coder.console.dialogue import Dialogue, Entry, landed
+from coder.console.run_transcript import Entry, Transcript, landed
 from coder.errors import LogNewer, UsageError
 from coder.run.events import Event
 from coder.run.journal import open_question
@@ -16,7 +16,7 @@ MOST = 200
 """Entries of a page."""
 
 
-class Shown:
+class RunView:
     """The latest entries of a run, and its state."""
 
     def __init__(self, log: EventLog, run: str) -> None:
@@ -26,7 +26,7 @@ class Shown:
         self.begin = 1
         """Where the entries begin; earlier ones are not kept."""
         self._entries: deque[Entry] = deque(maxlen=MOST)
-        self._log, self._dialogue = log, Dialogue(full=True, diff=True)
+        self._log, self._transcript = log, Transcript(full=True, diff=True)
         self._taking = asyncio.Lock()
 
     async def catch_up(self) -> None:
@@ -39,9 +39,9 @@ class Shown:
         shown_from = events[-1].seq - MOST
         for event in events:
             if event.seq <= shown_from:
-                self._dialogue.skip(event)
+                self._transcript.skip(event)
                 self.begin = event.seq + 1
-            elif (entry := self._dialogue.entry(event)) is not None:
+            elif (entry := self._transcript.entry(event)) is not None:
                 self._entries.append(entry)
         self.seq = events[-1].seq
         if len(self._entries) == MOST:
@@ -55,9 +55,9 @@ class Shown:
     @property
     def state(self) -> State:
         """The state after the last event. Raises LogNewer: this version can't read its first one."""
-        if self._dialogue.state is None:
+        if self._transcript.state is None:
             raise LogNewer(f"A newer version of coder wrote {self.run}. Look at it with that version.")
-        return self._dialogue.state
+        return self._transcript.state
 
     @property
     def question(self) -> tuple[str, Question] | None:
@@ -78,10 +78,10 @@ async def part_of(log: EventLog, run: str, first: int, last: int) -> list[Entry]
 
 
 def _part(events: Sequence[Event], first: int, last: int) -> list[Entry]:
-    dialogue, found = Dialogue(full=True, diff=True, before=landed(events)), []
+    transcript, found = Transcript(full=True, diff=True, before=landed(events)), []
     for event in events[:last]:
         if event.seq < first:
-            dialogue.skip(event)
-        elif (entry := dialogue.entry(event)) is not None:
+            transcript.skip(event)
+        elif (entry := transcript.entry(event)) is not None:
             found.append(entry)
     return found

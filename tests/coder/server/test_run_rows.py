@@ -10,8 +10,8 @@ import pytest
 from coder.run.event_types import RunStarted
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.server.listing import Listing
-from coder.server.tokens import Caller
+from coder.server.bearer_tokens import Caller
+from coder.server.run_rows import RunRows
 from coder.store import SqliteLog
 from tests.coder.server.served import Server
 from tests.coder.server.test_events import SOLVED, says
@@ -38,16 +38,16 @@ async def test_a_server_answers_others_while_it_lists_long_runs(
 async def test_runs_that_have_not_changed_are_not_read_again(tmp_path: Path) -> None:
     everybody = Caller(name="", root=tmp_path)
     with SqliteLog(tmp_path / "data") as log:
-        listing = Listing(log)
+        rows = RunRows(log)
         for run in ("run_a", "run_b"):
             async with log.lease(run) as token:
                 bodies = (started(), says("a"), SOLVED)
                 await log.append(run, [body.draft() for body in bodies], after=0, token=token)
-        first = await listing.rows(everybody, 50)
+        first = await rows.newest(everybody, 50)
         with sqlite3.connect(log.path) as connection:
             connection.execute("DELETE FROM event WHERE seq = 2")
 
-        again = await listing.rows(everybody, 1), await Listing(log).rows(everybody, 50)
+        again = await rows.newest(everybody, 1), await RunRows(log).newest(everybody, 50)
 
     assert [row.status for row in first] == ["solved", "solved"]
     assert again[0] == first[:1]
@@ -67,6 +67,6 @@ async def test_a_caller_who_sees_few_runs_gets_them_from_behind_the_others(tmp_p
             async with log.lease(f"run_{number}") as token:
                 await log.append(f"run_{number}", [begun.draft()], after=0, token=token)
 
-        rows = await Listing(log).rows(ana, 2)
+        rows = await RunRows(log).newest(ana, 2)
 
     assert [row.run_id for row in rows] == ["run_4", "run_1"]

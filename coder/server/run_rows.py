@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from coder.requests import ListedRun, list_run
 from coder.run.event_types import RunStopped
 from coder.run.events import Event
-from coder.server.tokens import Caller
+from coder.server.bearer_tokens import Caller
 from coder.store import EventLog, RunSummary
 
 T = TypeVar("T")
@@ -21,14 +21,14 @@ async def apart(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.to_thread(asyncio.run, work)
 
 
-class Listing:
+class RunRows:
     """Rows of runs, for all callers; one is made at a time."""
 
     def __init__(self, log: EventLog) -> None:
         self._log, self._making = log, asyncio.Lock()
         self._rows: OrderedDict[str, tuple[Event, ListedRun]] = OrderedDict()
 
-    async def rows(self, caller: Caller, limit: int) -> list[ListedRun]:
+    async def newest(self, caller: Caller, limit: int) -> list[ListedRun]:
         """The caller's newest runs; costs of one that goes on may be 10 s old."""
         return [await self._row(found) for found in await apart(self._seen(caller, limit))]
 

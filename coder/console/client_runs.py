@@ -61,7 +61,7 @@ class Client(Watch, Protocol):
 
 
 class Runs:
-    """At most one run or program for each processor at once; others wait for their turn."""
+    """At most as many runs and programs at once as there are places."""
 
     def __init__(
         self,
@@ -99,9 +99,11 @@ class Runs:
             raise UsageError("Give either code, or a command.")
         see_text(code, command, dict(files))
         see_names(files)
-        settings = load().config.settings()
-        most_s = min(timeout_s or settings.program_timeout_s, settings.program_timeout_s)
-        settings = settings.model_copy(update={"program_timeout_s": most_s})
+        config = load().config
+        settings = config.settings()
+        if timeout_s is not None:
+            least_s = min(timeout_s, config.program_timeout or timeout_s)  # the default bounds nobody's wish
+            settings = settings.model_copy(update={"program_timeout_s": least_s})
         words = split_command(command) or ()
         wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = make_job(wanted, settings, read_source=lambda: b"")
@@ -168,11 +170,14 @@ class Runs:
         """The result of a run so far."""
         state = await self.state(prefix)
         with open_log() as log:
-            return await status_of(log, state.run)
+            return await status_of(log, state)
 
     async def state(self, prefix: str) -> State:
         """What the log holds of a run. Raises UsageError: there is none, or none for this client."""
         with open_log() as log:
+            first = await log.read(prefix, limit=1) if prefix.isprintable() else []
+            if first and is_visible(first[0], self._root, self.client):
+                return await state_of(log, prefix)
             seen = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
             seen.sort(reverse=True)
             found = resolve(
