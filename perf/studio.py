@@ -6,16 +6,16 @@ first contentful paint, by a server that has not read the run before.
 """
 
 import asyncio
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
 from coder.run.event_types import Spoken
 from coder.run.message import Message
+from tests.browser import chromium
 from tests.coder.server.served import Server, started
 from tests.coder.server.studio.long_run import long_run
 from tests.coder.server.studio.watching import painted_s, seen_s, watch
@@ -44,12 +44,9 @@ async def measure(server: Server, page: Page, events: int) -> None:
 
 async def main(events: int) -> None:
     """Start a server and a browser."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as home, started(Path(home)) as server:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        async with chromium() as browser:
             await measure(server, await browser.new_page(), events)
-            await browser.close()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """One server and one browser for the tests of a file; each test has a window of its own."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.browser import chromium, listen
 from tests.coder.server.served import Server, configure, started
 
 expect.set_options(timeout=60_000)  # a machine may do much else
@@ -25,14 +25,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no browser: apt-get install chromium")
-    async with async_playwright() as playwright:
-        # Chromium's own sandbox doesn't start as root; the pages are ours, and load nothing from elsewhere.
-        launched = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    async with chromium() as launched:
         yield launched
-        await launched.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class Window:
 
     page: Page
     url: str
-    said: list[str] = field(default_factory=list)
+    said: list[str]
 
     async def open(self, path: str) -> None:
         """Load a page of the server, and wait for its script."""
@@ -52,11 +46,8 @@ class Window:
 async def window(studio: Server, browser: Browser) -> AsyncIterator[Window]:
     """A window without a past; at the end, it has said nothing."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900})
-    own = Window(await context.new_page(), studio.url)
-    own.page.on("console", lambda message: own.said.append(message.text))
-    own.page.on("pageerror", lambda error: own.said.append(str(error)))
-    own.page.on("dialog", lambda dialog: own.said.append(dialog.message))
-    own.page.on("request", lambda one: None if one.url.startswith(studio.url) else own.said.append(one.url))
+    page = await context.new_page()
+    own = Window(page, studio.url, listen(page, lambda url: url.startswith(studio.url)))
     await own.page.add_init_script(OUTSIDE)
     yield own
     await context.close()

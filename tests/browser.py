@@ -1,0 +1,31 @@
+"""The system's Chromium, and what a page says in it."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start the system's browser; where there is none, the test is skipped."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no browser: apt-get install chromium")
+    async with async_playwright() as playwright:
+        # Chromium's own sandbox doesn't start as root; the pages are ours, and load nothing from elsewhere.
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+def listen(page: Page, is_own: Callable[[str], bool]) -> list[str]:
+    """What a page says from now on: messages, errors, dialogs, and addresses that aren't its own."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: None if is_own(request.url) else said.append(request.url))
+    return said
