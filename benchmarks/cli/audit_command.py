@@ -16,8 +16,8 @@ from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import Outcome, Strength, Value
 from benchmarks.written import write_text
+from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import takes
 from coder.run.settings import Settings
 from coder.text.sanitize import count_of
 

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 from coder.console.command_groups import Commands
-from coder.console.options import group
+from coder.console.flags import group
 
 HOMES = {
     "run": "benchmarks.cli.run_suite:run",

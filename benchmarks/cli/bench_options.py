@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coder.config.layers import load
-from coder.console.options import given_flags, see_backend
+from coder.console.flags import given_flags, see_backend
 from coder.run.settings import Settings
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]

@@ -12,8 +12,8 @@ from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_lines
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
-from coder.console import options
-from coder.console.options import takes
+from coder.console import flags
+from coder.console.flags import takes
 from coder.errors import UsageError
 
 NOT_PASSED = 1
@@ -60,8 +60,8 @@ def gate(
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="Make the report the baseline where the gate passes.")
     ] = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Hold a report to thresholds and to a baseline.
 

@@ -23,7 +23,7 @@ from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.console.options import takes
+from coder.console.flags import takes
 from coder.errors import MachineError, UsageError
 from coder.store import SqliteLog
 

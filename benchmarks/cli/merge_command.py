@@ -15,7 +15,7 @@ from benchmarks.stats.scoring import make_report
 from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
-from coder.console import options
+from coder.console import flags
 from coder.errors import UsageError
 
 
@@ -26,7 +26,7 @@ def merge(
     include_weaker: bench_options.IncludeWeaker = False,
     filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As in the run.")] = None,
     slice: Annotated[str | None, typer.Option("--slice", metavar="FROM:TO", help="As in the run.")] = None,
-    json: options.Json = False,
+    json: flags.Json = False,
 ) -> None:
     """Make one report of the shards of a run.
 

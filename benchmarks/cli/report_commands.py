@@ -17,7 +17,7 @@ from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several, refuse_other_suites
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
-from coder.console import options
+from coder.console import flags
 
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write one page that needs nothing else.")
@@ -38,7 +38,7 @@ def report(
     junit_file: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case a sample.")
     ] = None,
-    json: options.Json = False,
+    json: flags.Json = False,
 ) -> None:
     """Show a report, or write it as HTML, Markdown or JUnit XML."""
     found = read_report(path)
@@ -60,7 +60,7 @@ def compare(
     others: Annotated[list[Path], typer.Argument(metavar="B...", help="Later reports over the same suite.")],
     html: HtmlFile = None,
     markdown_file: MarkdownFile = None,
-    json: options.Json = False,
+    json: flags.Json = False,
 ) -> None:
     """Compare runs over one suite case by case: the difference, its p-value, and what changed.
 
@@ -90,7 +90,7 @@ def list_suites(
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N runs; 0 is all.")
     ] = 20,
-    json: options.Json = False,
+    json: flags.Json = False,
 ) -> None:
     """List the suites that can be given by name, or with --runs what was run, newest first."""
     if runs:

@@ -25,7 +25,7 @@ from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.config.layers import load
 from coder.config.schema import Config
-from coder.console.options import given_flags, see_backend, takes
+from coder.console.flags import given_flags, see_backend, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.catalog import UserModels

@@ -10,8 +10,8 @@ import typer
 from coder.agent import resume as resume_run
 from coder.cli.resume import go_on, with_state
 from coder.cli.show_run import RunId
+from coder.console.flags import GOING_ON, option, takes
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import GOING_ON, option, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.requests import answer as answer_run

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from coder.console.options import GOING_ON, option, takes
+from coder.console.flags import GOING_ON, option, takes
 
 _UNUSED = ("require", "apply", "branch", "keep", "accept_unverified", "tool")
 

@@ -27,8 +27,8 @@ from coder.config.mcp_servers import mcp_named
 from coder.config.schema import answering_fields, checked, flag
 from coder.config.task_file import split_command
 from coder.console.failure import report, single
+from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import given_flags, see_backend
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.model import Model

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
+from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Json
 from coder.errors import CoderError, UsageError
 from coder.models.find_model import PROBE_S, first_that_answers
 from coder.models.model import Usage

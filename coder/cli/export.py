@@ -7,8 +7,8 @@ from typing import Any
 import typer
 
 from coder.cli.show_run import RunId, events_of
+from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import takes
 from coder.console.screen import Screen
 from coder.requests import patch_of
 from coder.run.reducer import fold_all

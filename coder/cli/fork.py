@@ -10,7 +10,7 @@ from coder.agent import fork as fork_run
 from coder.cli.resume import go_on, with_state
 from coder.cli.show_run import RunId
 from coder.config.schema import Config
-from coder.console.options import GOING_ON, option, takes
+from coder.console.flags import GOING_ON, option, takes
 from coder.console.screen import Screen
 from coder.requests import state_of
 from coder.run.journal import forked

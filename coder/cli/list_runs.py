@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from coder.console.options import Json, option
+from coder.console.flags import Json, option
 from coder.console.render import age, money
 from coder.requests import ListedRun, list_run
 from coder.store import open_log

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from coder.cli.serve import listen, see_root
-from coder.console.options import option
+from coder.console.flags import option
 from coder.errors import UsageError
 
 
@@ -37,8 +37,8 @@ def mcp(
         return
     from coder.config.layers import load
     from coder.console.client_runs import Runs
+    from coder.console.flags import see_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
-    from coder.console.options import see_backend
     from coder.mcp_server.stdio import serve_stdio
     from coder.mcp_server.tools import server_of
 

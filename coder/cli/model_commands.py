@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from coder.config.layers import load
+from coder.console.flags import Json, group, option
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Json, group, option
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog

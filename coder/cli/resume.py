@@ -12,7 +12,7 @@ from coder.cli.show_run import RunId
 from coder.cli.solve_run import carry_out, tools_named
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag
-from coder.console.options import GOING_ON, given_flags, option, see_backend, takes
+from coder.console.flags import GOING_ON, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.requests import state_of

@@ -18,10 +18,9 @@ from typer.core import TyperCommand
 from coder.cli.network_refusals import network_refusals
 from coder.cli.output_stream import OutputStream
 from coder.config.layers import load
-from coder.console import options
 from coder.console.failure import report
+from coder.console.flags import Json, Quiet, given_flags, option, see_backend, takes
 from coder.console.interrupt import Interrupted, run_until_interrupted
-from coder.console.options import given_flags, option, see_backend, takes
 from coder.environment.invocation import Invocation, Job, make_job, run_job
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
@@ -82,8 +81,8 @@ def run(
         float | None, option("--timeout --program-timeout", "Time of the program (10).", "SECONDS")
     ] = None,
     disk: Annotated[int, option("--disk", "Disk of the program.", "MIB")] = 256,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run one program in a sandbox, without a model.
 

@@ -9,8 +9,8 @@ import typer
 from pydantic import TypeAdapter
 
 from coder.config.layers import load
+from coder.console.flags import Image, Json, Python, Quiet, group, option
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Image, Json, Python, Quiet, group, option
 from coder.console.signals import interrupt_on_signals
 from coder.environment.run_policy import policy_of
 from coder.errors import UsageError

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from coder.console.options import option
+from coder.console.flags import option
 from coder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def listen(
     import asyncio
 
     from coder.config.layers import load
+    from coder.console.flags import see_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
-    from coder.console.options import see_backend
     from coder.server.app import serve_http
     from coder.server.serving import Serving
     from coder.store import open_log

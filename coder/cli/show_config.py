@@ -8,7 +8,7 @@ import typer
 
 from coder.config.layers import load, usual_user_file
 from coder.config.schema import Config, default_of
-from coder.console.options import Json
+from coder.console.flags import Json
 from coder.errors import UsageError
 from coder.models.endpoint import for_log, name_for_log
 from coder.text.sanitize import one_line

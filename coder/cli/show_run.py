@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from coder.cli.cost_lines import cost_lines, json_of
-from coder.console.options import Json, option
+from coder.console.flags import Json, option
 from coder.console.run_transcript import Entry, Transcript, landed
 from coder.errors import UsageError
 from coder.run.costs import costs_of

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from coder.console.options import WORKING, option, takes
+from coder.console.flags import WORKING, option, takes
 
 
 @takes(WORKING, "test")

@@ -15,8 +15,8 @@ from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
 from coder.console.failure import report, single
+from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import given_flags, see_backend
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human

@@ -3,8 +3,8 @@
 import typer
 
 from coder.cli.show_run import RunId
+from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Json
 from coder.requests import stop as stop_run
 from coder.run.questions import this_person
 from coder.run.run import Run

@@ -3,8 +3,8 @@
 import typer
 
 from coder.cli.show_run import RunId
+from coder.console.flags import Json, Yes
 from coder.console.interrupt import run_until_interrupted
-from coder.console.options import Json, Yes
 from coder.console.render import progress
 from coder.run.event_types import FileUndone
 from coder.run.reducer import fold_all

@@ -1,4 +1,4 @@
-"""What commands share, those of `benchmarks` too: options, help, screen, signals, failures in words.
+"""What commands share, those of `benchmarks` too: flags, help, screen, signals, failures in words.
 
-Read options, screen, render.
+Read flags, screen, render.
 """

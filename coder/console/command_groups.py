@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from coder.console.options import FLAGS
+from coder.console.flags import FLAGS
 
 GROUP = "coder.commands"
 SUMMARIES = {
