@@ -50,7 +50,7 @@ def serve(
             raise UsageError("--new-token adds a token to a file. Name it: --token-file FILE")
         print(make_token(token_file, new_token, scopes, root))
         return
-    from coder.server.access import LOOPBACK
+    from coder.models.catalog import LOOPBACK
 
     if token_file is None and host not in LOOPBACK:
         raise UsageError(

@@ -14,11 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from coder.models.catalog import LOOPBACK
 from coder.server.bearer_tokens import Caller, digest
 from coder.server.problems import Problem
 
 COOKIE = "coder_session"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OPEN = ("/healthz", "/session", "/login", "/logout", "/static/")
 """Beginnings of paths that need no token: they are the same for everybody."""
 _LONGEST = 8 << 20

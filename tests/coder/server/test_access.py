@@ -307,3 +307,19 @@ def test_what_would_let_in_anybody_is_refused_at_the_start(
     done = Console(tmp_path).run("serve", *arguments)
 
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("mcp", "--http", "0")])
+def test_where_the_extra_is_missing_it_says_what_to_install(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nfor name in ('fastapi', 'starlette', 'uvicorn'):\n    sys.modules[name] = None\n"
+        "import importlib.util as util\nfound = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if name in sys.modules and sys.modules[name] is None "
+        "else found(name, *more)\n"
+    )
+    server = Console(tmp_path).start(*arguments, PYTHONPATH=str(tmp_path))
+
+    said = b"error: FastAPI isn't installed. Install it: pip install 'coder-agent[server]'\n"
+    assert (server.communicate()[1].endswith(said), server.returncode) == (True, 2)
