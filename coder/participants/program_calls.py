@@ -3,12 +3,10 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
-from coder.run.state import State
-from coder.text.sanitize import one_line, terminal_text
+from coder.text.sanitize import terminal_text
 from coder.tools.code_mode import MakeCall, Program, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
@@ -16,8 +14,6 @@ from coder.turn import Turn
 
 _LOGGED = 2_000
 """Characters of arguments and results in the log."""
-_SHOWN, _MOST_SHOWN = 200, 20
-"""Characters of a call, and calls, that a model is told of."""
 Refused = Callable[[ToolCall, str], Awaitable[str | None]]
 """Words to the program where the user doesn't allow a call; the key tells it from others."""
 
@@ -59,9 +55,6 @@ class ProgramCalls:
                 raise
         if self._failure is not None:
             raise self._failure
-        is_killed = result.exit_code is None and not result.running
-        if is_killed or self._turn.state.open_effect is not None:
-            return replace(result, text=f"{result.text}{made_by(self._turn.state, self._call)}")
         return result
 
     async def _guarded(self, tool: Tool, given: JsonObject, make: MakeCall) -> ToolResult:
@@ -86,18 +79,3 @@ class ProgramCalls:
     def _answered(self, call: ToolCall, text: str) -> CodeAnswered:
         said = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED]))[:_LOGGED]
         return CodeAnswered(id=call.id, name=call.name, text=said)
-
-
-def made_by(state: State, call: ToolCall) -> str:
-    """What a model is told of the calls with effects that the programs of a call have made; often empty."""
-    made = [one for one in state.effects if one.id == call.id]
-    lines = [_shown(one) for one in made[-_MOST_SHOWN:]]
-    if made and state.open_effect is made[-1]:
-        lines[-1] += ": cut off, it may have had its effect or not"
-    if len(made) > _MOST_SHOWN:
-        lines.insert(0, f"{len(made) - _MOST_SHOWN} others")
-    return f"\n[Its programs had called {'; '.join(lines)}.]" if made else ""
-
-
-def _shown(call: CodeCalled) -> str:
-    return f"{call.name}({one_line(call.arguments, width=_SHOWN)})"

@@ -11,6 +11,7 @@ from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import named
+from coder.text.sanitize import one_line
 from coder.tools.registry import Registry
 from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, ToolResult
@@ -31,10 +32,10 @@ _READ_ONLY = (
     "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
     "with NODE_PATH=/tmp/node/node_modules"
 )
-
-
 _RUN_CODE = ("bash", "python")
 """Tools whose programs may call the user's."""
+_SHOWN, _MOST_SHOWN = 200, 20
+"""Characters of a program's call, and calls, that a model is told of."""
 
 
 class Workplace:
@@ -159,6 +160,9 @@ class Workplace:
             from coder.participants.program_calls import ProgramCalls  # most runs have no tools of their own
 
             given = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
+            is_killed = given.exit_code is None and not given.running
+            if is_killed or self._turn.state.open_effect is not None:
+                given = replace(given, text=f"{given.text}{_made_by(self._turn.state, call)}")
         else:
             given = await self._tools.answer(call, desk)
         changes, left_out = await work.changes()
@@ -233,9 +237,11 @@ def _lines(state: State) -> tuple[str, ...]:
 
 
 def _made_by(state: State, call: ToolCall) -> str:
-    """What a model is told of the effects of a call's programs."""
-    if not state.effects:
-        return ""
-    from coder.participants.program_calls import made_by
-
-    return made_by(state, call)
+    """What a model is told of the calls with effects that the programs of a call have made; often empty."""
+    made = [one for one in state.effects if one.id == call.id]
+    lines = [f"{one.name}({one_line(one.arguments, width=_SHOWN)})" for one in made[-_MOST_SHOWN:]]
+    if made and state.open_effect is made[-1]:
+        lines[-1] += ": cut off, it may have had its effect or not"
+    if len(made) > _MOST_SHOWN:
+        lines.insert(0, f"{len(made) - _MOST_SHOWN} others")
+    return f"\n[Its programs had called {'; '.join(lines)}.]" if made else ""

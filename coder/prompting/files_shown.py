@@ -1,6 +1,6 @@
 """What a model is shown of the user's files: all sources, or a survey of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -96,9 +96,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
 
 
 _SHARE_OF_NOTES = 8
-"""Notes, and a README, may take one in so many of a model's tokens, of some three characters."""
-_README, _BEGINNING = 6_000, 1_500
-"""Characters of a README that is shown whole beside all sources, and of the beginning of another."""
+"""Notes may take one in so many of a model's tokens, of some three characters."""
 _NAMED_TOKENS, _OTHER_TOKENS = 8_000, 3_000
 """Of other files than sources that the task names, and of the rest."""
 _HEAD, _MOST_HEAD = 6, 600
@@ -122,18 +120,18 @@ def files_shown(
 
 
 def notes_shown(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
-    """The repository's notes for contributors, and how its README begins."""
+    """The repository's notes for contributors about the files of the task."""
+    from coder.context.guidance import MOST_CHARACTERS, guidance
+
     texts = texts_of(state)
-    notes = _guidance(texts, [target.path, *(texts if survey is None else survey.named)], context)
-    path = _readme(texts)
-    if path is None:
-        return notes
-    text = texts[path].strip()
-    if len(text) <= _most_notes(_README if survey is None else _BEGINNING, context):
-        return notes + whole_file(path, text)
-    begins = text[:_BEGINNING].rpartition("\n")[0] or text[:_BEGINNING]
-    heading = f"{shown_path(path)}, the first {len(begins)} of {len(text)} characters:"
-    return f"{notes}\n{heading}\n{fenced(begins)}\n"
+    most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
+    shown = ""
+    near = [target.path, *(texts if survey is None else survey.named)]
+    for path, text in guidance(texts, near, most=most).items():
+        folder = path.rpartition("/")[0]
+        place = f"below {shown_path(folder)}" if folder else "in this repository"
+        shown += f"\n{prompt('guidance').format(path=shown_path(path), place=place)}\n{fenced(text)}\n"
+    return shown
 
 
 def _all_sources(state: State, target: Target, context: int | None, *, acts: bool) -> str:
@@ -147,11 +145,10 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     plan = latest_plan(state)
     asked = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
     named = {target.path, *named_sources(asked, texts)}
-    readme = _readme(texts)
-    apart = {path for path in texts if is_guidance(path)} | {readme}
+    apart = {path for path in texts if is_guidance(path)}
     parts = [whole_file(path, texts[path]) for path in sources if path not in apart]
     room = whole_budget(context) - sum(map(tokens, parts))
-    left = [readme] if readme is not None and len(texts[readme]) > _most_notes(_README, context) else []
+    left: list[str] = []
     for path in sorted(texts.keys() - apart - set(sources), key=lambda path: (path not in named, path)):
         room = min(room, _NAMED_TOKENS if path in named else _OTHER_TOKENS)
         part = whole_file(path, texts[path])
@@ -176,11 +173,6 @@ def _headed(state: State, which: str) -> str:
     return prompt("act-files").format(count=count_of(len(state.files), "file"), which=which) + "\n"
 
 
-def _readme(texts: Iterable[str]) -> str | None:
-    found = (path for path in sorted(texts) if "/" not in path)
-    return next((path for path in found if PurePosixPath(path).stem.lower() == "readme"), None)
-
-
 def _head(path: str, text: str) -> str:
     """The beginning of a file of data or settings; nothing of prose."""
     if PurePosixPath(path).suffix in _PROSE:
@@ -201,20 +193,3 @@ def _hidden(state: State, texts: Mapping[str, str]) -> str:
     other = [shown_path(path) for path in hidden if not is_secret(path)]
     lines = ((secret, "there too, and kept from you"), (other, "there too; no UTF-8 text, or too large"))
     return "".join(f"\n{', '.join(names[:_MOST_HIDDEN])}: {why}.\n" for names, why in lines if names)
-
-
-def _guidance(texts: Mapping[str, str], near: Iterable[str], context: int | None) -> str:
-    """The repository's own notes about these files."""
-    from coder.context.guidance import MOST_CHARACTERS, guidance
-
-    found = guidance(texts, near, most=_most_notes(MOST_CHARACTERS, context))
-    shown = ""
-    for path, text in found.items():
-        folder = path.rpartition("/")[0]
-        place = f"below {shown_path(folder)}" if folder else "in this repository"
-        shown += f"\n{prompt('guidance').format(path=shown_path(path), place=place)}\n{fenced(text)}\n"
-    return shown
-
-
-def _most_notes(most: int, context: int | None) -> int:
-    return most if context is None else min(most, context * 3 // _SHARE_OF_NOTES)

@@ -10,24 +10,12 @@ from coder.run import event_types
 from coder.run.message import LeftOut
 from coder.run.state import State, replace
 
-CallBody = (
-    event_types.CallIntended
-    | event_types.CallAnswered
-    | event_types.CallRetried
-    | event_types.CallSwitched
-    | event_types.CallFailed
-    | event_types.ContextFolded
-    | event_types.ToolCalled
-    | event_types.ToolAnswered
-    | event_types.CodeCalled
-    | event_types.CodeAnswered
-)
 _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """Durations in the output of commands and test runners."""
 
 
-def after_call(state: State, body: CallBody) -> State:
-    """The state after one more event of a call."""
+def after_call(state: State, body: event_types.Body) -> State | None:
+    """The state after one more event of a call; None of any other event."""
     match body:
         case event_types.CallIntended():
             return _intended(state, body)
@@ -49,6 +37,8 @@ def after_call(state: State, body: CallBody) -> State:
             return replace(state, effects=(*state.effects, body), open_effect=body)
         case event_types.CodeAnswered():
             return replace(state, open_effect=None)
+        case _:
+            return None
 
 
 def _intended(state: State, body: event_types.CallIntended) -> State:

@@ -141,8 +141,10 @@ def open_question(state: State) -> tuple[str, Question]:
     if state.question is not None:
         return state.question.id, state.question
     last = state.last
-    if last is not None and last.kind == "question" and not _given(state, last):
-        return question_id(state.run, len(state.messages), last.text), asked_by(last)
+    if last is not None and last.kind == "question":
+        identity = question_id(state.run, len(state.messages), last.text)
+        if identity not in state.answers:
+            return identity, asked_by(last)
     if state.answers:
         given = [*state.answers.values()][-1]
         raise TooLate(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
@@ -170,10 +172,6 @@ def asked_by(message: Message) -> Question:
     """The question that a message of a model asks."""
     kind: Literal["choose", "text"] = "choose" if message.options else "text"
     return Question(kind=kind, about="task", text=message.text, options=message.options, by=message.author)
-
-
-def _given(state: State, asked: Message) -> bool:
-    return question_id(state.run, len(state.messages), asked.text) in state.answers
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coder.run import event_types
-from coder.run.call_reducer import CallBody, after_call
+from coder.run.call_reducer import after_call
 from coder.run.events import Event
 from coder.run.message import HUMAN, Message
-from coder.run.state import State, replace
+from coder.run.state import OF_RUN, State, replace
 from coder.run.stored_file import listed
 
 _KEPT: Mapping[type[event_types.Body], str] = {
@@ -65,8 +65,8 @@ def fold_all(events: Iterable[Event]) -> State:
 
 
 def _after(state: State, body: event_types.Body) -> State:
-    if isinstance(body, CallBody):
-        return after_call(state, body)
+    if (called := after_call(state, body)) is not None:
+        return called
     if (name := _KEPT.get(type(body))) is not None:
         kept: dict[str, Any] = {name: body}
         is_no = isinstance(body, event_types.LandingRefused) and body.by_human
@@ -180,26 +180,12 @@ def _tested(state: State, body: event_types.Body | None) -> float:
 def _next_step(state: State, body: event_types.StepStarted) -> State:
     """The run at a further task: without messages, with all that was spent."""
     begun = State(
-        run=state.run,
         task=body.task,
         settings=body.settings,
         budget=body.settings.budget,
         model=body.model,
-        files=state.files,
-        root=state.root,
-        origin=state.origin,
-        is_untold=state.is_untold,
-        seq=state.seq,
-        time=state.time,
-        seconds=state.seconds,
-        callers=state.callers,
-        granted=state.granted,
-        open_calls=state.open_calls,
-        calls=state.calls,
-        usage=state.usage,
-        cost_usd=state.cost_usd,
-        cost_known=state.cost_known,
         steps=(*state.steps, replace(state, steps=())),
+        **{name: getattr(state, name) for name in OF_RUN},
     )
     if not state.dialogue or body.settings.strategy != "act":
         return begun

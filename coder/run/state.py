@@ -165,29 +165,22 @@ class State:
 
     def forked(self, origin: event_types.RunOrigin) -> "State":
         """The same work in a run of its own, no conversation, that has spent and written nothing."""
-        return State(
-            run=self.run,
-            task=self.task,
-            settings=self.settings.model_copy(update={"chat": False}),
-            budget=self.budget,
-            model=self.model,
-            files=self.files,
-            root=self.root,
-            origin=origin,
-            is_untold=True,
-            seq=self.seq,
-            time=self.time,
-            baseline=self.baseline,
-            owes_baseline=self.owes_baseline,
-            messages=self.messages,
-            dialogue=self.dialogue,
-            known=self.known,
-            callers=self.callers,
-            speaks_text=self.speaks_text,
-            tree=self.tree,
-            left_out=self.left_out,
-            plan=self.plan,
-        )
+        kept = {name: getattr(self, name) for name in _FORKED}
+        alone = self.settings.model_copy(update={"chat": False})
+        return State(settings=alone, origin=origin, is_untold=True, **kept)
+
+
+_SAME = ("run", "files", "root", "seq", "time", "callers")
+_FORKED = (
+    *(*_SAME, "task", "budget", "model", "baseline", "owes_baseline", "messages"),
+    *("dialogue", "known", "speaks_text", "tree", "left_out", "plan"),
+)
+"""What a fork keeps of the run that it is of."""
+OF_RUN = (
+    *(*_SAME, "origin", "is_untold", "seconds", "granted"),
+    *("open_calls", "calls", "usage", "cost_usd", "cost_known"),
+)
+"""What a run keeps when the user's next message begins."""
 
 
 if TYPE_CHECKING:  # so that its arguments are checked

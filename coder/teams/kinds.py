@@ -26,8 +26,6 @@ class Selector(TeamSpec):
     kind: Literal["selector"] = "selector"
     brief: str = ""
     """How to choose."""
-    repeats: bool = False
-    """The last speaker may be chosen again."""
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The one who was chosen; before that, the one who chooses."""
@@ -35,7 +33,7 @@ class Selector(TeamSpec):
         if last is not None and last.kind == "choice" and last.within == within:
             return self.named(last.to) or self.after(state, within)
         spoke = speaker_of(state, within)
-        nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
+        nodes = [node for node in self.speakers if node.name != spoke] or self.speakers
         if len(nodes) == 1:
             return nodes[0]
         return Picker(_about(nodes), within, self.brief, otherwise=self.after(state, within).name)
@@ -45,8 +43,6 @@ class Handoff(TeamSpec):
     """Members that hand over to one another, or to the user."""
 
     kind: Literal["handoff"] = "handoff"
-    to_human: bool = True
-    """A member may hand over to the user."""
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The one it was handed to."""
@@ -58,8 +54,7 @@ class Handoff(TeamSpec):
 
     def hands_to(self, member: Member) -> tuple[str, ...]:
         """All but itself, and the user."""
-        others = [node.name for node in self.members if node.name not in (member.name, "executor")]
-        return (*others, *([HUMAN] if self.to_human else []))
+        return (*(node.name for node in self.speakers if node.name != member.name), HUMAN)
 
 
 class Panel(TeamSpec):
@@ -126,12 +121,14 @@ class Orchestrated(TeamSpec):
             return Orchestrator(_about(self.speakers), within, is_new=True)
         deep = len(within)
         own = [m for m in said if m.within == within or (m.within[:deep] == within and m.kind != "ledger")]
-        if _stalled(own) >= _QUIET:
-            looks = sum(m.kind == "ledger" for m in _since_progress(own))
+        since = _since_progress(own)
+        looked = max((i for i, m in enumerate(since) if m.kind == "ledger"), default=0)
+        if sum(_failing(m) is not None for m in since[looked + 1 :]) >= _QUIET:
+            looks = sum(m.kind == "ledger" for m in since)
             return Orchestrator(_about(self.speakers), within, is_new=looks % self.stalls == 0)
         ledger = said[at].ledger
-        since = [replace(state, messages=said[: i + 1]) for i in range(at + 1, len(said))]
-        taken = sum(self._ends_step(until, within) for until in since)
+        states = [replace(state, messages=said[: i + 1]) for i in range(at + 1, len(said))]
+        taken = sum(self._ends_step(until, within) for until in states)
         steps = [step.member for step in ledger.steps] if ledger is not None else []
         if taken < len(steps) and (node := self.named(steps[taken])) is not None:
             return node
@@ -161,19 +158,6 @@ def _failing(message: Message) -> int | None:
     if outcome is None:
         return None
     return 0 if outcome.passed else max(1, sum(not line.passed for line in outcome.checks))
-
-
-def _stalled(messages: list[Message]) -> int:
-    """Outcomes since the latest ledger that are no better than the best until then."""
-    best, stalled = None, 0
-    for message in messages:
-        failing = _failing(message)
-        if message.kind == "ledger":
-            stalled = 0
-        elif failing is not None:
-            is_better = best is None or failing < best
-            stalled, best = (0, failing) if is_better else (stalled + 1, best)
-    return stalled
 
 
 def _since_progress(messages: list[Message]) -> list[Message]:

@@ -21,8 +21,6 @@ LARGEST = 8 << 20
 """Bytes of one result."""
 MOST_SHOWN = 8_000
 """Characters of signatures in a prompt, some 2,000 tokens; of more, only the names stand there."""
-MOST_SCHEMAS = 16_000
-"""Characters of schemas in each request; tools with more are called from programs alone."""
 _PACE_S = 0.05
 """How long a call over a limit waits for its refusal, so that a loop of them costs nothing."""
 _WIDTH = 160
@@ -130,11 +128,6 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
     if sum(map(len, lines)) > MOST_SHOWN:
         lines = [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
-
-
-def are_few(tools: Sequence[Tool]) -> bool:
-    """Whether a model may call them one by one: the schemas of more would fill each of its requests."""
-    return sum(len(tool.spec.model_dump_json()) for tool in tools) <= MOST_SCHEMAS
 
 
 def module_for(files: Iterable[str]) -> str:

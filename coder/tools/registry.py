@@ -28,6 +28,9 @@ from coder.tools.tool import (
     tool_of,
 )
 
+MOST_SCHEMAS = 16_000
+"""Characters of the schemas of the user's tools in each request; more are called from programs alone."""
+
 
 class Done(Arguments):
     """Arguments of `done`."""
@@ -105,11 +108,8 @@ class Registry:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The specs of these tools; DONE and ASK are added by the participant that answers them."""
-        left_out: Sequence[Tool] = ()
-        if self.own:
-            from coder.tools.code_mode import are_few  # most runs have no tools of their own
-
-            left_out = () if are_few(self.own) else self.own
+        size = sum(len(tool.spec.model_dump_json()) for tool in self.own)
+        left_out = self.own if size > MOST_SCHEMAS else ()
         return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
 
     def __contains__(self, name: str) -> bool:

@@ -63,12 +63,11 @@ async def first(folder: Path, prompt: str = "Round to cents.", *, context: int |
 async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then_files(shop: Path) -> None:
     request = await first(shop)
 
-    order = ["Round to cents.", "short functions", "Run the tests.", "two digits", "pytest -q tests"]
+    order = ["Round to cents.", "short functions", "Run the tests.", "pytest -q tests"]
     order += ["1.006) == 1.01", "The sandbox has Python 3.", "pytest ", "They are all shown.", PRICE]
     places = [request.index(order[0])]
     for part in order[1:]:
         places.append(request.index(part, places[-1]))
-    assert request.count("two digits") == 1
 
 
 async def test_of_a_large_project_the_model_is_told_to_look_for_itself(mall: Path) -> None:
@@ -117,16 +116,6 @@ async def test_a_text_that_the_task_names_is_shown_whole(shop: Path) -> None:
 
     assert request.count("A rule.\n") == 500
     assert "A story." not in request
-
-
-async def test_a_long_readme_is_shown_by_its_beginning(shop: Path) -> None:
-    (shop / "README.md").write_text("Begins here.\n" + "More of it.\n" * 1_000)
-
-    request = await first(shop)
-
-    assert "Begins here." in request
-    assert request.count("More of it.") < 150
-    assert "They are all shown." not in request
 
 
 @pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
