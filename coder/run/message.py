@@ -54,8 +54,6 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     """The first failure, shortened, as the next prompt quotes it."""
     gist: str = Field(default="", exclude_if=not_)
     """One line for a person where no check failed by name: what ended the program, or its last line."""
-    lint: tuple[CheckLine, ...] = Field(default=(), exclude_if=not_)
-    """Of logs from earlier versions."""
     note: str = Field(default="", exclude_if=not_)
     """What a person should know of this verdict: failures that were there before, tests that are flaky."""
     contradicts: tuple[str, ...] = Field(default=(), exclude_if=not_)
@@ -118,8 +116,6 @@ class Message(BaseModel, frozen=True, extra="forbid"):
     """Other beginnings of `text` that the model found likely, the likeliest first."""
     problem: str = Field(default="", exclude_if=not_)
     """Why an answer of kind `code` changed no file, where it held edits or files."""
-    shown: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict, exclude_if=not_)
-    """First and last lines, from 1, by path: what its turn was shown beside the first request."""
     check: str = Field(default="", exclude_if=not_)
     """A shell command that, the model says, fails without the change and succeeds with it."""
     repeats: bool = False

@@ -11,8 +11,6 @@ from coder.models.model import Effort, Sampling
 
 StrategyName = Literal["act", "one-shot", "repair", "best-of-n", "escalate"]
 StrategyChoice = Literal["auto", StrategyName]
-RetiredStrategy = Literal["plan", "review", "tests"]
-"""Of logs from earlier versions."""
 
 Approved = Literal["landing", "tools", "plan", "network"]
 """Writing files or a commit; a call of a tool with effects; the plan; a host that programs want to reach."""
@@ -58,8 +56,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """The recording, absolute, that answers instead of a model."""
     price: str | None = None
     """`IN,OUT` in US dollars per million tokens, where the user gave it; needed to open the model again."""
-    strategy: StrategyChoice | RetiredStrategy | None = None
-    """In a run's first event the one that was selected; None in old runs and for a team given from Python."""
+    strategy: StrategyChoice | None = None
+    """In a run's first event the one that was selected; None for a team."""
     team: str | dict[str, Any] | None = None
     """A team as data (`coder.teams.spec`), or `module:Class` of one that a resume needs again."""
     stop: str | None = None
@@ -75,7 +73,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     effort: Effort | None = None
     """How much a model that reasons does so; None is the model's own."""
     max_answer_tokens: int | None = Field(default=None, ge=16)
-    """Reasoning included. None: the model's own limit, or what the budget leaves. In old runs 4096."""
+    """Reasoning included. None: the model's own limit, or what the budget leaves."""
     model_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     """Longest silence of a model, before its answer and in it."""
     program_timeout_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -153,11 +151,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             effort=self.effort,
             max_tokens=min(limits, default=None),
         )
-
-    @field_validator("edit_format", mode="before")
-    @classmethod
-    def _of_earlier_versions(cls, form: object) -> object:
-        return "search-replace" if form in ("diff", "patch") else form
 
     @field_validator("network")
     @classmethod

@@ -32,8 +32,6 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     """Folder (or one file) of the user that the task is about; it may not exist yet."""
     test_command: tuple[str, ...] | None = None
     test_files: tuple[TestSource, ...] = ()
-    lint_command: tuple[str, ...] | None = None
-    """Of logs from earlier versions; nothing runs it."""
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
     mends: bool = False

@@ -79,14 +79,8 @@ def _strategy(name: StrategyName) -> Strategy:
 
 
 def _name(settings: Settings) -> StrategyName:
-    """The strategy of a run; those of earlier versions continue as the nearest one."""
-    match settings.strategy:
-        case None | "auto" | "plan" | "review":
-            return "repair"
-        case "tests":
-            return "best-of-n"
-        case name:
-            return name
+    name = settings.strategy
+    return "repair" if name is None or name == "auto" else name
 
 
 def settled(

@@ -40,7 +40,6 @@ from coder.run.event_types.turn_events import (
     CodeCalled,
     ContextFolded,
     DialogueTaken,
-    Looked,
     ProgramFinished,
     ProgramStarted,
     Spoken,

@@ -102,13 +102,6 @@ class Spoken(Body, type="message.spoken", durable=False):
     message: Message
 
 
-class Looked(Body, type="context.looked", durable=False):
-    """A model has read these lines before its first answer: an event of earlier versions."""
-
-    lines: dict[str, tuple[tuple[int, int], ...]]
-    """First and last lines, from 1, by path."""
-
-
 class BaselineTest(BaseModel, frozen=True, extra="forbid"):
     """One test as it was before the work."""
 
@@ -138,8 +131,6 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     runs: int = 0
     seconds: float = 0.0
     """Of the first run."""
-    lint: tuple[CheckLine, ...] = ()
-    """Of logs from earlier versions."""
     told: bool = True
     """The test command told of single tests; False: nothing is known but its exit code."""
     missing: tuple[str, ...] = ()

@@ -245,15 +245,6 @@ async def test_a_strong_model_is_asked_after_two_failures() -> None:
     assert (run.status, len(cheap.requests), len(strong.requests)) == ("solved", 2, 1)
 
 
-@pytest.mark.parametrize(
-    ("retired", "taken"), [("plan", "repair"), ("review", "repair"), ("tests", "best-of-n")]
-)
-def test_a_strategy_of_an_earlier_version_is_continued_as_the_nearest_one(retired: str, taken: str) -> None:
-    settings = Settings.model_validate({"strategy": retired})
-
-    assert settled(settings, TASK, model="a/b").strategy == taken
-
-
 def test_escalate_without_a_second_model_is_refused() -> None:
     with pytest.raises(UsageError, match="--strong-model"):
         settled(Settings(strategy="escalate"), TASK, model="a/b")
