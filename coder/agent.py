@@ -32,6 +32,7 @@ from coder.teams.strategies import (
     taken,
     team_and_stop,
     with_roles,
+    with_team,
 )
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver, see_committable
@@ -47,7 +48,6 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         SandboxError: no sandbox can be opened here; no call was made, unless one like it was open before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
-    see_known(options)
     settings = options.get("settings") or Settings()
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
@@ -61,13 +61,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             opening = open_models(asked_of(settings), settings, shows_pictures=bool(task.pictures))
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
-        if (team := options.get("team")) is None:
-            settings = await settled_here(settings, task, model, bench)
-        else:
-            from coder.teams.team_settings import acts_here, with_team  # most runs have no team
-
-            acts = await acts_here(settings, task, team, model, bench)
-            settings = with_team(settings, team, options.get("stop"), acts=acts)
+        team, stop = options.get("team"), options.get("stop")
+        settings = await settled_here(settings, task, model, bench, team=team, stop=stop)
 
         async def attempt(run: str, own: Settings, land: Landing, *origin: RunOrigin) -> State:
             async with AsyncExitStack() as its:
@@ -80,7 +75,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
                 return journal.state
 
         first = options.get("run_id") or new_run_id()
-        if team is None and attempts(settings) > 1:
+        if settings.team is None and attempts(settings) > 1:
             from coder.teams.side_by_side import side_by_side
 
             return await side_by_side(settings, attempt, first=first, priced=model.price(1, 1) is not None)
@@ -106,7 +101,6 @@ async def resume(
         LeaseHeld: another process works on it.
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
-    see_known(options)
     async with AsyncExitStack() as stack:
         journal = await _open_journal(stack, run, _log_of(stack, options), options)
         state = await journal.load()
@@ -135,7 +129,6 @@ async def fork(
         LeaseHeld: a process works on that run.
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
-    see_known(options)
     async with AsyncExitStack() as stack:
         log = _log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)
@@ -172,8 +165,6 @@ async def _go_on(
         )
     settings = with_roles(settings, team)
     if team is not None:
-        from coder.teams.team_settings import with_team
-
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
     elif settings.strategy is not None:
         settings = settings.model_copy(update={"team": None, "stop": None})
@@ -241,6 +232,7 @@ async def open_environment(
 
 
 def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
+    see_known(options)
     return options.get("log") or stack.enter_context(open_log())
 
 

@@ -60,13 +60,41 @@ class LoggedCalls:
         in_dialogue: bool = False,
         ahead: bool = False,
     ) -> CallAnswered:
-        """One call, from its intent to its answer in the log; or the answer that the log holds."""
+        """One call, from its intent to its answer in the log; or the answer that the log holds.
+
+        Raises:
+            BudgetSpent: the call would go over a limit.
+        """
         key = request_key(sent, sampling, form)
         if (given := self._given(key)) is not None:
             return given
+        tokens_in = input_tokens(sent, form)
         async with self._journal.intending:
-            where = {"in_dialogue": in_dialogue, "ahead": ahead}
-            intent = await self._intended(model, sent, sampling, form, key=key, **where)
+            state = self._journal.state
+            most, self.bound_by = room_for_answer(
+                state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
+            )
+            if self.bound_by is not None or known_limit(model, sampling) is not None:
+                sampling = sampling.model_copy(update={"room": most})
+            kept = _kept(state.dialogue, sent) if in_dialogue else 0
+            intent = CallIntended(
+                call=state.calls + 1,
+                participant=self._participant,
+                key=key,
+                messages=tuple(sent[kept:]),
+                kept=kept,
+                in_dialogue=in_dialogue,
+                ahead=ahead,
+                sampling=sampling,
+                form=form,
+                reserved_tokens=tokens_in + most,
+                reserved_usd=model.price(tokens_in, most),
+            )
+            if reached := over_budget(state, intent):
+                if not ahead:  # else the turn that needs the answer meets the limit
+                    await self._journal.append(reached)
+                raise BudgetSpent(reached.text)
+            await self._journal.append(intent)
         answer = await self._made(model, intent, sent)
         body = CallAnswered(call=intent.call, key=key, **dict(answer.redacted(self._redactor.redact)))
         await self._journal.append(body)
@@ -80,45 +108,6 @@ class LoggedCalls:
         answer, is_last = self.given.pop(place), place == len(self.given)
         # The last answer, where it had no room, has ended the run; it may have more now.
         return None if is_last and is_spent_on_reasoning(answer) else answer
-
-    async def _intended(
-        self,
-        model: Model,
-        sent: list[ChatMessage],
-        sampling: Sampling,
-        form: Form | None,
-        *,
-        key: str,
-        in_dialogue: bool,
-        ahead: bool,
-    ) -> CallIntended:
-        """The intent of a call, in the log. Raises BudgetSpent: the call would go over a limit."""
-        tokens_in = input_tokens(sent, form)
-        most, self.bound_by = room_for_answer(
-            self._journal.state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
-        )
-        if self.bound_by is not None or known_limit(model, sampling) is not None:
-            sampling = sampling.model_copy(update={"room": most})
-        kept = _kept(self._journal.state.dialogue, sent) if in_dialogue else 0
-        intent = CallIntended(
-            call=self._journal.state.calls + 1,
-            participant=self._participant,
-            key=key,
-            messages=tuple(sent[kept:]),
-            kept=kept,
-            in_dialogue=in_dialogue,
-            ahead=ahead,
-            sampling=sampling,
-            form=form,
-            reserved_tokens=tokens_in + most,
-            reserved_usd=model.price(tokens_in, most),
-        )
-        if reached := over_budget(self._journal.state, intent):
-            if not ahead:  # else the turn that needs the answer meets the limit
-                await self._journal.append(reached)
-            raise BudgetSpent(reached.text)
-        await self._journal.append(intent)
-        return intent
 
     async def _made(self, model: Model, intent: CallIntended, sent: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()

@@ -17,7 +17,7 @@ from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
-from coder.prompting.asking import is_question
+from coder.prompting.reprompt import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message

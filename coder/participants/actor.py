@@ -13,8 +13,8 @@ from coder.models.model import ChatMessage, Form, ToolCall, ToolSpec
 from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
-from coder.prompting.asking import asks, is_reply, misfit, target_now
 from coder.prompting.files_shown import survey_of
+from coder.prompting.reprompt import asks, is_reply, misfit, target_now
 from coder.prompts import prompt
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, Message

@@ -8,9 +8,9 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
-from coder.prompting.asking import again_words, asks, is_reply, misfit, quoted, target_now
 from coder.prompting.files_shown import survey_of, texts_of
 from coder.prompting.messages import coder_view
+from coder.prompting.reprompt import again_words, asks, is_reply, misfit, quoted, target_now
 from coder.run.attempts import Attempt, is_repeat, next_round
 from coder.run.message import EXPERT, Message
 from coder.run.settings import EditFormat

@@ -1,7 +1,9 @@
 """Executor: verifies the Coder's latest answer by the strongest means of the task."""
 
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
@@ -46,23 +48,15 @@ class Executor:
     async def _try(self, turn: Turn, on: Verification, code: Message) -> Outcome:
         state = on.state
         files = workspace_files(state, code.files)
-        hashes = await (await turn.bench.candidate()).lay(files)
-        await turn.journal.append(ProgramStarted(what="verify", before=_told(hashes, state)))
-        outcome, result = await verify(on, files)
-        finished = ProgramFinished(
-            what="verify",
-            status=result.status,
-            exit_code=result.exit_code,
-            seconds=outcome.seconds,
-            after=_told(await (await turn.bench.candidate()).manifest(), state),
-        )
-        await turn.journal.append(finished)
+        async with _logged(turn, "verify", files) as ended:
+            outcome, result = await verify(on, files)
+            ended |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
         if code.check or state.baseline is not None:
             from coder.verify.evidence import evidence, wants_evidence
 
             if wants_evidence(state, code, outcome):
-                more = evidence(on, code, outcome)
-                outcome = await self._further(turn, "evidence", workspace_files(state, {}), more)
+                async with _logged(turn, "evidence", workspace_files(state, {})):
+                    outcome = await evidence(on, code, outcome)
         if code.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, on, code, outcome)
         if outcome.passed and code.test_edits and not code.files and not outcome.unshown:
@@ -78,22 +72,20 @@ class Executor:
         if not is_open and code.files:
             return outcome
         files = workspace_files(on.state, code.files, test_edits=code.test_edits)
-        more = as_edited(on, code, outcome)
-        return await self._further(turn, "edited tests", files, more)
+        async with _logged(turn, "edited tests", files):
+            return await as_edited(on, code, outcome)
 
-    async def _further(
-        self, turn: Turn, what: str, files: dict[str, bytes], more: Coroutine[None, None, Outcome]
-    ) -> Outcome:
-        """The outcome of further runs, which begin with these files in the candidate's workspace."""
-        candidate = await turn.bench.candidate()
-        before = _told(await candidate.lay(files), turn.state)
-        await turn.journal.append(ProgramStarted(what=what, before=before))
-        began = time.monotonic()
-        outcome = await more
-        after, seconds = _told(await candidate.manifest(), turn.state), time.monotonic() - began
-        finished = ProgramFinished(what=what, status="ok", exit_code=None, seconds=seconds, after=after)
-        await turn.journal.append(finished)
-        return outcome
+
+@asynccontextmanager
+async def _logged(turn: Turn, what: str, files: dict[str, bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Log programs that begin with these files in the candidate's workspace; the block fills in their end."""
+    candidate, began = await turn.bench.candidate(), time.monotonic()
+    await turn.journal.append(ProgramStarted(what=what, before=_told(await candidate.lay(files), turn.state)))
+    ended: dict[str, Any] = {"status": "ok", "exit_code": None}
+    yield ended
+    after = _told(await (await turn.bench.candidate()).manifest(), turn.state)
+    seconds = {"seconds": time.monotonic() - began}
+    await turn.journal.append(ProgramFinished(what=what, after=after, **(seconds | ended)))
 
 
 def _with_left_out(outcome: Outcome, code: Message) -> Outcome:

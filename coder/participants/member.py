@@ -10,9 +10,9 @@ from coder.participants.actor import Actor
 from coder.participants.coder import Coder, answered_in, made_of
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner
-from coder.prompting.asking import target_now
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
+from coder.prompting.reprompt import target_now
 from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.attempts import next_round

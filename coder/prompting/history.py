@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
-from coder.prompting.asking import shortened
+from coder.prompting.reprompt import shortened
 from coder.run.state import State
 
 _SHARE = 0.2

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path
 from coder.models.model import ChatMessage
-from coder.prompting.asking import quoted, repair_of_edits
 from coder.prompting.files_shown import failing_now, files_shown, latest_plan, notes_shown
 from coder.prompting.history import history, history_budget
+from coder.prompting.reprompt import quoted, repair_of_edits
 from coder.prompts import prompt
 from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message

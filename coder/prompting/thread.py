@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coder.context.quoting import shown_path
-from coder.prompting.asking import shortened
+from coder.prompting.reprompt import shortened
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
 

@@ -8,7 +8,7 @@ from coder.models.abilities import goes_on
 from coder.participants.coder import Coder, sampling_of
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant
-from coder.prompting.asking import target_now
+from coder.prompting.reprompt import target_now
 from coder.run.attempts import CHOOSER, Attempt, agreed, drawn, next_round, tried
 from coder.run.message import Message, Outcome
 from coder.run.state import State
