@@ -17,7 +17,7 @@ from coder.source.languages import language_of
 MOST_BYTES = 256 << 10
 """Of one file; a larger one is generated, or data."""
 _LONGEST_NUMBER = 9
-VERSION = "5"
+VERSION = "6"
 """Of what is extracted: another number makes every cached fact one of another key."""
 
 
@@ -96,30 +96,14 @@ async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict
     languages = sorted({language for language, _ in sources.values()})
     key = next(queue, None)
     while key is not None:
-        try:
-            async with open_reader(languages) as reader:
-                while key is not None:
-                    found[key] = _checked(await reader.ask(sources[key]))
-                    key = next(queue, None)
-        except NoReader:
-            return
-        except ReaderDied:
-            assert key is not None
-            found[key] = ("", "")
-            key = next(queue, None)
-
-
-def _checked(answer: object) -> Found:
-    """Schema of answers; a compromised reader can send nothing else. Raises ReaderDied: it doesn't fit."""
-    match answer:
-        case [str(defined), str(words)] if all(_is_definition(pair) for pair in defined.split()):
-            return defined, words
-    raise ReaderDied
-
-
-def _is_definition(pair: str) -> bool:
-    name, _, line = pair.rpartition(":")
-    return bool(name) and line.isascii() and line.isdigit() and len(line) < 9
+        async with _open_reader(languages) as reader:
+            if reader is None:
+                return  # none can be started here
+            is_alive = True
+            while key is not None and is_alive:
+                answer = await _read(reader, sources[key])
+                is_alive, found[key] = answer is not None, answer or ("", "")
+                key = next(queue, None)
 
 
 def _processors() -> int:
@@ -148,36 +132,38 @@ MOST_ANSWERED = 2 << 20
 _GRACE_S = 0.2
 
 
-class ReaderDied(Exception):
-    """The process died, hung, or gave an answer that can't be one."""
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A process that reads one source after the other."""
+
+    questions: asyncio.StreamWriter
+    answers: asyncio.StreamReader
 
 
-class NoReader(Exception):
-    """No such process can be started here."""
+async def _read(reader: _Reader, source: Source) -> Found | None:
+    """The facts of one source; None: the reader died, hung, or says what no reader says.
+
+    A hostile text may have taken it over: it can send nothing else than names and numbers of lines.
+    """
+    with suppress(TimeoutError, OSError, ValueError, RecursionError):
+        async with asyncio.timeout(ALONE_S):
+            reader.questions.write(json.dumps(source).encode() + b"\n")
+            await reader.questions.drain()
+            answer = json.loads(await reader.answers.readline())
+        match answer:
+            case [str(defined), str(words)] if all(map(_is_definition, defined.split())):
+                return defined, words
+    return None
 
 
-class Reader:
-    """Such a process, ready to be asked."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._questions, self._answers = process.stdin, process.stdout
-
-    async def ask(self, question: object) -> object:
-        """The answer, any JSON: hostile text may have taken the process over. Raises ReaderDied."""
-        try:
-            async with asyncio.timeout(ALONE_S):
-                self._questions.write(json.dumps(question).encode() + b"\n")
-                await self._questions.drain()
-                return json.loads(await self._answers.readline())
-        except (TimeoutError, OSError, ValueError, RecursionError) as error:
-            raise ReaderDied from error
+def _is_definition(pair: str) -> bool:
+    name, _, line = pair.rpartition(":")
+    return bool(name) and line.isascii() and line.isdigit() and len(line) < _LONGEST_NUMBER
 
 
 @asynccontextmanager
-async def open_reader(languages: Sequence[str]) -> AsyncIterator[Reader]:
-    """Start a process for these languages, without our environment. Raises NoReader: it didn't get ready."""
+async def _open_reader(languages: Sequence[str]) -> AsyncIterator[_Reader | None]:
+    """Start a process for these languages, without our environment; None: it didn't get ready."""
     home = str(Path(__file__).parents[2])
     start = f"import sys; sys.path.append({home!r}); "
     start += "from coder.context.extracting import main; main(sys.argv[1:])"
@@ -189,9 +175,8 @@ async def open_reader(languages: Sequence[str]) -> AsyncIterator[Reader]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        if await process.stdout.readline() != b'"ready"\n':
-            raise NoReader
-        yield Reader(process)
+        is_ready = await process.stdout.readline() == b'"ready"\n'
+        yield _Reader(process.stdin, process.stdout) if is_ready else None
     finally:
         process.stdin.close()  # the end of its input ends a reader that is well
         try:

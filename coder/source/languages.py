@@ -19,34 +19,11 @@ _BESIDE = {
 (enum_declaration name: (identifier) @name) @definition.enum
 (internal_module name: (_) @name) @definition.module
 """,
-    "go": """
-(source_file (const_declaration (const_spec name: (identifier) @name) @definition.constant))
-(source_file (var_declaration (var_spec name: (identifier) @name) @definition.constant))
-""",
-    "rust": """
-(function_signature_item name: (identifier) @name) @definition.function
-(const_item name: (identifier) @name) @definition.constant
-(static_item name: (identifier) @name) @definition.constant
-""",
     "java": """
 (enum_declaration name: (identifier) @name) @definition.class
 (record_declaration name: (identifier) @name) @definition.class
 """,
-    "c": """
-(preproc_def name: (identifier) @name) @definition.macro
-(preproc_function_def name: (identifier) @name) @definition.macro
-""",
-    "cpp": """
-(namespace_definition name: (namespace_identifier) @name) @definition.module
-(alias_declaration name: (type_identifier) @name) @definition.type
-(function_declarator declarator: (qualified_identifier
-  name: (qualified_identifier name: (identifier) @name))) @definition.method
-""",
-    "ruby": "(assignment left: (constant) @name) @definition.constant",
-    "php": """
-(enum_declaration name: (name) @name) @definition.class
-(const_element (name) @name) @definition.constant
-""",
+    "php": "(enum_declaration name: (name) @name) @definition.class",
     "csharp": """
 [(class_declaration name: (_) @name) (interface_declaration name: (_) @name)
  (struct_declaration name: (_) @name) (enum_declaration name: (_) @name)
@@ -54,7 +31,7 @@ _BESIDE = {
  (method_declaration name: (_) @name) (property_declaration name: (_) @name)] @definition
 """,
 }
-"""Definitions that a grammar's own query for tags leaves out; C# has no such query."""
+"""Kinds of types that a grammar's own query for tags leaves out; C# has no such query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +62,12 @@ GRAMMARS = {
     "javascript": Grammar(_JAVASCRIPT),
     "typescript": Grammar(_TYPESCRIPT, "language_typescript", (_JAVASCRIPT,), _BESIDE["typescript"]),
     "tsx": Grammar(_TYPESCRIPT, "language_tsx", (_JAVASCRIPT,), _BESIDE["typescript"]),
-    "go": Grammar("tree_sitter_go", beside=_BESIDE["go"]),
-    "rust": Grammar("tree_sitter_rust", beside=_BESIDE["rust"]),
+    "go": Grammar("tree_sitter_go"),
+    "rust": Grammar("tree_sitter_rust"),
     "java": Grammar("tree_sitter_java", beside=_BESIDE["java"]),
-    "c": Grammar("tree_sitter_c", beside=_BESIDE["c"]),
-    "cpp": Grammar("tree_sitter_cpp", beside=_BESIDE["c"] + _BESIDE["cpp"]),
-    "ruby": Grammar("tree_sitter_ruby", beside=_BESIDE["ruby"]),
+    "c": Grammar("tree_sitter_c"),
+    "cpp": Grammar("tree_sitter_cpp"),
+    "ruby": Grammar("tree_sitter_ruby"),
     "php": Grammar("tree_sitter_php", "language_php", beside=_BESIDE["php"]),
     "csharp": Grammar("tree_sitter_c_sharp", beside=_BESIDE["csharp"]),
 }
