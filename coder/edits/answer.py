@@ -43,7 +43,7 @@ def read_answer(
     found = read_edits(read, default=default, known=files)
     whole = Whole(found.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
     reader = _Answer(files, whole, ignored)
-    if found.is_any:
+    if found.edits or found.slips:
         return reader.edited(found, default, in_part=in_part)
     written = reader.written(*whole_files(read, found.blocks, default=default, expected=expected))
     return replace(written, only_shows=not any(block.name for block in found.blocks))

@@ -75,17 +75,17 @@ class Block:
         return "markdown" if is_markdown or self.language in _MARKDOWN else "other"
 
 
-def find_blocks(text: str, *, known: Collection[str] = ()) -> list[Block]:
+def find_blocks(text: str) -> list[Block]:
     """Every fenced block in order; an unclosed one extends to the end of the text."""
     blocks: list[Block] = []
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    fences = Fences(lines, known=known)
+    fences = Fences(lines, known=())
     i = 0
     while i < len(lines):
         if opening_fence(lines[i]) is None:
             i += 1
             continue
-        block, end = block_at(lines, i, fences, known=known)
+        block, end = block_at(lines, i, fences, known=())
         blocks.append(block)
         i = end + 1
     return blocks

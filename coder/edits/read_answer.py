@@ -30,11 +30,6 @@ class Edits:
     blocks: list[Block] = field(default_factory=list)
     """Fenced blocks that aren't edits."""
 
-    @property
-    def is_any(self) -> bool:
-        """Whether there is any edit, readable or not."""
-        return bool(self.edits or self.slips)
-
 
 def read_edits(text: str, *, default: str = "", known: Collection[str] = ()) -> Edits:
     """The edits in an answer; unnamed ones belong to the default file."""
@@ -149,23 +144,21 @@ class _Reader:
         return end
 
     def _take_block(self, at: int) -> int:
-        block = searchreplace.read_block(self._lines, at, self._name)
-        if isinstance(block, Slip):
-            self.found.slips.append(block)
-            return at + 1
-        if (made := block.makes) is not None:
-            edit = Edit(self._name, "write", text=made, new=True)
-        else:
-            edit = Edit(self._name, "change", hunks=(block.hunk,))
-            if self._goes_on(edit):
-                edit = replace(edit, hunks=self.found.edits.pop().hunks + edit.hunks)
-        self.found.edits.append(edit)
-        return block.end
+        read, end = searchreplace.read_block(self._lines, at, self._name)
+        if isinstance(read, Slip):
+            self.found.slips.append(read)
+            return end
+        if self._goes_on(read):
+            read = replace(read, hunks=self.found.edits.pop().hunks + read.hunks)
+        self.found.edits.append(read)
+        return end
 
     def _goes_on(self, edit: Edit) -> bool:
         """Whether an edit changes the same file as the one before."""
         last = self.found.edits[-1] if self.found.edits else None
-        return last is not None and (last.path, last.action, last.to) == (edit.path, "change", edit.to)
+        if last is None or not last.action == edit.action == "change":
+            return False
+        return (last.path, last.to) == (edit.path, edit.to)
 
     def _begins_edits(self, start: int, mark: str, *, is_diff: bool) -> bool:
         """Whether the block that begins here contains edits: of a diff anywhere, else at its beginning."""

@@ -12,9 +12,8 @@ file (a heading's underline): then each of them is tried.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from coder.edits.edit import Hunk, Sign, Slip
+from coder.edits.edit import Edit, Hunk, Sign, Slip
 
 _OPEN = re.compile(r"^\s{0,3}(?P<mark><{5,})\s*SEARCH\s*$", re.IGNORECASE)
 _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
@@ -24,41 +23,29 @@ _LONG = 20_000
 """Lines of a block beyond which only one reading is tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchBlock:
-    """One block, and its end in the answer."""
-
-    hunk: Hunk
-    end: int
-    """Index of the line behind it."""
-
-    @property
-    def makes(self) -> str | None:
-        """The text of the new file that it makes; None if it changes one."""
-        return None if any(line.strip() for line in self.hunk.old) else "".join(self.hunk.new)
-
-
 def opens(line: str) -> bool:
     """Whether a block begins in this line."""
     return _OPEN.match(line) is not None
 
 
-def read_block(lines: Sequence[str], at: int, path: str) -> SearchBlock | Slip:
-    """The block that begins in line `at` of an answer."""
+def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, int]:
+    """The edit of a file by the block that begins in line `at`, and the index of the line behind it."""
     opening = _OPEN.match(lines[at])
     assert opening is not None
     mark = opening["mark"]
     end = _closing(lines, at + 1, mark)
     if end is None:
-        return Slip(f"`{path}`: a SEARCH block isn't closed by `>>>>>>> REPLACE`.")
+        return Slip(f"`{path}`: a SEARCH block isn't closed by `>>>>>>> REPLACE`."), at + 1
     dividers = [i for i in range(at + 1, end) if _DIVIDER.match(lines[i])]
     if not dividers:
-        return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines.")
+        return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines."), at + 1
     exact = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
     # The longest search is the most specific: try the last divider first.
     most = _MOST_READINGS if end - at < _LONG else 1
     first, *others = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
-    return SearchBlock(Hunk(first.lines, others=tuple(others)), end + 1)
+    if not any(line.strip() for line in first.old):
+        return Edit(path, "write", text="".join(first.new), new=True), end + 1
+    return Edit(path, "change", hunks=(Hunk(first.lines, others=tuple(others)),)), end + 1
 
 
 def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:

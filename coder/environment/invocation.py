@@ -1,7 +1,6 @@
 """The job of `coder run`: a program, its files and its policy, and its one run."""
 
 import os
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import decode_source
@@ -103,8 +102,11 @@ class _Files:
         name = plain.name if plain.is_absolute() or ".." in plain.parts else str(plain)
         if name in self.contents:
             raise UsageError(f"Two files would be {name} in the workspace.")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} isn't a regular file.")
         try:
-            content = self._read(path)
+            with path.open("rb") as file:
+                content = file.read(self._room + 1)
         except OSError as error:
             raise UsageError(f"{path} can't be read: {error.strerror}.") from error
         self._room -= len(content)
@@ -112,14 +114,6 @@ class _Files:
             raise UsageError(f"{path} is more than the disk of the sandbox holds. --disk MIB gives it more.")
         self.contents[name] = content
         return name
-
-    def _read(self, path: Path) -> bytes:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise UsageError(f"{path} isn't a regular file.")
-        with open(descriptor, "rb") as file:
-            return file.read(self._room + 1)
 
 
 def _program(wanted: Invocation, files: _Files, read_source: Callable[[], bytes]) -> Program:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from coder.fs.safe_open import open_folder
+
 
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
@@ -45,32 +47,24 @@ def write_beside(
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(temporary, flags, new_mode, dir_fd=folder)
     try:
-        try:
+        with os.fdopen(descriptor, "wb") as file:
             _take_over(descriptor, folder, name, mode)
-            write_all(descriptor, content)
-        finally:
-            os.close(descriptor)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
     except OSError:
         clean_up(folder, [temporary])
         raise
 
 
 def put_in_place(folder: int, temporary: str, name: str) -> None:
-    """Rename over whatever file has the name, durably.
-
-    Raises:
-        OSError: a folder has the name, or the folder can't be written.
-    """
+    """Rename over the file of this name, durably. Raises OSError: a folder has it, or no right to write."""
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     sync_folder(folder)
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:
-    """Give a file, and never one that a link leads to, these permission bits.
-
-    Raises:
-        OSError: it isn't there, belongs to another user, or is a link.
-    """
+    """Set permission bits of a file, never over a link. Raises OSError: it is missing, foreign or a link."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(name, flags, dir_fd=folder)
     try:
@@ -80,11 +74,7 @@ def set_mode(folder: int, name: str, mode: int) -> None:
 
 
 def remove(folder: int, name: str) -> None:
-    """Remove a file, durably.
-
-    Raises:
-        OSError: it isn't there or the folder can't be written.
-    """
+    """Remove a file, durably. Raises OSError: it isn't there or the folder can't be written."""
     os.unlink(name, dir_fd=folder)
     sync_folder(folder)
 
@@ -112,18 +102,6 @@ def _take_over(descriptor: int, folder: int, name: str, mode: int | None) -> Non
     os.fchmod(descriptor, old.st_mode & 0o777)  # without setuid: the content is another one now
 
 
-def write_all(descriptor: int, content: bytes) -> None:
-    """Write a content and sync it.
-
-    Raises:
-        OSError: the disk is full or failed.
-    """
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
-
-
 def sync_folder(descriptor: int) -> None:
     """Sync the names in an open folder, where the system can sync folders."""
     if os.name == "posix":
@@ -133,8 +111,5 @@ def sync_folder(descriptor: int) -> None:
 def sync_folder_at(path: Path) -> None:
     """Sync the names in the folder at a path, where the system can sync folders."""
     if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        with open_folder(path) as descriptor:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
