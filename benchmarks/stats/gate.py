@@ -19,17 +19,14 @@ class Condition(Value):
     name: str
     passed: bool
     text: str
-    """Required and actual value, in one line."""
 
 
 class Gate(Value):
     """The result of a gate."""
 
     passed: bool
-    """Every condition holds."""
     conditions: tuple[Condition, ...]
     comparison: Comparison | None = None
-    """Comparison with the baseline."""
 
 
 def gate(
@@ -67,7 +64,10 @@ def gate(
 
 def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
     score = mean_pass_at_k([(tally.samples, tally.passed) for tally in tallies(reports).values()], k)
-    if score is None or (k > 1 and all(report.pass_at.get(str(k)) is None for report in reports)):
+    alike = not all(report.independent for report in reports) or (
+        len(reports) > 1 and any(report.greedy for report in reports)
+    )
+    if score is None or (k > 1 and alike):
         raise UsageError(
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )

@@ -14,6 +14,16 @@ def test_the_score_has_to_reach_what_is_asked(least: float, passed: bool) -> Non
     assert gate([FOUR_OF_FIVE], min_pass=least).passed is passed
 
 
+def test_a_score_of_several_draws_is_of_any_number_of_them_that_differ() -> None:
+    five, alike = (report_of({"a": "pffff", "b": "fffff"}, greedy=greedy) for greedy in (False, True))
+
+    assert gate([five], min_pass=0.5, k=5).passed
+    assert not gate([five], min_pass=0.5, k=2).passed
+    for reports in ([alike], [report_of({"a": "p"}, greedy=True)] * 5):
+        with pytest.raises(UsageError, match="no pass@5"):
+            gate(reports, min_pass=0.5, k=5)
+
+
 def test_the_score_of_a_suite_whose_cases_failed_by_the_machine_isnt_lifted() -> None:
     answer = gate([report_of({"a": "p", "b": "i"})], min_pass=0.6)
 
