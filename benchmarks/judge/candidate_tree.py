@@ -32,16 +32,20 @@ class Tree:
     """Paths of the patch that were ignored: the case's versions stay."""
 
 
+def base_tree(case: RepositoryCase) -> dict[str, bytes]:
+    """The base with the case's hidden tests."""
+    return {**case.files, **_hidden(case)}
+
+
 def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
-    """The base with the case's own patch and its hidden tests."""
-    files = dict(case.files) if case.gold_patch is None else apply_patch(case.files, case.gold_patch)
-    return {**files, **_hidden(case)}
+    """The base with the case's own patch, if any, and its hidden tests."""
+    return {**apply_patch(case.files, case.gold_patch or ""), **_hidden(case)}
 
 
 def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
     """The base with the permitted part of an answer's patch."""
     patched = apply_patch(case.files, patch)
-    pristine = gold_tree(case) if case.gold_patch is not None else {**case.files, **_hidden(case)}
+    pristine = gold_tree(case)
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
     folders = test_folders(pristine)
     kept_out = {path for path in changed if not _may_change(path, case, pristine, folders)}

@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 Tests = dict[str, tuple[str, ...]]
 
@@ -19,16 +18,6 @@ def heirs_of(tree: ast.Module) -> Tests:
                     found.setdefault(f"{owner}::{bound}", []).append(f"{name}::{bound}")
                 known.add(bound)
     return {test: tuple(names) for test, names in found.items()}
-
-
-def heirs_in(tree: Mapping[str, bytes], path: str) -> Tests:
-    """Inherited tests of a file of a tree."""
-    return _heirs(tree[path])
-
-
-@lru_cache(maxsize=64)
-def _heirs(content: bytes) -> Tests:
-    return heirs_of(ast.parse(content.decode("utf-8", "replace")))
 
 
 def _line(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) -> Iterator[str]:

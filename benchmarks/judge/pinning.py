@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
+from benchmarks.judge.candidate_tree import base_tree, gold_tree, is_test_path, test_folders
 from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
@@ -159,7 +159,7 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
         return _broken(_NO_PYTEST)
     if named:
         return RepositoryMode(how="plain", nodes=named, reason=reason)
-    tree = _base_tree(case)
+    tree = base_tree(case)
     paths = _hidden_files(case, tree)
     if not paths:
         return _broken(f"{reason}, names no tests, and has no hidden ones")
@@ -168,10 +168,6 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
         return _broken(_BASE_PASSES)
     reason += " and names no tests: all of its hidden ones have to pass"
     return RepositoryMode(how="plain", whole=tuple(paths), reason=reason)
-
-
-def _base_tree(case: RepositoryCase) -> dict[str, bytes]:
-    return {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
 
 
 def _hidden_files(case: RepositoryCase, tree: Mapping[str, bytes]) -> list[str]:
@@ -185,7 +181,7 @@ async def _pin(
     """Nodes that must pass, named by the case or passed by its own patch, with their seconds."""
     named = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(named) or _hidden_files(case, gold)
-    base, jobs, why, has_begun = _base_tree(case), [Job(path) for path in paths], "", False
+    base, jobs, why, has_begun = base_tree(case), [Job(path) for path in paths], "", False
     for plugins in (False, True):
         both = (run_jobs(sandbox, case, tree, jobs, plugins=plugins) for tree in (gold, base))
         of_gold, of_base = await asyncio.gather(*both)

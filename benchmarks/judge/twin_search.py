@@ -16,7 +16,7 @@ from benchmarks.judge.decoys import (
     twins_of,
     variants_of,
 )
-from benchmarks.judge.inherited_tests import Tests, heirs_in
+from benchmarks.judge.inherited_tests import Tests, heirs_of
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.suite import RepositoryCase
@@ -58,7 +58,7 @@ class Search:
             test = node.partition("[")[0]
             self._seconds[test] = max(took, self._seconds.get(test, 0.0))
         self._sources = {path: gold[path].decode("utf-8", "replace") for path in pinned.files}
-        self.heirs = {path: heirs_in(gold, path) for path in self._sources}
+        self.heirs = {path: heirs_of(ast.parse(text)) for path, text in self._sources.items()}
         """By file: the tests that classes have from others (`inherited_tests.py`)."""
         self._left = _TWIN_RUNS
 
