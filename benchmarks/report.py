@@ -1,5 +1,6 @@
 """Report: the result of judging a suite, as one document from which all other reports are made."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +39,6 @@ class Report(Value):
     suite: str
     suite_version: str
     model: str | None = None
-    """Model that answered, if known."""
     command: str | None = None
     """The command line of the first start, without secrets; None in older reports."""
     cases: int
@@ -56,9 +56,8 @@ class Report(Value):
     bounds: tuple[float, float] | None
     """pass@1 if all unjudged cases had failed, and if all had passed."""
     outcomes: dict[Outcome, int]
-    """Number of samples by outcome."""
     strengths: dict[Strength, int]
-    """Number of samples by strength of the verdict."""
+    """Numbers of samples."""
     missing: tuple[str, ...] = ()
     """Cases without a sample: not passed."""
     left_out: tuple[str, ...] = ()
@@ -66,7 +65,6 @@ class Report(Value):
     kinds: dict[str, str] = Field(default_factory=dict)
     """Kind of each case: function, script or repository; empty in older reports."""
     difficulties: dict[str, str] = Field(default_factory=dict)
-    """Difficulty of the cases for which the suite names one."""
     digests: dict[str, str]
     """Digests of suite, judge, and image, samples, parameters if present."""
     isolation: str | None = None
@@ -79,6 +77,11 @@ class Report(Value):
     times: Times = Times()
     verdicts: tuple[Verdict, ...]
     """In the order of the suite, then of the samples."""
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Names of the digests that differ."""
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
 def write_report(report: Report, path: Path) -> None:

@@ -40,7 +40,7 @@ class FunctionCase(_Case):
     setup: str = ""
     """Imports and helpers put before the code of both sides."""
     visible: tuple[str, ...] = ()
-    """Visible assertions, available for checking."""
+    """Assertions that a solver sees."""
     stateful: bool = False
     """The function may keep state between calls, so that repeated calls may differ."""
 
@@ -72,13 +72,11 @@ class RepositoryCase(_Case):
     files: dict[str, bytes]
     """The base tree by relative path."""
     executable: tuple[str, ...] = ()
-    """Paths of executable files."""
     hidden_tests: dict[str, str]
     """By relative path; laid over the solver's tree."""
     test_patch: str | None = None
     """Hidden: a unified diff of the tests, where the base tree is only in the image."""
     gold_patch: str | None = None
-    """A unified diff."""
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
     """Node ids as in pytest; where both are empty they are found with the gold patch."""

@@ -20,7 +20,6 @@ class Verdict(Value):
     """Verdict on one sample of one case."""
 
     id: str
-    """Id of the case."""
     sample: int = Field(ge=0)
     """0, 1, … in the order of the file or the run."""
     verdict: Outcome

@@ -117,7 +117,7 @@ async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):
-        return CaseAttempt(text=program_of(case, sample, exact=exact).text)
+        return CaseAttempt(text=program_of(case, sample, exact=exact))
     return CaseAttempt(text=sample.text)
 
 

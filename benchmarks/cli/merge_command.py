@@ -8,7 +8,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line
-from benchmarks.report import Report, Times, write_report
+from benchmarks.report import Report, Times, differing, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_lines
 from benchmarks.stats.scoring import make_report
@@ -52,9 +52,10 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             "Of a run with --filter or --slice, give merge the same ones."
         )
     for number, report in enumerate(reports[1:], 2):
-        differing = _differing(first, report)
-        if differing:
-            raise UsageError(f"Report {number} differs from the first one in {', '.join(differing)}.")
+        found = differing(first.digests, report.digests)
+        found += [name for name in ("model", "isolation") if getattr(first, name) != getattr(report, name)]
+        if found:
+            raise UsageError(f"Report {number} differs from the first one in {', '.join(found)}.")
     seconds = [report.times.seconds for report in reports if report.times.seconds is not None]
     begun = [report.times.started for report in reports if report.times.started is not None]
     try:
@@ -62,7 +63,6 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             suite,
             [verdict for report in reports for verdict in report.verdicts],
             digests={name: value for name, value in first.digests.items() if name != "suite"},
-            ks=tuple(int(k) for k in first.pass_at),
             model=first.model,
             isolation=first.isolation,
             usage=sorted(
@@ -75,10 +75,3 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
         )
     except ValueError as error:
         raise UsageError(f"{error}: is one of the reports given twice?") from error
-
-
-def _differing(one: Report, other: Report) -> list[str]:
-    names = sorted({*one.digests, *other.digests})
-    found = [name for name in names if one.digests.get(name) != other.digests.get(name)]
-    pairs = (("model", one.model, other.model), ("isolation", one.isolation, other.isolation))
-    return [*found, *(name for name, value, its in pairs if value != its)]

@@ -14,16 +14,13 @@ from benchmarks.reports.page import page, read_answers
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import comparison_lines, list_lines, listed, report_lines, run_line
 from benchmarks.runner.bench_session import open_log
-from benchmarks.stats.comparison import compare_several, refuse_other_suites
+from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
 
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write one page that needs nothing else.")
-]
-MarkdownFile = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a CI job.")
 ]
 
 
@@ -34,7 +31,9 @@ def report(
         typer.Option("--samples", metavar="FILE", help="The answers, to show their code in --html."),
     ] = None,
     html: HtmlFile = None,
-    markdown_file: MarkdownFile = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a CI job.")
+    ] = None,
     junit_file: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case a sample.")
     ] = None,
@@ -59,7 +58,6 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="The report to compare with.")],
     others: Annotated[list[Path], typer.Argument(metavar="B...", help="Later reports over the same suite.")],
     html: HtmlFile = None,
-    markdown_file: MarkdownFile = None,
     json: flags.Json = False,
 ) -> None:
     """Compare runs over one suite case by case: the difference, its p-value, and what changed.
@@ -67,19 +65,13 @@ def compare(
     Several later runs are each compared with the first; their p-values are then corrected by Holm.
     """
     reports = [read_report(path) for path in (first, *others)]
-    refuse_other_suites(reports)
+    names = _names([first, *others], reports)
     found = compare_several(reports[0], reports[1:])
     if html is not None:
-        write_text(html, page(reports, names=_names([first, *others], reports)))
-    if markdown_file is not None:
-        parts = [
-            markdown(one, comparison=comparison) for one, comparison in zip(reports[1:], found, strict=True)
-        ]
-        write_text(markdown_file, "\n".join(parts))
+        write_text(html, page(reports, names=names))
     if json:
         typer.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
         return
-    names = _names([first, *others], reports)
     typer.echo(f"{reports[0].suite}  compared with {names[0]}")
     for name, one in zip(names[1:], found, strict=True):
         typer.echo("\n".join(comparison_lines(one, name=name)))

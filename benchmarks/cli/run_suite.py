@@ -82,7 +82,7 @@ def run(
             before = earlier(log, resume, command="run")
             suite = suite or before.suite
             selection, given = same_selection(selection, before), same_flags(given, before)
-            config = same_config(flags, config, before)
+            config = same_config(flags, before)
         elif given["max_cost"] is not None:  # it may not reach all cases, and must not favour the first
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:

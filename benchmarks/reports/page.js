@@ -23,7 +23,7 @@
     const known = all(row).map(of).filter((value) => value !== undefined);
     return known.length ? known.reduce((total, value) => total + value, 0) : null;
   };
-  const seconds = (row) => sum(row, (one) => one.wall + (one.seconds ?? 0));
+  const seconds = (row) => sum(row, (one) => one.wall_s + (one.seconds ?? 0));
   const cost = (row) => sum(row, (one) => one.cost);
   const duration = (value) => `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} s`;
   const dollars = (value) => `$${value && value < 0.1 ? value.toPrecision(2) : value.toFixed(2)}`;
@@ -48,7 +48,7 @@
     if (samples.length <= SQUARES)
       for (const one of samples) {
         const square = make("span", `square ${one.verdict}`, data.letters[one.verdict]);
-        square.title = `sample ${one.n}: ${one.verdict}, ${one.strength}`;
+        square.title = `sample ${one.sample}: ${one.verdict}, ${one.strength}`;
         box.append(square);
       }
     box.append(make("span", "result", samples.length ? result : "no sample"));
@@ -57,14 +57,13 @@
 
   function sample(one, name) {
     const box = make("div", "sample");
-    const said = [name, `sample ${one.n}`, one.verdict, one.strength].filter(Boolean).join(" · ");
+    const said = [name, `sample ${one.sample}`, one.verdict, one.strength].filter(Boolean).join(" · ");
     box.append(make("h3", one.verdict, said));
     if (one.detail) box.append(make("p", "", one.detail));
-    const more = [`${one.cpu} s of CPU, ${one.wall} s`];
-    if (one.base !== undefined) more.push(`base tests: ${one.base}`);
-    box.append(make("p", "", more.join(" · ")));
+    const base = one.base === undefined ? "" : ` · base tests: ${one.base}`;
+    box.append(make("p", "", `${one.cpu_s} s of CPU, ${one.wall_s} s${base}`));
     if (one.code !== undefined) box.append(make("pre", "", one.code));
-    if (one.output !== undefined) box.append(make("p", "", "output"), make("pre", "", one.output));
+    if (one.output) box.append(make("p", "", "output"), make("pre", "", one.output));
     return box;
   }
 

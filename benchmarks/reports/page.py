@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _BUCKETS = 24
-"""Columns of a histogram."""
+_SHOWN = ("sample", "verdict", "strength", "detail", "output", "base", "cpu_s", "wall_s")
 MAX_CODE = 20_000
 """Most characters shown of one answer."""
 MAX_ALL = 30 << 20
@@ -198,20 +198,14 @@ def _cases(
 
 
 def _sample(one: Verdict, answer: str | None, usage: Usage | None) -> dict[str, object]:
-    known = {
-        "n": one.sample,
-        "verdict": one.verdict,
-        "strength": one.strength,
-        "detail": printable(one.detail),
-        "cpu": one.cpu_s,
-        "wall": one.wall_s,
-        "seconds": usage.seconds if usage else None,
-        "cost": usage.cost_usd if usage else None,
-        "output": printable(one.output) or None,
-        "base": one.base,
-        "code": None if answer is None else printable(answer),
+    known = one.model_dump(include=set(_SHOWN)) | {"code": answer}
+    if usage is not None:
+        known |= {"seconds": usage.seconds, "cost": usage.cost_usd}
+    return {
+        name: printable(value) if isinstance(value, str) else value
+        for name, value in known.items()
+        if value is not None
     }
-    return {name: value for name, value in known.items() if value is not None}
 
 
 def _part(name: str) -> str:

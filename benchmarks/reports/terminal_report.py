@@ -80,7 +80,6 @@ class ListedBench(Value):
     started: float
     """Seconds since the epoch."""
     samples: int
-    """Events of samples: equal to the judged ones, unless an ended run was continued."""
     suite: str
     model: str | None
 

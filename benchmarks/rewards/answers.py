@@ -32,7 +32,7 @@ def code_of(case: Case, text: str) -> str:
     """The code in an answer: a chat's last fenced block, what follows the prompt, or all but thoughts."""
     text = _THOUGHTS.sub("", text, count=1)
     if isinstance(case, FunctionCase):
-        return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True).text
+        return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True)
     fenced = find_blocks(text)
     return fenced[-1].text if fenced else text
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.report import Report, Times
+from benchmarks.report import Report, Times, differing
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import Job, run_jobs
@@ -47,14 +47,12 @@ class Session:
     independent: bool = True
     """Samples are independent and identically distributed, as pass@k requires."""
     greedy: bool = False
-    """Samples are drawn without randomness."""
     include_weaker: bool = False
     command: str = "run"
     """The `coder bench` command that continues it."""
     resume: str | None = None
     """The run to continue; None begins another."""
     run: str = field(init=False)
-    """Its id."""
     logged: bool = False
     """The log contains the run, so it can be resumed."""
 
@@ -167,10 +165,7 @@ def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
 
 def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
     assert before is not None
-    changed = sorted(
-        name for name in {*before.digests, *now.digests} if before.digests.get(name) != now.digests.get(name)
-    )
-    if changed:
+    if changed := differing(before.digests, now.digests):
         raise UsageError(
             f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
             "Its flags are kept, and need not be given again; its files must be as they were."

@@ -20,11 +20,8 @@ class Shown(Value):
     prompt: str
     entry_point: str | None = None
     visible: tuple[str, ...] = ()
-    """Assertions available for checking."""
     runs: tuple[ScriptRun, ...] = ()
-    """Runs of a script available for checking."""
     files: dict[str, bytes] = Field(default_factory=dict)
-    """The base tree of a repository."""
 
 
 def shown(case: Case) -> Shown:
@@ -51,7 +48,6 @@ class CaseAttempt(Value):
     exit_code: int = 0
     """Exit code of the failure: 4 for the model, 5 for the machine. Several in a row end the run."""
     run_id: str | None = None
-    """Id of the solver's run."""
     usage: Usage | None = None
     """None if no call was made."""
 

@@ -37,12 +37,10 @@ def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]
     return {**given, **again, **replay}
 
 
-def same_config(flags: Mapping[str, object], now: Config, before: BenchStarted) -> Config:
+def same_config(flags: Mapping[str, object], before: BenchStarted) -> Config:
     """The configuration layers of the run's start, overridden by the flags given now."""
-    kept = before.parameters.get("config")
-    if kept is None:
-        return now
-    return over(Config.model_validate_json(str(kept)), checked(flags, flag))
+    kept = Config.model_validate_json(str(before.parameters["config"]))
+    return over(kept, checked(flags, flag))
 
 
 def same_selection(given: Selection, before: BenchStarted) -> Selection:

@@ -43,7 +43,6 @@ class BenchJudged(_Body):
     verdict: Verdict
     usage: Usage | None = None
     run_id: str | None = None
-    """Run id of the solver."""
     text: str | None = None
     """The solver's answer; None when grading, as the samples file has it."""
 

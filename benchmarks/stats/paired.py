@@ -69,10 +69,10 @@ def bootstrap_test(differences: Sequence[float]) -> float:
     return max(least, (1 + extreme) / (1 + len(means)))
 
 
-def difference_interval(differences: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean difference: percentiles of resampled cases; deterministic."""
+def difference_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean difference: percentiles of resampled cases; deterministic."""
     means = sorted(_resampled(differences))
-    return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
+    return quantile(means, 0.025), quantile(means, 0.975)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

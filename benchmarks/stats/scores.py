@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
 from statistics import NormalDist, stdev
-from typing import Literal
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
@@ -60,18 +59,14 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
     return fsum(pass_at_k(samples, correct, k) for samples, correct in counts if samples) / len(counts)
 
 
-IntervalMethod = Literal["wilson", "bootstrap"]
-"""`bootstrap` occurs only in older reports with several samples per case."""
-
-
-def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[tuple[float, float], IntervalMethod]:
+def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
     """95 % interval of pass@1: Wilson's over the cases, each counted by its passed share.
 
     Samples of one case are correlated, so they don't count singly. Shares vary at most as much as yes/no, so
     the interval is rather too wide.
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
-    return wilson_interval(min(passed, len(counts)), len(counts)), "wilson"
+    return wilson_interval(min(passed, len(counts)), len(counts))
 
 
 def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:

@@ -100,15 +100,14 @@ def _figures(
     of_case = list(samples.values())
     counts = [(len(some), sum(one.verdict == "passed" for one in some)) for some in of_case]
     base = [(len(some), sum(one.base == "passed" for one in some)) for some in of_case]
-    interval, method = score_interval(counts) if counts else (None, None)
     has_base = any(one.base is not None for one in judged)
     has_costs = usage and all(one.cost_usd is not None for one in usage)
     return {
         "samples": len(judged),
         "pass_at": _pass_at(counts, ks, independent=independent),
         "base_pass_at": _pass_at(base, ks, independent=independent) if has_base else None,
-        "interval": interval,
-        "interval_method": method,
+        "interval": score_interval(counts) if counts else None,
+        "interval_method": "wilson" if counts else None,
         "standard_error": standard_error(counts),
         "bounds": _bounds(of_case),
         "outcomes": dict(Counter(one.verdict for one in judged)),

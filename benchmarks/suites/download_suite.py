@@ -24,40 +24,28 @@ class Source:
     sha256: str
 
 
-_HUMANEVAL = Source(
-    "humaneval",
-    "1.0",
-    "https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d"
-    "/data/HumanEval.jsonl.gz",
-    "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
-)
-_HUMANEVAL_PLUS = Source(
-    "humaneval+",
-    "0.1.10",
-    "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz",
-    "272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101",
-)
-_MBPP_PLUS = Source(
-    "mbpp+",
-    "0.2.0",
-    "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz",
-    "af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63",
-)
-
-
 def humaneval() -> Suite:
     """164 functions of Chen et al. 2021; downloaded once."""
-    return fetched(_HUMANEVAL)
+    url = (
+        "https://raw.githubusercontent.com/openai/human-eval/6d43fb980f9fee3c892a914eda09951f772ad10d"
+        "/data/HumanEval.jsonl.gz"
+    )
+    sha256 = "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef"
+    return fetched(Source("humaneval", "1.0", url, sha256))
 
 
 def humaneval_plus() -> Suite:
     """HumanEval's functions with many more inputs, of evalplus; downloaded once."""
-    return fetched(_HUMANEVAL_PLUS)
+    url = "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
+    sha256 = "272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101"
+    return fetched(Source("humaneval+", "0.1.10", url, sha256))
 
 
 def mbpp_plus() -> Suite:
     """378 functions of MBPP with many more inputs, of evalplus; downloaded once."""
-    return fetched(_MBPP_PLUS)
+    url = "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
+    sha256 = "af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63"
+    return fetched(Source("mbpp+", "0.2.0", url, sha256))
 
 
 def fetched(source: Source, *, folder: Path | None = None) -> Suite:

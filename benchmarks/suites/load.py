@@ -20,7 +20,6 @@ from coder.text.sanitize import or_nearest
 GROUP = "benchmarks.suites"
 """Entry point group of functions without arguments that return a Suite."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".yaml", ".yml")
-"""Most bytes of the files in a folder read as one suite."""
 _FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
     (FIELDS, evalplus_case),  # before HumanEval: its records have all of those fields
     (public_formats.HUMANEVAL, public_formats.humaneval_case),

@@ -31,13 +31,11 @@ class Sample:
     """One answer to one case."""
 
     id: str
-    """Id of the case."""
     sample: int
     """0, 1, … per case, in the order of the file."""
     form: Form
     text: str
     where: str
-    """Its line or file."""
 
 
 @dataclass(frozen=True, slots=True)

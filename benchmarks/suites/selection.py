@@ -15,7 +15,6 @@ class Selection(Value):
     """The part of a suite that a run covers."""
 
     samples: int = 1
-    """Samples per case."""
     filter: str | None = None
     """A glob that ids must match, such as `HumanEval/1*`."""
     slice: tuple[int | None, int | None] = (None, None)

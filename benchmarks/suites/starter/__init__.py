@@ -5,22 +5,14 @@ from pathlib import Path
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_cases
 
-GRADES = {
-    "easy.yaml": "easy",
-    "medium.yaml": "medium",
-    "hard.yaml": "hard",
-    "scripts.yaml": None,
-    "repositories.yaml": None,
-}
-"""The difficulty of the cases of each file."""
+GRADES = ("easy", "medium", "hard")
 
 
 def starter() -> Suite:
     """Thirty cases of our own, offline: functions in three grades, scripts, repositories."""
-    folder = Path(__file__).parent
     cases = [
-        case.model_copy(update={"difficulty": grade})
-        for file, grade in GRADES.items()
-        for case in read_cases(folder / file)
+        case.model_copy(update={"difficulty": name if name in GRADES else None})
+        for name in (*GRADES, "scripts", "repositories")
+        for case in read_cases(Path(__file__).with_name(f"{name}.yaml"))
     ]
     return Suite(name="starter", version="1", cases=tuple(cases))

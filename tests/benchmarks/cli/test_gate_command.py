@@ -172,7 +172,7 @@ def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) ->
     [
         "bench report good.json --html file/r.html",
         "bench report good.json --junit file/r.xml",
-        "bench compare good.json bad.json --markdown file/r.md",
+        "bench compare good.json bad.json --html file/r.html",
         "gate good.json --min-pass 1 --summary file/r.md",
     ],
 )

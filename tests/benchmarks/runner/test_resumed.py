@@ -60,7 +60,7 @@ def test_what_a_run_was_asked_for_comes_back_from_its_log(
     before = started(config, selection, flags)
 
     assert same_flags(NOTHING, before) == flags
-    assert same_config({"model": None}, Config(), before) == config
+    assert same_config({"model": None}, before) == config
     assert same_selection(Selection(), before) == selection
 
 
@@ -70,7 +70,7 @@ def test_what_is_said_again_holds() -> None:
 
     assert same_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
     assert same_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
-    assert same_config({"max_calls": 9}, Config(), before) == Config(max_calls=9, temperature=0.5)
+    assert same_config({"max_calls": 9}, before) == Config(max_calls=9, temperature=0.5)
 
 
 def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
@@ -92,11 +92,3 @@ def test_no_secret_of_an_address_is_kept_with_it() -> None:
 
     assert "example.org" in str(before.parameters)
     assert "hidden" not in str(before.parameters)
-
-
-def test_a_run_of_before_this_was_kept_takes_what_is_said_now() -> None:
-    parameters = {"selection": Selection().model_dump_json(), "one_shot": True}
-    before = BenchStarted(suite="s", digests={}, parameters=parameters)
-
-    assert same_flags(NOTHING, before) == {**NOTHING, "one_shot": True}
-    assert same_config({}, Config(max_calls=3), before) == Config(max_calls=3)

@@ -135,7 +135,7 @@ def test_the_interval_is_wilsons_over_cases_by_the_shares_of_their_samples(
     counts = [(samples, min(samples, passed)) for samples, passed in drawn]
     share = sum(passed / samples for samples, passed in counts)
 
-    (lower, upper), _ = score_interval(counts)
+    lower, upper = score_interval(counts)
 
     z, cases = stats.norm.ppf(0.975), len(counts)
     for bound in (lower, upper):  # Wilson 1927: where the share is z standard errors of the bound away

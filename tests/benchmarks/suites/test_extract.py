@@ -70,30 +70,30 @@ ANSWERS = {
 def test_code_is_found_in_a_chats_answer(answer: str, form: Form) -> None:
     program = program_of(CASE, sample(answer, form))
 
-    assert program.extracted
-    assert works(program.text)
+    assert program not in (answer, PROMPT + answer)
+    assert works(program)
 
 
 @pytest.mark.parametrize("text", [BODY, WHOLE, BODY + "\nassert False\n"])
 def test_what_is_python_already_stays_as_it_is(text: str) -> None:
-    assert program_of(CASE, sample(text)).text == PROMPT + text
+    assert program_of(CASE, sample(text)) == PROMPT + text
 
 
 def test_a_solution_that_is_python_stays_as_it_is() -> None:
-    assert program_of(CASE, sample(WHOLE + "assert 0\n", "solution")).text == WHOLE + "assert 0\n"
+    assert program_of(CASE, sample(WHOLE + "assert 0\n", "solution")) == WHOLE + "assert 0\n"
 
 
 def test_exact_looks_for_nothing() -> None:
     fenced = f"```python\n{WHOLE}```"
 
-    assert program_of(CASE, sample(fenced), exact=True).text == PROMPT + fenced
+    assert program_of(CASE, sample(fenced), exact=True) == PROMPT + fenced
 
 
 @pytest.mark.parametrize(
     "text", ["", "I can't do that.", "```\n```", "```python\ndef other(): pass\n```", "\0"]
 )
 def test_an_answer_without_the_function_stays_as_it_is(text: str) -> None:
-    assert not program_of(CASE, sample(text)).extracted
+    assert program_of(CASE, sample(text)) == PROMPT + text
 
 
 def test_an_import_inside_of_the_prompts_function_is_the_answers_too() -> None:
@@ -116,9 +116,9 @@ HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 2
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_answers_are_looked_through_in_time(text: str) -> None:
-    assert not program_of(CASE, sample(text)).extracted
+    assert program_of(CASE, sample(text)) == PROMPT + text
 
 
 @given(st.text())
 def test_any_text_gives_a_program(text: str) -> None:
-    assert isinstance(program_of(CASE, sample(text)).text, str)
+    assert isinstance(program_of(CASE, sample(text)), str)
