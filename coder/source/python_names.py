@@ -88,7 +88,7 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
                 names.update((alias.asname or alias.name).split(".")[0] for alias in aliases)
             case ast.Assign(targets=targets):
                 names.update(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+            case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(ast.Name(id=name), value=ast.expr()):
                 names.add(name)
             case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
                 names |= _bound(inner) | _bound(other)

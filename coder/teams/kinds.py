@@ -26,6 +26,8 @@ class Selector(TeamSpec):
     kind: Literal["selector"] = "selector"
     brief: str = ""
     """How to choose."""
+    repeats: bool = False
+    """The last speaker may be chosen again."""
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The one who was chosen; before that, the one who chooses."""
@@ -33,7 +35,7 @@ class Selector(TeamSpec):
         if last is not None and last.kind == "choice" and last.within == within:
             return self.named(last.to) or self.after(state, within)
         spoke = speaker_of(state, within)
-        nodes = [node for node in self.speakers if node.name != spoke] or self.speakers
+        nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
         if len(nodes) == 1:
             return nodes[0]
         return Picker(_about(nodes), within, self.brief, otherwise=self.after(state, within).name)
@@ -172,7 +174,7 @@ def _since_progress(messages: list[Message]) -> list[Message]:
 
 def _about(nodes: list[Member | Nested]) -> dict[str, str]:
     """What each of them is for, by name."""
-    return {node.name: node.brief if isinstance(node, Member) else "" for node in nodes}
+    return {node.name: node.brief for node in nodes}
 
 
 def stop_of(team: TeamSpec, written: str | None, own: Stop | None = None) -> Stop:

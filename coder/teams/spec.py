@@ -104,9 +104,11 @@ class TeamSpec(BaseModel):
 
     def going_on(self, state: State, within: Place) -> "Nested | None":
         """The nested team that has spoken last and isn't through."""
-        spoke = speaker_of(state, within)
-        node = next((node for node in self.members if isinstance(node, Nested) and node.name == spoke), None)
-        return node if node is not None and not node.is_over(state, within) else None
+        place = state.last.within if state.last is not None else ()
+        if len(place) <= len(within):  # a choice or a plan of this team's own came after it
+            return None
+        node = self.named(place[len(within)])
+        return node if isinstance(node, Nested) and not node.is_over(state, within) else None
 
     def chosen(self, state: State, within: Place) -> "Member | Nested | Participant":
         """Who is next by the rule of this team."""
@@ -162,6 +164,8 @@ class Nested(BaseModel):
     team: Annotated[SerializeAsAny[TeamSpec], BeforeValidator(team_of)]
     stop: Condition = "turns(4)"
     """When it is through."""
+    brief: str = ""
+    """What it is for, in words to the model that picks or plans."""
 
     def __init__(self, name: str = "", team: TeamSpec | None = None, **more: object) -> None:
         """Take a name and a team, and when it is through."""

@@ -27,6 +27,10 @@ def test_top_level_names_are_found_below_if_and_try_too() -> None:
     assert defined_names(source) == {"os", "x", "f", "C", "y"}
 
 
+def test_an_annotation_without_a_value_binds_nothing() -> None:
+    assert defined_names("Verdict: wrong\nx: int = 1") == {"x"}
+
+
 def test_a_source_that_does_not_parse_defines_nothing() -> None:
     assert defined_names("def f(:") == set()
 
