@@ -168,6 +168,8 @@ async def _go_on(
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
     elif settings.strategy is not None:
         settings = settings.model_copy(update={"team": None, "stop": None})
+    elif (stop := options.get("stop")) is not None and settings.team is not None:
+        settings = settings.model_copy(update={"stop": stop.text or OWN_STOP})
     if copied and settings.strategy != "act":
         raise UsageError(f"A fork goes on with a dialogue, and --strategy {settings.strategy} has none.")
     restored = restore(state)
