@@ -2,12 +2,15 @@
 
 import tempfile
 import warnings
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
 from sandbox import Policy
 from sandbox.backends.restricted import open_restricted
 from sandbox.backends.unsafe_host import UnsafeHostWarning, open_unsafe_host
+from tests.contracts.kept_open import KeptOpen
 from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.test_sandbox import COUNTED
 from tests.system_python import SYSTEM_PYTHON
@@ -40,29 +43,43 @@ HARMLESS = (
 """What may run without a sandbox: small programs of our own."""
 
 
-@pytest.fixture
-def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
+@pytest.fixture(scope="module")
+def in_memory() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
+        yield
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def restricted(in_memory: None) -> AsyncIterator[KeptOpen]:
+    kept = KeptOpen(lambda: open_restricted(POLICY))
+    yield kept
+    await kept.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def uncounted(in_memory: None) -> AsyncIterator[KeptOpen]:
+    kept = KeptOpen(lambda: open_restricted(POLICY, without=frozenset({"cgroup"})))
+    yield kept
+    await kept.close()
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("in_memory")
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_RESTRICTED], ids=lambda rule: rule.__name__
 )
-async def test_restricted(rule: Rule) -> None:
-    async with open_restricted(POLICY) as sandbox:
-        await rule(sandbox)
+async def test_restricted(restricted: KeptOpen, rule: Rule) -> None:
+    await restricted.check(rule)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("in_memory")
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "rule", [rule for rule in COUNTED if rule.__name__ not in NOT_RESTRICTED], ids=lambda rule: rule.__name__
 )
-async def test_restricted_without_cgroups(rule: Rule) -> None:
-    async with open_restricted(POLICY, without=frozenset({"cgroup"})) as sandbox:
-        await rule(sandbox)
+async def test_restricted_without_cgroups(uncounted: KeptOpen, rule: Rule) -> None:
+    await uncounted.check(rule)
 
 
 def test_every_exception_is_a_rule() -> None:

@@ -1,9 +1,13 @@
 """The contract of `Sandbox` where every run has a bubblewrap of its own, as root and as an ordinary user."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
+from tests.contracts.kept_open import KeptOpen
 from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.test_sandbox import COUNTED
 from tests.ordinary_user import run_as_ordinary_user
@@ -14,18 +18,33 @@ NOT_AS_ORDINARY_USER = {
 }
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_wall() -> AsyncIterator[KeptOpen]:
+    kept = KeptOpen(lambda: open_bubblewrap(Policy(wall_s=60), walls="one"))
+    yield kept
+    await kept.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def uncounted() -> AsyncIterator[KeptOpen]:
+    without = frozenset({"cgroup"})
+    kept = KeptOpen(lambda: open_bubblewrap(Policy(wall_s=60), without=without, walls="one"))
+    yield kept
+    await kept.close()
+
+
 @pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
-async def test_one_bubblewrap_a_run(rule: Rule) -> None:
-    async with open_bubblewrap(Policy(wall_s=60), walls="one") as sandbox:
-        await rule(sandbox)
+async def test_one_bubblewrap_a_run(one_wall: KeptOpen, rule: Rule) -> None:
+    await one_wall.check(rule)
 
 
 @pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.__name__)
-async def test_one_bubblewrap_a_run_without_cgroups(rule: Rule) -> None:
-    async with open_bubblewrap(Policy(wall_s=60), without=frozenset({"cgroup"}), walls="one") as sandbox:
-        await rule(sandbox)
+async def test_one_bubblewrap_a_run_without_cgroups(uncounted: KeptOpen, rule: Rule) -> None:
+    await uncounted.check(rule)
 
 
 @pytest.mark.slow
@@ -35,12 +54,14 @@ def test_one_bubblewrap_a_run_as_an_ordinary_user() -> None:
 import asyncio, os
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
+from tests.contracts.kept_open import KeptOpen
 from tests.contracts.rules import CONTRACT
 async def main():
+    kept = KeptOpen(lambda: open_bubblewrap(Policy(wall_s=60), walls="one"))
     for rule in CONTRACT:
         if rule.__name__ not in {set(NOT_AS_ORDINARY_USER)}:
-            async with open_bubblewrap(Policy(wall_s=60), walls="one") as box:
-                await asyncio.wait_for(rule(box), 300)
+            await asyncio.wait_for(kept.check(rule), 300)
+    await kept.close()
     print([name for name in os.listdir("/tmp") if name.startswith("coder")])
 asyncio.run(main())
 """
