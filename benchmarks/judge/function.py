@@ -22,8 +22,6 @@ _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
 """Generator steps allowed beyond the canonical answer's: a correct one yields as many items."""
 MAX_CHARACTERS = 1 << 20
 """Most bytes of an answer: as JSON it fits into one frame."""
-_SPARE_CPU_S = 1.0
-"""CPU limits count whole seconds, and the checker also loads its tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +130,9 @@ def _are_tidy(sources: tuple[str, ...]) -> bool:
 
 
 async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
-    limits = Limits(cpu_s=case.timeout_s + _SPARE_CPU_S, wall_s=case.wall_s or case.longest_s)
-    if mode.how == "shared_process":
+    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s)
+    if mode.how == "shared_process":  # its limit counts whole seconds
+        limits = limits.model_copy(update={"cpu_s": case.timeout_s + 1})
         return await hold_together(pair.candidate, trial, limits=limits)
     return await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)
 

@@ -6,7 +6,6 @@ anything in it or when it answers wrongly.
 
 import asyncio
 import json
-import math
 import os
 import signal
 import socket
@@ -92,7 +91,7 @@ class Candidate:
 
     async def begin(self, job: Mapping[str, object]) -> None:
         """Clone it and send its job. Raises SandboxBroken if its parent ended; the socket is closed then."""
-        content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
+        content = json.dumps({**job, "cpu_s": self._cpu_s}).encode()
         try:
             await self._running.send_with(BEGIN, self._inside)
             self._line.setblocking(False)
@@ -155,7 +154,8 @@ class Candidate:
         if self._stem.memory_kills > before:
             return "memory"
         late = cpu_s >= self._cpu_s
-        return "cpu" if code == -signal.SIGXCPU or (code == -signal.SIGKILL and late) else None
+        by_timer = code in (-signal.SIGPROF, -signal.SIGXCPU)
+        return "cpu" if by_timer or (code == -signal.SIGKILL and late) else None
 
     def _taken_along(self, result: Result) -> Result:
         """How its parent ended, less the CPU time of earlier candidates."""

@@ -21,6 +21,8 @@ from sandbox.policy import Limits, Policy
 from sandbox.result import ending
 
 _MODULE = "solution"
+_SPARE_CPU_S = 1.0
+"""Of a checker, which also loads its tests."""
 
 
 class Trial(BaseModel):
@@ -49,7 +51,8 @@ async def hold_trial(
 ) -> TrialResult:
     """Try one function; each candidate and the checker have a private workspace.
 
-    `limits` hold for each process; wall time covers the trial. Raises SandboxBroken if a sandbox fails.
+    `limits` hold for each process, with a second more of CPU for the checker; wall time covers the trial.
+    Raises SandboxBroken if a sandbox fails.
     """
     wall_s, behind = walls_behind(limits)
     crossing = trial.crossing.plain()
@@ -58,7 +61,7 @@ async def hold_trial(
         "module": _MODULE,
         "crossing": crossing,
         "wall_s": wall_s,
-        "cpu_s": math.ceil(limits.cpu_s or Policy().cpu_s),
+        "cpu_s": math.ceil((limits.cpu_s or Policy().cpu_s) + _SPARE_CPU_S),
     }
 
     async def start() -> Running | Candidate:

@@ -387,3 +387,12 @@ async def test_base_and_plus_are_told_apart(judge: Judge) -> None:
 
     assert (half.verdict, half.base) == ("failed", "passed")
     assert (whole.verdict, whole.base) == ("passed", "passed")
+
+
+async def test_an_endless_loop_takes_no_more_processor_time_than_its_case_allows(judge: Judge) -> None:
+    brief = case("assert candidate(1) == 1", "def f(n):\n    return n\n", timeout_s=0.25)
+
+    found = await verdict(judge, brief, "def f(n):\n    while True: pass\n")
+
+    assert found.verdict == "timeout"
+    assert 0.25 <= found.cpu_s < 0.5
