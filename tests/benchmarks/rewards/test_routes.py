@@ -175,4 +175,4 @@ def test_the_server_ends_with_its_sandboxes_open(tmp_path: Path) -> None:
     with started(tmp_path) as server:
         httpx2.post(f"{server.url}/run_code", json={"language": "python", "code": ""}, timeout=60)
 
-    assert server.process.returncode == 0
+    assert server.process.wait() == 0

@@ -31,6 +31,14 @@ _SHORTEST = 8
 """Characters of a value that is looked for."""
 _INSIDE = ("sandbox.inner.", "coder.verify.inside.", "benchmarks.suites.starter.")
 """Beginnings of modules that no command imports: they run in sandboxes."""
+_FOR_SERVERS = (
+    "fastapi",
+    "jinja2",
+    "mcp.server.mcpserver",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.auto",
+)
+"""What `coder serve` imports once it is asked for: most of what its start takes."""
 _NUMBER = struct.Struct("<i")
 
 
@@ -39,12 +47,22 @@ class Forked:
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
+        self._code: int | None = None
         self.pid = self._number()
 
-    def wait(self) -> int:
-        """Its exit code, as `subprocess` says it, once it has ended."""
-        with self._line:
-            return os.waitstatus_to_exitcode(self._number())
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Its exit code, as `subprocess` says it, once it has ended; a TimeoutError if it doesn't in time."""
+        if self._code is None:
+            self._line.settimeout(timeout_s)
+            self._code = os.waitstatus_to_exitcode(self._number())
+            self._line.close()
+        return self._code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it is known to have ended."""
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def _number(self) -> int:
         (number,) = _NUMBER.unpack(self._line.recv(_NUMBER.size))
@@ -94,7 +112,8 @@ def _import_all() -> None:
         for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
             if not f"{module.name}.".startswith(_INSIDE):
                 import_module(module.name)
-    import_module("platformdirs")
+    for name in ("platformdirs", *_FOR_SERVERS):
+        import_module(name)
     import_module("coder.models.connection").import_http()
 
 
