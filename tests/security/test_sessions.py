@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
+import pytest_asyncio
 
 from sandbox import Command, Policy, PythonCode, Sandbox, SandboxBroken, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
@@ -13,6 +14,7 @@ from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMY = Policy(wall_s=60, memory_mb=256, processes=40, disk_mb=32, files=2000)
 _OF_THE_RUN = frozenset({"cpu", "wall", "output"})
 """Kept by the clock and the count of a run; a session has its own, which test_session looks at."""
@@ -27,8 +29,12 @@ _KEPT_ANYWAY = {
 }
 
 
-@pytest.fixture(params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)])
-async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+@pytest_asyncio.fixture(
+    params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)],
+    scope="module",
+    loop_scope="module",
+)
+async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     opening: AbstractAsyncContextManager[Sandbox]
     if request.param == "docker":
         await require_docker()
@@ -37,8 +43,16 @@ async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
         opening = open_layered(ROOMY)
     else:
         opening = open_bubblewrap(ROOMY, walls=request.param)
-    async with opening as box, box.session(fresh=request.param != "layer") as opened:
+    async with opening as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def session(box: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+    """A session for each test; the sandbox outlives every attack."""
+    async with box.session(fresh="layer" not in request.node.callspec.id) as opened:
+        yield opened
+    await box.remove(".")
 
 
 async def outcome(attack: Probe, without: frozenset[str]) -> str:

@@ -5,12 +5,14 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 TOLD = [["double", ["number"]], ["wait-for", ["seconds"]]]
 
@@ -27,7 +29,9 @@ async def answer(request: bytes) -> bytes:
     return json.dumps({"value": given["number"] * 2}).encode()
 
 
-@pytest.fixture(params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)])
+@pytest_asyncio.fixture(
+    params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)], scope="module", loop_scope="module"
+)
 async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "docker":
         await require_docker()
@@ -38,7 +42,7 @@ async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def session(box: Sandbox) -> AsyncIterator[Session]:
     async with box.session(fresh=True) as opened:
         await opened.serve(answer)

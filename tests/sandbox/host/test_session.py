@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 
 from sandbox import BackendMissing, Command, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
@@ -17,11 +18,16 @@ from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
-@pytest.fixture(params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)])
-async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+@pytest_asyncio.fixture(
+    params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)],
+    scope="module",
+    loop_scope="module",
+)
+async def opened_once(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     if request.param == "docker":
         await require_docker()
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
@@ -35,7 +41,14 @@ async def roomy(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def roomy(opened_once: Sandbox) -> AsyncIterator[Sandbox]:
+    """A sandbox of the module's, with an empty workspace."""
+    yield opened_once
+    await opened_once.remove(".")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def session(roomy: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Session]:
     fresh = "layer" not in request.node.callspec.id
     async with roomy.session(fresh=fresh) as opened:
@@ -415,7 +428,7 @@ async def test_nothing_of_a_session_is_left_when_it_closes(roomy: Sandbox) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("walls", "full"), [("two", "None True"), ("one", "disk False")])
-def test_an_ordinary_user_has_sessions_too(walls: str, full: str) -> None:
+async def test_an_ordinary_user_has_sessions_too(walls: str, full: str) -> None:
     script = f"""
 import asyncio
 from sandbox import Policy
@@ -433,7 +446,7 @@ async def main():
             print(full.killed_by, "No space" in full.output)
 asyncio.run(main())
 """
-    ended = run_as_ordinary_user(script, timeout_s=200)
+    ended = await asyncio.to_thread(run_as_ordinary_user, script, timeout_s=200)
 
     assert ended.stdout.split("\n") == ["1", "oom", "timeout ()", full, ""], ended.stderr[-2000:]
 
