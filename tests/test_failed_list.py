@@ -43,10 +43,11 @@ def run_in(folder: Path, *arguments: str, **environ: str) -> "subprocess.Complet
     # Nor the list of a run that this test is part of: what fails here is meant to.
     own = ("PYTEST_", "CODER_FAILED_LIST")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(REPOSITORY)}  # ours are a dozen
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(REPOSITORY)} | environ,
+        env=kept | alone | environ,
         capture_output=True,
         text=True,
     )

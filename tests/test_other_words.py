@@ -94,14 +94,14 @@ def with_other_words(folder: Path) -> set[str]:
     """Copy the packages to a folder, with other words in their messages; those that were found."""
     found = set()
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, folder / package)  # with what is compiled already
     for path in folder.rglob("*.py"):
         text = path.read_text()
-        for words, others in WORDS.items():
-            if words in text:
-                found.add(words)
-                text = text.replace(words, others)
-        path.write_text(text)
+        if here := [words for words in WORDS if words in text]:
+            found.update(here)
+            for words in here:
+                text = text.replace(words, WORDS[words])
+            path.write_text(text)
     return found
 
 
