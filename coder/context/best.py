@@ -162,16 +162,12 @@ def _extent(lines: list[str], line: int, after: int) -> Range:
     while first > 1 and lines[first - 2].lstrip().startswith("@"):
         first -= 1
     depth = _depth(lines[line - 1])
-    beside = (n for n in range(line + 1, after) if _is_decorator(lines[n - 1], depth))
+    decorators = (n for n in range(line + 1, after) if lines[n - 1].lstrip().startswith("@"))
+    beside = (n for n in decorators if _depth(lines[n - 1]) <= depth)
     last = next(beside, after) - 1
     while last > line and not lines[last - 1].strip():
         last -= 1
     return first, min(last, first + _MOST_LINES - 1)
-
-
-def _is_decorator(line: str, depth: int) -> bool:
-    """Whether a line decorates a definition of this depth."""
-    return line.lstrip().startswith("@") and _depth(line) <= depth
 
 
 def _depth(line: str) -> int:

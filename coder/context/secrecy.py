@@ -30,11 +30,8 @@ def is_secret(path: str) -> bool:
 def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> set[str]:
     """The files that no model is shown: the user's words and globs may name some of them."""
     globs = list(read)
-    return {path for path in paths if is_secret(path) and not _names(asked, path) and not _fits(path, globs)}
-
-
-def _fits(path: str, globs: list[str]) -> bool:
-    return any(glob_matches(glob, path) for glob in globs)
+    secret = {path for path in paths if is_secret(path) and not _names(asked, path)}
+    return {path for path in secret if not any(glob_matches(glob, path) for glob in globs)}
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from coder.environment.session_tree import SessionTree
     from coder.run.state import State
 
-_opened: set[int] = set()
-"""Hashes of the backends and policies of which this process has opened a sandbox: the next one opens, too."""
+_opened: set[tuple[str, str]] = set()
+"""Backends with policies of which this process has opened a sandbox: the next one opens, too."""
 
 
 class Workbench:
@@ -55,7 +55,7 @@ class Workbench:
         self.read_only = ""
         """Folders of installs that are read-only in the session, since it has no layer over them."""
         self._open = open_sandbox
-        self._kind = hash((backend, policy.model_dump_json())) if backend is not None else None
+        self._kind = (backend, policy.model_dump_json()) if backend is not None else None
         """What is known to open once it has; None of a caller's own `open_sandbox`."""
         self.asked_hosts: AskedHosts | None = None
         """Hosts that a person must allow between two calls; None: not asked about in that way."""
@@ -79,12 +79,7 @@ class Workbench:
         for early in self._early.values():
             early.cancel()
             await asyncio.wait([early])
-        try:
-            async with asyncio.TaskGroup() as group:
-                for stack in self._stacks.values():
-                    group.create_task(stack.aclose())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await _all(stack.aclose() for stack in self._stacks.values())
 
     async def open(self, *names: Literal["candidate", "checker"], early: bool = True) -> None:
         """Open these sandboxes: beside what follows, where this process has opened such a one before.
@@ -99,12 +94,7 @@ class Workbench:
             for name in names if early else ():
                 self._begin(name, self._sandbox(name))
             return
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in names:
-                    group.create_task(self._sandbox(name))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await _all(self._sandbox(name) for name in names)
         if self._kind is not None:
             _opened.add(self._kind)
 
@@ -127,10 +117,6 @@ class Workbench:
                 self._has_sessions = False
         return self._has_sessions is not False
 
-    def has_session(self) -> bool:
-        """Whether a session is open."""
-        return self._work is not None
-
     @property
     def open_session(self) -> Session | None:
         """The session, where one is open."""
@@ -138,7 +124,7 @@ class Workbench:
 
     def open_session_early(self, state: State) -> None:
         """Start to open the session beside the model's first call; if that fails, `session` tries again."""
-        if not self.has_session():
+        if self._work is None:
             self._begin("work", self.session(state))
 
     def _begin(self, name: str, opening: Coroutine[Any, Any, object]) -> None:
@@ -193,13 +179,21 @@ class Workbench:
                 self._stacks[name] = stack
             return self._sandboxes[name]
 
-    def _asks(self) -> AskHost | None:
-        return self.asked_hosts.may_reach if self.asked_hosts is not None else self._ask_host
-
     async def _session_policy(self, caches: bool) -> Policy:
-        policy = for_session(self.policy).model_copy(update={"ask_host": self._asks()})
+        asks = self.asked_hosts.may_reach if self.asked_hosts is not None else self._ask_host
+        policy = for_session(self.policy).model_copy(update={"ask_host": asks})
         if (await self.candidate()).backend != "bubblewrap":
             return policy
         from coder.environment.toolchains import with_layers
 
         return with_layers(policy, caches=caches)
+
+
+async def _all(tasks: Iterable[Coroutine[Any, Any, object]]) -> None:
+    """Await all at the same time. Raises the first error; the others are cancelled."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

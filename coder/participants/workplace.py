@@ -67,7 +67,7 @@ class Workplace:
             return await self.tell(call, refused)
         self._let_through()
         await turn.baseline(0)
-        is_new = not turn.bench.has_session()
+        is_new = turn.bench.open_session is None
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
         redact = turn.bench.redactor.redact
@@ -215,7 +215,7 @@ class Workplace:
             path: text_file(text, like=state.tree.get(path) or state.files.get(path))
             for path, text in files.items()
         }
-        if bench.has_session():
+        if bench.open_session is not None:
             await (await bench.session(state)).write(changes)
         made = ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
         await self._turn.journal.append(made)

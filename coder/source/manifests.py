@@ -38,7 +38,7 @@ def _decides(path: PurePosixPath) -> bool:
 
 def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, uses_pytest: bool) -> str:
     """The command for a shell that installs what these files name. Raises UsageError: they name nothing."""
-    words = [*_requirements(files), *_project(files)]
+    words = [word for name in _REQUIREMENTS if name in files for word in ("-r", name)] + _project(files)
     steps = [f"python -m pip install {shlex.join(words)}"] if words else []
     if words and uses_pytest:
         steps[0] += " pytest"
@@ -50,10 +50,6 @@ def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, 
             "at the top of the folder. Say how to install them: --install-with 'pip install pytest'"
         )
     return " && ".join(steps)
-
-
-def _requirements(files: Collection[str]) -> list[str]:
-    return [word for name in _REQUIREMENTS if name in files for word in ("-r", name)]
 
 
 def _project(files: Mapping[str, bytes]) -> list[str]:

@@ -5,7 +5,7 @@ Flaky tests that fail run again before they count, and what failed before the wo
 """
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -16,7 +16,7 @@ from coder.verify.finding import Finding, lines_of
 from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
 from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
-from sandbox import CheckReport, CheckResult, TestFile
+from sandbox import CheckResult, TestFile
 
 _FLAKY_AGAIN = 2
 """Times that a flaky test which fails is run again."""
@@ -107,7 +107,8 @@ async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Findi
         # Where these don't come to their end on the untouched files, nothing is known to be new.
         disowned = disowned and before.complete and not before.disowned
         passed = {test.name for test in state.baseline.tests if test.passed}
-        wrong = wrong - _old(before, passed) if before.complete else set()
+        old = {result.name for result in before.results if not result.passed} & passed
+        wrong = wrong - old if before.complete else set()
     if disowned:
         note = "A test passed only because an object of your own class claims to equal the test's data."
     elif wrong:
@@ -115,11 +116,6 @@ async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Findi
     else:
         return run
     return replace(run, passed=False, lines=lines_of(report), note=note)
-
-
-def _old(before: CheckReport, passed: Collection[str]) -> set[str]:
-    """Checks that fail on the untouched files, of tests that passed in their own process."""
-    return {result.name for result in before.results if not result.passed and result.name in passed}
 
 
 def _is_wrong_anywhere(line: CheckResult, files: Mapping[str, bytes]) -> bool:

@@ -14,7 +14,7 @@ from coder.errors import UsageError
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 from coder.workspace.git.found import find_repository
-from coder.workspace.walk import Bounds, Reader, by_a_person, generated
+from coder.workspace.walk import Reader, by_a_person, generated
 
 if TYPE_CHECKING:
     from coder.workspace.git.listing import Listing
@@ -66,16 +66,13 @@ def take_snapshot(
     try:
         if path.is_dir():
             listing, notes = _listing(path)
-            bounds = Bounds(
-                max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES),
-                max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES),
-                max_file_bytes,
-            )
-            reader = Reader(path, bounds, notes=notes)
+            max_files = max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES)
+            max_bytes = max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES)
+            reader = Reader(path, max_files, max_bytes, max_file_bytes, notes=notes)
             _read_folder(reader, listing, read)
             return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
         if path.exists():
-            reader = Reader(path, Bounds(1, max_bytes or MAX_BYTES, max_file_bytes))
+            reader = Reader(path, 1, max_bytes or MAX_BYTES, max_file_bytes)
             with open_folder(path.parent) as folder:
                 content, status = read_regular(folder, path.name, limit=max_file_bytes)
             reader.take(path.name, content, stat.S_IMODE(status.st_mode), must=True)
@@ -108,15 +105,13 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
 
 def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
     """Leave out recordings of `--record`, unless tracked or named: they grow, so no replay would fit."""
-    found = [path for path, file in reader.files.items() if _is_recording(file.text or "")]
+    texts = {path: file.text or "" for path, file in reader.files.items()}
+    heads = {path: text[:_HEADER].partition("\n")[0] for path, text in texts.items()}
+    found = [path for path, head in heads.items() if head.startswith('{"') and _RECORDING in head]
     for path in found:
         if path not in wanted:
             del reader.files[path]
             reader.notes.append(f"{path}: left out, a recording of model calls")
-
-
-def _is_recording(text: str) -> bool:
-    return text.startswith('{"') and _RECORDING in text[:_HEADER].partition("\n")[0]
 
 
 def _named(folder: Path, globs: Sequence[str]) -> list[str]:

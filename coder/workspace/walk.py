@@ -23,22 +23,15 @@ _CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 _GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of what is read."""
-
-    files: int
-    bytes: int
-    file_bytes: int
-    """A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
-
-
 @dataclass(slots=True)
 class Reader:
     """Reads files under one folder."""
 
     path: Path
-    bounds: Bounds
+    max_files: int
+    max_bytes: int
+    max_file_bytes: int
+    """A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     taken: int = 0
@@ -81,16 +74,17 @@ class Reader:
 
     def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
         """Keep one file, unless it is too large. Raises UsageError: beyond the bounds, or it must be kept."""
-        most = self.bounds
-        if len(content) > most.file_bytes:
+        if len(content) > self.max_file_bytes:
             if must:
-                raise UsageError(f"{self.path} has more than {most.file_bytes:,} bytes, the most we read.")
-            self.notes.append(f"{path}: left out, more than {most.file_bytes:,} bytes")
+                raise UsageError(
+                    f"{self.path} has more than {self.max_file_bytes:,} bytes, the most we read."
+                )
+            self.notes.append(f"{path}: left out, more than {self.max_file_bytes:,} bytes")
             return
         self.taken += len(content)
-        if len(self.files) == most.files or self.taken > most.bytes:
+        if len(self.files) == self.max_files or self.taken > self.max_bytes:
             raise UsageError(
-                f"{self.path} holds more than the {most.files:,} files or {most.bytes:,} bytes that "
+                f"{self.path} holds more than the {self.max_files:,} files or {self.max_bytes:,} bytes that "
                 f"a run reads. Name a smaller folder, or a file."
             )
         self.files[path] = StoredFile.of(content, mode=mode)
@@ -111,7 +105,7 @@ class Reader:
         """Read one file of an open folder, or note why it is left out."""
         try:
             path.encode()
-            content, status = read_regular(folder, name, limit=self.bounds.file_bytes)
+            content, status = read_regular(folder, name, limit=self.max_file_bytes)
         except (OSError, UnicodeEncodeError) as error:
             self._leave_out(path, error)
         else:
@@ -121,7 +115,7 @@ class Reader:
         """Replace a link within the tree by its target's file or files; leave out others."""
         ends = {link: target} if target in self.files else self._below(link, target)
         more = sum(len(self.files[end].content) for end in ends.values())
-        too_many = len(self.files) + len(ends) > self.bounds.files or self.taken + more > self.bounds.bytes
+        too_many = len(self.files) + len(ends) > self.max_files or self.taken + more > self.max_bytes
         if not ends or too_many:
             self._leave_out(link, NotRegular())
             return

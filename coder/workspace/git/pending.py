@@ -24,7 +24,8 @@ _PROGRAMS = (
     r"^(core\.(fsmonitor|sshcommand|askpass|gitproxy)|gpg\.(.*\.)?program|credential\.(.*\.)?helper"
     r"|filter\..*\.(clean|smudge|process)|hook\..*\.command|remote\..*\.(vcs|receivepack))$"
 )
-"""Configuration keys whose values git runs; not all values of `core.fsmonitor` are programs."""
+"""Configuration keys whose values git runs, except these words: `core.fsmonitor` may be one."""
+_WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -110,10 +111,8 @@ def started_in(place: Place, command: str) -> list[str]:
     """Programs that the repository makes a git command start: hook files and settings."""
     folder = _hooks_folder(place)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
-    return [
-        *hooks,
-        *(setting for setting in place.repository.own_settings(_PROGRAMS) if not _is_word(setting)),
-    ]
+    settings = place.repository.own_settings(_PROGRAMS)
+    return [*hooks, *(one for one in settings if one.partition("=")[2].lower() not in _WORDS)]
 
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:
@@ -135,10 +134,6 @@ def _hooks_folder(place: Place) -> Path:
     with suppress(GitFailed):  # it isn't set
         folder = place.top / os.path.expanduser(place.repository.configured("core.hooksPath"))
     return folder.resolve()
-
-
-def _is_word(setting: str) -> bool:
-    return setting.partition("=")[2].lower() in ("", "true", "false", "yes", "no", "on", "off", "0", "1")
 
 
 def proposed_in(place: Place) -> Proposed:
