@@ -30,7 +30,6 @@ class Examined(Value):
     strength: Strength | None
     """None: the case can't be judged."""
     reason: str
-    """Why it isn't stronger, or can't be judged."""
     own: Outcome | None = None
     """The verdict on its canonical answer; None if there is none."""
     nothing: Outcome | None = None

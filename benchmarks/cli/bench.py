@@ -16,7 +16,6 @@ HOMES = {
     "compare": "benchmarks.cli.report_commands:compare",
     "list": "benchmarks.cli.report_commands:list_suites",
 }
-"""Module of each command; loaded only when called."""
 
 
 class BenchCommands(Commands):

@@ -9,10 +9,11 @@ from benchmarks.judge.function import find_mode
 from benchmarks.judge.judging_sandboxes import Places, find_image_mode
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode, canonical_module
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.judge.verdicts import one_line
+from benchmarks.judge.verdicts import MAX_DETAIL
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength
+from coder.text.sanitize import one_line
 from sandbox.errors import SandboxError
 
 
@@ -34,7 +35,7 @@ class CasePlan:
     @property
     def reason(self) -> str:
         """Why verdicts aren't stronger."""
-        return one_line(self.mode.reason) if self.mode is not None else ""
+        return one_line(self.mode.reason, width=MAX_DETAIL) if self.mode is not None else ""
 
     @property
     def good(self) -> str | None:
@@ -50,7 +51,7 @@ class CasePlans:
     """The plans of one suite's cases."""
 
     def __init__(self, places: Places, turns: Exclusive, known: KnownModes | None) -> None:
-        self._places, self._turns, self._known = places, turns, known
+        self.places, self._turns, self._known = places, turns, known
         self._modes: dict[str, asyncio.Task[Mode | RepositoryMode]] = {}
 
     async def plan(self, case: Case) -> CasePlan:
@@ -107,19 +108,19 @@ class CasePlans:
 
     async def _function_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
-            mode = await find_mode(await self._places.pair(), case)
+            mode = await find_mode(await self.places.pair(), case)
         if mode.how in ("shared_process", "broken"):  # perhaps from lack of time: require a second failure
             async with self._turns.quiet():
-                return await find_mode(await self._places.pair(), case)
+                return await find_mode(await self.places.pair(), case)
         return mode
 
     async def _new_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
             if case.image is None:
-                pair = await self._places.pair()
-                return await find_repository_mode(pair.candidate, self._places.open, case)
+                pair = await self.places.pair()
+                return await find_repository_mode(pair.candidate, self.places.open, case)
             try:
-                async with self._places.of(case) as place:
+                async with self.places.of(case) as place:
                     return await find_image_mode(place)
             except (SandboxError, PatchRefused) as error:  # other cases continue
                 return RepositoryMode(how="broken", reason=str(error))

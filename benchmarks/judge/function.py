@@ -30,7 +30,6 @@ class Pair:
 
     candidate: Sandbox
     candidates: Candidates
-    """Candidate and tests in one sandbox."""
     checkers: Checkers
 
 

@@ -51,7 +51,6 @@ class Interpreter(Value):
     """What a Python reports of itself."""
 
     folder: str
-    """Its path."""
     path: str
     """PATH of the image."""
     version: tuple[int, int]

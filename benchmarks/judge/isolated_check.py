@@ -13,7 +13,7 @@ from sandbox.checks.crossing import OPEN
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""
 MAX_FILES = 400
-"""Most bytes of a tree that is copied twice for every answer."""
+"""Most files of a tree that is copied twice for every answer."""
 
 
 async def run_apart(

@@ -16,11 +16,10 @@ from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.script import judge_script
-from benchmarks.judge.verdicts import Judged
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
-from benchmarks.verdict import Verdict
-from sandbox import Policy, PythonCode, Sandbox, find_interpreter
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
+from benchmarks.verdict import Outcome, Verdict
+from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, SandboxBroken
 
 _NOTHING = PythonCode(source="")
@@ -68,24 +67,14 @@ class Judge(CasePlans):
             return {}
         return {name: count for name, count in needing.items() if name in missing}
 
-    @property
-    def isolation(self) -> str:
-        """The mechanism that isolates candidates."""
-        return self._places.isolation
-
-    @property
-    def image(self) -> str | None:
-        """Id of the candidates' image, if any; a case's own image is reported by the case."""
-        return self._places.image
-
     async def sandboxes(self) -> Pair:
         """Sandboxes for judging; reopened once broken."""
-        return await self._places.pair()
+        return await self.places.pair()
 
     async def close(self) -> None:
         """Cancel pending searches and close the sandboxes."""
         await super().close()
-        await self._places.close()
+        await self.places.close()
 
     async def _try(self, plan: CasePlan, code: str) -> Judged:
         detail = ""
@@ -103,16 +92,16 @@ class Judge(CasePlans):
         if isinstance(case, RepositoryCase):
             assert isinstance(mode, RepositoryMode)
             try:
-                async with self._places.of(case) as place:
+                async with self.places.of(case) as place:
                     judged = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
                     return await seen_alive(place.sandbox, judged)
             except BackendMissing as error:
                 if case.image is None:
                     raise
                 return Judged("infrastructure", str(error))  # the image was removed meanwhile
-        async with self._places.shared() as pair:
+        async with self.places.shared() as pair:
             if isinstance(case, ScriptCase):
-                judged = await judge_script(pair.candidate, case, code)
+                judged = await _judge_script(pair.candidate, case, code)
             else:
                 assert isinstance(mode, Mode)
                 judged = await judge_function(pair, case, code, mode)
@@ -124,6 +113,44 @@ class Judge(CasePlans):
         async with self._turns.shared():
             judged = await self._try(plan, plan.good or "")
         return judged.outcome == "passed"
+
+
+async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
+    """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
+    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s)
+    judged = Judged("passed")
+    for number, run in enumerate(case.runs, 1):
+        program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
+        result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
+        judged.cpu_s += result.cpu_s
+        judged.wall_s += result.wall_s
+        judged.outcome, why = _read_run(result, run, case.timeout_s)
+        if judged.outcome != "passed":
+            judged.detail = f"run {number} of {len(case.runs)}: {why}"
+            judged.output, judged.died = end_of(result), killed_by_nobody(result)
+            break
+    return judged
+
+
+def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
+    if result.killed_by in ("wall", "cpu") or result.cpu_s > timeout_s:
+        return "timeout", f"it took more than {timeout_s:g} s of CPU, or slept longer than it may"
+    if not result.ok:
+        how = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
+        last = result.stderr.strip().splitlines()[-1:]
+        return "error", f"it ended with {result.killed_by or how}: {''.join(last)}"
+    if result.truncated:
+        return "failed", "it printed more than is looked at"
+    printed, wanted = _lines(result.stdout), _lines(run.stdout)
+    if printed == wanted:
+        return "passed", ""
+    pairs = enumerate(zip([*printed, None], [*wanted, None], strict=False), 1)
+    line, (actual, expected) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+    return "failed", f"line {line} is {actual!r}, expected {expected!r}"
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
 async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:

@@ -99,7 +99,7 @@ class Places:
 
     @property
     def image(self) -> str | None:
-        """Id of the shared pair's image, if any."""
+        """Id of the candidates' image, if any; a case's own image is reported by the case."""
         return self._pair.candidate.image if self._pair is not None else None
 
     async def pair(self) -> Pair:

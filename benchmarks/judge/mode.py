@@ -36,7 +36,6 @@ class Mode(Value):
     tripped: frozenset[str] = frozenset()
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
     reason: str = ""
-    """Why it isn't `isolated`."""
 
     @property
     def strength(self) -> Strength:
@@ -164,7 +163,6 @@ class RepositoryMode(Value):
     tripped: frozenset[str] = frozenset()
     """Alarms that the case's own patch sets off; ignored for answers."""
     reason: str = ""
-    """Why it isn't stronger."""
 
     @property
     def strength(self) -> Strength:

@@ -104,7 +104,6 @@ class _Hiding:
     job: Job
     hidden: Disguised | None
     nodes: frozenset[str]
-    """Tests that must pass."""
 
 
 def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[_Hiding]:

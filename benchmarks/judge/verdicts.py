@@ -4,10 +4,10 @@ import signal
 from dataclasses import dataclass
 
 from benchmarks.verdict import Outcome, Strength, Verdict
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 from sandbox import Result
 
-_MAX_DETAIL = 500
+MAX_DETAIL = 500
 _MAX_OUTPUT = 1000
 """Characters of a candidate's output in a report, which may hold 100,000 of them."""
 _OWN_PROCESSOR = 1.5
@@ -38,7 +38,7 @@ class Judged:
             sample=sample,
             verdict=self.outcome,
             strength=strength,
-            detail=one_line(self.detail),
+            detail=one_line(self.detail, width=MAX_DETAIL),
             output=self.output,
             base=self.base,
             stateful=self.stateful,
@@ -55,12 +55,6 @@ class Judged:
 def killed_by_nobody(result: Result) -> bool:
     """Whether SIGKILL ended a process without a limit: it killed itself, or its sandbox died."""
     return result.signal == signal.SIGKILL and result.killed_by is None
-
-
-def one_line(text: str) -> str:
-    """A detail in one line, for reports."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_DETAIL else f"{line[: _MAX_DETAIL - 3]}..."
 
 
 def end_of(result: Result) -> str:

@@ -30,15 +30,11 @@
 
   const natural = new Intl.Collator("en", { numeric: true });
   const columns = [
-    { name: "Case", className: "id", of: (row) => row.id },
-    ...data.names.map((name, i) => ({
-      name: data.names.length > 1 ? name : "Passed",
-      of: (row) => (row.runs[i].length ? rate(row.runs[i]) : null),
-    })),
-    { name: "Time", className: "number", of: seconds, text: duration },
+    { of: (row) => row.id },
+    ...data.names.map((_, i) => ({ of: (row) => (row.runs[i].length ? rate(row.runs[i]) : null) })),
+    { of: seconds, text: duration },
   ];
-  if (data.cases.some((row) => cost(row) !== null))
-    columns.push({ name: "Cost", className: "number", of: cost, text: dollars });
+  if (data.costs) columns.push({ of: cost, text: dollars });
   let sorted = null; // a column, and which way: none, up, down, none
   let way = 1;
 
@@ -89,8 +85,8 @@
     head.scope = "row";
     head.append(button);
     const worst = all(row).find((one) => one.verdict !== "passed");
-    const plain = columns.filter((column) => column.text).map(({ of, text, className }) =>
-      make("td", className, of(row) === null ? "–" : text(of(row))));
+    const plain = columns.filter((column) => column.text).map(({ of, text }) =>
+      make("td", "number", of(row) === null ? "–" : text(of(row))));
     line.append(head, ...row.runs.map(cell), ...plain, make("td", "reason", worst ? worst.detail : ""));
     let below = null;
     const toggle = (open) => {
@@ -116,12 +112,6 @@
     difficulty: (row) => [row.difficulty ?? "none"],
   };
   const groupOf = (row) => FILTERS[by("group").value]?.(row)[0];
-
-  function option(select, value, text = value) {
-    const made = make("option", "", text);
-    made.value = value;
-    select.append(made);
-  }
 
   function groupRow(name) {
     const line = make("tr", "group");
@@ -203,24 +193,12 @@
 
   for (const [id, of] of Object.entries(FILTERS)) {
     const values = [...new Set(data.cases.flatMap(of))];
-    for (const value of values) option(by(id), value);
+    by(id).append(...values.map((value) => new Option(value)));
     by(id).parentElement.hidden = values.length < 2;
-    if ((id === "kind" || id === "difficulty") && values.length > 1) option(by("group"), id);
+    if ((id === "kind" || id === "difficulty") && values.length > 1) by("group").append(new Option(id));
   }
   by("group").parentElement.hidden = by("group").options.length < 2;
-  by("differs-label").hidden = data.names.length < 2;
-  by("cases").classList.toggle("several", data.names.length > 1);
-  for (const column of columns) {
-    const head = make("th", column.className ?? "");
-    const button = make("button", "", column.name);
-    button.title = `Sort by ${column.name}`;
-    button.addEventListener("click", () => sort(column));
-    head.scope = "col";
-    head.setAttribute("aria-sort", "none");
-    head.append(button);
-    by("head").append(head);
-  }
-  by("head").append(make("th", "reason", "First failure"));
+  columns.forEach((column, i) => by("head").children[i].addEventListener("click", () => sort(column)));
   by("filters").hidden = false;
   by("filters").addEventListener("submit", (event) => event.preventDefault());
   by("filters").addEventListener("input", filter);

@@ -91,6 +91,7 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
             "names": list(map(printable, names)),
             "letters": figures.LETTERS,
             "cases": _cases(reports, answers, groups),
+            "costs": any(one.cost_usd is not None for report in reports for one in report.usage),
         },
         style=_part("page.css"),
         script=_part("page.js"),

@@ -105,10 +105,10 @@ class Session:
         return make_report(
             self.suite,
             record.verdicts,
-            digests=own | ({"image": judge.image} if judge.image is not None else {}),
+            digests=own | ({"image": image} if (image := judge.places.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
-            isolation=judge.isolation,
+            isolation=judge.places.isolation,
             usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),

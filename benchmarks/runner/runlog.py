@@ -11,7 +11,6 @@ from coder.run.events import Draft, EventStore
 FLUSH_AT = 64
 """Most verdicts written together: after a crash they are judged again."""
 _PAGE = 500
-"""Events read together."""
 
 
 class _Body(Value):
