@@ -1,22 +1,19 @@
 """Options shared by commands of `coder bench`, beside those of `coder` itself."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coder.config.layers import load
-from coder.console.flags import given_flags, see_backend
+from coder.console.flags import Count, File, Text, given_flags, option, see_backend
 from coder.run.settings import Settings
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
-Judges = Annotated[
-    int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples judged at once.")
-]
-Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Continue an interrupted run.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the report as JSON.")]
+Judges = Annotated[Count, option("--workers -w", "Samples judged at once.", "N", min=1)]
+Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
+Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
 IncludeWeaker = Annotated[
-    bool, typer.Option("--include-weaker", help="Also count cases that only one process can decide.")
+    bool, option("--include-weaker", "Also count cases that only one process can decide.")
 ]
 
 

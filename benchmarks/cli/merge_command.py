@@ -16,6 +16,7 @@ from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from coder.console import flags
+from coder.console.flags import Text, option
 from coder.errors import UsageError
 
 
@@ -24,8 +25,8 @@ def merge(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON, one of each shard.")],
     out: bench_options.Out = None,
     include_weaker: bench_options.IncludeWeaker = False,
-    filter: Annotated[str | None, typer.Option("--filter", metavar="GLOB", help="As in the run.")] = None,
-    slice: Annotated[str | None, typer.Option("--slice", metavar="FROM:TO", help="As in the run.")] = None,
+    filter: Annotated[Text, option("--filter", "As in the run.", "GLOB")] = None,
+    slice: Annotated[Text, option("--slice", "As in the run.", "FROM:TO")] = None,
     json: flags.Json = False,
 ) -> None:
     """Make one report of the shards of a run.

@@ -18,25 +18,19 @@ from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
+from coder.console.flags import File, option
 
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write one page that needs nothing else.")
-]
+HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
 
 
 def report(
     path: Annotated[Path, typer.Argument(metavar="REPORT", help="JSON that bench run or grade wrote.")],
     samples: Annotated[
-        Path | None,
-        typer.Option("--samples", metavar="FILE", help="The answers, to show their code in --html."),
+        File, option("--samples", "The answers, to show their code in --html.", "FILE")
     ] = None,
     html: HtmlFile = None,
-    markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary for a CI job.")
-    ] = None,
-    junit_file: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case a sample.")
-    ] = None,
+    markdown_file: Annotated[File, option("--markdown", "Write a summary for a CI job.", "FILE")] = None,
+    junit_file: Annotated[File, option("--junit", "Write JUnit XML, a test case a sample.", "FILE")] = None,
     json: flags.Json = False,
 ) -> None:
     """Show a report, or write it as HTML, Markdown or JUnit XML."""
@@ -78,10 +72,8 @@ def compare(
 
 
 def list_suites(
-    runs: Annotated[bool, typer.Option("--runs", help="List runs of this machine instead.")] = False,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest N runs; 0 is all.")
-    ] = 20,
+    runs: Annotated[bool, option("--runs", "List runs of this machine instead.")] = False,
+    limit: Annotated[int, option("--limit -n", "The newest N runs; 0 is all.", "N", min=0)] = 20,
     json: flags.Json = False,
 ) -> None:
     """List the suites that can be given by name, or with --runs what was run, newest first."""

@@ -15,7 +15,6 @@ from benchmarks.report import Report
 from benchmarks.runner.bench_session import Session, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
 from benchmarks.runner.progress import Progress
-from benchmarks.runner.resumed import asked_for, same_config, same_flags, same_selection
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import Job
 from benchmarks.runner.solving import ModelSolver
@@ -24,8 +23,8 @@ from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.config.layers import load
-from coder.config.schema import Config
-from coder.console.flags import given_flags, see_backend, takes
+from coder.config.schema import Config, checked, flag, over
+from coder.console.flags import Count, File, Text, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.catalog import UserModels
@@ -36,34 +35,26 @@ from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 
 _Opening = AbstractAsyncContextManager[Model]
+_KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
+"""Flags that a resume takes from the run, beside those of the configuration; others belong to one start."""
 
 
 @takes(bench_options.ASKING, bench_options.JUDGING)
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[int, typer.Option("--samples", "-n", metavar="N", min=1, help="Samples a case.")] = 1,
+    samples: Annotated[int, option("--samples -n", "Samples a case.", "N", min=1)] = 1,
     one_shot: Annotated[
-        bool, typer.Option("--one-shot", help="One answer a sample: no repair, no fresh start.")
+        bool, option("--one-shot", "One answer a sample: no repair, no fresh start.")
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", metavar="N", min=1, help="Samples at once.")
-    ] = None,
-    filter: Annotated[
-        str | None, typer.Option("--filter", metavar="GLOB", help="Only cases whose id matches.")
-    ] = None,
-    slice: Annotated[
-        str | None, typer.Option("--slice", metavar="FROM:TO", help="Only these of them.")
-    ] = None,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order, by --seed.")] = False,
-    shard: Annotated[
-        str, typer.Option("--shard", metavar="I/N", help="Only this part of the cases, for `merge`.")
-    ] = "1/1",
+    workers: Annotated[Count, option("--workers -w", "Samples at once.", "N", min=1)] = None,
+    filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
+    slice: Annotated[Text, option("--slice", "Only these of them.", "FROM:TO")] = None,
+    shuffle: Annotated[bool, option("--shuffle", "In random order, by --seed.")] = False,
+    shard: Annotated[str, option("--shard", "Only this part of the cases, for `merge`.", "I/N")] = "1/1",
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
-    answers: Annotated[
-        Path | None, typer.Option("--answers", metavar="FILE", help="Write the answers as samples.jsonl.")
-    ] = None,
+    answers: Annotated[File, option("--answers", "Write the answers as samples.jsonl.", "FILE")] = None,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:
     """Have a model answer the cases of a suite, and judge its answers.
@@ -204,3 +195,44 @@ async def _work(
         paid = model if session.purse is None else Pursed(model, session.purse)
         solver = ModelSolver(paid, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)
+
+
+def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All flags for the log, without secret parts of addresses."""
+    kept = {name: given[name] for name in _KEPT}
+    if given["replay"] is not None:
+        kept["replay"] = str(given["replay"].absolute())
+    return {
+        **kept,
+        "selection": selection.model_dump_json(),
+        "config": config.for_log().model_dump_json(exclude_none=True),
+    }
+
+
+def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]:
+    """The values of all flags: those given now, else those of the run's start."""
+    kept = {name: before.parameters.get(name) for name in _KEPT}
+    unsaid = [name for name in _KEPT if given[name] is None or given[name] is False]
+    again = {name: kept[name] for name in unsaid if kept[name] is not None}
+    replay = {"replay": Path(str(again["replay"]))} if "replay" in again else {}
+    return {**given, **again, **replay}
+
+
+def same_config(flags: Mapping[str, object], before: BenchStarted) -> Config:
+    """The configuration layers of the run's start, overridden by the flags given now."""
+    kept = Config.model_validate_json(str(before.parameters["config"]))
+    return over(kept, checked(flags, flag))
+
+
+def same_selection(given: Selection, before: BenchStarted) -> Selection:
+    """The run's selection. Raises UsageError if another one is given."""
+    kept = Selection.model_validate_json(str(before.parameters["selection"]))
+    usual = Selection()
+    for name in Selection.model_fields:
+        now = getattr(given, name)
+        if now not in (getattr(usual, name), getattr(kept, name)):
+            raise UsageError(
+                f"--{name}: a run is gone on with for the cases, and as often, as it began.\n"
+                "Leave it out beside --resume, or begin another run."
+            )
+    return kept

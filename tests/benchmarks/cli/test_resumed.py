@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from benchmarks.runner.resumed import asked_for, same_config, same_flags, same_selection
+from benchmarks.cli.run_suite import asked_for, same_config, same_flags, same_selection
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
 from coder.config.schema import Config
