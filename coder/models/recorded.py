@@ -11,15 +11,13 @@ from coder import errors
 from coder.errors import ModelError
 from coder.models.abilities import Abilities, Known
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Usage, Used
-from coder.models.recording import Entry, Failure, Header, Part, Redact, Request, read_recording, redacted
+from coder.models.recording import Entry, Failure, Header, Part, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
 from coder.text.redact import Redactor
 from coder.text.sanitize import count_of
 from coder.usage import MILLION, Price
 
 T = TypeVar("T", Answer, Used | None)
-_BEFORE = {"max_tokens": 4096}
-"""Of old recordings, where no limit of the answer was set."""
 _SHELL = "bash"
 """The tool that every model that acts is offered (`tools/registry.py`)."""
 _AROUND = 40
@@ -29,7 +27,7 @@ _AROUND = 40
 class Recorded(Closing):
     """A model that repeats what was recorded."""
 
-    def __init__(self, path: Path, *, price: Price | None = None, redact: Redact | None = None) -> None:
+    def __init__(self, path: Path, *, price: Price | None = None) -> None:
         """Read the whole recording.
 
         Args:
@@ -40,7 +38,7 @@ class Recorded(Closing):
         """
         self._path = path
         self._price = price
-        self._redact = redact or Redactor.from_environment().redact
+        self._redact = Redactor.from_environment().redact
         self.header, entries = read_recording(path)
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         self._requests: dict[str, Request] = {}
@@ -55,9 +53,6 @@ class Recorded(Closing):
             form = entry.request.form
             self._acts = self._acts or (form is not None and _SHELL in [tool.name for tool in form.tools])
             tokens_in = input_tokens(entry.request.messages, form)
-            before = entry.request.sampling.max_tokens
-            if entry.reserved_usd is not None and before is not None:
-                self._reserved[entry.role, tokens_in, before] = entry.reserved_usd
             for tokens, usd in entry.prices.items():
                 self._reserved[entry.role, tokens_in, tokens] = usd
 
@@ -102,11 +97,8 @@ class Recorded(Closing):
         Raises:
             ModelError: the request was not recorded, or not so often; or its call failed.
         """
-        sampling, form = asking["sampling"], asking.get("form")
-        on_retry, on_token = asking.get("on_retry"), asking.get("on_token")
-        request = redacted(messages, sampling, form, redact=self._redact)
-        if request.key not in self._entries and sampling.max_tokens is None:
-            request = redacted(messages, sampling.model_copy(update=_BEFORE), form, redact=self._redact)
+        form, on_retry, on_token = asking.get("form"), asking.get("on_retry"), asking.get("on_token")
+        request = redacted(messages, asking["sampling"], form, redact=self._redact)
         entries, nth = self._entries.get(request.key, []), self._played[request.key]
         if nth >= len(entries):
             raise ModelError(self._unknown(request, nth))

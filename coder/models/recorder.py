@@ -41,7 +41,6 @@ class Recorder(Wrapper):
         asked = Entry(
             request=(request := redacted(messages, sampling, form, redact=self._redact)),
             key=request.key,
-            reserved_usd=self.price(tokens_in, most),
             prices=self._prices(tokens_in, most, sampling),
             role=self._role,
             failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),

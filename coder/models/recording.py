@@ -24,10 +24,6 @@ Line = TypeVar("Line", bound=BaseModel)
 FORMAT = 1
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 class Part(Known, frozen=True):
     """What is known of a recorded model."""
 
@@ -81,10 +77,8 @@ class Entry(BaseModel, frozen=True, extra="forbid"):
     failure: Failure | None = Field(default=None, exclude_if=not_)
     told: tuple[Retry | Switch, ...] = Field(default=(), exclude_if=not_)
     """What happened on the way: a replay tells it again, without the waits."""
-    reserved_usd: Decimal | None = Field(default=None, exclude_if=_is_none)
-    """What the call could have cost at most: a replay reserves as much."""
     prices: dict[int, Decimal] = Field(default={}, exclude_if=not_)
-    """US dollars of the call by tokens of its answer, where they were asked: none in old recordings."""
+    """US dollars of the call by tokens of its answer: a replay reserves as much."""
     role: str = Field(default="", exclude_if=not_)
     """The participant whose own model was asked; empty for the run's."""
 

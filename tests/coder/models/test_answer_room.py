@@ -106,14 +106,6 @@ async def test_what_a_budget_leaves_is_sent_and_is_no_part_of_what_a_request_is_
     assert "room" not in path.read_text()
 
 
-async def test_a_recording_of_before_answers_who_now_sets_no_limit(tmp_path: Path) -> None:
-    path = tmp_path / "calls.jsonl"
-    async with Recorder(Scripted(["hi"]), path) as model:
-        await model.answer(QUESTION, sampling=Sampling(max_tokens=4096))
-
-    assert (await Recorded(path).answer(QUESTION, sampling=Sampling())).text == "hi"
-
-
 @pytest.mark.parametrize(("usd", "tokens"), [("1", 1_000), ("0.01", 900), ("0", 0), ("-3", 0)])
 def test_what_can_be_paid_for_is_counted_behind_the_prompt(usd: str, tokens: int) -> None:
     def price(into: int, out: int) -> Decimal:
