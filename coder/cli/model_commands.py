@@ -21,7 +21,6 @@ from coder.text.sanitize import one_line
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
 LONGEST_NAME = 120
-"""Characters of a name on a line."""
 
 
 class _Group(TyperGroup):
@@ -52,7 +51,6 @@ class ListedModel(Listed, frozen=True):
 @app.command("list")
 def list_models(
     word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="Part of a model's name.")] = None,
-    provider: Annotated[str | None, option("--provider", "Of this provider only.", "NAME")] = None,
     min_context: Annotated[int, option("--min-context", "That can read as much.", "TOKENS", min=0)] = 0,
     max_price: Annotated[
         float | None, option("--max-price", "A million tokens cost no more, in and out.", "USD", min=0)
@@ -60,7 +58,6 @@ def list_models(
     tools: Annotated[bool, option("--tools", "That call tools.")] = False,
     reasoning: Annotated[bool, option("--reasoning", "That reason first.")] = False,
     images: Annotated[bool, option("--images", "That see pictures.")] = False,
-    ready: Annotated[bool, option("--ready", "Whose key is set.")] = False,
     json: Json = False,
 ) -> None:
     """List the models that can be named, with context, prices and abilities."""
@@ -70,13 +67,11 @@ def list_models(
         row
         for row in _rows(catalog, book, os.environ)
         if (word or "").lower() in row.model.lower()
-        and (provider is None or row.model.startswith(f"{provider}/"))
         and (row.context or 0) >= min_context
         and (max_price is None or _costs_at_most(row, max_price))
         and (row.tools or not tools)
         and (row.reasoning or not reasoning)
         and (row.images or not images)
-        and (row.key_is_set or not ready)
     ]
     if json:
         typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2, default=float))
@@ -86,10 +81,7 @@ def list_models(
     if not catalog.providers:
         typer.echo("Only what is known without the catalogue. Load it with: coder models update", err=True)
     elif not json:
-        typer.echo(
-            f"{len(rows):,} of {catalog.size:,} models, as of {one_line(catalog.date)}",
-            err=True,
-        )
+        typer.echo(f"{len(rows):,} of {catalog.size:,} models, as of {one_line(catalog.date)}", err=True)
     raise typer.Exit(0 if rows else NOTHING_FOUND)
 
 
@@ -133,7 +125,7 @@ def _table(rows: Iterable[ListedModel]) -> Iterator[str]:
     ordered = sorted(rows, key=lambda row: (not row.key_is_set, row.model))
     width = min(56, max((len(row.model) for row in ordered), default=0))
     for row in ordered:
-        able = [name for name in ("tools", "reasoning", "structured", "images") if getattr(row, name)]
+        able = [name for name in ("tools", "reasoning", "images") if getattr(row, name)]
         columns = (
             "✓" if row.key_is_set else " ",
             f"{one_line(row.model, width=LONGEST_NAME):<{width}}",

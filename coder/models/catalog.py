@@ -68,10 +68,7 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
     cached_usd: _Usd = Field(default=None, validation_alias=_named("cache_read", "cost", "cache_read"))
     tools: _Flag = Field(default=False, validation_alias="tool_call")
     reasoning: _Flag = False
-    structured: _Flag = Field(default=False, validation_alias="structured_output")
-    """It can be held to a JSON schema."""
     images: _Flag = Field(default=False, validation_alias=AliasPath("modalities", "input"))
-    """It sees them."""
 
     @property
     def price(self) -> Price | None:
