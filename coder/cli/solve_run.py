@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -55,15 +55,16 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
 
 async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: Screen) -> Run:
     settings = new_settings(loaded.config, given)
-    team, tools = team_named(given.get("team"), loaded), tools_named(given, loaded)
+    options = Options(tools=tools_named(given, loaded), watch=screen)
+    if given["team"] is not None:
+        options["team"], options["stop"] = team_named(given["team"], loaded)
+        settings = _of_team(settings, given)
     await _see_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
         settings = await with_install(task, settings, given, screen)
-    if team is not None:
-        settings = _of_team(settings, given)
-    settings = with_roles(settings, team.team if team is not None else None)
+    settings = with_roles(settings, options.get("team"))
     opening = open_models(
         loaded.config.asked().model_copy(update={"roles": settings.roles}),
         settings,
@@ -75,9 +76,7 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
     )
     with open_log() as log:
         async with opening as model:
-            options = Options(settings=settings, model=model, tools=tools, log=log, watch=screen)
-            if team is not None:
-                options |= Options(team=team.team, stop=team.stop)
+            options |= Options(settings=settings, model=model, log=log)
             return await solve(task, **options)
 
 
@@ -90,21 +89,12 @@ def _of_team(settings: Settings, given: Mapping[str, Any]) -> Settings:
     return settings.model_copy(update={"strategy": strategy, "budget": budget})
 
 
-class NamedTeam(NamedTuple):
-    """A team of the user's, and when it is through."""
-
-    team: "TeamSpec"
-    stop: Stop | None
-
-
-def team_named(name: str | None, loaded: Loaded) -> NamedTeam | None:
-    """The team that --team names: of a TOML file, or of `[teams.NAME]` in the user's configuration.
+def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
+    """The team that --team names, of a TOML file or of `[teams.NAME]` in the user's file, and its stop.
 
     Raises:
         UsageError: there is none, or it is no team.
     """
-    if name is None:
-        return None
     from coder.run.conditions import condition_of
     from coder.teams.spec import team_of
 
@@ -117,7 +107,7 @@ def team_named(name: str | None, loaded: Loaded) -> NamedTeam | None:
     values = dict(given) if isinstance(given, dict) else {}
     stop = values.pop("stop", None)
     try:
-        return NamedTeam(team_of(values), condition_of(str(stop)) if stop is not None else None)
+        return team_of(values), condition_of(str(stop)) if stop is not None else None
     except (ValueError, UsageError) as error:
         raise UsageError(f"--team {where}: {_first_line(error)}") from error
 
