@@ -24,7 +24,7 @@ import openai
 
 from coder import Budget, Settings, Task, solve
 from coder.models.find_model import resolve
-from coder.models.roles import open_model
+from coder.models.roles import Roles, open_roles
 from coder.store import SqliteLog
 from perf.fix import CHECK, WRONG
 from perf.instant import CALLS, instant_endpoint
@@ -117,7 +117,7 @@ async def _ours(url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as stack:
             choice = await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "unused"})
-            model = await stack.enter_async_context(open_model(choice))
+            model = await stack.enter_async_context(open_roles(Roles(main=choice)))
             log = stack.enter_context(SqliteLog(Path(folder) / "home"))
             work = Path(folder) / "work"
             work.mkdir()

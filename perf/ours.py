@@ -9,7 +9,7 @@ from typing import Any
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Sampling, ToolSpec
-from coder.models.roles import open_model
+from coder.models.roles import Roles, open_roles
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message
@@ -32,7 +32,7 @@ async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[An
     """What makes a team, and what runs it to its end, with the log of this name."""
     stack = AsyncExitStack()
     choice = await resolve("gpt-4o", base_url=url, environ={"OPENAI_API_KEY": "x"})
-    model = await stack.enter_async_context(open_model(choice))
+    model = await stack.enter_async_context(open_roles(Roles(main=choice)))
     log: EventLog = MemoryLog()
     if name == "ours_sqlite":
         log = stack.enter_context(SqliteLog(Path(tempfile.mkdtemp())))

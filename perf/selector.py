@@ -44,7 +44,7 @@ async def ours(url: str) -> float:
     """Seconds of 20 turns, with the log in SQLite."""
     from coder.agent import solve
     from coder.models.find_model import resolve
-    from coder.models.roles import open_model
+    from coder.models.roles import Roles, open_roles
     from coder.run.conditions import turns
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task
@@ -53,7 +53,8 @@ async def ours(url: str) -> float:
 
     team = Selector(tuple(Member(f"m{n}", "Thinks.", acts=False) for n in range(3)))
     settings = Settings(budget=Budget(calls=100))
-    async with open_model(await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "none"})) as model:
+    choice = await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "none"})
+    async with open_roles(Roles(main=choice)) as model:
         with tempfile.TemporaryDirectory() as folder, SqliteLog(Path(folder)) as log:
             await solve(Task(prompt="Hi."), team=team, stop=turns(1), model=model, log=log)
             began = time.perf_counter()

@@ -23,7 +23,7 @@ import openai
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
-from coder.models.roles import open_model
+from coder.models.roles import Roles, open_roles
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
 from coder.run.message import Message
@@ -114,7 +114,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
 async def _measure(url: str, rounds: int, folder: Path) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         choice = await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "unused"})
-        model = await stack.enter_async_context(open_model(choice))
+        model = await stack.enter_async_context(open_roles(Roles(main=choice)))
         client = await stack.enter_async_context(openai.AsyncOpenAI(base_url=url, api_key="unused"))
         sqlite = stack.enter_context(SqliteLog(folder))
         kinds = {

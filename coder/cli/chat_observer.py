@@ -30,10 +30,6 @@ QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
 
 
-SPEAKERS = (Coder.name, Expert.name)
-"""Participants whose words are shown."""
-
-
 class ChatObserver:
     """A Watch that can ask."""
 
@@ -56,7 +52,6 @@ class ChatObserver:
         self._is_asked = False
         self._began = self._ends = False
         self._patch = ""
-        """The change that was shown last."""
 
     def permit(self, permissions: Permissions) -> None:
         """Ask about hosts, and keep to what the user allows in the project for good."""
@@ -79,7 +74,7 @@ class ChatObserver:
         match body:
             case event_types.CallIntended():
                 self.words = Words(with_code=self._is_asked)
-                self._is_to_the_person = body.participant in SPEAKERS
+                self._is_to_the_person = body.participant in (Coder.name, Expert.name)
             case event_types.CallRetried() | event_types.CallSwitched():
                 self.words = Words(with_code=self._is_asked)
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):

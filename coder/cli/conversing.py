@@ -15,12 +15,7 @@ from coder.chat.chat_terminal import open_reader
 from coder.chat.transcript import document
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.repl import Repl
-from coder.cli.run_settings import (
-    asked_now,
-    changed_conversation,
-    must_know_price,
-    new_conversation,
-)
+from coder.cli.run_settings import asked_now, changed_conversation, must_know_price, new_conversation
 from coder.cli.solve_run import see_one_form, traced
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
@@ -57,7 +52,6 @@ class Conversation:
         self._given = given
         self._screen = screen
         self._model = AsyncExitStack()
-        """Closes the current model."""
 
     async def hold(self) -> int:
         """Talk until the end, and give the exit code."""

@@ -2,32 +2,32 @@
 
 import json as json_format
 import os
+import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import typer
 from pydantic import BaseModel
 
+from coder.cli.sandbox_commands import NOT_READY, automatic
 from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
 from coder.errors import CoderError, UsageError
-from coder.models.find_model import PROBE_S, first_that_answers
+from coder.models.find_model import server_that_answers
 from coder.models.model import Usage
 from coder.models.providers import cost, found_endpoints, providers
 from coder.models.roles import Asked, resolve_roles
 from coder.models.weights import embedded_weights
 from coder.store import data_folder, open_log
 from coder.text.sanitize import one_line
-from sandbox import Policy, SandboxError, open_sandbox, probe_backends
+from sandbox import Policy, probe_backends
 
-NOT_READY = 5
-OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 100
 
 
@@ -80,10 +80,7 @@ async def _examine() -> list[Finding]:
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    works = sys.version_info >= OLDEST_PYTHON
-    wanted = "" if works else f"; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed"
-    return Finding(name="python", works=works, text=f"{found} at {sys.executable}{wanted}")
+    return Finding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
 
 
 async def _sandboxes(named: str | None, policy: Policy) -> list[Finding]:
@@ -100,15 +97,6 @@ async def _sandboxes(named: str | None, policy: Policy) -> list[Finding]:
     return [*rows, Finding(name="sandbox", works=works, text=text)]
 
 
-async def automatic(policy: Policy) -> str | None:
-    """The backend that is used where none is named; None where there is none."""
-    try:
-        async with open_sandbox(policy) as box:
-            return box.backend
-    except (SandboxError, ValueError):
-        return None
-
-
 def _keys() -> Iterator[Finding]:
     for found in found_endpoints(os.environ):
         text = f"{found.variable} is set"
@@ -116,8 +104,7 @@ def _keys() -> Iterator[Finding]:
 
 
 async def _local() -> list[Finding]:
-    servers = [provider for provider in providers() if provider.name in ("ollama", "lmstudio")]
-    here = await first_that_answers(servers, timeout_s=PROBE_S)
+    here = await server_that_answers(providers())
     if here is None:
         return []
     provider, models = here
@@ -129,10 +116,7 @@ def _embedded() -> Finding:
         weights = embedded_weights()
     except CoderError as error:
         return Finding(name="model embedded", works=False, needed=False, text=str(error))
-    try:
-        engine = f"xllamacpp {version('xllamacpp')}"
-    except PackageNotFoundError:
-        engine = "no xllamacpp"
+    engine = f"xllamacpp {version('xllamacpp')}"
     return Finding(name="model embedded", works=True, needed=False, text=f"{weights.name}, {engine}; weak")
 
 

@@ -54,9 +54,7 @@ class Run(TyperCommand):
 
 
 @app.command(
-    "run",
-    cls=Run,
-    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    "run", cls=Run, context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False}
 )
 @takes("memory pids cpus sandbox image runtime network python kernel")
 def run(
@@ -126,13 +124,7 @@ def _run(
         print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
     refused = save(result.artifacts, artifacts) if artifacts is not None else []
     if not quiet:
-        _say(
-            [
-                *refusals,
-                *last_words(result, job.policy),
-                *_about_artifacts(result, artifacts, len(refused)),
-            ]
-        )
+        _say([*refusals, *last_words(result, job.policy), *_about_artifacts(result, artifacts, len(refused))])
     _say([f"not written: {reason}" for reason in refused])
     return exit_code(result) or (FAILED if refused else 0)
 

@@ -64,8 +64,8 @@ def build(
             "--requirements",
             "What programs need besides, as pip has it.",
             "FILE",
-            exists=True,
             dir_okay=False,
+            exists=True,
         ),
     ] = None,
     wheels: Annotated[
@@ -74,8 +74,8 @@ def build(
             "--wheels",
             "Take all packages from a folder; pip fetches none.",
             "DIR",
-            exists=True,
             file_okay=False,
+            exists=True,
         ),
     ] = None,
     from_debian: Annotated[
@@ -132,13 +132,16 @@ def reap(json: Json = False) -> None:
 
 
 async def _examine(policy: Policy) -> tuple[str | None, list[BackendReport]]:
-    """The backend that is used where none is named, if there is one; and what each can do."""
+    return await automatic(policy), await probe_backends(policy)
+
+
+async def automatic(policy: Policy) -> str | None:
+    """The backend that is used where none is named; None where there is none."""
     try:
         async with open_sandbox(policy) as box:
-            auto: str | None = box.backend
-    except SandboxError:
-        auto = None
-    return auto, await probe_backends(policy)
+            return box.backend
+    except (SandboxError, ValueError):
+        return None
 
 
 def _named(name: str, reports: list[BackendReport]) -> BackendReport:

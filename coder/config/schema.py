@@ -37,11 +37,7 @@ SETTING_KEYS = {key: key for key in _SAME.split()} | {
     "add_dir": "add_dirs",
 }
 """Key of the configuration → field of `Settings`; above, of `Budget`."""
-ROLES = {
-    "planner_model": "planner",
-    "coder_model": "coder",
-    "strong_model": "expert",
-}
+ROLES = {"planner_model": "planner", "coder_model": "coder", "strong_model": "expert"}
 """Key of the configuration → participant."""
 
 

@@ -145,10 +145,8 @@ def _option(name: str) -> Any:  # noqa: ANN401 - typer's private type
 Yes = Annotated[bool, _option("yes")]
 Json = Annotated[bool, _option("json")]
 Quiet = Annotated[bool, _option("quiet")]
-SandboxName = Annotated[Text, _option("sandbox")]
 Image = Annotated[Text, _option("image")]
 Python = Annotated[File, _option("python")]
-Memory = Annotated[Count, _option("memory")]
 
 
 def given_flags(context: typer.Context) -> dict[str, object]:

@@ -33,11 +33,10 @@ class Known(BaseModel, frozen=True, extra="forbid"):
     context: int | None = None
     """Tokens, prompt and answer together."""
     tools: bool | None = None
-    """It calls the tools that it is offered."""
     max_output: int | None = None
     """Tokens of an answer, reasoning included."""
     sees: bool | None = None
-    """It sees pictures."""
+    """Pictures."""
 
 
 class Abilities(Known, frozen=True):

@@ -91,7 +91,7 @@ async def resolve(
 
 async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> Choice:
     found = found_endpoints(environ, table=rows)
-    here = None if found else await first_that_answers([row for row in rows if row.name in PROBED])
+    here = None if found else await server_that_answers(rows)
     if not found and here is None:
         return _local("")
     provider = here[0] if here else found[0].provider
@@ -104,20 +104,20 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: U
     return choice.model_copy(update={"notes": (note,)})
 
 
-async def first_that_answers(
-    rows: Sequence[Provider], *, timeout_s: float = PROBE_S
-) -> tuple[Provider, list[str]] | None:
-    """The first of these servers that lists a model, with its list; all are asked at the same time."""
+async def server_that_answers(rows: Sequence[Provider]) -> tuple[Provider, list[str]] | None:
+    """The first probed server that lists a model, with its list; all are asked at the same time."""
+    probed = [row for row in rows if row.name in PROBED]
+    answers = await asyncio.gather(*(_listed(row, timeout_s=PROBE_S) for row in probed))
+    return next(((row, models) for row, models in zip(probed, answers, strict=True) if models), None)
 
-    async def listed(row: Provider) -> list[str]:
-        connection = Connection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
-        try:
-            return await connection.models(timeout_s=timeout_s)
-        finally:
-            await connection.close()
 
-    answers = await asyncio.gather(*map(listed, rows))
-    return next(((row, models) for row, models in zip(rows, answers, strict=True) if models), None)
+async def _listed(row: Provider, *, timeout_s: float) -> list[str]:
+    """The models that a server on this machine lists."""
+    connection = Connection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
+    try:
+        return await connection.models(timeout_s=timeout_s)
+    finally:
+        await connection.close()
 
 
 def _local(file: str) -> Choice:
@@ -169,12 +169,12 @@ async def _only_model(provider: Provider) -> str:
     """The model of a provider that has no default one."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
-    here = await first_that_answers([provider], timeout_s=3 * PROBE_S)
-    if here is None:
+    listed = await _listed(provider, timeout_s=3 * PROBE_S)
+    if not listed:
         raise ModelUnavailable(
             f"No model answers at {provider.url}. Is {provider.name} running, with a model?"
         )
-    return _first_chat_model(here[1])
+    return _first_chat_model(listed)
 
 
 def _first_chat_model(models: Sequence[str]) -> str:

@@ -77,7 +77,6 @@ class ChatMessage(BaseModel, frozen=True, extra="forbid"):
     content: str
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
-    """Calls that the assistant made."""
     tool_call_id: str | None = Field(default=None, exclude_if=not_)
     """Of a message of role `tool`: the call that it answers."""
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
@@ -115,7 +114,6 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     alternatives: int = Field(default=0, ge=0, le=20, exclude_if=not_)
     """Other likely tokens to report beside each one of the answer, where the endpoint can."""
     effort: Effort | None = Field(default=None, exclude_if=not_)
-    """How much the model reasons."""
 
 
 class Alternative(BaseModel, frozen=True, extra="forbid"):

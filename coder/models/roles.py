@@ -97,7 +97,7 @@ def check_vision(roles: Roles) -> None:
 async def open_roles(
     roles: Roles, *, patience: Patience | None = None, silence_s: float | None = None
 ) -> AsyncIterator[Model]:
-    """All of them as one model; connections and processes end with the context."""
+    """All of them as one model; connections and processes end with the context. Opening makes no call."""
     async with AsyncExitStack() as stack:
 
         def opened(choice: Choice, *, is_last: bool) -> Model:
@@ -121,23 +121,12 @@ async def open_roles(
         yield RoleModels(main, own) if own else main
 
 
-@asynccontextmanager
-async def open_model(choice: Choice, *, patience: Patience | None = None) -> AsyncIterator[Model]:
-    """The chosen model; its connections and its process end with the context. Opening makes no call."""
-    model = _model(choice, patience or patience_with(choice.endpoint))
-    try:
-        yield model
-    finally:
-        await model.close()
-
-
 def _model(choice: Choice, patience: Patience) -> Model:
     if choice.endpoint is not None:
         from coder.models.chat_completions import ChatModel
 
         return ChatModel(choice.endpoint, patience=patience)
-    if choice.weights is None:
-        raise ValueError("a choice has an endpoint or weights")
+    assert choice.weights is not None
     from coder.models.local import CONTEXT, EMBEDDED_CONTEXT, LocalModel
 
     context = EMBEDDED_CONTEXT if choice.name == f"local/{EMBEDDED}" else CONTEXT

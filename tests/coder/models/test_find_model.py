@@ -6,7 +6,7 @@ import pytest
 from coder.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, Choice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, found_endpoints, providers
-from coder.models.roles import Asked, open_model, resolve_roles
+from coder.models.roles import Asked, Roles, open_roles, resolve_roles
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
 KEY = "planted-0123456789-planted"
@@ -222,7 +222,7 @@ async def test_weights_that_are_missing_or_something_else_are_refused(tmp_path: 
 async def test_a_key_shows_in_no_form_of_a_choice() -> None:
     choice = await resolve("first/x", environ={"FIRST_KEY": KEY}, table=HOSTED)
 
-    async with open_model(choice) as model:
+    async with open_roles(Roles(main=choice)) as model:
         assert KEY not in repr(choice) + str(choice) + choice.model_dump_json() + repr(model)
 
 
