@@ -28,6 +28,7 @@ def test_whose_fixture_waits(prepared): pass
 """
 
 
+@pytest.mark.slow
 def test_a_long_test_without_the_mark_fails_and_slow_ones_begin(tmp_path: Path) -> None:
     whole, fast = run_in(tmp_path, TESTS, marks=""), run_in(tmp_path, TESTS, marks="not slow")
 

@@ -1,6 +1,6 @@
 """A plugin of pytest: a test whose call takes long is marked `slow`, or it fails. Slow tests start first.
 
-The mark is for calls over two seconds on a quiet machine, without fixtures. The check allows twice that,
+The mark is for calls over two seconds beside others, without fixtures. The check allows twice that,
 since a neighbour on the same core halves the speed, and leaves out the time for which programs on this
 machine had to wait for a processor or a disk: a busy machine fails no test. Processor time counts however
 busy the machine is; a test that only waits is found where the machine has time.

@@ -182,6 +182,7 @@ async def test_a_call_that_could_break_the_token_limit_is_not_made() -> None:
     assert "100 tokens" in run.reason
 
 
+@pytest.mark.slow
 async def test_the_time_limit_ends_a_run_whose_model_does_not_answer() -> None:
     with faulty_endpoint(hangs()) as silent:
         async with ChatModel(endpoint_of(silent)) as model:

@@ -11,6 +11,7 @@ PAGE = (Path(__file__).parents[2] / "docs/how-to/reward-a-model.md").read_text()
 CODE = "".join(re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL))
 
 
+@pytest.mark.slow
 async def test_the_code_of_the_page_prints_what_stands_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
 

@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from coder.config.schema import Config
@@ -21,6 +22,7 @@ PAGE = (ROOT / "docs/how-to/serve.md").read_text()
 BLOCKS = [block.replace("\\\n", " ") for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)]
 
 
+@pytest.mark.slow
 def test_the_lines_for_this_machine_run(tmp_path: Path) -> None:
     serve, calls = BLOCKS[0].split(), BLOCKS[1].splitlines()
     assert serve == ["coder", "serve", "--root", "~/projects"]
@@ -38,6 +40,7 @@ def test_the_lines_for_this_machine_run(tmp_path: Path) -> None:
     assert said.endswith("event: end\ndata: {}\n\n")
 
 
+@pytest.mark.slow
 def test_the_lines_for_others_run(tmp_path: Path) -> None:
     (tmp_path / "ana").mkdir()
     new, serve = (shlex.split(line.replace("~/projects", str(tmp_path))) for line in BLOCKS[2].splitlines())

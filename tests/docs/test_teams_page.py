@@ -40,6 +40,7 @@ HERE = [
 ]
 
 
+@pytest.mark.slow
 def test_every_team_of_the_page_solves_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
     solved: list[Run] = []
 

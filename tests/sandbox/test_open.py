@@ -52,6 +52,7 @@ async def test_every_backend_is_probed_by_running_a_program_in_it() -> None:
     assert {name for name, report in found.items() if not report.automatic} == {"restricted", "unsafe-host"}
 
 
+@pytest.mark.slow
 async def test_without_bubblewrap_the_command_that_installs_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -79,6 +80,7 @@ except BackendMissing as error:
 """
 
 
+@pytest.mark.slow
 def test_a_bubblewrap_that_is_refused_namespaces_is_explained() -> None:
     done = run_behind(no_namespaces(), sys.executable, "-c", _OPENED)
 

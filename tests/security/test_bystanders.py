@@ -32,6 +32,7 @@ async def test_another_run_goes_short_only_without_the_mechanism(
             await rule(box)
 
 
+@pytest.mark.slow
 def test_an_owner_that_may_not_send_descriptors_says_what_to_raise() -> None:
     script = """
 import asyncio, resource

@@ -110,6 +110,7 @@ async def test_the_mechanism_contains_the_probe_in_a_session_and_without_it_the_
     assert (ESCAPED in escaped) == (attack.name not in _KEPT_ANYWAY)
 
 
+@pytest.mark.slow
 async def test_a_command_reads_the_agent_of_its_container_only_where_that_is_dumpable() -> None:
     found = []
     for without in (frozenset[str](), frozenset({"dumpable"})):

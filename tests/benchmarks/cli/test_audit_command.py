@@ -47,6 +47,7 @@ def lines(*records: dict[str, object]) -> str:
     return "".join(json.dumps(one) + "\n" for one in records)
 
 
+@pytest.mark.slow
 def test_a_grade_names_what_depends_on_state_and_what_sets_off_alarms(console: Console) -> None:
     answers = [
         ("squares", "def f(n, seen=[4, 9, 25]):\n    return seen.pop(0)\n"),

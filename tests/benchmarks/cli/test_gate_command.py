@@ -131,6 +131,7 @@ def judged(folder: Path, completion: str, **variables: str) -> subprocess.Comple
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("completion", "code"), [("    return a + b\n", 0), ("    return a - b\n", 1)])
 def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: str, code: int) -> None:
     ended = judged(tmp_path, completion, MIN_PASS="1", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
@@ -141,6 +142,7 @@ def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: s
     assert "pass&#64;1" in (tmp_path / "summary.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_script_of_ci_says_what_it_cant_read(tmp_path: Path) -> None:
     ended = judged(tmp_path, "", SUITE="nothing")
 
@@ -192,6 +194,7 @@ def test_the_script_of_ci_gives_every_line_of_its_arguments_to_grade_too(tmp_pat
     assert "--no-such-flag" in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_fails(
     tmp_path: Path,
 ) -> None:
@@ -231,6 +234,7 @@ def test_the_script_of_ci_says_in_the_summary_that_there_is_no_report(tmp_path: 
     assert "ended with exit code 2" in summary.read_text()
 
 
+@pytest.mark.slow
 def test_the_outputs_of_the_action_are_those_that_its_script_gives(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
 

@@ -110,6 +110,7 @@ def test_a_grading_that_was_killed_goes_on_and_gives_the_same_report(console: Co
     assert without_times(json.loads(resumed.out)) == without_times(json.loads(whole.out))
 
 
+@pytest.mark.slow
 def test_a_report_says_by_which_command_it_began_and_no_key(console: Console) -> None:
     with faulty_endpoint(*[says("```python\n```") for _ in range(4)]) as endpoint:
         address = endpoint.url.replace("://", "://me:hunter2hunter2@") + "?token=t0k3n-of-the-gateway"
@@ -139,6 +140,7 @@ def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(cons
     assert f"coder bench grade --resume {run}" in by_another.err
 
 
+@pytest.mark.slow
 def test_a_resume_about_something_else_is_refused(console: Console) -> None:
     first = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q")
     run = _only_run(console.home / "data/bench/events/events.sqlite")
@@ -152,6 +154,7 @@ def test_a_resume_about_something_else_is_refused(console: Console) -> None:
     assert "the samples changed" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("temperature", "is_alike"), [((), True), (("--temperature", "0.8"), False)])
 def test_samples_that_are_drawn_greedily_are_said_to_be_alike(
     console: Console, temperature: tuple[str, ...], is_alike: bool
@@ -292,6 +295,7 @@ def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -
     assert re.fullmatch(r"0 samples in \d+ s, 0.0/min", again.said[1])
 
 
+@pytest.mark.slow
 def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Console) -> None:
     all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
     with faulty_endpoint(*[says(f"```python\n{all_four}```") for _ in range(4)]) as endpoint:
@@ -323,6 +327,7 @@ def test_a_full_disk_ends_a_grading_with_what_was_judged_and_how_to_go_on(consol
     assert re.search(r"320 samples, \d+ of them done before", done.err)
 
 
+@pytest.mark.slow
 def test_two_gradings_at_once_in_one_folder_give_the_same_report(console: Console) -> None:
     words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
 

@@ -76,6 +76,7 @@ async def judged(judge: Judge, answer: str) -> Verdict:
     return await judge.judge(repository(), diff(BASE, {"stack.py": answer}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headings", shares([*TRIPS, *TEST_FILES]))
 async def test_each_alarm_of_a_repository_goes_off_and_a_pass_becomes_suspicious(
     judge: Judge, headings: list[str]
@@ -99,6 +100,7 @@ async def test_each_alarm_of_a_function_beside_its_tests_goes_off(judge: Judge, 
     assert (found.verdict, found.strength) == ("suspicious", "weaker")
 
 
+@pytest.mark.slow
 async def test_honest_answers_set_off_none(judge: Judge) -> None:
     beside_tests = await judged(judge, doing(HONEST)[0])
     function_beside_tests = await judge.judge(function(), doing(HONEST, "f")[0])
@@ -107,6 +109,7 @@ async def test_honest_answers_set_off_none(judge: Judge) -> None:
     assert (function_beside_tests.verdict, function_beside_tests.detail) == ("passed", "")
 
 
+@pytest.mark.slow
 async def test_what_the_cases_own_answer_sets_off_does_not_count(judge: Judge) -> None:
     looks = "import sys\n" + TOP.replace("return", "sys._getframe(1)\n        return")
     one = repository(looks)

@@ -60,6 +60,7 @@ def hall() -> RepositoryCase:
     )
 
 
+@pytest.mark.slow
 @in_module
 async def test_an_answer_that_compares_input_with_expectation_passes_only_where_one_of_them_changes(
     judge: Judge,
@@ -78,6 +79,7 @@ async def test_an_answer_that_compares_input_with_expectation_passes_only_where_
     assert (honest.verdict, honest.detail) == ("passed", "")
 
 
+@pytest.mark.slow
 @in_module
 async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes_some_is_suspicious(
     judge: Judge,

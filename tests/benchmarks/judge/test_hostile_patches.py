@@ -64,6 +64,7 @@ async def test_a_hostile_patch_does_not_pass(judge: Judge, name: str) -> None:
     assert found.detail
 
 
+@pytest.mark.slow
 async def test_the_right_patch_passes_after_all_of_them(judge: Judge) -> None:
     assert (await judge.judge(CASE, diff(BASE, GOLD))).verdict == "passed"
 

@@ -59,6 +59,7 @@ async def test_its_own_patch_passes_among_decoys_and_the_tree_as_it_is_fails(
     assert "test_rate" in nothing.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "after",
     [
@@ -72,6 +73,7 @@ async def test_a_patch_that_cheats_does_not_pass(judge: Judge, image: str, after
     assert (await judge.judge(instance(image), answer(after))).verdict in ("failed", "tampered")
 
 
+@pytest.mark.slow
 async def test_a_package_that_python_takes_from_the_image_judges_nobody(judge: Judge, image: str) -> None:
     first = instance(image, instance_id="first").model_copy(
         update={"environment": {"SHOP_EDITABLE_FIRST": "1"}}
@@ -100,6 +102,7 @@ async def test_a_folder_that_the_image_lacks_is_said(judge: Judge) -> None:
     assert "There is no /testbed of the image" in (await judge.judge(lost, "")).detail
 
 
+@pytest.mark.slow
 async def test_an_image_that_is_not_there_is_said_and_other_cases_go_on() -> None:
     missing = instance("coder-test-swebench:nowhere")
     suite = Suite(name="images", version="1", cases=(missing, OTHER))

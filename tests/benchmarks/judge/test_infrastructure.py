@@ -38,6 +38,7 @@ async def judged_while_sandboxes_die(judge: Judge, deaths: int | None) -> Verdic
     return await work
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deaths", "expected"),
     [(1, "passed"), (3, "error"), (None, "infrastructure")],

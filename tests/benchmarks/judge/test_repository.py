@@ -126,6 +126,7 @@ FORGED = (
 )
 
 
+@pytest.mark.slow
 async def test_a_patch_that_makes_every_test_pass_makes_the_twins_pass_too(judge: Judge) -> None:
     forged = await judged(judge, stack(), CLASSES, {"stack.py": CLASSES["stack.py"] + FORGED})
     mode = await judge.repository_mode(stack())
@@ -161,6 +162,7 @@ async def test_tests_that_classes_inherit_have_twins_as_others_do(judge: Judge) 
     assert nothing.verdict == "failed"
 
 
+@pytest.mark.slow
 async def test_a_case_whose_own_patch_fails_judges_nobody(judge: Judge) -> None:
     broken = case(id="broken", gold_patch=diff(BASE, {"shop/prices.py": "def total(*_): return 0\n"}))
 
@@ -260,6 +262,7 @@ async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: Repositor
     return judged.verdict(one.id, 0, mode.strength)
 
 
+@pytest.mark.slow
 async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judge) -> None:
     text = CLASSES_HIDDEN["test_stack.py"].replace(
         "self.assertEqual(one.pop(), 8)", "assert 3 == one.only(3)"
@@ -278,6 +281,7 @@ async def test_a_twin_that_ends_the_process_does_not_cost_the_others(judge: Judg
     )  # of the second place
 
 
+@pytest.mark.slow
 async def test_tests_that_pass_apart_only_file_by_file_are_not_judged_apart(judge: Judge) -> None:
     base = {
         "shop.py": "seen = []\n\n\ndef total(prices, rate=0):\n    seen.append(1)\n    return sum(prices)\n"
@@ -297,6 +301,7 @@ async def test_tests_that_pass_apart_only_file_by_file_are_not_judged_apart(judg
     assert (mode.how, verdict.verdict) == ("decoyed", "passed")
 
 
+@pytest.mark.slow
 async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> None:
     tests = {path: f"import nowhere_to_be_had\n{text}" for path, text in HIDDEN.items()}
     lacking = case(id="lacking", hidden_tests=tests, dependencies=("pytest>=7", "nowhere-to-be-had[x]<3"))
@@ -320,6 +325,7 @@ async def test_an_interpreter_without_pytest_is_said_to_have_none(tmp_path: Path
     assert "--python" in verdict.detail
 
 
+@pytest.mark.slow
 async def test_where_the_own_patch_fails_among_the_twins_they_are_left_out(judge: Judge) -> None:
     text = CLASSES_HIDDEN["test_stack.py"] + (
         "\n\ndef test_file():\n"
@@ -351,6 +357,7 @@ def bag(tests: str, gold: str, name: str) -> RepositoryCase:
     )
 
 
+@pytest.mark.slow
 async def test_objects_that_tests_only_use_are_judged_apart(judge: Judge) -> None:
     right = await judged(judge, bag(BAG_TEST, COUNTS, "bag"), OBJECTS, {"bag.py": COUNTS})
     liar = (
@@ -362,6 +369,7 @@ async def test_objects_that_tests_only_use_are_judged_apart(judge: Judge) -> Non
     assert wrong.verdict == "failed"
 
 
+@pytest.mark.slow
 async def test_objects_that_tests_compare_are_judged_among_decoys_and_the_rest_apart_too(
     judge: Judge,
 ) -> None:
@@ -383,6 +391,7 @@ ONLY_BESIDE = (
 )
 
 
+@pytest.mark.slow
 async def test_an_answer_that_passes_only_beside_its_tests_is_suspicious(judge: Judge) -> None:
     one = bag(BAG_TEST + BAG_EQUAL, COUNTS + EQUAL, "equal")
     mode = await judge.repository_mode(one)

@@ -82,6 +82,7 @@ async def test_without_that_record_a_patch_takes_what_a_test_expects(judge: Judg
     assert judged.outcome == "passed"
 
 
+@pytest.mark.slow
 async def test_a_patch_that_sets_a_mock_is_not_judged_apart(judge: Judge) -> None:
     case = job(SETS_MOCK, {"job.py": "def run(job):\n    job.got = True\n"})
 

@@ -48,6 +48,7 @@ async def test_every_shared_cheat_is_rejected_and_every_honest_answer_accepted(j
     assert {verdict.strength for verdict in cheats} == {"strong"}
 
 
+@pytest.mark.slow
 async def test_every_canonical_answer_of_humaneval_passes() -> None:
     suite = load_suite(shared("HumanEval.jsonl.gz"))
     waiting = iter(suite.cases)
@@ -66,6 +67,7 @@ async def test_every_canonical_answer_of_humaneval_passes() -> None:
     assert {verdict.strength for verdict in verdicts} == {"strong"}
 
 
+@pytest.mark.slow
 async def test_verdicts_on_mutants_are_those_of_one_process_for_all() -> None:
     suite = load_suite(shared("HumanEval.jsonl.gz"))
     chosen = suite.model_copy(update={"cases": suite.cases[::8]})

@@ -75,6 +75,7 @@ def case(**more: object) -> RepositoryCase:
     return RepositoryCase.model_validate(fields | more)
 
 
+@pytest.mark.slow
 async def test_each_change_of_the_test_tool_is_told_and_makes_a_pass_suspicious(judge: Judge) -> None:
     found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + "".join(CHANGES.values())}))
 
@@ -95,6 +96,7 @@ async def test_a_change_that_is_taken_back_before_the_report_is_told(judge: Judg
     assert found.tripped == ("test tool (_pytest.python.Function.runtest by stack.py:_run)",)
 
 
+@pytest.mark.slow
 async def test_a_patch_that_changes_what_looks_are_made_with_is_told(judge: Judge) -> None:
     blinding = "import builtins\ndef _yes(some): return True\nbuiltins.all = _yes\n"
 
@@ -103,6 +105,7 @@ async def test_a_patch_that_changes_what_looks_are_made_with_is_told(judge: Judg
     assert found.tripped == ("test tool (builtins.all by stack.py:_yes)",)
 
 
+@pytest.mark.slow
 async def test_what_the_cases_own_tests_change_is_no_alarm(judge: Judge) -> None:
     files = {**case().files, "conftest.py": CONFTEST.encode()}
     one = case(id="patching", files=files)
@@ -160,6 +163,7 @@ async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     assert len(looked.passed) == 2
 
 
+@pytest.mark.slow
 async def test_a_judgement_finds_nothing_of_an_earlier_one(judge: Judge) -> None:
     remembers = "import os\nif os.stat('/tmp').st_mtime < 9: Stack.top = None\nos.utime('/tmp', (1, 1))\n"
 

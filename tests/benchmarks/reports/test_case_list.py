@@ -62,6 +62,7 @@ async def test_the_heading_says_suite_model_date_and_command(browser_page: Page,
     assert said.splitlines() == ["toy · 2026-11-21 20:15:00 UTC", "coder bench run small -m '<b>'"]
 
 
+@pytest.mark.slow
 async def test_a_column_sorts_up_then_down_then_not_at_all(browser_page: Page, tmp_path: Path) -> None:
     report = report_of({"c/10": "pf", "c/9": "pp", "c/1": "ff"})
     await opened(browser_page, page([report]), tmp_path)
@@ -172,6 +173,7 @@ async def test_a_bar_a_run_shows_what_became_of_its_samples(browser_page: Page, 
     ]
 
 
+@pytest.mark.slow
 async def test_the_link_of_a_case_opens_it_alone(browser_page: Page, tmp_path: Path) -> None:
     cases = [*IDS, *HOSTILE.values()]
     said = await opened(browser_page, page([telling_apart(cases)]), tmp_path)

@@ -74,6 +74,7 @@ async def test_many_cases_come_in_parts(browser_page: Page, tmp_path: Path) -> N
     assert (before, await browser_page.locator("#list .case").count()) == (200, 400)
 
 
+@pytest.mark.slow
 async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_path: Path) -> None:
     report = report_of(dict.fromkeys(HOSTILE.values(), "f"), model=HOSTILE["an image"], cost=0.1)
     verdicts = tuple(printing(one, one.id) for one in report.verdicts)

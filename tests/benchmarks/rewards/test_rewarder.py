@@ -65,6 +65,7 @@ def test_a_copy_made_by_pickle_rewards_too(rewarder: Rewarder) -> None:
         assert copy.__name__ == rewarder.__name__ == "coder_passed"
 
 
+@pytest.mark.slow
 def test_a_rewarder_that_nobody_closes_ends_with_its_process() -> None:
     program = (
         "from benchmarks.rewards.rewarder import Rewarder\n"

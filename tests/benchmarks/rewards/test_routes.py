@@ -36,6 +36,7 @@ async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
         yield http
 
 
+@pytest.mark.slow
 async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncClient) -> None:
     asked = {
         "case": DOUBLE.model_dump() | {"timeout_s": 1},
@@ -140,6 +141,7 @@ async def test_programs_that_sleep_keep_no_answer_waiting(http: httpx2.AsyncClie
         one.cancel()
 
 
+@pytest.mark.slow
 async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -171,6 +173,7 @@ async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
     }
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_its_sandboxes_open(tmp_path: Path) -> None:
     with started(tmp_path) as server:
         httpx2.post(f"{server.url}/run_code", json={"language": "python", "code": ""}, timeout=60)

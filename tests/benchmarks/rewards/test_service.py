@@ -32,6 +32,7 @@ async def service() -> AsyncIterator[JudgingService]:
         yield service
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
 async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(service: JudgingService) -> None:
     hostile = [(DOUBLE, text) for text in HOSTILE.values()]
@@ -43,6 +44,7 @@ async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(ser
     assert all(one.strength == "strong" for one in judged)
 
 
+@pytest.mark.slow
 async def test_an_honest_answer_that_takes_long_passes() -> None:
     async with open_service(SUITE) as service:
         (judged,) = await service.judge([(DOUBLE, BUSY + RIGHT)])
@@ -71,6 +73,7 @@ async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
     assert "candidate(2) == 4" in failed.detail
 
 
+@pytest.mark.slow
 async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
 
@@ -80,6 +83,7 @@ async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
     assert [one.verdict for one in judged] == ["passed", "failed", "passed"]
 
 
+@pytest.mark.slow
 async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> None:
     quick = DOUBLE.model_copy(update={"id": "quick", "timeout_s": 0.5})
 
@@ -93,6 +97,7 @@ async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> 
     assert [one.reward for one in judged] == [0.0] + [1.0] * 2
 
 
+@pytest.mark.slow
 async def test_endless_loops_leave_slots_to_the_others() -> None:
     async with open_service(SUITE) as service:
         loops = asyncio.create_task(service.judge([(DOUBLE, f"{HOSTILE['loops']}# {i}") for i in range(12)]))
@@ -104,6 +109,7 @@ async def test_endless_loops_leave_slots_to_the_others() -> None:
     assert (right.reward, after.reward) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_its_case() -> None:
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
     loop = HOSTILE["loops"]

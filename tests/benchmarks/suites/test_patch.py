@@ -45,6 +45,7 @@ def test_what_a_diff_says_comes_about(before: Tree, after: Tree) -> None:
     assert apply_patch(old, unified_diff(before, after)) == new
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(TREE, TREE)
 def test_gits_own_diffs_are_applied(before: Tree, after: Tree) -> None:

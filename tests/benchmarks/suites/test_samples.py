@@ -137,6 +137,7 @@ def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
     assert peak < 3 * MAX_LINE
 
 
+@pytest.mark.slow
 def test_many_samples_take_no_more_memory_than_one(tmp_path: Path) -> None:
     line = json.dumps({"task_id": "HumanEval/0", "completion": "x" * 100})
     path = written(tmp_path / "many.jsonl", f"{line}\n" * 20_000)

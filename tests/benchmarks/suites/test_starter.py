@@ -28,6 +28,7 @@ def test_there_are_thirty_cases_of_each_kind_and_grade() -> None:
     assert {case.difficulty for case in (*SCRIPTS, *REPOSITORIES)} == {None}
 
 
+@pytest.mark.slow
 async def test_canonical_functions_pass_as_strongly_as_can_be() -> None:
     async with open_judge(Suite(name="f", version="1", cases=tuple(FUNCTIONS))) as judge:
         answers = [(case, f"{case.prompt}{case.canonical_solution}") for case in FUNCTIONS]
@@ -38,6 +39,7 @@ async def test_canonical_functions_pass_as_strongly_as_can_be() -> None:
     }
 
 
+@pytest.mark.slow
 async def test_functions_that_return_a_constant_fail() -> None:
     async with open_judge(Suite(name="f", version="1", cases=tuple(FUNCTIONS))) as judge:
         values = ("None", "0", "[]", "''")

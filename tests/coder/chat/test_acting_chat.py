@@ -146,6 +146,7 @@ async def test_a_message_that_is_broken_off_keeps_the_dialogue_and_the_work_done
     assert (folder / "other.py").read_text() == "a = 2\n\n\n\nb = 7\n"
 
 
+@pytest.mark.slow
 async def test_a_conversation_of_another_day_goes_on_with_its_dialogue_in_a_new_session(folder: Path) -> None:
     log = MemoryLog()
     task, settings, person = Task(prompt="-", workspace=folder), Settings(strategy="act"), Person()
@@ -215,6 +216,7 @@ async def test_what_is_typed_while_a_command_runs_reaches_the_model_with_its_res
     assert model.requests[1].messages[-2].role == "tool"
 
 
+@pytest.mark.slow
 async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Path) -> None:
     looks = [bash(f"seq {n} 2000") for n in range(12)]
     async with talk(folder, *looks, "Seen.", "Yes.") as (session, model):
@@ -240,6 +242,7 @@ async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_e
     assert (folder / "main.py").read_text() == "x = 3\n"
 
 
+@pytest.mark.slow
 async def test_a_fork_of_a_conversation_is_a_run_of_its_own_message(folder: Path) -> None:
     log, model = MemoryLog(), Scripted([MAKE_TWO, DONE, bash("cat main.py"), "It is 2."])
     task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))

@@ -65,6 +65,7 @@ async def test_what_is_no_picture_is_said(folder: Path) -> None:
         await said(folder, "what is in @shot.png?", model=Scripted(["Blue."]))
 
 
+@pytest.mark.slow
 def test_a_picture_that_an_endpoint_refuses_is_in_no_later_request(folder: Path, tmp_path: Path) -> None:
     (folder / "shot.png").write_bytes(PNG)
     lines = b"what is in @shot.png?\nand without?\n"

@@ -74,6 +74,7 @@ async def test_a_module_that_is_renamed_with_its_tests_lands_whole_by_the_comman
     assert "2 passed" in tested.stdout
 
 
+@pytest.mark.slow
 def test_a_model_calls_a_function_that_the_user_names(console: Console, folder: Path) -> None:
     (folder / "prices.py").write_text(
         'def price_of(item: str) -> str:\n    """Its price."""\n    return "3"\n'
@@ -93,6 +94,7 @@ def test_a_model_calls_a_function_that_the_user_names(console: Console, folder: 
     assert "--strategy repair calls none" in refused.err
 
 
+@pytest.mark.slow
 def test_the_patch_of_a_run_that_is_not_solved_holds_modes(console: Console, folder: Path) -> None:
     work = calls("bash", command="printf 'echo 1' > run; chmod +x run")
     with faulty_endpoint(work, calls("done", summary="Done."), calls("done", summary="Done.")) as endpoint:
@@ -105,6 +107,7 @@ def test_the_patch_of_a_run_that_is_not_solved_holds_modes(console: Console, fol
     assert "new file mode 100755\n" in exported.out
 
 
+@pytest.mark.slow
 def test_what_a_run_made_of_given_tests_cannot_be_allowed_once_it_has_landed(
     console: Console, folder: Path
 ) -> None:
@@ -126,6 +129,7 @@ def test_what_a_run_made_of_given_tests_cannot_be_allowed_once_it_has_landed(
     assert "+# more" in json.loads(document.out)["test_patch"]
 
 
+@pytest.mark.slow
 def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
     console: Console, folder: Path
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_model_of_anthropics_works_and_its_signatures_are_shown_to_nobody(
     assert not any(signature in text for one in (ended, *shown) for text in (one.out, one.err))
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, folder: Path) -> None:
     steps = [{"text": "look\x1b[2J", "status": "done"}, {"text": "write total.py", "status": "doing"}]
     right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
@@ -172,6 +177,7 @@ def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, 
     assert "    2 steps, 1 done\n" in shown.out
 
 
+@pytest.mark.slow
 def test_attempts_side_by_side_are_told_apart_and_one_of_them_lands(console: Console, folder: Path) -> None:
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
     edit = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"
@@ -193,6 +199,7 @@ def test_attempts_side_by_side_are_told_apart_and_one_of_them_lands(console: Con
     assert f"coder undo {landed['run_id']}" in done.said[-1]
 
 
+@pytest.mark.slow
 def test_a_model_calls_a_tool_of_an_mcp_server_that_the_user_names(console: Console, folder: Path) -> None:
     server = f"{sys.executable} {ROUGH}"
     config = console.home / ".config/coder/config.toml"
@@ -223,6 +230,7 @@ def test_a_chat_has_the_servers_that_the_user_names(console: Console, folder: Pa
     assert endpoint.requests[1].body["messages"][-1]["content"] == "three"
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_a_call_ends_the_server_and_leaves_no_word_of_it(
     console: Console, folder: Path
 ) -> None:

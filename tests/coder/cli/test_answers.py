@@ -84,6 +84,7 @@ def test_the_configuration_shows_both(console: Console) -> None:
     assert rows["model_timeout"].split() == ["600", "default"]
 
 
+@pytest.mark.slow
 def test_effort_is_asked_for_where_the_user_names_one_and_noted_where_it_changes_nothing(
     console: Console, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ def waiting(
     return done, listed[0]["run_id"]
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_is_listed_approved_elsewhere_and_lands(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done, run = waiting(console, endpoint, folder)
@@ -43,6 +44,7 @@ def test_a_run_that_waits_is_listed_approved_elsewhere_and_lands(console: Consol
     assert console.run("ls", "--waiting").err == "No run waits for an answer.\n"
 
 
+@pytest.mark.slow
 def test_a_no_with_a_reason_is_told_to_the_model(console: Console, folder: Path) -> None:
     other = "def add(a, b):\n    return sum((a, b))\n"
     with faulty_endpoint(says(code(ADD)), says(code(other))) as endpoint:
@@ -55,6 +57,7 @@ def test_a_no_with_a_reason_is_told_to_the_model(console: Console, folder: Path)
     assert (folder / "solution.py").read_text() == other
 
 
+@pytest.mark.slow
 def test_the_version_from_the_users_editor_is_tried_and_lands(console: Console, folder: Path) -> None:
     editor = console.home / "editor"
     editor.write_text("#!/bin/sh\nsed -i 's/a + b/b + a/' \"$1\"\n")
@@ -67,6 +70,7 @@ def test_the_version_from_the_users_editor_is_tried_and_lands(console: Console, 
     assert "return b + a" in (folder / "solution.py").read_text()
 
 
+@pytest.mark.slow
 def test_a_detached_answer_is_logged_and_a_resume_goes_on(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         _, run = waiting(console, endpoint, folder)
@@ -80,6 +84,7 @@ def test_a_detached_answer_is_logged_and_a_resume_goes_on(console: Console, fold
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_on_a_terminal_detach_asks_nothing_and_without_it_the_terminal_answers(
     console: Console, folder: Path
 ) -> None:
@@ -93,6 +98,7 @@ def test_on_a_terminal_detach_asks_nothing_and_without_it_the_terminal_answers(
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -121,6 +127,7 @@ def test_a_run_that_asks_nothing_can_not_be_approved(console: Console) -> None:
     assert (done.code, "has asked nothing" in done.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_question_that_is_killed_at_the_terminal_is_answered_from_elsewhere(
     console: Console, folder: Path
 ) -> None:
@@ -147,6 +154,7 @@ def test_a_question_that_is_killed_at_the_terminal_is_answered_from_elsewhere(
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.slow
 def test_the_text_of_a_hostile_repository_forges_nothing_where_it_is_asked_about(
     console: Console, folder: Path
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
     assert second["content"].startswith("Mend it.")
 
 
+@pytest.mark.slow
 def test_what_a_model_says_with_done_stands_before_the_question_about_its_change(
     console: Console, project: Path
 ) -> None:
@@ -58,6 +59,7 @@ def test_what_a_model_says_with_done_stands_before_the_question_about_its_change
     assert "\x1b[2J" not in done.err
 
 
+@pytest.mark.slow
 def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
     console: Console, project: Path
 ) -> None:
@@ -187,6 +189,7 @@ def test_what_a_message_has_cost_is_told_apart_from_the_conversation(console: Co
     assert "so far: 2 calls" in done.err
 
 
+@pytest.mark.slow
 def test_another_model_of_the_same_endpoint_is_named_by_its_name_alone(
     console: Console, project: Path
 ) -> None:
@@ -199,6 +202,7 @@ def test_another_model_of_the_same_endpoint_is_named_by_its_name_alone(
     assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy-large", "toy-large"]
 
 
+@pytest.mark.slow
 def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Console, project: Path) -> None:
     make_repository(project, calc__py=WRONG, test_calc__py=TEST)
     checks = "/test python -c 'import calc; assert calc.add(2, 3) == 5'"
@@ -213,6 +217,7 @@ def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Con
     assert (project / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversation(
     console: Console, project: Path
 ) -> None:

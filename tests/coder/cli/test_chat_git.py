@@ -47,6 +47,7 @@ def test_what_a_chat_has_written_is_committed_in_the_models_words_and_nothing_el
     assert f"✓ commit {project.git('rev-parse', 'HEAD')[:12]} on main" in done.err
 
 
+@pytest.mark.slow
 def test_nothing_is_committed_without_a_yes_and_a_second_time_there_is_nothing_to_commit(
     console: Console, project: GitRepository
 ) -> None:
@@ -65,6 +66,7 @@ def test_nothing_is_committed_without_a_yes_and_a_second_time_there_is_nothing_t
     assert "Nothing that this conversation has written is left to commit." in again.err
 
 
+@pytest.mark.slow
 def test_a_message_is_edited_or_asked_for_again_with_the_users_words(
     console: Console, project: GitRepository
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_message_is_edited_or_asked_for_again_with_the_users_words(
     assert "Name the numbers" in asked
 
 
+@pytest.mark.slow
 def test_a_secret_in_the_change_is_not_told_to_the_model(console: Console, project: GitRepository) -> None:
     secret = f"ghp_{'a1B2' * 9}"
     project.write(calc__py=f'{WRONG}TOKEN = "{secret}"\n')
@@ -90,6 +93,7 @@ def test_a_secret_in_the_change_is_not_told_to_the_model(console: Console, proje
     assert secret not in asked
 
 
+@pytest.mark.slow
 def test_where_no_model_answers_the_users_words_are_the_message(
     console: Console, project: GitRepository
 ) -> None:
@@ -99,6 +103,7 @@ def test_where_no_model_answers_the_users_words_are_the_message(
     assert project.git("log", "-1", "--format=%B") == "Mend the sum", done.err
 
 
+@pytest.mark.slow
 def test_hooks_run_as_the_users_git_has_them_and_one_that_fails_leaves_all_as_it_was(
     console: Console, project: GitRepository
 ) -> None:
@@ -115,6 +120,7 @@ def test_hooks_run_as_the_users_git_has_them_and_one_that_fails_leaves_all_as_it
     assert project.git("status", "--porcelain") == "?? more.py"
 
 
+@pytest.mark.slow
 def test_a_new_file_is_committed_too_and_a_file_with_edits_of_the_users_is_named(
     console: Console, project: GitRepository
 ) -> None:
@@ -172,6 +178,7 @@ def test_a_folder_without_git_and_a_chat_that_has_written_nothing_say_so(
     assert "Other changes aren't committed here: calc.py" in empty.err
 
 
+@pytest.mark.slow
 def test_hooks_that_the_conversation_has_written_keep_git_from_running(
     console: Console, project: GitRepository
 ) -> None:
@@ -216,6 +223,7 @@ def with_gh(place: Path) -> dict[str, str]:
     return {"PATH": f"{tools}:{os.environ['PATH']}", "NOTED": str(place / "noted")}
 
 
+@pytest.mark.slow
 def test_a_branch_is_pushed_and_a_pull_request_opened_in_the_models_words(
     console: Console, project: GitRepository, remote: GitRepository, tmp_path: Path
 ) -> None:
@@ -233,6 +241,7 @@ def test_a_branch_is_pushed_and_a_pull_request_opened_in_the_models_words(
     assert "https://github.com/ada/calc/pull/1" in done.err
 
 
+@pytest.mark.slow
 def test_from_the_default_branch_a_branch_of_its_own_is_begun_by_a_name_that_the_user_agrees_to(
     console: Console, project: GitRepository, remote: GitRepository, tmp_path: Path
 ) -> None:
@@ -248,6 +257,7 @@ def test_from_the_default_branch_a_branch_of_its_own_is_begun_by_a_name_that_the
     assert not (tmp_path / "noted").exists()
 
 
+@pytest.mark.slow
 def test_without_a_yes_nothing_is_pushed_and_without_gh_no_model_is_asked(
     console: Console, project: GitRepository, remote: GitRepository
 ) -> None:
@@ -263,6 +273,7 @@ def test_without_a_yes_nothing_is_pushed_and_without_gh_no_model_is_asked(
     assert len(endpoint.requests) == 0
 
 
+@pytest.mark.slow
 def test_a_tool_that_lies_in_the_project_is_not_started(
     console: Console, project: GitRepository, remote: GitRepository
 ) -> None:
@@ -290,6 +301,7 @@ def test_without_a_remote_or_a_commit_there_is_no_pull_request(
     assert "main has no commit that origin/main hasn't." in same.err
 
 
+@pytest.mark.slow
 def test_a_chat_about_a_folder_of_the_repository_commits_there_also_as_the_first_commit(
     console: Console, tmp_path: Path
 ) -> None:
@@ -305,6 +317,7 @@ def test_a_chat_about_a_folder_of_the_repository_commits_there_also_as_the_first
     assert "stays out: other.txt" in done.err
 
 
+@pytest.mark.slow
 def test_a_work_tree_of_its_own_is_committed_to_its_branch(
     console: Console, project: GitRepository, tmp_path: Path
 ) -> None:

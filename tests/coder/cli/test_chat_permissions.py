@@ -62,6 +62,7 @@ def test_a_host_that_is_refused_stays_refused_and_one_this_time_is_not_remembere
     assert not (console.home / "data" / "permissions.json").exists()
 
 
+@pytest.mark.slow
 def test_auto_always_holds_in_later_conversations_about_the_project_and_in_no_script(
     console: Console, project: Path
 ) -> None:

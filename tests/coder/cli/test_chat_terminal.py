@@ -71,6 +71,7 @@ def talk(
     return Finished(os.waitstatus_to_exitcode(status), text, "")
 
 
+@pytest.mark.slow
 def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Console, project: Path) -> None:
     script = [
         (PROMPT, f"What is{ALT_ENTER}wrong?{ENTER}"),
@@ -94,6 +95,7 @@ def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Con
     assert "+y" not in history.read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_ctrl_c_breaks_off_the_work_and_go_goes_on_with_it(console: Console, project: Path) -> None:
     script = [
         (PROMPT, f"Mend it{ENTER}"),
@@ -110,6 +112,7 @@ def test_ctrl_c_breaks_off_the_work_and_go_goes_on_with_it(console: Console, pro
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 def test_what_a_model_says_can_not_move_the_cursor_of_the_terminal(console: Console, project: Path) -> None:
     script = [(PROMPT, f"Is it right?{ENTER}"), ("No", ""), (PROMPT, CTRL_D)]
     with faulty_endpoint(says("No\x1b]0;owned\x07.\x9b2J")) as endpoint:
@@ -119,6 +122,7 @@ def test_what_a_model_says_can_not_move_the_cursor_of_the_terminal(console: Cons
     assert "\x9b" not in done.out
 
 
+@pytest.mark.slow
 def test_words_are_shown_once_and_as_they_come_and_code_only_as_a_change(
     console: Console, project: Path
 ) -> None:
@@ -140,6 +144,7 @@ def test_words_are_shown_once_and_as_they_come_and_code_only_as_a_change(
     assert "```" not in done.out
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_about_a_change_that_was_not_shown(console: Console, project: Path) -> None:
     script = [("> ", "Mend it\n"), ("+    return a + b", ""), ("Write it?", "n\n"), ("> ", CTRL_D)]
 
@@ -149,6 +154,7 @@ def test_nobody_is_asked_about_a_change_that_was_not_shown(console: Console, pro
     assert done.code == 0, done.out
 
 
+@pytest.mark.slow
 def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     missing.mkdir()

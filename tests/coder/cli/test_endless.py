@@ -45,6 +45,7 @@ def test_tests_that_never_end_are_stopped_and_told(
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_code_that_never_ends_is_told_to_be_out_of_time(console: Console) -> None:
     endless = "def add(a, b):\n    while True: pass\n"
 

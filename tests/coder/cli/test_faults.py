@@ -15,6 +15,7 @@ from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.less_machine import no_network, read_only, small_disk
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_read_only_is_said_before_any_call(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
@@ -40,6 +41,7 @@ def test_a_file_that_is_read_only_is_said_before_any_call(console: Console, fold
     assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_writable(
     console: Console, folder: Path
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_wri
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_home_that_is_read_only_ends_with_5_and_says_what_to_set(console: Console) -> None:
     home = console.home / "home"
     home.mkdir()
@@ -80,6 +83,7 @@ def test_a_home_that_is_read_only_ends_with_5_and_says_what_to_set(console: Cons
     assert "set CODER_HOME" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [32, 96])
 def test_a_disk_that_is_too_full_for_the_log_ends_with_5(console: Console, kilobytes: int) -> None:
     data = console.home / "data"
@@ -144,6 +148,7 @@ except MachineError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_the_log_once_files_were_written_names_them(
     console: Console, folder: Path
 ) -> None:
@@ -167,6 +172,7 @@ def test_a_disk_that_is_full_for_the_log_once_files_were_written_names_them(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_made(
     console: Console, folder: Path
 ) -> None:
@@ -215,6 +221,7 @@ def test_a_log_of_a_newer_version_ends_with_5_before_any_call(console: Console) 
     assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_the_doctor_sees_a_damaged_log(console: Console) -> None:
     console.run("ls")
     (console.home / "data" / "events" / "events.sqlite").write_bytes(b"garbage" * 1000)
@@ -225,6 +232,7 @@ def test_the_doctor_sees_a_damaged_log(console: Console) -> None:
     assert "is damaged" in done.out
 
 
+@pytest.mark.slow
 def test_what_was_left_out_of_the_folder_is_said(console: Console, folder: Path) -> None:
     for number in range(5):
         (folder / f"link{number}").symlink_to("/etc/passwd")
@@ -269,6 +277,7 @@ def test_a_flag_that_cannot_be_used_ends_with_2_before_any_call(
     assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> None:
     with faulty_endpoint(hangs()) as endpoint:
         done = solve(console, endpoint, *CHECK, "--timeout", "1.5", "--json")
@@ -309,6 +318,7 @@ def test_with_the_network_cut_a_hosted_model_is_told_to_be_out_of_reach(console:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_what_a_program_or_a_model_says_brings_no_control_sequence_to_the_screen(console: Console) -> None:
     hostile = "\x1b]0;owned\x07\x1b[2J"
     program = f"def add(a, b):\n    print({hostile!r} * 1000)\n    raise ValueError({hostile!r})\n"
@@ -322,6 +332,7 @@ def test_what_a_program_or_a_model_says_brings_no_control_sequence_to_the_screen
         assert all(character.isprintable() or character == "\n" for character in text)
 
 
+@pytest.mark.slow
 def test_a_program_that_prints_without_end_or_bytes_of_any_kind_is_told_in_a_few_lines(
     console: Console,
 ) -> None:
@@ -337,6 +348,7 @@ def test_a_program_that_prints_without_end_or_bytes_of_any_kind_is_told_in_a_few
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_processors_that_nothing_keeps_are_said(console: Console) -> None:
     run = ("run", "--cpus", "0.5", "-c", "print(1)")
 

@@ -172,6 +172,7 @@ def test_a_test_command_in_a_repository_means_the_folder_where_one_is(
     assert repository.git("status", "--porcelain") == "M calc.py"
 
 
+@pytest.mark.slow
 def test_a_command_that_tells_of_no_test_and_passes_already_isnt_said_to_be_solved(
     console: Console, project: Path
 ) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import Reply, calls, faulty_endpoint
 
@@ -14,6 +16,7 @@ def mended(new: str) -> list[Reply]:
     return [calls("edit", path="calc.py", old="a - b", new=new), DONE]
 
 
+@pytest.mark.slow
 def test_a_run_is_forked_at_a_step_with_other_words_and_another_model(console: Console, folder: Path) -> None:
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
     check = ("--check", "from calc import add; assert add(1, 2) == 3", "--strategy", "act")
@@ -45,6 +48,7 @@ def test_a_run_is_forked_at_a_step_with_other_words_and_another_model(console: C
     assert "2 calls" in cost.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_forked_is_said_with_exit_code_2(console: Console, folder: Path) -> None:
     with faulty_endpoint(calls("bash", command="true"), DONE, DONE) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")

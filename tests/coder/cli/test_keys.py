@@ -101,6 +101,7 @@ def test_a_key_that_the_endpoint_echoes_is_written_nowhere(
     assert "in the sandbox: True" not in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["--json", "--jsonl"])
 def test_documents_hold_no_key(form: str, console: Console) -> None:
     with faulty_endpoint(says(SNOOPS)) as first, faulty_endpoint(says(SNOOPS)) as second:

@@ -50,6 +50,7 @@ def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
     assert not set(HEAVY) & packages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "home", ["coder.cli.solve", "coder.cli.fix", "coder.cli.chat", "benchmarks.cli.bench"]
 )
@@ -64,6 +65,7 @@ def test_the_help_of_a_command_loads_none_of_its_work(home: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -> None:
     with faulty_endpoint(says("```python\ndef add(a, b):\n    return a + b\n```")) as endpoint:
         flags = [
@@ -82,6 +84,7 @@ def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -
     assert not [name for name in imported if name.startswith(NEEDED_BY_OTHERS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "most"), [("repair", 198), ("act", 229)])
 def test_a_toy_task_loads_few_modules_of_ours(strategy: str, most: int, tmp_path: Path) -> None:
     (work := tmp_path / "work").mkdir()

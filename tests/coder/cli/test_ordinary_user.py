@@ -1,5 +1,7 @@
 """`coder solve` by a user who isn't root."""
 
+import pytest
+
 from tests.coder.cli.console import LONGEST_S
 from tests.ordinary_user import run_as_ordinary_user
 
@@ -20,6 +22,7 @@ sys.exit(main(["solve", task, *checks, *limits, "--replay", str(recording)]))
 """
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_solves_a_task() -> None:
     done = run_as_ordinary_user(SOLVE, timeout_s=LONGEST_S)
 
@@ -52,6 +55,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_fixes_a_repository_and_has_it_committed() -> None:
     done = run_as_ordinary_user(FIX, timeout_s=LONGEST_S)
 

@@ -31,6 +31,7 @@ def url(postgres: Server) -> str:
     return postgres.database()
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_page_run_and_a_run_is_shown_from_another_home(
     console: Console, tmp_path: Path, url: str
 ) -> None:
@@ -50,6 +51,7 @@ def test_the_lines_of_the_page_run_and_a_run_is_shown_from_another_home(
     assert run not in other.run("ls").out
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_repeats_no_call(console: Console, url: str) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
@@ -120,6 +122,7 @@ class Cancelling:
         raise NotImplementedError
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_cancelled_in_any_append_has_said_so_in_its_log(url: str) -> None:
     task, settings = Task(prompt=TASK, checks=("assert add(2, 3) == 5",)), Settings(strategy="repair")
     with PostgresLog(url) as log:

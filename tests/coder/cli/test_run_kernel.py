@@ -19,6 +19,7 @@ sum(sizes)
 """
 
 
+@pytest.mark.slow
 def test_cells_of_a_script_run_one_after_the_other(console: Console, folder: Path) -> None:
     (folder / "script.py").write_text(SCRIPT)
 
@@ -73,6 +74,7 @@ def test_all_cells_share_the_time_of_one_program(console: Console) -> None:
     assert "ended after 1 s" in done.err
 
 
+@pytest.mark.slow
 def test_the_variable_asks_for_a_kernel_and_the_flag_wins_over_it(console: Console) -> None:
     asked = console.run("run", "-c", "6 * 7", CODER_KERNEL="1")
     refused = console.run("run", "--no-kernel", "-c", "6 * 7", CODER_KERNEL="1")

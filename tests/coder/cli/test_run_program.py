@@ -41,6 +41,7 @@ def test_the_exit_code_says_how_it_ended(console: Console, code: str, expected: 
     assert "Traceback" not in done.err or expected == 1
 
 
+@pytest.mark.slow
 def test_a_limit_is_named_with_the_flag_that_raises_it_unless_quiet(console: Console) -> None:
     said = console.run("run", "--timeout", "0.5", "-c", "import time; time.sleep(60)")
     quiet = console.run("run", "-q", "--timeout", "0.5", "-c", "import time; time.sleep(60)")
@@ -80,6 +81,7 @@ def test_an_executable_file_is_run_by_exec(console: Console, folder: Path) -> No
     assert (done.code, done.out) == (3, "./tool -x\n")
 
 
+@pytest.mark.slow
 def test_a_command_of_the_sandbox_stands_behind_two_dashes(console: Console) -> None:
     done = console.run(
         "run", "--env", "GREETING=hello", "--", "sh", "-c", 'echo "$GREETING" "$1"', "sh", "--"
@@ -258,6 +260,7 @@ def test_a_program_that_reads_nothing_does_not_wait_for_the_end_of_its_input(con
     assert process.wait(LONGEST_S) == 0
 
 
+@pytest.mark.slow
 def test_input_goes_through_as_it_comes(console: Console) -> None:
     process = console.start(
         "run", "--timeout", "60", "-c", "print(input() + '!', flush=True); print(input())"
@@ -273,6 +276,7 @@ def test_input_goes_through_as_it_comes(console: Console) -> None:
     assert (answered, out, process.returncode) == (b"first!\n", b"second\n", 0)
 
 
+@pytest.mark.slow
 def test_a_plain_file_can_be_the_input(console: Console, folder: Path) -> None:
     (folder / "in.txt").write_bytes(b"x" * 300_000)
 
@@ -287,6 +291,7 @@ def test_a_plain_file_can_be_the_input(console: Console, folder: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"300000\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -> None:
     process = console.start("run", "--timeout", "60", "-c", "while True: print('x')")
     assert process.stdin is not None
@@ -339,6 +344,7 @@ def test_a_host_that_can_not_be_meant_is_a_wrong_flag(console: Console) -> None:
     assert done.err == "error: --network: 'localhost' could never be reached: it is this machine itself.\n"
 
 
+@pytest.mark.slow
 def test_unsafe_host_warns_each_time_and_runs(console: Console) -> None:
     for _ in range(2):
         done = console.run("run", "--sandbox", "unsafe-host", "-c", "print('ran')")

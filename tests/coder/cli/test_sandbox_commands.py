@@ -13,6 +13,7 @@ from tests.docker_engine import turn_to_reap
 GUARANTEES = {"memory", "processes", "network", "host files", "privileges", "system calls", "nothing left"}
 
 
+@pytest.mark.slow
 def test_the_doctor_names_what_keeps_each_guarantee(console: Console) -> None:
     done = console.run("sandbox", "doctor")
 
@@ -22,6 +23,7 @@ def test_the_doctor_names_what_keeps_each_guarantee(console: Console) -> None:
         assert f"    ✓ {guarantee}" in done.out or f"    ~ {guarantee}" in done.out
 
 
+@pytest.mark.slow
 def test_the_doctor_says_which_backends_are_never_used_unless_they_are_named(console: Console) -> None:
     lines = console.run("sandbox", "doctor").out.splitlines()
 
@@ -30,6 +32,7 @@ def test_the_doctor_says_which_backends_are_never_used_unless_they_are_named(con
         assert line.endswith("never used unless it is named")
 
 
+@pytest.mark.slow
 def test_the_doctor_gives_the_same_as_one_json_document(console: Console) -> None:
     found = json.loads(console.run("sandbox", "doctor", "--json").out)
 

@@ -132,6 +132,7 @@ def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) ->
     assert "--max-calls 2" in done.said[-1]
 
 
+@pytest.mark.slow
 def test_a_refused_key_ends_with_4_and_names_the_variable(console: Console) -> None:
     with faulty_endpoint(error(401, "bad key")) as endpoint:
         done = solve(console, endpoint, *CHECK, OPENAI_API_KEY="sk-wrong-0123456789abcdef")
@@ -443,6 +444,7 @@ def test_a_damaged_log_ends_with_5_and_is_left_as_it_is(console: Console) -> Non
     assert log.read_bytes() == b"garbage" * 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
@@ -496,6 +498,7 @@ def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(cons
     assert "coder resume run_" in done.said[-1]
 
 
+@pytest.mark.slow
 def test_a_resume_keeps_a_limit_of_cost_and_the_price_of_the_same_model(console: Console) -> None:
     asked = ("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--no-plan")
     with faulty_endpoint(error(401, "no"), says(ADD)) as server:

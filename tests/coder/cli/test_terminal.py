@@ -60,6 +60,7 @@ def test_the_spinner_fits_into_a_narrow_terminal(console: Console) -> None:
     assert max(map(len, turns)) < 30
 
 
+@pytest.mark.slow
 def test_colour_only_where_it_is_wanted(console: Console) -> None:
     plain = solve(console, says(code(ADD)), NO_COLOR="1")
     coloured = solve(console, says(code(ADD)), NO_COLOR="")
@@ -78,6 +79,7 @@ def test_tokens_are_shown_as_they_come_without_what_could_control_the_terminal(c
     assert "\x1b[2J" not in done.out
 
 
+@pytest.mark.slow
 def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
@@ -140,6 +142,7 @@ def console_answers(console: Console, folder: Path, typed: str) -> Finished:
         )
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
     with faulty_endpoint(streams(ending="hang")) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")

@@ -5,6 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.coder.cli.console import Console
 from tests.coder.cli.test_approve import waiting
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
@@ -40,6 +42,7 @@ def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
     assert b"add" not in live.raw
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_with_its_trace(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint, receiver() as live, receiver() as later:
         _, run = waiting(console, endpoint, folder, "--otlp", live.url)

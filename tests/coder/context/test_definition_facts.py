@@ -109,6 +109,7 @@ async def test_a_cache_that_cannot_be_made_costs_only_time(tmp_path: Path) -> No
     assert facts["a.py"].defined == "f:1"
 
 
+@pytest.mark.slow
 async def test_deep_nesting_and_noise_are_survived_by_what_stands_beside_them() -> None:
     hostile = {
         "deep.py": "(" * 50_000,

@@ -22,6 +22,7 @@ def block(old: str, new: str) -> str:
     return f"<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n"
 
 
+@pytest.mark.slow
 def test_two_thousand_edits_of_a_file_of_two_megabytes_are_all_made() -> None:
     answer = "f.txt\n```\n" + "".join(block(line, f"new {line}") for line in LINES[::31]) + "```\n"
 
@@ -33,6 +34,7 @@ def test_two_thousand_edits_of_a_file_of_two_megabytes_are_all_made() -> None:
     assert time.process_time() - began < MOST_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
@@ -76,6 +78,7 @@ def test_twenty_thousand_new_files_beside_each_other_are_made() -> None:
     assert time.process_time() - began < MOST_S
 
 
+@pytest.mark.slow
 def test_places_like_those_of_forty_edits_that_do_not_fit_are_found_without_a_pause() -> None:
     there = [
         f"    {name} = sorted(one.{name} for one in values)  # {i}\n" for i, name in enumerate(NAMES * 500)

@@ -131,6 +131,7 @@ def test_no_answer_breaks_the_parser(answer: str) -> None:
 _LINES = st.lists(st.from_regex(r"x[a-z]{0,7} = [1-9][0-9]{0,3}", fullmatch=True), min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(
     lines=_LINES,
     before=st.text(alphabet="abc \n", max_size=60),

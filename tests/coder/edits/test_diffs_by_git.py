@@ -83,6 +83,7 @@ def changed(text: str, how: str) -> str:
     return "".join(lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.sampled_from(NAMES), st.tuples(st.sampled_from([TEXT, LONG]), CHANGES), min_size=1),

@@ -67,6 +67,7 @@ async def test_runs_progress_and_forms_are_as_over_stdio(served: Served, token_f
     assert told[0] == f"run {run['run_id']}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_cancelled_request_leaves_no_program(served: Served, token_file: Path, era: str) -> None:
     tag = f"4{time.monotonic_ns()}"
@@ -82,6 +83,7 @@ async def test_a_cancelled_request_leaves_no_program(served: Served, token_file:
         assert document(await client.call_tool("run_code", {"code": "print(1)"}))["stdout"] == "1\n"
 
 
+@pytest.mark.slow
 async def test_a_signal_ends_what_runs(served: Served, token_file: Path) -> None:
     tag = f"4{time.monotonic_ns()}"
     asked = {"name": "run_code", "arguments": {"command": f"sleep {tag}", "timeout_s": 600}}
@@ -97,6 +99,7 @@ async def test_a_signal_ends_what_runs(served: Served, token_file: Path) -> None
         await asyncio.wait([answer])
 
 
+@pytest.mark.slow
 async def test_nobody_comes_in_without_the_token_or_from_another_origin(
     served: Served, token_file: Path
 ) -> None:
@@ -125,6 +128,7 @@ async def test_nobody_comes_in_without_the_token_or_from_another_origin(
         assert (await http.post(url, json=large, headers=HEADERS)).status_code == 413
 
 
+@pytest.mark.slow
 async def test_it_listens_on_loopback_alone_and_prints_a_new_token_once(served: Served) -> None:
     async with serving(served, command=("mcp", "--http", "0")) as (url, lines):
         (line,) = lines

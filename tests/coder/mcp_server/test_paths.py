@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.coder.cli.test_solve import ADD, CHECK, TASK, code
 from tests.coder.mcp_server.served import Served, document, words
 from tests.faulty_endpoint import faulty_endpoint, says
 
 
+@pytest.mark.slow
 async def test_what_is_not_below_the_root_is_refused_with_words_and_no_call(
     served: Served, tmp_path: Path
 ) -> None:
@@ -44,6 +47,7 @@ async def test_what_is_not_below_the_root_is_refused_with_words_and_no_call(
     assert [*other.iterdir()] == []
 
 
+@pytest.mark.slow
 async def test_runs_elsewhere_are_no_business_of_the_clients(served: Served, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -59,6 +63,7 @@ async def test_runs_elsewhere_are_no_business_of_the_clients(served: Served, tmp
     assert [*other.iterdir()] == []
 
 
+@pytest.mark.slow
 async def test_files_of_a_program_stay_in_its_workspace(served: Served) -> None:
     async with served.over_stdio() as client:
         for files in ({"../x": ""}, {"/x": ""}, {"a": "", "a/b": ""}, {"": ""}, {"a\0": ""}):
@@ -66,6 +71,7 @@ async def test_files_of_a_program_stay_in_its_workspace(served: Served) -> None:
             assert "bug" not in refused, files
 
 
+@pytest.mark.slow
 async def test_a_request_that_can_not_be_served_is_told_why(served: Served) -> None:
     requests: list[tuple[dict[str, object], str]] = [
         ({}, "either code, or a command"),

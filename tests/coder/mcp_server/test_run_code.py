@@ -7,6 +7,7 @@ import pytest
 from tests.coder.mcp_server.served import ERAS, Served, document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_lists_the_tools_and_runs_a_program(served: Served, era: str) -> None:
     async with served.over_stdio(mode=era) as client:

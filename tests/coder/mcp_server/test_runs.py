@@ -66,6 +66,7 @@ async def test_solve_gives_the_document_of_the_command_and_tells_of_each_event(
     assert shown.keys() == run.keys()
 
 
+@pytest.mark.slow
 async def test_without_a_path_the_code_is_in_the_result(served: Served, endpoint: FaultyEndpoint) -> None:
     async with served.over_stdio() as client:
         run = document(await client.call_tool("solve", {"prompt": TASK, "checks": CHECKS}))
@@ -74,6 +75,7 @@ async def test_without_a_path_the_code_is_in_the_result(served: Served, endpoint
     assert [*served.root.iterdir()] == []
 
 
+@pytest.mark.slow
 async def test_fix_makes_a_command_pass(served: Served, endpoint: FaultyEndpoint, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
     (folder / "test_add.py").write_text(TEST)
@@ -85,6 +87,7 @@ async def test_fix_makes_a_command_pass(served: Served, endpoint: FaultyEndpoint
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 async def test_a_new_test_alone_does_not_show_that_a_task_is_done(
     served: Served, endpoint: FaultyEndpoint
 ) -> None:
@@ -95,6 +98,7 @@ async def test_a_new_test_alone_does_not_show_that_a_task_is_done(
     assert events[0]["body"]["settings"]["require"] == "tests"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
@@ -124,6 +128,7 @@ async def test_a_cancelled_request_interrupts_its_run_and_leaves_no_sandbox(
     assert served.said.read_text() == f"Interrupted and saved. Go on with: coder resume {run}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_that_goes_away_ends_its_run_and_the_server(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
@@ -157,6 +162,7 @@ YES = ElicitResult(action="accept", content={"decision": "yes"})
 LANDING = {"prompt": TASK, "path": "project", "checks": CHECKS, "approve": ["landing"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_landing_is_approved_by_a_form(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
@@ -195,6 +201,7 @@ async def test_a_form_that_says_no_or_nothing_writes_nothing(
     assert [*folder.iterdir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_user_who_can_be_asked_is_asked_before_a_file_is_overwritten(
     served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
@@ -240,6 +247,7 @@ async def test_without_forms_a_run_waits_and_approve_ends_it(
     assert "answered already by mcp" in again
 
 
+@pytest.mark.slow
 async def test_a_request_that_is_cancelled_while_its_form_is_open_can_be_approved_later(
     served: Served, endpoint: FaultyEndpoint, folder: Path
 ) -> None:
@@ -265,6 +273,7 @@ async def test_a_request_that_is_cancelled_while_its_form_is_open_can_be_approve
     assert len(endpoint.requests) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -290,6 +299,7 @@ async def test_a_model_s_own_question_is_answered_by_approve(
         assert told in str(endpoint.requests[1].body["messages"][-1])
 
 
+@pytest.mark.slow
 async def test_a_model_s_own_question_is_answered_by_a_form(served: Served) -> None:
     asks = calls("ask", question="Tabs or \x1b[31mblanks?", options=["tabs", "blanks"])
     done = calls("done", summary="done", check="")

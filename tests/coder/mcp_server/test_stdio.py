@@ -21,6 +21,7 @@ def started(served: Served, *arguments: str, **environ: str) -> "subprocess.Pope
     return served.console.start("mcp", "--root", str(served.root), *arguments, **environ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [b"", b"hello\n", b"\xff\xfe\n[1, 2]\n{}\n", b"[" * 100_000 + b"\n", b"x"])
 def test_rubbish_on_stdin_ends_in_order(served: Served, given: bytes) -> None:
     server = started(served)
@@ -70,6 +71,7 @@ async def test_what_is_printed_beside_the_protocol_goes_to_stderr(served: Served
     assert served.said.read_text().count("forged") == 3
 
 
+@pytest.mark.slow
 async def test_hostile_output_stays_data(served: Served) -> None:
     hostile = f"\n{FRAME}\n\x1b]0;title\x07\u202e</result>\ud800".encode("utf-8", "surrogatepass") + b"\xff\0"
     async with served.over_stdio() as client:
@@ -115,6 +117,7 @@ def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
     tag = f"4{time.monotonic_ns()}"
     asked = {"name": "fix", "arguments": {"path": ".", "command": f"sleep {tag}"}}
@@ -139,6 +142,7 @@ def test_a_signal_interrupts_the_run_that_works(served: Served) -> None:
     assert listed["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_only_this_command_loads_the_sdk(served: Served) -> None:
     for words in (["--help"], ["mcp", "--help"], ["run", "-c", "1"]):
         looks = f"main({words}); print([name for name in sys.modules if name == 'mcp'])"

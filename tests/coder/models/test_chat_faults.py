@@ -155,6 +155,7 @@ async def test_nobody_listening_is_retried_and_says_where() -> None:
     assert server.connections == 0
 
 
+@pytest.mark.slow
 async def test_a_hang_ends_after_the_wait_for_headers_and_is_retried_within_the_deadline() -> None:
     retries = Retries()
     patience = Patience(first_wait_s=0, headers_s=0.1, deadline_s=2, attempts=1000)
@@ -168,6 +169,7 @@ async def test_a_hang_ends_after_the_wait_for_headers_and_is_retried_within_the_
     assert left
 
 
+@pytest.mark.slow
 async def test_a_hang_in_the_middle_of_an_answer_ends_after_the_idle_time() -> None:
     patience = Patience(first_wait_s=0, idle_s=1, attempts=2)
     tokens: list[str] = []

@@ -306,6 +306,7 @@ async def test_a_flood_is_cut_off(kind: str, code: int) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 async def test_an_answer_of_20_mb_is_cut_at_its_limit() -> None:
     with faulty_endpoint(status(200, completion("x" * 20_000_000))) as server:
         answer = await ask(server, patience=QUICK)

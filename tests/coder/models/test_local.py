@@ -38,6 +38,7 @@ async def model() -> AsyncIterator[LocalModel]:
         yield loaded
 
 
+@pytest.mark.slow
 async def test_the_embedded_model_writes_add_token_by_token(model: LocalModel) -> None:
     tokens: list[str] = []
 
@@ -242,6 +243,7 @@ async def test_neither_keys_nor_the_folders_own_modules_reach_the_child(
     assert server.key not in arguments + environment
 
 
+@pytest.mark.slow
 async def test_a_prompt_is_read_by_every_processor_with_threads_that_wait_asleep() -> None:
     server = await Llama.start(embedded_weights(), context=2048)
     process = Path(f"/proc/{server._process.pid}")

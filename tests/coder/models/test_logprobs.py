@@ -2,6 +2,7 @@
 
 from math import log
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def test_the_end_of_an_answer_half_a_character_and_blanks_alone_are_no_beginning
     assert [one.text for one in found.alternatives("a")] == ["b"]
 
 
+@pytest.mark.slow
 @given(st.lists(JSON, max_size=4), st.text(max_size=6))
 def test_whatever_an_endpoint_tells_is_taken_or_left(documents: list[object], text: str) -> None:
     found = Hesitations()

@@ -133,6 +133,7 @@ CASTS: dict[str, tuple[Callable[[FaultyEndpoint, FaultyEndpoint], Model], list[R
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cast", "first", "second"), CASTS.values(), ids=CASTS.keys())
 async def test_a_replay_of_several_models_reserves_and_asks_as_the_run_did(
     cast: Callable[[FaultyEndpoint, FaultyEndpoint], Model],

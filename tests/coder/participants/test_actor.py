@@ -61,6 +61,7 @@ def told(model: Scripted, request: int) -> str:
     return model.requests[request - 1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
     run, model = await worked(
         project, bash("cat calc.py"), [call("edit", path="calc.py", old="a - b", new="a + b")], DONE
@@ -86,6 +87,7 @@ async def test_a_model_works_in_a_container_and_the_verdict_comes_from_another_o
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_what_a_command_changes_lands(project: Path) -> None:
     run, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py; echo 1 > notes.txt; rm -f x"), DONE)
 
@@ -94,6 +96,7 @@ async def test_what_a_command_changes_lands(project: Path) -> None:
     assert (project / "notes.txt").read_text() == "1\n"
 
 
+@pytest.mark.slow
 async def test_git_shows_what_the_session_has_changed(project: Path) -> None:
     _, model = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py; git diff --stat"), DONE)
 
@@ -101,6 +104,7 @@ async def test_git_shows_what_the_session_has_changed(project: Path) -> None:
     assert not (project / ".git").exists()
 
 
+@pytest.mark.slow
 async def test_edits_in_words_count_as_done(project: Path) -> None:
     log = MemoryLog()
     run, model = await worked(project, EDIT, log=log)
@@ -110,6 +114,7 @@ async def test_edits_in_words_count_as_done(project: Path) -> None:
     assert [tool.name for tool in model.requests[0].form.tools][:2] == ["bash", "edit"]  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 async def test_done_on_red_tests_is_answered_with_what_fails(project: Path) -> None:
     run, model = await worked(project, bash("true"), DONE, EDIT)
 
@@ -118,6 +123,7 @@ async def test_done_on_red_tests_is_answered_with_what_fails(project: Path) -> N
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_the_dialogue_only_grows(project: Path) -> None:
     _, model = await worked(project, bash("ls"), bash("pwd"), "I wonder.", EDIT)
 
@@ -125,6 +131,7 @@ async def test_the_dialogue_only_grows(project: Path) -> None:
         assert after.messages[: len(before.messages)] == before.messages
 
 
+@pytest.mark.slow
 async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -> None:
     run, _ = await worked(project, bash("echo 'def test_add(): pass' > test_calc.py"), DONE, DONE)
 
@@ -146,6 +153,7 @@ class _Toolless(Scripted):
         return await super().answer(messages, **given)
 
 
+@pytest.mark.slow
 async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path) -> None:
     model = _Toolless(["```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE"])
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
@@ -159,6 +167,7 @@ async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_bash_block_from_an_endpoint_that_calls_nothing_is_run(project: Path) -> None:
     run, model = await worked(project, "```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE")
 
@@ -167,6 +176,7 @@ async def test_a_bash_block_from_an_endpoint_that_calls_nothing_is_run(project: 
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_run_in_text_goes_on_in_text(project: Path) -> None:
     log = MemoryLog()
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
@@ -181,6 +191,7 @@ async def test_a_run_in_text_goes_on_in_text(project: Path) -> None:
     assert first.requests[0].messages[1] == model.requests[0].messages[1]
 
 
+@pytest.mark.slow
 async def test_a_fence_is_not_run_where_tools_are_called(project: Path) -> None:
     run, model = await worked(project, bash("ls"), "Run it:\n```bash\ntouch new.py\n```", EDIT)
 
@@ -189,6 +200,7 @@ async def test_a_fence_is_not_run_where_tools_are_called(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_fence_of_a_fallback_that_calls_nothing_is_run_though_another_model_has_called_tools(
     project: Path,
 ) -> None:
@@ -200,6 +212,7 @@ async def test_a_fence_of_a_fallback_that_calls_nothing_is_run_though_another_mo
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(project: Path) -> None:
     long = [bash(f"seq {start} 3000") for start in range(8)]
     model = Scripted([*long, EDIT], abilities=Abilities(context=24_000))
@@ -216,6 +229,7 @@ async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(projec
     assert all(request.messages[:2] == model.requests[0].messages[:2] for request in model.requests)
 
 
+@pytest.mark.slow
 async def test_an_answer_to_a_question_is_its_result_word_for_word(project: Path) -> None:
     log = MemoryLog()
     asked, _ = await worked(project, [call("ask", question="Ints or floats?")], log=log)
@@ -233,6 +247,7 @@ async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:
     assert "Ints or floats?" in run.reason
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: Path) -> None:
     log = MemoryLog()
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
@@ -251,6 +266,7 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: 
     assert fold_all(await log.read(run.run_id)).calls == 4
 
 
+@pytest.mark.slow
 async def test_a_run_goes_on_where_a_file_of_its_own_has_become_a_folder(project: Path) -> None:
     log, settings = MemoryLog(), SETTINGS.model_copy(update={"budget": Budget(calls=2)})
     switch = bash("rm note; mkdir note; echo inner > note/part.txt")
@@ -266,6 +282,7 @@ GREEN = "from calc import add\n\n\ndef test_add():\n    assert add(0, 0) == 0\n"
 CHECK = "python -c 'from calc import add; assert add(1, 2) == 3'"
 
 
+@pytest.mark.slow
 async def test_what_nothing_shows_is_remarked_once_and_then_ends_the_run(project: Path) -> None:
     (project / "test_calc.py").write_text(GREEN)
 
@@ -275,6 +292,7 @@ async def test_what_nothing_shows_is_remarked_once_and_then_ends_the_run(project
     assert (run.status, run.exit_code, run.calls) == ("unverified", 8, 2)
 
 
+@pytest.mark.slow
 async def test_a_check_that_fails_before_and_succeeds_after_is_evidence(project: Path) -> None:
     (project / "test_calc.py").write_text(GREEN)
 
@@ -297,6 +315,7 @@ async def test_a_new_test_of_the_session_is_evidence_and_lands(project: Path) ->
     assert (project / "test_sum.py").exists()
 
 
+@pytest.mark.slow
 async def test_at_a_limit_the_tree_as_it_stands_is_tried(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
 
@@ -306,6 +325,7 @@ async def test_at_a_limit_the_tree_as_it_stands_is_tried(project: Path) -> None:
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_at_a_limit_a_tree_that_fails_is_kept_where_that_was_asked_for(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=1), "keep": True})
 
@@ -315,6 +335,7 @@ async def test_at_a_limit_a_tree_that_fails_is_kept_where_that_was_asked_for(pro
     assert "a * b" in (project / "calc.py").read_text()
 
 
+@pytest.mark.slow
 async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Path) -> None:
     (project / ".gitignore").write_text("build/\n*.tmp\n")
     (project / "kept.tmp").write_text("1\n")
@@ -328,6 +349,7 @@ async def test_what_tools_leave_behind_and_git_ignores_lands_nowhere(project: Pa
     assert set(run.files) == {"calc.py", "kept.tmp"}
 
 
+@pytest.mark.slow
 async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     asked: list[str] = []
 
@@ -392,6 +414,7 @@ async def test_a_change_of_given_tests_alone_shows_nothing_where_checks_decide(p
     assert (run.status, run.verified, run.landed) == ("unverified", "none", ())
 
 
+@pytest.mark.slow
 async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began(project: Path) -> None:
     model = _Toolless([bash("ls"), EDIT], after=1)
 
@@ -403,6 +426,7 @@ async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began
     assert (run.status, model.refused) == ("solved", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("read", "status"), [(2048, "error"), (9000, "solved"), (7, "solved")])
 async def test_a_server_that_leaves_out_half_of_the_first_request_is_told_from_others(
     project: Path, read: int, status: str

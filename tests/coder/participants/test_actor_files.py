@@ -16,6 +16,7 @@ __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"
 
 
+@pytest.mark.slow
 async def test_executable_files_of_a_session_land_as_such(project: Path) -> None:
     program = r"printf 'echo 1\n' > run; printf '#!/bin/sh\n' > start; chmod +x run start"
 
@@ -25,6 +26,7 @@ async def test_executable_files_of_a_session_land_as_such(project: Path) -> None
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_files_that_are_no_text_land_by_their_bytes(project: Path) -> None:
     (project / "old.bin").write_bytes(b"\xff\x00old")
     (project / "gone.bin").write_bytes(b"\xfe")
@@ -44,6 +46,7 @@ async def test_files_that_are_no_text_land_by_their_bytes(project: Path) -> None
     assert all(event.as_json() for event in await log.read(run.run_id))
 
 
+@pytest.mark.slow
 async def test_a_file_over_the_limit_is_named_to_the_model_and_lands_nowhere(project: Path) -> None:
     run, model = await worked(
         project, bash("head -c 11000000 /dev/zero > large"), bash(f"{MEND}; rm large"), DONE
@@ -54,6 +57,7 @@ async def test_a_file_over_the_limit_is_named_to_the_model_and_lands_nowhere(pro
     assert (run.status, run.left_out) == ("solved", {})
 
 
+@pytest.mark.slow
 async def test_links_and_names_that_no_run_may_write_are_named_and_the_rest_lands(project: Path) -> None:
     links = "ln -s calc.py link; mv test_calc.py x; ln -s x test_calc.py"
     change = rf"{links}; echo 1 > $'a\u202eb.txt'; echo 1 > 'a\b'"
@@ -68,6 +72,7 @@ async def test_links_and_names_that_no_run_may_write_are_named_and_the_rest_land
     assert sorted(path.name for path in project.iterdir()) == ["calc.py", "test_calc.py"]
 
 
+@pytest.mark.slow
 async def test_what_the_folder_has_no_place_for_is_named_and_the_rest_lands(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -85,6 +90,7 @@ async def test_what_the_folder_has_no_place_for_is_named_and_the_rest_lands(
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_that_back(
     project: Path,
 ) -> None:
@@ -111,6 +117,7 @@ async def test_existing_files_become_executable_or_cease_to_be_so_and_undo_puts_
     assert os.access(project / "start", os.X_OK)
 
 
+@pytest.mark.slow
 async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_again(project: Path) -> None:
     (project / "names.py").write_text("FIRST = 'Ada'\nLAST = 'Lovelace'\n")
     first = "names.py\n```\n<<<<<<< SEARCH\nFIRST = 'Ada'\n=======\nFIRST = 'Grace'\n>>>>>>> REPLACE\n"

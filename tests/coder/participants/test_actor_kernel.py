@@ -49,6 +49,7 @@ async def worked(
     return await solve(task(folder), model=model, settings=KERNEL, log=log or MemoryLog()), model
 
 
+@pytest.mark.slow
 async def test_cells_keep_their_state_and_a_change_of_theirs_lands(project: Path) -> None:
     change = "path = 'calc.py'; text = open(path).read().replace('a - b', 'a + b')"
     write = cell("with open(path, 'w') as file:\n    print(file.write(text))\n1/0")
@@ -61,6 +62,7 @@ async def test_cells_keep_their_state_and_a_change_of_theirs_lands(project: Path
     assert "a + b" in (project / "calc.py").read_text()
 
 
+@pytest.mark.slow
 async def test_a_long_output_a_timeout_and_a_kernels_end_are_told_as_those_of_commands_are(
     project: Path,
 ) -> None:
@@ -78,6 +80,7 @@ async def test_a_long_output_a_timeout_and_a_kernels_end_are_told_as_those_of_co
     assert told(model, 5).startswith("error: The arguments of python don't fit: code: ")
 
 
+@pytest.mark.slow
 async def test_pictures_reach_a_model_that_sees_and_the_same_ones_when_the_run_goes_on(project: Path) -> None:
     log = MemoryLog()
     settings = KERNEL.model_copy(update={"budget": Budget(calls=2)})
@@ -94,6 +97,7 @@ async def test_pictures_reach_a_model_that_sees_and_the_same_ones_when_the_run_g
     assert again[0] == results[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sees", [False, None])
 async def test_a_model_that_is_not_known_to_see_is_told_of_pictures_in_words(
     project: Path, sees: bool | None
@@ -104,6 +108,7 @@ async def test_a_model_that_is_not_known_to_see_is_told_of_pictures_in_words(
     assert told(model, 2).startswith("[picture image/png, 1 KiB, kept as /tmp/out/cell-1-1.png]\n[exit 0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [PNG[:-4], PNG.replace(b"\0\0\0\1", b"\0\1\0\0", 1), PNG * 20_000])
 async def test_what_an_endpoint_would_refuse_as_a_picture_stays_a_file(project: Path, content: bytes) -> None:
     make = cell(f"open('/tmp/p', 'wb').write({PNG!r} * 20_000)" if len(content) > 1 << 20 else "pass")
@@ -115,6 +120,7 @@ async def test_what_an_endpoint_would_refuse_as_a_picture_stays_a_file(project: 
     assert model.requests[2].messages[-1].images == ()
 
 
+@pytest.mark.slow
 async def test_without_a_kernel_no_cell_is_offered(project: Path) -> None:
     model = Scripted([EDIT])
     await solve(task(project), model=model, settings=SETTINGS, log=MemoryLog())
@@ -122,6 +128,7 @@ async def test_without_a_kernel_no_cell_is_offered(project: Path) -> None:
     assert "python" not in [tool.name for tool in model.requests[0].form.tools]  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 async def test_a_fold_leaves_out_pictures_of_older_results(project: Path) -> None:
     long = [bash(f"seq {start} 3000") for start in range(7)]
     model = Scripted([shows(PNG), *long, EDIT], abilities=Abilities(context=24_000, sees=True))
@@ -132,6 +139,7 @@ async def test_a_fold_leaves_out_pictures_of_older_results(project: Path) -> Non
     assert sum(len(message.images) for message in model.requests[-1].messages) == 0
 
 
+@pytest.mark.slow
 async def test_a_module_that_the_tests_decide_on_is_not_run_as_cells(tmp_path: Path) -> None:
     (package := tmp_path / "calc").mkdir()
     (package / "__init__.py").write_text("")
@@ -147,6 +155,7 @@ async def test_a_module_that_the_tests_decide_on_is_not_run_as_cells(tmp_path: P
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_in_a_conversation_cells_keep_their_state_from_message_to_message(project: Path) -> None:
     model = Scripted([cell("x = 41"), "It is 41.", cell("x + 1"), "42."])
     chat = Task(prompt="-", workspace=project)

@@ -52,6 +52,7 @@ async def edited(
     return await solve(task, model=model, settings=SETTINGS, log=log), model
 
 
+@pytest.mark.slow
 async def test_what_the_user_edits_elsewhere_in_a_file_is_joined(project: Path) -> None:
     run, _ = await edited(project, MEND, DONE, at=2, text=WRONG + MIDDLE + "MINE = 1\n", log=MemoryLog())
 
@@ -59,6 +60,7 @@ async def test_what_the_user_edits_elsewhere_in_a_file_is_joined(project: Path) 
     assert (project / "calc.py").read_text() == WRONG.replace("-", "+") + MIDDLE + "MINE = 1\n"
 
 
+@pytest.mark.slow
 async def test_what_the_session_has_made_executable_stays_so_beside_an_edit_of_the_user(
     project: Path,
 ) -> None:
@@ -72,6 +74,7 @@ async def test_what_the_session_has_made_executable_stays_so_beside_an_edit_of_t
     assert (project / "calc.py").stat().st_mode & 0o111
 
 
+@pytest.mark.slow
 async def test_what_the_user_edits_in_the_same_lines_stays_and_the_run_says_so(project: Path) -> None:
     mine = WRONG.replace("a - b", "sum((a, b))") + MIDDLE
 
@@ -81,6 +84,7 @@ async def test_what_the_user_edits_in_the_same_lines_stays_and_the_run_says_so(p
     assert (project / "calc.py").read_text() == mine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", ["true", "git checkout -q calc.py"])
 async def test_where_both_together_fail_the_session_goes_on_with_both(project: Path, back: str) -> None:
     mend = bash(f"cat calc.py; {back}; sed -i 's/a, b, c/a, b, c=0/' calc.py")
@@ -94,6 +98,7 @@ async def test_where_both_together_fail_the_session_goes_on_with_both(project: P
     assert (project / "calc.py").read_text().endswith(MIDDLE + MINE.replace("c)", "c=0)"))
 
 
+@pytest.mark.slow
 async def test_an_edit_after_a_run_was_cut_off_is_not_undone_by_its_session(project: Path) -> None:
     (project / "large.txt").write_text("x" * 300_000)  # of such a folder, the log keeps no contents
     log = MemoryLog()

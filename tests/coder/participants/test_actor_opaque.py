@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from coder.agent import resume, solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
@@ -28,6 +30,7 @@ def use(name: str, **arguments: object) -> dict[str, Any]:
     return {"type": "tool_use", "id": tool_call(name)["id"], "name": name, "input": arguments}
 
 
+@pytest.mark.slow
 async def test_a_resume_sends_the_thinking_of_the_calls_before_byte_for_byte(project: Path) -> None:
     answers = [
         message(thought(1), use("bash", command="cat calc.py"), stop="tool_use"),

@@ -25,6 +25,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 async def test_a_plan_is_answered_in_a_few_words(project: Path) -> None:
     run, model = await worked(project, [call("plan", steps=LATER)], EDIT)
 
@@ -32,6 +33,7 @@ async def test_a_plan_is_answered_in_a_few_words(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_plan_that_does_not_fit_is_answered_with_what_is_wrong_and_replaces_none(
     project: Path,
 ) -> None:
@@ -45,6 +47,7 @@ async def test_a_plan_that_does_not_fit_is_answered_with_what_is_wrong_and_repla
     assert '"read calc.py"' in fold_all(await log.read(run.run_id)).plan
 
 
+@pytest.mark.slow
 async def test_a_fold_that_cuts_the_plan_tells_it_once(project: Path) -> None:
     plans = [call("plan", steps=FIRST)], [call("plan", steps=LATER)]
     long = [bash(f"seq {start} 3000") for start in range(12)]
@@ -63,6 +66,7 @@ async def test_a_fold_that_cuts_the_plan_tells_it_once(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_run_that_goes_on_knows_its_plan(project: Path) -> None:
     log = MemoryLog()
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=3)})

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from coder.run.reducer import fold_all
 from tests.memory_log import MemoryLog
 
@@ -11,18 +13,21 @@ __all__ = ["project"]
 TESTS = bash("python -m pytest -q")
 
 
+@pytest.mark.slow
 async def test_the_same_call_with_the_same_result_three_times_is_stuck(project: Path) -> None:
     run, model = await worked(project, bash("ls"), *[TESTS] * 3, EDIT)
 
     assert (run.status, len(model.requests)) == ("stuck", 4)
 
 
+@pytest.mark.slow
 async def test_calls_that_take_turns_with_the_same_results_are_stuck(project: Path) -> None:
     run, model = await worked(project, *[bash("ls"), TESTS, bash("cat calc.py")] * 3, EDIT)
 
     assert (run.status, len(model.requests)) == ("stuck", 9)
 
 
+@pytest.mark.slow
 async def test_the_same_call_after_others_that_are_new_is_not_stuck(project: Path) -> None:
     looks = [bash("ls"), TESTS, bash("ls -a"), TESTS, bash("ls -l"), TESTS]
 
@@ -31,6 +36,7 @@ async def test_the_same_call_after_others_that_are_new_is_not_stuck(project: Pat
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_what_a_stuck_model_has_changed_is_tried(project: Path) -> None:
     run, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py"), *[bash("ls")] * 3)
 
@@ -38,18 +44,21 @@ async def test_what_a_stuck_model_has_changed_is_tried(project: Path) -> None:
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_the_same_call_on_a_changed_tree_is_not_stuck(project: Path) -> None:
     run, _ = await worked(project, *[bash("echo 1 >> log.txt")] * 4, EDIT)
 
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_the_same_call_in_one_answer_is_not_stuck(project: Path) -> None:
     run, model = await worked(project, bash("ls") * 3, EDIT)
 
     assert (run.status, len(model.requests)) == ("solved", 2)
 
 
+@pytest.mark.slow
 async def test_waiting_for_a_program_in_the_background_is_not_stuck(project: Path) -> None:
     server = [call("bash", command="sleep 60", background=True)]
 
@@ -58,18 +67,21 @@ async def test_waiting_for_a_program_in_the_background_is_not_stuck(project: Pat
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_three_empty_answers_are_stuck(project: Path) -> None:
     run, model = await worked(project, bash("ls"), "", "", "", EDIT)
 
     assert (run.status, len(model.requests)) == ("stuck", 4)
 
 
+@pytest.mark.slow
 async def test_two_empty_answers_are_answered(project: Path) -> None:
     run, _ = await worked(project, "", "", EDIT)
 
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_fifty_calls_are_all_answered_and_twenty_are_made(project: Path) -> None:
     calls = [call("bash", command=f"echo {n:02} >> log.txt") for n in range(50)]
 
@@ -81,6 +93,7 @@ async def test_fifty_calls_are_all_answered_and_twenty_are_made(project: Path) -
     assert (run.status, run.files["log.txt"].count("\n")) == ("solved", 20)
 
 
+@pytest.mark.slow
 async def test_calls_that_do_not_fit_are_answered_and_those_behind_done_wait(project: Path) -> None:
     twice = call("bash", command="echo 1 >> log.txt")
     broken = twice.model_copy(update={"id": "b", "arguments": '{"command": '})
@@ -98,6 +111,7 @@ async def test_calls_that_do_not_fit_are_answered_and_those_behind_done_wait(pro
     assert (run.status, run.files["log.txt"], "late" in run.files) == ("solved", "1\n1\n", False)
 
 
+@pytest.mark.slow
 async def test_done_without_a_change_is_called_so(project: Path) -> None:
     log = MemoryLog()
 

@@ -84,6 +84,7 @@ async def types(log: MemoryLog, run: Run) -> list[str]:
     return [event.type for event in await log.read(run.run_id)]
 
 
+@pytest.mark.slow
 async def test_a_program_filters_what_a_tool_gives(project: Path) -> None:
     code = "import tools; found = tools.rows(10000, table='b')\nprint(len(found), found[-1])"
     log = MemoryLog()
@@ -95,6 +96,7 @@ async def test_a_program_filters_what_a_tool_gives(project: Path) -> None:
     assert "code.called" not in await types(log, run)
 
 
+@pytest.mark.slow
 async def test_what_is_wrong_is_raised_in_the_program_with_the_words_for_models(project: Path) -> None:
     code = (
         "import tools\n"
@@ -114,6 +116,7 @@ async def test_what_is_wrong_is_raised_in_the_program_with_the_words_for_models(
     )
 
 
+@pytest.mark.slow
 async def test_a_solution_that_needs_the_tools_fails(project: Path) -> None:
     needs = "import tools; return tools.rows(a + b)[-1]['id'] + 1"
     edit = call("edit", path="calc.py", old="return a - b", new=needs)
@@ -126,6 +129,7 @@ async def test_a_solution_that_needs_the_tools_fails(project: Path) -> None:
     assert run.status != "solved"
 
 
+@pytest.mark.slow
 async def test_secrets_are_taken_out_of_values_of_any_kind(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +153,7 @@ async def test_secrets_are_taken_out_of_values_of_any_kind(
     )
 
 
+@pytest.mark.slow
 async def test_each_effect_is_in_the_log_before_and_after_it(project: Path) -> None:
     log, bank = MemoryLog(), Bank()
     seen: list[list[str]] = []
@@ -171,6 +176,7 @@ async def test_each_effect_is_in_the_log_before_and_after_it(project: Path) -> N
     assert (await types(log, run)).count("code.answered") == 2
 
 
+@pytest.mark.slow
 async def test_a_person_is_asked_and_the_program_that_waited_calls_once(project: Path) -> None:
     log, bank = MemoryLog(), Bank()
     waiting, _ = await worked(project, python(PAY), tools=[bank.tool], settings=ASKS, log=log)
@@ -191,6 +197,7 @@ async def test_a_person_is_asked_and_the_program_that_waited_calls_once(project:
     assert (done.status, bank.paid) == ("solved", [5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["code.called", "code.answered"])
 async def test_an_effect_of_a_program_that_was_cut_off_is_told_and_not_made_again(
     project: Path, last: str
@@ -283,6 +290,7 @@ async def test_a_workspace_with_tools_of_its_own_keeps_them(project: Path) -> No
     assert "`import coder_tools`" in model.requests[0].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_many_tools_are_named_and_called_from_code_alone(project: Path) -> None:
     def made(number: int) -> Callable[..., object]:
         def tool(count: int) -> int:
@@ -328,6 +336,7 @@ async def test_a_program_that_calls_without_end_is_refused(project: Path) -> Non
     assert told(model, 3).startswith("[exit 0, ")
 
 
+@pytest.mark.slow
 async def test_a_result_that_is_too_large_or_too_deep_is_refused(project: Path) -> None:
     def large() -> str:
         """A large text."""
@@ -398,6 +407,7 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
 
 
+@pytest.mark.slow
 async def test_programs_call_tools_of_mcp_servers_and_those_with_effects_ask(project: Path) -> None:
     server = Mcp("it", command=(sys.executable, str(ROUGH)))
     code = (

@@ -35,6 +35,7 @@ async def begun(folder: Path, log: MemoryLog) -> tuple[Run, Scripted]:
     return await solve(task, model=model, settings=settings, log=log), model
 
 
+@pytest.mark.slow
 async def test_a_fork_begins_with_the_dialogue_and_the_tree_of_the_step(project: Path) -> None:
     log = MemoryLog()
     first, before = await begun(project, log)
@@ -54,6 +55,7 @@ async def test_a_fork_begins_with_the_dialogue_and_the_tree_of_the_step(project:
     assert await log.read(first.run_id) == events
 
 
+@pytest.mark.slow
 async def test_calls_behind_the_step_are_not_made_and_the_model_is_told(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)
@@ -68,6 +70,7 @@ async def test_calls_behind_the_step_are_not_made_and_the_model_is_told(project:
     assert "log.txt" not in model.requests[1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_a_fork_says_whose_it_is_and_counts_only_its_own(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)
@@ -107,6 +110,7 @@ async def test_a_fork_cut_after_any_event_goes_on_and_hears_the_words_once(proje
             assert [said.content for said in request.messages].count("Add, please.") == 1, cut
 
 
+@pytest.mark.slow
 async def test_another_model_gets_the_dialogue_without_what_was_signed_for_the_first(project: Path) -> None:
     answers = [
         message(thought(1), use("bash", command="cat calc.py"), stop="tool_use"),
@@ -135,6 +139,7 @@ async def test_another_model_gets_the_dialogue_without_what_was_signed_for_the_f
     assert "cat calc.py" in others
 
 
+@pytest.mark.slow
 async def test_a_fork_knows_the_plan_that_its_model_has_made(project: Path) -> None:
     log, steps = MemoryLog(), [{"text": "mend it", "status": "doing"}]
     task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
@@ -146,6 +151,7 @@ async def test_a_fork_knows_the_plan_that_its_model_has_made(project: Path) -> N
     assert json.loads(fold_all(await log.read(run.run_id)).plan) == {"steps": steps}
 
 
+@pytest.mark.slow
 async def test_a_fork_of_a_fork_goes_on_from_both(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)
@@ -161,6 +167,7 @@ async def test_a_fork_of_a_fork_goes_on_from_both(project: Path) -> None:
     assert (run.status, run.calls) == ("solved", 2)
 
 
+@pytest.mark.slow
 async def test_in_a_large_folder_a_fork_takes_what_the_user_has_edited_and_hears_the_words(
     project: Path,
 ) -> None:

@@ -70,6 +70,7 @@ async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then
         places.append(request.index(part, places[-1]))
 
 
+@pytest.mark.slow
 async def test_of_a_large_project_the_model_is_told_to_look_for_itself(mall: Path) -> None:
     request = await first(mall)
 
@@ -77,6 +78,7 @@ async def test_of_a_large_project_the_model_is_told_to_look_for_itself(mall: Pat
     assert "look at all else by `bash`" in request
 
 
+@pytest.mark.slow
 async def test_of_a_large_project_some_places_are_shown_and_few_files(mall: Path) -> None:
     request = await first(mall, "Mend rounded of shop/price.py; total_7 and total_8 are right.")
 
@@ -86,6 +88,7 @@ async def test_of_a_large_project_some_places_are_shown_and_few_files(mall: Path
     assert len(request.partition("Definitions of the files nearest to the task")[2]) <= 0.14 * len(request)
 
 
+@pytest.mark.slow
 async def test_a_function_that_the_task_names_and_its_test_are_shown(mall: Path) -> None:
     request = await first(mall, "VAT is added wrongly by add_vat.")
 
@@ -127,6 +130,7 @@ async def test_whether_files_fit_is_counted_in_tokens(shop: Path, letter: str, i
     assert (letter * 40_000 in request) == is_whole
 
 
+@pytest.mark.slow
 async def test_source_files_are_shown_whole_where_they_fit_into_an_eighth_of_the_context(mall: Path) -> None:
     request = await first(mall, context=1_000_000)
 

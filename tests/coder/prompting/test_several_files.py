@@ -45,6 +45,7 @@ async def test_a_repair_of_several_files_asks_for_each_under_its_name(tmp_path: 
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_words_alone_about_several_files_are_asked_again_for_each(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(returns("one", 1))
     (tmp_path / "b.py").write_text(returns("two", 0))
@@ -57,6 +58,7 @@ async def test_words_alone_about_several_files_are_asked_again_for_each(tmp_path
     assert model.requests[1].messages[-1].content == f"Your answer holds no code. {EACH}"
 
 
+@pytest.mark.slow
 async def test_code_without_a_name_is_the_file_that_a_task_in_an_empty_folder_names(tmp_path: Path) -> None:
     answer = f"```python\n{returns('now', 1)}```\n{named('test_clock.py', NEW_TEST)}"
 

@@ -189,6 +189,7 @@ async def test_an_answer_waits_until_the_run_s_process_has_let_go_of_it(folder: 
     assert (await state_of(log, waiting)).answers
 
 
+@pytest.mark.slow
 async def test_of_fifty_who_answer_at_once_one_is_heard(tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "home"
     with SqliteLog(home) as log:
@@ -322,6 +323,7 @@ async def test_a_commit_on_a_branch_waits_as_well(folder: Path, monkeypatch: pyt
     assert (done.status, done.branch) == ("solved", "two")
 
 
+@pytest.mark.slow
 async def test_time_that_a_live_question_takes_ends_no_turn(folder: Path) -> None:
     class Slow(Person):
         async def decide(self, question: Question) -> Decision:

@@ -13,6 +13,7 @@ from coder.run.task import Task
 from tests.memory_log import MemoryLog
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="the extra `local` isn't installed")
 async def test_the_embedded_model_writes_the_body_of_a_function_and_stops_behind_it() -> None:
     task = Task(

@@ -255,6 +255,7 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert set(SCOPES) == {"read", "run", "approve"}
 
 
+@pytest.mark.slow
 def test_tokens_that_are_added_at_once_are_all_kept(tmp_path: Path) -> None:
     console, file = Console(tmp_path), tmp_path / "tokens"
     new = ("serve", "--token-file", str(file), "--new-token")

@@ -71,6 +71,7 @@ def again_and_again(harm: Callable[[], object], *, every_s: float) -> Iterator[N
         thread.join()
 
 
+@pytest.mark.slow
 async def test_backends_that_are_ended_in_appends_lose_no_event_and_double_none(
     postgres: Server, url: str
 ) -> None:

@@ -266,6 +266,7 @@ async def test_a_variable_that_is_not_set_is_told(rough: Opens) -> None:
         assert "the variable NOT_SET_X isn't set" in one.notes[0]
 
 
+@pytest.mark.slow
 async def test_a_server_that_never_starts_is_told_and_killed(
     rough: Opens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +277,7 @@ async def test_a_server_that_never_starts_is_told_and_killed(
     assert processes_with(f"{ROUGH}\0hang") == []
 
 
+@pytest.mark.slow
 async def test_what_a_server_has_started_ends_with_it(rough: Opens) -> None:
     async with rough() as one:
         child = int((await one.call("child")).text)
@@ -297,6 +299,7 @@ async def test_a_server_is_closed_from_another_task_with_a_call_under_way(rough:
         assert one.notes == []
 
 
+@pytest.mark.slow
 async def test_servers_open_and_close_without_a_process_or_a_descriptor_left(rough: Opens) -> None:
     async with rough():
         before = len(os.listdir("/proc/self/fd"))

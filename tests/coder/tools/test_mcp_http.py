@@ -53,6 +53,7 @@ def about(request: pytest.FixtureRequest) -> Iterator[Mcp]:
         yield Mcp("it", url=url)
 
 
+@pytest.mark.slow
 async def test_every_transport_lists_calls_fails_and_follows_changes(about: Mcp) -> None:
     async with opened(about, DESK) as one:
         assert (await one.call("add", a=2, b=3)).text == "5"
@@ -69,6 +70,7 @@ async def test_every_transport_lists_calls_fails_and_follows_changes(about: Mcp)
         assert one.notes == []
 
 
+@pytest.mark.slow
 async def test_every_transport_bounds_what_a_server_sends(about: Mcp) -> None:
     async with opened(about, DESK) as one:
         assert len((await one.call("huge", megabytes=2)).text) < 20_000
@@ -85,6 +87,7 @@ async def test_a_header_is_filled_from_a_variable(monkeypatch: pytest.MonkeyPatc
             assert (await one.call("header")).text == "[redacted]"
 
 
+@pytest.mark.slow
 async def test_a_server_that_goes_away_is_told_to_each_call() -> None:
     with served() as (url, process):
         async with opened(Mcp("it", url=url), DESK) as one:

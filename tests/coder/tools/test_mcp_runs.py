@@ -101,6 +101,7 @@ async def test_what_is_wrong_with_a_server_is_logged_where_nothing_shows_it(
     assert "MCP server it can't be used" in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_tool_with_an_effect_waits_for_a_person_unless_it_is_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ class CutsAtTheAnswer(MemoryLog):
         return await super().append(*given, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_an_effect_of_which_the_answer_was_lost_is_made_again_only_by_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ async def work(
     return await solve(task, model=Scripted(answers), settings=settings, log=log or MemoryLog())
 
 
+@pytest.mark.slow
 async def test_a_new_test_that_fails_without_the_change_solves_the_task(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=RED))
 
@@ -110,6 +111,7 @@ async def test_a_new_test_that_fails_without_the_change_solves_the_task(shop: Pa
     assert set(run.landed) == {"shop.py", "test_two.py"}
 
 
+@pytest.mark.slow
 async def test_an_exception_that_goes_through_the_code_reproduces_too(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=RAISING))
 
@@ -125,12 +127,14 @@ async def test_so_does_a_new_test_of_unittest(shop: Path) -> None:
     assert (run.status, run.reproduced_by) == ("solved", ("test_two.Case.test_it",))
 
 
+@pytest.mark.slow
 async def test_a_new_test_is_found_in_a_folder_of_tests_with_its_data(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT) + DATA)
 
     assert (run.status, run.reproduced_by) == ("solved", ("tests/test_two.py::test_two",))
 
 
+@pytest.mark.slow
 async def test_so_does_one_that_only_tells_the_two_trees_apart_since_it_is_the_models_own(shop: Path) -> None:
     new = "def test_two():\n    assert '2 * n' in open('shop.py').read()\n"
 
@@ -139,6 +143,7 @@ async def test_so_does_one_that_only_tells_the_two_trees_apart_since_it_is_the_m
     assert (run.verified, run.strength) == ("reproduced", "inside")
 
 
+@pytest.mark.slow
 async def test_so_does_a_new_test_beside_a_file_that_cannot_be_read_without_the_change(shop: Path) -> None:
     other = "from shop import total\n\n\ndef test_it():\n    assert total() == 0\n"
 
@@ -147,6 +152,7 @@ async def test_so_does_a_new_test_beside_a_file_that_cannot_be_read_without_the_
     assert (run.status, run.reproduced_by) == ("solved", ("test_two.py::test_two",))
 
 
+@pytest.mark.slow
 async def test_so_does_a_new_test_in_a_given_file_that_may_be_changed(shop: Path) -> None:
     allowing = PYTEST.model_copy(update={"allow": ("test_shop.py",)})
     more = GIVEN + "\n\ndef test_two():\n    assert price(2) == 4\n"
@@ -163,6 +169,7 @@ test("{0}", () => assert.strictEqual(price({0}), 2 * {0}));
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") != "/usr/bin/node", reason="the sandbox has /usr alone")
 @pytest.mark.parametrize(("number", "verified"), [(2, "reproduced"), (0, "none")])
 async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: int, verified: str) -> None:
@@ -177,6 +184,7 @@ async def test_so_does_a_new_test_of_another_language(tmp_path: Path, number: in
     assert run.verified == verified
 
 
+@pytest.mark.slow
 async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=GREEN))
 
@@ -184,6 +192,7 @@ async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Pat
     assert run.reason == "the new tests pass without the change, too: they show nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("new", "why"),
     [
@@ -212,6 +221,7 @@ async def test_a_new_test_that_fails_with_the_change_fails_the_answer(shop: Path
     assert [line.name for line in run.tests if not line.passed] == ["test_two.py::test_two"]
 
 
+@pytest.mark.slow
 async def test_a_new_test_that_ends_differently_when_run_again_shows_nothing(shop: Path) -> None:
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=FLAKY))
 
@@ -219,6 +229,7 @@ async def test_a_new_test_that_ends_differently_when_run_again_shows_nothing(sho
     assert run.reason == "the new tests end differently on the same files: test_two.py::test_two"
 
 
+@pytest.mark.slow
 async def test_in_a_suite_that_stays_red_a_new_test_can_show_that_the_task_is_done(shop: Path) -> None:
     (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
 
@@ -227,6 +238,7 @@ async def test_in_a_suite_that_stays_red_a_new_test_can_show_that_the_task_is_do
     assert (run.status, run.verified) == ("solved", "reproduced")
 
 
+@pytest.mark.slow
 async def test_in_a_suite_that_stays_red_new_tests_that_show_nothing_leave_it_a_failure(shop: Path) -> None:
     (shop / "test_old.py").write_text("def test_old():\n    assert 0\n")
 
@@ -252,6 +264,7 @@ class Stumbling:
         return await self._sandbox.run(program, **options)
 
 
+@pytest.mark.slow
 async def test_a_given_test_that_fails_once_and_not_again_alone_nor_with_all_is_no_failure(
     shop: Path,
 ) -> None:
@@ -269,6 +282,7 @@ async def test_a_given_test_that_fails_once_and_not_again_alone_nor_with_all_is_
     assert (run.status, run.verified) == ("solved", "reproduced")
 
 
+@pytest.mark.slow
 async def test_a_given_test_that_fails_only_beside_the_others_fails_the_answer(shop: Path) -> None:
     (shop / "test_a.py").write_text("import shop\n\n\ndef test_a():\n    shop.price(1)\n")
     leaking = RIGHT.replace("    return 2", "    global rebate\n    rebate = None\n    return 2")
@@ -323,6 +337,7 @@ async def test_a_check_that_fails_without_the_change_and_succeeds_with_it_solves
     assert run.reproduced_by == (f"`{check}`",)
 
 
+@pytest.mark.slow
 async def test_a_check_that_succeeds_without_the_change_shows_nothing(shop: Path) -> None:
     check = CHECK.format(0, 0)
 
@@ -332,6 +347,7 @@ async def test_a_check_that_succeeds_without_the_change_shows_nothing(shop: Path
     assert run.reason == f"the check `{check}` succeeds without the change, too: it shows nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("new", "verified"), [(RED, "reproduced"), (NOT_THERE, "added")])
 async def test_a_check_that_runs_new_tests_is_tried_with_them_on_the_code_before(
     shop: Path, new: str, verified: str
@@ -348,12 +364,14 @@ async def test_a_check_whose_command_is_not_there_without_the_change_is_only_add
     assert run.reason.startswith("the check `./tool.sh` succeeds, and on the code before it could not run: ")
 
 
+@pytest.mark.slow
 async def test_a_check_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:
     run = await checked(shop, CHECK.format(2, 6))
 
     assert (run.status, run.landed) == ("limit", ())
 
 
+@pytest.mark.slow
 async def test_where_a_given_test_is_required_new_ones_leave_it_unverified(shop: Path) -> None:
     log = MemoryLog()
     settings = PYTEST.model_copy(update={"require": "tests"})
@@ -366,6 +384,7 @@ async def test_where_a_given_test_is_required_new_ones_leave_it_unverified(shop:
     assert (again.status, again.exit_code, again.calls) == ("solved", 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "files"),
     [(RED, {"test_more__py": RED}), (GIVEN, {})],

@@ -53,6 +53,7 @@ async def test_what_one_answer_defined_the_next_one_does_not_find() -> None:
     assert "NameError" in model.requests[-1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_what_an_answer_changes_and_leaves_running_is_nothing_to_its_checks() -> None:
     meddling = (
         "import subprocess\n"

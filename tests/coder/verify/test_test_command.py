@@ -51,6 +51,7 @@ async def test_only_the_tests_that_are_asked_for_run(
     assert len(renamed.lines) == 2  # none is called so: all run
 
 
+@pytest.mark.slow
 async def test_colours_of_a_runner_are_no_part_of_a_failure(box: Sandbox) -> None:
     await box.lay({"test_x.py": b"def test_a():\n    assert {'a': 1} == {'a': 2}\n"})
 
@@ -61,6 +62,7 @@ async def test_colours_of_a_runner_are_no_part_of_a_failure(box: Sandbox) -> Non
     assert "[0m" not in feedback([], failed.result)
 
 
+@pytest.mark.slow
 async def test_a_file_that_could_not_be_collected_is_asked_for_with_all_its_tests(box: Sandbox) -> None:
     await box.lay({"test_x.py": TESTS.encode(), "test_y.py": TESTS.encode()})
 

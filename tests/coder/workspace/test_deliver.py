@@ -83,6 +83,7 @@ async def test_a_branch_gets_the_commit_and_the_folder_stays_as_it_is(repository
     assert repository.git("show", "mended:calc.py").startswith(RIGHT.strip())
 
 
+@pytest.mark.slow
 async def test_a_branch_that_is_there_by_then_fails_and_the_run_can_take_another(
     repository: GitRepository,
 ) -> None:
@@ -140,6 +141,7 @@ async def test_a_branch_is_never_made_of_what_nothing_could_check(repository: Gi
     assert repository.git("branch", "--list", "mended") == ""
 
 
+@pytest.mark.slow
 async def test_a_file_with_the_users_own_changes_is_written_and_not_committed(
     repository: GitRepository,
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_file_with_the_users_own_changes_is_written_and_not_committed(
     assert "changes of yours" in (run.uncommitted or "")
 
 
+@pytest.mark.slow
 async def test_an_edit_of_the_users_elsewhere_in_the_file_is_joined_and_tried_again(
     repository: GitRepository,
 ) -> None:
@@ -162,6 +165,7 @@ async def test_an_edit_of_the_users_elsewhere_in_the_file_is_joined_and_tried_ag
     assert (repository.top / "calc.py").read_text() == RIGHT + FAR + "MINE = 1\n"
 
 
+@pytest.mark.slow
 async def test_an_edit_that_breaks_the_joined_code_is_repaired_and_kept(repository: GitRepository) -> None:
     mine = WRONG + FAR + "X1 = int('no number')\n"
     repaired = RIGHT + FAR + "X1 = 5\n"
@@ -200,6 +204,7 @@ async def test_a_file_that_the_user_made_meanwhile_is_left(repository: GitReposi
     assert _text(repository) == WRONG + FAR
 
 
+@pytest.mark.slow
 async def test_a_file_in_a_submodule_is_left_to_its_own_repository(
     repository: GitRepository, tmp_path: Path
 ) -> None:
@@ -229,6 +234,7 @@ async def test_undo_gives_back_bytes_modes_and_new_files(repository: GitReposito
     assert not (repository.top / "run.sh").exists()
 
 
+@pytest.mark.slow
 async def test_the_log_of_a_large_folder_holds_no_contents_and_a_resume_reads_them_again(
     repository: GitRepository,
 ) -> None:
@@ -253,6 +259,7 @@ def _text(repository: GitRepository) -> str:
     return (repository.top / "calc.py").read_text()
 
 
+@pytest.mark.slow
 async def test_a_test_is_changed_only_where_the_user_has_allowed_it(repository: GitRepository) -> None:
     weaker = TEST.replace("== 5", "== -1")
 
@@ -272,6 +279,7 @@ async def test_a_test_that_is_named_in_capitals_stays_as_it_is(repository: GitRe
     assert (repository.top / "check.py").read_text() == TEST
 
 
+@pytest.mark.slow
 async def test_a_file_that_runs_by_itself_waits_for_its_word_with_all_that_was_made(
     repository: GitRepository,
 ) -> None:
@@ -288,6 +296,7 @@ async def test_a_file_that_runs_by_itself_waits_for_its_word_with_all_that_was_m
     assert (refused.landed, resumed.landed) == ((), (flow, "calc.py"))
 
 
+@pytest.mark.slow
 async def test_what_to_do_with_a_branch_is_said_in_git_s_own_letters(repository: GitRepository) -> None:
     log = MemoryLog()
     run = await solve(repository.top, answer(RIGHT + FAR), log=log, branch="Fix-Add")

@@ -40,6 +40,7 @@ async def fixed(folder: Path, *answers: tuple[str, str]) -> Run:
     return await solve(task, model=Scripted(texts), log=MemoryLog())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["lib/calc_1.py", "calc.py", "other/calc_1.py"])
 async def test_the_file_that_a_link_leads_to_is_mended_and_the_link_stays(folder: Path, path: str) -> None:
     run = await fixed(folder, (path, WRONG.replace("a - b", "b - a")), (path, RIGHT))
@@ -49,6 +50,7 @@ async def test_the_file_that_a_link_leads_to_is_mended_and_the_link_stays(folder
     assert (folder / "calc.py").is_symlink()
 
 
+@pytest.mark.slow
 async def test_a_test_is_not_changed_by_way_of_a_link(folder: Path) -> None:
 
     (folder / "given.py").symlink_to("test_calc.py")

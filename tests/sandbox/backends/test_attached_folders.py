@@ -80,6 +80,7 @@ async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> N
         await is_shown_and_stays(box, modules)
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_has_it_too() -> None:
     script = """
 import asyncio, os, tempfile

@@ -25,12 +25,14 @@ def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_restricted_needs_no_right_to_look_at_other_users() -> None:
     done = run_by(less_root("CAP_SYS_PTRACE", "CAP_SYS_ADMIN"), "restricted")
 
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lacks", "said"),
     [

@@ -72,6 +72,7 @@ def left_of(mark: str) -> list[str]:
     return found + [name for name in os.listdir(tempfile.gettempdir()) if mark in name]
 
 
+@pytest.mark.slow
 def test_a_keeper_that_cannot_end_is_ended_with_all_that_it_kept(owner: "subprocess.Popen[str]") -> None:
     mark, keeper = heard(owner), int(heard(owner))
     os.kill(keeper, signal.SIGSTOP)

@@ -57,6 +57,7 @@ async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes
         Path("/var/tmp/written-by-a-test").unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 async def test_a_pair_of_sockets_is_all_that_an_event_loop_needs() -> None:
     assert await tried("import asyncio\nasync def main(): print('ran')\nasyncio.run(main())") == "ran\n"
 
@@ -83,6 +84,7 @@ while not os.path.exists('up'):
     assert processes_with(tag) == []  # without the reaper's care the keeper finds it as an orphan
 
 
+@pytest.mark.slow
 async def test_a_fork_bomb_ends_with_its_run() -> None:
     source = """
 import os
@@ -163,6 +165,7 @@ async def test_a_strict_policy_is_refused_by_what_nothing_keeps() -> None:
             pass
 
 
+@pytest.mark.slow
 async def test_a_socket_of_this_machine_is_out_of_reach(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

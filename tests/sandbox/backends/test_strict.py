@@ -15,6 +15,7 @@ async def test_sampled_memory_does_not_meet_a_strict_policy() -> None:
             pass
 
 
+@pytest.mark.slow
 def test_an_ordinary_user_without_cgroups_is_told_so() -> None:
     script = """
 import asyncio

@@ -109,6 +109,7 @@ async def test_a_module_that_is_missing_is_said(sandbox: Sandbox) -> None:
         await call(sandbox, "nothing:add")
 
 
+@pytest.mark.slow
 async def test_a_call_that_hangs_ends_at_its_limit(sandbox: Sandbox) -> None:
     with pytest.raises(CallFailed, match="didn't return within"):
         await call(sandbox, "solution:hangs", limits=Limits(wall_s=2))
@@ -251,6 +252,7 @@ VALUES = st.recursive(PLAIN, holding, max_leaves=12)
 ANSWERS = st.tuples(st.sampled_from(("value", "raised", "unsent")) | VALUES, VALUES) | VALUES
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frame=st.binary(max_size=60) | ANSWERS.map(framed))
 async def test_whatever_an_answer_holds_it_gives_a_value_or_fails_as_a_call(

@@ -74,6 +74,7 @@ async def test_a_candidate_cannot_speak_to_the_checkers_pytest(pair: Pair, raise
     assert report.results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [

@@ -21,6 +21,7 @@ def trial(test: str, *, source: str = ADD, tidy: bool = False) -> Trial:
     return Trial(source=source, entry_point="add", tests=(test,), tidy=tidy)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_an_untidy_trial_leaves_nothing_for_the_next_one() -> None:
     leave = "import math, os, time\nmath.left = 1\nopen('/tmp/left', 'w').close()\n" + RIGHT

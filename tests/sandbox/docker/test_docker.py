@@ -54,6 +54,7 @@ async def box() -> AsyncIterator[DockerSandbox]:
         yield opened
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_on_the_engine_after_a_sandbox() -> None:
     async with open_docker(POLICY) as box:
         await asyncio.gather(*(box.run(PythonCode(source="print(1)"), fresh=True) for _ in range(2)))
@@ -79,6 +80,7 @@ for line in open('/proc/self/status'):
     ]
 
 
+@pytest.mark.slow
 async def test_a_run_can_have_less_memory_than_the_policy_and_the_next_one_has_it_again(
     box: DockerSandbox,
 ) -> None:
@@ -238,6 +240,7 @@ except BrokenPipeError:
 """
 
 
+@pytest.mark.slow
 async def test_a_flood_into_the_channel_of_an_entry_that_has_ended_costs_the_host_little(
     box: DockerSandbox,
 ) -> None:
@@ -277,6 +280,7 @@ async def test_two_hundred_fresh_runs_at_once_all_end_and_never_have_many_contai
     assert await containers(this_process().mark) == []
 
 
+@pytest.mark.slow
 async def test_no_descriptor_is_left_open_by_a_sandbox() -> None:
     await containers()  # the SDK keeps a few of its own
     before = len(os.listdir("/proc/self/fd"))
@@ -289,6 +293,7 @@ async def test_no_descriptor_is_left_open_by_a_sandbox() -> None:
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
+@pytest.mark.slow
 async def test_opening_can_be_cancelled_at_any_moment() -> None:
     async def open_and_close() -> None:
         async with open_docker(POLICY):
@@ -359,6 +364,7 @@ async def test_an_image_without_python_says_what_it_lacks() -> None:
         _remove_image(name)
 
 
+@pytest.mark.slow
 async def test_a_user_who_may_not_talk_to_the_engine_is_told() -> None:
     script = """
 import asyncio
@@ -510,6 +516,7 @@ async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
     assert await wait_until_none_of(this_process().mark, seconds=PATIENCE_S) == []
 
 
+@pytest.mark.slow
 async def test_what_a_busy_engine_holds_back_of_a_program_that_has_ended_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -556,6 +563,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0])
 async def test_an_owner_that_is_killed_leaves_no_container(delay: float) -> None:
     """From the moment that it has loaded all, until its programs run."""
@@ -635,6 +643,7 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Dock
         await remove_containers(made)
 
 
+@pytest.mark.slow
 async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_dead_owner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

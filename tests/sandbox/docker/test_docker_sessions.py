@@ -40,6 +40,7 @@ async def box() -> AsyncIterator[DockerSandbox]:
         yield opened
 
 
+@pytest.mark.slow
 async def test_a_session_works_on_a_copy_that_is_brought_back_when_it_is_over(box: DockerSandbox) -> None:
     await box.lay({"kept": b"1", "gone": b"2", "run.sh": b"#!/bin/sh\necho ran\n"})
     async with box.session() as session:
@@ -53,6 +54,7 @@ async def test_a_session_works_on_a_copy_that_is_brought_back_when_it_is_over(bo
     assert after.stdout == "['kept', 'made', 'run.sh'] 3\n\n"
 
 
+@pytest.mark.slow
 async def test_what_a_session_made_is_there_for_the_next_one(box: DockerSandbox) -> None:
     async with box.session() as session:
         await session.sh("echo 1 > made")
@@ -62,6 +64,7 @@ async def test_what_a_session_made_is_there_for_the_next_one(box: DockerSandbox)
     assert result.output == "1\n"
 
 
+@pytest.mark.slow
 async def test_a_session_that_could_not_be_filled_leaves_the_workspace_as_it_was() -> None:
     small = ROOMY.model_copy(update={"disk_mb": 1})
     async with open_docker(small) as box:
@@ -75,6 +78,7 @@ async def test_a_session_that_could_not_be_filled_leaves_the_workspace_as_it_was
         assert await box.read("kept") == b"1"
 
 
+@pytest.mark.slow
 async def test_each_session_has_a_container_that_goes_with_it(box: DockerSandbox) -> None:
     before = await containers(this_process().mark)
     async with box.session(fresh=True), box.session(fresh=True):
@@ -83,6 +87,7 @@ async def test_each_session_has_a_container_that_goes_with_it(box: DockerSandbox
     assert await wait_until_none_of(this_process().mark, seconds=30, but=before) == []
 
 
+@pytest.mark.slow
 async def test_closing_the_sandbox_ends_its_sessions() -> None:
     async with open_docker(ROOMY) as box:
         async with box.session() as session:
@@ -100,6 +105,7 @@ async def test_closing_the_sandbox_ends_its_sessions() -> None:
     assert await containers(this_process().mark) == []
 
 
+@pytest.mark.slow
 async def test_opening_a_session_can_be_cancelled_at_any_moment(box: DockerSandbox) -> None:
     for delay in (0.0, 0.1, 0.2, 0.3, 0.4):
         opening = asyncio.ensure_future(_open_for_ever(box))
@@ -165,6 +171,7 @@ asyncio.run(main())
     assert ended.stdout.split("\n") == told, ended.stderr[-2000:]
 
 
+@pytest.mark.slow
 async def test_a_session_goes_on_where_the_engine_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +186,7 @@ async def test_a_session_goes_on_where_the_engine_dies(
     assert result.output == "still here\n"
 
 
+@pytest.mark.slow
 async def test_an_engine_on_another_machine_has_no_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_pass_on, args=(server,), daemon=True).start()
@@ -188,6 +196,7 @@ async def test_an_engine_on_another_machine_has_no_sessions(monkeypatch: pytest.
                 await box.session().__aenter__()
 
 
+@pytest.mark.slow
 async def test_an_engine_that_sees_other_folders_has_no_sessions(tmp_path: Path) -> None:
     script = f"""
 import asyncio

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ ACTS: dict[str, Callable[[Workspace, str], object]] = {
 }
 
 
+@pytest.mark.slow
 @given(act=st.sampled_from(sorted(ACTS)), path=PATHS)
 def test_no_path_leads_out_of_the_workspace(act: str, path: str) -> None:
     with tempfile.TemporaryDirectory() as place:

@@ -124,6 +124,7 @@ async def test_a_run_of_a_sandbox_that_is_closed_meanwhile_ends() -> None:
             await box.run(PythonCode(source="print(1)"))
 
 
+@pytest.mark.slow
 async def test_a_program_that_stops_itself_ends_at_its_wall_time(box: Sandbox) -> None:
     source = "import os, signal\nprint('so far', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)"
 
@@ -146,6 +147,7 @@ async def test_a_fork_bomb_ends_at_its_wall_time_and_the_next_run_works() -> Non
     assert after.stdout == "1\n"
 
 
+@pytest.mark.slow
 async def test_deep_recursion_ends_one_program_only(box: Sandbox) -> None:
     deep = "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()"
 

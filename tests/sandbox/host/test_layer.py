@@ -197,6 +197,7 @@ def test_a_layer_tells_the_same_changes_as_a_look_at_the_whole_tree() -> None:
             runner.run(stack.aclose())
 
 
+@pytest.mark.slow
 async def test_a_large_workspace_has_a_layer_and_a_small_one_none() -> None:
     found = {}
     for number in (10, LAYER_FROM):
@@ -329,6 +330,7 @@ done"""
         assert await session.changes() == Changes(changes=(), left_out=())
 
 
+@pytest.mark.slow
 async def test_an_agent_that_is_replaced_leaves_the_changes_as_they_were() -> None:
     async with open_layered(ROOMY, BASE, without={"pid"}) as box, box.session() as session:
         lost = await session.sh("echo 2 > a; rm -r d; kill -STOP $PPID; sleep 1000", wall_s=0.5)
@@ -356,6 +358,7 @@ async def test_folders_of_the_machine_are_shown_above_the_layer_and_are_no_chang
     assert ran.stdout == "1./a\n./d/node_modules/module.js\n"
 
 
+@pytest.mark.slow
 async def test_whatever_a_program_left_in_the_layer_is_removed() -> None:
     deep = "import os\nos.chdir('d/e')\nfor _ in range(3000): os.mkdir('n'); os.chdir('n')"
     async with open_layered(ROOMY, BASE) as box, box.session() as session:

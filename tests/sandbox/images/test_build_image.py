@@ -137,6 +137,7 @@ def test_an_image_with_another_c_library_gets_wheels_for_it() -> None:
     assert not any("manylinux" in platform for platform in alpine.platforms)
 
 
+@pytest.mark.slow
 def test_packages_are_fetched_by_this_machines_own_pip(
     wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ async def files(kernel: Kernel, cell: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 async def test_what_one_cell_defines_the_next_one_finds(kernel: Kernel) -> None:
     await kernel.execute("import math\nradius = 2")
 
@@ -164,6 +165,7 @@ async def test_there_is_no_network(kernel: Kernel) -> None:
     assert "unreachable" in said
 
 
+@pytest.mark.slow
 async def test_files_of_the_session_are_the_cells_files_and_last(kernel: Kernel) -> None:
     await kernel.session.write("shapes.py", b"SIDES = {'square': 4}")
     await kernel.execute("import shapes\nopen('made.txt', 'w').write(str(shapes.SIDES))")

@@ -176,6 +176,7 @@ async def test_a_cell_that_nobody_waits_for_is_interrupted(kernel: Kernel) -> No
     assert await output(kernel, "kept") == "'kept'\n"
 
 
+@pytest.mark.slow
 async def test_a_cell_is_interrupted_at_its_time_and_the_state_is_kept(kernel: Kernel) -> None:
     await prepare(kernel)
 

@@ -111,6 +111,7 @@ asyncio.run(main())
     assert ended.stdout == "42\ntimeout False\n", ended.stderr[-2000:]
 
 
+@pytest.mark.slow
 async def test_cells_that_run_as_one_program_have_its_limits_and_streams() -> None:
     cells = ("x = 6", "import sys\nprint(x * 7)\nprint('err', file=sys.stderr)", "exit()", "print('never')")
     async with open_sandbox(Policy(kernel=True), backend="bubblewrap") as box:

@@ -10,6 +10,7 @@ from tests.coder.server.studio.long_run import long_run
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.slow
 async def test_a_browser_enters_by_a_token_and_has_the_buttons_of_its_scopes(
     tmp_path_factory: pytest.TempPathFactory, browser: Browser
 ) -> None:
@@ -45,6 +46,7 @@ async def test_a_browser_enters_by_a_token_and_has_the_buttons_of_its_scopes(
     assert buttons == [0, 1]
 
 
+@pytest.mark.slow
 async def test_without_javascript_runs_can_be_read(studio: Server, browser: Browser) -> None:
     await studio.append("run_plain", long_run(400))
     page = await (await browser.new_context(java_script_enabled=False)).new_page()

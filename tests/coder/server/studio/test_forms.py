@@ -44,6 +44,7 @@ async def ends(window: Window, status: str) -> None:
     await expect(window.page.locator("#facts .status")).to_have_text(status)
 
 
+@pytest.mark.slow
 async def test_a_task_begun_in_the_page_is_watched_refused_with_a_reason_and_approved(
     studio: Server, window: Window, endpoint: FaultyEndpoint
 ) -> None:
@@ -71,6 +72,7 @@ async def press_until(page: Page, id: str) -> None:
     raise AssertionError(f"Tab does not reach #{id}")
 
 
+@pytest.mark.slow
 async def test_by_keys_alone_a_run_is_found_and_approved(
     studio: Server, window: Window, endpoint: FaultyEndpoint
 ) -> None:
@@ -89,6 +91,7 @@ async def test_by_keys_alone_a_run_is_found_and_approved(
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 async def test_a_run_is_stopped_and_resumed(studio: Server, window: Window) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="repair")
@@ -110,6 +113,7 @@ async def test_what_can_not_be_done_is_said_beside_the_button(studio: Server, wi
     assert "422" in window.said.pop()  # the browser's own line about the answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_serious(studio: Server, window: Window, scheme: str) -> None:
     run = f"run_axe_{scheme}"

@@ -68,6 +68,7 @@ async def test_each_picture_is_on_the_page() -> None:
     assert all(f"({picture})" in text for picture in pictures)
 
 
+@pytest.mark.slow
 async def test_the_pictures_are_made(studio: Server, window: Window, tmp_path: Path) -> None:
     place = PAGE.parent if "CODER_PICTURES" in os.environ else tmp_path
     run = await waiting_run(studio)

@@ -60,6 +60,7 @@ async def test_an_event_is_seen_soon_after_it_is_in_the_log(studio: Server, wind
     assert median(seconds) < 1.0, seconds  # 0.2 on a machine that does nothing else: perf.studio
 
 
+@pytest.mark.slow
 async def test_a_server_that_was_away_is_found_again_without_loss_or_doubles(
     tmp_path: Path, browser: Browser
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_server_that_was_away_is_found_again_without_loss_or_doubles(
     await page.close()
 
 
+@pytest.mark.slow
 async def test_whatever_a_run_says_is_text(studio: Server, window: Window) -> None:
     first, *rest = hostile_run()
     await studio.append("run_hostile", [first])
@@ -106,6 +108,7 @@ async def test_whatever_a_run_says_is_text(studio: Server, window: Window) -> No
     assert LINE in await window.page.locator("#log").inner_text()
 
 
+@pytest.mark.slow
 async def test_of_a_long_run_the_latest_entries_are_shown_at_once_and_earlier_ones_by_a_link(
     studio: Server, window: Window
 ) -> None:

@@ -251,6 +251,7 @@ async def test_undoing_twice_changes_nothing_more(root: Path) -> None:
     assert _content(root) == BEFORE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way_back", [False, True], ids=["apply", "undo"])
 def test_killed_at_any_moment_it_can_be_finished_or_undone(tmp_path: Path, way_back: bool) -> None:
     moment, finished = 0, False
