@@ -7,33 +7,30 @@ from typing import ClassVar
 from coder.console.command_groups import Commands
 from coder.console.flags import group
 
-HOMES = {
-    "run": "benchmarks.cli.run_suite:run",
-    "grade": "benchmarks.cli.grade_command:grade",
-    "audit": "benchmarks.cli.audit_command:audit",
-    "merge": "benchmarks.cli.merge_command:merge",
-    "report": "benchmarks.cli.report_commands:report",
-    "compare": "benchmarks.cli.report_commands:compare",
-    "list": "benchmarks.cli.report_commands:list_suites",
+COMMANDS = {
+    "run": ("run_suite:run", "Have a model answer the cases of a suite, and judge its answers."),
+    "grade": ("grade_command:grade", "Score answers of another program."),
+    "audit": (
+        "audit_command:audit",
+        "Examine a suite: how strong verdicts on its cases are, and whether they are sound.",
+    ),
+    "merge": ("merge_command:merge", "Make one report of the shards of a run."),
+    "report": ("report_commands:report", "Show a report, or write it as HTML, Markdown or JUnit XML."),
+    "compare": ("report_commands:compare", "Compare runs over one suite case by case, with the p-value."),
+    "list": ("report_commands:list_suites", "List the suites that can be given by name, or what was run."),
 }
+"""Home and summary of each command; its module is loaded only when called."""
 
 
 class BenchCommands(Commands):
     """The commands of the group."""
 
-    summaries: ClassVar[Mapping[str, str]] = {
-        "run": "Have a model answer the cases of a suite, and judge its answers.",
-        "grade": "Score answers of another program.",
-        "audit": "Examine a suite: how strong verdicts on its cases are, and whether they are sound.",
-        "merge": "Make one report of the shards of a run.",
-        "report": "Show a report, or write it as HTML, Markdown or JUnit XML.",
-        "compare": "Compare runs over one suite case by case, with the p-value.",
-        "list": "List the suites that can be given by name, or what was run.",
-    }
+    summaries: ClassVar[Mapping[str, str]] = {name: told for name, (_, told) in COMMANDS.items()}
 
     def found(self) -> dict[str, EntryPoint]:
         """All commands by name."""
-        return {name: EntryPoint(name, home, "benchmarks") for name, home in HOMES.items()}
+        homes = {name: f"benchmarks.cli.{home}" for name, (home, _) in COMMANDS.items()}
+        return {name: EntryPoint(name, home, "benchmarks") for name, home in homes.items()}
 
 
 app = group(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli.bench import HOMES, BenchCommands
+from benchmarks.cli.bench import COMMANDS
 from coder.console.command_groups import SUMMARIES
 from coder.console.failure import report, single
 from coder.errors import ModelAuthError
@@ -119,8 +119,7 @@ def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
 
 @pytest.mark.slow
 def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None:
-    assert BenchCommands.summaries.keys() == HOMES.keys()
-    for name in HOMES:
+    for name in COMMANDS:
         shown = console.run("bench", name, "--help")
 
         assert shown.code == 0, shown.err
