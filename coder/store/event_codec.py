@@ -8,6 +8,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from coder.errors import LogDamaged
+from coder.run.events import Event
+
 BLOB_BYTES = 64 * 1024
 """Strings longer than this in UTF-8 are stored apart."""
 
@@ -41,6 +44,21 @@ def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any
     except (TypeError, KeyError, IndexError) as error:
         raise ValueError("a blob's place is not in the body") from error
     return plain
+
+
+def event_of(
+    row: tuple[Any, ...], load: Callable[[str], bytes], damaged: Callable[[str], LogDamaged]
+) -> Event:
+    """An event of its row: run, seq, time, type, version, body, places of its blobs.
+
+    Raises what `damaged` gives for a row that can't be read.
+    """
+    run, seq, moment, kind, version, body, blobs = row
+    try:
+        plain = decode(body, blobs, load)
+        return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
+    except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
+        raise damaged(f"event {seq} of {run} can't be read") from error
 
 
 def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:

@@ -207,12 +207,7 @@ class PostgresLog:
             return unreadable(run)
 
     def _event(self, row: tuple[Any, ...], blob: Callable[[str], bytes]) -> Event:
-        run, seq, moment, kind, version, body, blobs = row
-        try:
-            plain = event_codec.decode(body, blobs, blob)
-            return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
-        except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
-            raise self._server.damaged(f"event {seq} of {run} can't be read") from error
+        return event_codec.event_of(row, blob, self._server.damaged)
 
 
 async def _to_its_end(work: Callable[[], T]) -> T:

@@ -144,12 +144,7 @@ class SqliteLog:
             return unreadable(run)
 
     def _event(self, row: tuple[Any, ...]) -> Event:
-        run, seq, moment, kind, version, body, blobs = row
-        try:
-            plain = event_codec.decode(body, blobs, self._blobs.get)
-            return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
-        except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
-            raise self._database.damaged(f"event {seq} of {run} can't be read") from error
+        return event_codec.event_of(row, self._blobs.get, self._database.damaged)
 
 
 class Blobs:
