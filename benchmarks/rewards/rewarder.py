@@ -99,10 +99,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         differ; MachineError: it couldn't be judged.
         """
         named = {name: info[name] for name in COLUMNS if name in info} if isinstance(info, Mapping) else {}
-        case = self._case(prompt, named)
-        if case is None and not self._found(prompt, named):
-            case = self._cases.get(str(answer))
-        if case is None:
+        if (case := self._case(prompt, named, answer)) is None:
             raise UsageError(f"Give one case's id of the suite {self.suite.name} as `answer` or in `info`.")
         service = await asyncio.to_thread(self._open)
         judging = service.judge([(case, text_of(completion))], **self._how)
@@ -112,17 +109,13 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             raise MachineError(f"{case.id} couldn't be judged: {judged.detail}")
         return judged.reward
 
-    def _found(self, prompt: Text, named: Mapping[str, object]) -> list[set[str]]:
-        """Ids of the cases that a prompt, and each column of a row, stand for."""
+    def _case(self, prompt: Text, named: Mapping[str, object], otherwise: object = "") -> Case | None:
+        """The one case that a prompt and each column of a row stand for; None where they differ."""
         ids = [{str(value)} for value in named.values() if str(value) in self._cases]
-        asked = self._by_prompt.get(text_of(prompt).strip())
-        return ids if asked is None else [asked, *ids]
-
-    def _case(self, prompt: Text, named: Mapping[str, object]) -> Case | None:
-        """The one case that all of them stand for; None where they differ."""
-        found = self._found(prompt, named)
-        agreed = set.intersection(*found) if found else set[str]()
-        return self._cases[agreed.pop()] if len(agreed) == 1 else None
+        if asked := self._by_prompt.get(text_of(prompt).strip()):
+            ids.append(asked)
+        agreed = set.intersection(*ids or [{str(otherwise)}])
+        return self._cases.get(agreed.pop()) if len(agreed) == 1 else None
 
     def _leave_parent(self) -> None:
         """In a forked process: leave the parent's sandboxes to it, whose thread isn't here."""

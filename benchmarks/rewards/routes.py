@@ -7,6 +7,7 @@ import asyncio
 import functools
 import hashlib
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from benchmarks.suites.load import load_suite, suite_names
 from coder.errors import UsageError
 from coder.requests import see_text
 from coder.server.problems import Problem
-from coder.server.serving import Serving
+from coder.server.serving import Serving, needs
 from sandbox import Command, Limits, Program, PythonCode, Result
 
 _MOST_S = 30.0
@@ -63,32 +64,11 @@ class Submission(BaseModel):
     completion: Text
 
 
-class _Queue:
-    """Answers or programs that wait."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._waiting = most, 0
-
-    @contextmanager
-    def room(self, count: int, usual_s: float) -> Iterator[None]:
-        """Count some as waiting, each `usual_s` of all slots. Raises Problem: too many wait."""
-        if self._waiting and self._waiting + count > self._most:
-            why, later = f"{self._waiting:,} wait before it.", str(math.ceil(self._waiting * usual_s))
-            raise Problem(
-                429, "The queue is full.", why, "Send it again after Retry-After.", Retry_After=later
-            )
-        self._waiting += count
-        try:
-            yield
-        finally:
-            self._waiting -= count
-
-
 class _Judging:
     def __init__(self, serving: Serving) -> None:
         self._settings, self._lock, self.opened = serving.settings, asyncio.Lock(), AsyncExitStack()
         self._service: JudgingService | None = None
-        self._answers, self._programs = _Queue(_MOST_WAITING), _Queue(_MOST_WAITING)
+        self._waiting = Counter[str]()
 
     async def service(self) -> JudgingService:
         """The service, opened by the first request."""
@@ -105,7 +85,7 @@ class _Judging:
         update = {"id": key, "timeout_s": min(case.timeout_s, _MOST_S), "wall_s": None}
         asked = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
-        with self._answers.room(len(asked), service.usual_s / service.slots):
+        with self._room("answers", len(asked), service.usual_s / service.slots):
             return await service.judge(asked, **how)
 
     async def run(self, program: Program, asked: RunCode) -> Result:
@@ -115,8 +95,22 @@ class _Judging:
         memory_mb = max(16, min(asked.memory_limit_MB, most_mb)) if asked.memory_limit_MB > 0 else most_mb
         limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
         service = await self.service()
-        with self._programs.room(1, seconds / service.slots):
+        with self._room("programs", 1, seconds / service.slots):
             return await service.run(program, limits, (asked.stdin or "").encode())
+
+    @contextmanager
+    def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
+        """Count some as waiting, each `usual_s` of all slots. Raises Problem: too many wait."""
+        waiting = self._waiting[queue]
+        if waiting and waiting + count > _MOST_WAITING:
+            why, later = f"{waiting:,} wait before it.", str(math.ceil(waiting * usual_s))
+            further = "Send it again after Retry-After."
+            raise Problem(429, "The queue is full.", why, further, Retry_After=later)
+        self._waiting[queue] += count
+        try:
+            yield
+        finally:
+            self._waiting[queue] -= count
 
 
 async def _case(suite: str, case: str) -> Case:
@@ -137,7 +131,7 @@ def routes(serving: Serving) -> APIRouter:
         async with judging.opened:
             yield
 
-    router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(serving.needs("run"))])
+    router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(needs("run"))])
 
     @router.post("/judge")
     async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:

@@ -4,10 +4,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -47,10 +47,10 @@ _DISK_MB = 256
 """Of one program, as `coder run` has it."""
 
 
-class Client(Watch, Protocol):
+class Client(Watch):
     """The watch of a run that a client has asked for."""
 
-    run_id: str | None
+    run_id: str | None = None
     """Of the run that is watched, once it has begun."""
 
     def note(self, text: str) -> None:
@@ -58,6 +58,7 @@ class Client(Watch, Protocol):
 
     def telling(self) -> AbstractAsyncContextManager[None]:
         """Tell what comes, while the block lasts."""
+        return nullcontext()
 
 
 class Runs:

@@ -12,23 +12,21 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from mcp_types import ElicitRequestFormParams, ElicitResult
 
+from coder.console import client_runs
 from coder.console.render import progress, tool_call
 from coder.run.event_types import ToolCalled, parse
 from coder.run.events import Event
 from coder.run.questions import Decision, Question, Waits
-from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable
 
 _MOST_OF_A_PATCH = 4_000
 """Characters."""
 
 
-class Client(Watch):
+class Client(client_runs.Client):
     """A Watch and Decider of one request."""
 
     def __init__(self, context: Context[Any, Any], token: str | None = None) -> None:
-        self.run_id: str | None = None
-        """Of the run that is watched, once it has begun."""
         self._token = token
         self._session, self._request = context.session, context.request_id
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()

@@ -7,10 +7,10 @@ this machine (DNS rebinding) even read the answers: so Host and Origin are check
 import secrets
 import time
 from collections.abc import Collection
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -111,11 +111,8 @@ class AccessMiddleware:
     def _caller(self, method: str, headers: Headers) -> Caller | None:
         given = [value.removeprefix("Bearer ") for value in headers.getlist("authorization")]
         if not given and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
-            try:
-                item = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-            except CookieError:
-                return None
-            until, caller = self._sessions.get(item.value if item else "", (0.0, None))
+            own = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+            until, caller = self._sessions.get(own, (0.0, None))
             return caller if time.monotonic() < until else None
         return self._callers.get(digest(given[0])) if len(given) == 1 else None
 

@@ -101,9 +101,9 @@ class EventStreams:
                 if not lines and await self.is_over(run, after):
                     return
                 after += len(lines)
-                if after > followed.seen:  # the look finds it no more: tell the others
-                    followed.seen = after
+                if lines and after > followed.seen:  # the look finds it no more: tell the others
                     self.wake(run)
+                followed.seen = max(followed.seen, after)
                 yield lines
                 if not lines:
                     with suppress(TimeoutError):

@@ -1,8 +1,7 @@
 """What the routes of a server share: the log, who calls, and the runs that work in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 from fastapi import Request
 
 from coder.config.layers import Loaded
+from coder.console.client_runs import Client
 from coder.console.failure import report
 from coder.errors import Busy, CoderError
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
-from coder.run.watch import Watch
 from coder.server.bearer_tokens import Caller as Caller
 from coder.server.bearer_tokens import Scope
 from coder.server.event_stream import EventStreams
@@ -27,11 +26,10 @@ _END_S = 10.0
 """For the runs that work here, to save themselves."""
 
 
-class Live(Watch):
-    """The watch of a run that works here."""
+class Live(Client):
+    """The watch of a run that works here; readers of the log see the rest."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:
-        self.run_id: str | None = None
         self.begun, self.task = asyncio.Event(), asyncio.Future[Any]()
         self._wake = wake
 
@@ -49,21 +47,13 @@ class Live(Watch):
         if not self.begun.is_set():
             await self.task
 
-    def note(self, text: str) -> None:
-        """Drop what is no event."""
-
-    @asynccontextmanager
-    async def telling(self) -> AsyncIterator[None]:
-        """Tell nothing: readers of the log see it."""
-        yield
-
 
 @dataclass(slots=True)
 class Serving:
     """One server. A callable in the entry point group `coder.routes` makes an APIRouter of it.
 
     A request without a token never gets to a route; what it may do there each route asks for itself:
-    `caller: Annotated[Caller, Depends(serving.needs("run"))]`.
+    `caller: Annotated[Caller, Depends(needs("run"))]`.
     """
 
     log: EventLog
@@ -86,10 +76,6 @@ class Serving:
     def settings(self) -> Settings:
         """Of that configuration."""
         return self.loaded.config.settings()
-
-    def needs(self, scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-        """A dependency that gives the caller, where its token has a scope."""
-        return needs(scope)
 
     def see_free(self) -> None:
         """Raise Busy where no worker is free, Problem where the server ends."""
