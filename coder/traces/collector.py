@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
@@ -22,6 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.re import parse_env_headers
 
 from coder.errors import MachineError, UsageError
+from coder.models.endpoint import is_address, parts_of
 from coder.run.events import Event
 from coder.run.watch import Watch
 from coder.store import open_log
@@ -39,7 +39,9 @@ class Collector(Watch):
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
         """Take the address, and what shows a line. Raises UsageError: it is no address."""
-        _see_address(url)
+        if not is_address(url) or parts_of(url).port == 0 or set("?#") & set(url):
+            shown = redact(url).partition("?")[0]
+            raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")
         for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
         self._url, self._note, self._content = url.rstrip("/"), note, content
@@ -136,15 +138,3 @@ class Collector(Watch):
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             why = error or type(error).__name__
         raise MachineError(f"{redact(url)} did not take it: {why}")
-
-
-def _see_address(url: str) -> None:
-    """Raise UsageError where it isn't scheme, host, port and path."""
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port over 65,535, for one
-        is_address = False
-    if not is_address or set("?#") & set(url) or not url.isprintable() or " " in url:
-        shown = redact(url).partition("?")[0]
-        raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")

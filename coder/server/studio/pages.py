@@ -7,23 +7,28 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from markupsafe import Markup
 from pydantic import BaseModel
 
 from coder.config.task_file import split_command
 from coder.run.run import summarize
+from coder.server.problems import Problem
 from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, see_run
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
-from coder.server.studio.reports import add_reports
 from coder.server.studio.run_view import MOST, RunView, part_of
 from coder.text.sanitize import one_line
 
-_LISTED = 50
-"""Runs of the list."""
+_LISTED, _REPORTS = 50, 500
+"""Runs, and reports, of a list."""
 _KEPT = 16
 """Runs whose latest entries are kept."""
+_OF_REPORTS = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""The policy of their pages."""
 
 
 class NewTask(BaseModel, frozen=True, extra="forbid"):
@@ -63,7 +68,7 @@ def routes(serving: Serving) -> APIRouter:
         return JSONResponse({"run_id": await begin_run(serving, caller, new)})
 
     _add_run(router, serving)
-    add_reports(router, serving.reports)
+    _add_reports(router, serving.reports)
     return router
 
 
@@ -134,3 +139,30 @@ async def _messages(serving: Serving, shown: RunView, caller: Caller, known: int
             yield f"id: {known}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
     if not serving.is_closing:
         yield "event: end\ndata:\n\n"
+
+
+def _add_reports(router: APIRouter, folder: Path | None) -> None:
+    """Show the HTML files below a folder, where they load nothing and read nothing of ours."""
+
+    @router.get("/reports")
+    async def reports(caller: Reads, name: str = "") -> Response:
+        found = _reports(folder)
+        return page("reports", name or "Reports", names=found, shown=name if name in found else "")
+
+    @router.get("/reports/page")
+    async def report(caller: Reads, name: str) -> Response:
+        if (file := _reports(folder).get(name)) is None:
+            raise Problem(404, f"There is no report {name!r}.", "It isn't below the folder.", "See: /reports")
+        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": _OF_REPORTS})
+
+
+def _reports(folder: Path | None) -> dict[str, Path]:
+    """Reports by name; a link out of the folder is none."""
+    if folder is None:
+        return {}
+    files = sorted(folder.rglob("*.html"))[:_REPORTS]
+    return {
+        file.relative_to(folder).as_posix(): file
+        for file in files
+        if file.is_file() and file.resolve().is_relative_to(folder.resolve())
+    }

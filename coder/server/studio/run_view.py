@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from coder.console.run_transcript import Entry, Transcript, landed
 from coder.errors import LogNewer, UsageError
@@ -36,13 +36,10 @@ class RunView:
                 await asyncio.to_thread(self._take, events)  # 10,000 take most of a second
 
     def _take(self, events: Sequence[Event]) -> None:
-        shown_from = events[-1].seq - MOST
-        for event in events:
-            if event.seq <= shown_from:
-                self._transcript.skip(event)
-                self.begin = event.seq + 1
-            elif (entry := self._transcript.entry(event)) is not None:
-                self._entries.append(entry)
+        first = events[-1].seq - MOST + 1
+        self._entries.extend(_entries(self._transcript, events, first))
+        if events[0].seq < first:
+            self.begin = first
         self.seq = events[-1].seq
         if len(self._entries) == MOST:
             self.begin = max(self.begin, self._entries[0].seq)
@@ -74,14 +71,18 @@ class RunView:
 async def part_of(log: EventLog, run: str, first: int, last: int) -> list[Entry]:
     """The entries of the events from `first` to `last`."""
     events = await log.read(run)
-    return await asyncio.to_thread(_part, events, first, last)
+
+    def part() -> list[Entry]:
+        transcript = Transcript(full=True, diff=True, before=landed(events))
+        return [*_entries(transcript, events[:last], first)]
+
+    return await asyncio.to_thread(part)
 
 
-def _part(events: Sequence[Event], first: int, last: int) -> list[Entry]:
-    transcript, found = Transcript(full=True, diff=True, before=landed(events)), []
-    for event in events[:last]:
+def _entries(transcript: Transcript, events: Sequence[Event], first: int) -> Iterator[Entry]:
+    """What is shown of the events from number `first` on; those before are taken, too."""
+    for event in events:
         if event.seq < first:
             transcript.skip(event)
         elif (entry := transcript.entry(event)) is not None:
-            found.append(entry)
-    return found
+            yield entry
