@@ -66,7 +66,8 @@ class Submission(BaseModel):
 
 class _Judging:
     def __init__(self, serving: Serving) -> None:
-        self._settings, self._lock, self.opened = serving.settings, asyncio.Lock(), AsyncExitStack()
+        self._settings, self._lock = serving.loaded.config.settings(), asyncio.Lock()
+        self.opened = AsyncExitStack()
         self._service: JudgingService | None = None
         self._waiting = Counter[str]()
 

@@ -116,11 +116,7 @@ class _Mcp:
 async def serve_http(
     serving: Serving, host: str, port: int, *, names: Collection[str], callers: Sequence[Caller], path: str
 ) -> None:
-    """Serve until a signal ends the process; `path` is shown behind the address.
-
-    Raises:
-        UsageError: the address can't be listened on.
-    """
+    """Serve until a signal ends the process. Raises UsageError: the address can't be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)

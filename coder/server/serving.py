@@ -14,7 +14,6 @@ from coder.console.failure import report
 from coder.errors import Busy, CoderError
 from coder.run.events import Event
 from coder.run.run import Run
-from coder.run.settings import Settings
 from coder.server.bearer_tokens import Caller as Caller
 from coder.server.bearer_tokens import Scope
 from coder.server.event_stream import EventStreams
@@ -71,11 +70,6 @@ class Serving:
 
     def __post_init__(self) -> None:
         self.streams, self.rows = EventStreams(self.log), RunRows(self.log)
-
-    @property
-    def settings(self) -> Settings:
-        """Of that configuration."""
-        return self.loaded.config.settings()
 
     def see_free(self) -> None:
         """Raise Busy where no worker is free, Problem where the server ends."""
