@@ -39,19 +39,17 @@ async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, i
         return
     try:
         folder = found.first.body.get("settings", {}).get("served")
-        if folder is not None and Path(folder).is_relative_to(serving.root):
-            await _take_over(serving, found, Runs(Path(folder), serving.workers))
+        if folder is None or not Path(folder).is_relative_to(serving.root):
+            return
+        if (state := await apart(_abandoned(serving.log, found))) is not None:
+            runs = Runs(Path(folder), serving.workers)
+            await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
     except LeaseHeld:  # a process works on it
         return
     except Exception as error:  # noqa: BLE001 - whatever a run does, it costs itself alone
         failed[end] += 1
         if failed[end] == 1:
             report(error)
-
-
-async def _take_over(serving: Serving, found: RunSummary, runs: Runs) -> None:
-    if (state := await apart(_abandoned(serving.log, found))) is not None:
-        await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
 
 
 async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
