@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sandbox.checks.crossing import Crossing
     from sandbox.checks.run_report import CheckResult
     from sandbox.host.confine import confine
-    from sandbox.inner.checker.nearby import nearby
     from sandbox.kernel import Kernel, open_kernel
     from sandbox.probe import BackendReport, probe_backends
 
@@ -76,7 +75,6 @@ __all__ = [
     "check",
     "confine",
     "find_interpreter",
-    "nearby",
     "open_function",
     "open_kernel",
     "open_sandbox",
@@ -94,7 +92,6 @@ _HOMES = {
     **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
     **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),
     "confine": "sandbox.host.confine",
-    "nearby": "sandbox.inner.checker.nearby",
 }
 
 

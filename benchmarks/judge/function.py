@@ -10,10 +10,9 @@ from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
-from sandbox.checks.candidate_pool import Candidates
+from sandbox.checks.candidate_pool import Candidates, Checkers
 from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.checks.relay import TrialResult
-from sandbox.checks.standby import Checkers
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8

@@ -17,8 +17,7 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
-from sandbox.checks.candidate_pool import Candidates
-from sandbox.checks.standby import Checkers
+from sandbox.checks.candidate_pool import Candidates, Checkers
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
 

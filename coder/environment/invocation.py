@@ -80,7 +80,7 @@ async def run_job(
         if any(item.guarantee == "processors" and item.kept == "none" for item in box.capabilities()):
             note("no control group can be made here: --cpus holds only a program that asks for no more")
         if job.cells is not None:
-            from sandbox.kernel.cells import require_kernel, run_cells
+            from sandbox.kernel.kernel import require_kernel, run_cells
 
             await require_kernel(box, job.policy)
             result = await run_cells(box, job.cells, fresh=True, files=job.files, on_output=on_output)

@@ -50,7 +50,7 @@ async def prepare(
         )
     await bench.open(*(("candidate", "checker") if by_call else ("candidate",)), early=early or by_call)
     if bench.policy.kernel:
-        from sandbox.kernel.cells import require_kernel
+        from sandbox.kernel.kernel import require_kernel
 
         await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:

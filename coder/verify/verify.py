@@ -106,7 +106,7 @@ async def _by_cells(on: Verification, files: Mapping[str, bytes]) -> Finding | N
     if settings.strategy == "act" and on.state.task.test_command:  # it may be a module, which is no script
         return None
     from coder.environment.script_cells import cells_of
-    from sandbox.kernel.cells import run_cells
+    from sandbox.kernel.kernel import run_cells
 
     source = files[target.path]
     cells = cells_of(source.decode("utf-8", "replace"))

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.checks.candidate_pool import Candidate
+from sandbox.checks.candidate_pool import Candidate, Standby
 from sandbox.checks.run_report import RunReport
-from sandbox.checks.standby import Standby
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.host.timed_run import STATUS_OF
+from sandbox.host.limits import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.result import KilledBy, Result
 

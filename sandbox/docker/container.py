@@ -2,22 +2,129 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
+from sandbox.contract import Capability
 from sandbox.docker.attached_stream import attach
-from sandbox.docker.boot import OWN_PROCESSES, Recipe, boot_content, create, memory
-from sandbox.docker.chores import to_the_end
+from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, Recipe, boot_content, create, memory
 from sandbox.docker.control_channel import Control
-from sandbox.docker.engine import Engine, EngineRefused, plain_socket
-from sandbox.docker.engine_facts import Facts, check
-from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
+from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
 from sandbox.host.limits import RunLimits
+
+_PAGE = 1 << 16
+_FILTERED = ("x86_64", "aarch64")
+
 
 _BOOT_S = 30.0
 _BAD_REQUEST = 400
 """An engine's error where a container's program can't be started."""
 _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Reported by pid 1 at its start; None for what is invisible inside."""
+
+    cgroup: int
+    memory: int | None
+    swap: int | None
+    """Memory and swap together with cgroup v1, swap alone with v2; bytes, -1 for no limit."""
+    pids: int | None
+    writable: Sequence[str]
+    """Writable mount points of disks: `/` for the root."""
+    interfaces: Sequence[str]
+    swap_total: int
+    """KiB of swap of the machine."""
+    sizes: Mapping[str, Sequence[int]]
+    """Bytes and files of each folder with a size."""
+    machine: str
+    path: str
+    """PATH of programs, with Python under both of its names."""
+    python: Sequence[int]
+    landlock: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The default environment of programs."""
+        return {"PATH": self.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
+
+    @property
+    def counts_swap(self) -> bool:
+        """Whether the memory limit bounds swap too."""
+        if self.swap_total == 0:
+            return True
+        if self.swap is None or self.memory is None:
+            return False
+        return self.swap == 0 if self.cgroup == 2 else 0 <= self.swap <= self.memory
+
+
+def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
+    """The facts, verified against the request.
+
+    Raises:
+        SandboxBroken: the engine did not do what was asked.
+        PolicyUnmet: there is no filter of system calls for the container's architecture.
+    """
+    facts = Facts(**said)
+    kept = {
+        "memory": _is_within(facts.memory, memory(recipe.policy.memory_mb)),
+        "processes": _is_within(facts.pids, recipe.processes),
+        "read-only": not facts.writable,
+        "network": set(facts.interfaces) <= {"lo"},
+        "folders": all(_has_no_more(facts.sizes[folder], room) for folder, room in recipe.rooms.items()),
+    }
+    wrong = [name for name, is_kept in kept.items() if not is_kept and name not in recipe.without]
+    if wrong:
+        raise SandboxBroken(
+            f"The Docker engine did not give the container what it was asked for: {', '.join(wrong)}."
+        )
+    if facts.machine not in _FILTERED and "seccomp" not in recipe.without:
+        raise PolicyUnmet(
+            f"No filter of system calls is made for {facts.machine}: {' and '.join(_FILTERED)} only."
+        )
+    return facts
+
+
+def capabilities_of(facts: Facts, *, runtime: str | None) -> tuple[Capability, ...]:
+    """The guarantees of the Docker backend, with their mechanisms."""
+    second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
+    cgroup = f"the container's cgroup (v{facts.cgroup})"
+    apart = "a container of its own for a fresh run; in the lasting workspace one after the other"
+    kernel = f", the runtime {runtime}" if runtime else ""
+    kept = {
+        "memory": cgroup if facts.counts_swap else None,
+        "processes": cgroup,
+        "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
+        "wall time": "pid 1 of the container ends the run's group; the container is removed where it can't",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": "tmpfs with a size",
+        "files": "tmpfs with a number of inodes",
+        "network": "a network namespace with loopback only",
+        "host files": f"the image's root, read-only, in a mount namespace{second}",
+        "environment": "what the image has, replaced by a clean one",
+        "other runs": f"{apart}{second}",
+        "nothing left": "pid 1 ends what a run left, and everything with its owner; the engine removes it",
+        "privileges": "uid 65534, no capabilities, no_new_privs",
+        "system calls": f"seccomp allow-list, over the engine's own{kernel}",
+    }
+    return tuple(
+        Capability(guarantee=guarantee, mechanism=mechanism) for guarantee, mechanism in kept.items()
+    )
+
+
+def _is_within(found: int | None, asked: int) -> bool:
+    """Whether a value is within the request; an invisible one is trusted to the engine."""
+    return found is None or 0 <= found <= asked
+
+
+def _has_no_more(found: Sequence[int], room: tuple[int | None, int | None]) -> bool:
+    """Whether a size is within the request, rounded up to whole pages."""
+    size, files = room
+    return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)
 
 
 class Container:

@@ -11,9 +11,8 @@ from sandbox.docker.control_channel import Ended
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import SandboxBroken
 from sandbox.host.inflow import Inflow
-from sandbox.host.limits import RunLimits
+from sandbox.host.limits import RunLimits, TimedRun
 from sandbox.host.running import Frames
-from sandbox.host.timed_run import TimedRun
 from sandbox.result import Result
 
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import FileRefused, SandboxBroken
-from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, PROGRAMS, known_files
+from sandbox.host.host_workspace import MAX_ARTIFACT_BYTES, MAX_ARTIFACTS, MAX_DEPTH, PROGRAMS, known_files
 from sandbox.result import Artifact, Entry
 
 _LONGEST_LINE = 4400
@@ -118,10 +118,10 @@ async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple
         "given": known,
         "deepest": MAX_DEPTH,
         "most": MAX_ARTIFACTS,
-        "most_bytes": MAX_BYTES,
+        "most_bytes": MAX_ARTIFACT_BYTES,
     }
     found: list[Artifact] = []
-    room = MAX_BYTES
+    room = MAX_ARTIFACT_BYTES
     async with prepared.asking(request):
         while True:
             header, content = await prepared.answer(most=room)

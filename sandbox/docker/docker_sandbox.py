@@ -12,11 +12,9 @@ from contextlib import AbstractAsyncContextManager
 
 from sandbox.contract import Capability, OnOutput, Running, Session
 from sandbox.docker import container_files as filing
-from sandbox.docker.chores import Chores, to_the_end
-from sandbox.docker.container import Container, rlimits_of
+from sandbox.docker.container import Container, capabilities_of, rlimits_of
 from sandbox.docker.container_execution import Execution, RunningEntry, execute
-from sandbox.docker.engine import Engine
-from sandbox.docker.engine_facts import capabilities_of
+from sandbox.docker.engine import Chores, Engine, to_the_end
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.session_containers import SessionContainers
 from sandbox.docker.spares import Spares

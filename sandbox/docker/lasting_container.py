@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.control_channel import Ended
+from sandbox.docker.engine import Chores, to_the_end
 from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxError
 from sandbox.host.limits import RunLimits

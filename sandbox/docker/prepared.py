@@ -11,10 +11,9 @@ from typing import Any, get_args
 
 from sandbox.docker.attached_stream import Attached, attach
 from sandbox.docker.boot import SINGLE, UID, run_settings
-from sandbox.docker.chores import to_the_end
 from sandbox.docker.container import Container, rlimits_of
 from sandbox.docker.control_channel import Ended
-from sandbox.docker.engine import plain_socket
+from sandbox.docker.engine import plain_socket, to_the_end
 from sandbox.errors import FileFault, FileRefused, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream

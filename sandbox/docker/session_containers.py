@@ -17,9 +17,8 @@ from pathlib import Path
 
 from sandbox.docker import container_files as filing
 from sandbox.docker.boot import run_settings
-from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container, rlimits_of
-from sandbox.docker.engine import Engine, EngineRefused
+from sandbox.docker.engine import Chores, Engine, EngineRefused, to_the_end
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace

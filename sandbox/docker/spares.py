@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 
 from sandbox.contract import OnOutput
 from sandbox.docker import container_files as filing
-from sandbox.docker.chores import Chores, to_the_end
 from sandbox.docker.container import Container, open_container
 from sandbox.docker.container_execution import execute
-from sandbox.docker.engine import Engine
+from sandbox.docker.engine import Chores, Engine, to_the_end
 from sandbox.docker.prepared import Prepared, prepare
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.host.limits import RunLimits

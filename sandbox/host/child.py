@@ -3,17 +3,19 @@
 It uses the event loop's readers and no task: nothing keeps running when a caller is cancelled.
 """
 
+import array
 import asyncio
+import errno
 import json
 import os
 import signal
 import socket
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxBroken, SandboxError
-from sandbox.host.credentials import CROWDED, introduced_pair, may_send_none, receive
 from sandbox.host.limits import Ending
 from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups
@@ -21,7 +23,49 @@ from sandbox.supervisor.cgroups import Group, Groups
 if TYPE_CHECKING:
     from sandbox.network.proxy import Network, Proxy
 
+_CREDENTIALS = struct.Struct("iII")
+_MOST = 2
+"""Most descriptors in one message."""
+CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+"""Advice where descriptors can't be sent."""
+
+
 _AGAIN_S = 0.1
+
+
+def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
+    """A socket pair: our end, which receives credentials, and the end for inside."""
+    ours, inside = socket.socketpair(socket.AF_UNIX, kind)
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, inside
+
+
+def receive(connection: socket.socket, size: int = 1024) -> tuple[bytes, int, list[int]]:
+    """One message, the sender's pid on the host, and descriptors; (b"", 0, []) at the end."""
+    pid, descriptors = 0, array.array("i")
+    room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_MOST * descriptors.itemsize)
+    try:
+        message, ancillary, _, _ = connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return b"", 0, []
+    for _, kind, content in ancillary:
+        if kind == socket.SCM_CREDENTIALS:
+            pid = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+        elif kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    return message, pid, list(descriptors)
+
+
+def may_send_none() -> bool:
+    """Whether this user has too many descriptors in flight to send another."""
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            send_with_fds(one, b".", [one.fileno()])
+        except OSError as error:
+            return error.errno == errno.ETOOMANYREFS
+    return False
 
 
 class Child:
@@ -38,9 +82,8 @@ class Child:
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`network`: the hosts that a child with an egress socket may reach.
-
-        Without its own `namespaces` a child's processes outlive a killed reaper: it is asked to end them.
+        """`network`: the hosts that a child with an egress socket may reach. Without its own
+        `namespaces` a child's processes outlive a killed reaper: it is asked to end them.
         """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone

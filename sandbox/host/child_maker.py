@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxBroken
-from sandbox.host.child import Child
-from sandbox.host.credentials import CROWDED
+from sandbox.host.child import CROWDED, Child
 from sandbox.host.limits import RunLimits
 from sandbox.inner.process.wire import SPARE_PROCESSES, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from sandbox.host.limits import FLOOD, STATUS_OF
 from sandbox.host.output import Output
-from sandbox.host.timed_run import FLOOD, STATUS_OF
 from sandbox.inner.process.wire import OUTPUT
 from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 

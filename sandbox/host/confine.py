@@ -5,7 +5,7 @@ import resource
 
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import lower
-from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.landlock import Filter, filter_file
 from sandbox.inner.walls.syscalls import PR_SET_NO_NEW_PRIVS, checked, drop_capabilities, prctl
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from sandbox.contract import OnOutput
 from sandbox.host.child import Child
-from sandbox.host.limits import Ending, RunLimits
+from sandbox.host.limits import Ending, RunLimits, TimedRun
 from sandbox.host.output import Output, Stream
-from sandbox.host.timed_run import TimedRun
 from sandbox.result import Result
 
 if TYPE_CHECKING:

@@ -2,15 +2,17 @@
 
 import asyncio
 import errno
+import hashlib
 import os
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from sandbox.errors import FileRefused
+from sandbox.files.resolve_beneath import parts_of
 from sandbox.files.workspace import Workspace
-from sandbox.files.written_files import MAX_ARTIFACTS, MAX_BYTES, MAX_DEPTH, known_files
 from sandbox.result import Artifact, Entry, Result
 
 if TYPE_CHECKING:
@@ -21,6 +23,31 @@ if TYPE_CHECKING:
     PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
     """From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
 T = TypeVar("T")
+MAX_ARTIFACTS = 1024
+MAX_ARTIFACT_BYTES = 64 << 20
+"""Most bytes of one run's artifacts together."""
+MAX_DEPTH = 32
+"""Most folders above an artifact."""
+PROGRAMS = (b"#!", b"\x7fELF")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """State required of one path."""
+
+    content: bytes
+    sha256: str
+    executable: bool
+
+
+def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
+    """Files by plain path, with what identifies them if already present."""
+    return {
+        "/".join(parts_of(path)): KnownFile(
+            content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)
+        )
+        for path, content in files.items()
+    }
 
 
 class HostWorkspace:
@@ -168,7 +195,7 @@ class HostWorkspace:
 
         artifacts, left_out = [], 0
         known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
-        bounds = {"most": MAX_ARTIFACTS, "most_bytes": MAX_BYTES, "deepest": MAX_DEPTH}
+        bounds = {"most": MAX_ARTIFACTS, "most_bytes": MAX_ARTIFACT_BYTES, "deepest": MAX_DEPTH}
         for found in collect(self._workspace, known, **bounds):
             if found is None:
                 left_out += 1

@@ -135,8 +135,7 @@ class ServedSandbox(WithFiles):
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
         """Implements `Sandbox.session`. Raises ValueError; BackendMissing: the backend has no sessions."""
-        from sandbox.host.layering import put_layer
-        from sandbox.host.session_opening import SessionPlace, no_sessions, open_session
+        from sandbox.host.session_opening import SessionPlace, no_sessions, open_session, put_layer
 
         if not self._build.sessions:
             raise no_sessions(self.backend)

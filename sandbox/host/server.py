@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
-from sandbox.host.credentials import receive
+from sandbox.host.child import receive
 from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroups import Groups, plan_groups
@@ -162,7 +162,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     """
     interpreter = describe(policy.python)
     if policy.kernel:
-        from sandbox.interpreter.packages import with_kernel
+        from sandbox.interpreter.interpreter import with_kernel
 
         interpreter = with_kernel(interpreter)
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)

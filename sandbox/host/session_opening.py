@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.files.resolve_beneath import Beneath
 from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.host_workspace import HostWorkspace
 from sandbox.host.limits import RunLimits
+from sandbox.host.pool import Pool
+from sandbox.host.server import Server
 from sandbox.host.session import LiveSession
-from sandbox.inner.process.wire import HOME, MAX_MESSAGE
+from sandbox.inner.process.wire import HOME, LAYER, MAX_MESSAGE, MOST, receive_with_fds, send_with_fds
+from sandbox.policy import Policy
 
 if TYPE_CHECKING:
     from sandbox.host.host_workspace import PutLayer
@@ -37,6 +41,11 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 """Environment of every command: no prompts, pagers, colours, or stale bytecode after same-size edits."""
+
+
+_DEEPEST = 64
+"""Most folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
+_ANSWER_S = 30.0
 
 
 class Agents(Protocol):
@@ -128,3 +137,30 @@ async def _agent(
         child.kill(outright=True)
         place.pool.give_back(child)
         await asyncio.shield(child.gone.wait())
+
+
+async def put_layer(
+    server: Server, pool: Pool, policy: Policy, least: int, laid: Mapping[str, str]
+) -> tuple[Workspace, Beneath] | None:
+    """The workspace from now on, and the layer; None if everything stays as it is. Raises SandboxBroken.
+
+    `laid`: the files in the workspace; with fewer than `least` it gets no layer.
+    """
+    if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
+        return None
+    ours, inside = socket.socketpair()
+    ours.settimeout(_ANSWER_S)
+    try:
+        with inside:
+            send_with_fds(server.control, LAYER, [inside.fileno()])
+        pool.fill()  # with children that see the layer: requests are served one by one
+        _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MOST)
+    except OSError as error:
+        raise SandboxBroken(f"The sandbox's server does not answer: {error}") from error
+    finally:
+        ours.close()
+    if not handed:
+        return None
+    capacity = 2 * policy.disk_mb << 20
+    seen = Workspace(handed[0], server.uid, capacity=capacity, attached=policy.folders)
+    return seen, Beneath(handed[1], server.uid)

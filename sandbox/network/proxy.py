@@ -12,8 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.walls.places import EGRESS
-from sandbox.network.addresses import why_refused
-from sandbox.network.allowed_hosts import never_reached, parse_hosts
+from sandbox.network.allowed_hosts import never_reached, parse_hosts, why_refused
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
 

@@ -25,10 +25,9 @@ from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
 from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.standard import from_parts, to_parts
-from sandbox.inner.bridge.steps import awaited, resume
-from sandbox.inner.bridge.writeback import Writeback
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.bridge.writeback import Writeback, awaited, resume
 from sandbox.inner.process.execute import forget_server
+from sandbox.inner.process.wire import Channel
 
 _WHERE_LINES = 5
 

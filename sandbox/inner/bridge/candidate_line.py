@@ -6,7 +6,7 @@ is only such a byte.
 
 from __future__ import annotations
 
-from sandbox.inner.process.channel import Channel, FrameTooLarge
+from sandbox.inner.process.wire import Channel, FrameTooLarge
 
 TO_CANDIDATE, REPORT, AGAIN = b"C", b"R", b"N"
 """From the checker: a request that the host relays unread, a report, a request for another candidate."""

@@ -23,13 +23,12 @@ from typing import Any, NoReturn
 from sandbox.inner.bridge import callee
 from sandbox.inner.bridge.candidate_line import HUNG_UP
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper
 from sandbox.inner.process.execute import forget_server, reseed
 from sandbox.inner.process.reaper import FIRST
-from sandbox.inner.process.wire import close_all_but
+from sandbox.inner.process.wire import Channel, close_all_but
 from sandbox.inner.walls.inner_walls import lower
-from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.landlock import Filter, filter_file
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, fork, prctl
 
 _EMPTY = (".", "/tmp", "/dev/shm")

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
-from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
 from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLACE, OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
+from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
 
 MAX_CALLBACKS = 200_000

@@ -10,9 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sandbox.inner.bridge.exports import Exports
-from sandbox.inner.bridge.link_errors import CandidateGone
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.show_values import show_error, show_kind
+from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""

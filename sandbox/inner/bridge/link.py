@@ -16,14 +16,12 @@ from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, Candi
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross, NotPlain
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
 from sandbox.inner.bridge.raised import as_raised, make_error
-from sandbox.inner.bridge.show_values import show_call, show_request
+from sandbox.inner.bridge.show_values import CandidateGone, CannotCross, NotPlain, show_call, show_request
 from sandbox.inner.bridge.standard import from_parts, to_parts
-from sandbox.inner.bridge.steps import coroutine, generator
-from sandbox.inner.bridge.writeback import mutable_containers, write_back
+from sandbox.inner.bridge.writeback import coroutine, generator, mutable_containers, write_back
 
 MAX_DEPTH = 40
 """Nested calls and callbacks: each level costs some twenty of the interpreter's 1,000 frames."""

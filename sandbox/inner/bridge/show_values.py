@@ -1,13 +1,27 @@
-"""Format values for messages: a short repr that never fails."""
+"""Errors that end a test besides its assertions, and values in messages: a short repr that never fails."""
 
 from __future__ import annotations
 
 import reprlib
 
-from sandbox.inner.bridge.link_errors import CandidateGone
-
 MAX_SHOWN = 300
 """Characters of one value."""
+
+
+class CandidateGone(BaseException):
+    """The candidate ended, timed out or broke the protocol. Not an Exception, so no test expects it."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+class NotPlain(BaseException):
+    """The candidate returned something other than plain data where only that is accepted."""
+
+
+class CannotCross(Exception):
+    """A value can't be copied to the other side, being too large, too deep or of another kind."""
 
 
 def _cut(text: str, end: str = "...") -> str:

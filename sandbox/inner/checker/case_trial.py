@@ -16,7 +16,7 @@ from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.checker.replay import RecordingLink, same_answer
 from sandbox.inner.checker.reporting import Reports, remember, told
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.wire import Channel
 
 _TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_MESSAGE = 2000

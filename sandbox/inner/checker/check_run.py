@@ -18,12 +18,11 @@ from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.checker.asserts import FAIL, rewritten
+from sandbox.inner.checker.asserts import FAIL, rewritten, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
-from sandbox.inner.checker.example_blocks import run_example
 from sandbox.inner.checker.reporting import Reports, remember
 from sandbox.inner.checker.under_pytest import run_under_pytest
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.wire import Channel
 
 _NO_TEST = "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped"
 

@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.checker import case_trial, check_run
-from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST
+from sandbox.inner.process.wire import Channel
 
 _COLLECTED_AFTER = 16
 """Jobs in this process: each leaves some cycles behind."""

@@ -10,9 +10,8 @@ from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, Candi
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
-from sandbox.inner.bridge.link_errors import CandidateGone
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.show_values import show, show_error
+from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.link import Link
-from sandbox.inner.bridge.link_errors import CandidateGone, NotPlain
-from sandbox.inner.bridge.show_values import show_error
+from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.wire import Channel
 
 _MAX_MESSAGE = 2000
 _MAX_SIDE = 1000

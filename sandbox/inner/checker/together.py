@@ -16,8 +16,8 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.checker.alarm import watch
-from sandbox.inner.process.channel import Channel
 from sandbox.inner.process.execute import forget_server
+from sandbox.inner.process.wire import Channel
 
 _TEST = "<test>"
 

@@ -12,7 +12,7 @@ from sandbox.inner.process import wire
 from sandbox.inner.process.execute import execute
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, tighten
-from sandbox.inner.walls.seccomp import Filter, filter_file
+from sandbox.inner.walls.landlock import Filter, filter_file
 from sandbox.inner.walls.sites import Site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.inner.process.channel import Channel
+    from sandbox.inner.process.wire import Channel
 
 
 def main(channel: Channel, arguments: dict[str, Any]) -> None:

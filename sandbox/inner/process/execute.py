@@ -18,7 +18,7 @@ import types
 from itertools import takewhile
 from typing import Any
 
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.wire import Channel
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """A shell's exit codes for a command that can't be started."""

@@ -6,6 +6,7 @@ It has the uid and rights of the programs. An answer is a u32 length and JSON: `
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -15,8 +16,15 @@ from sandbox.errors import FileRefused
 from sandbox.files.listing import collect, enter, list_folder, look_at
 from sandbox.files.workspace import Workspace
 from sandbox.inner.process.wire import HEADER
+from sandbox.inner.walls.syscalls import libc
 
 _PIECE = 1 << 20
+
+
+_OPEN_TO_ALL = 0o1777
+_REMOVE = 0
+_QUEUES = "/dev/mqueue"
+_SYSTEM_V = {"shm": "shmctl", "msg": "msgctl", "sem": "semctl"}
 
 
 class Filing:
@@ -131,3 +139,38 @@ class Filing:
                 raise EOFError("the owner went away in the middle of a file")
             self._rest -= len(piece)
             yield piece
+
+
+def tidy(folders: list[str]) -> None:
+    """Empty folders owned by this uid, and remove its queues, shared memory and semaphores."""
+    for folder in folders:
+        _empty(folder)
+    if os.path.isdir(_QUEUES):
+        for name in os.listdir(_QUEUES):
+            os.unlink(f"{_QUEUES}/{name}")
+    for kind, call in _SYSTEM_V.items():
+        for number in _numbers(kind):
+            arguments = (number, 0, _REMOVE, 0) if kind == "sem" else (number, _REMOVE, None)
+            getattr(libc, call)(*map(_plain, arguments))
+
+
+def _empty(folder: str) -> None:
+    workspace = Workspace(os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), os.getuid())
+    try:
+        workspace.remove(".")
+    finally:
+        workspace.close()
+        os.chmod(folder, _OPEN_TO_ALL)
+
+
+def _numbers(kind: str) -> list[int]:
+    """Ids of one kind of System V IPC in this namespace."""
+    try:
+        with open(f"/proc/sysvipc/{kind}") as file:
+            return [int(line.split()[1]) for line in list(file)[1:]]
+    except FileNotFoundError:
+        return []
+
+
+def _plain(value: int | None) -> object:
+    return None if value is None else ctypes.c_int(value)

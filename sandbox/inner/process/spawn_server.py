@@ -20,13 +20,13 @@ from typing import Any
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.execute import forget_server, remember_server, reseed
-from sandbox.inner.walls.attached_process import attach
 from sandbox.inner.walls.inner_walls import (
     NAMESPACES,
     RULES,
     WORKSPACE,
     Rlimits,
     Walls,
+    attach,
     confine,
     enclose,
     map_own_user,

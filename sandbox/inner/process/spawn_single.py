@@ -14,12 +14,11 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sandbox.inner.process.channel import Channel, Duplex
 from sandbox.inner.process.execute import become
-from sandbox.inner.process.wire import HEADER, READY, read_exactly
+from sandbox.inner.process.wire import HEADER, READY, Channel, Duplex, read_exactly
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, confine, tighten
-from sandbox.inner.walls.seccomp import Filter
+from sandbox.inner.walls.landlock import Filter
 from sandbox.inner.walls.syscalls import write_file
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def _serve_container(settings: dict[str, Any]) -> Filing | None:
     if settings.get("first_to_die"):
         write_file("/proc/self/oom_score_adj", "1000")
     if settings.get("tidy"):
-        importlib.import_module("sandbox.inner.process.tidying").tidy(settings["tidy"])
+        importlib.import_module("sandbox.inner.process.filing").tidy(settings["tidy"])
     if not settings.get("files"):
         return None
     if not os.access(settings["workspace"], os.X_OK):

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.inner.walls import landlock
-from sandbox.inner.walls.attached_process import attach
-from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE
-from sandbox.inner.walls.seccomp import Filter
+from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE, Filter
+from sandbox.inner.walls.places import ATTACHED
 from sandbox.inner.walls.syscalls import (
+    MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
@@ -61,6 +61,9 @@ RULES = (
     ("/tmp", EVERYTHING),
     ("/dev/shm", EVERYTHING),
 )
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -221,3 +224,17 @@ def lower(which: int, value: int, *, grace: int = 0) -> None:
     _, hard = resource.getrlimit(which)
     ceiling = value + grace if hard == resource.RLIM_INFINITY else min(hard, value + grace)
     resource.setrlimit(which, (min(value, ceiling), ceiling))
+
+
+def attach(workspace: str, places: Sequence[str]) -> None:
+    """Mount the folders at relative paths in a workspace, in order; create missing paths."""
+    for number, place in enumerate(places):
+        folder = os.open(workspace, _FOLDER)
+        for part in place.split("/"):
+            if not os.path.lexists(f"/proc/self/fd/{folder}/{part}"):
+                os.mkdir(part, 0o755, dir_fd=folder)
+            deeper = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = deeper
+        mount(f"{ATTACHED}{number}", f"/proc/self/fd/{folder}", None, MS_BIND | MS_REC)
+        os.close(folder)

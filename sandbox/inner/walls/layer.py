@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from sandbox.inner.walls.attached_process import attach
-from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, workspace_options
+from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, attach, workspace_options
 from sandbox.inner.walls.landlock import EVERYTHING
 from sandbox.inner.walls.syscalls import (
     MNT_DETACH,

@@ -17,7 +17,7 @@ from sandbox.backends.unsafe_host import open_unsafe_host
 from sandbox.checks.candidate_pool import Candidate, Candidates
 from sandbox.contract import Sandbox
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.process.channel import Channel
+from sandbox.inner.process.wire import Channel
 
 _POLICY = Policy(memory_mb=128, cpu_s=5)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Limits, Policy, open_sandbox
-from sandbox.checks.candidate_pool import Candidates
+from sandbox.checks.candidate_pool import Candidates, Checkers
 from sandbox.checks.relay import TrialResult
-from sandbox.checks.standby import Checkers
 from sandbox.checks.trial import Trial, hold_trial
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)

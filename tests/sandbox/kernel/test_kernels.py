@@ -11,7 +11,7 @@ import sandbox
 from sandbox import BackendMissing, Policy, open_kernel, open_sandbox, session_policy
 from sandbox.interpreter.interpreter import describe
 from sandbox.kernel import Kernel
-from sandbox.kernel.cells import install_command, require_kernel, run_cells
+from sandbox.kernel.kernel import install_command, require_kernel, run_cells
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with
 from tests.sandbox.kernel.conftest import policy_for

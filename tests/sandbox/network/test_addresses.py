@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.network.addresses import why_refused
+from sandbox.network.allowed_hosts import why_refused
 from sandbox.network.outside_lookup import resolve
 from tests.ordinary_user import REPOSITORY
 
@@ -53,7 +53,7 @@ def test_what_python_calls_private_is_never_passed(address: ipaddress.IPv4Addres
 
 GIVE_LOOPBACK_A_PUBLIC_ADDRESS = """
 import fcntl, socket, struct
-from sandbox.network.addresses import why_refused
+from sandbox.network.allowed_hosts import why_refused
 SET_ADDRESS, SET_FLAGS, UP = 0x8916, 0x8914, 1
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
     fcntl.ioctl(control, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))

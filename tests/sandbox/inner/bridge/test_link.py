@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sandbox.inner.bridge.candidate_line import ENDED, FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.codec import decode, encode
 from sandbox.inner.bridge.link import Link
-from sandbox.inner.bridge.link_errors import CandidateGone, CannotCross
 from sandbox.inner.bridge.proxies import Function, Proxy
+from sandbox.inner.bridge.show_values import CandidateGone, CannotCross
 from tests.sandbox.inner.bridge.test_codec import VALUES
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.inner.process.channel import MAX_FRAME, Channel, FrameTooLarge
+from sandbox.inner.process.wire import MAX_FRAME, Channel, FrameTooLarge
 
 Ends = tuple[Channel, socket.socket]
 
