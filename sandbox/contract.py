@@ -4,20 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, TypedDict, Unpack
 
-from pydantic import BaseModel, ConfigDict
-
 from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
-from sandbox.result import Changes, CommandResult, Result, StillRunning
+from sandbox.result import Changes, CommandResult, Result, StillRunning, Value
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
 
-class Capability(BaseModel):
+class Capability(Value):
     """One guarantee and the mechanism that enforces it here, or None if there is none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     guarantee: str
     mechanism: str | None

@@ -6,18 +6,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from sandbox.program import Environment
+from sandbox.result import Value
 
 AskHost = Callable[[str, int], Awaitable[bool]]
 """Decides whether programs may reach a host at a port."""
 
 
-class Limits(BaseModel):
+class Limits(Value):
     """What one run may use. A field left None takes the policy's value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     wall_s: float | None = Field(default=None, gt=0, le=86_400)
     cpu_s: float | None = Field(default=None, gt=0, le=86_400)
@@ -26,10 +25,8 @@ class Limits(BaseModel):
     output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
 
 
-class Policy(BaseModel):
+class Policy(Value):
     """What every program of one sandbox may use. The default is for untrusted code."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: Literal["none"] | tuple[str, ...] = "none"
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or

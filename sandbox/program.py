@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from sandbox.result import Value
 
 
 def _given(word: str) -> str:
@@ -27,10 +29,8 @@ Environment = dict[Annotated[str, AfterValidator(_named), AfterValidator(_given)
 """Variables by name."""
 
 
-class PythonCode(BaseModel):
+class PythonCode(Value):
     """Source that runs as `__main__`, as `python FILE` would."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     filename: str = "main.py"
@@ -42,10 +42,8 @@ class PythonCode(BaseModel):
     """The working directory, a folder of the workspace."""
 
 
-class Command(BaseModel):
+class Command(Value):
     """A program on the sandbox's PATH, with its arguments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     argv: tuple[Word, ...] = Field(min_length=1)
     environment: Environment = Field(default_factory=dict)

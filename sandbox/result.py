@@ -9,10 +9,14 @@ Status = Literal["ok", "error", "timeout", "oom", "killed", "output_limit"]
 KilledBy = Literal["wall", "cpu", "memory", "output", "disk", "cancel"]
 
 
-class Artifact(BaseModel):
-    """A file that a program wrote; its path is relative, its content unchecked."""
+class Value(BaseModel):
+    """Data that doesn't change; an unknown field is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Artifact(Value):
+    """A file that a program wrote; its path is relative, its content unchecked."""
 
     path: str
     size: int
@@ -24,10 +28,8 @@ class Artifact(BaseModel):
         return base64.b64encode(content).decode()
 
 
-class Result(BaseModel):
+class Result(Value):
     """How a program ended, and its output. Text replaces invalid UTF-8; dumps omit the raw bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Status
     exit_code: int | None
@@ -56,20 +58,16 @@ class Result(BaseModel):
         return self.status == "ok"
 
 
-class StillRunning(BaseModel):
+class StillRunning(Value):
     """A background process that a command left."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
     """Inside the session."""
     command: str
 
 
-class CommandResult(BaseModel):
+class CommandResult(Value):
     """How a command of a session ended, and its stdout and stderr as one text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     status: Status
@@ -100,10 +98,8 @@ class CommandResult(BaseModel):
         return self.status == "ok"
 
 
-class Entry(BaseModel):
+class Entry(Value):
     """One name of a folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     kind: Literal["file", "folder", "link", "other"]
@@ -113,10 +109,8 @@ class Entry(BaseModel):
     """Whether its owner may run the file."""
 
 
-class Change(BaseModel):
+class Change(Value):
     """A changed file of a session's workspace."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     before: str | None
@@ -129,19 +123,15 @@ class Change(BaseModel):
     """The content that `after` is the hash of."""
 
 
-class LeftOut(BaseModel):
+class LeftOut(Value):
     """A change of a session's workspace that isn't handed out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     reason: Literal["too_large", "too_many", "link", "special", "name", "unreadable"]
 
 
-class Changes(BaseModel):
+class Changes(Value):
     """Changes of a session's workspace."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     changes: tuple[Change, ...] = ()
     """By path."""

@@ -26,8 +26,6 @@ _MOST_JOBS = 256
 """Jobs of one process: what they leave behind adds up against the kernel's limits."""
 _CHECKER_CPU_S = 2.0
 _WALL_S = 86_400.0
-
-
 _TRIES = 3
 """Children that may die while idle before a candidate gets a new child."""
 _PATIENCE_S = 5.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from sandbox.checks.candidate_pool import Checkers
 from sandbox.checks.crossing import OPEN, Crossing
@@ -18,14 +18,10 @@ from sandbox.checks.relay import TrialResult, hold, walls_behind
 from sandbox.checks.run_report import CheckResult
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
-from sandbox.result import Result
+from sandbox.result import Result, Value
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Assertion(_Value):
+class Assertion(Value):
     """Statements that must not raise, such as `assert add(2, 3) == 5`. Unknown names are the candidate's."""
 
     kind: Literal["assertion"] = "assertion"
@@ -39,7 +35,7 @@ class Assertion(_Value):
         return _one_line(self.source)
 
 
-class Example(_Value):
+class Example(Value):
     """An example of an interactive session. The examples of one check share a session."""
 
     kind: Literal["example"] = "example"
@@ -52,7 +48,7 @@ class Example(_Value):
         return f">>> {_one_line(self.source)}"
 
 
-class TestFile(_Value):
+class TestFile(Value):
     """Test functions, classes, unittest, pytest, bare assertions, or `check(candidate)` of `entry_point`."""
 
     __test__ = False
@@ -79,7 +75,7 @@ class TestFile(_Value):
 Check = Assertion | Example | TestFile
 
 
-class CheckReport(_Value):
+class CheckReport(Value):
     """Results of all checks, in order."""
 
     results: tuple[CheckResult, ...]

@@ -1,12 +1,10 @@
 """Which values may cross from a candidate to its tests."""
 
-from pydantic import BaseModel, ConfigDict
+from sandbox.result import Value
 
 
-class Crossing(BaseModel):
+class Crossing(Value):
     """What may cross besides plain data. A field of None allows, and reports, everything."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: frozenset[str] | None = frozenset()
     """Kinds of references: `generator`, `coroutine`, `function`, `record`, or `object` (not verified)."""

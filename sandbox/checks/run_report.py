@@ -5,20 +5,16 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from sandbox.host.limits import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
-from sandbox.result import KilledBy, Result
+from sandbox.result import KilledBy, Result, Value
 
 MAX_REPORTS = 50_000
 """Reports of one job; a larger one is cut off and incomplete."""
 
 
-class CheckResult(BaseModel):
+class CheckResult(Value):
     """Result of one check. The message holds what a repair needs: source, both sides, the exception."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     passed: bool

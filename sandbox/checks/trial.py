@@ -8,7 +8,7 @@ import json
 import math
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
 from sandbox.checks.crossing import Crossing
@@ -17,17 +17,15 @@ from sandbox.checks.run_report import RunReport
 from sandbox.contract import Running, Sandbox
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.policy import Limits, Policy
-from sandbox.result import ending
+from sandbox.result import Value, ending
 
 _MODULE = "solution"
 _SPARE_CPU_S = 1.0
 """Of a checker, which also loads its tests."""
 
 
-class Trial(BaseModel):
+class Trial(Value):
     """A function to be tried."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     """Source of the candidate's module."""

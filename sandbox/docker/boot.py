@@ -196,11 +196,8 @@ def run_settings(
         "disk_bytes": recipe.disk_bytes,
         "open_files": recipe.policy.open_files,
         "rlimits": dict(rlimits),
-        "ready": 1,
         "without": sorted(recipe.without),
         "tidy": [TEMPORARY, SHARED] if tidy and "tidy" not in recipe.without else [],
-        "files": True,
-        "first_to_die": True,
     }
 
 

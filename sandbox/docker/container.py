@@ -17,8 +17,6 @@ from sandbox.host.limits import RunLimits
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
-
-
 _BOOT_S = 30.0
 _BAD_REQUEST = 400
 """An engine's error where a container's program can't be started."""

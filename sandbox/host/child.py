@@ -28,8 +28,6 @@ _MOST = 2
 """Most descriptors in one message."""
 CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
 """Advice where descriptors can't be sent."""
-
-
 _AGAIN_S = 0.1
 
 
@@ -82,9 +80,7 @@ class Child:
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`network`: the hosts that a child with an egress socket may reach. Without its own
-        `namespaces` a child's processes outlive a killed reaper: it is asked to end them.
-        """
+        """`network`: hosts to reach. Without `namespaces` of its own a reaper is asked to end the run."""
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
         self._status, self.status_inside = introduced_pair(socket.SOCK_SEQPACKET)

@@ -18,8 +18,6 @@ _STACKS = 512 << 20
 """Bytes that the stacks of 64 threads reserve and hardly touch; use is sampled."""
 _RESERVED = 4 << 30
 """Bytes of address space that threads and large libraries reserve and never touch."""
-
-
 FLOOD = 64
 """A program that writes this multiple of the kept output is ended."""
 STATUS_OF: dict[KilledBy, Status] = {

@@ -23,8 +23,6 @@ _MOST_CONNECTIONS = 64
 """At a time; further ones are closed."""
 _PROMPT, _PACE_S = 1_000, 0.005
 """Connections of one answerer that are taken at once; and seconds between the others."""
-
-
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
 _TICK_S = 0.01

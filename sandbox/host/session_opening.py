@@ -41,8 +41,6 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 """Environment of every command: no prompts, pagers, colours, or stale bytecode after same-size edits."""
-
-
 _DEEPEST = 64
 """Most folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
 _ANSWER_S = 30.0

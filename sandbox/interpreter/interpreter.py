@@ -15,8 +15,6 @@ OLDEST = (3, 8)
 """Oldest Python for the server inside."""
 BASE_INSIDE, VENV_INSIDE = Path(PYTHON), Path(VENV)
 _SYSTEM = Path("/usr")
-
-
 _NEEDED = ("ipykernel", "jupyter_client")
 
 

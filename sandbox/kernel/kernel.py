@@ -26,8 +26,6 @@ _CODE = (
     "sys.exit({1})"
 )
 _SEE = _CODE.format("kernel_process", "not programs.can_load()")
-
-
 _BOOT_S = 60.0
 _QUICK = ("-I", "-S")
 """Flags of a cell's command, which imports nothing of packages."""

@@ -18,8 +18,6 @@ _NOT_FOR_HOSTS = tuple(
 """Cloud metadata services, relays, deprecated and example networks; Python's own list is incomplete."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
 WEB_PORTS = (80, 443)
 """Default ports of an entry."""
 REGISTRIES = "registries"

@@ -17,8 +17,6 @@ _TABLES = (dict, OrderedDict, Counter, defaultdict)
 _ORDERED = frozenset({*_ROWS, tuple})
 MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
 """Types of containers that can be lent."""
-
-
 _loop: Any = None
 _last: dict[int, object] = {}
 """Latest item of each iterator, by id(); iterators that crossed stay alive."""

@@ -27,8 +27,6 @@ _SIGNS = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
-
-
 _TRACEBACK = re.compile(r"\s*Traceback \((most recent call last|innermost last)\):\s*$", re.MULTILINE)
 
 

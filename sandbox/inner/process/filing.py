@@ -19,8 +19,8 @@ from sandbox.inner.process.wire import HEADER
 from sandbox.inner.walls.syscalls import libc
 
 _PIECE = 1 << 20
-
-
+_WITHOUT_CONTENT = ("write", "append", "make_folder", "enter", "remove")
+"""Operations whose answer has no content."""
 _OPEN_TO_ALL = 0o1777
 _REMOVE = 0
 _QUEUES = "/dev/mqueue"
@@ -43,42 +43,29 @@ class Filing:
 
     def answer(self, request: dict[str, Any]) -> None:
         """Serve one request."""
-        acts: dict[str, Callable[[dict[str, Any]], None]] = {
-            "write": self._write,
-            "append": self._append,
-            "make_folder": self._make_folder,
-            "enter": self._enter,
-            "list": lambda asked: self._tell(list_folder(self._workspace.below, asked["path"])),
-            "stat": lambda asked: self._tell(look_at(self._workspace.below, asked["path"])),
-            "read": self._read,
-            "manifest": lambda asked: self._tell(self._workspace.manifest()),
-            "remove": self._remove,
+        place, path = self._workspace, request.get("path", "")
+        acts: dict[str, Callable[[], object]] = {
+            "write": lambda: place.write(path, self._pieces(), executable=request["executable"]),
+            "append": lambda: place.append(path, self._pieces()),
+            "make_folder": lambda: place.make_folder(path),
+            "enter": lambda: enter(place.below, path),
+            "list": lambda: self._tell(list_folder(place.below, path)),
+            "stat": lambda: self._tell(look_at(place.below, path)),
+            "read": lambda: self._read(request),
+            "manifest": lambda: self._tell(place.manifest()),
+            "remove": lambda: place.remove(path),
             "keep": self._keep,
-            "collect": self._collect,
+            "collect": lambda: self._collect(request),
         }
         self._rest = request.get("size", 0)
         try:
-            acts[request["do"]](request)
+            acts[request["do"]]()
+            if request["do"] in _WITHOUT_CONTENT:
+                self._say({"size": 0})
         except FileRefused as error:
             for _ in self._pieces():
                 continue
             self._say({"refused": str(error), "kind": error.kind})
-
-    def _write(self, request: dict[str, Any]) -> None:
-        self._workspace.write(request["path"], self._pieces(), executable=request["executable"])
-        self._say({"size": 0})
-
-    def _append(self, request: dict[str, Any]) -> None:
-        self._workspace.append(request["path"], self._pieces())
-        self._say({"size": 0})
-
-    def _enter(self, request: dict[str, Any]) -> None:
-        enter(self._workspace.below, request["path"])
-        self._say({"size": 0})
-
-    def _make_folder(self, request: dict[str, Any]) -> None:
-        self._workspace.make_folder(request["path"])
-        self._say({"size": 0})
 
     def _read(self, request: dict[str, Any]) -> None:
         start, limit = request["start"], request["limit"]
@@ -86,11 +73,7 @@ class Filing:
             os.lseek(file.fileno(), start or 0, os.SEEK_SET)
             self._send({}, file.fileno(), limit)
 
-    def _remove(self, request: dict[str, Any]) -> None:
-        self._workspace.remove(request["path"])
-        self._say({"size": 0})
-
-    def _keep(self, request: dict[str, Any]) -> None:
+    def _keep(self) -> None:
         known = json.loads(b"".join(self._pieces()))
         self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in known.items()})))
 

@@ -12,7 +12,7 @@ import os
 import site
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.inner.process.execute import become
 from sandbox.inner.process.wire import HEADER, READY, Channel, Duplex, read_exactly
@@ -20,9 +20,6 @@ from sandbox.inner.walls import landlock
 from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, confine, tighten
 from sandbox.inner.walls.landlock import Filter
 from sandbox.inner.walls.syscalls import write_file
-
-if TYPE_CHECKING:
-    from sandbox.inner.process.filing import Filing
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -37,30 +34,32 @@ def main() -> int:
         filter: Path of the seccomp filter, None for none.
         disk_bytes, open_files: For each process.
         rlimits: As `inner_walls.Rlimits`; those of the job can only be lower.
-        ready: Descriptor to which READY is written before the job.
         without: Mechanisms to disable; only tests name any.
         tidy: Folders to empty first, with an earlier run's other leftovers outside the workspace.
-        files: Whether it answers file requests before its job.
-        first_to_die: Whether the kernel kills it first when memory is short.
 
-    The job is as for a child of the server. An entry's channel uses standard input and output; its prints go
-    to standard error.
+    Before its job it answers file requests. The job is as for a child of the server. An entry's channel uses
+    standard input and output; its prints go to standard error.
     """
     settings = receive()
-    filing = _serve_container(settings)
+    write_file("/proc/self/oom_score_adj", "1000")  # the kernel kills it first when memory is short
+    if not os.access(settings["workspace"], os.X_OK):
+        os.chmod(settings["workspace"], 0o700)  # a program removed our rights, and we have its uid
+    files = importlib.import_module("sandbox.inner.process.filing")  # here: it exists only in a container
+    if settings["tidy"]:
+        files.tidy(settings["tidy"])
+    filing = files.Filing(settings["workspace"], _STDIN, _STDOUT)
     os.chdir(settings["workspace"])
     walls = walls_of(settings)
     bound_descriptors(walls)
     confine(walls, Rlimits(**settings["rlimits"]), rules=settings["rules"])
     if sys.flags.no_site:
         site.main()
-    os.write(settings["ready"], READY)
+    os.write(_STDOUT, READY)
     job = receive()
-    while filing is not None and job["kind"] == "files":
+    while job["kind"] == "files":
         filing.answer(job)
         job = receive()
-    if filing is not None:
-        filing.close()
+    filing.close()
     tighten(walls, Rlimits(**job["rlimits"]))
     return become(job, _arrange(job))
 
@@ -86,22 +85,6 @@ def walls_of(settings: dict[str, Any]) -> Walls:
         landlock=min(landlock.abi(), settings["landlock"]),
         without=without,
     )
-
-
-def _serve_container(settings: dict[str, Any]) -> Filing | None:
-    if settings.get("first_to_die"):
-        write_file("/proc/self/oom_score_adj", "1000")
-    if settings.get("tidy"):
-        importlib.import_module("sandbox.inner.process.filing").tidy(settings["tidy"])
-    if not settings.get("files"):
-        return None
-    if not os.access(settings["workspace"], os.X_OK):
-        os.chmod(settings["workspace"], 0o700)  # a program removed our rights, and we have its uid
-    # Imported here: it exists only in a container.
-    filing: Filing = importlib.import_module("sandbox.inner.process.filing").Filing(
-        settings["workspace"], _STDIN, settings["ready"]
-    )
-    return filing
 
 
 def _arrange(job: dict[str, Any]) -> Channel | None:

@@ -61,8 +61,6 @@ RULES = (
     ("/tmp", EVERYTHING),
     ("/dev/shm", EVERYTHING),
 )
-
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
