@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import LAYER_FROM, Build, capabilities_of, require_kept
+from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.policy import Policy
-from sandbox.supervisor.outer_wall import Builder, environment, two_walls
+from sandbox.supervisor.outer_wall import environment, two_walls
+from sandbox.supervisor.starting import one_wall
 
 if TYPE_CHECKING:
     from sandbox.network.outside_lookup import Outside
@@ -93,33 +95,32 @@ async def _opened(
         raise PolicyUnmet(
             "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
         )
-    server = await start_server(policy, _builder(walls), without=without, landlock=landlock)
+    builder = two_walls if walls == "two" else one_wall
+    server = await start_server(policy, builder, without=without, landlock=landlock)
+    close = server.close
     try:
         network = _network(policy, outside, without) if policy.has_proxy and walls == "two" else None
         build = _build(server, policy, walls, without, network)
         if walls == "two" and "layer" not in without:
             build = replace(build, layer_from=layer_from)
         sandbox = ServedSandbox(server, policy, build)
+        close = sandbox.close
+        if walls == "one":
+            await sandbox.prove()
     except PermissionError as error:
-        await server.close()
+        await close()
         raise BackendMissing(
             f"Root may not look at its own sandbox here ({error}), as in a container without CAP_SYS_PTRACE. "
             "Start as an ordinary user, or give that capability."
         ) from error
-    except BaseException:
-        await server.close()
-        raise
-    try:
-        if walls == "one":
-            await sandbox.prove()
     except SandboxBroken as error:
         from sandbox.host.refusal import explain
 
         said = server.said()
-        await sandbox.close()
+        await close()
         raise explain(said or str(error)) from error
     except BaseException:
-        await sandbox.close()
+        await close()
         raise
     return sandbox
 
@@ -146,8 +147,6 @@ def _build(
     )
     if not server.folder:
         return build
-    from sandbox.host.disk_watch import DiskBounds
-
     # No mount of an ordinary user bounds these: the workspace that lasts is a folder, files aren't counted.
     size, folder = policy.disk_mb << 20, f"{server.folder}/w"
     return replace(
@@ -155,14 +154,6 @@ def _build(
         disk=DiskBounds(size, policy.files, folder=folder, mounts=("/tmp",)),
         fresh_disk=DiskBounds(size, policy.files, mounts=("/tmp", "/w")),
     )
-
-
-def _builder(walls: Walls) -> Builder:
-    if walls == "two":
-        return two_walls
-    from sandbox.supervisor.starting import one_wall
-
-    return one_wall
 
 
 def _network(policy: Policy, outside: "Outside | None", without: frozenset[str]) -> "Network":

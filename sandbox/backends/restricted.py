@@ -36,12 +36,7 @@ _FILES = (
 async def open_restricted(
     policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
 ) -> AsyncIterator[ServedSandbox]:
-    """Open a sandbox for as long as the block lasts.
-
-    Args:
-        policy: what its programs may use.
-        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
-        landlock: the highest ABI to use; tests lower it to be an older kernel.
+    """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`.
 
     Raises:
         BackendMissing: this kernel's Landlock can't keep files closed, or the interpreter can't be reached.

@@ -38,10 +38,6 @@ def open_unsafe_host(
 ) -> AbstractAsyncContextManager[ServedSandbox]:
     """Open what is no sandbox, for as long as the block lasts. Warns each time.
 
-    Args:
-        policy: what its programs may use, as far as that is kept.
-        without: mechanisms to leave off, by name.
-
     Raises:
         BackendMissing: not Linux.
         PolicyUnmet: the policy is strict, or names hosts.

@@ -17,12 +17,7 @@ from sandbox.policy import Policy
 async def open_docker(
     policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
 ) -> AsyncIterator[DockerSandbox]:
-    """Open a sandbox for as long as the block lasts.
-
-    Args:
-        policy: limits of its programs; `image` and `runtime` are the engine's, `python` is ignored.
-        without: mechanisms to disable, by name; only for tests, to see a probe escape.
-        landlock: the highest ABI to use; tests lower it to emulate an older kernel.
+    """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`, `python` is ignored.
 
     Raises:
         BackendMissing: no engine, no image, or one without Python; the message says what helps.

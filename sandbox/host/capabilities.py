@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sandbox.contract import Capability
 from sandbox.errors import PolicyUnmet
+from sandbox.host.disk_watch import DiskBounds
 from sandbox.policy import Policy
 
 if TYPE_CHECKING:
-    from sandbox.host.disk_watch import DiskBounds
     from sandbox.host.server import Server
     from sandbox.network.proxy import Network
 
@@ -29,8 +29,8 @@ class Build:
     """Environment of every program."""
     without: frozenset[str] = frozenset()
     """Disabled mechanisms, by name."""
-    disk: "DiskBounds | None" = None
-    fresh_disk: "DiskBounds | None" = None
+    disk: DiskBounds | None = None
+    fresh_disk: DiskBounds | None = None
     """Bounds to sample while programs run; None where file systems enforce them."""
     namespaces: bool = True
     """Each run has its own namespaces."""

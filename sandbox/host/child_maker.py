@@ -12,7 +12,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.child import CROWDED, Child
 from sandbox.host.limits import RunLimits
 from sandbox.inner.process.wire import SPARE_PROCESSES, send_with_fds
-from sandbox.supervisor.cgroups import Group, Groups
+from sandbox.supervisor.cgroups import Group, Groups, read_kernel_file
 
 if TYPE_CHECKING:
     from sandbox.network.proxy import Network
@@ -27,8 +27,6 @@ _WANTED = {
     "NoNewPrivs": ("no_new_privs", "1"),
     "Seccomp": ("seccomp", "2"),
 }
-_PAGE = 1 << 16
-"""Bytes, more than /proc/PID/status has."""
 
 
 class ChildMaker:
@@ -124,7 +122,7 @@ def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str,
 
 def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
     """Raise SandboxBroken if a process has privileges, or shares a namespace with host or server."""
-    status = _status_of(pid)
+    status = read_kernel_file(f"/proc/{pid}/status")
     for field, (mechanism, wanted) in _WANTED.items():
         found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]
         if mechanism not in without and found != wanted:
@@ -134,11 +132,3 @@ def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozens
         shared = [kind for kind in mine if mine[kind] == other[kind]]
         if shared:
             raise SandboxBroken(f"A child of the sandbox shares namespaces ({', '.join(shared)}): not lent.")
-
-
-def _status_of(pid: int) -> str:
-    descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _PAGE).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)

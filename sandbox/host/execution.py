@@ -5,17 +5,14 @@ import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from sandbox.contract import OnOutput
 from sandbox.host.child import Child
+from sandbox.host.disk_watch import DiskBounds, DiskWatch
+from sandbox.host.inflow import Inflow
 from sandbox.host.limits import Ending, RunLimits, TimedRun
 from sandbox.host.output import Output, Stream
 from sandbox.result import Result
-
-if TYPE_CHECKING:
-    from sandbox.host.disk_watch import DiskBounds, DiskWatch
-    from sandbox.host.inflow import Inflow
 
 _CHUNK = 1 << 16
 _GRACE_S, _GONE_S = 0.15, 0.4
@@ -33,7 +30,7 @@ class Execution(TimedRun):
         *,
         on_output: OnOutput | None,
         without: frozenset[str],
-        bounds: "DiskBounds | None",
+        bounds: DiskBounds | None,
         give_back: Callable[[Child], None],
     ) -> None:
         """`bounds`: disk bounds to sample meanwhile; `give_back` returns the child, once."""
@@ -50,8 +47,6 @@ class Execution(TimedRun):
         """Hand over the job with its pipes. `extra` descriptors come last; closes all of them here."""
         inside = [self._reader("stdout"), self._reader("stderr")]
         if stdin != b"":
-            from sandbox.host.inflow import Inflow
-
             self._inflow = Inflow(stdin)
             inside.append(self._inflow.inside)
         self.child.ended.add_done_callback(self._finish)
@@ -64,8 +59,6 @@ class Execution(TimedRun):
             for descriptor in (*inside, *extra):
                 os.close(descriptor)
         if self._bounds is not None and self.child.reaper is not None:
-            from sandbox.host.disk_watch import DiskWatch
-
             self._watch = DiskWatch(self._bounds, self.child.reaper, lambda: self.end("disk"))
 
     async def result(self) -> Result:

@@ -8,20 +8,19 @@ import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sandbox.errors import FileRefused
-from sandbox.files.resolve_beneath import parts_of
+from sandbox.files.layer_changes import LayerChanges
+from sandbox.files.listing import collect, enter, list_folder, look_at
+from sandbox.files.resolve_beneath import Beneath, parts_of
+from sandbox.files.tree_changes import TreeChanges
 from sandbox.files.workspace import Workspace
+from sandbox.host.disk_watch import DiskBounds
 from sandbox.result import Artifact, Entry, Result
 
-if TYPE_CHECKING:
-    from sandbox.files.resolve_beneath import Beneath
-    from sandbox.files.tree_changes import TreeChanges
-    from sandbox.host.disk_watch import DiskBounds
-
-    PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
-    """From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
+PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
+"""From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
 T = TypeVar("T")
 MAX_ARTIFACTS = 1024
 MAX_ARTIFACT_BYTES = 64 << 20
@@ -56,7 +55,7 @@ class HostWorkspace:
     def __init__(
         self,
         workspace: Workspace,
-        disk: "DiskBounds | None" = None,
+        disk: DiskBounds | None = None,
         *,
         at_rest: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -69,10 +68,8 @@ class HostWorkspace:
         """SHA-256 of each laid file, "" if unknown; None once programs may have changed them."""
 
     @cached_property
-    def tree(self) -> "TreeChanges":
+    def tree(self) -> TreeChanges:
         """Finds a session's changes; caches file states."""
-        from sandbox.files.tree_changes import TreeChanges
-
         return TreeChanges(self._workspace.below, self._workspace.capacity)
 
     def be_used(self) -> Mapping[str, str]:
@@ -81,17 +78,15 @@ class HostWorkspace:
         self._uses += 1
         return laid or {}
 
-    async def be_used_with(self, put: "PutLayer | None") -> Mapping[str, str]:
+    async def be_used_with(self, put: PutLayer | None) -> Mapping[str, str]:
         """As `be_used`, with a layer over the laid files where `put` makes one."""
         return await asyncio.shield(self._put_layer(put))
 
-    async def _put_layer(self, put: "PutLayer | None") -> Mapping[str, str]:
+    async def _put_layer(self, put: PutLayer | None) -> Mapping[str, str]:
         async with self._changing:
             laid = self.be_used()
             made = await put(laid) if put is not None and self._layers is None else None
             if made is not None:
-                from sandbox.files.layer_changes import LayerChanges
-
                 self._layers = (self._workspace, made[1])
                 below, self._workspace = self._workspace.below, made[0]
                 self.tree = LayerChanges(made[1], made[0].capacity, below=below, laid=laid)
@@ -122,15 +117,11 @@ class HostWorkspace:
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """List a folder."""
-        from sandbox.files.listing import list_folder
-
         found = await _in_thread(lambda: list_folder(self._workspace.below, path))
         return tuple(map(Entry.model_validate, found))
 
     async def stat(self, path: str) -> Entry:
         """Describe one path."""
-        from sandbox.files.listing import look_at
-
         return Entry.model_validate(await _in_thread(lambda: look_at(self._workspace.below, path)))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -149,8 +140,6 @@ class HostWorkspace:
     async def enter(self, path: str) -> None:
         """Check that a program can begin in a folder."""
         if path != ".":
-            from sandbox.files.listing import enter
-
             await _in_thread(lambda: enter(self._workspace.below, path))
 
     async def remove(self, path: str) -> None:
@@ -191,8 +180,6 @@ class HostWorkspace:
         return {path: file.sha256 for path, file in known.items()}
 
     def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
-        from sandbox.files.listing import collect
-
         artifacts, left_out = [], 0
         known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
         bounds = {"most": MAX_ARTIFACTS, "most_bytes": MAX_ARTIFACT_BYTES, "deepest": MAX_DEPTH}

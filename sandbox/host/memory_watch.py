@@ -5,7 +5,7 @@ Socket queues are kernel memory, in no process's figure: they can hold gigabytes
 
 import os
 
-from sandbox.inner.process.descendants import below, threads_of
+from sandbox.inner.process.descendants import below, resident_pages, threads_of
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _UNIX_SOCKET = 2 * 212_992
@@ -20,7 +20,7 @@ def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
     if limit < 0:
         return True  # before the expensive look at each process
     tree = [root, *below(root)]
-    if sum(_resident(pid) for pid in tree) <= limit:
+    if sum(map(resident_pages, tree)) * _PAGE <= limit:
         return False  # shared pages are counted repeatedly, so the exact count isn't needed
     return sum(_proportional(pid) for pid in tree) > limit
 
@@ -55,17 +55,9 @@ def _lines(root: int, table: str) -> list[str]:
         return []
 
 
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * _PAGE
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def _proportional(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             return next(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
     except (FileNotFoundError, ProcessLookupError, PermissionError, StopIteration):
-        return _resident(pid)
+        return resident_pages(pid) * _PAGE

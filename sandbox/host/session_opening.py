@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.resolve_beneath import Beneath
@@ -13,16 +13,13 @@ from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
-from sandbox.host.host_workspace import HostWorkspace
+from sandbox.host.host_workspace import HostWorkspace, PutLayer
 from sandbox.host.limits import RunLimits
 from sandbox.host.pool import Pool
 from sandbox.host.server import Server
 from sandbox.host.session import LiveSession
 from sandbox.inner.process.wire import HOME, LAYER, MAX_MESSAGE, MOST, receive_with_fds, send_with_fds
 from sandbox.policy import Policy
-
-if TYPE_CHECKING:
-    from sandbox.host.host_workspace import PutLayer
 
 ENVIRONMENT = {
     "HOME": HOME,
@@ -71,7 +68,7 @@ class SessionPlace:
     """Whether to sample memory that no cgroup counts; False in tests only."""
     lasting: HostWorkspace | None
     """The workspace shared by runs; None for a separate one."""
-    put_layer: "PutLayer | None" = None
+    put_layer: PutLayer | None = None
 
 
 def no_sessions(backend: str) -> BackendMissing:

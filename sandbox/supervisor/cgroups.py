@@ -68,7 +68,7 @@ class Group:
     def holds(self, *pids: int) -> bool:
         """Whether it contains exactly these processes."""
         return all(
-            {int(pid) for pid in _read(f"{folder}/cgroup.procs").split()} == set(pids)
+            {int(pid) for pid in read_kernel_file(f"{folder}/cgroup.procs").split()} == set(pids)
             for folder in self.place.folders
         )
 
@@ -82,7 +82,7 @@ class Group:
             return False
         name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
         try:
-            left = int(_read(f"{self.place.memory}/{name}"))
+            left = int(read_kernel_file(f"{self.place.memory}/{name}"))
             if not self.holds():
                 return False
         except OSError:  # the keeper removed it
@@ -100,7 +100,7 @@ class Group:
         name = "memory.oom_control" if self.place.version == 1 else "memory.events"
         # When a sandbox closes its keeper removes the group: ENOENT, or ENODEV once it is open.
         with suppress(OSError):
-            for line in _read(f"{self.place.memory}/{name}").splitlines():
+            for line in read_kernel_file(f"{self.place.memory}/{name}").splitlines():
                 key, value = line.split()
                 if key == "oom_kill":
                     return int(value)
@@ -221,10 +221,10 @@ def _write(path: str, value: object) -> None:
         os.close(descriptor)
 
 
-def _read(path: str) -> str:
-    """Read a kernel file; `open` takes four times as long."""
+def read_kernel_file(path: str) -> str:
+    """Read a small file of the kernel; `open` takes four times as long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, _LONGEST).decode("ascii")
+        return os.read(descriptor, _LONGEST).decode("ascii", "replace")
     finally:
         os.close(descriptor)

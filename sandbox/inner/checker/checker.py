@@ -15,7 +15,6 @@ import math
 import os
 import random
 import resource
-import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,7 +25,7 @@ from sandbox.inner.bridge.codec import encode
 from sandbox.inner.checker import case_trial, check_run
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
-from sandbox.inner.process.reaper import FIRST
+from sandbox.inner.process.reaper import FIRST, kill_remaining
 from sandbox.inner.process.wire import Channel
 
 _COLLECTED_AFTER = 16
@@ -127,10 +126,7 @@ def _clean_up() -> None:
         end_descendants()
         _empty(os.getcwd())
         return
-    with suppress(ProcessLookupError, ChildProcessError):  # there is no such process
-        os.kill(-1, signal.SIGKILL)
-        while True:
-            os.waitpid(-1, 0)
+    kill_remaining()
     for folder in (os.getcwd(), "/tmp", "/dev/shm"):
         _empty(folder)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox.inner.kernel import kernel_process
 from sandbox.inner.kernel.kernel_shown import exit_code
+from sandbox.inner.process.descendants import child_exit_descriptor
 
 if TYPE_CHECKING:
     from sandbox.inner.kernel.kernel_shown import Shown
@@ -45,7 +45,7 @@ class Client:
         self._client.context.setsockopt(zmq.RECONNECT_IVL, _AGAIN_MS)
         self._shell = self._client.connect_shell()
         self._iopub = self._client.connect_iopub()
-        self._ends = _watch_children()
+        self._ends = child_exit_descriptor()
         self._poller = zmq.Poller()
         for heard in (self._ends, self._shell, self._iopub):
             self.watch(heard)
@@ -175,15 +175,6 @@ def _connection_file(home: str) -> str:
     key = os.urandom(_KEY_BYTES).hex().encode()
     write_connection_file(path, transport="ipc", ip=os.path.join(home, "kernel"), key=key)
     return path
-
-
-def _watch_children() -> int:
-    """A descriptor that becomes readable when a child ends."""
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(writing.detach())
-    return reading.detach()
 
 
 def _exit_as(how: int) -> NoReturn:

@@ -131,6 +131,15 @@ def state_of(pid: int) -> str:
     return found[0] if found else "X"
 
 
+def resident_pages(pid: int) -> int:
+    """Resident memory of a process in pages; 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def send(pid: int, number: int) -> None:
     """Send a signal if the process still exists."""
     with suppress(ProcessLookupError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 
-from sandbox.inner.process.descendants import fields_of, pids, send, stop_all
+from sandbox.inner.process.descendants import fields_of, pids, resident_pages, send, stop_all
 
 _PATIENCE_S = 0.3
 _MOMENT_S = 0.001
@@ -57,7 +57,7 @@ class Family:
 
     def kill_largest(self) -> None:
         """Kill the process that uses most memory."""
-        largest = max(_living(), key=_resident, default=0)
+        largest = max(_living(), key=resident_pages, default=0)
         if largest:
             send(largest, signal.SIGKILL)
 
@@ -80,14 +80,6 @@ def _living() -> dict[int, list[str]]:
     """Fields of /proc/PID/stat of all living processes but this one."""
     found = {pid: fields_of(pid) for pid in pids() if pid != 1}
     return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 def _command_line(pid: int) -> str:

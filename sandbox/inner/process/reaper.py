@@ -45,7 +45,7 @@ def reap(program: int, status: int, *, end_the_rest: bool) -> None:
     _begin(status)
     how = _wait_for(program, outside=True)
     if end_the_rest:
-        _kill_remaining()
+        kill_remaining()
     _report(status, how)
 
 
@@ -86,7 +86,8 @@ def _wait_for(program: int, *, outside: bool) -> int:
             os.kill(program, signal.SIGKILL)
 
 
-def _kill_remaining() -> None:
+def kill_remaining() -> None:
+    """Kill and reap all other processes of this pid namespace."""
     try:
         os.kill(-1, signal.SIGKILL)
         while True:
