@@ -10,7 +10,7 @@ from sandbox.docker.container_files import ContainerFiles
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import SandboxBroken
-from sandbox.host.inflow import Inflow
+from sandbox.host.execution import Inflow
 from sandbox.host.limits import RunLimits, TimedRun
 from sandbox.host.running import Frames
 from sandbox.result import Result

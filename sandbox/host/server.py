@@ -12,6 +12,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
 from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
+from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
 from sandbox.supervisor.outer_wall import Builder, Wanted, layered_places, two_walls
@@ -171,8 +172,6 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         server.launch(build, before, more)
         if before and planned is not None:
-            from sandbox.supervisor.scope import place_in_scope
-
             planned.also_at(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():
             server.groups = None
@@ -190,6 +189,4 @@ async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]
     """A scope of the user's systemd, where cgroups are wanted and this process may not create any."""
     if planned is None or planned.is_likely or os.geteuid() == 0:
         return [], {}
-    from sandbox.supervisor.scope import find_scope
-
     return await find_scope()

@@ -14,7 +14,7 @@ from sandbox.inner.bridge import operators as known
 from sandbox.inner.bridge import proxies
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.proxies import Instance, Proxy, Record, is_built, is_proxy, link_of, link_of_class
-from sandbox.inner.bridge.raised import error_attribute, error_text, standard_error
+from sandbox.inner.bridge.show_values import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.writeback import coroutine
 
 _JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}

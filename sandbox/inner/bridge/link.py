@@ -18,8 +18,15 @@ from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
-from sandbox.inner.bridge.raised import as_raised, make_error
-from sandbox.inner.bridge.show_values import CandidateGone, CannotCross, NotPlain, show_call, show_request
+from sandbox.inner.bridge.show_values import (
+    CandidateGone,
+    CannotCross,
+    NotPlain,
+    as_raised,
+    make_error,
+    show_call,
+    show_request,
+)
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import coroutine, generator, mutable_containers, write_back
 

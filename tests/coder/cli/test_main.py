@@ -25,7 +25,7 @@ NEEDED_BY_OTHERS = (
 """Beginnings of modules: for surveys, conversations, candidates, other commands and formats."""
 OURS = ("coder", "sandbox", "benchmarks")
 BY_MACHINE = {
-    "sandbox.host.disk_watch", "sandbox.host.memory_watch", "sandbox.supervisor.scope",
+    "sandbox.host.disk_watch", "sandbox.host.memory_watch", "sandbox.supervisor.cgroup_places",
     "sandbox.supervisor.one_wall", "sandbox.supervisor.starting", "sandbox.host.refusal",
 }  # fmt: skip
 """Loaded where a machine doesn't let us mount, count memory or nest walls."""

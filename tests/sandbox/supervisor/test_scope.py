@@ -9,8 +9,8 @@ import pytest
 from sandbox import Policy
 from sandbox.host.server import Server
 from sandbox.interpreter.interpreter import describe
+from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.outer_wall import two_walls
-from sandbox.supervisor.scope import find_scope, place_in_scope
 
 
 @pytest.fixture
