@@ -179,11 +179,8 @@ def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
     return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
 
 
-def run_settings(
-    recipe: Recipe, rlimits: Mapping[str, int | None], *, machine: str, tidy: bool
-) -> dict[str, Any]:
-    """Settings with which a run's process confines itself, for an architecture."""
-    path = None if "seccomp" in recipe.without else f"{INNER_INSIDE}/walls/seccomp-{machine}.bpf"
+def run_settings(recipe: Recipe, rlimits: Mapping[str, int | None], *, tidy: bool) -> dict[str, Any]:
+    """Settings with which a run's process confines itself; the container's mounts and cgroup do the rest."""
     return {
         "workspace": WORKSPACE,
         "rules": [
@@ -192,8 +189,9 @@ def run_settings(
             *((place, "everything") for place in FOLDERS),
         ],
         "landlock": recipe.landlock,
-        "filter": path,
+        "memfd": True,
         "disk_bytes": recipe.disk_bytes,
+        **{"shared_memory_bytes": 0, "files": 0, "processors": None, "attached": (), "layered": ()},
         "open_files": recipe.policy.open_files,
         "rlimits": dict(rlimits),
         "without": sorted(recipe.without),

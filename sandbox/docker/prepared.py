@@ -55,8 +55,7 @@ class Prepared:
 
     async def confine(self, limits: RunLimits, *, tidy: bool) -> None:
         """Have it confine itself, and verify that."""
-        recipe, machine = self.container.recipe, self.container.facts.machine
-        settings = run_settings(recipe, rlimits_of(limits), machine=machine, tidy=tidy)
+        settings = run_settings(self.container.recipe, rlimits_of(limits), tidy=tidy)
         try:
             async with asyncio.timeout(_START_S):
                 await self.attached.send(frame(settings))

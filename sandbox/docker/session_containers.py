@@ -153,7 +153,7 @@ class SessionContainers:
             raise elsewhere() from None
         recipe = container.recipe
         settings = {
-            **run_settings(recipe, rlimits_of(limits), machine=container.facts.machine, tidy=False),
+            **run_settings(recipe, rlimits_of(limits), tidy=False),
             "rlimits": {**limits.rlimits(counted=True), "cpu_s": FOR_EVER_S},
             "without": sorted(recipe.without | {"processes"}),  # the container's cgroup counts them
             "namespaces": False,

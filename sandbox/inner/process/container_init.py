@@ -21,7 +21,7 @@ from typing import Any
 
 from sandbox.inner.process import wire
 from sandbox.inner.process.accounting import Accounts, machine
-from sandbox.inner.process.descendants import send
+from sandbox.inner.process.descendants import pids, send, state_of, status_of
 from sandbox.inner.walls import landlock
 
 _STDIN, _STDOUT = 0, 1
@@ -86,12 +86,10 @@ def _run_as_agent(host: socket.socket) -> int:
     if not message:
         return 0
     # Imported here: other containers lack the agent.
-    alone, single = (
-        importlib.import_module(f"sandbox.inner.process.spawn_{one}") for one in ("alone", "single")
-    )
+    alone = importlib.import_module("sandbox.inner.process.spawn_alone")
     settings = json.loads(message)
     status, work = descriptors
-    code: int = alone.serve_session(settings, single.walls_of(settings), status, socket.socket(fileno=work))
+    code: int = alone.serve_session(settings, alone.walls_of(settings), status, socket.socket(fileno=work))
     return code
 
 
@@ -122,7 +120,7 @@ class Init:
                     self._end(self._watched[descriptor])
             if unseen:
                 for group, pid in list(self._groups.items()):
-                    if pid and not _is_alive(pid):
+                    if pid and state_of(pid) in "ZX":
                         self._end(group)
             if _STDIN in ready:
                 heard = os.read(_STDIN, 1 << 16)
@@ -221,25 +219,9 @@ class Init:
     def _members(self, group: int | None) -> list[int]:
         """Living processes of a group, or of all with None, except this one."""
         found = []
-        for name in os.listdir("/proc"):
-            if name.isdigit() and int(name) != os.getpid():
-                status = status_of(int(name))
-                alive = status.get("State", "Z")[0] not in "ZX"
-                if alive and (group is None or str(group) in status["Gid"].split()):
-                    found.append(int(name))
+        for pid in pids():
+            status = status_of(pid) if pid != os.getpid() else {}
+            alive = status.get("State", "Z")[0] not in "ZX"
+            if alive and (group is None or str(group) in status["Gid"].split()):
+                found.append(pid)
         return found
-
-
-def status_of(pid: int | str) -> dict[str, str]:
-    """Fields of /proc/PID/status; empty for a dead process."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            pairs = [line.partition(":") for line in file]
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    # The first of equal field names counts.
-    return {name: value.strip() for name, _, value in reversed(pairs)}
-
-
-def _is_alive(pid: int) -> bool:
-    return status_of(pid).get("State", "Z")[0] not in "ZX"

@@ -63,13 +63,9 @@ def processes_of(uid: int) -> int:
     """Number of visible processes and threads of a uid on this machine."""
     count = 0
     for pid in pids():
-        try:
-            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
-                told = dict(line.split(":", 1) for line in lines if line.startswith(("Uid:", "Threads:")))
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-        if int(told["Uid"].split()[0]) == uid:
-            count += int(told["Threads"])
+        status = status_of(pid)
+        if status and int(status["Uid"].split()[0]) == uid:
+            count += int(status["Threads"])
     return count
 
 
@@ -123,6 +119,17 @@ def fields_of(pid: int) -> list[str] | None:
             return file.read().rpartition(b")")[2].decode().split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def status_of(pid: int | str) -> dict[str, str]:
+    """Fields of /proc/PID/status; empty for a dead process."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            pairs = [line.partition(":") for line in file]
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    # The first of equal field names counts.
+    return {name: value.strip() for name, _, value in reversed(pairs)}
 
 
 def state_of(pid: int) -> str:

@@ -14,11 +14,10 @@ import sys
 from functools import partial
 from typing import Any
 
+from sandbox.inner.process.admission import walls_of
 from sandbox.inner.process.execute import become
 from sandbox.inner.process.wire import HEADER, READY, Channel, Duplex, read_exactly
-from sandbox.inner.walls import landlock
-from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, confine, tighten
-from sandbox.inner.walls.landlock import Filter
+from sandbox.inner.walls.inner_walls import Rlimits, bound_descriptors, confine, tighten
 from sandbox.inner.walls.syscalls import write_file
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -30,9 +29,7 @@ def main() -> int:
     The settings:
         workspace: Start folder.
         rules: Landlock's paths with rights below them.
-        landlock: Highest ABI to use, 0 for none.
-        filter: Path of the seccomp filter, None for none.
-        disk_bytes, open_files: For each process.
+        landlock, memfd, disk_bytes, open_files and others: As `admission.walls_of` takes them.
         rlimits: As `inner_walls.Rlimits`; those of the job can only be lower.
         without: Mechanisms to disable; only tests name any.
         tidy: Folders to empty first, with an earlier run's other leftovers outside the workspace.
@@ -70,21 +67,6 @@ def receive() -> dict[str, Any]:
     (size,) = HEADER.unpack(read_exactly(read, HEADER.size))
     message: dict[str, Any] = json.loads(read_exactly(read, size))
     return message
-
-
-def walls_of(settings: dict[str, Any]) -> Walls:
-    """The walls of a process in a container."""
-    path = settings["filter"]
-    without = frozenset(settings["without"]) | (frozenset() if path else {"seccomp"})
-    return Walls(
-        disk_bytes=settings["disk_bytes"],
-        shared_memory_bytes=0,
-        files=0,
-        open_files=settings["open_files"],
-        filter=Filter(path) if path else None,
-        landlock=min(landlock.abi(), settings["landlock"]),
-        without=without,
-    )
 
 
 def _arrange(job: dict[str, Any]) -> Channel | None:
