@@ -21,14 +21,7 @@ from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, Left
 
 if TYPE_CHECKING:
     from sandbox.checks.call import call, open_function
-    from sandbox.checks.check import (
-        Assertion,
-        Check,
-        CheckReport,
-        Example,
-        TestFile,
-        check,
-    )
+    from sandbox.checks.check import Assertion, Check, CheckReport, Example, TestFile, check
     from sandbox.checks.crossing import Crossing
     from sandbox.checks.run_report import CheckResult
     from sandbox.host.confine import confine

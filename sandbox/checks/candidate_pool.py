@@ -200,7 +200,7 @@ class Candidate:
                         cpu_s=cpu_s,
                         max_rss_mb=resident,
                         wall_s=self._loop.time() - self._began,
-                        **self._running.take_output().streams(),
+                        **self._running.execution.take_output().streams(),
                     )
                     await self._stems.put_back(self._stem, sound=clean)
                     return result
@@ -212,7 +212,8 @@ class Candidate:
         """The kernel limit that ended it, if any."""
         if code == 0:
             return None
-        before, self._stem.memory_kills = self._stem.memory_kills, self._running.memory_kills()
+        child = self._running.execution.child
+        before, self._stem.memory_kills = self._stem.memory_kills, child.memory_kills()
         if self._stem.memory_kills > before:
             return "memory"
         late = cpu_s >= self._cpu_s

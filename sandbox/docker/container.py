@@ -131,9 +131,11 @@ class Container:
     def __init__(self, engine: Engine, recipe: Recipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
         self._control: Control | None = None
-        self._facts: Facts | None = None
+        self.facts: Facts
+        """Found inside, once it has started."""
         self._given: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
-        self._on_end: list[Callable[[Container], None]] = []
+        self.on_end: Callable[[Container], object] = lambda container: None
+        """Called once when it becomes unusable, before its removal."""
         self.broken: SandboxBroken | None = None
         """Why it can't be used any more."""
 
@@ -142,12 +144,6 @@ class Container:
         """The control channel to pid 1."""
         assert self._control is not None
         return self._control
-
-    @property
-    def facts(self) -> Facts:
-        """Facts found inside."""
-        assert self._facts is not None
-        return self._facts
 
     async def start(self) -> None:
         """Create it and wait until pid 1 serves. Raises as `open_container`."""
@@ -160,7 +156,7 @@ class Container:
         await self._begin()
         try:
             async with asyncio.timeout(_BOOT_S):
-                python = await self._control.hello()
+                python = await self._control.python
                 said = await self._control.boot(boot_content(self.recipe, python))
         except TimeoutError as error:
             raise SandboxBroken(f"The container did not start within {_BOOT_S:.0f} s.") from error
@@ -168,7 +164,7 @@ class Container:
             raise BackendMissing(
                 f"The image needs Python 3.8 or newer as python3 on its PATH; it did not start. {error}"
             ) from error
-        self._facts = check(said, self.recipe)
+        self.facts = check(said, self.recipe)
 
     async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
         """Hold the whole container to limits; `kept_bytes` in its folders count beside a run's memory."""
@@ -187,16 +183,11 @@ class Container:
             await self.engine.update(self.name, changes)
         self._given = given
 
-    def on_end(self, call: "Callable[[Container], None]") -> None:
-        """Register a callback for when it becomes unusable, before its removal."""
-        self._on_end.append(call)
-
     def condemn(self, reason: SandboxBroken) -> None:
         """Mark it as unusable."""
         if self.broken is None:
             self.broken = reason
-            for call in self._on_end:
-                call(self)
+            self.on_end(self)
 
     async def remove(self) -> None:
         """End and remove it. Idempotent; never raises for a lost engine."""

@@ -44,17 +44,14 @@ class Control:
         self._numbers = itertools.cycle(range(_FIRST_GROUP, _LAST_GROUP))
         self._rest = b""
         self._last_words = b""
-        self._hello: asyncio.Future[tuple[int, int]] = self._loop.create_future()
+        self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
+        """Version of the container's Python, once it runs."""
         self._up: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._watching: dict[int, asyncio.Future[int]] = {}
         self._ended: dict[int, asyncio.Future[Ended]] = {}
         self._beating: asyncio.TimerHandle | None = None
         self.broken: SandboxBroken | None = None
         """Why the line is cut."""
-
-    async def hello(self) -> tuple[int, int]:
-        """Version of the container's Python, once it runs."""
-        return await self._hello
 
     async def boot(self, content: bytes) -> dict[str, Any]:
         """Send pid 1 its code; its report on the container."""
@@ -130,7 +127,7 @@ class Control:
         word, _, rest = line.partition(" ")
         if word == "hello":
             major, minor = map(int, rest.split())
-            _set(self._hello, (major, minor))
+            _set(self.python, (major, minor))
         elif word == "up":
             _set(self._up, ast.literal_eval(rest))
         else:
@@ -154,7 +151,7 @@ class Control:
 
     def _break(self, reason: SandboxBroken) -> None:
         self.broken = self.broken or reason
-        waiting: list[asyncio.Future[Any]] = [self._hello, self._up]
+        waiting: list[asyncio.Future[Any]] = [self.python, self._up]
         for future in [*waiting, *self._watching.values(), *self._ended.values()]:
             _fail(future, self.broken)
 

@@ -34,7 +34,7 @@ class DockerSandbox(WithFiles):
     def __init__(self, engine: Engine, first: Container) -> None:
         """`first` is an unused container."""
         self._policy, self._facts = first.recipe.policy, first.facts
-        self._image = first.recipe.image
+        self.image = first.recipe.image
         self._chores = Chores()
         self._usual = resolve(self._policy, None)
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
@@ -45,11 +45,6 @@ class DockerSandbox(WithFiles):
         self._jobs = Jobs(first.facts.environment | self._policy.environment, rlimits_of)
         self._sessions = SessionContainers(engine, first, self._chores)
         self._closing: asyncio.Task[None] | None = None
-
-    @property
-    def image(self) -> str:
-        """Id of the programs' image."""
-        return self._image
 
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with its mechanism on this machine."""
@@ -158,9 +153,6 @@ class DockerSandbox(WithFiles):
             await self._spares.close()
         await self._chores.finish()
 
-    def _remove(self, container: Container) -> None:
-        self._chores.start(container.remove())
-
     @contextlib.asynccontextmanager
     async def _filing(self) -> AsyncIterator[filing.ContainerFiles]:
         async with (await self._settle()).serving() as prepared:
@@ -181,7 +173,7 @@ class DockerSandbox(WithFiles):
             if self._lasting is None:
                 spare = await self._spares.withdraw(self._usual)
                 container = spare.container
-                container.on_end(self._remove)
+                container.on_end = lambda ended: self._chores.start(ended.remove())
                 self._lasting = LastingContainer(spare, self._usual, self._chores)
             await self._sessions.bring_back(self._lasting)
             return self._lasting

@@ -114,12 +114,10 @@ class Engine:
             "remove a container", lambda api: api.remove_container(name, force=True, v=True), missing_ok=True
         )
         for _ in range(200):
-            if (
-                await self.ask(
-                    "look at a container", lambda api: api.inspect_container(name), missing_ok=True
-                )
-                is None
-            ):
+            left = await self.ask(
+                "look at a container", lambda api: api.inspect_container(name), missing_ok=True
+            )
+            if left is None:
                 return
             await asyncio.sleep(0.02)
         raise SandboxBroken(f"Docker doesn't remove the container {name}.")

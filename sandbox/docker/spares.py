@@ -18,8 +18,6 @@ _AT_ONCE = 6
 """Most containers of one sandbox for fresh runs, including those being removed; more runs wait."""
 _WORKSPACE_ALONE = 1
 """Files in an empty workspace."""
-_KEPT_S = 120.0
-"""Seconds after which an unused spare container is removed."""
 
 
 class Spares:
@@ -30,12 +28,10 @@ class Spares:
         self._engine, self._recipe, self._usual, self._chores = engine, first.recipe, usual, chores
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._spare: Prepared | None = None
-        self._making: asyncio.Task[None] | None = None
-        self._ageing: asyncio.TimerHandle | None = None
         self._lent: set[Prepared] = set()
         self._seldom = True
         self._closed = False
-        self._making = chores.start(self._make(first))
+        self._making: asyncio.Task[None] | None = chores.start(self._make(first))
 
     async def take(self, limits: RunLimits) -> Prepared:
         """Lend a process in its own container, held to limits, until `give_back`. Raises SandboxBroken."""
@@ -93,7 +89,9 @@ class Spares:
         self._closed = True
         if self._making is not None:
             await asyncio.wait([self._making])
-        await self._drop()
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await _end(spare)
         for taken in list(self._lent):
             self.give_back(taken)
         for _ in range(_AT_ONCE):  # including those being opened
@@ -105,7 +103,7 @@ class Spares:
         spare = self._spare
         if spare is None or not limits.within(self._usual):
             return None
-        self._forget()
+        self._spare = None
         if spare.usable:
             return spare
         await _end(spare)
@@ -131,24 +129,10 @@ class Spares:
     async def _make(self, container: Container | None = None) -> None:
         try:
             self._spare = await self._open(self._usual, container)
-            loop = asyncio.get_running_loop()
-            self._ageing = loop.call_later(_KEPT_S, lambda: self._chores.start(self._drop()))
         except SandboxError:
             self._spare = None  # the next caller makes one, and gets the error
         finally:
             self._making = None
-
-    async def _drop(self) -> None:
-        spare = self._spare
-        self._forget()
-        if spare is not None:
-            await _end(spare)
-
-    def _forget(self) -> None:
-        self._spare = None
-        if self._ageing is not None:
-            self._ageing.cancel()
-            self._ageing = None
 
     async def _remove(self, taken: Prepared) -> None:
         try:

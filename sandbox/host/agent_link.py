@@ -54,7 +54,7 @@ class AgentLink:
     def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
         """Start a command; text is a shell script. Raises ValueError if a word is too long, SandboxBroken."""
         argv, more, cwd = _words(program)
-        run.on_flood(self._end_flood)
+        run.on_flood = self._end_flood
         run.kills_before = self.memory_kills()
         request = {
             "do": "start",

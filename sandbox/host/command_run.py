@@ -3,10 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from sandbox.host.limits import FLOOD, STATUS_OF
 from sandbox.host.output import Output
@@ -26,30 +25,22 @@ class CommandEnd:
     cpu_s: float
 
 
-class Commands(Protocol):
-    """Ends commands of a session."""
-
-    async def end(self, run: "CommandRun") -> None:
-        """End a command and all processes it started."""
-
-    async def conclude(self, run: "CommandRun") -> CommandResult:
-        """The result of a command that has ended."""
-
-
 class CommandRun:
     """A command; reads its pipe until the last writer has closed it. Implements `contract.Started`."""
 
     def __init__(
         self,
-        session: Commands,
+        end: Callable[["CommandRun"], Awaitable[None]],
+        conclude: Callable[["CommandRun"], Awaitable[CommandResult]],
         number: int,
         limit: int,
         on_output: Callable[[bytes], None] = lambda chunk: None,
     ) -> None:
-        self._session, self._loop = session, asyncio.get_running_loop()
+        self._end, self._conclude, self._loop = end, conclude, asyncio.get_running_loop()
         self.number, self.log = number, f"{OUTPUT}/{number}"
         self._limit, self._on_output = limit, on_output
-        self._flooded: Callable[[CommandRun], None] = lambda run: None
+        self.on_flood: Callable[[CommandRun], None] = lambda run: None
+        """Called where it runs and has written far more than is kept."""
         self._output = Output(limit)
         self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._pipe, False)
@@ -70,10 +61,6 @@ class CommandRun:
         self.state_lost = False
         self.kills_before = 0
         """Memory kills of the session before this command."""
-
-    def on_flood(self, call: Callable[["CommandRun"], None]) -> None:
-        """Set the callback for a running command that has written far more than is kept."""
-        self._flooded = call
 
     def has_started(self, pid: int, log: Sequence[int]) -> None:
         """Record its pid, and the file for its output."""
@@ -114,14 +101,14 @@ class CommandRun:
     async def wait(self) -> CommandResult:
         """Wait until its own process ends."""
         await asyncio.wait({self.ended})
-        return await self._session.conclude(self)
+        return await self._conclude(self)
 
     async def stop(self) -> CommandResult:
         """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
         if self.running:
             self.killed_by = "cancel"
-        await self._session.end(self)
-        return await self._session.conclude(self)
+        await self._end(self)
+        return await self._conclude(self)
 
     def output(self) -> str:
         """The output so far: head and tail if it is long."""
@@ -181,7 +168,7 @@ class CommandRun:
             return
         if not (self.ended.done() or self.killed_by) and self._output.total > FLOOD * self._limit:
             self.killed_by = "output"
-            self._flooded(self)
+            self.on_flood(self)
         if self.ended.done() or self._output.total > FLOOD * self._limit:
             self._loop.remove_reader(self._pipe)
             self._pacing = self._loop.call_later(_PACE_S, self._go_on)

@@ -79,10 +79,7 @@ class HostWorkspace:
         return laid or {}
 
     async def be_used_with(self, put: PutLayer | None) -> Mapping[str, str]:
-        """As `be_used`, with a layer over the laid files where `put` makes one."""
-        return await asyncio.shield(self._put_layer(put))
-
-    async def _put_layer(self, put: PutLayer | None) -> Mapping[str, str]:
+        """As `be_used`, with a layer over the laid files where `put` makes one. Don't cancel it."""
         async with self._changing:
             laid = self.be_used()
             made = await put(laid) if put is not None and self._layers is None else None

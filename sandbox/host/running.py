@@ -8,7 +8,6 @@ from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.execution import Execution
-from sandbox.host.output import Output
 from sandbox.inner.process.wire import HEADER, MAX_FRAME, send_with_fds
 from sandbox.result import Result
 
@@ -54,7 +53,7 @@ class RunningEntry(Frames):
 
     def __init__(self, execution: Execution, connection: socket.socket, *, done: Callable[[], None]) -> None:
         """Calls `done` once the child is given back."""
-        self._execution, self._connection, self._done = execution, connection, done
+        self.execution, self._connection, self._done = execution, connection, done
         self._child = execution.child
         self._loop = asyncio.get_running_loop()
         self._result: Result | None = None
@@ -84,28 +83,20 @@ class RunningEntry(Frames):
             self._hung_up = True
             raise SandboxBroken("The child at the other end of the channel is gone.") from error
 
-    def take_output(self) -> Output:
-        """Take the output so far, for an entry that does one job after another; starts a new one."""
-        return self._execution.take_output()
-
-    def memory_kills(self) -> int:
-        """Processes of the child that the kernel killed so far for lack of memory."""
-        return self._child.memory_kills()
-
     async def finish(self) -> Result:
         """End the child if it still runs, and report how it ended."""
         if self._result is None:
             if self._hung_up:
                 await asyncio.wait([self._child.ended], timeout=_LAST_WORD_S)
-            self._execution.end("cancel")
+            self.execution.end("cancel")
             try:
-                self._result = await self._execution.result()
+                self._result = await self.execution.result()
             finally:
                 self._release()
         return self._result
 
     def _release(self) -> None:
-        self._execution.close()
+        self.execution.close()
         self._released = True
         with suppress(OSError):  # the other end may be closed
             self._connection.shutdown(socket.SHUT_RDWR)

@@ -219,7 +219,7 @@ class LiveSession(WithFiles):
                     self._calls = type(self._calls)(await self._link.listen(self._module), self._calls.answer)
         self._number += 1
         heard = {"on_output": how["on_output"]} if "on_output" in how else {}
-        run = CommandRun(self, self._number, self._link.limits.output_bytes, **heard)
+        run = CommandRun(self.end, self.conclude, self._number, self._link.limits.output_bytes, **heard)
         self._link.begin(run, program, how)
         return run
 

@@ -91,7 +91,9 @@ async def open_session(
             return (await stack.enter_async_context(_agent(place, environment)))[1]
 
         workspace = place.lasting
-        laid = await workspace.be_used_with(place.put_layer) if workspace is not None else {}
+        laid: Mapping[str, str] = {}
+        if workspace is not None:
+            laid = await asyncio.shield(workspace.be_used_with(place.put_layer))
         child, link = await stack.enter_async_context(_agent(place, environment))
         if workspace is None:
             own = place.workspace_at(child.take_workspace())

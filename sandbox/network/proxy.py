@@ -204,9 +204,8 @@ class Proxy:
             async with asyncio.timeout(_HEAD_S):
                 await self._loop.sock_sendall(inside, answer)
                 inside.shutdown(socket.SHUT_WR)
-                await self._loop.sock_recv(
-                    inside, _CHUNK
-                )  # closed at once, a reset could overtake the answer
+                # Closed at once, a reset could overtake the answer.
+                await self._loop.sock_recv(inside, _CHUNK)
 
     async def _join(
         self, inside: socket.socket, outside: socket.socket, request: Request, rest: bytes

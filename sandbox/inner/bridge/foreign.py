@@ -50,9 +50,8 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
     space: dict[str, object] = {"__slots__": ()}
     own = [one for one in OPERATORS if one in operators and one not in _OWN]
     space.update((one, _operator(ask, one)) for one in own)
-    if (
-        name or "__call__" in operators
-    ):  # a class has its operators from type, and its instances have them from the class
+    # A class has its operators from type, and its instances have them from the class.
+    if name or "__call__" in operators:
         space["__call__"] = _call(ask)
     if "unhashable" in operators:
         space["__hash__"] = None

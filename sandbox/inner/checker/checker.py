@@ -135,9 +135,8 @@ def _empty(folder: str) -> None:
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         if os.path.isdir(path) and not os.path.islink(path):
-            with suppress(
-                OSError
-            ):  # tests can revoke rights on a folder; the next job finds at most its name
+            # Tests can revoke rights on a folder; the next job finds at most its name.
+            with suppress(OSError):
                 _empty(path)
                 os.rmdir(path)
         else:

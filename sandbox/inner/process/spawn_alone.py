@@ -15,14 +15,7 @@ from typing import Any
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.descendants import processes_of
-from sandbox.inner.walls.inner_walls import (
-    RULES,
-    Rlimits,
-    Walls,
-    bound_watching,
-    confine,
-    hide_groups,
-)
+from sandbox.inner.walls.inner_walls import RULES, Rlimits, Walls, bound_watching, confine, hide_groups
 from sandbox.inner.walls.sites import Site
 
 

@@ -25,12 +25,6 @@ from sandbox.inner.walls.syscalls import (
     MS_PRIVATE,
     MS_REC,
     NEWCGROUP,
-    NEWIPC,
-    NEWNET,
-    NEWNS,
-    NEWPID,
-    NEWUSER,
-    NEWUTS,
     PR_SET_NO_NEW_PRIVS,
     checked,
     drop_capabilities,
@@ -41,7 +35,6 @@ from sandbox.inner.walls.syscalls import (
     write_file,
 )
 
-NAMESPACES = {"user": NEWUSER, "pid": NEWPID, "mnt": NEWNS, "ipc": NEWIPC, "net": NEWNET, "uts": NEWUTS}
 WORKSPACE = "/w"
 _PENDING_SIGNALS = 256
 """Pending signals; each POSIX timer takes one. 32 concurrent runs stay below a small machine's limit."""

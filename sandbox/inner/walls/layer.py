@@ -10,15 +10,7 @@ from contextlib import suppress
 
 from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, attach, workspace_options
 from sandbox.inner.walls.landlock import EVERYTHING
-from sandbox.inner.walls.syscalls import (
-    MNT_DETACH,
-    MS_NODEV,
-    MS_NOSUID,
-    MS_RDONLY,
-    MS_REMOUNT,
-    libc,
-    mount,
-)
+from sandbox.inner.walls.syscalls import MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT, libc, mount
 
 _PLACE = "/run"
 _PLAIN = MS_NOSUID | MS_NODEV
