@@ -211,17 +211,16 @@ async def open_first(policy: Policy, steps: list[tuple[str, Opener]]) -> AsyncIt
         BackendMissing: none works; the message gives each reason, and what helps.
         PolicyUnmet: one works, but doesn't meet the policy.
     """
-    async with AsyncExitStack() as stack:
-        yield await _first(policy, steps, stack)
-
-
-async def _first(policy: Policy, steps: list[tuple[str, Opener]], stack: AsyncExitStack) -> Sandbox:
     failures: list[tuple[str, BackendMissing | PolicyUnmet]] = []
-    for name, opener in steps:
-        try:
-            return await stack.enter_async_context(opener(policy))
-        except (BackendMissing, PolicyUnmet) as error:
-            failures.append((name, error))
+    async with AsyncExitStack() as stack:
+        for name, opener in steps:
+            try:
+                sandbox = await stack.enter_async_context(opener(policy))
+            except (BackendMissing, PolicyUnmet) as error:
+                failures.append((name, error))
+            else:
+                yield sandbox
+                return
     unmet = [failure for failure in failures if isinstance(failure[1], PolicyUnmet)]
     (first, reason), *others = unmet + [failure for failure in failures if failure not in unmet]
     said = [str(reason), *(f"Nor can {name} be used instead of {first}: {other}" for name, other in others)]

@@ -47,12 +47,8 @@ def open_unsafe_host(
         raise BackendMissing("The backend unsafe-host needs Linux.")
     warnings.warn(WARNING, UnsafeHostWarning, stacklevel=2)
     lacking = NAMESPACES | {"landlock", "seccomp", "capabilities", "no_new_privs"}
-    holding = Holding("unsafe-host", _own_slot, lambda _: (), _capabilities, lacking)
+    holding = Holding("unsafe-host", lambda: Slot(os.geteuid(), ()), lambda _: (), _capabilities, lacking)
     return open_alone(policy, holding, without=without, landlock=0)
-
-
-def _own_slot() -> Slot:
-    return Slot(os.geteuid(), ())
 
 
 def _capabilities(_: Server) -> tuple[dict[str, str | None], frozenset[str]]:

@@ -199,14 +199,11 @@ def _place() -> str | None:
         context = None
     if context is not None and context.name != "default" and context.Host:
         return str(context.Host)
-    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{_uid()}")) / "docker.sock"
+    uid = os.getuid() if hasattr(os, "getuid") else 0
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{uid}")) / "docker.sock"
     if not Path("/var/run/docker.sock").exists() and rootless.exists():
         return f"unix://{rootless}"
     return None
-
-
-def _uid() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -29,11 +29,6 @@ class LastingContainer:
         """Whether nothing runs in it."""
         return not self._at_work
 
-    def refill(self) -> None:
-        """Prepare a process, if there is none and nothing runs."""
-        if self._spare is None and self._making is None and self.is_idle and self.container.broken is None:
-            self._making = self._chores.start(self._make())
-
     async def take(self, limits: RunLimits) -> Prepared:
         """Lend a process for one job, once abandoned ones are dead."""
         async with self._taking:
@@ -89,7 +84,8 @@ class LastingContainer:
     async def _end(self, taken: Prepared) -> None:
         await taken.discard()
         self._at_work.pop(taken.group, None)
-        self.refill()
+        if self._spare is None and self._making is None and self.is_idle and self.container.broken is None:
+            self._making = self._chores.start(self._make())
 
     async def _take_spare(self) -> Prepared | None:
         if self._making is not None:

@@ -181,7 +181,7 @@ async def _rest(files: Files, path: str, first: bytes, size: int) -> AsyncGenera
         done += len(piece)
     if done < size:
         raise FileRefused(f"{path!r} became shorter while it was read.")
-    yield bytes(_padded(size) - size)
+    yield bytes(-size % tarfile.BLOCKSIZE)
 
 
 def _header(name: str, entry: Entry) -> bytes:
@@ -190,7 +190,3 @@ def _header(name: str, entry: Entry) -> bytes:
     header.size = entry.size if entry.kind == "file" else 0
     header.mode = 0o755 if entry.executable or entry.kind == "folder" else 0o644
     return header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-
-
-def _padded(size: int) -> int:
-    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

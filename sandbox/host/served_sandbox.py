@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 from sandbox.contract import Capability, OnOutput, Running, Session
-from sandbox.errors import SandboxBroken
+from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import Build
@@ -135,10 +135,12 @@ class ServedSandbox(WithFiles):
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
         """Implements `Sandbox.session`. Raises ValueError; BackendMissing: the backend has no sessions."""
-        from sandbox.host.session_opening import SessionPlace, no_sessions, open_session, put_layer
+        from sandbox.host.session_opening import SessionPlace, open_session, put_layer
 
         if not self._build.sessions:
-            raise no_sessions(self.backend)
+            raise BackendMissing(
+                f"The sandbox backend {self.backend!r} has no sessions. Open the sandbox with bubblewrap."
+            )
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
         least = self._build.layer_from

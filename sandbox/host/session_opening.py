@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.errors import SandboxBroken
 from sandbox.files.resolve_beneath import Beneath
 from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
@@ -69,13 +69,6 @@ class SessionPlace:
     lasting: HostWorkspace | None
     """The workspace shared by runs; None for a separate one."""
     put_layer: PutLayer | None = None
-
-
-def no_sessions(backend: str) -> BackendMissing:
-    """The error of a backend without sessions."""
-    return BackendMissing(
-        f"The sandbox backend {backend!r} has no sessions. Open the sandbox with bubblewrap."
-    )
 
 
 @asynccontextmanager

@@ -71,7 +71,8 @@ def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
     found = find_base(engine, recipe.base)
     with tempfile.TemporaryDirectory(prefix=_prefix()) as place:
         context = Path(place)
-        _write_requirements(context / "requirements.txt", recipe)
+        more = recipe.requirements.read_text(encoding="utf-8") if recipe.requirements is not None else ""
+        (context / "requirements.txt").write_text("\n".join([*recipe.packages, more]), encoding="utf-8")
         (context / "wheels").mkdir()
         if recipe.wheels is not None:
             for wheel in sorted(recipe.wheels.glob("*.whl")):
@@ -95,11 +96,6 @@ def dockerfile() -> bytes:
 def _prefix() -> str:
     """The folder's name has its owner's mark, so that leftovers of a killed build are found."""
     return f"coder-{this_process().mark}-image-" if sys.platform == "linux" else "coder-image-"
-
-
-def _write_requirements(target: Path, recipe: Recipe) -> None:
-    more = recipe.requirements.read_text(encoding="utf-8") if recipe.requirements is not None else ""
-    target.write_text("\n".join([*recipe.packages, more]), encoding="utf-8")
 
 
 def _build(engine: "DockerClient", packed: IO[bytes], recipe: Recipe, say: Say) -> None:

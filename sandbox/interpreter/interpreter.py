@@ -85,7 +85,7 @@ def find_interpreter(
     if workspace is not None and (workspace / ".venv" / "pyvenv.cfg").is_file():
         return _of_workspace(describe(workspace / ".venv" / "bin" / "python"), workspace.resolve())
     active = environ.get("VIRTUAL_ENV")
-    if active and not _same(Path(active), Path(sys.prefix)):
+    if active and Path(active).resolve() != Path(sys.prefix).resolve():
         return describe(Path(active) / "bin" / "python")
     return describe(None)
 
@@ -176,10 +176,6 @@ def _own_folder(prefix: Path) -> tuple[Path, ...]:
 
 def _holds_home(folder: Path) -> bool:
     return Path(os.path.expanduser("~")).resolve().is_relative_to(folder.resolve())
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
 
 
 def with_kernel(interpreter: Interpreter) -> Interpreter:

@@ -197,7 +197,10 @@ def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
         if name in type(self).__copied__ and not is_proxy(other):
             return known.OPERATORS[operation](*operands(proxies.copy_of(self)))
         if is_built(self) or is_proxy(other):
-            return _inherit(self, link_of(self).request(operation, *operands(self)))
+            result = link_of(self).request(operation, *operands(self))
+            if is_built(self) and type(result) is type(self):
+                proxies.mark_built(result)
+            return result
         if name == "__contains__" and hasattr(type(self), "__iter__"):
             return any(item is other or item == other for item in self)
         raise TypeError(
@@ -206,9 +209,3 @@ def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
         )
 
     return asked
-
-
-def _inherit(operand: Any, result: object) -> object:
-    if is_built(operand) and type(result) is type(operand):
-        proxies.mark_built(result)
-    return result

@@ -66,7 +66,8 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
     if kind not in _TAKE and (kind is GeneratorType or _is_iterable(kind)):
         name = "iterator" if hasattr(kind, "__next__") else "dict_values"  # the latter can be iterated again
         return None if "generator" in kinds else (name, _items(value))
-    standard = next(((one, take) for one in kind.__mro__ if (take := _taker(one)) is not None), None)
+    takers = ((one, _TAKE.get(one) or taker(one)) for one in kind.__mro__)
+    standard = next(((one, take) for one, take in takers if take is not None), None)
     base = base_of(kind) if standard is None else standard[0]
     if base is None or not _inherits_reading_from(kind, base):
         return None
@@ -74,10 +75,6 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         return ("copy", plain(value))
     parts = standard[1](value)
     return None if parts is None else (base.__name__, *parts)
-
-
-def _taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
-    return _TAKE.get(kind) or taker(kind)
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:

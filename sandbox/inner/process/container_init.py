@@ -112,7 +112,7 @@ class Init:
         """Follow the owner's requests; end each group with its first process."""
         rest = b""
         while time.monotonic() - self._heard < self._lease_s:
-            unseen = any(pid and not self._is_watched(group) for group, pid in self._groups.items())
+            unseen = any(pid and group not in self._watched.values() for group, pid in self._groups.items())
             wait = _UNSEEN_S if unseen else self._lease_s / 4
             ready, _, _ = select.select([_STDIN, *self._watched], [], [], wait)
             for descriptor in ready:
@@ -193,9 +193,6 @@ class Init:
                 os.close(descriptor)
                 del self._watched[descriptor]
         say("ended", group, *self._accounts.end(group))
-
-    def _is_watched(self, group: int) -> bool:
-        return group in self._watched.values()
 
     def _kill(self, group: int) -> None:
         """Kill a group until no process lives: all processes at once if it is alone."""

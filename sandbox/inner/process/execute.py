@@ -127,7 +127,8 @@ def _exit_fast(code: int, workspace: str) -> None:
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
-    for name in [*takewhile(_is_new, reversed(sys.modules)), "__main__"]:
+    new = takewhile(lambda name: name != "__main__", reversed(sys.modules))  # in order of import
+    for name in [*new, "__main__"]:
         module = sys.modules.get(name)
         if (getattr(module, "__file__", None) or "").startswith(f"{workspace}/"):
             module.__dict__.clear()
@@ -139,11 +140,6 @@ def _exit_fast(code: int, workspace: str) -> None:
         except OSError:
             code = _UNFLUSHED
     os._exit(code)
-
-
-def _is_new(name: str) -> bool:
-    """Whether the program imported it: modules are in order of import."""
-    return name != "__main__"
 
 
 def forget_server() -> None:
