@@ -22,8 +22,7 @@ from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, Left
 if TYPE_CHECKING:
     from sandbox.checks.call import call, open_function
     from sandbox.checks.check import Assertion, Check, CheckReport, Example, TestFile, check
-    from sandbox.checks.crossing import Crossing
-    from sandbox.checks.run_report import CheckResult
+    from sandbox.checks.run_report import CheckResult, Crossing
     from sandbox.host.confine import confine
     from sandbox.kernel import Kernel, open_kernel
     from sandbox.probe import BackendReport, probe_backends
@@ -80,7 +79,7 @@ _CHECKS = ("Assertion", "Check", "CheckReport", "Example", "TestFile", "check")
 _HOMES = {
     **dict.fromkeys(("call", "open_function"), "sandbox.checks.call"),
     "CheckResult": "sandbox.checks.run_report",
-    "Crossing": "sandbox.checks.crossing",
+    "Crossing": "sandbox.checks.run_report",
     **dict.fromkeys(_CHECKS, "sandbox.checks.check"),
     **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
     **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),

@@ -11,8 +11,8 @@ from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
 from sandbox.checks.candidate_pool import Candidates, Checkers
-from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.checks.relay import TrialResult
+from sandbox.checks.run_report import OPEN, Crossing
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 8

@@ -8,7 +8,7 @@ from benchmarks.judge.candidate_tree import is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
 from sandbox.checks.check import TestFile, check
-from sandbox.checks.crossing import OPEN
+from sandbox.checks.run_report import OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""

@@ -15,7 +15,7 @@ from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength, Value
 from benchmarks.written import write_text
 from coder.source.python_names import defined_names, parse_source
-from sandbox.checks.crossing import Crossing
+from sandbox.checks.run_report import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that carry plain data only; their results are checked again."""

@@ -13,9 +13,8 @@ from typing import Literal
 from pydantic import field_validator
 
 from sandbox.checks.candidate_pool import Checkers
-from sandbox.checks.crossing import OPEN, Crossing
 from sandbox.checks.relay import TrialResult, hold, walls_behind
-from sandbox.checks.run_report import CheckResult
+from sandbox.checks.run_report import OPEN, CheckResult, Crossing
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result, Value

@@ -11,9 +11,8 @@ from importlib.resources import files
 from pydantic import Field
 
 from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
-from sandbox.checks.crossing import Crossing
 from sandbox.checks.relay import TrialResult, decoded, hold, walls_behind
-from sandbox.checks.run_report import RunReport
+from sandbox.checks.run_report import Crossing, RunReport
 from sandbox.contract import Running, Sandbox
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.policy import Limits, Policy

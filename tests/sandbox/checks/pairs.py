@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sandbox import Limits, Policy, Sandbox
 from sandbox.checks.check import Assertion, Check, CheckReport, check
-from sandbox.checks.crossing import OPEN, Crossing
+from sandbox.checks.run_report import OPEN, Crossing
 from sandbox.open import open_sandbox
 from tests.only_pytest import only_pytest
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.checks.check import TestFile
-from sandbox.checks.crossing import OPEN
+from sandbox.checks.run_report import OPEN
 from tests.sandbox.checks.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
