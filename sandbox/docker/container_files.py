@@ -1,16 +1,21 @@
 """Read and write a container's workspace through a waiting process in it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sandbox.docker.prepared import Prepared
 from sandbox.errors import FileRefused, SandboxBroken
-from sandbox.host.host_workspace import MAX_ARTIFACT_BYTES, MAX_ARTIFACTS, MAX_DEPTH, PROGRAMS, known_files
+from sandbox.host.host_workspace import (
+    ARTIFACT_BOUNDS,
+    MAX_ARTIFACT_BYTES,
+    MAX_ARTIFACTS,
+    MAX_DEPTH,
+    PROGRAMS,
+    known_files,
+)
 from sandbox.result import Artifact, Entry
 
 _LONGEST_LINE = 4400
@@ -109,17 +114,8 @@ async def lay_exactly(prepared: Prepared, files: Mapping[str, bytes]) -> dict[st
 
 async def collect(prepared: Prepared, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
     """Files beyond those given, and the number left out. Raises SandboxBroken: the answer is invalid."""
-    known = {
-        PurePosixPath(path).as_posix(): (len(content), hashlib.sha256(content).hexdigest())
-        for path, content in given.items()
-    }
-    request = {
-        "do": "collect",
-        "given": known,
-        "deepest": MAX_DEPTH,
-        "most": MAX_ARTIFACTS,
-        "most_bytes": MAX_ARTIFACT_BYTES,
-    }
+    known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
+    request = {"do": "collect", "given": known, **ARTIFACT_BOUNDS}
     found: list[Artifact] = []
     room = MAX_ARTIFACT_BYTES
     async with prepared.asking(request):

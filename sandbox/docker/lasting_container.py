@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.engine import Chores, to_the_end
@@ -107,11 +108,9 @@ class LastingContainer:
         limits = list(self._at_work.values())
         if len(limits) > 1:
             limits.append(self._usual)
-        most = RunLimits(
-            wall_s=0,
-            cpu_s=0,
+        most = replace(
+            self._usual,
             memory_mb=max(item.memory_mb for item in limits),
             processes=max(item.processes for item in limits),
-            output_bytes=0,
         )
         await self.container.limit(most, kept_bytes=taken.kept_bytes)

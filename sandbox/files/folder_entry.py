@@ -122,7 +122,7 @@ def remove_from(folder: int, name: str) -> bool:
                         except OSError as error:
                             if error.errno != errno.EXDEV:
                                 raise
-                            # Below a layer folders can't be moved, and aren't deep (`layering.py`).
+                            # Below a layer folders can't be moved, and aren't deep (`session_opening.py`).
                             stays = not remove_from(inner, entry.name) or stays
                     else:
                         os.unlink(entry.name, dir_fd=inner)

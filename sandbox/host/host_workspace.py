@@ -27,6 +27,8 @@ MAX_ARTIFACT_BYTES = 64 << 20
 """Most bytes of one run's artifacts together."""
 MAX_DEPTH = 32
 """Most folders above an artifact."""
+ARTIFACT_BOUNDS = {"most": MAX_ARTIFACTS, "most_bytes": MAX_ARTIFACT_BYTES, "deepest": MAX_DEPTH}
+"""As `listing.collect` takes them."""
 PROGRAMS = (b"#!", b"\x7fELF")
 
 
@@ -179,8 +181,7 @@ class HostWorkspace:
     def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
         artifacts, left_out = [], 0
         known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
-        bounds = {"most": MAX_ARTIFACTS, "most_bytes": MAX_ARTIFACT_BYTES, "deepest": MAX_DEPTH}
-        for found in collect(self._workspace, known, **bounds):
+        for found in collect(self._workspace, known, **ARTIFACT_BOUNDS):
             if found is None:
                 left_out += 1
             else:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
-from sandbox.interpreter.interpreter import Interpreter, describe
+from sandbox.interpreter.interpreter import Interpreter, describe, with_kernel
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
@@ -163,8 +163,6 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     """
     interpreter = describe(policy.python)
     if policy.kernel:
-        from sandbox.interpreter.interpreter import with_kernel
-
         interpreter = with_kernel(interpreter)
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
     server = Server(interpreter, planned, policy, without, landlock)

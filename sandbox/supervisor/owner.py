@@ -82,11 +82,6 @@ class Slot:
     uid: int
     locks: tuple[int, ...]
 
-    def close(self) -> None:
-        """Close this process's descriptors; inherited copies still reserve the uid."""
-        for lock in self.locks:
-            os.close(lock)
-
 
 def take_slot() -> Slot:
     """Reserve an unused uid; without root our own. Raises OSError if none is free or lockable."""

@@ -130,9 +130,10 @@ def test_a_lock_that_is_held_is_not_removed() -> None:
 
         assert other.uid != slot.uid
         assert _path(slot).exists()
-        other.close()
+        os.close(other.locks[0])
     finally:
-        slot.close()
+        for lock in slot.locks:
+            os.close(lock)
 
 
 def _path(slot: Slot) -> Path:
