@@ -99,7 +99,12 @@ async def _opened(
     server = await start_server(policy, builder, without=without, landlock=landlock)
     close = server.close
     try:
-        network = _network(policy, outside, without) if policy.has_proxy and walls == "two" else None
+        network = None
+        if policy.has_proxy and walls == "two":
+            from sandbox.network.proxy import Network
+
+            hosts = () if policy.network == "none" else policy.network
+            network = Network(hosts, outside=outside, without=without, ask=policy.ask_host)
         build = _build(server, policy, walls, without, network)
         if walls == "two" and "layer" not in without:
             build = replace(build, layer_from=layer_from)
@@ -154,10 +159,3 @@ def _build(
         disk=DiskBounds(size, policy.files, folder=folder, mounts=("/tmp",)),
         fresh_disk=DiskBounds(size, policy.files, mounts=("/tmp", "/w")),
     )
-
-
-def _network(policy: Policy, outside: "Outside | None", without: frozenset[str]) -> "Network":
-    from sandbox.network.proxy import Network
-
-    hosts = () if policy.network == "none" else policy.network
-    return Network(hosts, outside=outside, without=without, ask=policy.ask_host)

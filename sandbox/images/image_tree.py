@@ -53,7 +53,15 @@ def read_tree(
     where, given = f"{folder} of the image {image}", labels()
     try:
         with keeper(given[OWNER]):
-            name = _make(client.api, image, given)
+            name = f"coder-tree-{secrets.token_hex(6)}"
+            client.api.create_container(
+                image,
+                name=name,
+                entrypoint=["true"],
+                network_disabled=True,
+                labels=given,
+                use_config_proxy=False,  # a proxy's password is no image's business
+            )
             try:
                 return _archived(client.api, name, folder, where, max_files, max_bytes)
             finally:
@@ -71,20 +79,6 @@ def read_tree(
         raise SandboxBroken(f"Docker can't read {folder} of {image}: {error}") from error
     finally:
         client.close()
-
-
-def _make(api: "APIClient", image: str, given: dict[str, str]) -> str:
-    """Create a container with these labels that is never started."""
-    name = f"coder-tree-{secrets.token_hex(6)}"
-    api.create_container(
-        image,
-        name=name,
-        entrypoint=["true"],
-        network_disabled=True,
-        labels=given,
-        use_config_proxy=False,  # a proxy's password is no image's business
-    )
-    return name
 
 
 def _archived(
