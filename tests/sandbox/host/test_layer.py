@@ -323,7 +323,8 @@ done"""
                 assert one.content is None or sha256(one.content) == one.after
         await program.stop()
         await session.sh(
-            "rm -rf b d/e d/x; mkdir -p b d/e/f; printf 2 > b/c; printf 5 > d/e/z; printf 6 > d/e/f/g"
+            "chmod -f 755 d/e; rm -rf b d/e d/x; mkdir -p b d/e/f; printf 2 > b/c; printf 5 > d/e/z;"
+            "printf 6 > d/e/f/g"
         )
         await session.sh("printf 1 > a; printf 3 > d/x; rm -f d/x.new; [ -e s ] || mv t s")
 
