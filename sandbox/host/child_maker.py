@@ -91,10 +91,9 @@ class ChildMaker:
         if self.groups is None:
             return None
         try:
-            memory_bytes, processes = of_group(limits, spare)
             return self.groups.take(
-                memory_bytes=memory_bytes,
-                processes=processes,
+                memory_bytes=limits.memory_mb << 20,
+                processes=limits.processes + spare,  # our own processes too
                 together=together,
                 limited="memory" not in self.without,
             )
@@ -108,11 +107,6 @@ class ChildMaker:
         verify(child.program, apart_from=self._apart_from, without=self.without)
         if child.group is not None and not child.group.holds(child.reaper, child.program):
             raise SandboxBroken("A child of the sandbox isn't in its control group: not lent.")
-
-
-def of_group(limits: RunLimits, spare: int = _EXTRA_PROCESSES) -> tuple[int, int]:
-    """Limits of a run's control group, which includes our own processes."""
-    return limits.memory_mb << 20, limits.processes + spare
 
 
 def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str, str]:

@@ -171,10 +171,7 @@ class CommandRun:
             self.on_flood(self)
         if self.ended.done() or self._output.total > FLOOD * self._limit:
             self._loop.remove_reader(self._pipe)
-            self._pacing = self._loop.call_later(_PACE_S, self._go_on)
-
-    def _go_on(self) -> None:
-        self._loop.add_reader(self._pipe, self._read)
+            self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._pipe, self._read)
 
     def _write_log(self, chunk: bytes) -> None:
         kept = chunk[: self._log_room]

@@ -209,14 +209,10 @@ def _ours() -> Packages | None:
                 return None
             continue  # of another system, or another Python
         folders[Path(str(found.locate_file(""))).resolve()] = None
-        names |= {_first(line) for line in (found.read_text("RECORD") or "").splitlines()}
+        lines = (found.read_text("RECORD") or "").splitlines()
+        names |= {re.split(r"[/,]", line.strip('"'), maxsplit=1)[0] for line in lines}
         waiting += [_name(text) for text in found.requires or () if "extra ==" not in text]
     return Packages(tuple(folders), frozenset(names - {"", "..", "__pycache__"}))
-
-
-def _first(line: str) -> str:
-    """The top folder or file of a line of a distribution's RECORD."""
-    return re.split(r"[/,]", line.strip('"'), maxsplit=1)[0]
 
 
 def _name(requirement: str) -> str:
