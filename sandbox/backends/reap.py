@@ -17,7 +17,8 @@ from pathlib import Path
 from sandbox.errors import BackendMissing, SandboxError
 from sandbox.files.workspace import Workspace
 from sandbox.supervisor.outer_wall import NAME
-from sandbox.supervisor.owner import owner_in, remove_unused_locks
+from sandbox.supervisor.owner import owner_in
+from sandbox.supervisor.slots import remove_unused_locks
 from sandbox.supervisor.starting import PREFIX
 
 _CGROUPS = Path("/sys/fs/cgroup")

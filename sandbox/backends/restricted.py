@@ -17,7 +17,7 @@ from sandbox.host.server import Server
 from sandbox.inner.walls.landlock import DEVICE, LIST, READ, READ_EXECUTE, abi
 from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
-from sandbox.supervisor.owner import take_slot
+from sandbox.supervisor.slots import take_slot
 
 OLDEST = 3
 """The first ABI of Landlock that stops a program from emptying the files of its own user."""

@@ -14,8 +14,8 @@ from sandbox.host.server import Server, start_server
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
 from sandbox.supervisor.outer_wall import Specification, Wanted
-from sandbox.supervisor.owner import Slot
 from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.slots import Slot
 from sandbox.supervisor.starting import START, Plan, new_folder, specify_starter
 
 NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})

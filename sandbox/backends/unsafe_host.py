@@ -14,7 +14,7 @@ from sandbox.errors import BackendMissing
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server
 from sandbox.policy import Policy
-from sandbox.supervisor.owner import Slot
+from sandbox.supervisor.slots import Slot
 
 WARNING = "unsafe-host is no sandbox: programs can do to this machine whatever you can"
 _KEPT = {

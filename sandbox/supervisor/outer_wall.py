@@ -10,8 +10,9 @@ from pathlib import Path
 from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
-from sandbox.supervisor.owner import Slot, take_slot, this_process
+from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.slots import Slot, take_slot
 
 _KEEPER = """\
 import sys

@@ -1,22 +1,15 @@
-"""Identify the process that owns resources which can outlive it, and reserve a uid per sandbox.
+"""Identify the process that owns resources which can outlive it.
 
 Pids are reused, also after a reboot, and differ between containers; a mark therefore holds the boot id, the
 pid namespace, the pid and the start time.
 """
 
-import fcntl
-import glob
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 _MARK = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)")
-FOLDER = "/run/coder-sandbox"
-SLOTS = 1024
-HIGH_BASE, LOW_BASE = 1_640_000_000, 64_000
-"""Unused uids; the low ones serve containers that map only 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,53 +66,3 @@ def _started(pid: int) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A uid other than 0, and the open descriptors that reserve it."""
-
-    uid: int
-    locks: tuple[int, ...]
-
-
-def take_slot() -> Slot:
-    """Reserve an unused uid; without root our own. Raises OSError if none is free or lockable."""
-    if os.geteuid() != 0:
-        return Slot(os.geteuid(), ())
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    base = HIGH_BASE if _is_mapped(HIGH_BASE) else LOW_BASE
-    for number in range(SLOTS):
-        lock = _locked(f"{FOLDER}/{number}", os.O_CREAT)
-        if lock is not None:
-            return Slot(base + number, (lock,))
-    raise OSError(f"all {SLOTS} uids for sandboxes are in use (locks in {FOLDER})")
-
-
-def remove_unused_locks() -> None:
-    """Remove unused lock files; only root has any."""
-    for path in glob.glob(f"{FOLDER}/*") if os.geteuid() == 0 else ():
-        lock = _locked(path, 0)
-        if lock is not None:
-            os.unlink(path)
-            os.close(lock)
-
-
-def _locked(path: str, flags: int) -> int | None:
-    """Lock a file and return its descriptor; None if another process locks or removes it."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
-    except FileNotFoundError:
-        return None
-    with suppress(BlockingIOError, FileNotFoundError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), os.stat(path)):
-            return lock
-    os.close(lock)
-    return None
-
-
-def _is_mapped(uid: int) -> bool:
-    with open("/proc/self/uid_map", encoding="ascii") as lines:
-        ranges = [[int(word) for word in line.split()] for line in lines]
-    return any(first <= uid and uid + SLOTS <= first + length for first, _, length in ranges)

@@ -16,8 +16,9 @@ from sandbox.supervisor.outer_wall import (
     specify,
     system_links,
 )
-from sandbox.supervisor.owner import Slot, take_slot, this_process
+from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.slots import Slot, take_slot
 
 PREFIX = "coder-"
 """Prefix of our folders' names; their owner's mark follows."""

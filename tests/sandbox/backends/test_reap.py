@@ -16,7 +16,8 @@ import pytest
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.reap import reap_leftovers
-from sandbox.supervisor.owner import Slot, remove_unused_locks, take_slot, this_process
+from sandbox.supervisor.owner import this_process
+from sandbox.supervisor.slots import Slot, remove_unused_locks, take_slot
 from tests.ordinary_user import REPOSITORY
 
 OWNER = """
