@@ -82,7 +82,11 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     # The budget holds whatever else a caller's own stop says.
     reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
     asks = state.last is not None and state.last.kind == "question"
-    if asks or reason is None or (reason.status == "limit" and _has_last_word(team, state)):
+    if (
+        asks
+        or reason is None
+        or (reason.status == "limit" and isinstance(team, Concluding) and team.has_last_word(state))
+    ):
         who = speaker(state, team)
         return (
             SpeakAll(tuple(part.name for part in who.parts)) if isinstance(who, Together) else Speak(who.name)
@@ -101,10 +105,6 @@ def speaker(state: State, team: Team) -> Participant:
         return Answering()
     wanted = team.next(state)
     return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
-
-
-def _has_last_word(team: Team, state: State) -> bool:
-    return isinstance(team, Concluding) and team.has_last_word(state)
 
 
 async def run_until_stopped(

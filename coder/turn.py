@@ -134,6 +134,8 @@ class Turn:
     ) -> CallAnswered:
         """The model's answer to one call, with its tool calls.
 
+        A brief answer gets the full limit where the model used its own up on reasoning.
+
         Args:
             in_dialogue: the request is the run's dialogue with additions: the log keeps only these.
 
@@ -141,35 +143,7 @@ class Turn:
             BudgetSpent: the call would go over a limit.
             ModelError: the model failed for good.
         """
-        return await self._roomy(self._calls.redacted(messages), sampling, form, in_dialogue=in_dialogue)
-
-    async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
-        """The text of an answer, continued where it was truncated."""
-        if self._is_known_as_too_long(sent, sampling):
-            raise ContextTooLong("an earlier start of this turn has found out")
-        answer = await self._roomy(sent, sampling)
-        text = answer.text
-        for _ in range(MOST_CONTINUATIONS):
-            if not self._can_go_on(answer, sampling):
-                break
-            asked = [
-                *sent,
-                ChatMessage(role="assistant", content=text),
-                ChatMessage(role="user", content=prompt("continue").strip()),
-            ]
-            answer = await self._calls.call(self._model, asked, sampling)
-            text += answer.text
-        return text
-
-    async def _roomy(
-        self,
-        sent: list[ChatMessage],
-        sampling: Sampling,
-        form: Form | None = None,
-        *,
-        in_dialogue: bool = False,
-    ) -> CallAnswered:
-        """The answer; a brief one gets the full limit where the model used its own up on reasoning."""
+        sent = self._calls.redacted(messages)
         answer = await self._calls.call(self._model, sent, sampling, form, in_dialogue=in_dialogue)
         most = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
@@ -182,6 +156,24 @@ class Turn:
             await self.journal.append(reached)
             raise BudgetSpent(reached.text)
         return answer
+
+    async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
+        """The text of an answer, continued where it was truncated."""
+        if self._is_known_as_too_long(sent, sampling):
+            raise ContextTooLong("an earlier start of this turn has found out")
+        answer = await self.answer(sent, sampling=sampling)
+        text = answer.text
+        for _ in range(MOST_CONTINUATIONS):
+            if not self._can_go_on(answer, sampling):
+                break
+            asked = [
+                *sent,
+                ChatMessage(role="assistant", content=text),
+                ChatMessage(role="user", content=prompt("continue").strip()),
+            ]
+            answer = await self._calls.call(self._model, asked, sampling)
+            text += answer.text
+        return text
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
         """Whether an answer was truncated, by a model that keeps to its limit."""

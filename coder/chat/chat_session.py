@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coder.agent import work
 from coder.chat.kept_environment import KeptEnvironment
-from coder.chat.subject import about, happened_before, mentioned, new_state, places_named, root_of
+from coder.chat.subject import about, happened_before, mentioned, places_named, root_of
 from coder.chat.transcript import written
 from coder.config.mcp_servers import Mcp
 from coder.context.quoting import fenced
@@ -140,9 +140,7 @@ class Session:
             raise UsageError("There is no test command yet. Name one: /test CMD")
         read = read_workspace(task, lands=False)
         async with self._environment(task, self.settings, read.files) as bench:
-            return await take_baseline(
-                bench, new_state(self.run, self.task, self.settings, self.model.name, read)
-            )
+            return await take_baseline(bench, self._unbegun(read))
 
     async def undo(self) -> str | None:
         """Take back the latest step that stands, and say what of its commit is left; UsageError: none."""
@@ -157,8 +155,7 @@ class Session:
         """Run a command in the model's session; the next message reports it to the model."""
         read = read_workspace(self.task, lands=False)
         async with self._environment(self.task, self.settings, read.files) as bench:
-            new = new_state(self.run, self.task, self.settings, self.model.name, read)
-            work = await bench.session(self.state or new)
+            work = await bench.session(self.state or self._unbegun(read))
             done = await work.session.sh(command, on_output=on_output)
             output = bench.redactor.redact(terminal_text(done.output).rstrip())
         how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
@@ -213,6 +210,11 @@ class Session:
     async def costs(self) -> Costs:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
+
+    def _unbegun(self, read: Snapshot) -> State:
+        """A run that has not begun, on the user's files as they are."""
+        settings, model = self.settings, self.model.name
+        return State(self.run, self.task, settings, settings.budget, model, read.files, str(read.root))
 
     async def _begin(self, task: Task, settings: Settings, read: Snapshot) -> None:
         """Put a message into the log: the first one begins the run, a later one is a step of it."""

@@ -27,7 +27,6 @@ class KeptEnvironment:
     """Opened with the first message, and anew where the message wants another policy, or a sandbox failed."""
 
     def __init__(self) -> None:
-        """Open nothing yet."""
         self._stack = AsyncExitStack()
         self._bench: Workbench | None = None
         self._seen: tuple[str, ...] | None = None

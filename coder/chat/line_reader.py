@@ -42,7 +42,6 @@ class PlainReader:
     """Lines from standard input, be it a pipe, a file or a bare terminal; questions on stderr."""
 
     def __init__(self, *, errors: TextIO | None = None) -> None:
-        """Read descriptor 0, and ask on stderr."""
         self._errors = errors or sys.stderr
         self._rest = b""
         self._ended = False
@@ -74,7 +73,6 @@ class Typed:
     """Lines typed on a terminal while the model works; they never answer a question."""
 
     def __init__(self) -> None:
-        """Listen to nothing yet."""
         self._lines: list[str] = []
         self._rest = b""
         self._is_on = False

@@ -8,7 +8,6 @@ from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Image, Model
 from coder.run.event_types import Body
-from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot
@@ -48,19 +47,6 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
     from coder.config.image_files import read_pictures
 
     return [name for name in names if name not in shown], read_pictures(tuple(root / name for name in shown))
-
-
-def new_state(run: str, task: Task, settings: Settings, model: str, read: Snapshot) -> State:
-    """A run that has not begun, on the user's files as they are."""
-    return State(
-        run=run,
-        task=task,
-        settings=settings,
-        budget=settings.budget,
-        model=model,
-        files=read.files,
-        root=str(read.root),
-    )
 
 
 def about(paths: Iterable[str]) -> str:

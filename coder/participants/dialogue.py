@@ -22,7 +22,6 @@ class Dialogue:
     """The messages of one step of a run."""
 
     def __init__(self, turn: Turn, form: Form, first: list[ChatMessage]) -> None:
-        """Continue the log's dialogue, or begin with the first messages."""
         state = turn.state
         self._turn = turn
         self._form = form

@@ -41,7 +41,6 @@ class Member(BaseModel):
     """It works in the session by tools; None: where its model can."""
 
     def __init__(self, name: str = "", brief: str = "", **more: object) -> None:
-        """Take a name and a brief, and the other fields by name."""
         super().__init__(name=name, brief=brief, **more)
 
     @model_validator(mode="after")

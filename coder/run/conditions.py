@@ -20,6 +20,7 @@ from coder.run.termination import Reason, Stop
 P = ParamSpec("P")
 tests_pass = Stop(termination.tests_pass.rule, "tests_pass()")
 """What was given to check it by has passed."""
+_KNOWN: dict[str, Callable[..., Stop]] = {"tests_pass": lambda: tests_pass}
 
 
 def _condition(
@@ -38,6 +39,7 @@ def _condition(
             reason = Reason(status, text.format(*args, *named.values()))
             return Stop(lambda state: reason if holds(state) else None, written)
 
+        _KNOWN[make.__name__] = made
         return made
 
     return of
@@ -106,12 +108,6 @@ def seconds(s: float) -> Callable[[State], bool]:
 def asked_to_stop() -> Callable[[State], bool]:
     """`coder stop`, a server or a client; every run ends so, whatever its conditions."""
     return lambda state: state.stop_requested is not None
-
-
-_KNOWN: dict[str, Callable[..., Stop]] = {
-    made.__name__: made
-    for made in (messages, turns, said, spoke, handed_to, called, tokens, cost, seconds, asked_to_stop)
-} | {"tests_pass": lambda: tests_pass}
 
 
 @cache

@@ -14,8 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
@@ -47,12 +45,7 @@ class TeamSpec(BaseModel):
     members: "tuple[Member | Nested, ...]" = Field(min_length=1)
 
     def __init__(self, members: "tuple[Member | Nested, ...]" = (), **more: Any) -> None:  # noqa: ANN401 - fields
-        """Take the members, and the other fields by name."""
         super().__init__(members=members, **more)
-
-    @model_serializer(mode="wrap")
-    def _with_kind(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {**written(self), "kind": self.kind}
 
     @model_validator(mode="after")
     def _has_own_names(self) -> Self:
@@ -168,7 +161,6 @@ class Nested(BaseModel):
     """What it is for, in words to the model that picks or plans."""
 
     def __init__(self, name: str = "", team: TeamSpec | None = None, **more: object) -> None:
-        """Take a name and a team, and when it is through."""
         super().__init__(name=name, team=team, **more)
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import islice
 
 from pydantic import Field
 
@@ -197,7 +198,8 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
         as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
     else:
         as_there = old, new
-    numbers = [text.count("\n", 0, at) + 1 for at in _occurrences(text, as_there[0])]
+    places = islice(re.finditer(f"(?={re.escape(as_there[0])})", text), _MOST_PLACES)
+    numbers = [text.count("\n", 0, place.start()) + 1 for place in places]
     if len(numbers) == 1 or (numbers and every):
         return text.replace(*as_there)
     changed = Changed(text)
@@ -225,15 +227,6 @@ def shown_changes(before: str, after: str) -> str:
     places = [(group[0][3], group[-1][4]) for group in groups]
     more = [f"… and {len(places) - _MOST_SHOWN} more places."] if len(places) > _MOST_SHOWN else []
     return "\n".join([*(numbered(lines, *place) for place in places[:_MOST_SHOWN]), *more])
-
-
-def _occurrences(text: str, part: str) -> list[int]:
-    found: list[int] = []
-    at = text.find(part)
-    while at >= 0 and len(found) <= _MOST_PLACES:
-        found.append(at)
-        at = text.find(part, at + 1)
-    return found
 
 
 def _whole_lines(text: str) -> list[str]:
