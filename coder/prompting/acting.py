@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from coder.context.quoting import fenced, shown_path
+from coder.context.quoting import shown_path
 from coder.models.model import ChatMessage
 from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
 from coder.prompting.history import account, history, history_budget
@@ -12,14 +12,10 @@ from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
-from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import is_same
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
-
-_MOST_EDITED = 4_000
-"""Characters of what the user has changed between two messages."""
 
 
 def first_request(
@@ -71,18 +67,7 @@ def _edited(state: State) -> str:
         for path in {**known, **now}
         if not is_same(known.get(path), now.get(path)) and not (is_told and path in own)
     ]
-    if not paths:
-        return ""
-    try:
-        before_and_now = [
-            {path: one.content if (one := side.get(path)) else None for path in paths}
-            for side in (known, now)
-        ]
-        diff = unified_diff(*before_and_now)
-    except LookupError:  # of a large folder, the log has no contents
-        diff = ""
-    shown = f"\n{fenced(diff, 'diff')}" if 0 < len(diff) <= _MOST_EDITED else ""
-    return f"[The user has changed these files, here too: {named(paths)}]{shown}"
+    return f"[The user has changed these files, here too: {named(paths)}]" if paths else ""
 
 
 def system_words(*, in_text: bool, chat: bool = False) -> str:

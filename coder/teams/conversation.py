@@ -20,20 +20,11 @@ class Conversation:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is."""
-        if (
-            state.awaits_execution
-            or self.has_own_last_word(state)
-            or not awaits_decision(state)
-            or self.stop(state) is None
-        ):
-            return self.team.next(state)
-        return Human()
-
-    def has_own_last_word(self, state: State) -> bool:
-        """Whether the team has something to do yet before the human is asked."""
         reason = self.stop(state)
-        limited = reason is not None and reason.status == "limit"
-        return limited and isinstance(self.team, Concluding) and self.team.has_last_word(state)
+        if reason is None or not awaits_decision(state):
+            return self.team.next(state)
+        has_last_word = isinstance(self.team, Concluding) and self.team.has_last_word(state)
+        return self.team.next(state) if reason.status == "limit" and has_last_word else Human()
 
 
 def conversation_stop(stop: Stop) -> Stop:

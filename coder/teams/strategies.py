@@ -10,7 +10,7 @@ from coder.loop import Team
 from coder.models.abilities import Abilities, abilities_of, goes_on, parameters_of
 from coder.models.model import Model
 from coder.run.message import EXPERT
-from coder.run.settings import Budget, Settings, StrategyName
+from coder.run.settings import Budget, Settings, StrategyChoice, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
 from coder.teams.in_turn import default_team
@@ -55,7 +55,7 @@ def many_steps(budget: Budget) -> Budget:
     return budget.model_copy(update={name: value for name, value in _MANY_STEPS.items() if name not in named})
 
 
-def _strategy(name: StrategyName) -> Strategy:
+def _strategy(name: StrategyChoice | None) -> Strategy:
     """The strategy of this name, whose modules are imported here."""
     match name:
         case "act":
@@ -74,13 +74,8 @@ def _strategy(name: StrategyName) -> Strategy:
             from coder.teams.in_turn import Escalate
 
             return Strategy(Escalate)
-        case "repair":
+        case _:
             return Strategy()
-
-
-def _name(settings: Settings) -> StrategyName:
-    name = settings.strategy
-    return "repair" if name is None or name == "auto" else name
 
 
 def settled(
@@ -91,8 +86,9 @@ def settled(
     Raises:
         UsageError: the strategy wants a second model or sessions, and there are none.
     """
-    is_auto = settings.strategy in ("auto", None)
-    name = suited(task, settings, model=model, able=able, sessions=sessions) if is_auto else _name(settings)
+    name = settings.strategy
+    if name in ("auto", None):
+        name = suited(task, settings, model=model, able=able, sessions=sessions)
     if name == "escalate" and EXPERT not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
@@ -192,7 +188,7 @@ def taken(settings: Settings) -> Strategy:
     """The strategy of a run that has begun; in a conversation, the human decides before its end."""
     if settings.team is not None:
         return Strategy()
-    strategy = _strategy(_name(settings))
+    strategy = _strategy(settings.strategy)
     if not settings.chat:
         return strategy
     from coder.teams.conversation import Conversation, conversation_stop

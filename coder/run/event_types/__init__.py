@@ -5,47 +5,8 @@ Read run_events, turn_events.
 
 from collections.abc import Mapping
 
-from coder.run.event_types.run_events import (
-    BudgetReached,
-    CommitMade,
-    CommitRefused,
-    FileLanded,
-    FilesChanged,
-    FileUndone,
-    LandingPlanned,
-    LandingRefused,
-    LandingUndone,
-    Limit,
-    PatchProposed,
-    QuestionAnswered,
-    QuestionAsked,
-    RunOrigin,
-    RunResumed,
-    RunStarted,
-    RunStopped,
-    Status,
-    StepStarted,
-    StopRequested,
-)
-from coder.run.event_types.turn_events import (
-    LONG_TESTS_S,
-    BaselineTaken,
-    BaselineTest,
-    CallAnswered,
-    CallFailed,
-    CallIntended,
-    CallRetried,
-    CallSwitched,
-    CodeAnswered,
-    CodeCalled,
-    ContextFolded,
-    DialogueTaken,
-    ProgramFinished,
-    ProgramStarted,
-    Spoken,
-    ToolAnswered,
-    ToolCalled,
-)
+from coder.run.event_types.run_events import *
+from coder.run.event_types.turn_events import *
 from coder.run.events import Body, Event
 
 TYPES: Mapping[str, type[Body]] = {body.type: body for body in Body.__subclasses__()}
