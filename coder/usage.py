@@ -23,7 +23,6 @@ class Usage(BaseModel, frozen=True, extra="forbid"):
     """The endpoint counted nothing, and we count by characters."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Both together; an estimate if one is."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields}
         return Usage(**{**sums, "is_estimate": self.is_estimate or other.is_estimate})
 

@@ -42,7 +42,6 @@ class TerminalReader:
     """Enter sends; Alt-Enter, and a backslash at the end, begin a further line; Ctrl-O: the latest call."""
 
     def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
-        """Open the history."""
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import Completer
         from prompt_toolkit.history import FileHistory

@@ -29,7 +29,6 @@ class Permissions:
     """Those of one project."""
 
     def __init__(self, folder: Path, project: Path) -> None:
-        """Read those of a project from the user's data folder."""
         self._folder = folder
         self._project = str(project.resolve())
         self.allowed = self.now()

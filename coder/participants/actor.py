@@ -221,7 +221,6 @@ async def _edited(
 
 
 def _code(state: State, target: Target, text: str, *, check: str = "") -> Message:
-    """The session's changes as an answer."""
     made = session_changes(state, target)
     last = state.codes[-1] if state.codes else None
     is_same = last is not None and (last.files, last.test_edits) == (made.files, made.test_edits)

@@ -77,7 +77,6 @@ class Orchestrator:
 
 
 def _view(leader: Picker | Orchestrator, turn: Turn, system: str, asked: str) -> list[ChatMessage]:
-    """What a leader is asked: the task, the members, what was said."""
     state = turn.state
     words = prompt(asked).format(
         task=state.task.prompt.strip(),

@@ -80,5 +80,4 @@ def costs_of(events: Iterable[Event]) -> Costs:
 
 
 def _more(call: CallCost, lost: Used | None, **update: object) -> CallCost:
-    """The call after an answer of it was lost."""
     return call.model_copy(update={**update, "lost": (*call.lost, lost) if lost is not None else call.lost})

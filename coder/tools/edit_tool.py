@@ -110,7 +110,6 @@ def _is_patch(text: str) -> bool:
 
 
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    """The files of a patch before and after."""
     patch = patch.lstrip()
     if begins_patch(patch.partition("\n")[0]):  # its end may be missing, or be a line of a file
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
