@@ -14,6 +14,8 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
@@ -46,6 +48,10 @@ class TeamSpec(BaseModel):
 
     def __init__(self, members: "tuple[Member | Nested, ...]" = (), **more: Any) -> None:  # noqa: ANN401 - fields
         super().__init__(members=members, **more)
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**written(self), "kind": self.kind}
 
     @model_validator(mode="after")
     def _has_own_names(self) -> Self:

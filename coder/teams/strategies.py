@@ -241,5 +241,5 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
         return alone.model_copy(update={"team": name})
-    given = team.acting(acts).model_dump(mode="json")
+    given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
     return alone.model_copy(update={"budget": many_steps(settings.budget), "team": given})
