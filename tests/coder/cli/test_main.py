@@ -29,6 +29,8 @@ BY_MACHINE = {
     "sandbox.supervisor.one_wall", "sandbox.supervisor.starting", "sandbox.host.refusal",
 }  # fmt: skip
 """Loaded where a machine doesn't let us mount, count memory or nest walls."""
+OF_THE_MEMORY_WATCH = {"sandbox.inner.process.descendants", "sandbox.inner.walls.syscalls"}
+"""What a toy run needs for the watch of memory alone: a busy machine may refuse the cgroup that saves it."""
 HEAVY = ("pydantic", "openai", "asyncio", "rich", "yaml", "httpx2", "httpx")
 
 
@@ -96,8 +98,9 @@ def test_a_toy_task_loads_few_modules_of_ours(strategy: str, most: int, tmp_path
 
     ours = {name for name in imported if name.partition(".")[0] in OURS}
 
+    by_machine = BY_MACHINE | (OF_THE_MEMORY_WATCH if "sandbox.host.memory_watch" in ours else set())
     assert len(endpoint.requests) == 2
-    assert len(ours - BY_MACHINE) <= most, "\n".join(sorted(ours))
+    assert len(ours - by_machine) <= most, "\n".join(sorted(ours))
 
 
 def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
