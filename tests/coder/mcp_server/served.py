@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp_types import CallToolResult
 
 from tests.coder.cli.console import CODER, Console
+from tests.coder.cli.start_for_others import command_for_others
+from tests.coder.server.served import forked
 
 TOKEN = "a-token-of-32-characters-or-so"
 ERAS = ("legacy", "2026-07-28")
@@ -54,14 +56,18 @@ class Served:
         self, *arguments: str, mode: str = "auto", PYTHONPATH: str = "", **more: Any
     ) -> AsyncIterator[Client]:
         """A client of a server that it has started."""
-        command = StdioServerParameters(
-            command=str(CODER),
-            args=["mcp", "--root", str(self.root), *arguments],
-            env=self.console.environ | {"PYTHONPATH": PYTHONPATH},
-            cwd=self.console.home,
-        )
-        with self.said.open("ab") as said:
-            async with Client(stdio_client(command, errlog=said), mode=mode, **more) as client:  # type: ignore[arg-type]
+        words = ("mcp", "--root", str(self.root), *arguments)
+        own = self.console.environ | ({"PYTHONPATH": PYTHONPATH} if PYTHONPATH else {})
+        with ExitStack() as stack:
+            command = [str(CODER), *words]
+            if not PYTHONPATH:
+                cwd = self.console.home
+                command = stack.enter_context(command_for_others(CODER, *words, environ=own, cwd=cwd))
+            started = StdioServerParameters(
+                command=command[0], args=command[1:], env=own, cwd=self.console.home
+            )
+            said = stack.enter_context(self.said.open("ab"))
+            async with Client(stdio_client(started, errlog=said), mode=mode, **more) as client:  # type: ignore[arg-type]
                 yield client
 
 
@@ -83,20 +89,17 @@ async def serving(
     served: Served, *arguments: str, command: tuple[str, ...] = ("serve", "--port", "0")
 ) -> AsyncIterator[tuple[str, list[str]]]:
     """The address of a server, and the lines before it on stderr; it has ended in order behind the block."""
-    server = await asyncio.create_subprocess_exec(
-        CODER, *command, "--root", served.root, *arguments,
-        env=served.console.environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert server.stderr is not None
+    out = served.console.home / "out"
+    words = (*command, "--root", str(served.root), *arguments)
+    server, stderr = forked(words, served.console.environ, said=out)
     lines: list[str] = []
-    async with asyncio.timeout(60):
-        while not (line := (await server.stderr.readline()).decode()).startswith("serving "):
+    with stderr:
+        while not (line := await asyncio.to_thread(stderr.readline)).startswith("serving "):
             assert line, lines
             lines.append(line)
-    try:
-        yield f"{line.split()[1].removesuffix('/mcp')}/mcp", lines
-    finally:
-        server.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
-            out, err = await server.communicate()
-        assert (server.returncode, out, err) == (0, b"", b"")
+        try:
+            yield f"{line.split()[1].removesuffix('/mcp')}/mcp", lines
+        finally:
+            server.send_signal(signal.SIGTERM)
+            code = await asyncio.to_thread(server.wait, 60)
+            assert (code, out.read_bytes(), await asyncio.to_thread(stderr.read)) == (0, b"", "")

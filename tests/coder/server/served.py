@@ -50,7 +50,7 @@ def started(home: Path, *arguments: str, root: Path | None = None, **environ: st
     console, root = Console(home), root or home / "root"
     root.mkdir(exist_ok=True)
     command = ("serve", "--root", str(root), "--port", "0", *arguments)
-    process, stderr = _forked(command, console.environ | environ, said=home / "said")
+    process, stderr = forked(command, console.environ | environ, said=home / "said")
     lines: list[str] = []
     with stderr:
         try:
@@ -66,14 +66,14 @@ def started(home: Path, *arguments: str, root: Path | None = None, **environ: st
                 process.send_signal(signal.SIGKILL)
 
 
-def _forked(command: Sequence[str], environ: Mapping[str, str], *, said: Path) -> tuple[Forked, TextIO]:
+def forked(command: Sequence[str], environ: Mapping[str, str], *, said: Path) -> tuple[Forked, TextIO]:
     """The command and its stderr; a start with all imports would take 1.7 s of processor time."""
     assert warm_start(CODER).suits(environ)
     reads, writes = os.pipe()
     with open(os.devnull, "rb") as nothing, said.open("ab") as out, open(writes, "wb") as errors:
         streams = [nothing.fileno(), out.fileno(), errors.fileno()]
-        forked = warm_start(CODER).fork(*command, environ=environ, cwd=Path.cwd(), streams=streams)
-    return forked, open(reads, encoding="utf-8")
+        process = warm_start(CODER).fork(*command, environ=environ, cwd=Path.cwd(), streams=streams)
+    return process, open(reads, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
