@@ -81,7 +81,7 @@ async def gone_on(known: dict[str, str], folder: Path) -> tuple[list[Event], int
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["nested", "panel", "selector", "orchestrated"])
+@pytest.mark.parametrize("kind", ["nested", "panel", "selector", "orchestrated", "round-robin", "handoff"])
 def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
     kind: str, tmp_path: Path
 ) -> None:
