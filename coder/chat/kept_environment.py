@@ -8,7 +8,7 @@ from coder.agent import open_environment
 from coder.context.definition_facts import facts_of
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
-from coder.fs.disk_cache import facts_folder
+from coder.fs.private_folder import facts_folder
 from coder.options import Options
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.fs.disk_cache import cached_facts, keep_facts
+from coder.errors import MachineError
+from coder.fs.atomic_replace import replacing
+from coder.fs.private_folder import private_folder
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
@@ -19,6 +21,12 @@ MOST_BYTES = 256 << 10
 _LONGEST_NUMBER = 9
 VERSION = "6"
 """Of what is extracted: another number makes every cached fact one of another key."""
+
+
+Source = tuple[str, str]
+"""Language and text."""
+Found = tuple[str, str]
+"""Definitions and words, as `Facts` holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ async def facts_of(
     missing = {keys[path]: (languages[path], texts[path]) for path in keys if keys[path] not in found}
     if missing:
         found |= await extracted(missing, deadline_s=deadline_s)
-        keep_facts(cache, found, asked=keys.values())
+        _keep_facts(cache, found, asked=keys.values())
     return {path: Facts(*found[key]) for path, key in keys.items() if key in found}
 
 
@@ -66,14 +74,39 @@ def _key(language: str, text: str) -> str:
     return hashlib.sha256(f"{VERSION} {language}\n".encode() + content).hexdigest()
 
 
+_MOST_READ, _MOST_KEPT = 128 << 20, 16 << 20
+"""Bytes of a cache that is read, and of one that holds facts that weren't asked for last."""
+_FILE = "facts.json"
+
+
+def cached_facts(folder: Path | None) -> dict[str, Found]:
+    """The facts that are kept, by key; none of a cache that is damaged or can't be read."""
+    try:
+        path = folder / _FILE if folder is not None else None
+        kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= _MOST_READ else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    found = {}
+    for key, row in kept.items() if isinstance(kept, dict) else ():
+        match row:
+            case [str(defined), str(words)]:
+                found[key] = defined, words
+    return found
+
+
+def _keep_facts(folder: Path | None, facts: Mapping[str, Found], *, asked: Collection[str]) -> None:
+    """Replace the cache by these facts, where it can be written; by the asked ones if they are too many."""
+    if folder is not None:
+        text = json.dumps(facts)
+        if len(text) > _MOST_KEPT:  # every survey reads all of it
+            text = json.dumps({key: facts[key] for key in asked if key in facts})
+        with suppress(MachineError, OSError), replacing(private_folder(folder) / _FILE) as file:
+            file.write(text.encode())
+
+
 MOST_READERS = 4
 _SMALL = 40
 """Files for which one process is enough."""
-
-Source = tuple[str, str]
-"""Language and text."""
-Found = tuple[str, str]
-"""Definitions and words, as `Facts` holds them."""
 
 
 async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:

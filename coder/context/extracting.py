@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from coder.source.languages import GRAMMARS
+from coder.source.python_names import parse_source
 
 if TYPE_CHECKING:
     from tree_sitter import Language
@@ -70,9 +71,8 @@ def reader_of(language: str) -> Callable[[str], Defined] | None:
 
 def by_ast(text: str) -> Defined:
     """Definitions of Python source, found with Python's own parser; none where it doesn't parse."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_source(text)
+    if tree is None:
         return []
     found: Defined = []
     for node in ast.walk(tree):

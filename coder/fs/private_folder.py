@@ -22,6 +22,12 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("coder"))
 
 
+def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Folder of what was found in files or installed for them: below CODER_HOME if that is set."""
+    home = environ.get("CODER_HOME")
+    return Path(home).expanduser().absolute() / "cache" if home else cache_folder()
+
+
 def private_folder(path: Path) -> Path:
     """Make a folder that only its user can enter, with those above it; one that exists is left as it is.
 

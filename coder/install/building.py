@@ -19,8 +19,7 @@ from pathlib import Path
 from coder.environment.dependencies import ENVIRONMENT, Installed
 from coder.environment.run_policy import OpenSandbox
 from coder.errors import MachineError, UsageError
-from coder.fs.disk_cache import facts_folder
-from coder.fs.private_folder import private_folder
+from coder.fs.private_folder import facts_folder, private_folder
 from coder.install.indexes import Indexes, find_indexes
 from coder.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest

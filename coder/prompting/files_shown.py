@@ -82,7 +82,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
     kept = turn.bench.survey
     if kept is None or kept[0] is not state.files or kept[1] != prompt:
         from coder.context.survey import take_survey  # most folders fit, and load none of it
-        from coder.fs.disk_cache import facts_folder
+        from coder.fs.private_folder import facts_folder
 
         survey = await take_survey(
             texts,

@@ -15,8 +15,7 @@ from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.sampling.outline import missing_function
-from coder.source.python_names import parse_source
+from coder.sampling.outline import calls_of, missing_function
 from coder.turn import Turn
 from sandbox import Limits, Sandbox, open_function
 from sandbox.errors import CalleeEnded, CallFailed
@@ -164,13 +163,11 @@ def inputs_of(examples: Sequence[str], name: str) -> list[Arguments]:
 
 
 def _calls(source: str, name: str) -> Iterator[Arguments]:
-    tree = parse_source(source)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-            try:
-                yield tuple(ast.literal_eval(one) for one in [*node.args, *(k.value for k in node.keywords)])
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                continue
+    for call in calls_of(source, name):
+        try:
+            yield tuple(ast.literal_eval(one) for one in [*call.args, *(k.value for k in call.keywords)])
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            continue
 
 
 def _neighbours(arguments: Arguments) -> Iterator[Arguments]:

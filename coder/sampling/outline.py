@@ -7,7 +7,7 @@ answer depends on the form more than on chance, so several forms are worth more 
 import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from coder.source.python_names import begun_function, defined_names, longest_start, parse_source
@@ -82,7 +82,7 @@ def finished(source: str) -> str:
 
 def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:
     """The outline for a prompt in words: as many parameters as the examples have arguments."""
-    call = next((found for source in examples if (found := _call(source, name))), None)
+    call = next((call for source in examples for call in calls_of(source, name)), None)
     if call is None:
         return None
     kept = (line for line in prompt.strip().splitlines() if not line.strip().startswith("assert "))
@@ -91,12 +91,12 @@ def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline |
     return Outline(f"def {name}({', '.join(_parameters(call))}):", words, tuple(shown))
 
 
-def _call(source: str, name: str) -> ast.Call | None:
+def calls_of(source: str, name: str) -> Iterator[ast.Call]:
+    """The calls of the function `name` in a source; none where it doesn't parse."""
     tree = parse_source(source)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-            return node
-    return None
+            yield node
 
 
 def _session(source: str) -> list[str]:

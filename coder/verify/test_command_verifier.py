@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from coder.run.command_inputs import reported
 from coder.run.state import State
 from coder.source.literal_tests import is_plain
+from coder.text.sanitize import as_text, is_binary
 from coder.verify.finding import Finding, lines_of
 from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
 from coder.verify.verification import Verification
@@ -86,7 +87,7 @@ async def _confirmed(on: Verification, files: Mapping[str, bytes], *, run: Findi
     checks = [
         TestFile(path=path, source=files[path].decode())
         for path in target.tests
-        if _is_text(files.get(path, b"")) and (path == script or _decides(path, files))
+        if not is_binary(as_text(files.get(path, b""))) and (path == script or _decides(path, files))
     ]
     if not checks or target.module.partition(".")[0] in sys.stdlib_module_names:
         return run
@@ -137,11 +138,3 @@ def _script(argv: Sequence[str]) -> str | None:
     """The file that a test command runs, where it runs one."""
     inner = reported(argv) or ["-m"]
     return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.examples import find_examples
 from coder.run.message import CheckLine, Outcome, Verified
 from coder.run.state import State
+from coder.source.python_names import parse_source
 from coder.verify.finding import NOTHING_RAN, Finding, cause_of, feedback, gist, lines_of, shorten
 from coder.verify.verification import Verification
 from sandbox import Assertion, Check, Command, Result, TestFile
@@ -142,8 +143,5 @@ def _of_running(name: str, source: bytes, result: Result, *, waited: bool) -> Fi
 
 def _checks_itself(source: bytes) -> bool:
     """Whether a file asserts something when it runs."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    tree = parse_source(source.decode("utf-8-sig", "replace"))
+    return tree is not None and any(isinstance(node, ast.Assert) for node in ast.walk(tree))
