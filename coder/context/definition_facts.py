@@ -54,15 +54,14 @@ async def facts_of(
         texts: text of each file by path.
         cache: folder of the cache; None keeps nothing.
     """
-    keys: dict[str, str] = {}
-    languages: dict[str, str] = {}
-    for path, text in texts.items():
-        language = language_of(path)
-        if language is not None and len(text) <= MOST_BYTES:
-            languages[path] = language
-            keys[path] = _key(language, text)
+    sources = {
+        path: (language, text)
+        for path, text in texts.items()
+        if (language := language_of(path)) is not None and len(text) <= MOST_BYTES
+    }
+    keys = {path: _key(*source) for path, source in sources.items()}
     found = cached_facts(cache)
-    missing = {keys[path]: (languages[path], texts[path]) for path in keys if keys[path] not in found}
+    missing = {key: sources[path] for path, key in keys.items() if key not in found}
     if missing:
         found |= await extracted(missing, deadline_s=deadline_s)
         _keep_facts(cache, found, asked=keys.values())
@@ -115,7 +114,11 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
     A source that ends its reader gets empty facts, and isn't tried again.
     """
     found: dict[str, Found] = {}
-    readers = 1 if len(sources) <= _SMALL else min(MOST_READERS, _processors())
+    readers = 1
+    if len(sources) > _SMALL:
+        from coder.models.local import processors
+
+        readers = min(MOST_READERS, processors())
     queue = iter(sources)
     with suppress(TimeoutError):
         async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
@@ -137,12 +140,6 @@ async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict
                 answer = await _read(reader, sources[key])
                 is_alive, found[key] = answer is not None, answer or ("", "")
                 key = next(queue, None)
-
-
-def _processors() -> int:
-    from coder.models.local import processors
-
-    return processors()
 
 
 Definers = Mapping[str, Mapping[str, int]]

@@ -22,8 +22,14 @@ _WIDE = 300
 def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
     """The fault of the first file that was valid before and isn't now; None if there is none."""
     for path, text in files.items():
-        if text is not None and (fault := new_fault(path, text, before.get(path))) is not None:
-            return fault_report(path, text, fault)
+        if text is None or (fault := new_fault(path, text, before.get(path))) is None:
+            continue
+        line, said = fault
+        shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
+        return (
+            f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
+            "The files are as they were before. Answer with all of your edits again, put right."
+        )
     return None
 
 
@@ -31,16 +37,6 @@ def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | Non
     """Line (from 1) and message of the first fault in a file that was valid before."""
     fault = _fault(path, text) if before is not None else None
     return fault if fault is not None and _fault(path, before or "") is None else None
-
-
-def fault_report(path: str, text: str, fault: tuple[int, str]) -> str:
-    """The remark on a file whose syntax an edit broke, beginning at line 1."""
-    line, said = fault
-    shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
-    return (
-        f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
-        "The files are as they were before. Answer with all of your edits again, put right."
-    )
 
 
 def numbered(lines: Sequence[str], start: int, end: int) -> str:
