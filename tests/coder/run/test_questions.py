@@ -486,8 +486,9 @@ async def test_a_run_that_is_stopped_while_its_landing_is_asked_about_writes_not
         while not away.asked:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await stop((await other.runs())[0].run, "ann@there", log=other)
+        run = await working  # it gives its lease back
 
-    assert ((await working).status, (folder / "main.py").read_text()) == ("interrupted", WRONG)
+    assert (run.status, (folder / "main.py").read_text()) == ("interrupted", WRONG)
 
 
 async def test_time_until_a_dead_run_is_stopped_is_not_the_runs(folder: Path) -> None:
