@@ -90,6 +90,17 @@ async def test_a_browser_connects_no_more_where_its_number_lies_behind_the_end_o
     assert (await client.get(f"/runs/{RUN}/events", headers=headers)).status_code == 204
 
 
+async def test_no_event_follows_a_number_that_a_run_has_not_come_to(
+    server: Server, client: httpx2.AsyncClient
+) -> None:
+    await server.append(RUN, [started(), says("a")])
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": "3"}
+
+    assert (await client.get(f"/runs/{RUN}/events", headers=headers)).status_code == 204
+    async with followed(client, RUN, last=1) as messages:
+        assert (await anext(messages)).id == 2
+
+
 @pytest.mark.parametrize("known", [0, 2, 9])
 async def test_the_stream_of_a_page_ends_with_its_run(
     server: Server, client: httpx2.AsyncClient, known: int
