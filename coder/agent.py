@@ -94,7 +94,6 @@ async def resume(
     Args:
         budget: new limits, in all and not on top; None keeps the old ones.
         answer: to the question that the run waits with; without it, whoever watches is asked.
-        options: hold from now on.
 
     Raises:
         UsageError: no such run, no question, a team from Python that isn't given again, or no such strategy.
@@ -120,7 +119,6 @@ async def fork(
     Args:
         run: the id of a run whose model acts.
         step: an answered tool call, from 1, as `coder show` numbers them.
-        say: what the model is told then.
         budget: None has the limits of `run`, counted anew.
         options: where they differ from those of `run`.
 
