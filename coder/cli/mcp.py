@@ -1,5 +1,8 @@
 """`coder mcp`: other agents and editors use `coder` by the Model Context Protocol."""
 
+import sys
+from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -39,12 +42,15 @@ def mcp(
     from coder.console.client_runs import Runs
     from coder.console.flags import see_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
+    from coder.console.tracing import collecting
     from coder.mcp_server.stdio import serve_stdio
     from coder.mcp_server.tools import server_of
 
     see_backend(load().config.sandbox or "auto", {})
-    server = server_of(Runs(root))
-    try:
-        run_until_interrupted(serve_stdio(server))
-    except Interrupted:  # a server's usual end
-        return
+
+    async def work() -> None:
+        async with collecting(None, partial(print, file=sys.stderr)) as traces:
+            await serve_stdio(server_of(Runs(root, traces=traces)))
+
+    with suppress(Interrupted):  # a server's usual end
+        run_until_interrupted(work())

@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,21 +86,25 @@ def listen(
     from coder.config.layers import load
     from coder.console.flags import see_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
+    from coder.console.tracing import collecting
     from coder.server.app import serve_http
     from coder.server.serving import Serving
     from coder.store import open_log
 
-    loaded = load()
+    loaded, root = load(), root.resolve()
     see_backend(loaded.config.sandbox or "auto", {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
-    with open_log() as log:
+
+    async def work() -> None:
         free = asyncio.Semaphore(workers or os.cpu_count() or 1)
-        serving = Serving(log, root.resolve(), loaded, free, reports=reports)
-        try:
-            run_until_interrupted(serve_http(serving, host, port, names=names, callers=callers, path=path))
-        except Interrupted:  # a server's usual end
-            return
+        with open_log() as log:
+            async with collecting(None, partial(print, file=sys.stderr)) as traces:
+                serving = Serving(log, root, loaded, free, reports=reports, traces=traces)
+                await serve_http(serving, host, port, names=names, callers=callers, path=path)
+
+    with suppress(Interrupted):  # a server's usual end
+        run_until_interrupted(work())
 
 
 def see_root(root: Path, command: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -20,6 +19,7 @@ from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human
+from coder.console.tracing import collecting
 from coder.errors import CoderError, MachineError, Refused, UsageError
 from coder.options import Options
 from coder.run.model_choice import open_models
@@ -154,15 +154,7 @@ def _could_be_made(path: Path) -> bool:
 @asynccontextmanager
 async def traced(given: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
     """Send what the screen sees to a collector, if one is named. Raises UsageError: no extra, no address."""
-    if not (url := given["otlp"] or os.environ.get("CODER_OTLP")):
-        yield None
-        return
-    try:
-        from coder.traces.collector import Collector
-    except ImportError as error:
-        install = "pip install 'coder-agent[otel]'"
-        raise UsageError(f"OpenTelemetry isn't installed. Install it: {install}") from error
-    async with Collector(url, screen.note, content=given["otel_content"]) as screen.also:
+    async with collecting(given["otlp"], screen.note, content=given["otel_content"]) as screen.also:
         yield screen.also
 
 

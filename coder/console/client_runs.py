@@ -29,6 +29,7 @@ from coder.requests import (
     status_of,
     when_free,
 )
+from coder.run.events import Event
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run
@@ -52,6 +53,14 @@ class Client(Watch):
 
     run_id: str | None = None
     """Of the run that is watched, once it has begun."""
+    also: Watch | None = None
+    """Sees each event, too."""
+
+    def event(self, event: Event) -> None:
+        """Take an event of the run."""
+        self.run_id = event.run  # of several side by side any
+        if self.also is not None:
+            self.also.event(event)
 
     def note(self, text: str) -> None:
         """Tell a line."""
@@ -71,6 +80,7 @@ class Runs:
         *,
         client: str | None = None,
         waits: bool = True,
+        traces: Watch | None = None,
     ) -> None:
         """Work below a folder, and nowhere else.
 
@@ -78,9 +88,10 @@ class Runs:
             free: has a place for each worker; None has one for each processor.
             client: name of a token, which goes on with runs that tokens have begun; None: the operator.
             waits: for a free place; False: raise Busy.
+            traces: sees the events of all runs.
         """
         self._root, self.client, self._waits = root.resolve(), client, waits
-        self._free = free or asyncio.Semaphore(os.cpu_count() or 1)
+        self._free, self._traces = free or asyncio.Semaphore(os.cpu_count() or 1), traces
 
     def below(self, path: str) -> Path:
         """An existing path below the root, links followed. Raises UsageError: it is elsewhere, or missing."""
@@ -197,6 +208,8 @@ class Runs:
         client: Client,
         run: Callable[[Options], Awaitable[Run]],
     ) -> Run:
+        client.also = self._traces
+
         async def work() -> Run:
             with open_log() as log:
                 try:

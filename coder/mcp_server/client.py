@@ -51,7 +51,7 @@ class Client(client_runs.Client):
         """Tell what happened, if it is worth a line; first of all the run's id."""
         if self.run_id is None:
             self.note(f"run {event.run}")
-        self.run_id = event.run  # of several side by side any
+        super().event(event)
         body = parse(event)
         if body is None:
             return

@@ -30,6 +30,8 @@ from coder.server.take_over import take_over
 GROUP = "coder.routes"
 """Entry points: each takes a Serving and returns an APIRouter."""
 _STATIC = Path(studio.__file__).with_name("static")
+_MOMENT_S = 0.1
+"""In which the signal that has ended a server cancels its task, rather than what cleans up behind it."""
 _PATIENCE_S = 3
 """For requests that are under way at the end."""
 
@@ -100,9 +102,8 @@ class _Mcp:
 
         from coder.mcp_server.tools import server_of
 
-        security = TransportSecuritySettings(
-            enable_dns_rebinding_protection=False
-        )  # AccessMiddleware checks Host and Origin
+        # AccessMiddleware has checked Host and Origin.
+        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         for caller in callers:
             server = server_of(run_routes.runs_of(serving, caller))
             self.apps[caller] = server.streamable_http_app(transport_security=security)
@@ -130,6 +131,7 @@ async def serve_http(
     print(f"serving http://{shown}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     with listener:
         await _Server(config, serving).serve(sockets=[listener])
+        await asyncio.sleep(_MOMENT_S)
 
 
 class _Server(uvicorn.Server):

@@ -108,7 +108,7 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
 
 def runs_of(serving: Serving, caller: Caller) -> Runs:
     """What a caller may begin and go on with."""
-    return Runs(caller.root, serving.workers, client=caller.client, waits=False)
+    return Runs(caller.root, serving.workers, client=caller.client, waits=False, traces=serving.traces)
 
 
 def routes(serving: Serving) -> APIRouter:

@@ -14,6 +14,7 @@ from coder.console.failure import report
 from coder.errors import Busy, CoderError
 from coder.run.events import Event
 from coder.run.run import Run
+from coder.run.watch import Watch
 from coder.server.bearer_tokens import Caller as Caller
 from coder.server.bearer_tokens import Scope
 from coder.server.event_stream import EventStreams
@@ -34,7 +35,7 @@ class Live(Client):
 
     def event(self, event: Event) -> None:
         """Wake those who follow the run."""
-        self.run_id = event.run
+        super().event(event)
         self.begun.set()
         self._wake(event.run)
 
@@ -64,6 +65,8 @@ class Serving:
     live: dict[str, Live] = field(default_factory=dict)
     reports: Path | None = None
     """A folder of pages that the studio shows to whoever may read."""
+    traces: Watch | None = None
+    """Sees the events of all runs that work here."""
     streams: EventStreams = field(init=False)
     rows: RunRows = field(init=False)
     is_closing: bool = False

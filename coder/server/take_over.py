@@ -42,7 +42,7 @@ async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, i
         if folder is None or not Path(folder).is_relative_to(serving.root):
             return
         if (state := await apart(_abandoned(serving.log, found))) is not None:
-            runs = Runs(Path(folder), serving.workers)
+            runs = Runs(Path(folder), serving.workers, traces=serving.traces)
             await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
     except LeaseHeld:  # a process works on it
         return

@@ -7,6 +7,7 @@ costs a run no more than a moment at its end.
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Self
@@ -22,6 +23,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from coder.errors import MachineError, UsageError
 from coder.models.endpoint import is_address, parts_of
+from coder.run.event_types import RunStopped
 from coder.run.events import Event
 from coder.run.watch import Watch
 from coder.store import open_log
@@ -29,6 +31,8 @@ from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace, resource_of
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
+METRICS_S = 60.0
+"""Between two sends of metrics, as the SDK's own readers have it."""
 HISTOGRAMS = [("token.usage", "{token}", [4.0**n for n in range(14)])]
 HISTOGRAMS += [("operation.duration", "s", [0.01 * 2**n for n in range(14)])]
 """Names, units and boundaries, as the conventions have them."""
@@ -48,7 +52,7 @@ class Collector(Watch):
         self._stack = AsyncExitStack()
         self._traces: dict[str, tuple[Trace, int]] = {}
         self._unsent: list[ReadableSpan] = []
-        self._news, self._is_told = asyncio.Event(), False
+        self._news, self._is_told, self._measured = asyncio.Event(), False, time.monotonic()
         self._reader, process = InMemoryMetricReader(), resource_of(str(uuid4()))
         meter = MeterProvider([self._reader], process, shutdown_on_exit=False).get_meter(
             "coder", SCOPE.version
@@ -109,7 +113,12 @@ class Collector(Watch):
             for span in self._unsent:
                 self._measure(span)
             await self._flush(self._unsent)
-        if ends and (data := self._reader.get_metrics_data()) is not None:
+            if events and events[-1].type == RunStopped.type:
+                self._traces.pop(run)  # a later resume begins it anew, behind these events
+        if not ends and time.monotonic() < self._measured + METRICS_S:
+            return
+        self._measured = time.monotonic()
+        if (data := self._reader.get_metrics_data()) is not None:
             await self._post("metrics", encode_metrics(data).SerializeToString())
 
     def _measure(self, span: ReadableSpan) -> None:

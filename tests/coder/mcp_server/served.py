@@ -53,11 +53,12 @@ class Served:
 
     @asynccontextmanager
     async def over_stdio(
-        self, *arguments: str, mode: str = "auto", PYTHONPATH: str = "", **more: Any
+        self, *arguments: str, mode: str = "auto", PYTHONPATH: str = "", CODER_OTLP: str = "", **more: Any
     ) -> AsyncIterator[Client]:
         """A client of a server that it has started."""
         words = ("mcp", "--root", str(self.root), *arguments)
         own = self.console.environ | ({"PYTHONPATH": PYTHONPATH} if PYTHONPATH else {})
+        own |= {"CODER_OTLP": CODER_OTLP} if CODER_OTLP else {}
         with ExitStack() as stack:
             command = [str(CODER), *words]
             if not PYTHONPATH:

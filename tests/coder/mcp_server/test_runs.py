@@ -12,6 +12,7 @@ from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from tests.coder.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.mcp_server.served import ERAS, Served, document, words
+from tests.coder.traces.receiver import receiver
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
 from tests.processes import processes_with, wait_until
 
@@ -73,6 +74,16 @@ async def test_without_a_path_the_code_is_in_the_result(served: Served, endpoint
 
     assert run["files"] == {"solution.py": ADD}
     assert [*served.root.iterdir()] == []
+
+
+async def test_a_run_for_a_client_is_traced(served: Served, endpoint: FaultyEndpoint) -> None:
+    with receiver() as collector:
+        async with served.over_stdio(CODER_OTLP=collector.url) as client:
+            run = document(await client.call_tool("solve", {"prompt": TASK, "checks": CHECKS}))
+
+    assert run["status"] == "solved"
+    assert sum(span.name.startswith("chat") for span in collector.spans) == run["calls"]
+    assert set(collector.sums("gen_ai.client.token.usage")) == {"input", "output"}
 
 
 @pytest.mark.slow
