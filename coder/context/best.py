@@ -158,10 +158,13 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
 
 def _extent(lines: list[str], line: int, after: int) -> Range:
     """A definition with its decorators, without what belongs to the next one."""
-    first = line
-    while first > 1 and lines[first - 2].lstrip().startswith("@"):
-        first -= 1
-    depth = _depth(lines[line - 1])
+    first, depth = line, _depth(lines[line - 1])
+    for n in range(line - 1, 0, -1):
+        above = lines[n - 1]
+        if above.lstrip().startswith("@"):
+            first = n
+        elif not (_depth(above) > depth or above.lstrip().startswith((")", "]", "}"))):
+            break  # else it may be the table of a decorator
     decorators = (n for n in range(line + 1, after) if lines[n - 1].lstrip().startswith("@"))
     beside = (n for n in decorators if _depth(lines[n - 1]) <= depth)
     last = next(beside, after) - 1

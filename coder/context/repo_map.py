@@ -40,9 +40,11 @@ def repo_map(
         lines = texts[path].splitlines()
         at = dict.fromkeys(line for _, line in facts[path].definitions() if line <= len(lines))
         left_out = shown.get(path, ())
-        found = [_line(lines[n - 1], n) for n in at if n not in left_out][:_MOST_OF_A_FILE]
+        found = [_line(lines[n - 1], n) for n in at if n not in left_out]
         if not found:
             continue
+        if more := len(found[_MOST_OF_A_FILE:]):
+            found[_MOST_OF_A_FILE:] = [f"{'…':>5}  {count_of(more, 'other definition')}"]
         part = "\n".join([f"{shown_path(path)[1:-1]}:", *found])
         if tokens(part) > left:
             break
@@ -50,7 +52,7 @@ def repo_map(
         parts.append(part)
         listed.add(path)
     others = [path for path in sorted(texts) if path not in listed and not shown.get(path)]
-    return "\n".join([*parts, *_names(others, left + int(budget * _FOR_NAMES))])
+    return "\n".join([*parts, *_names(others, facts, left + int(budget * _FOR_NAMES))])
 
 
 def _line(text: str, number: int) -> str:
@@ -59,15 +61,17 @@ def _line(text: str, number: int) -> str:
     return f"{number:>5}  {line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + '…'}"
 
 
-def _names(paths: Iterable[str], budget: int) -> list[str]:
-    """Files by their folder, as far as the budget goes."""
+def _names(paths: Iterable[str], sources: Collection[str], budget: int) -> list[str]:
+    """Files by their folder, as far as the budget goes: folders with sources first."""
     budget -= tokens(_OTHERS + _MORE)
     folders: dict[str, list[str]] = {}
+    with_sources = set()
     for path in paths:
         folder, _, name = shown_path(path)[1:-1].rpartition("/")
         folders.setdefault(folder, []).append(name)
+        with_sources |= {folder} if path in sources else set()
     lines: list[str] = []
-    for folder in sorted(folders, key=lambda name: (name.count("/"), name)):
+    for folder in sorted(folders, key=lambda name: (name not in with_sources, name.count("/"), name)):
         names = folders[folder]
         line = f"{folder or '.'}/ {' '.join(names)}"
         if tokens(line) > budget:

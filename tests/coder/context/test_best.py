@@ -35,7 +35,7 @@ def test_around_a_place_in_no_definition_is_none() -> None:
     assert extent_of(82, LONG, FACTS) is None
 
 
-def test_a_definition_ends_before_the_decorators_of_the_next() -> None:
+def test_a_definition_has_its_decorators_and_ends_before_those_of_the_next() -> None:
     text = "def one():\n    return 1\n\n\n@mark(\n    2,\n)\ndef two():\n    return 2\n"
 
-    assert [span.extent for span in spans(text.splitlines(), Facts("one:1 two:8"))] == [(1, 2), (8, 9)]
+    assert [span.extent for span in spans(text.splitlines(), Facts("one:1 two:8"))] == [(1, 2), (5, 9)]

@@ -13,8 +13,30 @@ def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
     text = repo_map(facts, texts, ["pkg/a.py"], budget=500)
 
     assert text == (
-        "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\n./ c.txt\npkg/ b.py"
+        "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\npkg/ b.py\n./ c.txt"
     )
+
+
+def test_folders_with_sources_are_named_before_others() -> None:
+    texts = dict.fromkeys(
+        (".idea/misc.xml", "docs/a.md", "pkg/deep/engine.py", "pkg/data.sql", "setup.py"), ""
+    )
+    facts = {path: Facts("", "") for path in ("pkg/deep/engine.py", "setup.py")}
+
+    text = repo_map(facts, texts, [], budget=500)
+
+    folders = [line.split()[0] for line in text.splitlines()[1:]]
+    assert folders == ["./", "pkg/deep/", ".idea/", "docs/", "pkg/"]
+
+
+def test_a_file_with_more_definitions_than_are_shown_says_so() -> None:
+    text = "".join(f"def f{i}(): ...\n" for i in range(30))
+    facts = {"a.py": Facts(" ".join(f"f{i}:{i + 1}" for i in range(30)), "")}
+
+    lines = repo_map(facts, {"a.py": text}, ["a.py"], budget=2000).splitlines()
+
+    assert lines[-1].split() == ["…", "6", "other", "definitions"]
+    assert len(lines) == 1 + 24 + 1
 
 
 def test_a_map_keeps_to_its_budget() -> None:
