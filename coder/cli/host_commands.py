@@ -18,7 +18,7 @@ from coder.errors import UsageError
 from coder.run.event_types import CommitMade
 from coder.text.sanitize import count_of, one_line
 from coder.workspace.diff import unified_diff
-from coder.workspace.git.listing import contents_at_head
+from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.pending import (
     Pending,
     Place,

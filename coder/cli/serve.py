@@ -87,7 +87,7 @@ def listen(
     from coder.console.flags import see_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.tracing import collecting
-    from coder.server.app import serve_http
+    from coder.server.http_app import serve_http
     from coder.server.serving import Serving
     from coder.store import open_log
 

@@ -17,7 +17,7 @@ from coder.workspace.git.found import find_repository
 from coder.workspace.walk import Reader, by_a_person, generated
 
 if TYPE_CHECKING:
-    from coder.workspace.git.listing import Listing
+    from coder.workspace.git.known_files import Listing
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
@@ -128,7 +128,7 @@ def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
     repository = find_repository(folder)
     if repository is None:
         return None, []
-    from coder.workspace.git.listing import list_files
+    from coder.workspace.git.known_files import list_files
     from coder.workspace.git.run_git import GitFailed
 
     try:

@@ -101,7 +101,7 @@ def restore(state: State) -> Restored:
 
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
     """What the run read of files that have changed since, from HEAD. Raises UsageError: HEAD lacks it."""
-    from coder.workspace.git.listing import contents_at_head
+    from coder.workspace.git.known_files import contents_at_head
 
     committed = contents_at_head(Path(state.root or ""), paths) if paths else {}
     kept = {}

@@ -9,7 +9,7 @@ import pytest
 
 from coder.workspace.folder import take_snapshot
 from coder.workspace.git.commit import Changed, commit
-from coder.workspace.git.listing import contents_at_head
+from coder.workspace.git.known_files import contents_at_head
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 _HOOKS = (

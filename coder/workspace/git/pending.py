@@ -10,7 +10,7 @@ from coder.errors import UsageError
 from coder.workspace.git.commit import under_way
 from coder.workspace.git.found import Repository, find_repository
 from coder.workspace.git.isolated import isolated
-from coder.workspace.git.listing import contents_at_head
+from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.run_git import GitFailed
 
 _ANY = ("reference-transaction", "post-index-change", "pre-auto-gc")
