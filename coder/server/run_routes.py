@@ -32,6 +32,7 @@ from coder.run.task import Task
 from coder.server.bearer_tokens import Caller
 from coder.server.documents import Answer, NewProgram, ServedRun
 from coder.server.problems import Problem
+from coder.server.run_rows import apart
 from coder.server.serving import Serving, needs
 from coder.store import new_run_id
 
@@ -65,7 +66,7 @@ async def see_run(serving: Serving, caller: Caller, run: str) -> None:
 async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
     """The state of a run. Raises Problem: there is none for this caller."""
     await see_run(serving, caller, run)
-    return await state_of(serving.log, run)
+    return await apart(state_of(serving.log, run))
 
 
 async def served_run(serving: Serving, caller: Caller, run: str, status: int = 200) -> Response:

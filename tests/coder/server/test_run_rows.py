@@ -18,12 +18,13 @@ from tests.coder.server.test_events import SOLVED, says
 from tests.coder.states import started
 
 
-@pytest.mark.parametrize("path", ["/runs", "/"])
-async def test_a_server_answers_others_while_it_lists_long_runs(
+@pytest.mark.parametrize("path", ["/runs", "/", "/runs/run_0"])
+async def test_a_server_answers_others_while_it_reads_long_runs(
     server: Server, client: httpx2.AsyncClient, path: str
 ) -> None:
-    for number in range(10):
-        await server.append(f"run_{number}", [started(), *[says("x")] * 1500, SOLVED])
+    runs, events = (10, 1500) if path != "/runs/run_0" else (1, 15_000)
+    for number in range(runs):
+        await server.append(f"run_{number}", [started(), *[says("x")] * events, SOLVED])
 
     listing = asyncio.create_task(client.get(path))
     answered = 0
