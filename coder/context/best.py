@@ -159,9 +159,9 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
 def _extent(lines: list[str], line: int, after: int) -> Range:
     """A definition with its decorators, without what belongs to the next one."""
     first, depth = line, _depth(lines[line - 1])
-    for n in range(line - 1, 0, -1):
+    for n in range(line - 1, max(0, line - _MOST_AROUND), -1):  # a longer table would leave no room for it
         above = lines[n - 1]
-        if above.lstrip().startswith("@"):
+        if _depth(above) <= depth and above.lstrip().startswith("@"):
             first = n
         elif not (_depth(above) > depth or above.lstrip().startswith((")", "]", "}"))):
             break  # else it may be the table of a decorator

@@ -102,9 +102,9 @@ class _Files:
         name = plain.name if plain.is_absolute() or ".." in plain.parts else str(plain)
         if name in self.contents:
             raise UsageError(f"Two files would be {name} in the workspace.")
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path} isn't a regular file.")
         try:
+            if path.exists() and not path.is_file():
+                raise UsageError(f"{path} isn't a regular file.")
             with path.open("rb") as file:
                 content = file.read(self._room + 1)
         except OSError as error:

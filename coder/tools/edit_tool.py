@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import islice
 
 from pydantic import Field
 
@@ -197,8 +196,10 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
         as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
     else:
         as_there = old, new
-    places = islice(re.finditer(f"(?={re.escape(as_there[0])})", text), _MOST_PLACES)
-    numbers = [text.count("\n", 0, place.start()) + 1 for place in places]
+    places = [text.find(as_there[0])]
+    while places[-1] >= 0 and len(places) <= _MOST_PLACES:  # a pattern would take the square of the time
+        places.append(text.find(as_there[0], places[-1] + 1))
+    numbers = [text.count("\n", 0, place) + 1 for place in places[:-1]]
     if len(numbers) == 1 or (numbers and every):
         return text.replace(*as_there)
     changed = Changed(text)

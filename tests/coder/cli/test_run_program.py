@@ -171,6 +171,7 @@ def test_json_is_the_result_with_artifacts_in_base64(console: Console) -> None:
         ((".",), "isn't a regular file"),
         (("--file", "fifo", "-c", "1"), "isn't a regular file"),
         (("--file", "missing", "-c", "1"), "can't be read"),
+        (("--file", "x" * 300, "-c", "1"), "can't be read"),
         (("--file", "plain.txt", "--file", "./plain.txt", "-c", "1"), "Two files"),
         (("--file", "big", "--disk", "1", "-c", "1"), "--disk"),
         (("latin.py",), "can't be read as Python"),

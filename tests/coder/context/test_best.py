@@ -39,3 +39,15 @@ def test_a_definition_has_its_decorators_and_ends_before_those_of_the_next() -> 
     text = "def one():\n    return 1\n\n\n@mark(\n    2,\n)\ndef two():\n    return 2\n"
 
     assert [span.extent for span in spans(text.splitlines(), Facts("one:1 two:8"))] == [(1, 2), (5, 9)]
+
+
+def test_a_decorator_of_a_deeper_definition_above_belongs_to_no_other() -> None:
+    text = "class Till:\n    @property\n    def sum(self):\n        return 1\ndef two():\n    return 2\n"
+
+    assert spans(text.splitlines(), Facts("Till:1 sum:3 two:5"))[-1].extent == (5, 6)
+
+
+def test_a_definition_is_shown_though_the_table_of_its_decorator_is_long() -> None:
+    table = "@mark(\n    [\n" + "        1,\n" * 150 + "    ],\n)\n"
+
+    assert spans(f"{table}def two():\n    return 2\n".splitlines(), Facts("two:155"))[-1].extent == (155, 156)

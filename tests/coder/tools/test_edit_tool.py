@@ -1,5 +1,7 @@
 """edit: a replacement, a new file, a patch; what is said where it doesn't fit."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -244,6 +246,14 @@ def test_a_text_that_is_there_once_is_replaced_and_nothing_else(
     text = f"{before}<{old}>{behind}"
 
     assert replaced("a", text, f"<{old}>", new) == f"{before}{new}{behind}"
+
+
+def test_a_long_text_that_almost_repeats_is_looked_for_without_a_pause() -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="aren't there"):
+        replaced("a", "ab" * 200_000, "ab" * 30_000 + "c", "")
+
+    assert time.process_time() - began < 2
 
 
 @given(before=lines, after=lines)
