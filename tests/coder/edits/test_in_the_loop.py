@@ -58,11 +58,6 @@ async def test_the_users_word_on_the_form_counts(tmp_path: Path, form: EditForma
     assert run.status == "solved"
 
 
-@pytest.mark.parametrize("form", ["diff", "patch"])
-def test_a_form_that_is_asked_for_no_longer_means_search_and_replace(form: str) -> None:
-    assert Settings.model_validate({"edit_format": form}).edit_format == "search-replace"
-
-
 async def test_edits_that_dont_fit_are_asked_for_again_with_the_nearest_lines(tmp_path: Path) -> None:
     run, model = await solved_by(tmp_path, block("    return a -- b\n", "    return a + b\n"), RIGHT)
 
