@@ -19,7 +19,7 @@ from coder.source.languages import language_of
 MOST_BYTES = 256 << 10
 """Of one file; a larger one is generated, or data."""
 _LONGEST_NUMBER = 9
-VERSION = "6"
+VERSION = "7"
 """Of what is extracted: another number makes every cached fact one of another key."""
 
 

@@ -23,6 +23,11 @@ _BESIDE = {
 (enum_declaration name: (identifier) @name) @definition.class
 (record_declaration name: (identifier) @name) @definition.class
 """,
+    "rust": "(function_signature_item name: (identifier) @name) @definition.function",
+    "cpp": """
+(function_declarator declarator: (qualified_identifier
+  name: (qualified_identifier name: (identifier) @name))) @definition.method
+""",
     "php": "(enum_declaration name: (name) @name) @definition.class",
     "csharp": """
 [(class_declaration name: (_) @name) (interface_declaration name: (_) @name)
@@ -31,7 +36,7 @@ _BESIDE = {
  (method_declaration name: (_) @name) (property_declaration name: (_) @name)] @definition
 """,
 }
-"""Kinds of types that a grammar's own query for tags leaves out; C# has no such query."""
+"""Kinds of types, and functions, that a grammar's own query for tags leaves out; C# has no such query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,10 @@ GRAMMARS = {
     "typescript": Grammar(_TYPESCRIPT, "language_typescript", (_JAVASCRIPT,), _BESIDE["typescript"]),
     "tsx": Grammar(_TYPESCRIPT, "language_tsx", (_JAVASCRIPT,), _BESIDE["typescript"]),
     "go": Grammar("tree_sitter_go"),
-    "rust": Grammar("tree_sitter_rust"),
+    "rust": Grammar("tree_sitter_rust", beside=_BESIDE["rust"]),
     "java": Grammar("tree_sitter_java", beside=_BESIDE["java"]),
     "c": Grammar("tree_sitter_c"),
-    "cpp": Grammar("tree_sitter_cpp"),
+    "cpp": Grammar("tree_sitter_cpp", beside=_BESIDE["cpp"]),
     "ruby": Grammar("tree_sitter_ruby"),
     "php": Grammar("tree_sitter_php", "language_php", beside=_BESIDE["php"]),
     "csharp": Grammar("tree_sitter_c_sharp", beside=_BESIDE["csharp"]),
