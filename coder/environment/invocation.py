@@ -132,7 +132,7 @@ def _program(wanted: Invocation, files: _Files, read_source: Callable[[], bytes]
 
 
 def _file_program(path: Path, arguments: tuple[str, ...], files: _Files) -> Program:
-    if not path.exists():
+    if not os.path.exists(path):  # a Path raises for a name that is too long, as code is
         raise UsageError(
             f"There is no file {path}.\nA command of the sandbox goes behind --: coder run -- {path}"
         )

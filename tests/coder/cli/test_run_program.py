@@ -167,6 +167,7 @@ def test_json_is_the_result_with_artifacts_in_base64(console: Console) -> None:
         (("--", ""), "Nothing to run"),
         (("-c", "print('\udcff')"), "can't be read as Python"),
         (("nosuch.py",), "coder run -- nosuch.py"),
+        (("print(1);" * 40,), "There is no file"),
         (("plain.txt",), "chmod +x plain.txt"),
         ((".",), "isn't a regular file"),
         (("--file", "fifo", "-c", "1"), "isn't a regular file"),
