@@ -153,7 +153,7 @@ class Candidate:
 
     async def begin(self, job: Mapping[str, object]) -> None:
         """Clone it and send its job. Raises SandboxBroken if its parent ended; the socket is closed then."""
-        content = json.dumps({**job, "cpu_s": self._cpu_s}).encode()
+        content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
         try:
             await self._running.send_with(BEGIN, self._inside)
             self._line.setblocking(False)

@@ -19,8 +19,11 @@ from sandbox.policy import Limits, Policy
 from sandbox.result import Value, ending
 
 _MODULE = "solution"
-_SPARE_CPU_S = 1.0
-"""Of a checker, which also loads its tests."""
+_SPARE_CPU_S, _LATER = 1.0, 2.0
+"""Beyond the CPU limit: of RLIMIT_CPU, and by which factor of a timer.
+
+Both count ticks of the kernel's clock and may fire a third early; a checker also loads its tests.
+"""
 
 
 class Trial(Value):
@@ -47,22 +50,25 @@ async def hold_trial(
 ) -> TrialResult:
     """Try one function; each candidate and the checker have a private workspace.
 
-    `limits` hold for each process, with a second more of CPU for the checker; wall time covers the trial.
-    Raises SandboxBroken if a sandbox fails.
+    `limits` hold for each process, with up to a second more of CPU: the caller compares the CPU time used.
+    Wall time covers the trial. Raises SandboxBroken if a sandbox fails.
     """
     wall_s, behind = walls_behind(limits)
+    cpu_s = limits.cpu_s or Policy().cpu_s
+    behind = behind.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
     job = {
         **trial.model_dump(include={"tests", "prelude", "tidy", "entry_point", "replays", "seed"}),
         "module": _MODULE,
         "crossing": crossing,
         "wall_s": wall_s,
-        "cpu_s": math.ceil((limits.cpu_s or Policy().cpu_s) + _SPARE_CPU_S),
+        "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S),
     }
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}
-        return await candidates.start({**candidate, "modules": {_MODULE: trial.source}}, limits=behind)
+        candidate |= {"modules": {_MODULE: trial.source}, "timer_s": _LATER * cpu_s}
+        return await candidates.start(candidate, limits=behind)
 
     return await hold(start, checkers, json.dumps(job).encode(), wall_s)
 

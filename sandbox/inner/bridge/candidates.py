@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import gc
 import json
-import math
 import os
 import resource
 import signal
@@ -39,8 +38,6 @@ _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
 """Flags, owner, signal (F_GETSIG), and size of the pipe (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
 """Coarsest resolution of a kernel's file times, in seconds."""
-_LATER = 1.2
-"""Of the CPU limit: a timer counts in ticks of the kernel's clock, and may fire a tenth early."""
 _PATIENCE_S, _AGAIN_S = 1.0, 0.001
 """Seconds for a candidate that closed its socket to exit by itself, which tells why."""
 
@@ -120,9 +117,9 @@ def _become(line: Channel) -> NoReturn:
         reseed()
         job = json.loads(line.receive() or b"null")
         if job is not None:
-            lower(resource.RLIMIT_CPU, math.ceil(job["cpu_s"]), grace=1)
-            # That counts whole seconds. Code can turn the timer off, and gains the rest of a second.
-            signal.setitimer(signal.ITIMER_PROF, _LATER * job["cpu_s"])
+            lower(resource.RLIMIT_CPU, job["cpu_s"], grace=1)
+            # That counts whole seconds. Code can turn the timer off, and gains time up to that limit.
+            signal.setitimer(signal.ITIMER_PROF, job.get("timer_s", 0))
             callee.serve(line, job)
         code = 0
     finally:
