@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Self
 from uuid import uuid4
 
@@ -38,6 +39,18 @@ HISTOGRAMS += [("operation.duration", "s", [0.01 * 2**n for n in range(14)])]
 """Names, units and boundaries, as the conventions have them."""
 
 
+@dataclass(slots=True)
+class _Followed:
+    """A run whose events are sent from number `first` on."""
+
+    trace: Trace
+    first: int
+    heard: int = 0
+    """The last event that was told of, which may be behind the last one that was read."""
+    has_stopped: bool = False
+    """With the last event that was read."""
+
+
 class Collector(Watch):
     """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
 
@@ -50,7 +63,8 @@ class Collector(Watch):
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
         self._url, self._note, self._content = url.rstrip("/"), note, content
         self._stack = AsyncExitStack()
-        self._traces: dict[str, tuple[Trace, int]] = {}
+        self.followed: dict[str, _Followed] = {}
+        """The runs that go on, or whose end isn't sent yet."""
         self._unsent: list[ReadableSpan] = []
         self._news, self._is_told, self._measured = asyncio.Event(), False, time.monotonic()
         self._reader, process = InMemoryMetricReader(), resource_of(str(uuid4()))
@@ -77,7 +91,9 @@ class Collector(Watch):
 
     def event(self, event: Event) -> None:
         """Have a run sent that goes on."""
-        self._traces.setdefault(event.run, (Trace(event.run, content=self._content), event.seq))
+        if event.run not in self.followed:
+            self.followed[event.run] = _Followed(Trace(event.run, content=self._content), event.seq)
+        self.followed[event.run].heard = event.seq
         self._news.set()
 
     async def send(self, prefix: str) -> None:
@@ -106,15 +122,17 @@ class Collector(Watch):
 
     async def _catch_up(self, *, ends: bool = False) -> None:
         await self._flush(self._unsent)
-        for run, (trace, first) in [*self._traces.items()]:
-            events = await self._log.read(run, after=trace.seq)
-            trace.take(event for event in events if event.seq < first)
-            self._unsent += trace.take(event for event in events if event.seq >= first)
+        for run, one in [*self.followed.items()]:
+            events = await self._log.read(run, after=one.trace.seq)
+            one.trace.take(event for event in events if event.seq < one.first)
+            self._unsent += one.trace.take(event for event in events if event.seq >= one.first)
+            if events:
+                one.has_stopped = events[-1].type == RunStopped.type
             for span in self._unsent:
                 self._measure(span)
             await self._flush(self._unsent)
-            if events and events[-1].type == RunStopped.type:
-                self._traces.pop(run)  # a later resume begins it anew, behind these events
+            if one.has_stopped and one.heard <= one.trace.seq:
+                del self.followed[run]  # a later resume begins it anew, behind these events
         if not ends and time.monotonic() < self._measured + METRICS_S:
             return
         self._measured = time.monotonic()
