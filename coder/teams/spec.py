@@ -21,6 +21,7 @@ from pydantic import (
 
 from coder.participants.member import HOUSE, TAKEN, Member
 from coder.participants.participant import Participant
+from coder.run.attempts import is_rejection
 from coder.run.conditions import condition_of
 from coder.run.message import TURNS, Message
 from coder.run.state import State
@@ -103,7 +104,9 @@ class TeamSpec(BaseModel):
 
     def going_on(self, state: State, within: Place) -> "Nested | None":
         """The nested team that has spoken last and isn't through."""
-        place = state.last.within if state.last is not None else ()
+        # The user's words to a change stand in no team: the one that made it hears them.
+        last = next((message for message in reversed(state.messages) if not is_rejection(message)), None)
+        place = last.within if last is not None else ()
         if len(place) <= len(within):  # a choice or a plan of this team's own came after it
             return None
         node = self.named(place[len(within)])

@@ -7,6 +7,7 @@ to register and lists of messages as a task, since a message has one shape; `res
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from coder.models.scripted import Scripted
 from coder.participants.participant import Participant
 from coder.run.conditions import handed_to, messages, said, spoke, turns
 from coder.run.message import Message
+from coder.run.questions import Decision
 from coder.run.reducer import fold_all
 from coder.run.state import State
 from coder.run.termination import Stop
 from coder.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.teams.spec import team_of
+from tests.coder.chat.test_chat_session import Person
 from tests.coder.teams.test_team_specs import CODER, RIGHT, TASK, WRONG, authors, worked
 from tests.memory_log import MemoryLog
 
@@ -119,6 +122,20 @@ async def test_code_of_a_nested_team_is_run_before_others_review_it() -> None:
     tried = ["coder", "executor", "critic"] * 2
     assert authors(heard) == [*tried, "anna", "coder", "executor"]
     assert "AGREED" in model.requests[4].messages[-1].content
+    assert run.status == "solved"
+
+
+async def test_a_nested_team_goes_on_where_the_user_wants_its_change_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "solution.py").write_text("def add(a, b):\n    return a - b\n")
+    inner = Nested("pair", RoundRobin((CODER, Member("critic", acts=False))), stop=said("AGREED"))
+    model, log = Scripted([RIGHT, "By sum.", RIGHT.replace("a + b", "sum((a, b))")]), MemoryLog()
+    person = Person(Decision(decision="no", words="Use sum()."), Decision(decision="yes"))
+
+    task = TASK.model_copy(update={"workspace": tmp_path})
+    run = await solve(task, team=RoundRobin((inner, A)), model=model, log=log, watch=person)
+
+    heard = fold_all(await log.read(run.run_id)).messages
+    assert authors(heard) == ["coder", "executor", "human", "critic", "coder", "executor"]
     assert run.status == "solved"
 
 
