@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.rewards.processes import JudgingProcesses, open_judging
+from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, Suite
 from benchmarks.suites.load import load_suite
 from coder.errors import MachineError, UsageError
@@ -39,7 +40,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     ) -> None:
         """Load a suite by its name, file or folder. Raises UsageError.
 
-        `partial`, `slow_s`: of `JudgingService.judge`; `options`: of `open_judge`.
+        `partial`, `slow_s`: of `JudgingService.judge`; `options`: of `open_judging`.
         """
         self.__name__ = "coder_tests_passed" if partial else "coder_passed"
         self.suite = suite if isinstance(suite, Suite) else load_suite(suite)
@@ -54,7 +55,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
 
     def _begin(self) -> None:
         self._process, self._lock, self._opened = os.getpid(), threading.Lock(), contextlib.AsyncExitStack()
-        self._service: JudgingService | None = None
+        self._service: JudgingService | JudgingProcesses | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(Rewarder, self.suite, **self._how, **self._options), ()
@@ -123,12 +124,12 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             self._inherited = self.__dict__.copy()  # kept: what is collected would end the parent's processes
             self._begin()
 
-    def _open(self) -> JudgingService:
+    def _open(self) -> JudgingService | JudgingProcesses:
         self._leave_parent()
         with self._lock:
             if self._service is None:
                 self._thread = LoopThread().__enter__()
-                opening = open_service(self.suite, **self._options)
+                opening = open_judging(self.suite, **self._options)
                 self._service = self._thread.waiting(self._opened.enter_async_context)(opening)
             return self._service
 

@@ -16,7 +16,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
 from benchmarks.rewards.answers import JudgedAnswer, code_of
-from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.rewards.processes import JudgingProcesses, open_judging
+from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.errors import UsageError
@@ -68,15 +69,15 @@ class _Judging:
     def __init__(self, serving: Serving) -> None:
         self._settings, self._lock = serving.loaded.config.settings(), asyncio.Lock()
         self.opened = AsyncExitStack()
-        self._service: JudgingService | None = None
+        self._service: JudgingService | JudgingProcesses | None = None
         self._waiting = Counter[str]()
 
-    async def service(self) -> JudgingService:
+    async def service(self) -> JudgingService | JudgingProcesses:
         """The service, opened by the first request."""
         async with self._lock:
             if self._service is None:
                 given = self._settings.model_dump(include={"backend", "python", "memory_mb"})
-                opening = open_service(Suite(name="served", version="1", cases=(_LONGEST,)), **given)
+                opening = open_judging(Suite(name="served", version="1", cases=(_LONGEST,)), **given)
                 self._service = await self.opened.enter_async_context(opening)
             return self._service
 

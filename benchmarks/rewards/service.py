@@ -44,8 +44,8 @@ class _Known:
 class JudgingService:
     """Made by `open_service`."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge, self.slots = judge, default_workers()
+    def __init__(self, judge: Judge, share: int = 1) -> None:
+        self._judge, self.slots = judge, max(2, default_workers() // share)
         self._first, self._slow, self._programs = (
             asyncio.Semaphore(max(1, self.slots // part)) for part in (1, 4, 2)
         )
@@ -161,12 +161,18 @@ class JudgingService:
 
 
 @contextlib.asynccontextmanager
-async def open_service(suite: Suite, **judging: Any) -> AsyncIterator[JudgingService]:  # noqa: ANN401
+async def open_service(
+    suite: Suite,
+    *,
+    share: int = 1,
+    **judging: Any,  # noqa: ANN401
+) -> AsyncIterator[JudgingService]:
     """Open a service for as long as the block lasts. Raises BackendMissing.
 
     Args:
         suite: its cases set the longest limits; others may be judged, too.
+        share: it has one in so many of the processors.
         judging: options of `open_judge`.
     """
     async with open_judge(suite, **judging) as judge:
-        yield JudgingService(judge)
+        yield JudgingService(judge, share)

@@ -1,0 +1,227 @@
+"""Judge answers in several processes, where a machine has more processors than one process keeps busy."""
+
+import asyncio
+import os
+import pickle
+import struct
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Self
+from zlib import crc32
+
+from benchmarks.rewards.answers import JudgedAnswer
+from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.suite import Case, Suite
+from coder.errors import MachineError
+from sandbox import Limits, Program, Result
+
+CORES = 4
+"""Of one process: an answer needs 2.5 ms of its CPU, and 8 ms in sandboxes (`perf.rewards`)."""
+_LENGTH = struct.Struct("<Q")
+_END_S = 10.0
+"""For a process to close its sandboxes."""
+
+
+def processes_here() -> int:
+    """How many judging processes this machine has work for."""
+    return max(1, len(os.sched_getaffinity(0)) // CORES)
+
+
+@asynccontextmanager
+async def open_judging(
+    suite: Suite,
+    *,
+    processes: int | None = None,
+    **judging: Any,  # noqa: ANN401
+) -> "AsyncIterator[JudgingService | JudgingProcesses]":
+    """Open what judges answers, for as long as the block lasts. Raises BackendMissing, of several later.
+
+    Args:
+        suite: its cases set the longest limits; others may be judged, too.
+        processes: None has as many as this machine has work for.
+        judging: options of `open_judge`.
+    """
+    if (count := processes or processes_here()) == 1:
+        async with open_service(suite, **judging) as service:
+            yield service
+        return
+    async with JudgingProcesses(suite, count, judging) as several:
+        yield several
+
+
+class JudgingProcesses:
+    """A `JudgingService` in each process, as `async with`. All answers to a case go to the same one."""
+
+    def __init__(self, suite: Suite, count: int, judging: dict[str, Any]) -> None:
+        self._stack = AsyncExitStack()
+        self._workers = [_Worker(suite, judging, count) for _ in range(count)]
+
+    async def __aenter__(self) -> Self:
+        for worker in self._workers:
+            self._stack.push_async_callback(worker.close)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def slots(self) -> int:
+        """Answers at once, in all processes."""
+        return len(os.sched_getaffinity(0)) * 2
+
+    @property
+    def usual_s(self) -> float:
+        """Wall time of a first try, on average."""
+        return sum(worker.usual_s for worker in self._workers) / len(self._workers)
+
+    async def judge(self, asked: Sequence[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
+        """As `JudgingService.judge`. Raises MachineError: a process has ended twice."""
+        parts: dict[int, list[int]] = {}
+        for at, (case, _) in enumerate(asked):
+            parts.setdefault(crc32(case.id.encode()) % len(self._workers), []).append(at)
+        calls = [
+            self._workers[worker].judge([asked[at] for at in places], **how)
+            for worker, places in parts.items()
+        ]
+        judged = dict[int, JudgedAnswer]()
+        for places, part in zip(parts.values(), await asyncio.gather(*calls), strict=True):
+            judged |= zip(places, part, strict=True)
+        return [judged[at] for at in range(len(asked))]
+
+    async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
+        """As `JudgingService.run`. Raises MachineError: the process has ended."""
+        idle = min(self._workers, key=lambda worker: len(worker.waiting))
+        result: Result = await idle.call("run", program, limits, stdin)
+        return result
+
+
+class _Ended(MachineError):
+    """The process was killed, or has failed as a whole."""
+
+
+class _Worker:
+    """One process, started by its first call."""
+
+    def __init__(self, suite: Suite, judging: dict[str, Any], count: int) -> None:
+        self._given = suite, judging, count
+        self._starting = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._number = 0
+        self.waiting: dict[int, asyncio.Future[Any]] = {}
+        self.usual_s = 0.01
+
+    async def judge(self, asked: list[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
+        """What its service finds; in another process, where this one ends meanwhile."""
+        try:
+            judged: list[JudgedAnswer] = await self.call("judge", asked, **how)
+        except _Ended:
+            judged = await self.call("judge", asked, **how)
+        return judged
+
+    async def call(self, name: str, *given: object, **how: object) -> Any:  # noqa: ANN401 - of the method
+        """The result of a method of its service; what it raises."""
+        async with self._starting:
+            if self._reading is None or self._reading.done():
+                await self._start()
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._number += 1
+        answered = self.waiting[self._number] = asyncio.get_running_loop().create_future()
+        with suppress(ConnectionError):  # its reader says that it has ended
+            await _send(self._process.stdin, (self._number, name, given, how))
+        return await answered
+
+    async def close(self) -> None:
+        """End the process, with its sandboxes."""
+        if self._process is None or self._reading is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from benchmarks.rewards.processes import serve; serve()"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the owner, at whose end it ends
+        )
+        assert self._process.stdin is not None
+        self._reading = asyncio.create_task(self._read(self._process))
+        with suppress(ConnectionError):
+            await _send(self._process.stdin, self._given)
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while (answer := await _receive(process.stdout)) is not None:
+            number, self.usual_s, result, error = answer
+            answered = self.waiting.pop(number)
+            if answered.done():  # nobody waits any more
+                continue
+            answered.set_exception(error) if error is not None else answered.set_result(result)
+        lost, self.waiting = self.waiting, {}
+        for answered in lost.values():
+            if not answered.done():
+                answered.set_exception(_Ended("A judging process has ended. Ask again."))
+
+
+def serve() -> None:
+    """Answer calls from standard input until it ends; what programs of the suite print goes to stderr."""
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    loop = asyncio.get_running_loop()
+    calls = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(calls), sys.stdin)
+    transport, protocol = await loop.connect_write_pipe(lambda: asyncio.streams.FlowControlMixin(), answers)
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    suite, judging, count = await _receive(calls)
+    async with open_service(suite, share=count, **judging) as service:
+        at_work = set[asyncio.Task[None]]()
+        while (call := await _receive(calls)) is not None:
+            at_work.add(task := asyncio.create_task(_answer(service, writer, *call)))
+            task.add_done_callback(at_work.discard)
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+
+
+async def _answer(
+    service: JudgingService,
+    writer: asyncio.StreamWriter,
+    number: int,
+    name: str,
+    given: tuple[Any, ...],
+    how: dict[str, Any],
+) -> None:
+    try:
+        result, error = await getattr(service, name)(*given, **how), None
+    except Exception as raised:  # noqa: BLE001 - the owner raises it
+        result, error = None, raised
+    with suppress(ConnectionError):
+        await _send(writer, (number, service.usual_s, result, error))
+
+
+async def _send(writer: asyncio.StreamWriter, value: object) -> None:
+    content = pickle.dumps(value)  # both ends are ours; no program of a suite has them
+    writer.write(_LENGTH.pack(len(content)) + content)
+    await writer.drain()
+
+
+async def _receive(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - what was sent
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        return pickle.loads(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

@@ -1,0 +1,109 @@
+"""Several judging processes: the same verdicts, none lost at a death, none left behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from benchmarks.rewards.processes import JudgingProcesses, open_judging
+from benchmarks.suite import Suite
+from coder.errors import MachineError
+from sandbox import Limits, PythonCode
+from tests.benchmarks.judge.cases import case
+from tests.processes import processes_with, wait_until
+
+CASES = tuple(
+    case(f"assert candidate(1) == {1 + n}", f"def f(x):\n    return x + {n}\n", prompt=f"Add {n}.")
+    for n in range(6)
+)
+SUITE = Suite(name="sums", version="1", cases=CASES)
+MARK = "benchmarks.rewards.processes import serve"
+LIMITS = Limits(wall_s=20)
+
+
+@pytest.fixture
+async def judging() -> AsyncIterator[JudgingProcesses]:
+    async with open_judging(SUITE, processes=2) as opened:
+        assert isinstance(opened, JudgingProcesses)
+        yield opened
+
+
+def children() -> list[int]:
+    """Judging processes of this one."""
+    return [pid for pid in processes_with(MARK) if _parent(pid) == os.getpid()]
+
+
+def _parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.slow
+async def test_several_processes_give_the_verdicts_of_one_in_the_order_of_the_answers(
+    judging: JudgingProcesses,
+) -> None:
+    wrong = "def f(x):\n    return -x\n"
+    asked = [(one, text) for one in CASES for text in (str(one.canonical_solution), wrong, "no code")]
+
+    several = await judging.judge(asked, partial=True)
+    ran = await judging.run(PythonCode(source="print(6 * 7)"), LIMITS, b"")
+    async with open_judging(SUITE, processes=1) as alone:
+        one = await alone.judge(asked, partial=True)
+
+    assert len(children()) == 2
+    assert [found.reward for found in several] == [1.0, 0.0, 0.0] * len(CASES)
+    assert [found.verdict for found in several] == [found.verdict for found in one]
+    assert ran.stdout == "42\n"
+
+
+@pytest.mark.slow
+async def test_the_answers_of_a_process_that_is_killed_are_judged_by_another(
+    judging: JudgingProcesses,
+) -> None:
+    right = [(one, str(one.canonical_solution)) for one in CASES]
+    await judging.judge(right)
+    sleeping = asyncio.create_task(judging.run(PythonCode(source="import time; time.sleep(60)"), LIMITS, b""))
+    await asyncio.sleep(0)
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(MachineError, match="has ended"):
+        await sleeping
+    again = await judging.judge(right)
+
+    assert [found.reward for found in again] == [1.0] * len(CASES)
+
+
+@pytest.mark.slow
+async def test_what_a_process_raises_is_raised_here() -> None:
+    async with open_judging(SUITE, processes=2, backend="no-such") as judging:
+        with pytest.raises(ValueError, match="no-such"):
+            await judging.judge([(CASES[0], "x")])
+
+
+@pytest.mark.slow
+def test_no_process_outlives_an_owner_that_is_killed() -> None:
+    script = (
+        "import asyncio\n"
+        "from benchmarks.rewards.processes import open_judging\n"
+        "from tests.benchmarks.rewards.test_processes import CASES, SUITE\n"
+        "async def main():\n"
+        "    async with open_judging(SUITE, processes=2) as judging:\n"
+        "        await judging.judge([(one, 'x') for one in CASES])\n"
+        "        print('ready', flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"ready\n"
+    theirs = [pid for pid in processes_with(MARK) if _parent(pid) == owner.pid]
+    owner.kill()
+    owner.wait()
+
+    assert len(theirs) == 2
+    assert wait_until(lambda: not [pid for pid in theirs if os.path.exists(f"/proc/{pid}")])
