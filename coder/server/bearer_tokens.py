@@ -57,6 +57,10 @@ def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
         if not (callers := _FILE.validate_json(file.read_bytes())):
             raise UsageError(f"{file} lets nobody in. Add a token: coder serve --new-token NAME")
         for caller in callers:
+            if not caller.name.strip():
+                raise UsageError(
+                    f"{file} has a token without a name. Replace it: coder serve --new-token NAME"
+                )
             if root is not None and not caller.root.resolve().is_relative_to(root.resolve()):
                 raise UsageError(
                     f"The token {caller.name!r} is for {caller.root}, which isn't below {root.resolve()}. "

@@ -292,6 +292,7 @@ def test_a_token_for_a_folder_that_is_not_below_that_of_the_server_is_refused_at
         (("--token-file", "open"), "Others can write"),
         (("--token-file", "empty"), "lets nobody in"),
         (("--token-file", "broken"), "isn't a file of tokens"),
+        (("--token-file", "nameless"), "a token without a name"),
         (("--root", "gone"), "there is no folder"),
         (("--new-token", "ana"), "--token-file"),
         (("--new-token", "", "--token-file", "new"), "needs a name"),
@@ -301,7 +302,9 @@ def test_a_token_for_a_folder_that_is_not_below_that_of_the_server_is_refused_at
 def test_what_would_let_in_anybody_is_refused_at_the_start(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    for name, text, mode in (("open", "[]", 0o666), ("empty", "[]", 0o600), ("broken", "{}", 0o600)):
+    nameless = f"[{Caller(name=' ', sha256=digest('x'), root=tmp_path).model_dump_json()}]"
+    files = (("empty", "[]", 0o600), ("broken", "{}", 0o600), ("nameless", nameless, 0o600))
+    for name, text, mode in (("open", "[]", 0o666), *files):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
 
