@@ -207,8 +207,10 @@ async def status_of(log: EventLog, state: State) -> Run:
     try:
         async with log.lease(state.run):  # nobody works on it, unless it has ended meanwhile
             return summarize(await state_of(log, state.run))
-    except LeaseHeld as error:
-        return summarize(state).model_copy(update={"status": "running", "reason": str(error)})
+    except LeaseHeld as error:  # it may just have ended
+        state = await state_of(log, state.run)
+        told = {"status": "running", "reason": str(error)} if state.stopped is None else {}
+        return summarize(state).model_copy(update=told)
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:
