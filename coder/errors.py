@@ -2,6 +2,7 @@
 
 CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
+│   ├── MissingExtra       an extra of this package isn't installed
 │   └── TooLate            what was asked for has happened already: a question has its answer, a run its end
 ├── ModelError          4  the model, its key or its endpoint
 │   ├── ModelAuthError     key missing or refused
@@ -19,6 +20,7 @@ CoderError
 └── Refused             7  the human said no
 """
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -33,6 +35,15 @@ class CoderError(Exception):
 
 class UsageError(CoderError):
     """A flag, a file or a name that can't be used; no call was made."""
+
+
+class MissingExtra(UsageError):
+    """An extra of this package isn't installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Take what is missing, and the extra that brings it, for the interpreter that runs."""
+        install = f"{sys.executable} -m pip install 'coder-agent[{extra}]'"
+        super().__init__(f"{what} isn't installed. Install it: {install}")
 
 
 class TooLate(UsageError):

@@ -19,7 +19,7 @@ from benchmarks.reports import figures
 from benchmarks.stats.comparison import KINDS, compare_several, tallies
 from benchmarks.suites.samples import read_samples
 from benchmarks.verdict import Verdict
-from coder.errors import UsageError
+from coder.errors import MissingExtra
 from coder.text.sanitize import count_of, printable
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def _environment() -> "Environment":
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
-        raise UsageError(
-            "An HTML report needs jinja2. Install it with: pip install 'coder-agent[report]'"
-        ) from error
+        raise MissingExtra("jinja2, which an HTML report needs,", "report") from error
     environment = Environment(
         loader=PackageLoader("benchmarks", "reports"),
         autoescape=True,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from coder.cli.serve import listen, see_root
 from coder.console.flags import option
-from coder.errors import UsageError
+from coder.errors import MissingExtra, UsageError
 
 
 def mcp(
@@ -29,7 +29,7 @@ def mcp(
     Models, limits and sandbox are those of your configuration; a client can change none of them.
     """
     if find_spec("mcp") is None:
-        raise UsageError("The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'")
+        raise MissingExtra("The MCP SDK", "mcp")
     see_root(root, "mcp")
     if token_file is not None and http is None:
         raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from coder.console.flags import option
-from coder.errors import UsageError
+from coder.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from coder.server.bearer_tokens import Caller
@@ -80,7 +80,7 @@ def listen(
         UsageError: FastAPI is missing, or the address can't be listened on.
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        raise UsageError("FastAPI isn't installed. Install it: pip install 'coder-agent[server]'")
+        raise MissingExtra("FastAPI", "server")
     import asyncio
 
     from coder.config.layers import load

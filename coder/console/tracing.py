@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from coder.errors import UsageError
+from coder.errors import MissingExtra
 
 if TYPE_CHECKING:
     from coder.traces.collector import Collector
@@ -31,7 +31,6 @@ async def collecting(
     try:
         from coder.traces.collector import Collector
     except ImportError as error:
-        install = "pip install 'coder-agent[otel]'"
-        raise UsageError(f"OpenTelemetry isn't installed. Install it: {install}") from error
+        raise MissingExtra("OpenTelemetry", "otel") from error
     async with Collector(url, note, content=content) as collector:
         yield collector

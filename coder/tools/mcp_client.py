@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from coder.config.mcp_servers import Mcp
-from coder.errors import UsageError
+from coder.errors import MissingExtra, UsageError
 from coder.models.model import JsonObject
 from coder.run.watch import Noting
 from coder.text.redact import SHORTEST, Redactor
@@ -208,7 +208,7 @@ async def serving(
     servers = [one for one in tools if isinstance(one, McpServer)]
     optional = [server for server in servers if not server.about.required]
     if len(optional) < len(servers) and find_spec("mcp") is None:
-        raise UsageError("MCP servers need an extra. Install it: pip install 'coder-agent[mcp]'")
+        raise MissingExtra("The MCP SDK", "mcp")
     try:
         for server in servers:
             if server.about.required:

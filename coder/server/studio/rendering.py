@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from coder.console.render import age, money, spent
-from coder.errors import CoderError, UsageError
+from coder.errors import CoderError, MissingExtra
 from coder.server.problems import Problem, problem_of
 from coder.text.sanitize import one_line, printable
 from sandbox.errors import SandboxError
@@ -24,7 +24,7 @@ def templates() -> "Environment":
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
-        raise UsageError("The pages need jinja2. Install it: pip install 'coder-agent[server]'") from error
+        raise MissingExtra("jinja2", "server") from error
     environment = Environment(
         loader=PackageLoader("coder.server", "studio/templates"),
         autoescape=True,

@@ -111,8 +111,9 @@ def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path)
     )
     server = started(served, PYTHONPATH=str(without))
 
+    install = f"{sys.executable} -m pip install 'coder-agent[mcp]'"
     assert (server.communicate()[1].decode(), server.returncode) == (
-        "error: The MCP SDK isn't installed. Install it: pip install 'coder-agent[mcp]'\n",
+        f"error: The MCP SDK isn't installed. Install it: {install}\n",
         2,
     )
 

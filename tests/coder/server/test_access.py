@@ -1,6 +1,7 @@
 """Who gets in, and to what."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -325,5 +326,6 @@ def test_where_the_extra_is_missing_it_says_what_to_install(
     )
     server = Console(tmp_path).start(*arguments, PYTHONPATH=str(tmp_path))
 
-    said = b"error: FastAPI isn't installed. Install it: pip install 'coder-agent[server]'\n"
+    install = f"{sys.executable} -m pip install 'coder-agent[server]'"
+    said = f"error: FastAPI isn't installed. Install it: {install}\n".encode()
     assert (server.communicate()[1].endswith(said), server.returncode) == (True, 2)
