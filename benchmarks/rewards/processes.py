@@ -12,6 +12,7 @@ from zlib import crc32
 
 from benchmarks.rewards.answers import JudgedAnswer
 from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.runner.bench_session import default_workers
 from benchmarks.suite import Case, Suite
 from coder.errors import MachineError
 from sandbox import Limits, Program, Result
@@ -25,7 +26,7 @@ _END_S = 10.0
 
 def processes_here() -> int:
     """How many judging processes this machine has work for."""
-    return max(1, len(os.sched_getaffinity(0)) // CORES)
+    return max(1, default_workers() // (2 * CORES))  # which has two for each processor
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ class JudgingProcesses:
     @property
     def slots(self) -> int:
         """Answers at once, in all processes."""
-        return len(os.sched_getaffinity(0)) * 2
+        return default_workers()
 
     @property
     def usual_s(self) -> float:
