@@ -17,7 +17,12 @@ from tests.benchmarks.judge.cases import case
 from tests.processes import processes_with, wait_until
 
 CASES = tuple(
-    case(f"assert candidate(1) == {1 + n}", f"def f(x):\n    return x + {n}\n", prompt=f"Add {n}.")
+    case(
+        f"assert candidate(1) == {1 + n}",
+        f"def f(x):\n    return x + {n}\n",
+        prompt=f"Add {n}.",
+        id=f"sum-{n}",
+    )
     for n in range(6)
 )
 SUITE = Suite(name="sums", version="1", cases=CASES)
