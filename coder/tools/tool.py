@@ -3,6 +3,9 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints, runtime_checkable
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from sandbox import Kernel
 
 _ERRORS_TOLD = 3
+_SOON_S = 0.0005
+"""How long the event loop waits for a function before it goes on with other work."""
+_THREADS = ThreadPoolExecutor(32, thread_name_prefix="tool")
+"""Of users' functions, which take as long as they like: none of ours waits behind them."""
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -142,7 +149,7 @@ class FunctionTool:
             if inspect.iscoroutinefunction(self._function):
                 value = await self._function(**values)
             else:
-                value = await asyncio.to_thread(_called, self._function, values)
+                value = await _in_thread(self._function, values)
                 value = await value if inspect.isawaitable(value) else value
             text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
         except ValueError:
@@ -150,6 +157,14 @@ class FunctionTool:
         except Exception as error:  # a user's function may raise anything: the model is told
             raise ValueError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
         return ToolResult(shown(text, desk), is_json=not isinstance(value, str))
+
+
+async def _in_thread(function: Callable[..., object], values: dict[str, object]) -> object:
+    """Call the function in a thread. One that soon returns spares the event loop being woken for it."""
+    future = _THREADS.submit(copy_context().run, _called, function, values)
+    with suppress(TimeoutError):
+        future.exception(_SOON_S)
+    return future.result() if future.done() else await asyncio.wrap_future(future)
 
 
 def _called(function: Callable[..., object], values: dict[str, object]) -> object:

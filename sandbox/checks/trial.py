@@ -19,11 +19,8 @@ from sandbox.policy import Limits, Policy
 from sandbox.result import Value, ending
 
 _MODULE = "solution"
-_SPARE_CPU_S, _LATER = 1.0, 2.0
-"""Beyond the CPU limit: of RLIMIT_CPU, and by which factor of a timer.
-
-Both count ticks of the kernel's clock and may fire a third early; a checker also loads its tests.
-"""
+_SPARE_CPU_S = 1.0
+"""Of RLIMIT_CPU, which counts ticks and may be a third early; a checker also loads its tests."""
 
 
 class Trial(Value):
@@ -67,7 +64,7 @@ async def hold_trial(
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}
-        candidate |= {"modules": {_MODULE: trial.source}, "timer_s": _LATER * cpu_s}
+        candidate |= {"modules": {_MODULE: trial.source}, "timer_s": cpu_s}
         return await candidates.start(candidate, limits=behind)
 
     return await hold(start, checkers, json.dumps(job).encode(), wall_s)

@@ -395,16 +395,15 @@ async def test_an_endless_loop_takes_no_more_processor_time_than_its_case_allows
     found = await verdict(judge, brief, "def f(n):\n    while True: pass\n")
 
     assert found.verdict == "timeout"
-    assert 0.25 <= found.cpu_s < 0.9  # without a timer it is over 1.4
+    assert 0.25 <= found.cpu_s < 0.45  # without a timer it is over 1.4
 
 
-async def test_no_clock_of_the_kernel_ends_an_answer_near_its_limit(judge: Judge) -> None:
-    """They count ticks: at a limit of one second an answer that takes 0.75 s would end as too slow."""
-    looks = (
-        "import resource, signal\n\n\ndef f(n):\n"
-        "    timer, _ = signal.getitimer(signal.ITIMER_PROF)\n"
-        "    return [timer > 1.6, resource.getrlimit(resource.RLIMIT_CPU)[0]]\n"
+async def test_an_answer_may_use_nearly_all_of_its_processor_time(judge: Judge) -> None:
+    """Clocks that count the kernel's ticks would end it up to a third early."""
+    nearly = (
+        "import resource, time\n\n\ndef f(n):\n    while time.process_time() < 0.34: pass\n"
+        "    return resource.getrlimit(resource.RLIMIT_CPU)[0]\n"
     )
-    one_second = case("assert candidate(1) == [True, 2]", looks, timeout_s=1)
+    brief = case("assert candidate(1) == 2", nearly, timeout_s=0.4)
 
-    assert await outcome(judge, one_second, looks) == "passed"
+    assert [await outcome(judge, brief, f"{nearly}# {i}\n") for i in range(3)] == ["passed"] * 3

@@ -1,5 +1,7 @@
 """Typed functions as tools: their schema, and what is said of arguments and failures."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -92,6 +94,33 @@ async def test_what_a_function_raises_is_told_without_a_traceback_and_without_se
 
 async def test_a_function_that_ends_an_iteration_ends_only_its_call(desk: Desk) -> None:
     assert await answered(desk, ends, '{"text": ""}') == "error: ends failed: StopIteration: "
+
+
+async def test_a_function_that_takes_long_holds_nothing_else(desk: Desk) -> None:
+    goes_on = threading.Event()
+
+    def waits(word: str) -> str:
+        """Wait."""
+        assert goes_on.wait(30)
+        return word
+
+    call = asyncio.create_task(answered(desk, waits, '{"word": "done"}'))
+    await asyncio.sleep(0)
+    assert not call.done()
+    goes_on.set()
+
+    assert await call == "done"
+
+
+async def test_a_time_limit_of_a_functions_own_is_its_failure(desk: Desk) -> None:
+    def late(word: str) -> str:
+        """Be late."""
+        raise TimeoutError(word)
+
+    assert (
+        await answered(desk, late, '{"word": "it took long"}')
+        == "error: late failed: TimeoutError: it took long"
+    )
 
 
 def _undocumented(a: int) -> int:
