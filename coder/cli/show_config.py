@@ -1,6 +1,7 @@
 """`coder config`: each setting, and where its value comes from."""
 
 import json as json_format
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from coder.config.layers import load, usual_user_file
 from coder.config.schema import Config, default_of
 from coder.console.flags import Json
 from coder.errors import UsageError
+from coder.fs.private_folder import data_folder
 from coder.models.endpoint import for_log, name_for_log
 from coder.text.sanitize import one_line
 
@@ -46,6 +48,8 @@ def config(
         typer.echo(f"{key:<17}  {one_line(_shown(value), width=48):<24}  {one_line(origin)}".rstrip())
     there = "" if file.exists() else ", which isn't there"
     typer.echo(f"  · your file is {file}{there}", err=True)
+    database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())
+    typer.echo(f"  · runs are kept in {one_line(database)}", err=True)
     for note in loaded.notes:
         typer.echo(f"  · {one_line(note, width=200)}", err=True)
 

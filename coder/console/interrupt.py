@@ -1,4 +1,4 @@
-"""Run the one coroutine of a command; Ctrl-C and SIGTERM cancel it, so that it can save and clean up.
+"""Run the one coroutine of a command; Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can save and clean up.
 
 A second signal ends the process at once and names the command that continues: the log is durable at every
 moment, and sandboxes end with their owner.
@@ -13,7 +13,14 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
-from coder.console.signals import INTERRUPTED, SIGNALS, end_at_once, interrupt_on_signals
+from coder.console.signals import (
+    ENDINGS,
+    INTERRUPTED,
+    SIGNALS,
+    end_at_once,
+    interrupt_on_signals,
+    leave_terminal,
+)
 from coder.errors import CoderError
 
 T = TypeVar("T")
@@ -65,7 +72,7 @@ async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | N
 def _cancel_at(
     signals: Iterable[signal.Signals], task: asyncio.Task[Any], go_on: Callable[[], str | None]
 ) -> None:
-    """Cancel a task at the first of these signals; the second ends the process."""
+    """Cancel a task at the first of these signals; a second one ends the process."""
     # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
     loop = asyncio.get_running_loop()
 
@@ -75,6 +82,9 @@ def _cancel_at(
     def cancel(number: int, frame: FrameType | None) -> None:
         for each in signals:
             signal.signal(each, end)
+        if number not in ENDINGS:  # a terminal that closes may say so twice
+            leave_terminal()
+            signal.signal(number, signal.SIG_IGN)
         loop.call_soon_threadsafe(task.cancel)
 
     for each in signals:

@@ -1,12 +1,18 @@
-"""Ctrl-C and SIGTERM end a command in the same way."""
+"""Ctrl-C, SIGTERM and the end of a terminal end a command in the same way."""
 
 import os
 import signal
+import stat
+import sys
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [*ENDINGS]
+"""And SIGHUP, unless it is ignored, as behind `nohup`."""
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    SIGNALS.append(signal.SIGHUP)
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
 WIPE = "\r\x1b[K"
@@ -14,7 +20,7 @@ WIPE = "\r\x1b[K"
 
 
 def end_on_signals() -> None:
-    """End the process in words at either signal: for as long as it holds nothing that wants to be closed.
+    """End the process in words at one of these signals, while it holds nothing that wants to be closed.
 
     An exception would not do while modules are imported: what is raised in a callback of a weak reference, as
     the import system has them, is lost, and what is raised in `__set_name__` becomes a RuntimeError.
@@ -24,7 +30,7 @@ def end_on_signals() -> None:
 
 
 def interrupt_on_signals() -> None:
-    """Raise KeyboardInterrupt at either signal, wherever the process is."""
+    """Raise KeyboardInterrupt at one of these signals, wherever the process is."""
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
@@ -44,9 +50,20 @@ def end_at_once(go_on: str | None = None) -> NoReturn:
     os._exit(INTERRUPTED)
 
 
+def leave_terminal() -> None:
+    """Read and write nothing where the terminal was: it has closed, and each write would fail."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        with suppress(OSError):  # it is closed
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nothing, stream)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     end_at_once()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    if number not in ENDINGS:
+        leave_terminal()
     raise KeyboardInterrupt

@@ -61,7 +61,8 @@ class Collector(Watch):
             raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")
         for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
-        self._url, self._note, self._content = url.rstrip("/"), note, content
+        self._url = url.rstrip("/").removesuffix("/v1/traces")  # which some name with it
+        self._note, self._content = note, content
         self._stack = AsyncExitStack()
         self.followed: dict[str, _Followed] = {}
         """The runs that go on, or whose end isn't sent yet."""

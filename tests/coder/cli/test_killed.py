@@ -1,6 +1,8 @@
 """What a command leaves behind when it is ended from outside: a run that goes on, and nothing else."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -60,6 +62,41 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     assert len(endpoint.requests) == calls + 1  # the one that hung is made again, and no other
     assert [path.name for path in folder.iterdir()] == ["add.py"]
     assert (folder / "add.py").read_text() == ADD
+
+
+def test_a_run_whose_terminal_is_closed_is_saved_and_goes_on_later(console: Console) -> None:
+    with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
+        command = (str(CODER), "solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(console.home)
+            os.execve(CODER, command, console.environ)
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+        run = json.loads(console.run("ls", "--json").out)[0]
+        resumed = console.run("resume", run["run_id"], "--json")
+
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert run["status"] == "interrupted"
+    assert resumed.code == 0, resumed.err
+
+
+def test_a_run_without_hangups_goes_on_behind_its_terminal(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        process = subprocess.Popen(
+            ("nohup", str(CODER), "solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=console.environ,
+            cwd=console.home,
+        )
+        assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
+        process.send_signal(signal.SIGHUP)
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out.decode()) == (0, ADD), err
 
 
 @pytest.mark.slow

@@ -20,6 +20,15 @@ def test_each_setting_stands_with_where_it_comes_from(console: Console, folder: 
     assert "[tool.coder] model is ignored: a repository can't set it" in shown.err
 
 
+def test_the_place_of_the_log_is_told_without_its_password(console: Console) -> None:
+    usual = console.run("config")
+    hosted = console.run("config", CODER_LOG="postgresql://me:planted@h/db")
+
+    assert f"runs are kept in {console.home}/data" in usual.err
+    assert "runs are kept in the database of CODER_LOG" in hosted.err
+    assert "planted" not in hosted.out + hosted.err
+
+
 def test_programs_get_a_document_without_the_secrets_of_addresses(console: Console, folder: Path) -> None:
     address = "https://me:planted-pass@models.example.com/v1?key=planted-key"
 

@@ -59,7 +59,7 @@ async def test_a_run_that_is_resumed_while_its_end_is_sent_is_sent_on() -> None:
             let_go.set()
             await until(sent(live, 2))
             await until(lambda: RUN not in watch.followed)
-        async with Collector(later.url, print) as export:
+        async with Collector(f"{later.url}/v1/traces/", print) as export:
             await export.send(RUN)
 
     ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
