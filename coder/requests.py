@@ -204,13 +204,10 @@ async def status_of(log: EventLog, state: State) -> Run:
     """The result of a run so far; its status is `running` while a living process works on it."""
     if state.stopped is not None:
         return summarize(state)
-    try:
-        async with log.lease(state.run):  # nobody works on it, unless it has ended meanwhile
-            return summarize(await state_of(log, state.run))
-    except LeaseHeld as error:  # it may just have ended
-        state = await state_of(log, state.run)
-        told = {"status": "running", "reason": str(error)} if state.stopped is None else {}
-        return summarize(state).model_copy(update=told)
+    holder = await log.holder(state.run)
+    state = await state_of(log, state.run)  # it may have ended meanwhile
+    told = {"status": "running", "reason": holder} if holder and state.stopped is None else {}
+    return summarize(state).model_copy(update=told)
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:

@@ -1,6 +1,7 @@
 """The event log in memory."""
 
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,6 +26,10 @@ class MemoryLog:
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts, within this process."""
         return self._hold(run)
+
+    async def holder(self, run: str) -> str | None:
+        """Words on the process that holds a run: this one."""
+        return f"Process {os.getpid()} on this machine works on {run}." if run in self._held else None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none."""

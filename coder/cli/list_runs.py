@@ -8,7 +8,7 @@ import typer
 from coder.console.flags import Json, option
 from coder.console.render import age, money
 from coder.requests import ListedRun, list_run
-from coder.store import open_log
+from coder.store import EventLog, RunSummary, open_log
 from coder.text.sanitize import one_line
 
 SHOWN = 20
@@ -38,8 +38,16 @@ def ls(
 async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
     with open_log() as log:
         found = await log.runs(limit=None if waiting else limit or None)
-        rows = [await list_run(log, summary) for summary in found]
+        rows = [await _row(log, summary) for summary in found]
     return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
+
+
+async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
+    row = await list_run(log, summary)
+    if row.status != "unfinished" or not await log.holder(row.run_id):
+        return row
+    latest = await list_run(log, summary)  # it may have ended meanwhile
+    return latest.model_copy(update={"status": "running"}) if latest.status == "unfinished" else latest
 
 
 def _line(row: ListedRun) -> str:

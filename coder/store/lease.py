@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -52,6 +53,13 @@ class Owner:
         state, started = _state(self.pid)
         return state in ("Z", "X") or (bool(started) and started != self.started)
 
+    def words(self, run: str) -> str:
+        """What to tell of the process that holds a run."""
+        return (
+            f"Process {self.pid} on {self.host} works on {run}. "
+            f"Wait until it ends, or stop it with: coder stop {run}"
+        )
+
 
 def _namespace() -> str:
     try:
@@ -81,6 +89,9 @@ class EventLog(EventStore, Protocol):
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts; gives the token for `append`. Raises LeaseHeld."""
 
+    async def holder(self, run: str) -> str | None:
+        """Words on the living process that holds a run."""
+
     async def request_stop(self, run: str, who: str) -> None:
         """Ask the process that holds a run to stop it; a later holder doesn't hear of it."""
 
@@ -109,23 +120,28 @@ def _take(database: Database, run: str, lease_s: float) -> int:
     owner = Owner.current()
     with database.transaction(durable=False) as connection:
         now = time.time()  # not before: to begin waits for others, who may have renewed theirs meanwhile
-        row = connection.execute(
-            "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
-        ).fetchone()
-        token, expires = row[:2] if row else (0, 0.0)
-        # A clock that was set back must not make a lease last longer than it was given for.
-        if row and now < expires <= now + lease_s and not (holder := Owner(*row[2:])).died():
-            raise LeaseHeld(
-                f"Process {holder.pid} on {holder.host} works on {run}. "
-                f"Wait until it ends, or stop it with: coder stop {run}"
-            )
+        token, holder = holder_of(connection, run, lease_s)
+        if holder is not None:
+            raise LeaseHeld(holder.words(run))
         connection.execute(
             "INSERT INTO run VALUES (:run, 0, :token, :expires, :host, :namespace, :pid, :started) "
             "ON CONFLICT (run) DO UPDATE SET token = :token, expires = :expires, host = :host, "
             "namespace = :namespace, pid = :pid, started = :started",
             {"run": run, "token": token + 1, "expires": now + lease_s, **asdict(owner)},
         )
-    return int(token) + 1
+    return token + 1
+
+
+def holder_of(connection: sqlite3.Connection, run: str, lease_s: float) -> tuple[int, Owner | None]:
+    """Token of the latest lease of a run, and who holds it now."""
+    row = connection.execute(
+        "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
+    ).fetchone()
+    token, expires, *owner = row or (0, 0.0)
+    # A clock that was set back must not make a lease last longer than it was given for.
+    now = time.time()
+    holds = now < expires <= now + lease_s and not Owner(*owner).died()
+    return token, Owner(*owner) if holds else None
 
 
 async def _renew_until_lost(database: Database, run: str, token: int, lease_s: float) -> None:

@@ -63,7 +63,7 @@ ON CONFLICT (run) DO UPDATE SET token = held.token + 1, claim = excluded.claim, 
 WHERE held.expires <= clock_timestamp() OR held.claim = excluded.claim OR held.token = %(dead)s
 RETURNING token
 """
-_HOLDER = "SELECT token, run, owner FROM coder.run WHERE run = %(run)s"
+_HOLDER = "SELECT token, run, owner, expires > clock_timestamp() FROM coder.run WHERE run = %(run)s"
 _RENEW = """
 UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE run = %(run)s AND token = %(token)s RETURNING token
@@ -105,6 +105,13 @@ class PostgresLog:
         finally:
             with suppress(MachineError):  # it ends with its time, too; the block's work is done
                 await self._rows(_FREE, **values)
+
+    async def holder(self, run: str) -> str | None:
+        """Words on the living process that holds a run."""
+        for _, _, owner, holds in await self._rows(_HOLDER, run=run):
+            if holds and not (holder := _owner(*owner)).died():
+                return holder.words(run)
+        return None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
@@ -176,12 +183,11 @@ class PostgresLog:
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
         if rows := self._server.rows(_TAKE, {**values, "dead": dead, "lease_s": self._lease_s}):
             return int(rows[0][0])
-        ((token, run, (host, namespace, pid, started)),) = self._server.rows(_HOLDER, values)
-        if token != dead and Owner(host, namespace, int(pid), started).died():
+        ((token, run, owner, _),) = self._server.rows(_HOLDER, values)
+        holder = _owner(*owner)
+        if token != dead and holder.died():
             return self._take(values, token)
-        raise LeaseHeld(
-            f"Process {pid} on {host} works on {run}. Wait until it ends, or stop it with: coder stop {run}"
-        )
+        raise LeaseHeld(holder.words(run))
 
     async def _renew(self, run: str, token: int) -> None:
         values, is_held = {"run": run, "token": token, "lease_s": self._lease_s}, True
@@ -208,6 +214,10 @@ class PostgresLog:
 
     def _event(self, row: tuple[Any, ...], blob: Callable[[str], bytes]) -> Event:
         return event_codec.event_of(row, blob, self._server.damaged)
+
+
+def _owner(host: str, namespace: str, pid: str, started: str) -> Owner:
+    return Owner(host, namespace, int(pid), started)
 
 
 async def _to_its_end(work: Callable[[], T]) -> T:

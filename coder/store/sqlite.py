@@ -20,7 +20,7 @@ from coder.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.database import Database
-from coder.store.lease import LEASE_S, held
+from coder.store.lease import LEASE_S, held, holder_of
 from coder.store.run_list import RunSummary, unreadable
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
@@ -58,6 +58,12 @@ class SqliteLog:
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts, against all processes that use this file."""
         return held(self._database, run, lease_s=self._lease_s)
+
+    async def holder(self, run: str) -> str | None:
+        """Words on the living process that holds a run."""
+        with self._database.reading() as connection:
+            _, holder = holder_of(connection, run, self._lease_s)
+        return holder.words(run) if holder is not None else None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""

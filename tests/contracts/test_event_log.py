@@ -1,5 +1,6 @@
 """What every EventLog promises. A store of your own passes when its log is added to `LOGS`."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,17 @@ async def test_a_second_holder_of_a_run_is_refused_while_the_first_works(log: Ev
         with pytest.raises(LeaseHeld, match="works on run_a"):
             async with log.lease("run_a"):
                 pass
+
+
+async def test_the_holder_of_a_run_is_told_without_taking_it(log: EventLog) -> None:
+    before = await log.holder("run_a")
+    async with log.lease("run_a") as token:
+        during = await log.holder("run_a")
+        await log.append("run_a", [HELLO], after=0, token=token)
+
+    assert during is not None
+    assert f"Process {os.getpid()} on " in during
+    assert (before, await log.holder("run_a")) == (None, None)
 
 
 async def test_a_lease_ends_with_its_block_also_when_that_fails(log: EventLog) -> None:

@@ -157,12 +157,14 @@ def test_of_two_that_resume_one_run_the_second_is_told_who_works_on_it(console: 
         first = console.start("resume", run, "--max-calls", "4")
         assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
         second = console.run("resume", run, "--max-calls", "4")
+        listed = json.loads(console.run("ls", "--json").out)
         undone = console.run("undo", run)
         first.terminate()
         first.communicate(timeout=60)
 
     assert second.code == undone.code == 5
     assert f"Process {first.pid} on " in second.err
+    assert [row["status"] for row in listed] == ["running"]
     assert len(endpoint.requests) == 2
 
 

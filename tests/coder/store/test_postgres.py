@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -159,6 +160,9 @@ async def test_a_server_that_is_frozen_ends_an_append_in_time_and_serves_again(u
             finally:
                 os.kill(frozen, signal.SIGCONT)
             assert log._server._wait_s == connections._AWAY_S
+            alive = "SELECT 1 FROM pg_stat_activity WHERE pid = %(pid)s"
+            while log._server.rows(alive, {"pid": frozen}):  # it may still carry out what it was sent
+                time.sleep(0.02)  # noqa: ASYNC251
             last = len(await log.read("run_a"))
             assert await log.append("run_a", [HELLO], after=last, token=token)
             assert log._server._wait_s == connections.RETRY_S
