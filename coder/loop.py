@@ -8,7 +8,6 @@ from typing import Protocol, runtime_checkable
 
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, MachineError
-from coder.logged_calls import BudgetSpent
 from coder.models.model import Model
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant, Together
@@ -23,7 +22,8 @@ from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, asked_to_stop, budget_reached, nothing_to_mend
-from coder.turn import Turn, hear_requests, limited
+from coder.turn.logged_calls import BudgetSpent
+from coder.turn.turn import Turn, hear_requests, limited
 from coder.workspace.deliver import with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError

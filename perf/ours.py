@@ -19,7 +19,7 @@ from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
 from coder.teams.in_turn import default_team
 from coder.text.redact import Redactor
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from perf.peer import SCHEMA, add
 from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog

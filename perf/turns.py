@@ -30,7 +30,7 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
 from coder.text.redact import Redactor
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from perf.instant import instant_endpoint
 from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog

@@ -8,13 +8,13 @@ from coder.chat.transcript import steps_of
 from coder.context.quoting import fenced
 from coder.environment.run_policy import redactor_for
 from coder.errors import ModelError
-from coder.logged_calls import BudgetSpent, LoggedCalls
 from coder.models.model import ChatMessage
 from coder.prompts import prompt
 from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.text.sanitize import one_line, printable
 from coder.tools.shortened import shortened
+from coder.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
 

@@ -24,7 +24,7 @@ from coder.run.termination import goes_round
 from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry, tools_of
 from coder.tools.tool import read_arguments
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.workspace.consent import is_kept_apart
 from coder.workspace.overlay import to_ends
 from coder.workspace.proposal import session_changes

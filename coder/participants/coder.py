@@ -18,7 +18,7 @@ from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, is_test
 from coder.run.termination import EMPTY_ANSWERS
 from coder.source.python_names import begun_function, defined_names, free_names
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.workspace.consent import is_given_test, is_kept_apart
 from coder.workspace.overlay import following, to_ends
 

@@ -12,7 +12,7 @@ from coder.prompting.folding import folded, is_too_long
 from coder.run.event_types import ContextFolded
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _MOST_FOLDS = 3
 """Of one request that stays too long for its model."""

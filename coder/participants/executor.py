@@ -10,7 +10,7 @@ from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files

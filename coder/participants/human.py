@@ -7,7 +7,7 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction, why_unverified
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.workspace.consent import in_parts, landing_edits, objection
 from coder.workspace.proposal import proposal
 

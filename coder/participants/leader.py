@@ -15,7 +15,7 @@ from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.event_types import CallAnswered
 from coder.run.message import Ledger, Message
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _CHOICE_TOKENS, _LEDGER_TOKENS = 300, 1_200
 

@@ -17,7 +17,7 @@ from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.attempts import next_round
 from coder.run.message import HUMAN, Message
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 HOUSE = ("coder", "planner", "executor")
 """Members that are there already; they have no brief of their own."""

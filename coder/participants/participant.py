@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coder.run.message import Message
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 
 class Participant(Protocol):

@@ -10,7 +10,7 @@ from coder.run.message import Message
 from coder.run.questions import Question
 from coder.run.state import State
 from coder.run.target import find_target
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _PLAN_TOKENS = 600
 _ASKED = "Go on by this plan?"

@@ -10,7 +10,7 @@ from coder.text.sanitize import terminal_text
 from coder.tools.code_mode import MakeCall, Program, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _LOGGED = 2_000
 """Characters of arguments and results in the log."""

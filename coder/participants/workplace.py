@@ -15,7 +15,7 @@ from coder.text.sanitize import one_line
 from coder.tools.registry import Registry
 from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, ToolResult
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 

@@ -11,7 +11,7 @@ from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.source.named_sources import is_source, named_sources
 from coder.text.sanitize import count_of
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from coder.workspace.overlay import end_of
 
 if TYPE_CHECKING:

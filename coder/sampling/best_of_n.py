@@ -17,7 +17,7 @@ from coder.sampling.chooser import Chooser, is_sane_answer
 from coder.sampling.compare import behaviours, comparison_of, largest_group
 from coder.sampling.completer import Completer, can_go_on
 from coder.text.sanitize import count_of
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _AT_ONCE = 8
 """Answers that are asked for at the same time."""

@@ -15,7 +15,7 @@ from coder.run.target import find_target
 from coder.sampling.compare import FAILED, behaviours, comparison_of
 from coder.sampling.outline import missing_function
 from coder.source.python_names import free_names, parse_source
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.sampling.outline import calls_of, missing_function
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from sandbox import Limits, Sandbox, open_function
 from sandbox.errors import CalleeEnded, CallFailed
 

@@ -16,7 +16,7 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, find_target
 from coder.sampling.outline import ENDS, Outline, finished, missing_function, outline
-from coder.turn import Turn
+from coder.turn.turn import Turn
 
 _TEMPERATURE = 0.8
 _TOKENS = 320

@@ -15,7 +15,6 @@ import pytest
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.cli.app import run as coder
 from coder.errors import LogNewer
-from coder.logged_calls import request_key
 from coder.loop import Finish, decide
 from coder.run.event_types import TYPES, CallIntended, is_newer, parse
 from coder.run.events import Draft, Event
@@ -26,6 +25,7 @@ from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
 from coder.teams.in_turn import default_team
+from coder.turn.logged_calls import request_key
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
 from tests.memory_log import MemoryLog

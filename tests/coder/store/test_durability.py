@@ -19,7 +19,7 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
 from coder.text.redact import Redactor
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from sandbox import Policy, open_sandbox
 from tests.failing_disk import refuse_to_sync
 from tests.forked import said_by_child

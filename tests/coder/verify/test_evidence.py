@@ -18,7 +18,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.teams.in_turn import InTurn
-from coder.turn import Turn
+from coder.turn.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog

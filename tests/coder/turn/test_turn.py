@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
-from coder.logged_calls import BudgetSpent
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.scripted import Scripted
@@ -32,7 +31,8 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.text.redact import Redactor
-from coder.turn import Turn
+from coder.turn.logged_calls import BudgetSpent
+from coder.turn.turn import Turn
 from coder.usage import Price
 from sandbox import Policy, open_sandbox
 from tests.coder.models.asking import QUICK, endpoint_of

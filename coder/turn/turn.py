@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong, ModelError
-from coder.logged_calls import BudgetSpent, LoggedCalls, request_key
 from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of
 from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.tokens import shrunk
@@ -20,6 +19,7 @@ from coder.run.event_types import CallAnswered, StopRequested
 from coder.run.journal import Journal
 from coder.run.questions import Decision, Question
 from coder.run.state import State
+from coder.turn.logged_calls import BudgetSpent, LoggedCalls, request_key
 
 _REQUESTS_S = 0.2
 """Between two looks for a request to stop."""
