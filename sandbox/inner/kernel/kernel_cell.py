@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import _socket
+import posix
+import select
 import sys
 
 _GONE = 1
 _INTERRUPT = b"I"
+_END_MS = 10_000
 
 
 def run_cell() -> int:
@@ -21,12 +24,27 @@ def run_cell() -> int:
     home, number = sys.argv[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in (0, 1, 2))
+    answer = b""
     try:
         connection.connect(f"{home}.socket")
         connection.sendmsg([number.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
         _signal.signal(_signal.SIGTERM, lambda *_: connection.send(_INTERRUPT))
-        answer = connection.recv(1)
-        connection.recv(1)  # EOF: a kernel that the cell ended is dead before this command exits
+        answer = connection.recv(2)
+        if answer[1:] != b"\0":
+            _wait_for_end(connection)
     except OSError:
-        answer = b""
+        pass  # no client, or it ended meanwhile
     return answer[0] if answer else _GONE
+
+
+def _wait_for_end(connection: _socket.socket) -> None:
+    """Wait until the kernel's client has exited: only then is its end reported before this command's.
+
+    It closes its connections earlier than that.
+    """
+    connection.recv(1)  # EOF
+    client = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 4)  # the first field, its pid
+    if hasattr(posix, "pidfd_open"):
+        exits = select.poll()
+        exits.register(posix.pidfd_open(int.from_bytes(client, sys.byteorder)), select.POLLIN)
+        exits.poll(_END_MS)

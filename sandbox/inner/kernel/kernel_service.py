@@ -1,7 +1,7 @@
 """Programs of a kernel: one runs a list of cells, one serves cells that `kernel_cell` sends.
 
 A session's cells arrive over a unix socket: one message with the cell's number and, as descriptors, the
-standard streams of the sending command. The answer is one byte, the exit code.
+standard streams of the sending command. The answer is two bytes: the exit code, and whether the kernel ends.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _serve_cell(client: Client, connection: socket.socket) -> None:
         client.step()
     signal.alarm(0)
     with suppress(OSError):
-        connection.send(bytes([client.exit_code]))
+        connection.send(bytes([client.exit_code, client.leaves]))
     if client.leaves:
         signal.alarm(_GRACE_S)
     while client.leaves:  # until the kernel has ended, and with it this process
