@@ -69,6 +69,7 @@ def test_a_run_whose_terminal_is_closed_is_saved_and_goes_on_later(console: Cons
         command = (str(CODER), "solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under `nohup`
             os.chdir(console.home)
             os.execve(CODER, command, console.environ)
         assert endpoint.wait_until(lambda it: len(it.requests) == 1, timeout_s=60)
