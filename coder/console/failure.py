@@ -47,8 +47,10 @@ def single(error: BaseException) -> BaseException:
 
 
 def say(message: str) -> None:
-    """Print an error: what happened first, then the rest beneath it."""
-    first, _, rest = message.partition("\n")
+    """Print an error: what happened first, then the rest beneath it; what it quotes is harmless."""
+    from coder.text.sanitize import printable  # not on the path of `--help`
+
+    first, _, rest = printable(message).partition("\n")
     lines = [f"error: {first}", *(f"  {line.strip()}" for line in rest.splitlines())]
     print("\n".join(lines), file=sys.stderr, flush=True)
 

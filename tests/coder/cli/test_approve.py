@@ -11,7 +11,7 @@ import pytest
 from tests.coder.cli.console import Console, Finished
 from tests.coder.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.coder.cli.test_terminal import visible
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
 
 
 def waiting(
@@ -171,3 +171,21 @@ def test_the_text_of_a_hostile_repository_forges_nothing_where_it_is_asked_about
         assert "\x1b]0" not in text
         assert "\u202e" not in text
     assert not any(line.startswith("? Approve") for line in visible(shown[2]))
+
+
+@pytest.mark.slow
+def test_a_question_of_the_models_own_forges_nothing_where_it_wants_words(
+    console: Console, folder: Path
+) -> None:
+    hostile = "Which?\x1b[2J\x1b]0;owned\x07\u202e"
+    with faulty_endpoint(calls("ask", question=hostile)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        assert console.run("solve", TASK, str(folder), *CHECK, *model).code == 9
+        run = json.loads(console.run("ls", "--waiting", "--json").out)[0]["run_id"]
+        asked = console.run("approve", run)
+        console.run("approve", run, "--detach", "--answer", hostile)
+        late = console.run("approve", run, "--answer", "this")
+
+    for refused, words in ((asked, "asks: Which?"), (late, "answered already by")):
+        assert (refused.code, words in refused.err) == (2, True), refused.err
+        assert not {"\x1b", "\x07", "\u202e"} & {*refused.err}
