@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from coder.config.image_files import LARGEST, picture_of
@@ -17,7 +18,7 @@ from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, shown
 
 if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+    from jsonschema.exceptions import ValidationError
     from mcp_types import CallToolResult, ContentBlock, Tool
 
 MOST_TOOLS = 100
@@ -27,8 +28,13 @@ _MOST_TEXT = 1 << 18
 """Characters of a result that are looked at, far more than a model is shown."""
 _MOST_PICTURES = 4
 _ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
+CHECK_S = 2.0
+"""Seconds of CPU time that a check of arguments may take: it holds the run."""
+_UNCHECKED = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
 
 
+Check = Callable[[JsonObject], "ValidationError | None"]
+"""Gives the first thing that is wrong with arguments."""
 Call = Callable[[str, JsonObject, Desk], Awaitable["CallToolResult"]]
 """Calls a tool by the server's own name of it."""
 
@@ -44,12 +50,12 @@ class McpTool:
     _call: Call
     _redact: Callable[[str], str]
     """Takes out what the user passed to the server."""
-    _schema: "Validator"
+    _check: Check
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
         try:
-            wrong = next(self._schema.iter_errors(given), None)
+            wrong = self._check(given)
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
         if wrong:
@@ -82,16 +88,16 @@ def tools_listed(
         taken = [made.spec.name for made in tools.values()]
         try:
             if tool.name not in tools:
-                spec, effect, schema = _read(about, tool, taken)
+                spec, effect, check = _read(about, tool, taken)
                 asks = effect and tool.name not in about.allow
-                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, schema)
+                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check)
         except (SchemaError, ValueError, RecursionError):
             left_out.append(printable(tool.name)[:_LONGEST_NAME])
     return tools, ", ".join(left_out[:10]) + (" …" if len(left_out) > 10 else "")
 
 
-def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, "Validator"]:
-    """Spec, effect and schema of a tool. Raises SchemaError, ValueError, RecursionError: it is left out."""
+def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, Check]:
+    """Spec, effect and check of a tool. Raises SchemaError, ValueError, RecursionError: it is left out."""
     schema, text = tool.input_schema, json.dumps(tool.input_schema)
     if schema.get("type") != "object" or len(text) > _LARGEST_SCHEMA or _ELSEWHERE.search(text):
         raise ValueError("no schema that endpoints take")
@@ -103,7 +109,7 @@ def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, "
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
     spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=schema)
-    return spec, effect, _validator(schema)
+    return spec, effect, _check_of(schema)
 
 
 def _name(server: str, tool: str, taken: list[str]) -> str:
@@ -115,18 +121,41 @@ def _name(server: str, tool: str, taken: list[str]) -> str:
     return f"{name[: _LONGEST_NAME - 7]}_{mark}"
 
 
-def _validator(schema: JsonObject) -> "Validator":
-    """A check of arguments that reads nothing from elsewhere, and runs no pattern of the server's."""
+def _check_of(schema: JsonObject) -> Check:
+    """A check that reads nothing from elsewhere, runs no pattern of the server's, and comes to an end."""
     from jsonschema.validators import Draft202012Validator, extend, validator_for
     from referencing import Registry
 
     kind: Any = validator_for(schema, default=Draft202012Validator)
     kind.check_schema(schema)
-    unchecked = {word: lambda *_: None for word in ("pattern", "patternProperties")}
-    made: Validator = extend(kind, unchecked)(  # type: ignore[no-untyped-call]
-        schema, registry=Registry()
-    )
-    return made
+    ends = 0.0
+
+    def bounded(word: str, check: Callable[..., object]) -> Callable[..., object]:
+        def checked(validator: object, value: object, given: object, part: JsonObject) -> object:
+            if thread_time() > ends:  # few words can ask for any number of looks
+                raise ValueError(f"the check takes more than {CHECK_S:g} s")
+            by_patterns = word == "additionalProperties" and "patternProperties" in part
+            return None if by_patterns or word in _UNCHECKED else check(validator, value, given, part)
+
+        return checked
+
+    checks = {word: bounded(word, check) for word, check in kind.VALIDATORS.items()}
+    made = extend(kind, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
+
+    def first_error(given: JsonObject) -> "ValidationError | None":
+        nonlocal ends
+        ends = thread_time() + CHECK_S
+        return next(made.iter_errors(given), None)
+
+    return first_error
+
+
+def _in_one_dialect(part: Any) -> Any:  # noqa: ANN401 - of JSON
+    """A schema whose parts name no dialect: each would be checked by the library's own words again."""
+    if isinstance(part, dict):
+        named = part.items()
+        return {k: _in_one_dialect(v) for k, v in named if k != "$schema" or not isinstance(v, str)}
+    return [*map(_in_one_dialect, part)] if isinstance(part, list) else part
 
 
 def _words(part: "ContentBlock", *, sees: bool) -> str:

@@ -47,12 +47,17 @@ TOOLS = [
     tool("dotted.name with/spaces", **READS),
     tool("long" * 20, **READS),
 ]
+SLOW, DIALECT = "^(a+)+$", "https://json-schema.org/draft/2020-12/schema"
+DOUBLING = {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)} | {"40": {}}
 LIARS = [
     tool("no_schema", {"type": "object", "additionalProperties": 5}),
     tool("large", {"type": "object", "description": "x" * 30_000}),
     tool("elsewhere", {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}}),
     tool("endless", {"type": "object", "properties": {"a": {"$ref": "#/properties/a"}}}),
-    tool("slow", {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}),
+    tool("slow", {"type": "object", "properties": {"a": {"type": "string", "pattern": SLOW}}}),
+    tool("dialect", {"type": "object", "properties": {"a": {"$schema": DIALECT, "pattern": SLOW}}}),
+    tool("names", {"type": "object", "patternProperties": {SLOW: {}}, "additionalProperties": False}),
+    tool("doubling", {"type": "object", "allOf": [{"$ref": "#/$defs/0"}], "$defs": DOUBLING}),
 ]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from coder.config.mcp_servers import Mcp
 from coder.models.model import JsonObject
-from coder.tools import mcp_client
+from coder.tools import mcp_client, mcp_tool
 from coder.tools.mcp_client import McpServer
 from coder.tools.mcp_tool import MOST_TOOLS, McpTool
 from coder.tools.shortened import MOST_WHOLE
@@ -232,7 +232,20 @@ async def test_tools_that_no_model_could_call_are_left_out_by_name(rough: Opens)
         ]
         with pytest.raises(ValueError, match="schema of it_endless can't be used"):
             await one.call("endless", a=1)
-        assert (await one.call("slow", a="a" * 40 + "!")).text == "slow is done"
+        for name in ("slow", "dialect"):
+            assert (await one.call(name, a="a" * 40 + "!")).text == f"{name} is done"
+        assert (await one.call("names", **{"a" * 40 + "!": 1})).text == "names is done"
+
+
+@pytest.mark.slow
+async def test_a_schema_that_asks_for_no_end_of_looks_ends_the_call(
+    rough: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tool, "CHECK_S", 0.1)  # a figure, and no behaviour
+    async with rough("liars") as one:
+        with pytest.raises(ValueError, match=r"can't be used: the check takes more than 0.1 s"):
+            await one.call("doubling")
+        assert (await one.call("say", text="hello")).text == "hello"
 
 
 async def test_a_list_that_is_none_costs_the_tools_of_its_server(rough: Opens) -> None:
