@@ -115,9 +115,13 @@ def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
 def _first_line(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors()[0]
+    rows = error.errors()
+    # What has a team is first of all told to be no Member, which is not what is wrong with it.
+    told = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
+    first = next(told, rows[0])
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
 
 
 def tools_named(given: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":

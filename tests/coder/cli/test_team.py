@@ -54,6 +54,7 @@ def test_a_team_of_the_configuration_is_known_by_its_name(console: Console) -> N
         ("stop = 'turn(3)'\n[[members]]\nname = 'a'", "is no condition"),
         ("[[members]]\nname = 'a'\n[[members]]\nname = 'a'", "two members"),
         ("members = ", "TOML"),
+        ("[[members]]\nname = 'n'\nteam.members = [{name = 'X y'}]", "members.0.team.members.0.name"),
     ],
 )
 def test_a_file_that_is_no_team_is_named_with_what_is_wrong(console: Console, text: str, words: str) -> None:
