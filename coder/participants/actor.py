@@ -32,7 +32,7 @@ from coder.workspace.proposal import session_changes
 MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
 _NOT_MADE = "[This call was not made: the user goes on from the results above.]"
-_DONE_LINE = re.compile(r"^\W*DONE\W*$", re.MULTILINE)
+_DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
 """How a model that speaks in text says that it is done."""
 
 

@@ -15,6 +15,7 @@ from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.event_types import CallAnswered
 from coder.run.message import Ledger, Message
+from coder.text.sanitize import in_pairs
 from coder.turn.turn import Turn
 
 _CHOICE_TOKENS, _LEDGER_TOKENS = 300, 1_200
@@ -91,7 +92,8 @@ def ledger_in(text: str, names: Mapping[str, str]) -> Ledger:
     """The ledger that an answer holds, with steps of known members only; an empty one where it holds none."""
     at = text.find("{")
     try:
-        ledger = Ledger.model_validate(json.JSONDecoder().raw_decode(text, at)[0])
+        found = json.JSONDecoder().raw_decode(text, at)[0]
+        ledger = Ledger.model_validate_json(in_pairs(json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError, ValidationError):
         return Ledger(facts=text)
     return ledger.model_copy(update={"steps": tuple(s for s in ledger.steps if s.member in names)})
@@ -104,8 +106,8 @@ def name_in(answer: CallAnswered, names: Mapping[str, str]) -> str | None:
             given = call.parsed().get("name")
         except ValueError:
             continue
-        if given in names:
-            return str(given)
+        if isinstance(given, str) and given in names:
+            return given
     found = {name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", answer.text)}
     return found.pop() if len(found) == 1 else None
 

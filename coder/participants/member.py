@@ -22,7 +22,7 @@ from coder.turn.turn import Turn
 HOUSE = ("coder", "planner", "executor")
 """Members that are there already; they have no brief of their own."""
 TAKEN = (HUMAN, "expert", "picker", "orchestrator", "chooser")
-_HANDOFF = re.compile(r"^\W*HANDOFF:\s*([a-z][\w-]*)\W*$", re.MULTILINE)
+_HANDOFF = re.compile(r"^[^\w\n]*HANDOFF:\s*([a-z][\w-]*)[^\w\n]*$", re.MULTILINE)
 
 
 class Member(BaseModel):

@@ -14,8 +14,10 @@ from coder.turn.turn import Turn
 
 _PLAN_TOKENS = 600
 _ASKED = "Go on by this plan?"
-_STEP = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
-_FILE = re.compile(r"\b[\w/-]+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh)\b")
+_STEP = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
+_FILE = re.compile(
+    r"(?<![\w/-])[/-]*+(\w[\w/-]*+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh))\b"
+)
 
 
 class Planner:

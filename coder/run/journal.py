@@ -22,7 +22,7 @@ from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
-from coder.text.sanitize import count_of
+from coder.text.sanitize import count_of, in_pairs
 
 
 class Journal:
@@ -205,5 +205,5 @@ def told(state: State, words: str) -> tuple[Spoken, ...]:
     if not words.strip():
         return ()
     attempt = len(state.codes) + 1
-    message = Message(author=HUMAN, kind="answer", sample=1, attempt=attempt, text=words.strip())
+    message = Message(author=HUMAN, kind="answer", sample=1, attempt=attempt, text=in_pairs(words.strip()))
     return (Spoken(message=message),)

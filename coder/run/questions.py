@@ -8,9 +8,11 @@ import getpass
 import hashlib
 import socket
 from operator import not_
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from coder.text.sanitize import in_pairs
 
 About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 """What it is about; the first four can be made to wait for a person by `Settings.approve`."""
@@ -23,7 +25,7 @@ class Decision(BaseModel):
 
     decision: str
     """`yes`, `no`, `always` or an option; empty where the words are the answer."""
-    words: str = Field(default="", exclude_if=not_)
+    words: Annotated[str, AfterValidator(in_pairs)] = Field(default="", exclude_if=not_)
     """With a no: what should be different."""
     files: dict[str, str | None] | None = Field(default=None, exclude_if=not_)
     """The person's own version of the change, which is tried in place of the proposed one."""

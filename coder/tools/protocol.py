@@ -98,6 +98,7 @@ def _unwrapped(raw: str) -> JsonObject:
             value = json.loads(value.strip() or "{}", strict=False, parse_constant=_refused)
     if value is not None and not isinstance(value, dict):
         raise ValueError(printable(str(value))[:_LONGEST_NAME])
+    json.dumps(value, ensure_ascii=False).encode()  # half of a character can't be sent to a model again
     return value or {}
 
 

@@ -11,7 +11,7 @@ from coder.tools.protocol import Settled, settled
 
 _BASH = "bash"
 _OF_SHELL = (".sh", ".bash")
-_TOOL_CALL = re.compile(r"^\s*<tool_call>", re.MULTILINE)
+_TOOL_CALL = re.compile(r"^[^\S\n]*<tool_call>", re.MULTILINE)
 
 
 def text_call(text: str, *, cut_off: bool = False, taken: Collection[str] = ()) -> Settled | None:

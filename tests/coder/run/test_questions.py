@@ -155,6 +155,15 @@ async def test_a_question_of_the_model_is_put_to_somebody_who_is_there(folder: P
     assert model.requests[1].messages[-1].content == "b"
 
 
+async def test_an_answer_with_bytes_of_no_character_reaches_the_model(folder: Path) -> None:
+    asked, log = [ToolCall(id="ask000001", name="ask", arguments='{"question": "Why?"}')], MemoryLog()
+    model = Scripted([asked, "main.py\n" + code(RIGHT)])
+    waiting = await worked(folder, model, log, strategy="act")
+    done = await resume(waiting.run_id, model=model, log=log, answer="caf\udce9")
+
+    assert (done.status, model.requests[1].messages[-1].content) == ("solved", "caf\ufffd")
+
+
 async def test_an_answer_by_number_is_the_option(folder: Path) -> None:
     question = Question(kind="choose", about="task", text="Which?", options=("ints", "floats"))
 

@@ -17,6 +17,7 @@ from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
+from coder.participants.planner import wants_plan
 from coder.run.conditions import condition_of, handed_to, messages, said, spoke, turns
 from coder.run.conditions import tests_pass as passing
 from coder.run.costs import costs_of
@@ -29,6 +30,8 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.teams.spec import team_of
+from coder.tools.text_mode import speaks_tools
+from tests.coder.states import started, state_of
 from tests.memory_log import MemoryLog
 
 CHECKS = ("assert add(2, 3) == 5",)
@@ -128,6 +131,32 @@ async def test_a_choice_by_tool_is_the_name_in_its_arguments() -> None:
     _, _, messages_ = await worked(Selector((FAST, SAFE)), call, f"solution.py\n{RIGHT}")
 
     assert messages_[1].author == "safe"
+
+
+@pytest.mark.parametrize("arguments", ['{"name": ["safe"]}', '{"name": {"safe": 1}}', "[]", '{"name": 5}'])
+async def test_a_choice_by_tool_that_is_no_name_leaves_it_to_the_order(arguments: str) -> None:
+    call = [ToolCall(id="x", name="speak_next", arguments=arguments)]
+    _, _, messages_ = await worked(Selector((FAST, SAFE)), call, call, f"solution.py\n{RIGHT}")
+
+    assert messages_[1].author == "fast"
+
+
+async def test_half_of_a_character_in_a_plan_keeps_nobody_from_the_next_turn() -> None:
+    plan = '{"facts": "\\ud83d", "steps": [{"member": "coder", "do": "write \\udc00"}]}'
+    run, model, messages_ = await worked(Orchestrated((FAST, CODER)), plan, RIGHT)
+
+    assert (run.status, authors(messages_)[1]) == ("solved", "coder")
+    assert "Your part: write \ufffd" in model.requests[1].messages[-1].content
+
+
+@pytest.mark.parametrize("text", ["\n" * 60_000, "\n " * 60_000, "@@\n" * 60_000, "a/" * 60_000])
+def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None:
+    began = time.process_time()
+    Member("fast").says(text, ("safe",))
+    speaks_tools(text)
+    wants_plan(state_of([started(Task(prompt=text), plan=None)]))
+
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.slow

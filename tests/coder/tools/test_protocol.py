@@ -76,6 +76,7 @@ def test_the_namespace_of_functions_is_no_part_of_a_name() -> None:
         ('"ls"', "no JSON object: Expecting value"),
         ('{"timeout_s": NaN}', "NaN is no number"),
         ("[" * 100_000, "recursion"),
+        ('{"command": "\\ud83d"}', "surrogates not allowed"),
     ],
 )
 def test_arguments_that_cannot_be_read_are_told_and_parse_in_the_history(arguments: str, said: str) -> None:
