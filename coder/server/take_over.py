@@ -41,7 +41,8 @@ async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, i
         folder = found.first.body.get("settings", {}).get("served")
         if folder is None or not Path(folder).is_relative_to(serving.root):
             return
-        if (state := await apart(_abandoned(serving.log, found))) is not None:
+        state = await apart(_abandoned(serving.log, found))
+        if state is not None and not serving.is_closing:  # which interrupts runs for the next server
             runs = Runs(Path(folder), serving.workers, traces=serving.traces)
             await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
     except LeaseHeld:  # a process works on it

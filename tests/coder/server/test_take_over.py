@@ -1,17 +1,53 @@
 """Which runs a server goes on with, beside those that fail."""
 
+import asyncio
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from coder.run.event_types import RunStarted
+from coder.config.layers import load
+from coder.run.event_types import RunStarted, RunStopped
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.server import take_over
+from coder.server.serving import Serving
+from coder.store import RunSummary, SqliteLog
 from tests.coder.cli.test_solve import ADD, TASK, code
 from tests.coder.server.served import configure, started
 from tests.coder.server.test_acts import ended
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.processes import wait_until
+
+
+class SeenLog(SqliteLog):
+    """It counts how often it was looked through."""
+
+    looks = 0
+
+    async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
+        self.looks += 1
+        return await super().runs(limit=limit)
+
+
+@pytest.mark.parametrize("is_closing", [False, True])
+async def test_a_server_that_ends_leaves_the_runs_that_it_interrupts_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_closing: bool
+) -> None:
+    monkeypatch.setattr(take_over, "_LOOK_S", 0.01)
+    tried: list[str] = []
+    begun = RunStarted(task=Task(prompt=TASK), settings=Settings(served=tmp_path), model="toy")
+    ended = RunStopped(status="interrupted", reason="the server ends", exit_code=130)
+    with SeenLog(tmp_path) as log:
+        async with log.lease("run_0") as token:
+            await log.append("run_0", [begun.draft(), ended.draft()], after=0, token=token)
+        serving = Serving(log, tmp_path, load({}), asyncio.Semaphore(1), is_closing=is_closing)
+        monkeypatch.setattr(Serving, "start", lambda _, run, work: tried.append(run))
+        looking = asyncio.create_task(take_over.take_over(serving))
+        assert await asyncio.to_thread(wait_until, lambda: log.looks > 2)
+        looking.cancel()
+
+    assert bool(tried) != is_closing
 
 
 @pytest.mark.slow
