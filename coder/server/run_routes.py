@@ -95,13 +95,17 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
     runs, task = runs_of(serving, caller), Task.model_validate(new.model_dump(exclude={"approve"}))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
-    begun = await serving.log.read(run, limit=1)
-    if not begun:
-        if run not in serving.live:
-            serving.see_free()
-        await serving.start(run, lambda live: runs.solve(task, live, new.approve, run=run)).begin()
-        begun = await serving.log.read(run, limit=1)
-    if begun[0].body["task"] != task.model_dump(mode="json"):
+
+    async def begun() -> Event:
+        if not (first := await serving.log.read(run, limit=1)):
+            if run not in serving.live:
+                serving.see_free()
+            await serving.start(run, lambda live: runs.solve(task, live, new.approve, run=run)).begin()
+            first = await serving.log.read(run, limit=1)
+        return first[0]
+
+    first = await when_free(begun)  # another server may begin it with the same key
+    if first.body["task"] != task.model_dump(mode="json"):
         told = "The Idempotency-Key has begun another task.", f"It is {run}.", "Take another key."
         raise Problem(422, *told)
     return run

@@ -49,6 +49,28 @@ async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no
 
 
 @pytest.mark.slow
+async def test_two_servers_that_get_one_key_at_once_give_the_run_that_one_of_them_begins(
+    tmp_path: Path,
+) -> None:
+    with faulty_endpoint(*[says(code(ADD))] * 3) as endpoint:
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        with started(tmp_path) as first, started(tmp_path) as second:
+            async with (
+                httpx2.AsyncClient(base_url=first.url, timeout=60) as one,
+                httpx2.AsyncClient(base_url=second.url, timeout=60) as other,
+            ):
+                for number in range(3):
+                    key, task = {"Idempotency-Key": str(number)}, {"prompt": TASK, "checks": SLOW[1:]}
+                    both = await asyncio.gather(
+                        *(client.post("/runs", json=task, headers=key) for client in (one, other))
+                    )
+                    (run,) = {said.json().get("run_id") for said in both}
+                    shown = await ended(other, run)
+
+    assert (shown["status"], len(endpoint.requests)) == ("solved", 3)
+
+
+@pytest.mark.slow
 async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp_path: Path) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
