@@ -138,6 +138,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post("/judge")
     async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:
         """Judge answers to a case of a suite, or to a whole case."""
+        see_text(asked.model_dump(include={"case"}))
         case = await _case(asked.suite, asked.case) if isinstance(asked.case, str) else asked.case
         return await judging.judge(case, asked.answers, partial=asked.partial, slow_s=asked.slow_s)
 

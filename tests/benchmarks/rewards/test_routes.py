@@ -1,6 +1,7 @@
 """Rewards over HTTP, in our form and in SandboxFusion's, from a real server."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,13 @@ async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> 
         {"case": ECHO.model_dump(), "answers": ["x"] * 513},
         {"case": ECHO.model_dump() | {"runs": []}, "answers": ["x"]},
         {"case": {"kind": "repository"}, "answers": ["x"]},
+        {"case": ECHO.model_dump() | {"prompt": "\ud800"}, "answers": ["x"]},
+        {"case": ECHO.model_dump() | {"runs": [{"arguments": ["a\0b"], "stdout": ""}]}, "answers": ["x"]},
     ],
 )
 async def test_what_cannot_be_judged_is_refused(http: httpx2.AsyncClient, asked: dict[str, Any]) -> None:
-    refused = await http.post("/judge", json=asked)
+    headers = {"Content-Type": "application/json"}
+    refused = await http.post("/judge", content=json.dumps(asked), headers=headers)  # half a pair in ASCII
 
     assert refused.status_code == 422
     assert refused.json().keys() >= {"what", "why", "next"}

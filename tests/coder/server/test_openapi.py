@@ -35,7 +35,7 @@ OPERATIONS = (
         "GET /runs/{run}/events",
     ),
     *("GET /runs/{run}/patch", "POST /runs/{run}/answers", "POST /runs/{run}/stop"),
-    *("POST /runs/{run}/resume", "POST /run", "GET /runs/{run}/events"),
+    *("POST /runs/{run}/resume", "POST /run", "POST /judge", "POST /run_code", "POST /submit"),
 )
 
 
