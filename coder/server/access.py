@@ -104,17 +104,19 @@ class AccessMiddleware:
             return None
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", 303)
-        further = "Send it: Authorization: Bearer TOKEN"
+        further = "Send it: Authorization: Bearer TOKEN. In a browser, sign in: /login"
         told = "The token is missing or wrong.", "This server lets in who has one.", further
         raise Problem(401, *told, WWW_Authenticate="Bearer")
 
     def _caller(self, method: str, headers: Headers) -> Caller | None:
-        given = [value.removeprefix("Bearer ") for value in headers.getlist("authorization")]
+        given = [value.partition(" ")[::2] for value in headers.getlist("authorization")]
         if not given and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
             own = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
             until, caller = self._sessions.get(own, (0.0, None))
             return caller if time.monotonic() < until else None
-        return self._callers.get(digest(given[0])) if len(given) == 1 else None
+        if len(given) != 1 or given[0][0].lower() != "bearer":
+            return None
+        return self._callers.get(digest(given[0][1].strip()))
 
 
 def _see_length(headers: Headers) -> None:

@@ -75,6 +75,8 @@ def test_only_whether_the_server_is_up_is_told_to_everybody(server: Server) -> N
         ({"Host": "coder.example.org", "Origin": "https://coder.example.org"}, 200),
         ({"Host": "coder.example.org", "Origin": "https://coder.example.org.evil"}, 403),
         ({"Authorization": f"Basic {ALL}"}, 401),
+        ({"Authorization": ALL}, 401),
+        ({"Authorization": f"bearer {ALL}"}, 200),
     ],
 )
 def test_a_name_or_a_page_of_another_origin_is_refused(
