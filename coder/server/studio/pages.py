@@ -162,7 +162,9 @@ def _reports(folder: Path | None) -> dict[str, Path]:
         return {}
     files = sorted(folder.rglob("*.html"))[:_REPORTS]
     return {
-        file.relative_to(folder).as_posix(): file
+        name: file
         for file in files
-        if file.is_file() and file.resolve().is_relative_to(folder.resolve())
+        if (name := file.relative_to(folder).as_posix()).isprintable()  # else no link can name it
+        and file.is_file()
+        and file.resolve().is_relative_to(folder.resolve())
     }

@@ -1,6 +1,7 @@
 """Reports of benchmarks in the browser, and what a page that only looks like one can't do."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "today").mkdir(parents=True)
     (folder / "today" / "small.html").write_text(page([report_of({"a/1": "p", "a/2": "f"})]))
     (home / "secret.html").write_text("secret")
+    (folder / os.fsdecode(b"\xff.html")).write_text("")
     (folder / "link.html").symlink_to(home / "secret.html")
     with started(home, "--reports", str(folder)) as running:
         yield running
