@@ -88,7 +88,10 @@ class _Judging:
         asked = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
         with self._room("answers", len(asked), service.usual_s / service.slots):
-            return await service.judge(asked, **how)
+            try:
+                return await service.judge(asked, **how)
+            except RecursionError as error:
+                raise UsageError("The case is nested too deeply to be read.") from error
 
     async def run(self, program: Program, asked: RunCode) -> Result:
         """Run a program. Raises Problem: too many wait."""

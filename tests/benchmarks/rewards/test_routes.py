@@ -70,6 +70,10 @@ async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> 
         {"case": ECHO.model_dump() | {"runs": []}, "answers": ["x"]},
         {"case": {"kind": "repository"}, "answers": ["x"]},
         {"case": ECHO.model_dump() | {"prompt": "\ud800"}, "answers": ["x"]},
+        {
+            "case": DOUBLE.model_dump() | {"prompt": f"x = {'+'.join('1' * 500)}\n{DOUBLE.prompt}"},
+            "answers": [RIGHT],
+        },
         {"case": ECHO.model_dump() | {"runs": [{"arguments": ["a\0b"], "stdout": ""}]}, "answers": ["x"]},
     ],
 )
