@@ -4,6 +4,7 @@ A page of another origin can make a browser send requests here, and by a name of
 this machine (DNS rebinding) even read the answers: so Host and Origin are checked, token or not.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder.models.catalog import LOOPBACK
 from coder.server.bearer_tokens import Caller, digest
-from coder.server.problems import Problem
+from coder.server.problems import Problem, ending
 
 COOKIE = "coder_session"
 _OPEN = ("/healthz", "/session", "/login", "/logout", "/static/")
@@ -61,14 +62,23 @@ class AccessMiddleware:
             except Problem as problem:
                 app = problem.response()
 
+        has_begun = False
+
         async def send_on(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await app(scope, receive, send_on)
+        try:
+            await app(scope, receive, send_on)
+        except asyncio.CancelledError:  # uvicorn has waited for it in vain
+            if scope["type"] != "http" or has_begun:
+                raise
+            await ending().response()(scope, receive, send_on)
 
     def session(self, token: str, *, is_secure: bool) -> Response:
         """The answer that signs a browser in for 12 h. Raises Problem: the token lets nobody in."""

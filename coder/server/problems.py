@@ -34,6 +34,11 @@ class Problem(Exception):
         return JSONResponse(self.document.model_dump(), self.status, named)
 
 
+def ending() -> Problem:
+    """What a request gets that a server at its end does not carry out."""
+    return Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
+
+
 _OPERATOR = "Its operator sees more: coder doctor."
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLate, 409, "What was asked for has happened already.", "Look at the run: GET /runs/{run}."),

@@ -18,7 +18,7 @@ from coder.run.watch import Watch
 from coder.server.bearer_tokens import Caller as Caller
 from coder.server.bearer_tokens import Scope
 from coder.server.event_stream import EventStreams
-from coder.server.problems import Problem
+from coder.server.problems import Problem, ending
 from coder.server.run_rows import RunRows
 from coder.store import EventLog
 
@@ -77,7 +77,7 @@ class Serving:
     def see_free(self) -> None:
         """Raise Busy where no worker is free, Problem where the server ends."""
         if self.is_closing:
-            raise Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
+            raise ending()
         if self.workers.locked():
             raise Busy("All workers of this server are busy.")
 

@@ -95,6 +95,22 @@ async def test_at_sigterm_streams_end_and_runs_are_saved_for_the_next_server(tmp
 
 
 @pytest.mark.slow
+async def test_a_request_that_a_server_at_its_end_does_not_wait_for_is_to_be_made_again(
+    tmp_path: Path,
+) -> None:
+    with started(tmp_path, "--workers", "1") as server:
+        async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
+            asked = asyncio.create_task(client.post("/run", json={"command": "sleep 60", "timeout_s": 60}))
+            while (await client.post("/run", json={})).status_code != 429:  # 422 while no worker is busy
+                pass
+            server.process.send_signal(signal.SIGTERM)
+            said = await asked
+
+    assert (said.status_code, said.headers["retry-after"]) == (503, "5")
+    assert said.json()["what"] == "This server ends."
+
+
+@pytest.mark.slow
 async def test_a_run_that_somebody_has_stopped_or_resumed_by_hand_is_not_taken_over(tmp_path: Path) -> None:
     with faulty_endpoint(hangs(), hangs(), says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
