@@ -18,7 +18,7 @@ from sandbox.policy import AskHost
 if TYPE_CHECKING:
     from coder.context.survey import Survey
     from coder.environment.asked_hosts import AskedHosts
-    from coder.environment.session_tree import SessionTree
+    from coder.environment.session_tree import SessionTree, Tree
     from coder.run.state import State
 
 _opened: set[tuple[str, str]] = set()
@@ -68,6 +68,10 @@ class Workbench:
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._work: SessionTree | None = None
+        self._laid: Tree | None = None
+        """The run's changes when the session began to open; None once it was used."""
+        self.is_session_new = False
+        """The session is new, and its model has made no call in it."""
         self._has_sessions: bool | None = None
         self._early: dict[str, asyncio.Task[object]] = {}
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
@@ -165,9 +169,13 @@ class Workbench:
                 self.read_only = await make_repository(session, installs)
                 if state.tree:
                     await work.write(state.tree)
-                self._work = work
-            elif self._work.files is not state.files:
+                self._work, self._laid, self.is_session_new = work, state.tree, not anew
+                return work
+            laid, self._laid = self._laid, None
+            if self._work.files is not state.files:
                 await self._work.rebase(state.files, state.tree)
+            elif late := _since(laid, state.tree):  # edits in an answer's text came while it opened
+                await self._work.write(late)
             return self._work
 
     async def _sandbox(self, name: str, *, caches: bool = True) -> Sandbox:
@@ -187,6 +195,12 @@ class Workbench:
         from coder.environment.toolchains import with_layers
 
         return with_layers(policy, caches=caches)
+
+
+def _since(laid: Tree | None, tree: Tree) -> Tree:
+    """What has changed since these changes were laid; nothing where that was seen to."""
+    before = tree if laid is None else laid
+    return {path: file for path, file in tree.items() if path not in before or before[path] is not file}
 
 
 async def _all(tasks: Iterable[Coroutine[Any, Any, object]]) -> None:

@@ -67,9 +67,9 @@ class Workplace:
             return await self.tell(call, refused)
         self._let_through()
         await turn.baseline(0)
-        is_new = turn.bench.open_session is None
-        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         await turn.bench.session(state)
+        is_new, turn.bench.is_session_new = turn.bench.is_session_new, False
+        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         redact = turn.bench.redactor.redact
         said = redact(call.arguments)
         await turn.journal.append(

@@ -1,5 +1,6 @@
 """A model that works in a session: tools, edits in words, verdicts, questions, and a run that goes on."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -247,14 +248,36 @@ async def test_a_question_ends_the_run_with_its_words(project: Path) -> None:
     assert "Ints or floats?" in run.reason
 
 
+class Thoughtful(Scripted):
+    """Answers once the session has opened, as any model does that takes its time."""
+
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Any) -> Answer:
+        """The next answer."""
+        opening = [one for one in asyncio.all_tasks() if "Workbench.session" in repr(one.get_coro())]
+        await asyncio.gather(*opening)
+        return await super().answer(messages, **asking)
+
+
 @pytest.mark.slow
-async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(project: Path) -> None:
+async def test_edits_that_come_while_the_session_opens_are_in_it(project: Path) -> None:
+    worse = EDIT.replace("    return a + b", "    return a * b")
+    run, model = await worked(project, worse, bash("cat calc.py"), EDIT.replace("a - b", "a * b"))
+
+    assert "return a * b" in told(model, 3)
+    assert run.status == "solved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Scripted, Thoughtful])
+async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(
+    project: Path, kind: type[Scripted]
+) -> None:
     log = MemoryLog()
     settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
     commands = (bash("echo 1 > one.txt"), bash("sed -i 's/a - b/b - a/' calc.py"))
     stopped, _ = await worked(project, *commands, settings=settings, log=log)
     mend = bash("cat one.txt calc.py; git diff; sed -i 's/b - a/a + b/' calc.py")
-    model = Scripted([mend, DONE], name="scripted/dialogue")
+    model = kind([mend, DONE], name="scripted/dialogue")
 
     run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
 
