@@ -133,16 +133,18 @@ class Actor:
 
     async def _tell_verdict(self, state: State, talk: Dialogue, place: Workplace) -> None:
         """Report the outcome of the last `done`, question or edits, once, and what others have said since."""
+        endings = [spec.name for spec in (DONE, ASK, *self.endings)]
+        ending = next((one.call for one in talk.open_calls() if one.call.name in endings), None)
         is_own = not self.speaks or (bool(state.codes) and state.codes[-1].author == self.name)
         words = verdict_words(state) if is_own else None
         if words is None and not state.pending and self.speaks:
             from coder.prompting.thread import thread_words  # no run without a team needs it
 
             words = thread_words(state, self.name, self.within, since=True) or None
-        if words is None:
+            if words is None and ending is not None:  # left open, it would end this turn, too
+                words = prompt("your-turn").strip()
+        if words is None or talk.ends_with(words):
             return
-        endings = [spec.name for spec in (DONE, ASK, *self.endings)]
-        ending = next((one.call for one in talk.open_calls() if one.call.name in endings), None)
         if ending is not None:
             talk.add(await place.tell(ending, words))
         elif talk.words is not None or self.speaks:

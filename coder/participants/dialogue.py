@@ -37,6 +37,11 @@ class Dialogue:
         last = self._talk[-1]
         return last.content if last.role == "assistant" else None
 
+    def ends_with(self, words: str) -> bool:
+        """Whether the last message is ours and holds these words: the turn is taken again."""
+        last = self._talk[-1]
+        return last.role != "assistant" and self._turn.bench.redactor.redact(words) in last.content
+
     def open_calls(self) -> list[Settled]:
         """The calls of the last answer without a result, in order, as settled."""
         at = max((i for i, message in enumerate(self._talk) if message.role == "assistant"), default=None)

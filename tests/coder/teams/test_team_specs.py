@@ -208,6 +208,35 @@ async def test_a_member_that_acts_hands_over_by_a_tool_and_keeps_a_dialogue_of_i
     assert run.status == "solved"
 
 
+@pytest.mark.parametrize("handed", [False, True])
+async def test_a_member_that_acts_is_told_once_what_was_said_however_often_its_call_failed(
+    handed: bool,
+) -> None:
+    alpha, beta = Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=True)
+    over = [[ToolCall(id=f"over0000{to}", name=f"to_{to}", arguments="{}")] for to in ("beta", "alpha")]
+    log, team = MemoryLog(), Handoff((alpha, beta)) if handed else RoundRobin((alpha, beta))
+    run, _, _ = await worked(team, *([*over, WRONG] if handed else ["Look!"]), log=log)
+    said_before = "It did not pass" if handed else "alpha:\nLook!"
+    for _ in range(2):
+        run = await resume(run.run_id, model=Scripted([]), log=log)
+        assert run.status == "error"
+    model = Scripted([RIGHT])
+    await resume(run.run_id, model=model, log=log)
+
+    told = "\n".join(message.content for message in model.requests[0].messages)
+    assert told.count(said_before) == 1
+
+
+async def test_members_that_hand_over_without_a_word_are_each_asked_again() -> None:
+    alpha, beta = Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=True)
+    over = [[ToolCall(id=f"over0000{to}", name=f"to_{to}", arguments="{}")] for to in ("beta", "alpha")]
+    run, model, messages_ = await worked(Handoff((alpha, beta)), *over, RIGHT)
+
+    assert authors(messages_) == ["alpha", "beta", "alpha", "executor"]
+    assert "It is your turn" in model.requests[2].messages[-1].content
+    assert run.status == "solved"
+
+
 class Slow(Scripted):
     """Answers after 0.2 s each, by the name that its request is for."""
 
