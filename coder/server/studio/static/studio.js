@@ -30,13 +30,22 @@ function follow(list) {
   });
   source.onerror = () => {
     link.classList.add("offline");
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 1000, list);
+    if (source.readyState !== EventSource.CLOSED) return;
+    load("/").catch(() => {});
+    setTimeout(follow, 1000, list);
   };
+}
+
+// A page; who is no longer signed in is led to where one does.
+async function load(url) {
+  const response = await fetch(url, { headers: { Accept: "text/html" } });
+  if (response.redirected) location.assign(response.url);
+  return response;
 }
 
 async function look() {
   try {
-    const response = await fetch(location.href);
+    const response = await load(location.href);
     if (response.ok && !document.hidden) merge(await response.text(), "#runs");
   } catch {
     // The server is away: the next look may find it.

@@ -6,6 +6,7 @@ from playwright.async_api import Browser, expect
 from tests.coder.server.served import Server, configure, started
 from tests.coder.server.studio.hostile_run import hostile_run
 from tests.coder.server.studio.long_run import long_run
+from tests.coder.server.test_events import SOLVED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,6 +28,7 @@ async def test_a_browser_enters_by_a_token_and_has_the_buttons_of_its_scopes(
         task = hostile_run()[0]
         seen = task.model_copy(update={"task": task.task.model_copy(update={"workspace": root})})
         await first.append("run_asks", [seen, *hostile_run()[1:]])
+        await first.append("run_over", [seen, SOLVED])
     buttons = []
     with started(home, "--token-file", tokens, root=root) as server:
         for token in made:
@@ -40,6 +42,12 @@ async def test_a_browser_enters_by_a_token_and_has_the_buttons_of_its_scopes(
             await page.locator("#run_asks").click()
             await expect(page.locator("#facts")).to_be_visible()
             buttons.append(await page.get_by_role("button", name="Approve").count())
+            for path in ("/", "/studio/run_over"):
+                cookies = await page.context.cookies()
+                await page.goto(server.url + path)
+                await page.context.clear_cookies()  # as when 12 h are over, or the server was started again
+                await expect(page).to_have_url(f"{server.url}/login")
+                await page.context.add_cookies(cookies)  # type: ignore[arg-type]
             await page.context.clear_cookies()
     await page.close()
 
