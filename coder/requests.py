@@ -225,8 +225,9 @@ async def _stopped(run: str, who: str, log: EventLog) -> Run:
     if (events := await log.read(run)) and (state := fold_all(events)).stopped is not None:
         if state.stop_requested is not None:
             return summarize(state)
-        if state.stopped.status != "waiting":
-            how = state.stopped.status
+        how = state.stopped.status
+        goes_on = how == "waiting" or (how == "interrupted" and state.settings.served is not None)
+        if not goes_on:  # by an answer, or by the next server
             raise TooLate(f"{run} has ended already: {how}. See it with: coder show {run}")
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from coder.config.layers import load
+from coder.requests import stop
 from coder.run.event_types import RunStarted, RunStopped
 from coder.run.settings import Settings
 from coder.run.task import Task
@@ -30,24 +31,44 @@ class SeenLog(SqliteLog):
         return await super().runs(limit=limit)
 
 
+async def tried(folder: Path, log: SeenLog, monkeypatch: pytest.MonkeyPatch, **more: bool) -> list[str]:
+    """The runs that a server would go on with."""
+    found: list[str] = []
+    monkeypatch.setattr(take_over, "_LOOK_S", 0.01)
+    monkeypatch.setattr(Serving, "start", lambda _, run, work: found.append(run))
+    serving = Serving(log, folder, load({}), asyncio.Semaphore(1), **more)
+    looking = asyncio.create_task(take_over.take_over(serving))
+    assert await asyncio.to_thread(wait_until, lambda: log.looks > 2)
+    looking.cancel()
+    return found
+
+
+async def interrupted(folder: Path, log: SeenLog) -> None:
+    """Have a run in the log that its server has interrupted."""
+    begun = RunStarted(task=Task(prompt=TASK), settings=Settings(served=folder), model="toy")
+    ended = RunStopped(status="interrupted", reason="the server ends", exit_code=130)
+    async with log.lease("run_0") as token:
+        await log.append("run_0", [begun.draft(), ended.draft()], after=0, token=token)
+
+
 @pytest.mark.parametrize("is_closing", [False, True])
 async def test_a_server_that_ends_leaves_the_runs_that_it_interrupts_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_closing: bool
 ) -> None:
-    monkeypatch.setattr(take_over, "_LOOK_S", 0.01)
-    tried: list[str] = []
-    begun = RunStarted(task=Task(prompt=TASK), settings=Settings(served=tmp_path), model="toy")
-    ended = RunStopped(status="interrupted", reason="the server ends", exit_code=130)
     with SeenLog(tmp_path) as log:
-        async with log.lease("run_0") as token:
-            await log.append("run_0", [begun.draft(), ended.draft()], after=0, token=token)
-        serving = Serving(log, tmp_path, load({}), asyncio.Semaphore(1), is_closing=is_closing)
-        monkeypatch.setattr(Serving, "start", lambda _, run, work: tried.append(run))
-        looking = asyncio.create_task(take_over.take_over(serving))
-        assert await asyncio.to_thread(wait_until, lambda: log.looks > 2)
-        looking.cancel()
+        await interrupted(tmp_path, log)
 
-    assert bool(tried) != is_closing
+        assert bool(await tried(tmp_path, log, monkeypatch, is_closing=is_closing)) != is_closing
+
+
+async def test_a_run_that_was_stopped_after_its_server_had_interrupted_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SeenLog(tmp_path) as log:
+        await interrupted(tmp_path, log)
+
+        assert (await stop("run_0", "ann", log=log)).reason == "stopped by ann"
+        assert await tried(tmp_path, log, monkeypatch) == []
 
 
 @pytest.mark.slow
