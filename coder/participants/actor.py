@@ -141,8 +141,8 @@ class Actor:
             from coder.prompting.thread import thread_words  # no run without a team needs it
 
             words = thread_words(state, self.name, self.within, since=True) or None
-            if words is None and ending is not None:  # left open, it would end this turn, too
-                words = prompt("your-turn").strip()
+            if words is None and (ending is not None or talk.words is not None):
+                words = prompt("your-turn").strip()  # else the latest answer would end this turn, too
         if words is None or talk.ends_with(words):
             return
         if ending is not None:

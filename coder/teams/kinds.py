@@ -14,6 +14,7 @@ from coder.run.conditions import condition_of
 from coder.run.message import HUMAN, TURNS, Message
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, contradicts_tests, stuck, tests_pass
+from coder.teams.act import going_round
 from coder.teams.spec import Nested, Place, TeamSpec, speaker_of
 
 _QUIET = 2
@@ -179,7 +180,7 @@ def _about(nodes: list[Member | Nested]) -> dict[str, str]:
 
 def stop_of(team: TeamSpec, written: str | None, own: Stop | None = None) -> Stop:
     """When a team ends: what ends every team, and its conditions, as they are written or one's own."""
-    ends = tests_pass | contradicts_tests | stuck
+    ends = tests_pass | contradicts_tests | going_round | stuck
     if isinstance(team, Orchestrated):
         ends = ends | _of_members(Stop(team.given_up))
     if written is not None:

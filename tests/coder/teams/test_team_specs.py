@@ -237,6 +237,26 @@ async def test_members_that_hand_over_without_a_word_are_each_asked_again() -> N
     assert run.status == "solved"
 
 
+@pytest.mark.parametrize(
+    "said_first", ["I see.", [ToolCall(id="d", name="done", arguments='{"summary": "-"}')]]
+)
+async def test_a_member_that_acts_and_speaks_twice_in_a_row_is_asked_twice(said_first: Any) -> None:
+    run, model, messages_ = await worked(RoundRobin((Member("alpha", acts=True),)), said_first, RIGHT)
+
+    assert authors(messages_) == ["alpha", "alpha", "executor"]
+    assert "It is your turn" in model.requests[1].messages[-1].content
+    assert run.status == "solved"
+
+
+@pytest.mark.slow
+async def test_a_team_whose_member_goes_round_is_stuck() -> None:
+    same = [[ToolCall(id=f"ls{n}", name="bash", arguments='{"command": "ls"}')] for n in range(4)]
+    run, model, _ = await worked(RoundRobin((Member("alpha", acts=True), FAST)), *same)
+
+    assert (run.status, len(model.requests)) == ("stuck", 3)
+    assert "the same call 3 times" in run.reason
+
+
 class Slow(Scripted):
     """Answers after 0.2 s each, by the name that its request is for."""
 
