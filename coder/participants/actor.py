@@ -76,7 +76,8 @@ class Actor:
             first = first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
             first[0] = first[0].model_copy(update={"content": f"{first[0].content}\n{self.brief}".strip()})
         turn.bench.open_session_early(turn.state)
-        talk = Dialogue(turn, Form(tools=(*tools.specs, *endings, *self.endings)), first)
+        form = Form(tools=(*tools.specs, *endings, *self.endings))
+        talk = Dialogue(turn, form, first, endings=[spec.name for spec in self.endings])
         if turn.state.known is not None:
             await _tell_task(turn, talk, place)
         await (_tell_fork if turn.state.is_untold else self._tell_verdict)(turn.state, talk, place)

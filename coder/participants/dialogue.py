@@ -4,6 +4,8 @@ It only grows, except for folds (`folding.py`), and is kept in the log. An endpo
 plain text from then on: one ```bash block is a call.
 """
 
+from collections.abc import Sequence
+
 from coder.errors import ContextTooLong, ModelError, ModelRefused
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shrunk
@@ -21,8 +23,12 @@ _MOST_FOLDS = 3
 class Dialogue:
     """The messages of one step of a run."""
 
-    def __init__(self, turn: Turn, form: Form, first: list[ChatMessage]) -> None:
+    def __init__(
+        self, turn: Turn, form: Form, first: list[ChatMessage], *, endings: Sequence[str] = ()
+    ) -> None:
+        """Go on with the log's, or begin with `first`; `endings` are tools that end a turn."""
         state = turn.state
+        self._endings = endings
         self._turn = turn
         self._form = form
         self._names = [spec.name for spec in form.tools]
@@ -53,7 +59,8 @@ class Dialogue:
         if self._is_text:
             call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
             return [call] if call is not None else []
-        calls = settled(self._talk[at].tool_calls, self._names, cut_off=cut_off, taken=taken)
+        said = self._talk[at].tool_calls
+        calls = settled(said, self._names, cut_off=cut_off, taken=taken, endings=self._endings)
         self._talk[at] = self._talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
         told = {message.tool_call_id for message in self._talk[at + 1 :]}
         return [one for one in calls if one.call.id not in told]

@@ -34,13 +34,19 @@ class Settled:
 
 
 def settled(
-    calls: Sequence[ToolCall], known: Collection[str], *, cut_off: bool, taken: Collection[str] = ()
+    calls: Sequence[ToolCall],
+    known: Collection[str],
+    *,
+    cut_off: bool,
+    taken: Collection[str] = (),
+    endings: Collection[str] = (),
 ) -> list[Settled]:
     """Each call of an answer, in order.
 
     Args:
         cut_off: the answer ended at its length limit.
         taken: ids of earlier calls in the history, as some endpoints count from 0 in each answer.
+        endings: further tools that end an answer.
     """
     used = set(taken)
     found: list[Settled] = []
@@ -58,7 +64,7 @@ def settled(
             problem = f"Not carried out: an answer may hold {MOST_CALLS} calls. Call it again."
         id = call.id if call.id.strip() and call.id not in used else _made_id(place, call, used)
         used.add(id)
-        if not problem and plain in ENDING:
+        if not problem and (plain in ENDING or plain in endings):
             ended_by = plain
         found.append(Settled(ToolCall(id=id, name=plain, arguments=arguments), problem))
     return found

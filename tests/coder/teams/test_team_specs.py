@@ -227,6 +227,18 @@ async def test_a_member_that_acts_is_told_once_what_was_said_however_often_its_c
     assert told.count(said_before) == 1
 
 
+async def test_calls_behind_a_hand_over_are_not_carried_out() -> None:
+    alpha, beta = Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=False)
+    over = [
+        ToolCall(id="over00001", name="to_beta", arguments='{"words": "Go."}'),
+        ToolCall(id="late00001", name="to_human", arguments='{"words": "Which?"}'),
+    ]
+    run, model, _ = await worked(Handoff((alpha, beta)), over, "No.", RIGHT)
+
+    assert "it stands behind to_beta" in model.requests[2].messages[-1].content
+    assert run.status == "solved"
+
+
 async def test_members_that_hand_over_without_a_word_are_each_asked_again() -> None:
     alpha, beta = Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=True)
     over = [[ToolCall(id=f"over0000{to}", name=f"to_{to}", arguments="{}")] for to in ("beta", "alpha")]
