@@ -70,8 +70,8 @@ class Workbench:
         self._work: SessionTree | None = None
         self._laid: Tree | None = None
         """The run's changes when the session began to open; None once it was used."""
-        self.is_session_new = False
-        """The session is new, and its model has made no call in it."""
+        self.known_to: set[str] = set()
+        """Participants that have made a call in the session that is open."""
         self._has_sessions: bool | None = None
         self._early: dict[str, asyncio.Task[object]] = {}
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
@@ -169,7 +169,8 @@ class Workbench:
                 self.read_only = await make_repository(session, installs)
                 if state.tree:
                     await work.write(state.tree)
-                self._work, self._laid, self.is_session_new = work, state.tree, not anew
+                self._work, self._laid = work, state.tree
+                self.known_to.clear()
                 return work
             laid, self._laid = self._laid, None
             if self._work.files is not state.files:

@@ -68,7 +68,7 @@ class Workplace:
         self._let_through()
         await turn.baseline(0)
         await turn.bench.session(state)
-        is_new, turn.bench.is_session_new = turn.bench.is_session_new, False
+        is_new = turn.participant not in turn.bench.known_to
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
         redact = turn.bench.redactor.redact
         said = redact(call.arguments)
@@ -82,6 +82,7 @@ class Workplace:
                 return await self.tell(call, f"{_BROKEN}{told}")
             is_restarted = True
             given, changes, left_out = await self._made(call, anew=True)
+        turn.bench.known_to.add(turn.participant)
         text = redact(given.text)
         if new := [line for line in left_out if line not in _lines(state)]:
             text = f"{text}\n[left out, lands nowhere: {named(new)}]"

@@ -227,6 +227,18 @@ async def test_a_member_that_acts_is_told_once_what_was_said_however_often_its_c
     assert told.count(said_before) == 1
 
 
+@pytest.mark.slow
+async def test_each_member_that_acts_is_told_that_the_session_was_restarted() -> None:
+    log, look = MemoryLog(), [ToolCall(id="look", name="bash", arguments='{"command": "ls /tmp"}')]
+    team = RoundRobin((Member("alpha", acts=True), Member("beta", acts=True)))
+    run, _, _ = await worked(team, look, "Hm.", look, "Hm.", log=log)
+    model = Scripted([look, "Hm.", look, RIGHT])
+    await resume(run.run_id, model=model, log=log)
+
+    told = [request.messages[-1].content.startswith("[The session was") for request in model.requests]
+    assert told == [False, True, False, True]
+
+
 async def test_calls_behind_a_hand_over_are_not_carried_out() -> None:
     alpha, beta = Member("alpha", "Look.", acts=True), Member("beta", "Write.", acts=False)
     over = [
