@@ -79,7 +79,7 @@ async def served_run(serving: Serving, caller: Caller, run: str, status: int = 2
             update={"status": "running", "reason": "This server works on it."}
         )
     else:
-        found = await status_of(serving.log, state)
+        found = await apart(status_of(serving.log, state))
     shown = ServedRun.model_validate(dict(found) | own)
     return document(shown, status, Location=f"/runs/{run}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import httpx2
@@ -34,6 +35,22 @@ async def test_a_server_answers_others_while_it_reads_long_runs(
 
     assert listing.result().status_code == 200
     assert answered > 5, answered  # it was one, and 40 and more without others on the machine
+
+
+async def test_a_server_answers_others_all_the_time_it_reads_a_long_run_that_goes_on(
+    server: Server, client: httpx2.AsyncClient
+) -> None:
+    await server.append("run_0", [started(), *[says("x")] * 15_000])
+
+    looking = asyncio.create_task(client.get("/runs/run_0"))
+    waits = []
+    while not looking.done():
+        began = time.monotonic()
+        await client.get("/healthz")
+        waits.append(time.monotonic() - began)
+
+    assert looking.result().status_code == 200
+    assert max(waits) < sum(waits) / 5, max(waits)  # one took 1.2 s of 2.6
 
 
 async def test_runs_that_have_not_changed_are_not_read_again(tmp_path: Path) -> None:
