@@ -209,9 +209,18 @@ async def _answer(
     try:
         result, error = await getattr(service, name)(*given, **how), None
     except Exception as raised:  # noqa: BLE001 - the owner raises it
-        result, error = None, raised
+        result, error = None, _sendable(raised)
     with suppress(ConnectionError):
         await _send(writer, (number, service.usual_s, result, error))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The same error, or its words where it can't be sent: whoever asked would wait for ever."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - whatever its class makes of it
+        return MachineError(f"{type(error).__name__}: {error}")
+    return error
 
 
 async def _send(writer: asyncio.StreamWriter, value: object) -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
-from benchmarks.rewards.processes import JudgingProcesses, open_judging
+from benchmarks.rewards.processes import JudgingProcesses, _answer, _receive, open_judging
+from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Suite
-from coder.errors import MachineError
+from coder.errors import MachineError, MissingExtra
 from sandbox import Limits, PythonCode
 from tests.benchmarks.judge.cases import case
 from tests.processes import processes_with, wait_until
@@ -88,6 +90,32 @@ async def test_what_a_process_raises_is_raised_here() -> None:
     async with open_judging(SUITE, processes=2, backend="no-such") as judging:
         with pytest.raises(ValueError, match="no-such"):
             await judging.judge([(CASES[0], "x")])
+
+
+async def test_an_error_that_cannot_be_sent_is_told_in_its_words() -> None:
+    """MissingExtra is made of two words and keeps one: no other process can make it again."""
+    owner = asyncio.StreamReader()
+
+    class Service:
+        usual_s = 0.01
+
+        async def judge(self) -> None:
+            raise MissingExtra("jinja2", "report")
+
+    class Writer:
+        def write(self, content: bytes) -> None:
+            owner.feed_data(content)
+
+        async def drain(self) -> None:
+            pass
+
+    await _answer(
+        cast("JudgingService", Service()), cast("asyncio.StreamWriter", Writer()), 1, "judge", (), {}
+    )
+    number, _, result, error = await _receive(owner)
+
+    assert (number, result, type(error)) == (1, None, MachineError)
+    assert "MissingExtra: jinja2 isn't installed." in str(error)
 
 
 @pytest.mark.slow
