@@ -20,6 +20,7 @@ CoderError
 └── Refused             7  the human said no
 """
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,7 +43,7 @@ class MissingExtra(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         """Take what is missing, and the extra that brings it, for the interpreter that runs."""
-        install = f"{sys.executable} -m pip install 'coder-agent[{extra}]'"
+        install = f"{shlex.quote(sys.executable)} -m pip install 'coder-agent[{extra}]'"
         super().__init__(f"{what} isn't installed. Install it: {install}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -160,7 +161,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
     try:
         import docker
     except ImportError as error:
-        fix = f"{sys.executable} -m pip install docker"
+        fix = f"{shlex.quote(sys.executable)} -m pip install docker"
         raise BackendMissing(
             f"The Docker backend needs a package. Install it with: {fix}", fix=fix
         ) from error

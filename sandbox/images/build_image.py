@@ -3,6 +3,7 @@
 The build itself has no network: what it installs comes as wheels, from this machine's pip or a folder.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
     if find_spec("pip") is None:
         raise ImageNotBuilt(
             f"{sys.executable} has no pip to fetch the image's packages with. "
-            f"Install it with: {sys.executable} -m ensurepip\n"
+            f"Install it with: {shlex.quote(sys.executable)} -m ensurepip\n"
             "Or name a folder of wheels: coder sandbox build --wheels DIR"
         )
     command = [

@@ -1,0 +1,19 @@
+"""What errors tell to type."""
+
+import shlex
+import sys
+
+import pytest
+
+from coder.errors import MissingExtra
+
+
+def test_the_command_that_installs_an_extra_can_be_pasted_where_folders_have_blanks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/home/my user/.venv/bin/python")
+
+    _, command = str(MissingExtra("jinja2", "report")).split("Install it: ")
+
+    python = "/home/my user/.venv/bin/python"
+    assert shlex.split(command) == [python, "-m", "pip", "install", "coder-agent[report]"]
