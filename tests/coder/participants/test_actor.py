@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from coder.errors import ModelRefused, UsageError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
 from coder.models.scripted import Scripted
+from coder.prompts import prompt
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -71,6 +73,22 @@ async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
     assert "return a - b" in told(model, 2)
     assert (run.status, run.verified, run.calls) == ("solved", "tests", 3)
     assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_the_advised_way_to_import_the_project_finds_modules_at_its_top_and_in_src(
+    project: Path,
+) -> None:
+    (project / "src/shop").mkdir(parents=True)
+    (project / "src/shop/cart.py").write_text("NAME = 'cart'\n")
+    advised = re.search(r"import the project by `(.+?)`", prompt("act"))
+    assert advised is not None
+    script = "import calc, shop.cart; print(shop.cart.NAME)"
+
+    _, model = await worked(
+        project, bash(f"echo '{script}' > /tmp/look.py; {advised[1]} python /tmp/look.py"), DONE
+    )
+
+    assert told(model, 2).startswith("cart\n")
 
 
 @pytest.mark.slow
