@@ -68,6 +68,7 @@ class Collector(Watch):
         """The runs that go on, or whose end isn't sent yet."""
         self._unsent: list[ReadableSpan] = []
         self._news, self._is_told, self._measured = asyncio.Event(), False, time.monotonic()
+        self._sending = asyncio.Lock()
         self._reader, process = InMemoryMetricReader(), resource_of(str(uuid4()))
         meter = MeterProvider([self._reader], process, shutdown_on_exit=False).get_meter(
             "coder", SCOPE.version
@@ -86,8 +87,8 @@ class Collector(Watch):
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._tried(self._end(), AT_END_S)
         self._following.cancel()
-        await self._tried(self._catch_up(ends=True), AT_END_S)
         await self._stack.aclose()
 
     def event(self, event: Event) -> None:
@@ -106,7 +107,14 @@ class Collector(Watch):
     async def _follow(self) -> None:
         while await self._news.wait():
             self._news.clear()
-            await asyncio.sleep(EVERY_S if await self._tried(self._catch_up(), SLOW_S) else SLOW_S)
+            async with self._sending:
+                is_sent = await self._tried(self._catch_up(), SLOW_S)
+            await asyncio.sleep(EVERY_S if is_sent else SLOW_S)
+
+    async def _end(self) -> None:
+        async with self._sending:  # cut off, what is on its way would be sent twice
+            self._following.cancel()
+        await self._catch_up(ends=True)
 
     async def _tried(self, work: Coroutine[None, None, None], within_s: float) -> bool:
         """Whether it is done in time; any failure is said, once, and fails no run."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -65,6 +66,19 @@ async def test_a_run_that_is_resumed_while_its_end_is_sent_is_sent_on() -> None:
     ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
     assert ours == theirs
     assert len(live.spans) == len(ours)
+
+
+async def test_what_is_on_its_way_at_the_end_is_sent_once() -> None:
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.5)
+        answer_200(request)
+
+    with receiver(slow) as live, open_log() as log:
+        async with Collector(live.url, print) as watch:
+            await append(log, watch, [started(), *call(1), SOLVED])
+            await until(sent(live, 1))
+
+    assert len(live.spans) == len({one.span_id for one in live.spans}) > 0
 
 
 async def test_a_run_whose_end_a_collector_took_only_later_is_kept_no_longer(
