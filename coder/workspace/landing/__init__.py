@@ -16,9 +16,11 @@ from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,
     clear,
+    has_mode,
     parts_of,
     place,
     remove_empty,
+    see_own_mode,
     see_same_repository,
     sha256_of,
     stage,
@@ -143,9 +145,11 @@ async def undo(
     """
     root = Path(plan.root)
     for change in reversed(plan.changes):
-        chmod = change.mode if change.chmod is not None else None
-        back = change.model_copy(update={"before": change.after, "after": change.before, "chmod": chmod})
+        back = change.model_copy(update={"before": change.after, "after": change.before})
+        if change.chmod is not None:
+            back = back.model_copy(update={"mode": change.chmod, "chmod": change.mode})
         try:
+            see_own_mode(root, back)
             stage(root, back, contents.get(change.path) if back.after else None)
             place(root, back)
         except LandingRefused as error:
@@ -158,7 +162,9 @@ async def undo(
 
 def is_made(plan: Plan, change: Change) -> bool:
     """Whether the folder's file is the result of the change."""
+    root = Path(plan.root)
     try:
-        return state_of(Path(plan.root), parts_of(change.path)) == change.after
+        is_there = state_of(root, parts_of(change.path)) == change.after
+        return is_there and (change.chmod is None or has_mode(root, change, change.chmod))
     except LandingRefused:
         return False

@@ -53,19 +53,38 @@ def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
         LandingRefused: not a regular file, or its parent isn't a folder.
         MachineError: the file can't be read.
     """
+    return _read(root, parts)[0]
+
+
+def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
+    """SHA-256 and permission bits of a file; None if it is missing."""
     path = "/".join(parts)
     try:
         with open_folder(root, parts[:-1]) as folder:
-            content, _ = read_regular(folder, parts[-1], limit=_MOST_BYTES)
+            content, status = read_regular(folder, parts[-1], limit=_MOST_BYTES)
     except FileNotFoundError:
-        return None
+        return None, None
     except NotADirectoryError as error:
         raise LandingRefused(f"{path} leads over a link or a file: a run writes in folders only.") from error
     except NotRegular as error:
         raise LandingRefused(f"{path} is a link, a folder or a device: a run replaces files only.") from error
     except OSError as error:
         raise MachineError(f"Can't read {root / path}: {error.strerror}.") from error
-    return sha256_of(content)
+    return sha256_of(content), status.st_mode & 0o777
+
+
+def has_mode(root: Path, change: Change, *modes: int | None) -> bool:
+    """Whether the change's file has one of these permission bits. Raises as state_of."""
+    now = _read(root, parts_of(change.path))[1]
+    return now in [mode & 0o777 for mode in modes if mode is not None]
+
+
+def see_own_mode(root: Path, change: Change) -> None:
+    """Raise FileChanged if permission bits that the change switches are neither those before nor after."""
+    if change.chmod is not None and not has_mode(root, change, change.mode, change.chmod):
+        raise FileChanged(
+            f"The permissions of {root / change.path} have changed since. It was left as it is."
+        )
 
 
 def sha256_of(content: bytes) -> str:
@@ -123,7 +142,7 @@ def place(root: Path, change: Change) -> None:
             remove(folder, parts[-1])
         else:
             put_in_place(folder, temporary[1], parts[-1])
-        if change.chmod is not None:
+        if change.chmod is not None and has_mode(root, change, change.mode):  # else the user has set another
             set_mode(folder, parts[-1], change.chmod)
 
 

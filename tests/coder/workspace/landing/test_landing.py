@@ -12,7 +12,7 @@ import pytest
 
 from coder.errors import MachineError
 from coder.workspace.folder import take_snapshot
-from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, plan, undo
+from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, is_made, plan, undo
 from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child
 
 BEFORE = {"kept.txt": b"kept\n", "main.py": b"old\n", "gone.py": b"gone\n"}
@@ -249,6 +249,53 @@ async def test_undoing_twice_changes_nothing_more(root: Path) -> None:
     await undo(planned, BEFORE, _left({}))
 
     assert _content(root) == BEFORE
+
+
+@pytest.mark.parametrize("content", [b"main\n", b"new\n"], ids=["mode alone", "content too"])
+@pytest.mark.parametrize("mine", [0o600, 0o4600])
+async def test_undo_leaves_a_file_whose_permissions_were_changed_since_and_says_so(
+    root: Path, mine: int, content: bytes
+) -> None:
+    main = root / "main.py"
+    main.write_bytes(b"main\n")
+    main.chmod(0o644)
+    planned = plan(take_snapshot(root), {"main.py": content}, executable={"main.py": True})
+    await apply(planned, {"main.py": content}, _into([]))
+    assert main.stat().st_mode & 0o777 == 0o755
+    main.chmod(mine)
+    told: dict[str, str | None] = {}
+
+    await undo(planned, {"main.py": b"main\n"}, _left(told))
+
+    assert (main.stat().st_mode & 0o7777, main.read_bytes()) == (mine, content)
+    assert "permissions" in str(told["main.py"])
+    assert not is_made(planned, planned.changes[0])
+
+
+@pytest.mark.parametrize("before", [0o644, 0o4640])
+async def test_undo_switches_an_executable_bit_back(root: Path, before: int) -> None:
+    main = root / "main.py"
+    main.chmod(before)
+    content = main.read_bytes()
+    planned = plan(take_snapshot(root), {"main.py": content}, executable={"main.py": True})
+    await apply(planned, {"main.py": content}, _into([]))
+    assert is_made(planned, planned.changes[0])
+
+    await undo(planned, {"main.py": content}, _left({}))
+
+    assert main.stat().st_mode & 0o777 == before & 0o777
+    assert not is_made(planned, planned.changes[0])
+
+
+async def test_permissions_that_the_user_sets_before_a_landing_stay(root: Path) -> None:
+    main = root / "main.py"
+    content = main.read_bytes()
+    planned = plan(take_snapshot(root), {"main.py": content}, executable={"main.py": True})
+    main.chmod(0o600)
+
+    await apply(planned, {"main.py": content}, _into([]))
+
+    assert main.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.slow
