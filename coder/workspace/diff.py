@@ -7,11 +7,13 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 
-from coder.text.sanitize import one_line
+from coder.text.sanitize import count_of, one_line
 
 _BINARY_LINE = 52
 """Bytes per line of binary content, as in git."""
 _LETTERS = 26
+_MOST_NAMED = 20
+"""Files in one line of a summary."""
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -115,10 +117,13 @@ def _ended(name: str) -> str:
 def diff_stat(patch: str) -> str:
     """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
     files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
-    return "  ".join(f"{_name(file)} {_size(file)}" for file in files)
+    more = [f"and {count_of(len(files) - _MOST_NAMED, 'more file')}"] if len(files) > _MOST_NAMED else []
+    return "  ".join([*(f"{_name(file)} {_size(file)}" for file in files[:_MOST_NAMED]), *more])
 
 
 def _size(file: str) -> str:
+    if re.search(r"^deleted file mode", file, re.MULTILINE):
+        return "removed"
     binary = re.search(r"^GIT binary patch\nliteral (\d+)$", file, re.MULTILINE)
     added, removed = count_lines(file)
     mode = re.search(r"^new mode (\d+)$", file, re.MULTILINE)

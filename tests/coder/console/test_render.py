@@ -104,6 +104,19 @@ def test_lines_that_look_like_headers_are_counted_as_lines() -> None:
     assert diff_stat(patch) == "a +2 -1"
 
 
+def test_a_removed_file_is_called_so_also_a_binary_one() -> None:
+    patch = unified_diff({"a": b"x\n", "b": b"\0"}, {})
+
+    assert diff_stat(patch) == "a removed  b removed"
+
+
+def test_of_many_changed_files_the_first_are_named_and_the_others_counted() -> None:
+    patch = unified_diff({}, {f"{number:04}.txt": b"x\n" for number in range(1500)})
+
+    assert diff_stat(patch).startswith("0000.txt +1 -0  0001.txt +1 -0  ")
+    assert diff_stat(patch).endswith("  0019.txt +1 -0  and 1,480 more files")
+
+
 def test_an_error_is_shown_with_its_first_lines() -> None:
     lines = verdict(run("error", error="No key\nSet OPENAI_API_KEY", exit_code=4))
 
