@@ -1,6 +1,7 @@
 """`coder bench`: run a suite, or grade existing answers, and report."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class BenchCommands(Commands):
 
     summaries: ClassVar[Mapping[str, str]] = {name: told for name, (_, told) in COMMANDS.items()}
 
+    @cached_property
     def found(self) -> dict[str, EntryPoint]:
         """All commands by name."""
         homes = {name: f"benchmarks.cli.{home}" for name, (home, _) in COMMANDS.items()}

@@ -4,6 +4,7 @@ An entry point names a function with typer's annotations, or a `typer.Typer` for
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, cast
 
@@ -84,34 +85,35 @@ class Commands(TyperGroup):
     summaries: ClassVar[Mapping[str, str]] = SUMMARIES
     """The summary of each command for the list, which loads none of them."""
 
+    @cached_property
     def found(self) -> dict[str, EntryPoint]:
         """All that there are, by name."""
         return {entry.name: entry for entry in entry_points(group=GROUP)}
 
     def list_commands(self, ctx: object) -> list[str]:
         """Our own commands first, then those of other packages by name."""
-        found, known = self.found(), self.summaries
+        found, known = self.found, self.summaries
         return [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
 
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Load one command; None for an unknown name."""
-        entry = self.found().get(cmd_name)
+        entry = self.found.get(cmd_name)
         if entry is None:
             # typer names the nearest of the commands that it knows.
-            self.commands = dict.fromkeys(self.found(), TyperCommand(None))
+            self.commands = dict.fromkeys(self.found, TyperCommand(None))
             return None
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's
         """The list in `--help`."""
-        found = self.found()
         with formatter.section("Commands"):
-            formatter.write_dl([(name, self._summary(found[name])) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, self._summary(self.found[name])) for name in self.list_commands(ctx)])
 
     def _summary(self, entry: EntryPoint) -> str:
-        package = entry.dist.name if entry.dist else entry.module
-        return self.summaries.get(entry.name) or f"From the package {package}."
+        if summary := self.summaries.get(entry.name):
+            return summary
+        return f"From the package {entry.dist.name if entry.dist else entry.module}."
 
 
 def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperCommand | TyperGroup:
