@@ -7,7 +7,7 @@ words of its path. Identifiers count whole and in parts: `parse_header` and `Hea
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -24,6 +24,10 @@ _CLOSE = 0.45
 """Share of the best score that a definition needs, to be one of the best."""
 _MOST_LINES, _MOST_AROUND = 100, 60
 """Of a definition that is shown, and of one that is shown for a place in it."""
+_MOST_OF_A_TABLE = 12
+"""Lines above a definition that are the end of a decorator too long to be shown."""
+_MOST_VALUES, _MOST_OF_A_VALUE = 8, 6
+"""Values that shown definitions of a file use, and lines of one."""
 _WORD = re.compile(r"[^\W\d]\w*")
 _PART = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][^\W\d_A-Z]*|\d+")
 _EMPTY = re.compile(
@@ -142,6 +146,25 @@ def extent_of(line: int, lines: list[str], facts: Facts) -> Range | None:
     return None
 
 
+def values_used(shown: Iterable[Range], lines: list[str], facts: Facts) -> list[Range]:
+    """The lines of the file's own constants, such as tables and patterns, that ranges of its lines use."""
+    shown = list(shown)
+    used = {word for first, last in shown for word in _WORD.findall("\n".join(lines[first - 1 : last]))}
+    found = []
+    for name, line in facts.definitions():
+        is_shown = any(first <= line <= last for first, last in shown)
+        if name in used and not is_shown and lines[line - 1 : line] and lines[line - 1].startswith(name):
+            last = line
+            while last < min(len(lines), line + _MOST_OF_A_VALUE - 1) and _goes_on(lines[last]):
+                last += 1
+            found.append((line, last))
+    return found[:_MOST_VALUES]
+
+
+def _goes_on(line: str) -> bool:
+    return line.startswith((" ", "\t", ")", "]", "}"))
+
+
 def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:
     """The definitions of one file with their words."""
     lines = text.splitlines()
@@ -165,6 +188,8 @@ def _extent(lines: list[str], line: int, after: int) -> Range:
             first = n
         elif not (_depth(above) > depth or above.lstrip().startswith((")", "]", "}"))):
             break  # else it may be the table of a decorator
+    else:
+        first = max(1, line - _MOST_OF_A_TABLE) if line > _MOST_AROUND else first
     decorators = (n for n in range(line + 1, after) if lines[n - 1].lstrip().startswith("@"))
     beside = (n for n in decorators if _depth(lines[n - 1]) <= depth)
     last = next(beside, after) - 1

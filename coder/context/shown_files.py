@@ -68,12 +68,23 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
             kept.append((max(1, first), min(len(lines), last)))
     parts: dict[Range, str] = {}
     for first, last in _joined(kept):
-        heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}:"
+        more = " (the definition goes on)" if _goes_on(lines, first, last) else ""
+        heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}{more}:"
         part = f"\n{heading}\n{fenced(chr(10).join(lines[first - 1 : last]))}\n"
         if tokens(part) <= budget:  # with its fence, which may be long
             budget -= tokens(part)
             parts[first, last] = part
     return parts
+
+
+def _goes_on(lines: Sequence[str], first: int, last: int) -> bool:
+    """Whether lines behind the last one are indented below the first one."""
+    after = next((line for line in lines[last:] if line.strip()), "")
+    return _depth(after) > _depth(lines[first - 1])
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _joined(ranges: Sequence[Range]) -> list[Range]:

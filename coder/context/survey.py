@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.context.best import best_of, extent_of
+from coder.context.best import best_of, extent_of, values_used
 from coder.context.best_places import Place, Places
-from coder.context.definition_facts import definers_of, facts_of
+from coder.context.definition_facts import Facts, definers_of, facts_of
 from coder.context.guidance import is_guidance
-from coder.context.quoting import tokens
+from coder.context.quoting import Range, tokens
 from coder.context.repo_map import repo_map
 from coder.context.shown_files import show_files
 from coder.run.target import Target, is_test
@@ -67,15 +67,19 @@ async def take_survey(
     best_tests, _ = best_of(prompt, tests, texts)
 
     extents = {
-        place: (first, min(last, first + _MOST_OF_A_TEST - 1))
+        place: (begins, min(last, begins + _MOST_OF_A_TEST - 1))
         for place, (first, last) in list(best_tests.items())[:_MOST_TESTS]
+        for begins in [max(first, (place.line or 1) - _MOST_OF_A_TEST // 2)]
     }
     likely = list(best)[:_MOST_PLACES]
-    wanted = [*named, *imported[:1], *likely[:_FIRST], *extents, *likely[_FIRST:]]
-    for place in wanted:
+    first = [*named, *imported[:1], *likely[:_FIRST], *extents]
+    for place in [*first, *likely[_FIRST:]]:
         if place.line is not None and place.path in facts:
             found = extent_of(place.line, texts[place.path].splitlines(), facts[place.path])
             extents |= {place: found} if found is not None and place not in extents else {}
+    values = _values({place: extents[place] for place in first if place in extents}, texts, facts)
+    extents |= values
+    wanted = [*first, *values, *likely[_FIRST:]]
     likely_files = dict.fromkeys(place.path for place in (*imported[:1], *likely))
     whole = dict.fromkeys(list(likely_files)[:_MOST_WHOLE], _OF_BEST)
     whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
@@ -93,6 +97,19 @@ async def take_survey(
         ),
         named=about,
     )
+
+
+def _values(
+    shown: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts]
+) -> dict[Place, Range]:
+    """The constants of their files that the shown lines use."""
+    found: dict[Place, Range] = {}
+    for path in dict.fromkeys(place.path for place in shown):
+        ranges = [extent for place, extent in shown.items() if place.path == path]
+        if path in facts:
+            lines = texts[path].splitlines()
+            found |= {Place(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
+    return found
 
 
 def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:

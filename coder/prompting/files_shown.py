@@ -1,5 +1,6 @@
 """What a model is shown of the user's files: all sources, or a survey of them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -101,6 +102,8 @@ _NAMED_TOKENS, _OTHER_TOKENS = 8_000, 3_000
 """Of other files than sources that the task names, and of the rest."""
 _HEAD, _MOST_HEAD = 6, 600
 """Lines and characters of the beginning of data."""
+_GENERATED = re.compile(r"\.(?:egg|dist)-info/")
+"""Metadata of packages, written by their builds."""
 _PROSE = frozenset({"", ".md", ".rst", ".txt"})
 _MOST_NAMED, _MOST_HIDDEN = 20, 10
 """Files that are named and not shown."""
@@ -154,7 +157,7 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
         part = whole_file(path, texts[path])
         is_whole = len(texts[path]) <= _MOST_HEAD or (path in named and tokens(part) <= room)
         part = part if is_whole else _head(path, texts[path])
-        is_shown = bool(part) and tokens(part) <= room
+        is_shown = bool(part) and tokens(part) <= room and not _GENERATED.search(path)
         if is_shown:
             room -= tokens(part)
             parts.append(part)

@@ -1,6 +1,6 @@
 """What is shown around a place."""
 
-from coder.context.best import extent_of, spans
+from coder.context.best import extent_of, spans, values_used
 from coder.context.definition_facts import Facts
 
 CODE = """class Till:
@@ -47,7 +47,38 @@ def test_a_decorator_of_a_deeper_definition_above_belongs_to_no_other() -> None:
     assert spans(text.splitlines(), Facts("Till:1 sum:3 two:5"))[-1].extent == (5, 6)
 
 
-def test_a_definition_is_shown_though_the_table_of_its_decorator_is_long() -> None:
+def test_of_a_long_table_of_a_decorator_the_end_is_shown_above_the_definition() -> None:
     table = "@mark(\n    [\n" + "        1,\n" * 150 + "    ],\n)\n"
 
-    assert spans(f"{table}def two():\n    return 2\n".splitlines(), Facts("two:155"))[-1].extent == (155, 156)
+    assert spans(f"{table}def two():\n    return 2\n".splitlines(), Facts("two:155"))[-1].extent == (143, 156)
+
+
+VALUES = (
+    """import re
+
+_WORD = re.compile(
+    r"a+"
+)
+_UNUSED = 1
+_TABLE = {
+"""
+    + "".join(f"    {n}: {n},\n" for n in range(30))
+    + """}
+
+def find(text):
+    return _WORD.search(text) or _TABLE.get(text) or other(text)
+
+def other(text):
+    return None
+"""
+)
+
+
+def test_the_constants_that_shown_lines_use_are_found_each_with_a_few_lines() -> None:
+    facts = Facts("_WORD:3 _UNUSED:6 _TABLE:7 find:40 other:43")
+
+    assert values_used([(40, 41)], VALUES.splitlines(), facts) == [(3, 5), (7, 12)]
+
+
+def test_constants_that_are_shown_already_are_not_found_again() -> None:
+    assert values_used([(1, 8), (40, 41)], VALUES.splitlines(), Facts("_WORD:3 _TABLE:7 find:40")) == []

@@ -227,3 +227,18 @@ def _unquoted(text: str) -> Iterator[str]:
             fence = ""
         elif not fence:
             yield re.sub("`[^`]*`", "", line)
+
+
+@pytest.mark.slow
+async def test_the_metadata_that_a_build_wrote_is_named_and_not_shown(tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    (root / "small.egg-info").mkdir(parents=True)
+    (root / "small.py").write_text("def one():\n    return 2\n")
+    (root / "small.egg-info" / "SOURCES.txt").write_text("small.py\nof the build\n")
+    model = Scripted(["`small.py`\n```python\ndef one():\n    return 1\n```\n"])
+
+    await _solve(root, model, "one() returns 1.")
+
+    first = model.requests[0].messages[1].content
+    assert "of the build" not in first
+    assert "Not shown, or only in part: `small.egg-info/SOURCES.txt`" in first
