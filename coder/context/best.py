@@ -189,7 +189,7 @@ def _extent(lines: list[str], line: int, after: int) -> Range:
         elif not (_depth(above) > depth or above.lstrip().startswith((")", "]", "}"))):
             break  # else it may be the table of a decorator
     else:
-        first = max(1, line - _MOST_OF_A_TABLE) if line > _MOST_AROUND else first
+        first = min(first, line - _MOST_OF_A_TABLE) if line > _MOST_AROUND else first
     decorators = (n for n in range(line + 1, after) if lines[n - 1].lstrip().startswith("@"))
     beside = (n for n in decorators if _depth(lines[n - 1]) <= depth)
     last = next(beside, after) - 1

@@ -53,6 +53,13 @@ def test_of_a_long_table_of_a_decorator_the_end_is_shown_above_the_definition() 
     assert spans(f"{table}def two():\n    return 2\n".splitlines(), Facts("two:155"))[-1].extent == (143, 156)
 
 
+def test_a_short_decorator_below_a_long_table_is_shown_whole() -> None:
+    short = "@mark(\n    [\n" + "        2,\n" * 20 + "    ],\n)\n"
+    text = "@mark(\n    [\n" + "        1,\n" * 150 + "    ],\n)\n" + short + "def two():\n    return 2\n"
+
+    assert spans(text.splitlines(), Facts("two:179"))[-1].extent == (155, 180)
+
+
 VALUES = (
     """import re
 
