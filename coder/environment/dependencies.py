@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from coder.context.secrecy import is_secret
 from coder.errors import UsageError
 from coder.run.command_inputs import MODULES
 from coder.run.settings import Settings
@@ -115,6 +114,8 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
 
 
 def _see_no_secrets(folder: Path, flag: str) -> None:
+    from coder.context.secrecy import is_secret  # most runs are shown no further folder
+
     if hidden := sorted(_NO_SECRETS & set(folder.parts)):
         raise UsageError(f"{flag}: {folder} lies in {hidden[0]}, which may hold keys.")
     for base, folders, names in os.walk(folder):

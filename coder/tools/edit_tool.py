@@ -9,14 +9,10 @@ from pydantic import Field
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.apply import apply
-from coder.edits.change import Changed
 from coder.edits.edit import Hunk, Slip
 from coder.edits.envelope import begins_patch
 from coder.edits.hunks import begins_diff
 from coder.edits.lines import split_lines, usual_end
-from coder.edits.locate import Index, locate
-from coder.edits.misses import NOT_THERE, nearest
 from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault, numbered
 from coder.models.model import JsonObject, ToolSpec
@@ -109,6 +105,8 @@ def _is_patch(text: str) -> bool:
 
 
 async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
+    from coder.edits.apply import apply  # many runs edit nothing by this tool
+
     patch = patch.lstrip()
     if begins_patch(patch.partition("\n")[0]):  # its end may be missing, or be a line of a file
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
@@ -202,6 +200,10 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
     numbers = [text.count("\n", 0, place) + 1 for place in places[:-1]]
     if len(numbers) == 1 or (numbers and every):
         return text.replace(*as_there)
+    from coder.edits.change import Changed  # an exact match needs none of them
+    from coder.edits.locate import Index, locate
+    from coder.edits.misses import NOT_THERE, nearest
+
     changed = Changed(text)
     hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
     found = locate(Index(changed.lines), hunk)
