@@ -90,16 +90,16 @@ async def with_state(
 
 
 def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
-    """Raise UsageError for a run that was solved and undone, or for an --allow that comes too late."""
-    is_solved = state.stopped is not None and state.stopped.status == "solved"
-    has_landed = is_solved and not state.settings.chat and bool(state.landed)
+    """Raise UsageError for a run that is done and was undone, or for an --allow that comes too late."""
+    status = state.stopped.status if state.stopped is not None else None
+    has_landed = status in ("solved", "unverified") and not state.settings.chat and bool(state.landed)
     if has_landed and allow and state.codes[-1].test_edits:
         raise UsageError(
-            f"{state.run} was solved and has written its files: --allow comes too late.\n"
+            f"{state.run} was {status} and has written its files: --allow comes too late.\n"
             f"What it made of given tests is `test_patch` of: coder resume {state.run} --json"
         )
     if has_landed and {*state.landed} <= {*state.undone}:
         raise UsageError(
-            f"{state.run} was solved, and coder undo took back what it wrote: nothing is left to do.\n"
+            f"{state.run} was {status}, and coder undo took back what it wrote: nothing is left to do.\n"
             f"Its patch writes it again: coder export {state.run} | git apply"
         )

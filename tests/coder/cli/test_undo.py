@@ -85,3 +85,17 @@ def test_the_list_names_what_a_run_has_written_until_it_is_undone(console: Conso
     after = listed(console)
 
     assert (before["landed"], after["landed"]) == (["solution.py"], [])
+
+
+def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_resume(
+    console: Console, folder: Path
+) -> None:
+    (folder / "solution.py").write_text(SUBTRACT)
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        run = json.loads(solve(console, endpoint, str(folder), "--accept-unverified", "--json").out)["run_id"]
+    console.run("undo", run)
+
+    resumed = console.run("resume", run, "--apply")
+
+    assert (resumed.code, (folder / "solution.py").read_text()) == (2, SUBTRACT)
+    assert f"coder export {run} | git apply" in resumed.err
