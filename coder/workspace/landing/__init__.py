@@ -47,8 +47,10 @@ def plan(
     for path in sorted(files):
         parts = parts_of(path)
         see_same_repository(root, parts)
-        if any(str(parent) in files for parent in PurePosixPath(path).parents):
-            raise LandingRefused(f"{path} can't be written: the run made a file of a folder above it.")
+        if above := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
+            raise LandingRefused(
+                f"{path} and {above[0]} can't both be changed: one is the folder of the other."
+            )
         now = state_of(root, parts)
         if now is not None and path not in read:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")

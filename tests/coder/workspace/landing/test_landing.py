@@ -81,7 +81,7 @@ def test_a_folder_in_the_way_is_refused(root: Path) -> None:
 def test_a_file_as_a_folder_is_refused(root: Path) -> None:
     with pytest.raises(LandingRefused, match="over a link or a file"):
         plan(take_snapshot(root), {"main.py/x.py": b"x"})
-    with pytest.raises(LandingRefused, match="a file of a folder"):
+    with pytest.raises(LandingRefused, match="can't both be changed"):
         plan(take_snapshot(root), {"new": b"x", "new/x.py": b"x"})
 
 
@@ -120,6 +120,16 @@ async def test_applying_twice_changes_nothing_more(root: Path) -> None:
 
     assert (root / "main.py").stat().st_ino == inode
     assert _content(root) == AFTER
+
+
+@pytest.mark.parametrize(
+    "files", [{"gone.py": None, "gone.py/c.py": b"x"}, {"gone.py": b"x", "gone.py/c.py": b"x"}]
+)
+def test_a_file_and_one_below_it_are_refused_by_both_their_names(
+    root: Path, files: dict[str, bytes | None]
+) -> None:
+    with pytest.raises(LandingRefused, match=r"^gone.py/c.py and gone.py can't both be changed"):
+        plan(take_snapshot(root), files)
 
 
 async def test_a_root_that_is_missing_is_made_and_taken_back(tmp_path: Path) -> None:
