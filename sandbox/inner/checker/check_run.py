@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import inspect
 import os
 import sys
 import types
@@ -103,7 +102,7 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
         return
     if asserts:
         reports.result(path, True)
-    if entry_point and inspect.isfunction(space.get("check")):
+    if entry_point and isinstance(space.get("check"), types.FunctionType):
         with reports.attempt(f"{path}::check({entry_point})"):
             space["check"](getattr(importlib.import_module(module), entry_point))
     for name, test in _tests(space):
@@ -133,9 +132,9 @@ def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
     for name, value in list(space.items()):
         if is_proxy(value):
             continue  # a candidate's class may be called Test…
-        if name.startswith("test") and inspect.isfunction(value):
+        if name.startswith("test") and isinstance(value, types.FunctionType):
             yield name, value
-        elif name.startswith("Test") and inspect.isclass(value) and not hasattr(value, "assertEqual"):
+        elif name.startswith("Test") and isinstance(value, type) and not hasattr(value, "assertEqual"):
             for method in vars(value):
                 if method.startswith("test"):
                     yield f"{name}::{method}", _method(value, method)
@@ -155,7 +154,7 @@ def _method(cls: type, name: str) -> Callable[[], object]:
 
 def _call(test: Callable[[], object]) -> None:
     made = test()
-    if inspect.iscoroutine(made):
+    if isinstance(made, types.CoroutineType):
         import asyncio  # slow to import, and few tests are asynchronous
 
         asyncio.run(made)

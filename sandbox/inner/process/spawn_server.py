@@ -14,8 +14,7 @@ import resource
 import select
 import socket
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
@@ -133,8 +132,7 @@ def _answer_with_layer(walls: Walls, answer: socket.socket) -> None:
         os.close(descriptor)
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """What all runs of this sandbox share."""
 
     walls: Walls

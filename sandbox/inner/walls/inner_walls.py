@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE, Filter
@@ -57,8 +57,7 @@ RULES = (
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class Walls:
+class Walls(NamedTuple):
     """What confines every run of this sandbox."""
 
     disk_bytes: int
@@ -77,8 +76,7 @@ class Walls:
     """Shown folders that get a writable layer in a session."""
 
 
-@dataclass(frozen=True)
-class Rlimits:
+class Rlimits(NamedTuple):
     """Kernel limits for each process of a run; None leaves one unchanged."""
 
     cpu_s: int
