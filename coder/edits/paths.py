@@ -17,6 +17,8 @@ _MOST_COMPARED = 2000
 """Most names compared with a wrong one: each takes time."""
 NAME = re.compile(r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)")
 """Shape of a path that is easily told from prose."""
+_ABOVE = re.compile(rf"/?{NAME.pattern}")
+"""The same, or an absolute one, which is refused: its text belongs to no other file."""
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
 """The same, or any word with a slash."""
 WORD = re.compile(r"\S+")
@@ -123,7 +125,9 @@ def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) ->
     return text if is_name else None
 
 
-def name_of_block(info: str, above: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
+def name_of_block(
+    info: str, above: str, known: Collection[str], shape: re.Pattern[str] = _ABOVE
+) -> str | None:
     """The file named by a block's fence line, or by the line above it."""
     words = re.split(r"[\s:=]+", info[:_LONGEST].strip())
     in_fence = name_in(words[-1], known if len(words) > 1 else (), shape)

@@ -246,6 +246,18 @@ def test_a_path_that_no_answer_may_name_is_refused_by_name(path: str, answer: st
     assert path.replace("\\", "\\\\") in seen.problem or path in seen.problem
 
 
+@pytest.mark.parametrize(
+    "answer", ["/etc/x.py\n```python\nx = 1\n```\n", "```python /etc/x.py\nx = 1\n```\n"]
+)
+def test_a_whole_file_with_an_absolute_path_is_refused_and_is_no_other_file(answer: str) -> None:
+    seen = answered(answer)
+
+    assert (seen.files, seen.fits) == ({}, False)
+    assert (
+        seen.problem == "Nothing was written. `/etc/x.py` leads out of the folder. Name paths relative to it."
+    )
+
+
 def in_part(answer: str) -> Answered:
     return read_answer(answer, FILES, default="a.py", in_part=True)
 
