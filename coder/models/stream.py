@@ -210,7 +210,8 @@ class Unfinished:
             Passing: the endpoint stopped before the end, or said nothing that is an answer.
         """
         if not self.seen_choice:
-            raise Passing("the endpoint sent nothing that is an answer")
+            advice = "Is it the address of an API? A base URL often ends in /v1."
+            raise Passing("the endpoint sent nothing that is an answer", advice=advice)
         if self.finish is None:
             raise Passing("the answer broke off in the middle")
         return in_pairs("".join(self._pieces))

@@ -368,6 +368,12 @@ async def test_a_wrong_path_is_told_from_a_missing_model() -> None:
         await ask(server)
 
 
+async def test_a_web_page_in_place_of_an_answer_has_the_address_doubted() -> None:
+    page = status(200, "<html>Welcome</html>")
+    with faulty_endpoint(page, page) as server, pytest.raises(ModelUnavailable, match="ends in /v1"):
+        await ask(server, patience=Patience(first_wait_s=0, attempts=2))
+
+
 async def test_neither_key_nor_prompt_follows_a_redirect() -> None:
     with faulty_endpoint(says("stolen")) as other:
         away = status(308, "", {"location": f"{other.url}/chat/completions"})
