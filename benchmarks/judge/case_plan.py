@@ -14,7 +14,7 @@ from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength
 from coder.text.sanitize import one_line
-from sandbox.errors import SandboxError
+from sandbox.errors import FileRefused, SandboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,13 @@ class CasePlans:
 
     async def _new_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
-            if case.image is None:
-                pair = await self.places.pair()
-                return await find_repository_mode(pair.candidate, self.places.open, case)
             try:
+                if case.image is None:
+                    pair = await self.places.pair()
+                    return await find_repository_mode(pair.candidate, self.places.open, case)
                 async with self.places.of(case) as place:
                     return await find_image_mode(place)
             except (SandboxError, PatchRefused) as error:  # other cases continue
+                if case.image is None and not isinstance(error, FileRefused):
+                    raise
                 return RepositoryMode(how="broken", reason=str(error))

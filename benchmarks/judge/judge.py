@@ -20,7 +20,7 @@ from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
-from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
 
 _NOTHING = PythonCode(source="")
 _KNOWN_GOOD = FunctionCase(
@@ -83,6 +83,8 @@ class Judge(CasePlans):
                 return await self._judged(plan, code)
             except SandboxBroken as error:
                 detail = str(error)
+            except FileRefused as error:  # a file below a file, a name or a tree that is too large
+                return Judged("error", f"the patch can't be applied: {error}", incomplete=True)
         return Judged("error", detail, incomplete=True)
 
     async def _judged(self, plan: CasePlan, code: str) -> Judged:

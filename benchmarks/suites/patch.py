@@ -55,7 +55,12 @@ def _inside(name: str | None, change: FileDiff) -> str | None:
     if name is None:
         return None
     path = name if change.from_git else unprefixed(name)
-    if not path or path.startswith("/") or "\0" in path or ".." in PurePosixPath(path).parts:
+    if (
+        not PurePosixPath(path).parts
+        or path.startswith("/")
+        or "\0" in path
+        or ".." in PurePosixPath(path).parts
+    ):
         raise PatchRefused(f"the path {path!r} leads out of the tree")
     return str(PurePosixPath(path))
 

@@ -187,6 +187,26 @@ async def test_a_patch_that_does_not_fit_is_an_error_of_its_author(judge: Judge,
     assert "can't be applied" in verdict.detail
 
 
+@pytest.mark.parametrize("path", ["shop/prices.py/x.py", "shop", "x" * 300, "d/" * 2100 + "x"])
+@pytest.mark.parametrize("own", [{}, {"id": "weak", "gold_patch": None}], ids=["apart", "together"])
+async def test_a_patch_whose_tree_no_folder_can_hold_is_an_error_and_ends_no_run(
+    judge: Judge, path: str, own: dict[str, object]
+) -> None:
+    verdict = await judge.judge(case(**own), diff({}, {path: "x = 1\n"}))
+
+    assert verdict.verdict == "error"
+    assert "can't be applied" in verdict.detail
+
+
+async def test_a_case_whose_tree_no_folder_can_hold_judges_nobody(judge: Judge) -> None:
+    tree = {path: text.encode() for path, text in {**BASE, "shop/prices.py/x.py": ""}.items()}
+
+    verdict = await judge.judge(case(id="twofold", files=tree), "")
+
+    assert verdict.verdict == "infrastructure"
+    assert "Not a directory" in verdict.detail
+
+
 async def test_tests_and_their_configuration_stay_as_the_case_has_them(judge: Judge) -> None:
     also = {
         **GOLD,

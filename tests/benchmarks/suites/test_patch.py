@@ -113,6 +113,7 @@ def test_a_rename_moves_the_file() -> None:
         ("--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n one\n-zwei\n+2\n", "doesn't fit"),
         ("--- a/a.py\n+++ b/a.py\n@@ -1,9 +1,9 @@\n one\n", "ends in the middle"),
         (f"--- a/../../x\n+++ b/../../x\n{HUNK}", "leads out"),
+        ("diff --git a/. b/.\n--- /dev/null\n+++ b/.\n@@ -0,0 +1 @@\n+x\n", "leads out"),
         (f"--- /etc/passwd\n+++ /etc/passwd\n{HUNK}", "leads out"),
         ("diff --git a/a.py b/a.py\nGIT binary patch\nliteral 3\n", "binary"),
         (HUNK, "without the name"),
