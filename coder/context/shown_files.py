@@ -68,7 +68,8 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
             kept.append((max(1, first), min(len(lines), last)))
     parts: dict[Range, str] = {}
     for first, last in _joined(kept):
-        more = " (the definition goes on)" if _goes_on(lines, first, last) else ""
+        end = _end(lines, first, last)
+        more = f" (the definition goes on to line {end})" if end > last else ""
         heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}{more}:"
         part = f"\n{heading}\n{fenced(chr(10).join(lines[first - 1 : last]))}\n"
         if tokens(part) <= budget:  # with its fence, which may be long
@@ -77,10 +78,15 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
     return parts
 
 
-def _goes_on(lines: Sequence[str], first: int, last: int) -> bool:
-    """Whether lines behind the last one are indented below the first one."""
-    after = next((line for line in lines[last:] if line.strip()), "")
-    return _depth(after) > _depth(lines[first - 1])
+def _end(lines: Sequence[str], first: int, last: int) -> int:
+    """The last line that is indented below the first one, behind a range; its own last where none follows."""
+    depth, end = _depth(lines[first - 1]), last
+    for n, line in enumerate(lines[last:], last + 1):
+        is_closing = end > last and line.lstrip().startswith((")", "]", "}")) and _depth(line) == depth
+        if line.strip() and _depth(line) <= depth and not is_closing:
+            break
+        end = n if line.strip() else end
+    return end
 
 
 def _depth(line: str) -> int:

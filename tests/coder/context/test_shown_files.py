@@ -32,15 +32,18 @@ def test_an_excerpt_keeps_to_its_budget_whatever_fence_it_needs() -> None:
     assert tokens(shown) <= 1_200
 
 
-def test_an_excerpt_says_that_its_definition_goes_on() -> None:
-    text = "def one():\n" + "    x = 1\n" * 8 + "\n    return x\n\ndef two():\n    return 2\n"
+def test_an_excerpt_says_how_far_its_definition_goes_on() -> None:
+    text = "def one():\n" + "    x = 1\n" * 8 + "\n    return x\n\ndef two(\n    x,\n):\n    return 2\n"
     place = Place("a.py", 1)
 
-    cut = show_files({"a.py": text}, [place], extents={place: (1, 9)}, whole={}, budget=5000)[0]
-    whole = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole={}, budget=5000)[0]
+    cut, head, whole = (
+        show_files({"a.py": text}, [place], extents={place: extent}, whole={}, budget=5000)[0]
+        for extent in [(1, 9), (13, 13), (1, 11)]
+    )
 
-    assert "lines 1 to 9 of 14 (the definition goes on):" in cut
-    assert "lines 1 to 11 of 14:" in whole
+    assert "lines 1 to 9 of 16 (the definition goes on to line 11):" in cut
+    assert "lines 13 to 13 of 16 (the definition goes on to line 16):" in head
+    assert "lines 1 to 11 of 16:" in whole
 
 
 def test_lines_that_are_not_there_show_nothing() -> None:
