@@ -17,6 +17,8 @@ from coder.workspace.proposal import is_same
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
+_PENDING = "They still run on the files as they are; if you make calls, a later result says how they end."
+
 
 def first_request(
     state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str
@@ -81,7 +83,7 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
-        what_to_pass(state, context, green=prompt("act-green")),
+        what_to_pass(state, context, green=prompt("act-green"), pending=_PENDING),
         python,
         _shown(state),
         files_shown(state, target, survey, context, acts=True),

@@ -20,8 +20,6 @@ from coder.source.shell import shown
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
-_PENDING = "They are being run on the files as they are; how they end comes with a later result."
-
 
 def coder_view(
     state: State,
@@ -116,9 +114,11 @@ def plan_words(message: Message | None) -> str:
     return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
 
 
-def what_to_pass(state: State, context: int | None, *, green: str = "Before your answer they pass.") -> str:
-    """What the answer has to pass, and how that fails now; `green` remarks that it passes."""
-    parts = [_fails_now(state, context, green)]
+def what_to_pass(
+    state: State, context: int | None, *, green: str = "Before your answer they pass.", pending: str = ""
+) -> str:
+    """What the answer has to pass, and how that fails now; remarks that it passes, or isn't known yet."""
+    parts = [_fails_now(state, context, green, pending)]
     if is_greenfield(state.task, state.files):
         command = shown(state.task.test_command or ())
         parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
@@ -135,14 +135,14 @@ def late_baseline(state: State, context: int | None) -> str:
     return f"Run on the files as they were, the tests {how}.\n{failing_now(state, context)}".strip()
 
 
-def _fails_now(state: State, context: int | None, green: str) -> str:
+def _fails_now(state: State, context: int | None, green: str, pending: str) -> str:
     """The test command, and how it ends before the work."""
     if state.task.test_command is None:
         return ""
     command = shown_path(shlex.join(state.task.test_command))
     if state.baseline is None or state.baseline.passed:
         is_pending = state.baseline is None and state.files and not is_greenfield(state.task, state.files)
-        now = f" {green}" if state.baseline is not None else f" {_PENDING}" if is_pending else ""
+        now = f" {green}" if state.baseline is not None else f" {pending}" if is_pending and pending else ""
         return f"\nThe tests are run by {command}.{now}\n"
     failing = failing_now(state, context)
     what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"

@@ -41,7 +41,7 @@ async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_b
 
     run, model = await worked(slow_project, bash("sleep 6"), bash("true"), fix, DONE, settings=settings)
 
-    assert "comes with a later result" in told(model, 1)
+    assert "if you make calls, a later result says how they end" in told(model, 1)
     assert ["assert -1 == 3" in told(model, request) for request in range(1, 5)] == [
         False,
         False,
@@ -57,6 +57,15 @@ async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(slo
 
     assert (run.verified, run.calls) == ("tests", 1)
     assert (slow_project / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+async def test_a_planner_is_promised_no_later_result(slow_project: Path) -> None:
+    settings = Settings(strategy="act", plan=True, python=only_pytest())
+
+    _, model = await worked(slow_project, "1. Mend calc.py.", EDIT, settings=settings)
+
+    assert ["later result" in told(model, request) for request in (1, 2)] == [False, True]
 
 
 @pytest.mark.slow
