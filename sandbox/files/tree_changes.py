@@ -144,6 +144,9 @@ class TreeChanges:
                             found = entry.stat(follow_symlinks=False)
                         except FileNotFoundError:
                             continue
+                        except OSError:  # the folder was closed just now
+                            yield path, None
+                            continue
                         if stat.S_ISDIR(found.st_mode):
                             if found.st_dev == device and not ignored(f"{path}/"):
                                 waiting.append(path)
