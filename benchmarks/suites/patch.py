@@ -55,12 +55,8 @@ def _inside(name: str | None, change: FileDiff) -> str | None:
     if name is None:
         return None
     path = name if change.from_git else unprefixed(name)
-    if (
-        not PurePosixPath(path).parts
-        or path.startswith("/")
-        or "\0" in path
-        or ".." in PurePosixPath(path).parts
-    ):
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0].startswith("/") or "\0" in path or ".." in parts:
         raise PatchRefused(f"the path {path!r} leads out of the tree")
     return str(PurePosixPath(path))
 

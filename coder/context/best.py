@@ -13,7 +13,7 @@ from math import log
 
 from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
-from coder.context.quoting import Range
+from coder.context.quoting import Range, depth_of
 
 _K1, _B = 1.2, 0.75
 _NAME_COUNTS = 3
@@ -122,7 +122,7 @@ def spans(lines: list[str], facts: Facts) -> list[Span]:
     starts = [(line, name) for name, line in facts.definitions() if line <= len(lines)]
     if lines and (not starts or starts[0][0] > 1):
         starts.insert(0, (1, ""))
-    depths = [_depth(lines[line - 1]) for line, _ in starts]
+    depths = [depth_of(lines[line - 1]) for line, _ in starts]
     found: list[Span] = []
     for i, (line, name) in enumerate(starts):
         after = starts[i + 1][0] if i + 1 < len(starts) else len(lines) + 1
@@ -181,25 +181,22 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
 
 def _extent(lines: list[str], line: int, after: int) -> Range:
     """A definition with its decorators, without what belongs to the next one."""
-    first, depth = line, _depth(lines[line - 1])
+    first, depth = line, depth_of(lines[line - 1])
     for n in range(line - 1, max(0, line - _MOST_AROUND), -1):  # a longer table would leave no room for it
         above = lines[n - 1]
-        if _depth(above) <= depth and above.lstrip().startswith("@"):
+        if depth_of(above) <= depth and above.lstrip().startswith("@"):
             first = n
-        elif not (_depth(above) > depth or above.lstrip().startswith((")", "]", "}"))):
+        elif not (depth_of(above) > depth or above.lstrip().startswith((")", "]", "}"))):
             break  # else it may be the table of a decorator
     else:
-        first = min(first, line - _MOST_OF_A_TABLE) if line > _MOST_AROUND else first
+        if line > _MOST_AROUND:
+            first = min(first, line - _MOST_OF_A_TABLE)
     decorators = (n for n in range(line + 1, after) if lines[n - 1].lstrip().startswith("@"))
-    beside = (n for n in decorators if _depth(lines[n - 1]) <= depth)
+    beside = (n for n in decorators if depth_of(lines[n - 1]) <= depth)
     last = next(beside, after) - 1
     while last > line and not lines[last - 1].strip():
         last -= 1
     return first, min(last, first + _MOST_LINES - 1)
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _parts(identifier: str) -> tuple[str, ...]:

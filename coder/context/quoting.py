@@ -25,6 +25,11 @@ def shown_path(path: str) -> str:
     return f"`{plain if len(plain) <= _LONGEST_PATH else plain[:_LONGEST_PATH] + '…'}`"
 
 
+def depth_of(line: str) -> int:
+    """How many characters a line is indented."""
+    return len(line) - len(line.lstrip())
+
+
 def tokens(text: str) -> int:
     """About how many tokens a text has: code has some three characters a token, other scripts fewer."""
     plain = len(text) if text.isascii() else sum(character.isascii() for character in text)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from coder.context.best_places import Place
-from coder.context.quoting import Range, fenced, shown_path, tokens, whole_file
+from coder.context.quoting import Range, depth_of, fenced, shown_path, tokens, whole_file
 
 _AROUND = 30
 """Lines before and after a named one."""
@@ -80,17 +80,13 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
 
 def _end(lines: Sequence[str], first: int, last: int) -> int:
     """The last line that is indented below the first one, behind a range; its own last where none follows."""
-    depth, end = _depth(lines[first - 1]), last
+    depth, end = depth_of(lines[first - 1]), last
     for n, line in enumerate(lines[last:], last + 1):
-        is_closing = end > last and line.lstrip().startswith((")", "]", "}")) and _depth(line) == depth
-        if line.strip() and _depth(line) <= depth and not is_closing:
+        is_closing = end > last and line.lstrip().startswith((")", "]", "}")) and depth_of(line) == depth
+        if line.strip() and depth_of(line) <= depth and not is_closing:
             break
         end = n if line.strip() else end
     return end
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _joined(ranges: Sequence[Range]) -> list[Range]:

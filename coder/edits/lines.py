@@ -34,11 +34,9 @@ def joined(lines: Iterable[str], end: str) -> str:
 
 
 def like(text: str, before: str) -> str:
-    """A file's whole new text, with its previous line ends, also where the last is missing, and its BOM."""
+    """A file's new text, with its previous line ends and byte order mark."""
     had = BOM if before.startswith(BOM) else ""
     text = text.removeprefix(BOM)
-    if before and not before.endswith("\n"):  # which an answer in a fence can't say
-        text = text.removesuffix("\n").removesuffix("\r")
     if usual_end(split_lines(before)) == "\r\n":
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     return had + text

@@ -17,8 +17,8 @@ _MOST_COMPARED = 2000
 """Most names compared with a wrong one: each takes time."""
 NAME = re.compile(r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)")
 """Shape of a path that is easily told from prose."""
-_ABOVE = re.compile(rf"/?{NAME.pattern}")
-"""The same, or an absolute one, which is refused: its text belongs to no other file."""
+_ALSO_ABSOLUTE = re.compile(rf"/?{NAME.pattern}")
+"""The same, and absolute: it is refused, since the text belongs to no other file."""
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
 """The same, or any word with a slash."""
 WORD = re.compile(r"\S+")
@@ -126,7 +126,7 @@ def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) ->
 
 
 def name_of_block(
-    info: str, above: str, known: Collection[str], shape: re.Pattern[str] = _ABOVE
+    info: str, above: str, known: Collection[str], shape: re.Pattern[str] = _ALSO_ABSOLUTE
 ) -> str | None:
     """The file named by a block's fence line, or by the line above it."""
     words = re.split(r"[\s:=]+", info[:_LONGEST].strip())

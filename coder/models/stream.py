@@ -210,7 +210,7 @@ class Unfinished:
             Passing: the endpoint stopped before the end, or said nothing that is an answer.
         """
         if not self.seen_choice:
-            advice = "Is it the address of an API? A base URL often ends in /v1."
+            advice = "Is it an API's address? One of your own, by --base-url, often ends in /v1."
             raise Passing("the endpoint sent nothing that is an answer", advice=advice)
         if self.finish is None:
             raise Passing("the answer broke off in the middle")

