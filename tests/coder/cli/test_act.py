@@ -108,24 +108,25 @@ def test_the_patch_of_a_run_that_is_not_solved_holds_modes(console: Console, fol
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("before", "status"), [("[]", "solved"), ("['a']", "unverified")])
 def test_what_a_run_made_of_given_tests_cannot_be_allowed_once_it_has_landed(
-    console: Console, folder: Path
+    console: Console, folder: Path, before: str, status: str
 ) -> None:
     for path, text in FILES.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
-    (folder / "shelf.py").write_text("def books():\n    return []\n")
-    work = "sed -i \"s/\\[\\]/['a']/\" shelf.py; echo '# more' >> tests/test_app.py"
+    (folder / "shelf.py").write_text(f"def books():\n    return {before}\n")
+    work = "sed -i \"s/\\[\\]/['a']/\" shelf.py; echo '# more' | tee -a shelf.py >> tests/test_app.py"
     with faulty_endpoint(calls("bash", command=work), calls("done", summary="Done.")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy")
-        flags = ("--strategy", "act", "--test", "python -m unittest tests/test_app.py")
+        flags = ("--strategy", "act", "--test", "python -m unittest tests/test_app.py", "--accept-unverified")
         (folder / "tests/test_app.py").write_text(UNITTEST)
         done = console.run("solve", "Mend books.", ".", *flags, *model, cwd=folder)
         late = console.run("resume", "run_", "--allow", "tests/test_app.py", *model, cwd=folder)
         document = console.run("resume", "run_", "--json", *model, cwd=folder)
 
     assert (done.code, late.code) == (0, 2), done.err
-    assert "--allow comes too late" in late.err
+    assert f"was {status} and has written its files: --allow comes too late" in late.err
     assert "+# more" in json.loads(document.out)["test_patch"]
 
 
