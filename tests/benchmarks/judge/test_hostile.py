@@ -95,13 +95,14 @@ async def test_floods_do_not_grow_the_judge(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-async def test_a_timeout_is_tried_again_alone(judge: Judge) -> None:
-    slow = "def f(n):\n    while True: pass"
+async def test_a_timeout_without_a_processor_of_its_own_is_tried_again(judge: Judge) -> None:
+    asleep = CASE.model_copy(update={"id": "asleep", "wall_s": 1.0})
+    slow = "import time\ndef f(n):\n    time.sleep(60)"
     began = time.monotonic()
 
     found = await asyncio.gather(
-        verdict(judge, CASE, slow), *(verdict(judge, CASE, HONEST) for _ in range(5))
+        verdict(judge, asleep, slow), *(verdict(judge, CASE, HONEST) for _ in range(5))
     )
 
     assert [one.verdict for one in found] == ["timeout", *["passed"] * 5]
-    assert time.monotonic() - began > 2 * CASE.timeout_s
+    assert time.monotonic() - began > 2 * (asleep.wall_s or 0)

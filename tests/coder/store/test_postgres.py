@@ -203,17 +203,20 @@ async def test_contents_are_encoded_and_decoded_beside_the_event_loop(
 
 
 @pytest.mark.slow
-async def test_a_server_that_is_killed_and_started_again_loses_no_event(postgres: Server, url: str) -> None:
+async def test_a_server_that_is_killed_and_started_again_loses_no_event(
+    postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "RETRY_S", 120.0)  # a busy machine starts a server late
     reached = {100: asyncio.Event(), 300: asyncio.Event()}
     with PostgresLog(url) as log:
-        writing = asyncio.create_task(appended(log, 500, reached))
-        await reached[100].wait()
-        await asyncio.to_thread(postgres.kill)
-        await asyncio.to_thread(postgres.start)
-        await reached[300].wait()
-        (pid,) = log._server.rows("SELECT pg_backend_pid()", {})[0]
-        os.kill(pid, signal.SIGKILL)  # the server starts all of its processes again
-        await writing
+        async with asyncio.TaskGroup() as tasks:  # an error of the writer ends the waiting for it
+            tasks.create_task(appended(log, 500, reached))
+            await reached[100].wait()
+            await asyncio.to_thread(postgres.kill)
+            await asyncio.to_thread(postgres.start)
+            await reached[300].wait()
+            (pid,) = log._server.rows("SELECT pg_backend_pid()", {})[0]
+            os.kill(pid, signal.SIGKILL)  # the server starts all of its processes again
 
         assert [event.body["n"] for event in await log.read("run_a")] == [*range(500)]
 
