@@ -70,6 +70,8 @@ class SessionTree:
         """Files that changed since the last call, and changes that can't be taken over."""
         found = await self.session.changes(ignored=self._is_left)
         refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
+        closed = {left.path: left.reason for left in found.left_out}
+        refused |= _replaced(found.changes, {**refused, **closed})
         now = {change.path: change for change in found.changes if change.path not in refused}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
@@ -130,6 +132,18 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
         async with asyncio.timeout(_COMMIT_S):
             await committing.wait()
     return ", ".join(sorted(set(installs) & set(committing.output().splitlines())))
+
+
+def _replaced(changes: Collection[Change], refused: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
+    """Deletions to be left out, too: of files whose place is taken by one that can't land."""
+    above: dict[str, LeftOut] = {}
+    for path, why in refused.items():
+        above |= dict.fromkeys(map(str, PurePosixPath(path).parents), why)
+    found: dict[str, LeftOut] = {}
+    for path in (change.path for change in changes if change.kind == "deleted"):
+        reasons = (above.get(path), *(refused.get(str(folder)) for folder in PurePosixPath(path).parents))
+        found.update((path, reason) for reason in reasons if reason)
+    return found
 
 
 def _stored(change: Change) -> StoredFile | None:

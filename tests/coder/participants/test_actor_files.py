@@ -81,12 +81,17 @@ async def test_what_the_folder_has_no_place_for_is_named_and_the_rest_lands(
     (project / "other/a.py").write_text("")
     (project / "other/.git").write_text("gitdir: ../x\n")
     (project / "top").write_text("")
-    change = "rm -r top other; mkdir data top; echo 1 | tee data/x top/x > other"
+    (project / "sub").mkdir()
+    (project / "sub/b.py").write_text("")
+    change = "rm -r top other sub; mkfifo sub; mkdir data top; echo 1 | tee data/x top/x > other"
 
     run, _ = await worked(project, bash(f"{MEND}; {change}"), DONE)
 
-    assert run.left_out == dict.fromkeys(("data/x", "other", "other/a.py", "top/x"), "special")
+    assert run.left_out == dict.fromkeys(
+        ("data/x", "other", "other/a.py", "sub", "sub/b.py", "top", "top/x"), "special"
+    )
     assert run.status == "solved"
+    assert (project / "top").read_text() == ""  # it isn't removed for what can't land in its place
     assert (project / "calc.py").read_text() == RIGHT
 
 
