@@ -138,7 +138,8 @@ def _imports_missing(
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     modules = [path for path in files if path.endswith(".py") and not is_test(path)]
-    present |= {part for path in modules for part in PurePosixPath(path).with_suffix("").parts}
+    own = {part for path in modules for part in PurePosixPath(path).with_suffix("").parts}
+    present |= own
     beside = {PurePosixPath(path).stem for path in sources}
     found: dict[str, list[str]] = {}
     for source in sources.values():
@@ -147,14 +148,19 @@ def _imports_missing(
     about = {word for stem in beside for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
     about |= set(re.findall(r"\w+", prompt))
     named = {module: names for module, names in found.items() if about & {*module.split(".")}}
-    if named or not found or any(_imported(source, files) for source in sources.values()):
+    if named or not found or any(map(own.intersection, map(_packages, sources.values()))):
         return named
     texts = {path: file.text for path, file in files.items()}
     return {module: names for module, names in found.items() if not are_declared([module], texts)}
 
 
+def _packages(source: str) -> set[str]:
+    """The outermost packages of what a source imports."""
+    return {module.partition(".")[0] for module in imported_modules(source)}
+
+
 def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
-    """The user's files that a source imports, by their paths from the root."""
+    """The user's files that a source imports, by their paths from the root or from `src`."""
     modules = imported_modules(source)
     dotted = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
     paths = {name.replace(".", "/") for name in dotted}
@@ -162,7 +168,7 @@ def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
         path
         for path, file in files.items()
         if path.endswith(".py") and not is_test(path) and file.text
-        if path.removesuffix(".py").removesuffix("/__init__") in paths
+        if path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__") in paths
     ]
 
 

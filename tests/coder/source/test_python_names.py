@@ -260,6 +260,32 @@ def test_what_is_installed_for_the_tests_is_not_to_be_written(tmp_path: Path, ma
     assert "freeze_time" not in target.names
 
 
+@pytest.mark.parametrize("package", ["shop/__init__.py", "src/shop/__init__.py", "src/shop/prices.py"])
+def test_where_tests_import_what_is_there_no_further_module_is_to_be_written(
+    tmp_path: Path, package: str
+) -> None:
+    test = "import shop\nfrom typing_extensions import assert_type\n\ndef test_it(): assert_type(shop, int)\n"
+    files = {package: StoredFile(text=PRICES), "tests/test_it.py": StoredFile(text=test)}
+    files["pyproject.toml"] = StoredFile(text="[project]\nname = 'shop'\n")
+    task = Task(prompt="of() cuts its result.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert target.path != "typing_extensions.py"
+    assert "assert_type" not in target.names
+
+
+def test_the_only_module_of_src_is_the_one_under_test(tmp_path: Path) -> None:
+    test = "from cart import total\n\ndef test_it(): assert total([]) == 0\n"
+    texts = {"src/cart.py": "def total(items): ...\n", "tests/test_cart.py": test}
+    files = {path: StoredFile(text=text) for path, text in texts.items()}
+    task = Task(prompt="Make the tests pass.", workspace=tmp_path, test_command=("pytest",))
+
+    target = find_target(task, files)
+
+    assert (target.path, target.is_known) == ("src/cart.py", True)
+
+
 def test_code_that_a_task_quotes_is_not_asked_for_beside_files_that_are_there(tmp_path: Path) -> None:
     quoted = "This fails:\n\n```python\ndef load(path):\n    return total(read(path))\n```\n"
     task = Task(prompt=quoted, workspace=tmp_path, test_command=("pytest",))
