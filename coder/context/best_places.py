@@ -18,6 +18,7 @@ _TOKEN = re.compile(
 )
 _QUOTED = re.compile(r"`([^`\n]{1,80})`")
 _CALLED = re.compile(r"\b([^\W\d]\w*)\(")
+_CAPITAL = re.compile(r"(?<=\w )[A-Z]\w+")
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -79,7 +80,7 @@ class Places:
 
 
 def _names(text: str) -> list[str]:
-    """What is meant as a name: words in backticks, called ones, and those that no prose would hold."""
+    """What may be meant as a name: in backticks, called, capital within a sentence, or no word of prose."""
     quoted = [word for part in _QUOTED.findall(text) for word in _WORD.findall(part)]
     compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
-    return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound]))
+    return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)]))

@@ -39,6 +39,7 @@ def places() -> Places:
         ("`rounded` rounds down", Place("src/shop/price.py", 5)),
         ("add_item drops one", Place("src/shop/cart.py", 9)),
         ("call rounded(1)", Place("src/shop/price.py", 5)),
+        ("ValueError: 7 is not a valid Cart", Place("src/shop/cart.py", 3)),
     ],
 )
 def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
@@ -50,6 +51,7 @@ def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
     [
         "same.py fails",
         "the total is rounded",
+        "Cart after cart. Cart or none",
         "e.g. this",
         "see https://example.org/page.html",
         "../../etc/passwd",
