@@ -20,6 +20,9 @@ MESSAGE = 4000
 _NOT_IMPORTED = re.compile(r"could not import '([^'.]+)")
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
+_NOT_THERE = (ImportError, NameError, AttributeError, TypeError, FileNotFoundError)
+"""What a library raises, too, for a name, a parameter or a file that isn't there."""
+_FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
 def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
@@ -121,9 +124,10 @@ class Skips:
         self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
 
     def reach_the_code(self, error: BaseException, frames: list[tuple[str, str]], test: str) -> bool:
-        """Whether a test's body failed by what the code does: by an assertion, or with a frame in the code.
+        """Whether a test's body failed by what the code does.
 
-        A name that isn't there, and what fails before the body, says nothing of what the code does.
+        That is by an assertion, with a frame in the code, or by what a library says of the code's objects. A
+        name that isn't there, and what fails before the body, says nothing of what the code does.
 
         Args:
             frames: file and function of each.
@@ -135,7 +139,11 @@ class Skips:
         paths = [os.path.realpath(path) for path, _ in frames]
         inside = [path[len(here) :] for path in paths if path.startswith(here)]
         is_asserted = isinstance(error, AssertionError) or type(error).__name__ == "Failed"  # pytest.fail()
-        return is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside)
+        if is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside):
+            return True
+        last = paths[-1]
+        in_library = not last.startswith(here) and _FRAMEWORKS.isdisjoint(last.split(os.sep))
+        return in_library and not isinstance(error, _NOT_THERE)
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
         """Whether tests or libraries skip, by their frames, and not because a workspace module is missing."""

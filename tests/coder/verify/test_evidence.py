@@ -31,6 +31,14 @@ GIVEN = "from shop import price\n\n\ndef test_zero():\n    assert price(0) == 0\
 RED = "from shop import price\n\n\ndef test_two():\n    assert price(2) == 4\n"
 GREEN = RED.replace("price(2) == 4", "price(0) == 0")
 RAISING = "from shop import rebate\n\n\ndef test_two():\n    rebate(2)\n"
+LIBRARY = """import statistics
+from shop import price
+
+
+def test_two():
+    statistics.mean([1] * (price(1) - 1))
+"""
+PATCHED = "import shop\n\n\ndef test_two(monkeypatch):\n    monkeypatch.setattr('shop.total', len)\n"
 
 FLAKY = """from shop import price
 
@@ -112,8 +120,9 @@ async def test_a_new_test_that_fails_without_the_change_solves_the_task(shop: Pa
 
 
 @pytest.mark.slow
-async def test_an_exception_that_goes_through_the_code_reproduces_too(shop: Path) -> None:
-    run = await work(shop, answer(shop__py=RIGHT, test_two__py=RAISING))
+@pytest.mark.parametrize("new", [RAISING, LIBRARY], ids=["through the code", "by what a library is given"])
+async def test_an_exception_that_the_code_causes_reproduces_too(shop: Path, new: str) -> None:
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new))
 
     assert (run.status, run.verified) == ("solved", "reproduced")
 
@@ -202,6 +211,7 @@ async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Pat
             "has no attribute 'total'",
         ),
         (IN_A_FIXTURE, "assert 2 == 4"),
+        (PATCHED, "has no attribute 'total'"),
     ],
 )
 async def test_a_new_test_that_could_not_run_without_the_change_is_only_added(
