@@ -19,6 +19,7 @@ _TOKEN = re.compile(
 _QUOTED = re.compile(r"`([^`\n]{1,80})`")
 _CALLED = re.compile(r"\b([^\W\d]\w*)\(")
 _CAPITAL = re.compile(r"(?<=\w )[A-Z]\w+")
+_DEFINED = re.compile(r"^[ \t>.+-]*(?:def|class)[ \t]+(\w+)|^[ \t>.+-]*(\w+)[ \t]*=(?!=)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -43,6 +44,10 @@ class Places:
         text = text[:MOST_READ]
         found = [*self._by_path(text), *self._by_word(text)]
         return list(dict.fromkeys(found))[:MOST_PLACES]
+
+    def paths(self, text: str) -> list[str]:
+        """The files whose paths a text holds, each once, in order."""
+        return list(dict.fromkeys(place.path for place in self._by_path(text[:MOST_READ])))
 
     def module(self, dotted: str) -> str | None:
         """The file of a Python module by its dotted name; None where none is, or more than one could be."""
@@ -80,7 +85,12 @@ class Places:
 
 
 def _names(text: str) -> list[str]:
-    """What may be meant as a name: in backticks, called, capital within a sentence, or no word of prose."""
-    quoted = [word for part in _QUOTED.findall(text) for word in _WORD.findall(part)]
+    """What may be meant as a name: in backticks, called, capital within a sentence, or no word of prose.
+
+    Several words in backticks are a message, and what an example defines is its own.
+    """
+    quoted = [word for part in _QUOTED.findall(text) if " " not in part for word in _WORD.findall(part)]
     compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
-    return list(dict.fromkeys([*quoted, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)]))
+    names = dict.fromkeys([*quoted, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)])
+    own = {name for pair in _DEFINED.findall(text) for name in pair}
+    return [name for name in names if name not in own]

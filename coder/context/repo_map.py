@@ -1,58 +1,70 @@
-"""The map of a repository: definitions of the files nearest to a task, and names of the others by folder."""
+"""The map of a repository: lines of definitions that may matter to a task, and names of files by folder."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
-from coder.context.quoting import shown_path, tokens
+from coder.context.quoting import depth_of, shown_path, tokens
 from coder.text.sanitize import count_of, printable
 
 _LONGEST_LINE = 120
-_FOR_NAMES = 0.2
+_FOR_NAMES = 0.25
 """Share of the budget for the names of other files."""
 _OTHERS, _MORE = "Other files, by folder:", "… and more folders"
-_MOST_OF_A_FILE = 24
-"""Definitions of one file: the map is of the repository."""
 
 
 def repo_map(
     facts: Mapping[str, Facts],
     texts: Mapping[str, str],
-    order: Iterable[str],
+    places: Iterable[Place],
     *,
     budget: int,
     shown: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> str:
-    """The map as text: lines that define something in the nearest files, then other files by folder.
+    """The map as text: the lines of places, each below the line of its class, then other files by folder.
 
     Args:
         texts: text of each file to be named.
-        order: paths of the files with definitions to show, the nearest first.
+        places: places whose lines are listed as far as the budget goes, the nearest first.
         budget: tokens.
         shown: lines that the prompt shows already, by path.
     """
     left = budget - int(budget * _FOR_NAMES)
-    parts: list[str] = []
-    listed: set[str] = set()
-    for path in order:
-        if path not in facts:
+    listed: dict[str, set[int]] = {}
+    split: dict[str, list[str]] = {}
+    for place in places:
+        if place.path not in texts or place.line is None:
             continue
-        lines = texts[path].splitlines()
-        at = dict.fromkeys(line for _, line in facts[path].definitions() if line <= len(lines))
-        left_out = shown.get(path, ())
-        found = [_line(lines[n - 1], n) for n in at if n not in left_out]
-        if not found:
+        lines = split.setdefault(place.path, texts[place.path].splitlines())
+        known = {*shown.get(place.path, ()), *listed.get(place.path, ())}
+        if not 0 < place.line <= len(lines) or place.line in known or not lines[place.line - 1].strip():
             continue
-        if more := len(found[_MOST_OF_A_FILE:]):
-            found[_MOST_OF_A_FILE:] = [f"{'…':>5}  {count_of(more, 'other definition')}"]
-        part = "\n".join([f"{shown_path(path)[1:-1]}:", *found])
-        if tokens(part) > left:
+        around = _enclosing(place.line, lines, facts.get(place.path)) - {*listed.get(place.path, ())}
+        added = [_line(lines[n - 1], n) for n in (*around, place.line)]
+        cost = tokens("\n".join(added)) + (0 if place.path in listed else tokens(place.path))
+        if cost > left:
             break
-        left -= tokens(part)
-        parts.append(part)
-        listed.add(path)
+        left -= cost
+        listed.setdefault(place.path, set()).update(around, [place.line])
+    parts = [
+        "\n".join([f"{shown_path(path)[1:-1]}:", *(_line(split[path][n - 1], n) for n in sorted(numbers))])
+        for path, numbers in listed.items()
+    ]
     others = [path for path in sorted(texts) if path not in listed and not shown.get(path)]
     return "\n".join([*parts, *_names(others, facts, left + int(budget * _FOR_NAMES))])
+
+
+def _enclosing(line: int, lines: Sequence[str], facts: Facts | None) -> set[int]:
+    """The lines of the definitions that a line is in."""
+    around: set[int] = set()
+    depth = depth_of(lines[line - 1])
+    above = [n for _, n in facts.definitions() if n < line and n <= len(lines)] if facts is not None else []
+    for n in reversed(above):
+        if depth_of(lines[n - 1]) < depth:
+            depth = depth_of(lines[n - 1])
+            around.add(n)
+    return around
 
 
 def _line(text: str, number: int) -> str:

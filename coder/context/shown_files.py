@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from coder.context.best_places import Place
+from coder.context.docstrings import without_docstrings
+from coder.context.line_kinds import kinds_shown
 from coder.context.quoting import Range, depth_of, fenced, shown_path, tokens, whole_file
+from coder.source.named_sources import is_source
 
 _AROUND = 30
 """Lines before and after a named one."""
-_OF_ONE_FILE = 0.4
+_OF_ONE_FILE = 0.7
 """Share of the budget that excerpts of one file may take."""
 _HEADING = 40
 """Tokens of the line above an excerpt, with its fence."""
@@ -48,6 +51,9 @@ def show_files(
             excerpts = _excerpts(path, texts[path], wanted, min(int(budget * _OF_ONE_FILE), left))
             shown[path] = {n for first, last in excerpts for n in range(first, last + 1)}
             part = "".join(excerpts.values())
+            if not part and path in whole and not lines and not is_source(path):
+                part = kinds_shown(path, texts[path])
+                part = part if tokens(part) <= left else ""
         left -= tokens(part) if part else 0
         parts.append(part)
     return "".join(parts), shown
@@ -61,7 +67,7 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
     lines = text.splitlines()
     left, kept = budget, list[Range]()
     for line, (first, last) in wanted:
-        left -= tokens("\n".join(lines[max(0, first - 1) : last])) + _HEADING
+        left -= tokens(_quoted(path, lines, max(1, first), min(len(lines), last))) + _HEADING
         if left < 0 and kept:
             break
         if 0 < line <= len(lines):
@@ -69,13 +75,19 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
     parts: dict[Range, str] = {}
     for first, last in _joined(kept):
         end = _end(lines, first, last)
-        more = f" (the definition goes on to line {end})" if end > last else ""
+        more = f" (the definition ends at line {end})" if end > last else ""
         heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}{more}:"
-        part = f"\n{heading}\n{fenced(chr(10).join(lines[first - 1 : last]))}\n"
+        part = f"\n{heading}\n{fenced(_quoted(path, lines, first, last))}\n"
         if tokens(part) <= budget:  # with its fence, which may be long
             budget -= tokens(part)
             parts[first, last] = part
     return parts
+
+
+def _quoted(path: str, lines: Sequence[str], first: int, last: int) -> str:
+    if path.endswith(".py"):
+        return without_docstrings(lines, first, last)
+    return "\n".join(lines[first - 1 : last])
 
 
 def _end(lines: Sequence[str], first: int, last: int) -> int:

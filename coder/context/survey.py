@@ -4,34 +4,34 @@ The best places for the task's words, few files whole, and a small map. The same
 survey, so that the first part of every prompt of a run stays the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.context.best import best_of, extent_of, values_used
+from coder.context.best import Ranking, rank
 from coder.context.best_places import Place, Places
 from coder.context.definition_facts import Facts, definers_of, facts_of
 from coder.context.guidance import is_guidance
-from coder.context.quoting import Range, tokens
+from coder.context.quoting import Range
 from coder.context.repo_map import repo_map
+from coder.context.setters import setters
 from coder.context.shown_files import show_files
+from coder.context.spans import shown_ranges, values_used
 from coder.run.target import Target, is_test
 from coder.source.python_names import imported_modules
 
-_SHARE_OF_MAP = 8
-"""The map may take one in so many tokens of the budget,"""
-_MAP_OF_SHOWN = 0.14
-"""and this share of what the files take."""
-_OF_NAMED, _OF_BEST, _OF_TEST = 0.4, 0.25, 0.1
+_SHARE_OF_MAP = 4
+"""The map may take one in so many tokens of the budget."""
+_OF_NAMED, _OF_BEST, _OF_TEST = 0.4, 0.25, 0.15
 """Share of the files' part that one file may take whole: a named one, one of the best, a named test."""
 _MOST_WHOLE = 2
 """Of the best files."""
-_MOST_PLACES, _MOST_TESTS = 10, 2
+_MOST_PLACES, _MOST_TESTS = 6, 1
 """With the task's words."""
-_FIRST = 4
-"""Places of code that come before tests."""
-_MOST_OF_A_TEST = 30
+_MOST_OF_A_TEST = 24
 """Lines."""
+_MOST_LISTED = 40
+"""Places on the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,13 @@ class Survey:
 
 
 async def take_survey(
-    texts: Mapping[str, str], *, prompt: str, target: Target, budget: int, cache: Path | None
+    texts: Mapping[str, str],
+    *,
+    prompt: str,
+    target: Target,
+    budget: int,
+    cache: Path | None,
+    command: str = "",
 ) -> Survey:
     """Choose what is shown of a repository.
 
@@ -54,62 +60,86 @@ async def take_survey(
         texts: text of each of its files by path.
         prompt: the task, its plan and how its tests fail.
         budget: tokens for all of it.
-        cache: folder for what was found in files; None keeps nothing.
+        cache: folder of the cached facts about files; None keeps nothing.
+        command: the test command; the files that it names count as named by the task.
     """
     facts = await facts_of(texts, cache=cache)
     places = Places(texts, definers_of(facts))
     named = [Place(target.path)] if target.path in texts else []
     named += [place for place in places.named(prompt) if not is_guidance(place.path)]
+    named += [Place(path) for path in places.paths(command)]
     imported = _imported_by_tests(named, texts, places)
-    tests = {path: found for path, found in facts.items() if is_test(path) or path in target.tests}
-    code = {path: found for path, found in facts.items() if path not in tests}
-    best, near = best_of(prompt, code, texts)
-    best_tests, _ = best_of(prompt, tests, texts)
+    tests = {path: one for path, one in facts.items() if is_test(path) or path in target.tests}
+    code = {path: one for path, one in facts.items() if path not in tests}
+    best, best_tests = rank(prompt, code, texts), rank(prompt, tests, texts)
 
-    extents = {
-        place: (begins, min(last, begins + _MOST_OF_A_TEST - 1))
-        for place, (first, last) in list(best_tests.items())[:_MOST_TESTS]
-        for begins in [max(first, (place.line or 1) - _MOST_OF_A_TEST // 2)]
-    }
-    likely = list(best)[:_MOST_PLACES]
-    first = [*named, *imported[:1], *likely[:_FIRST], *extents]
-    for place in [*first, *likely[_FIRST:]]:
-        if place.line is not None and place.path in facts:
-            found = extent_of(place.line, texts[place.path].splitlines(), facts[place.path])
-            extents |= {place: found} if found is not None and place not in extents else {}
-    values = _values({place: extents[place] for place in first if place in extents}, texts, facts)
-    extents |= values
-    wanted = [*first, *values, *likely[_FIRST:]]
-    likely_files = dict.fromkeys(place.path for place in (*imported[:1], *likely))
-    whole = dict.fromkeys(list(likely_files)[:_MOST_WHOLE], _OF_BEST)
+    excerpts = _Excerpts(texts, facts)
+    first = [*named, *imported[:1]]
+    for place in [*named, *best.best[:_MOST_PLACES]]:
+        excerpts.add(place, best)
+    likely = best.best[:_MOST_PLACES]
+    for place in best_tests.best[:_MOST_TESTS]:
+        excerpts.add(place, best_tests, most=_MOST_OF_A_TEST)
+    wanted = [*excerpts.of(first), *excerpts.of(likely), *excerpts.of(best_tests.best[:_MOST_TESTS])]
+    values = _values(
+        {place: excerpts.ranges[place] for place in wanted if place in excerpts.ranges}, texts, facts
+    )
+    whole = dict.fromkeys([place.path for place in (*imported[:1], *likely)][:_MOST_WHOLE], _OF_BEST)
     whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
     for_map = budget // _SHARE_OF_MAP
-    files, shown = show_files(texts, wanted, extents=extents, whole=whole, budget=budget - for_map)
+    files, shown = show_files(
+        texts,
+        [*wanted, *values],
+        extents={**excerpts.ranges, **values},
+        whole=whole,
+        budget=budget - for_map,
+    )
     about = tuple(dict.fromkeys(place.path for place in (*named, *imported)))
+    near = list(dict.fromkeys([*about, *(place.path for place in best.places)]))
+    set_elsewhere = setters(wanted, excerpts.ranges, texts, code, near)
+    listed = list(dict.fromkeys([*set_elsewhere, *best.places]))[:_MOST_LISTED]
     return Survey(
         files=files,
-        map=repo_map(
-            facts,
-            texts,
-            dict.fromkeys([*about, *near]),
-            budget=min(for_map, int(tokens(files) * _MAP_OF_SHOWN)),
-            shown=shown,
-        ),
+        map=repo_map(facts, texts, listed, budget=for_map, shown=shown),
         named=about,
     )
+
+
+class _Excerpts:
+    """The lines that show places, each long definition in several parts."""
+
+    def __init__(self, texts: Mapping[str, str], facts: Mapping[str, Facts]) -> None:
+        self._texts, self._facts = texts, facts
+        self._parts: dict[Place, list[Place]] = {}
+        self.ranges: dict[Place, Range] = {}
+        """The lines of each part."""
+
+    def add(self, place: Place, ranking: Ranking, **limits: int) -> None:
+        """Find the lines that show a place; one without a line has none."""
+        if place.line is None or place.path not in self._facts or place in self._parts:
+            return
+        lines = self._texts[place.path].splitlines()
+        ranges = shown_ranges(place.line, lines, self._facts[place.path], weigh=ranking.weigh, **limits)
+        parts = {Place(place.path, line): extent for line, extent in ranges}
+        self.ranges |= {part: extent for part, extent in parts.items() if part not in self.ranges}
+        self._parts[place] = list(parts) or [place]
+
+    def of(self, places: Iterable[Place]) -> list[Place]:
+        """The parts of places in their order."""
+        return [part for place in places for part in self._parts.get(place, [place])]
 
 
 def _values(
     shown: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts]
 ) -> dict[Place, Range]:
     """The constants of their files that the shown lines use."""
-    found: dict[Place, Range] = {}
+    values: dict[Place, Range] = {}
     for path in dict.fromkeys(place.path for place in shown):
         ranges = [extent for place, extent in shown.items() if place.path == path]
         if path in facts:
             lines = texts[path].splitlines()
-            found |= {Place(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
-    return found
+            values |= {Place(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
+    return values
 
 
 def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:

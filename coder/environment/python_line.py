@@ -9,6 +9,8 @@ from sandbox import PythonCode
 
 _MOST, _LONGEST = 500, 1_000
 """Characters of the named packages, and of the line."""
+_OF_EVERY_VENV = {"pip", "setuptools", "wheel", "pluggy", "iniconfig", "packaging"}
+"""Packages that come with an environment or with pytest, and tell nothing of the project."""
 _SOURCE = """\
 import os, sys
 end = ".dist-info"
@@ -30,7 +32,9 @@ async def python_line(bench: Workbench, files: Collection[str]) -> str:
 def _line(told: list[str]) -> str:
     if not told:
         return ""
-    packages = [name.replace("-", " ") for name in told[1:]]
+    packages = [
+        name.replace("-", " ") for name in told[1:] if name.rpartition("-")[0].lower() not in _OF_EVERY_VENV
+    ]
     packages.sort(key=lambda name: not name.startswith("pytest "))
     named = [name for name, end in zip(packages, accumulate(map(len, packages)), strict=True) if end <= _MOST]
     more = f" and {len(packages) - len(named)} more" if len(named) < len(packages) else ""

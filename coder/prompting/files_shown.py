@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 _SMALL = 8_192
 """Tokens of a context; a smaller one is told less of failing tests."""
-_UNKNOWN_TOKENS = 25_000
-"""Of source files that are all shown where the model's context isn't known."""
+_MOST_WHOLE_TOKENS = 10_000
+"""Of source files that are all shown: above that, a survey and some looking take fewer characters."""
 _WHOLE = 8
 """Source files may take one in so many of the tokens that a model reads, to be shown in full."""
 _SURVEY = 4
 """A survey may take one in so many, within these limits."""
-_LEAST_TOKENS, _MOST_TOKENS = 1_500, 8_000
+_LEAST_TOKENS, _MOST_TOKENS = 1_500, 3_300
 _FENCE_TOKENS = 10
 """Of the lines around a file that is quoted."""
 
@@ -67,7 +68,9 @@ def survey_budget(context: int | None) -> int:
 
 def whole_budget(context: int | None) -> int:
     """Tokens of source files that are all shown to a model with this context; None is unknown."""
-    return _UNKNOWN_TOKENS if context is None else max(context // _WHOLE, survey_budget(context))
+    if context is None:
+        return _MOST_WHOLE_TOKENS
+    return max(min(context // _WHOLE, _MOST_WHOLE_TOKENS), survey_budget(context))
 
 
 async def survey_of(turn: Turn) -> "Survey | None":
@@ -91,6 +94,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
             target=find_target(state.task, state.files),
             budget=survey_budget(context),
             cache=facts_folder(),
+            command=" ".join(state.task.test_command or ()),
         )
         kept = turn.bench.survey = state.files, prompt, survey
     return kept[2]
@@ -142,13 +146,16 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     from coder.context.guidance import is_guidance
 
     texts = texts_of(state)
-    ordered = sorted(texts, key=lambda p: (p != target.path, p not in target.tests, not is_source(p), p))
-    texts = {path: texts[path] for path in ordered}
-    sources = [path for path in texts if is_source(path)] or list(texts)
     plan = latest_plan(state)
     asked = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
-    named = {target.path, *named_sources(asked, texts)}
-    apart = {path for path in texts if is_guidance(path)}
+    named = {path: n for n, path in enumerate(dict.fromkeys([target.path, *named_sources(asked, texts)]))}
+    ordered = sorted(
+        texts, key=lambda p: (named.get(p, len(named)), p not in target.tests, not is_source(p), p)
+    )
+    empty = [path for path in ordered if not texts[path].strip()]
+    texts = {path: texts[path] for path in ordered}
+    sources = [path for path in texts if is_source(path)] or list(texts)
+    apart = {path for path in texts if is_guidance(path)} | set(empty)
     parts = [whole_file(path, texts[path]) for path in sources if path not in apart]
     room = whole_budget(context) - sum(map(tokens, parts))
     left: list[str] = []
@@ -156,7 +163,8 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
         room = min(room, _NAMED_TOKENS if path in named else _OTHER_TOKENS)
         part = whole_file(path, texts[path])
         is_whole = len(texts[path]) <= _MOST_HEAD or (path in named and tokens(part) <= room)
-        part = part if is_whole else _head(path, texts[path])
+        if not is_whole:
+            part = (_kinds if path in named else _head)(path, texts[path])
         is_shown = bool(part) and tokens(part) <= room and not _GENERATED.search(path)
         if is_shown:
             room -= tokens(part)
@@ -169,6 +177,7 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     names = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in left[:_MOST_NAMED]]
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
     told = f"\nNot shown, or only in part: {', '.join(names)}{more}.\n" if left else ""
+    told += f"\nEmpty: {', '.join(map(shown_path, empty[:_MOST_NAMED]))}.\n" if empty else ""
     return _headed(state, which) + "".join(parts) + told + _hidden(state, texts)
 
 
@@ -180,9 +189,22 @@ def _head(path: str, text: str) -> str:
     """The beginning of a file of data or settings; nothing of prose."""
     if PurePosixPath(path).suffix in _PROSE:
         return ""
-    head = "".join(text.splitlines(keepends=True)[:_HEAD])[:_MOST_HEAD]
+    rows = text.splitlines()[:_HEAD]
+    ends = accumulate(len(row) + 1 for row in rows)
+    head = (
+        "\n".join(row for row, end in zip(rows, ends, strict=True) if end <= _MOST_HEAD) or text[:_MOST_HEAD]
+    )
     lines = count_of(len(text.splitlines()), "line")
     return f"\n{shown_path(path)} begins ({lines}):\n{fenced(head.rstrip())}\n"
+
+
+def _kinds(path: str, text: str) -> str:
+    """The kinds of lines of a large file that the task names, such as a log; of prose, nothing."""
+    if PurePosixPath(path).suffix in _PROSE - {".txt"}:
+        return ""
+    from coder.context.line_kinds import kinds_shown
+
+    return kinds_shown(path, text)
 
 
 def _hidden(state: State, texts: Mapping[str, str]) -> str:

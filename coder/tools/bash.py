@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coder.models.model import JsonObject, ToolSpec
 from coder.text.sanitize import one_line, terminal_text
-from coder.tools.shortened import shortened
+from coder.tools.shortened import LARGEST, MOST, shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import CommandResult
 
@@ -26,6 +26,9 @@ class _Given(Arguments):
     command: str = Field(min_length=1, description="Script for bash, run in the workspace.")
     timeout_s: float = Field(USUAL_S, ge=1, le=LONGEST_S, description="Seconds before it is stopped.")
     background: bool = Field(False, description="Leave it running, for servers and watchers.")
+    max_characters: int = Field(
+        MOST, ge=1_000, le=LARGEST, description="Of the output; a longer one is shown by its head and tail."
+    )
 
 
 SPEC = spec_of(
@@ -51,7 +54,7 @@ class Bash:
         left_s = max(desk.seconds_left(), LEAST_S)
         wall_s = min(asked.timeout_s, left_s)
         result = await desk.session.sh(asked.command, wall_s=wall_s, on_output=desk.on_output)
-        return ended(result, desk, has_all=left_s < asked.timeout_s)
+        return ended(result, desk, has_all=left_s < asked.timeout_s, most=asked.max_characters)
 
 
 async def _in_background(command: str, desk: Desk) -> ToolResult:
@@ -65,11 +68,22 @@ async def _in_background(command: str, desk: Desk) -> ToolResult:
 
 
 def ended(
-    result: CommandResult, desk: Desk, *, has_all: bool = False, more: Sequence[str] = ()
+    result: CommandResult,
+    desk: Desk,
+    *,
+    has_all: bool = False,
+    more: Sequence[str] = (),
+    most: int = MOST,
 ) -> ToolResult:
-    """The result of a command; `has_all`: it had all the time that the run has left."""
+    """The result of a command.
+
+    Args:
+        has_all: whether it had all the time that the run has left.
+        more: what its last line says besides.
+        most: characters of an output that is cut.
+    """
     status = desk.redact(status_line(result, has_all=has_all, more=more))
-    text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated)
+    text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated, most=most)
     return ToolResult(text, result.exit_code, result.wall_s, bool(result.still_running))
 
 
@@ -106,7 +120,7 @@ def _ending(result: CommandResult, *, has_all: bool) -> str:
             return f"killed: limit of {limit}, {seconds}"
 
 
-def _above(status: str, output: str, desk: Desk, *, log: str, is_all: bool = True) -> str:
+def _above(status: str, output: str, desk: Desk, *, log: str, is_all: bool = True, most: int = MOST) -> str:
     """The output, and the status below it as the last line."""
-    text = shortened(desk.redact(terminal_text(output)).rstrip("\n"), log=log, is_all=is_all)
+    text = shortened(desk.redact(terminal_text(output)).rstrip("\n"), log=log, is_all=is_all, most=most)
     return f"{text}\n{status}" if text else status

@@ -3,28 +3,34 @@
 from collections.abc import Iterable
 
 MOST = 16_000
-"""Characters of an output that is cut."""
-MOST_WHOLE = MOST * 6 // 5
-"""Characters of an output that passes whole."""
+"""Characters of an output that is cut, unless more are asked for."""
+LARGEST = 50_000
+"""Characters that may be asked for."""
 _WIDE = 4_000
 """Characters of a line that is cut itself."""
 _WIDE_HEAD, _WIDE_TAIL = 2_000, 1_000
 
 
-def shortened(text: str, *, log: str | None = None, is_all: bool = True) -> str:
+def whole_size(most: int = MOST) -> int:
+    """Characters of an output that passes whole, where one that is cut has at most so many."""
+    return most * 6 // 5
+
+
+def shortened(text: str, *, log: str | None = None, is_all: bool = True, most: int = MOST) -> str:
     """The text; of a long one the first and last lines, and where to read the others.
 
     Args:
         log: the file that holds it.
         is_all: False where the middle is missing already, so that the last lines have no numbers.
+        most: characters that a long text is cut to, without the line about what is left out.
     """
-    if len(text) <= MOST_WHOLE:
+    if len(text) <= whole_size(most):
         return text
     lines = [_narrow(line, number, log) for number, line in enumerate(text.split("\n"), start=1)]
-    if sum(map(len, lines)) + len(lines) <= MOST_WHOLE:
+    if sum(map(len, lines)) + len(lines) <= whole_size(most):
         return "\n".join(lines)
-    head = _fitting(lines)
-    tail = _fitting(reversed(lines[head:]))
+    head = _fitting(lines, most // 2)
+    tail = _fitting(reversed(lines[head:]), most // 2)
     first, last = head + 1, len(lines) - tail
     if log is None:
         gap = f"[lines {first}–{last} left out]"
@@ -35,9 +41,8 @@ def shortened(text: str, *, log: str | None = None, is_all: bool = True) -> str:
     return "\n".join([*lines[:head], gap, *lines[last:]])
 
 
-def _fitting(lines: Iterable[str]) -> int:
-    """How many of the lines fit into half of the room."""
-    room = MOST // 2
+def _fitting(lines: Iterable[str], room: int) -> int:
+    """How many of the lines fit into so many characters."""
     for count, line in enumerate(lines):
         room -= len(line) + 1
         if room < 0:

@@ -50,6 +50,9 @@ def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
     "text",
     [
         "same.py fails",
+        "`ValueError: all is rounded`",
+        "def rounded(x):\n    return x\nrounded(1)",
+        ">>> add_item = 3\n>>> print(add_item)",
         "the total is rounded",
         "Cart after cart. Cart or none",
         "e.g. this",

@@ -10,7 +10,7 @@ def test_a_map_shows_lines_by_file_and_names_the_rest() -> None:
     texts = {"pkg/a.py": "x\n\tdef first_one(self): ...\n", "pkg/b.py": "", "c.txt": ""}
     facts = {"pkg/a.py": Facts("first_one:2", ""), "pkg/b.py": Facts("", "first_one")}
 
-    text = repo_map(facts, texts, ["pkg/a.py"], budget=500)
+    text = repo_map(facts, texts, [Place("pkg/a.py", 2)], budget=500)
 
     assert text == (
         "pkg/a.py:\n    2      def first_one(self): ...\nOther files, by folder:\npkg/ b.py\n./ c.txt"
@@ -29,21 +29,29 @@ def test_folders_with_sources_are_named_before_others() -> None:
     assert folders == ["./", "pkg/deep/", ".idea/", "docs/", "pkg/"]
 
 
-def test_a_file_with_more_definitions_than_are_shown_says_so() -> None:
-    text = "".join(f"def f{i}(): ...\n" for i in range(30))
-    facts = {"a.py": Facts(" ".join(f"f{i}:{i + 1}" for i in range(30)), "")}
+def test_a_method_is_listed_below_its_class_and_files_in_the_order_of_their_best_place() -> None:
+    texts = {
+        "a.py": "class Till:\n    def add(self): ...\n\n    def close(self): ...\n",
+        "b.py": "def f(): ...\n",
+    }
+    facts = {"a.py": Facts("Till:1 add:2 close:4"), "b.py": Facts("f:1")}
 
-    lines = repo_map(facts, {"a.py": text}, ["a.py"], budget=2000).splitlines()
+    lines = repo_map(facts, texts, [Place("b.py", 1), Place("a.py", 4)], budget=500).splitlines()
 
-    assert lines[-1].split() == ["…", "6", "other", "definitions"]
-    assert len(lines) == 1 + 24 + 1
+    assert lines == [
+        "b.py:",
+        "    1  def f(): ...",
+        "a.py:",
+        "    1  class Till:",
+        "    4      def close(self): ...",
+    ]
 
 
 def test_a_map_keeps_to_its_budget() -> None:
     texts = {f"folder{i}/file{i}.py": f"def some_function_{i}(): ...\n" for i in range(3000)}
     facts = {path: Facts(f"some_function_{i}:1", f"some_function_{i + 1}") for i, path in enumerate(texts)}
 
-    text = repo_map(facts, texts, list(texts), budget=1000)
+    text = repo_map(facts, texts, [Place(path, 1) for path in texts], budget=1000)
 
     assert 1500 < len(text) <= 3 * 1000
     assert text.endswith("\n… and more folders")
@@ -52,7 +60,11 @@ def test_a_map_keeps_to_its_budget() -> None:
 def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
     assert (
         repo_map(
-            {"a.py": Facts("f:1", "")}, {"a.py": "def f(): ...\n"}, ["a.py"], budget=500, shown={"a.py": {1}}
+            {"a.py": Facts("f:1", "")},
+            {"a.py": "def f(): ...\n"},
+            [Place("a.py", 1)],
+            budget=500,
+            shown={"a.py": {1}},
         )
         == ""
     )
@@ -62,6 +74,6 @@ def test_a_file_of_which_nothing_fits_the_prompt_is_named_on_the_map() -> None:
     texts = {"data.sql": "x\n" * 9_000, "a.py": "def f(): ...\n"}
     _, shown = show_files(texts, [Place("data.sql"), Place("a.py", 1)], extents={}, whole={}, budget=500)
 
-    text = repo_map({"a.py": Facts("f:1", "")}, texts, ["a.py"], budget=500, shown=shown)
+    text = repo_map({"a.py": Facts("f:1", "")}, texts, [Place("a.py", 1)], budget=500, shown=shown)
 
     assert text == "Other files, by folder:\n./ data.sql"

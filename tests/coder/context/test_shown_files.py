@@ -32,7 +32,7 @@ def test_an_excerpt_keeps_to_its_budget_whatever_fence_it_needs() -> None:
     assert tokens(shown) <= 1_200
 
 
-def test_an_excerpt_says_how_far_its_definition_goes_on() -> None:
+def test_an_excerpt_says_where_its_definition_ends() -> None:
     text = "def one():\n" + "    x = 1\n" * 8 + "\n    return x\n\ndef two(\n    x,\n):\n    return 2\n"
     place = Place("a.py", 1)
 
@@ -41,8 +41,8 @@ def test_an_excerpt_says_how_far_its_definition_goes_on() -> None:
         for extent in [(1, 9), (13, 13), (1, 11)]
     )
 
-    assert "lines 1 to 9 of 16 (the definition goes on to line 11):" in cut
-    assert "lines 13 to 13 of 16 (the definition goes on to line 16):" in head
+    assert "lines 1 to 9 of 16 (the definition ends at line 11):" in cut
+    assert "lines 13 to 13 of 16 (the definition ends at line 16):" in head
     assert "lines 1 to 11 of 16:" in whole
 
 
@@ -68,3 +68,13 @@ def test_excerpts_a_few_lines_apart_are_one() -> None:
     assert "lines 1 to 20 of 40" in shown
     assert "lines 25 to 35 of 40" in shown
     assert lines == {"a.py": {*range(1, 21), *range(25, 36)}}
+
+
+def test_a_long_docstring_in_an_excerpt_is_its_first_line() -> None:
+    doc = '    """Round.\n\n    To cents.\n    Always.\n    """\n'
+    text = f'def rounded(x):\n{doc}    return """\n1\n2\n3\n"""\n'
+    place = Place("a.py", 1)
+
+    shown = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole={}, budget=500)[0]
+
+    assert '"""Round.\n    … (docstring to line 6 left out)\n    return """\n1\n2\n3\n"""' in shown

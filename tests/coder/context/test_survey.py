@@ -1,6 +1,6 @@
 """What is chosen of a repository for a task."""
 
-from coder.context.survey import take_survey
+from coder.context.survey import Survey, take_survey
 from coder.run.target import Target
 
 FILLER = {f"shop/module{n}.py": f"def total_{n}():\n" + f"    part_{n} = {n}\n" * 300 for n in range(9)}
@@ -16,9 +16,13 @@ TABLE = (
 )  # fmt: skip
 
 
+async def survey_of(texts: dict[str, str], prompt: str, *, command: str = "") -> Survey:
+    target = Target("", (), ())
+    return await take_survey(texts, prompt=prompt, target=target, budget=3_300, cache=None, command=command)
+
+
 async def shown(texts: dict[str, str], prompt: str) -> str:
-    survey = await take_survey(texts, prompt=prompt, target=Target("", (), ()), budget=4_000, cache=None)
-    return survey.files
+    return (await survey_of(texts, prompt)).files
 
 
 async def test_a_constant_that_a_shown_function_uses_is_shown_with_it() -> None:
@@ -36,3 +40,50 @@ async def test_of_a_test_with_a_long_table_the_end_of_the_table_and_the_test_are
 
     assert "        ('line 79', 79),\n    ],\n)\ndef test_parse_frame(line, wanted):\n    assert" in files
     assert "'line 60'" not in files
+
+
+async def test_of_a_long_function_the_lines_with_the_task_s_words_are_shown() -> None:
+    body = [f"    step_{n}()\n" for n in range(400)]
+    body[300] = "    discount = negative_discount(order)\n"
+    texts = {**FILLER, "shop/order.py": "def check_out(order):\n" + "".join(body)}
+
+    files = await shown(texts, "check_out accepts a negative discount.")
+
+    assert "def check_out(order):" in files
+    assert "discount = negative_discount(order)" in files
+    assert "step_120()" not in files
+
+
+async def test_a_test_file_in_the_command_brings_up_the_module_that_it_imports() -> None:
+    files = {**FILLER, "shop/till.py": "def close_till():\n    return 0\n"}
+    files["tests/test_till.py"] = (
+        "from shop.till import close_till\n\n\ndef test_it():\n    assert close_till()\n"
+    )
+
+    survey = await survey_of(files, "It is wrong at night.", command="python -m pytest tests/test_till.py")
+
+    assert "return 0" in survey.files
+    assert {"tests/test_till.py", "shop/till.py"} <= {*survey.named}
+
+
+async def test_where_a_read_attribute_is_set_is_on_the_map() -> None:
+    order = "class Order:\n    def total(self):\n        return self.sum_of_items * 2\n"
+    basket = "class Basket:\n    def fill(self, items):\n        self.sum_of_items = len(items)\n"
+    texts = {**FILLER, "shop/order.py": order, "shop/basket.py": basket}
+
+    survey = await survey_of(texts, "Order.total counts twice.")
+
+    assert "shop/basket.py:\n    1  class Basket:\n    2      def fill" in survey.map
+    assert "    3          self.sum_of_items = len(items)" in survey.map
+
+
+async def test_the_file_whose_function_is_cut_is_on_the_map_with_its_other_definitions() -> None:
+    others = "".join(f"def discount_{n}():\n" + f"    return {n}\n" * 60 for n in range(9))
+    long = "def check_out(order):\n" + "    step()\n" * 300
+    texts = {**FILLER, "shop/order.py": f"{others}{long}\n\ndef check_in(order):\n" + "    wait()\n" * 90}
+
+    survey = await survey_of(texts, "check_out(order) forgets the order's discount.")
+
+    assert "shop/order.py:" in survey.map
+    assert "  def discount_5():" in survey.map
+    assert "def check_in(order):" in survey.files

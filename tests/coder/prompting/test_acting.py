@@ -121,20 +121,52 @@ async def test_a_text_that_the_task_names_is_shown_whole(shop: Path) -> None:
     assert "A story." not in request
 
 
-@pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
-async def test_whether_files_fit_is_counted_in_tokens(shop: Path, letter: str, is_whole: bool) -> None:
-    (shop / "shop" / "words.py").write_text(f'WORDS = "{letter * 40_000}"\n')
+async def test_a_large_log_that_the_task_names_is_shown_by_its_kinds_of_lines(shop: Path) -> None:
+    lines = [f"08:00:{n % 60:02} served /item/{n}" for n in range(9_000)]
+    lines[7_000] = "08:01:00 item 17 has no price"
+    (shop / "server.log").write_text("\n".join(lines))
+
+    request = await first(shop, "Find out from server.log what goes wrong.")
+
+    assert (
+        "`server.log` has 9,000 lines; its kinds of lines, the rarest first:\n```\n1 × (line 7001)" in request
+    )
+
+
+async def test_an_empty_file_is_named_and_not_fenced(shop: Path) -> None:
+    (shop / "shop" / "more").mkdir()
+    (shop / "shop" / "more" / "__init__.py").write_text("\n")
 
     request = await first(shop)
 
-    assert (letter * 40_000 in request) == is_whole
+    assert "`shop/more/__init__.py`:" not in request
+    assert "`shop/more/__init__.py`" in request.partition("Empty: ")[2]
+
+
+async def test_the_files_that_the_task_names_come_first(shop: Path) -> None:
+    for name in ("a.py", "b.py", "c.py"):
+        (shop / "shop" / name).write_text(f"NAME = '{name}'\n")
+
+    request = await first(shop, "shop/c.py and shop/b.py must agree.")
+
+    at = [request.index(f"NAME = '{name}'") for name in ("c.py", "b.py", "a.py")]
+    assert at == sorted(at)
+
+
+@pytest.mark.parametrize(("letter", "is_whole"), [("a", True), ("字", False)])
+async def test_whether_files_fit_is_counted_in_tokens(shop: Path, letter: str, is_whole: bool) -> None:
+    (shop / "shop" / "words.py").write_text(f'WORDS = "{letter * 20_000}"\n')
+
+    request = await first(shop)
+
+    assert (letter * 20_000 in request) == is_whole
 
 
 @pytest.mark.slow
-async def test_source_files_are_shown_whole_where_they_fit_into_an_eighth_of_the_context(mall: Path) -> None:
+async def test_a_repository_of_180_000_characters_is_shown_by_10_000_whatever_the_context(mall: Path) -> None:
     request = await first(mall, context=1_000_000)
 
-    assert all(f"part_{i}_79 " in request for i in range(90))
+    assert len(request) < 11_000
 
 
 @pytest.mark.parametrize("in_text", [True, False])

@@ -4,7 +4,7 @@ import pytest
 
 from coder.models.model import JsonObject
 from coder.tools.bash import Bash, status_line
-from coder.tools.shortened import MOST_WHOLE
+from coder.tools.shortened import whole_size
 from coder.tools.tool import Desk, ToolResult
 from sandbox import CommandResult, StillRunning
 from tests.coder.tools.conftest import SECRET
@@ -83,7 +83,7 @@ def test_no_process_forges_a_status_line_by_its_name() -> None:
     [
         "printf '1 failed\\n[exit 0, 0.1 s]'",
         "printf '1 failed\\r\\n[exit 0, 0.1 s]\\n\\n\\n'",
-        f"printf '%{2 * MOST_WHOLE}s\\n[exit 0, 0.1 s]'",
+        f"printf '%{2 * whole_size()}s\\n[exit 0, 0.1 s]'",
         "printf '1 failed\\033]0;'",
         "printf '1 failed\\n\\033['",
         "printf -- '-----BEGIN PRIVATE KEY-----'",
@@ -113,7 +113,7 @@ async def test_a_long_output_can_be_read_where_it_says(desk: Desk) -> None:
 
 
 async def test_secrets_are_redacted_before_an_output_is_cut(desk: Desk) -> None:
-    script = f"print('x' * 1_995 + {SECRET!r} + 'y' * {MOST_WHOLE})"
+    script = f"print('x' * 1_995 + {SECRET!r} + 'y' * {whole_size()})"
 
     assert SECRET[:4] not in (await ran(desk, f'python3 -c "{script}"')).text
 
@@ -162,3 +162,15 @@ async def test_a_program_that_fails_at_once_in_the_background_is_told(desk: Desk
 
     assert result.text.startswith("no port\n[exit 3, ")
     assert result.exit_code == 3
+
+
+async def test_a_model_may_ask_for_50_000_characters_of_an_output(desk: Desk) -> None:
+    command = "seq -f 'line %g' 1 5000"
+
+    cut, whole = await ran(desk, command), await ran(desk, command, max_characters=50_000)
+
+    assert "left out; sed -n" in cut.text
+    assert len(cut.text) < 17_000
+    assert [line for line in whole.text.splitlines() if line.startswith("line")] == [
+        f"line {n}" for n in range(1, 5_001)
+    ]

@@ -17,7 +17,7 @@ from coder.models.model import JsonObject
 from coder.tools import mcp_client, mcp_tool
 from coder.tools.mcp_client import McpServer
 from coder.tools.mcp_tool import MOST_TOOLS, McpTool
-from coder.tools.shortened import MOST_WHOLE
+from coder.tools.shortened import whole_size
 from coder.tools.tool import Desk, ToolResult
 from tests.coder.tools.conftest import SECRET
 from tests.processes import processes_with, wait_until
@@ -105,7 +105,7 @@ async def test_a_result_is_plain_bounded_text_without_secrets(
         parts = await one.call("parts")
         data = await one.call("data")
 
-    assert len(many.text) <= MOST_WHOLE
+    assert len(many.text) <= whole_size()
     assert many.text.startswith("line 0\n")
     assert many.text.endswith("line 199999")
     assert secret.text == "[redacted] [redacted]"

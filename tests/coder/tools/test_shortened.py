@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.tools.shortened import MOST, MOST_WHOLE, shortened
+from coder.tools.shortened import MOST, shortened, whole_size
 
 LOG = "/tmp/out/7"
 
@@ -17,7 +17,7 @@ def test_of_a_long_output_whole_lines_are_shown_and_the_log_named() -> None:
 
 
 def test_an_output_a_fifth_too_long_passes_whole() -> None:
-    output = "line\n" * (MOST_WHOLE // 5)
+    output = "line\n" * (whole_size() // 5)
 
     assert len(output) > MOST
     assert shortened(output, log=LOG) == output
@@ -46,7 +46,7 @@ def test_any_output_fits_and_what_is_shown_is_its_own(parts: list[tuple[str, int
 
     text = shortened("\n".join(lines), log=LOG)
 
-    assert len(text) <= MOST_WHOLE
+    assert len(text) <= whole_size()
     if found := re.search(r"^\[lines (\d+)–(\d+) left out; .*\]$", text, re.MULTILINE):
         first, last = int(found[1]), int(found[2])
         head, tail = text[: found.start()].split("\n")[:-1], text[found.end() :].split("\n")[1:]

@@ -1,7 +1,7 @@
 """What is shown around a place."""
 
-from coder.context.best import extent_of, spans, values_used
 from coder.context.definition_facts import Facts
+from coder.context.spans import shown_ranges, spans, values_used
 
 CODE = """class Till:
     def add(self, amount):
@@ -17,22 +17,44 @@ LONG = (CODE + "    x = 1\n" * 70 + "    return mark()\n\n\ndef mark():\n    ret
 FACTS = Facts("Till:1 add:2 _cents:5 long:9 mark:83")
 
 
+def ranges(line: int, *, lines: list[str] = LONG, facts: Facts = FACTS) -> list[tuple[int, int]]:
+    """What is shown around a line, where the word `mark` is all that counts."""
+    shown = shown_ranges(line, lines, facts, weigh=lambda text: float("mark" in text))
+    return [extent for _, extent in shown]
+
+
 def test_around_a_place_in_a_short_class_is_the_class() -> None:
-    assert extent_of(3, LONG, FACTS) == (1, 6)
+    assert ranges(3) == [(1, 6)]
 
 
-def test_around_a_place_in_a_long_function_is_the_function() -> None:
-    assert extent_of(20, LONG, FACTS) == (9, 80)
+def test_a_long_function_is_shown_by_its_signature_and_the_part_around_the_place() -> None:
+    assert ranges(40) == [(9, 9), (28, 51)]
+
+
+def test_a_long_function_that_is_named_is_shown_by_its_signature_and_around_the_task_s_words() -> None:
+    assert ranges(9) == [(9, 9), (57, 80)]
+
+
+def test_a_function_is_shown_whole_where_only_its_docstring_makes_it_long() -> None:
+    text = 'def one():\n    """It is long.\n' + "    And longer.\n" * 90 + '    """\n    return 1\n'
+
+    assert ranges(1, lines=text.splitlines(), facts=Facts("one:1")) == [(1, 94)]
 
 
 def test_of_a_long_class_only_what_stands_above_its_methods_is_shown() -> None:
     text = 'class Long:\n    """It is long."""\n\n    def one(self):\n' + "        x = 1\n" * 90
 
-    assert extent_of(1, text.splitlines(), Facts("Long:1 one:4")) == (1, 3)
+    assert ranges(1, lines=text.splitlines(), facts=Facts("Long:1 one:4")) == [(1, 2)]
 
 
-def test_around_a_place_in_no_definition_is_none() -> None:
-    assert extent_of(82, LONG, FACTS) is None
+def test_around_a_place_in_no_definition_is_nothing() -> None:
+    assert ranges(82) == []
+
+
+def test_comments_below_the_last_definition_are_no_part_of_it() -> None:
+    text = "def one():\n    return 1\n\n# The license\n# of it.\n"
+
+    assert ranges(1, lines=text.splitlines(), facts=Facts("one:1")) == [(1, 2)]
 
 
 def test_a_definition_has_its_decorators_and_ends_before_those_of_the_next() -> None:

@@ -1,0 +1,57 @@
+"""Where attributes are set: the lines that give a value to what shown code reads."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+from coder.context.best_places import Place
+from coder.context.definition_facts import Facts
+from coder.context.quoting import Range
+
+_READ = re.compile(r"\.([^\W\d]\w+)\b(?!\s*(?:\(|=(?!=)))")
+_MOST_SETTERS = 4
+"""Places that set an attribute; one that is set in more tells nothing."""
+_MOST_FILES, _MOST_ASKED = 40, 3_000
+"""Files that are searched, and files whose words are compared."""
+_MOST_PLACES = 12
+
+
+def setters(
+    shown: Iterable[Place],
+    extents: Mapping[Place, Range],
+    texts: Mapping[str, str],
+    facts: Mapping[str, Facts],
+    near: Sequence[str],
+) -> list[Place]:
+    """The places that set or define attributes which shown lines read, those that are set least often first.
+
+    Args:
+        shown: the places whose lines are looked at.
+        extents: their lines.
+        near: paths of the files that are searched before others, the nearest first.
+    """
+    read: dict[str, None] = {}
+    for place in shown:
+        if place in extents:
+            first, last = extents[place]
+            text = "\n".join(texts[place.path].splitlines()[first - 1 : last])
+            read |= dict.fromkeys(_READ.findall(text))
+    if not read:
+        return []
+    names = "|".join(map(re.escape, read))
+    sets = re.compile(
+        rf"^\s*(?:(?:self|cls)\.({names})\b[^=\n]*=(?!=)|({names})\s*(?::[^=\n]+)?=(?!=)|def ({names})\()"
+    )
+    places: dict[str, list[Place]] = {}
+    holders = (
+        path
+        for path in islice(dict.fromkeys([*near, *facts]), _MOST_ASKED)
+        if path in facts and any(f" {name} " in f" {facts[path].words} " for name in read)
+    )
+    for path in islice(holders, _MOST_FILES):
+        for n, line in enumerate(texts[path].splitlines(), 1):
+            if match := sets.match(line):
+                name = next(filter(None, match.groups()))
+                places.setdefault(name, []).append(Place(path, n))
+    telling = sorted((at for at in places.values() if len(at) <= _MOST_SETTERS), key=len)
+    return [place for at in telling for place in at][:_MOST_PLACES]
