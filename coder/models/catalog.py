@@ -68,6 +68,8 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
     cached_usd: _Usd = Field(default=None, validation_alias=_named("cache_read", "cost", "cache_read"))
     tools: _Flag = Field(default=False, validation_alias="tool_call")
     reasoning: _Flag = False
+    temperature: Annotated[bool | None, Field(strict=True), WrapValidator(_if_valid)] = None
+    """Whether it takes parameters of drawing, such as temperature and seed; None: not listed."""
     images: _Flag = Field(default=False, validation_alias=AliasPath("modalities", "input"))
 
     @property

@@ -73,6 +73,8 @@ class Endpoint(Dialect, Known, frozen=True):
     """The catalogue's, for what no other list knows."""
     reasons: bool | None = None
     """It reasons before it answers; None: unknown."""
+    draws: bool | None = None
+    """It takes `temperature`, `top_p` and `seed`; None: unknown."""
     limits: Limits = Limits()
 
     @property

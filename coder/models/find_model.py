@@ -139,6 +139,7 @@ def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> 
     if listed is not None:
         known |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
         known |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
+        known |= {"draws": listed.temperature}
     return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=known))
 
 

@@ -17,6 +17,8 @@ SENT_BACK = ("reasoning_content", "reasoning_details")
 """Fields of an assistant's message that most endpoints don't know."""
 LIMIT_FIELDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _DRAWN = ("temperature", "top_p", "seed", "random_seed", "stop", "top_logprobs", "logprobs")
+_FIXED = ("temperature", "top_p", "seed", "random_seed")
+"""What a model that draws in its own way refuses."""
 _REASONING = ("reasoning_effort", "include", "reasoning", "output_config", "thinking")
 OPTIONAL = ("stream_options", *LIMIT_FIELDS, *_DRAWN, KEY_FIELD, *_REASONING, *SENT_BACK)
 """What an endpoint may lack, and the request still means nearly the same."""
@@ -28,13 +30,19 @@ _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{4,9}
 RESPONSES_ONLY = re.compile(r"v1/responses")
 
 
+REFUSED: dict[tuple[str, str], set[str]] = {}
+"""Parameters that models have refused in this process, by the endpoint's place and the model's name."""
+
+
 class RequestQuirks:
-    """What one endpoint accepts, learned from its refusals and kept for the life of the connection."""
+    """What one endpoint accepts: what the catalogue lists, and what it has refused in this process."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._limit_field = endpoint.limit_field
-        self._dropped: set[str] = set()
+        self._dropped = REFUSED.setdefault((endpoint.place, endpoint.model), set())
+        if endpoint.draws is False:
+            self._dropped.update(_FIXED)
         self._most: int | None = None
         """Most tokens of an answer, as the endpoint has said."""
         self._context: int | None = None

@@ -113,6 +113,24 @@ async def test_a_refused_parameter_is_left_out_from_then_on(parameter: str, code
     assert [parameter in request.body for request in server.requests] == [True, False, False]
 
 
+async def test_a_refused_parameter_is_left_out_by_later_connections_of_the_process() -> None:
+    refusal = error(400, "Unsupported parameter: 'temperature'.")
+
+    with faulty_endpoint(refusal, says("hello")) as server:
+        for _ in range(2):
+            await ask(server, sampling=SAMPLING)
+        await ask(server, sampling=SAMPLING, model="other")
+
+    assert ["temperature" in request.body for request in server.requests] == [True, False, False, True]
+
+
+async def test_a_model_that_the_catalogue_lists_without_temperature_is_sent_none_nor_a_seed() -> None:
+    with faulty_endpoint(says("hello")) as server:
+        await ask(server, sampling=SAMPLING, draws=False)
+
+    assert server.requests[0].body.keys().isdisjoint({"temperature", "top_p", "seed"})
+
+
 async def test_max_tokens_takes_the_name_that_the_endpoint_asks_for() -> None:
     refusal = error(400, "'max_tokens' is not supported with this model. Use 'max_completion_tokens'.")
 
