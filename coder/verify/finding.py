@@ -13,8 +13,9 @@ from sandbox import CheckReport, Result
 NOTHING_RAN = Result(status="ok", exit_code=None)
 _MESSAGE = 1500
 _OUTPUT = 600
-_IN_FULL = 3
-_NAMES = 8_000
+_FIRST_MESSAGES = (2_000, 600, 600)
+"""Characters of the messages of the first checks that fail, in a first prompt."""
+_NAMES = 2_000
 """Characters of the names of all checks that fail."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs in each process, and so would requests about the same failure."""
@@ -133,12 +134,12 @@ def feedback(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: 
     return _joined(note, _of_check(failed, _MESSAGE), result, said=failed.message)
 
 
-def failures(lines: Sequence[CheckLine], result: Result, *, note: str = "") -> str:
-    """What a first prompt quotes of a failed run: the names of all that fails, the first three in full."""
+def failures(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "") -> str:
+    """What a first prompt quotes of a failed run: names of checks that fail, and the first three messages."""
     failed = [line for line in lines if not line.passed]
     parts = [_names(failed)] if len(failed) > 1 else []
-    for line in failed[:_IN_FULL]:
-        parts += _of_check(line, len(line.message) + 1)
+    for line, most in zip(failed, _FIRST_MESSAGES, strict=False):
+        parts += _of_check(line, most)
     return _joined(note, parts, result, said="\n".join(line.message for line in failed))
 
 

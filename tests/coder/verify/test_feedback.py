@@ -3,7 +3,7 @@
 import pytest
 
 from coder.run.message import CheckLine
-from coder.verify.finding import feedback
+from coder.verify.finding import failures, feedback
 
 
 def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:
@@ -27,3 +27,16 @@ def test_a_traceback_begins_with_the_test_and_not_with_what_runs_it(runpy: str) 
     said = feedback([CheckLine(name="t", passed=False, message=head + ours + test)])
 
     assert said == f"This check fails: t\n{head}{test}".rstrip()
+
+
+def test_failures_of_a_first_prompt_take_a_few_thousand_characters_and_keep_each_message_s_end() -> None:
+    lines = [
+        CheckLine(name=f"test_{n}", passed=False, message="frame\n" * 1_000 + f"AssertionError: {n}")
+        for n in range(500)
+    ]
+
+    text = failures(lines)
+
+    assert len(text) < 6_000
+    assert [f"AssertionError: {n}" in text for n in range(4)] == [True, True, True, False]
+    assert text.startswith("500 checks fail:\ntest_0\n")
