@@ -30,7 +30,10 @@ _OTHER_LANGUAGE = re.compile(
     r"|(^|/)(jest|vitest|vite|karma|playwright)\.config\.[cm]?[jt]s$|(^|/)\.mocharc\."
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg"}
+SETTINGS = {
+    *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
+    *("pyproject.toml", "tox.ini", "setup.cfg"),
+}
 """Files with settings of pytest."""
 _PYTHON_FILES = re.compile(
     r"^[ \t]*(?:ini_options\.)?python_files[ \t]*=[ \t]*(\[[^\]]*\]|[^\n]*(?:\n[ \t]+[^\n]*)*)", re.MULTILINE

@@ -124,7 +124,7 @@ def decides(path: str, task: Task, target: Target) -> bool:
     if target.writes_tests:
         return False
     settings = name in SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
-    settings = settings or any(part.endswith(_REGISTERS_PLUGINS) for part in parts)
+    settings = settings or any(part.lower().endswith(_REGISTERS_PLUGINS) for part in parts)
     return task.test_command is not None and settings
 
 

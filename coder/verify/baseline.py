@@ -100,6 +100,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         seconds=first.result.wall_s,
         told=first.told,
         missing=missing,
+        pytest=first.pytest,
     )
 
 

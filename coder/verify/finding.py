@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from coder.run.event_types import PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
 from coder.text.sanitize import printable
@@ -44,6 +45,8 @@ class Finding:
     """The command came to its own end; False when something ended it early."""
     told: bool = True
     """Single tests were reported; False: only the exit code is known."""
+    pytest: PytestSetup | None = None
+    """Where pytest took its settings from, if the command is pytest's."""
     reached: frozenset[str] = frozenset()
     """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
 

@@ -5,10 +5,12 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 from coder.run.command_inputs import parted, reported
+from coder.run.event_types import PytestSetup
 from coder.run.message import CheckLine
 from coder.text.sanitize import printable
 from coder.verify.finding import Finding, finding_of, stopped
@@ -21,6 +23,9 @@ FOLDER = ".coder"
 _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
+_BROUGHT = f"{FOLDER}/brought.json"
+_NO_SETTINGS = ".coder.ini"
+"""Empty settings of pytest, which the reporter writes where there are none."""
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _MAX_REPORT = 32 << 20
 _LONGEST_NAME = 2000
@@ -39,12 +44,16 @@ async def run_tests(
     limits: Limits,
     on_output: OnOutput | None = None,
     only: Sequence[str] = (),
+    brings: Callable[[str], bool] = lambda path: False,
+    setup: PytestSetup | None = None,
 ) -> Finding:
     """Run the command in the sandbox's workspace.
 
     Args:
         ours: paths that hold tests; their own `sys.exit` is part of the test.
         only: names of Python tests by an earlier run; the others are left out, unless none of them is there.
+        brings: whether a path is one that the change brings: pytest may take no settings or plugins from it.
+        setup: where pytest takes its settings from on the untouched files; None leaves the search to pytest.
 
     Returns:
         Passed with exit code 0, to the end, with at least one test reported and none failed.
@@ -53,12 +62,14 @@ async def run_tests(
     inner = reported(argv)
     key, report = secrets.token_bytes(32), f"{FOLDER}/{secrets.token_hex(8)}.jsonl"
     before = await sandbox.manifest()
+    brought = [path for path in before if brings(path)]
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for name in _INSIDE:
         await sandbox.write(f"{FOLDER}/{name}", _source(name))
     if inner is None:
         from coder.verify.other_runners import run_other  # readers of eight tools' reports
 
+        await sandbox.write(_BROUGHT, json.dumps(brought).encode())
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
         found = await run_other(
@@ -68,6 +79,7 @@ async def run_tests(
         return found
     config = {
         "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
+        "brought": brought, "setup": setup.model_dump() if setup is not None else None,
     }  # fmt: skip
     await sandbox.write(_CONFIG, json.dumps(config).encode())
     command = Command(
@@ -75,13 +87,16 @@ async def run_tests(
         environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
-    lines, complete, reached = await _read_report(sandbox, report, key, Places(before))
-    if not complete and (running := await _read_running(sandbox, report)):
+    read = await _read_report(sandbox, report, key, Places(before))
+    lines = list(read.lines.values())
+    if not read.complete and (running := await _read_running(sandbox, report)):
         why = stopped(result) or "It ended all tests while it ran."
         lines = [line for line in lines if line.name != running]
         lines.append(CheckLine(name=running, passed=False, message=why))
     await sandbox.remove(FOLDER)
-    return finding_of(result, lines, complete=complete, reached=reached)
+    await sandbox.remove(_NO_SETTINGS)
+    found = finding_of(result, lines, complete=read.complete, reached=read.reached)
+    return replace(found, pytest=read.setup)
 
 
 def _source(name: str) -> bytes:
@@ -96,35 +111,43 @@ async def _read_running(sandbox: Sandbox, report: str) -> str:
         return ""
 
 
-async def _read_report(
-    sandbox: Sandbox, path: str, key: bytes, places: Places
-) -> tuple[list[CheckLine], bool, set[str]]:
-    """The report's lines, up to the first that doesn't follow from the key and those before it.
+@dataclass(slots=True)
+class _Read:
+    """What a report holds."""
 
-    Also whether it has its end, and which tests failed by what the code does.
-    """
+    lines: dict[str, CheckLine] = field(default_factory=dict)
+    complete: bool = False
+    """It has its end."""
+    reached: set[str] = field(default_factory=set)
+    """Tests that failed by what the code does."""
+    setup: PytestSetup | None = None
+
+
+async def _read_report(sandbox: Sandbox, path: str, key: bytes, places: Places) -> _Read:
+    """The report up to the first row that doesn't follow from the key and the rows before it."""
+    read = _Read()
     try:
         raw = await sandbox.read(path, limit=_MAX_REPORT)
     except FileRefused:
-        return [], False, set()
-    lines: dict[str, CheckLine] = {}
-    reached: set[str] = set()
-    complete = False
+        return read
     proof = key
     for row in raw.splitlines():
         shown, _, content = row.partition(b" ")
         proof = hmac.digest(proof, content, hashlib.sha256)
         if not hmac.compare_digest(shown, proof.hex().encode()):
-            return list(lines.values()), False, reached
+            read.complete = False
+            return read
         entry = json.loads(content)
-        complete = "end" in entry
+        read.complete = "end" in entry
+        if "setup" in entry:
+            read.setup = PytestSetup.model_validate(entry["setup"])
         if "test" in entry:
             line = _line(entry["test"], entry["passed"], printable(entry["message"]), places)
-            failed_before = line.name in lines and not lines[line.name].passed
-            lines[line.name] = lines[line.name] if failed_before else line
+            failed_before = line.name in read.lines and not read.lines[line.name].passed
+            read.lines[line.name] = read.lines[line.name] if failed_before else line
             if "reached" in entry:
-                reached.add(line.name)
-    return list(lines.values()), complete, reached
+                read.reached.add(line.name)
+    return read
 
 
 def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:

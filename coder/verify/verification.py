@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from coder.environment.workbench import Workbench
+from coder.run.event_types import PytestSetup
 from coder.run.state import State
 from coder.run.target import Target, is_test
 from coder.verify.finding import Finding
+from coder.workspace.consent import is_allowed
 from coder.workspace.overlay import workspace_files
 from sandbox import Check, CheckReport, Limits, check
 
@@ -48,6 +50,7 @@ class Verification:
         """
         from coder.verify.test_command import run_tests
 
+        setup = self._setup() if argv is None else None
         argv = argv or self.state.task.test_command
         assert argv is not None
         return await run_tests(
@@ -57,7 +60,20 @@ class Verification:
             limits=self.limits(wall_s),
             on_output=self.bench.on_output if is_shown else None,
             only=only,
+            brings=self._brings,
+            setup=setup,
         )
+
+    def _setup(self) -> PytestSetup | None:
+        """Where pytest took its settings from before the work; what the user allows may be settings."""
+        baseline, settings = self.state.baseline, self.state.settings
+        return baseline.pytest if baseline is not None and not settings.allow else None
+
+    def _brings(self, path: str) -> bool:
+        """Whether a file of the workspace is new, and not allowed to decide."""
+        state = self.state
+        untouched = path in state.files or path in state.settings.show or path in self.target.tests
+        return not (untouched or self.target.writes_tests or is_allowed(path, state.settings.allow))
 
     def limits(self, wall_s: float | None = None) -> Limits:
         """Time for one run; None is that of the tests."""

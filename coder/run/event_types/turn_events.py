@@ -113,6 +113,16 @@ LONG_TESTS_S = 30.0
 """Time from which a test command is long: it is run no oftener than it must be, and not on the run's time."""
 
 
+class PytestSetup(BaseModel, frozen=True, extra="forbid"):
+    """Where pytest takes its settings from, relative to the workspace."""
+
+    config: str | None
+    """The settings file; None where there is none."""
+    rootdir: str
+    confcutdir: str
+    """The outermost folder whose conftest.py is loaded."""
+
+
 class BaselineTaken(Body, type="baseline.taken", durable=False):
     """How the test command ended on the untouched files."""
 
@@ -133,6 +143,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Of the first run."""
     told: bool = True
     """The test command told of single tests; False: nothing is known but its exit code."""
+    pytest: PytestSetup | None = Field(default=None, exclude_if=not_)
+    """Of a command that is pytest's; None where it did not come so far."""
     missing: tuple[str, ...] = ()
     """Modules that the command says aren't there, and that the folder doesn't hold."""
 

@@ -25,7 +25,7 @@ _NOT_THERE = (ImportError, NameError, AttributeError, TypeError, FileNotFoundErr
 _FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
-def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
+def run_pytest(report: Report, args: list[str], skips: Skips, untouched: Untouched, only: list[str]) -> int:
     """Run pytest in this process."""
     import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
 
@@ -33,10 +33,13 @@ def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -
     pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
-    plugin = PytestPlugin(report, skips, only)
+    plugin = PytestPlugin(report, skips, untouched, only)
     # All of the named tests run, whatever else can't be collected, and whatever -x says.
     options = ["--continue-on-collection-errors", "--maxfail=0"] if only else []
-    code = int(pytest.main([*args, *options, "-p", "no:cacheprovider"], plugins=[plugin]))
+    args = [*untouched.options(), *args, *options, "-p", "no:cacheprovider"]
+    code = int(pytest.main(args, plugins=[plugin]))
+    for path, message in untouched.refused.items():
+        report.test(path, False, message)
     if code == 0 and not tamper_checks.pytest_still_fails_what_is_wrong():
         report.test("pytest itself", False, "the code under test changes pytest: a wrong test passes, too")
     return code
@@ -45,10 +48,18 @@ def run_pytest(report: Report, args: list[str], skips: Skips, only: list[str]) -
 class PytestPlugin:
     """Reports each test of a pytest session."""
 
-    def __init__(self, report: Report, skips: Skips, only: list[str]) -> None:
-        self._report, self._skips, self._only = report, skips, set(only)
+    def __init__(self, report: Report, skips: Skips, untouched: Untouched, only: list[str]) -> None:
+        self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)
         self._places: dict[str, list[str]] = {}
         self._reached: set[str] = set()
+
+    def pytest_load_initial_conftests(self, early_config: Any) -> None:
+        """The settings are known, and no conftest.py is loaded."""
+        self._report.write(setup=self._untouched.setup_of(early_config))
+
+    def pytest_plugin_registered(self, plugin: Any) -> None:
+        """A plugin is there, also one that was before this one."""
+        self._untouched.see_plugin(getattr(plugin, "__file__", None))
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         """Leave out the tests that weren't asked for; all run where none of those is there."""
@@ -113,6 +124,55 @@ def _told(report: Any) -> str:
     wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
     rest = "\n".join(line for line in lines if not line.startswith("E "))
     return f"{wrong}\n{rest[len(wrong) - MESSAGE + 1 :]}" if wrong else rest
+
+
+class Untouched:
+    """Has pytest take its settings as before the work, and refuses files that the change brings.
+
+    Such a file can't be settings or a plugin. Paths are relative to the workspace, which holds this folder.
+    """
+
+    def __init__(self, brought: list[str], setup: dict[str, Any] | None) -> None:
+        self._root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+        self._brought, self._setup = set(brought), setup
+        self.refused: dict[str, str] = {}
+        """Messages by path."""
+
+    def options(self) -> list[str]:
+        """Options of pytest for the settings as before the work; they come before the command's own."""
+        if self._setup is None:
+            return []
+        config = self._setup["config"]
+        if config is None:  # `-c` needs a file, and paths of `-o` are relative to its folder
+            config = ".coder.ini"
+            with open(config, "w", encoding="utf-8"):
+                pass
+        folders = {f"--{name}": self._setup[name] for name in ("rootdir", "confcutdir")}
+        options = [f"{option}={path}" for option, path in folders.items() if os.path.isdir(path)]
+        return ["-c", config, *options] if os.path.exists(config) else options
+
+    def setup_of(self, config: Any) -> dict[str, str | None]:
+        """The settings of a configuration; a file that the change brings is refused."""
+        file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
+        root = getattr(config, "rootpath", None) or config.rootdir
+        cut = config.known_args_namespace.confcutdir or root
+        path = self._relative(str(file)) if file is not None else None
+        if path in self._brought:
+            self._refuse(path, "settings of pytest")
+        return {
+            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut))
+        }  # fmt: skip
+
+    def see_plugin(self, file: str | None) -> None:
+        """Refuse a plugin from a file that the change brings."""
+        if file is not None and (path := self._relative(file)) in self._brought:
+            self._refuse(path, "a plugin of pytest")
+
+    def _refuse(self, path: str, use: str) -> None:
+        self.refused[path] = f"{path} is {use}, and the change brings it: it can't decide which tests pass"
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(os.path.realpath(path), self._root)
 
 
 class Skips:

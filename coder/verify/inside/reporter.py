@@ -1,16 +1,16 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-Copied beside the tests with pytest_plugin.py and tamper_checks.py; standard library only (Python 3.8 and
-later). An exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
+Copied beside the tests with pytest_plugin.py and tamper_checks.py; standard library of Python 3.8 only. An
+exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
     python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
 CONFIG is JSON, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests, "names":
-files and folders of the workspace, "only": names of the tests to run, none for all}. The report has a JSON
-object a line: {"begin": 1}, {"test": id, "passed": bool, "message": text, "reached": true where it
-failed by what the code does} …, {"end": code}, each with a proof that follows from the key and the line
-before: a forged line ends the report. PATH.now has the id of the running test. Without CONFIG (-) nothing is
-reported, and a failure that the exit code would hide makes it 1.
+files and folders of the workspace, "only": names of the tests to run, none for all, "brought": new files,
+"setup": pytest's settings before the work, or null}. The report has a JSON object a line: {"begin": 1},
+{"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where it failed by what
+the code does} …, {"end": code}, each with a proof by the key and the line before: a forged line ends it.
+PATH.now has the running test. Without CONFIG (-), a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import unittest
 from typing import Any
 
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
-from pytest_plugin import MESSAGE, Skips, is_ours, run_pytest  # type: ignore[import-not-found]
+from pytest_plugin import MESSAGE, Skips, Untouched, is_ours, run_pytest  # type: ignore[import-not-found]
 
 for _beside in ("tamper_checks", "pytest_plugin"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
@@ -71,13 +71,11 @@ class Report:
 
 
 class Unread(Report):
-    """Keeps only whether a test failed; says so on stderr."""
+    """Keeps only whether a test failed, and prints it."""
 
     def __init__(self) -> None:
         self.failed = False
-
-    def running(self, name: object = "") -> None:
-        """Write nothing."""
+        self._pid = 0  # no process writes rows
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """Note one test's result."""
@@ -184,7 +182,8 @@ def main(config_path: str, args: list[str]) -> int:
     os.unlink(config_path)
     report = Report(config["report"], config["key"])
     report.write(begin=1)
-    code = _run(report, args, config["ours"], config["names"], config.get("only", ()))
+    paths = Untouched(config["brought"], config["setup"])
+    code = _run(report, args, config["ours"], config["names"], paths, config.get("only", ()))
     report.write(end=code)
     return code
 
@@ -197,7 +196,8 @@ def main_of_script(args: list[str]) -> int:
     if args[0] != "-m":
         ours.append(os.path.relpath(args[0]))
     _guard_exits(ours)
-    return _run(report, args, ours, names) or int(report.failed)
+    with open(os.path.join(os.path.dirname(__file__), "brought.json"), encoding="utf-8") as file:
+        return _run(report, args, ours, names, Untouched(json.load(file), None)) or int(report.failed)
 
 
 def _guard_exits(ours: list[str]) -> None:
@@ -226,12 +226,12 @@ def _own_code(path: str, ours: list[str]) -> str:
 
 
 def _run(
-    report: Report, args: list[str], ours: list[str], names: list[str], only: list[str] | tuple[str, ...] = ()
+    report: Report, args: list[str], ours: list[str], names: list[str], untouched: Untouched, only: Any = ()
 ) -> int:
     skips = Skips(ours, names)
     before = tamper_checks.deciding()
     if args[:2] == ["-m", "pytest"]:
-        code: int = run_pytest(report, args[2:], skips, list(only))
+        code: int = run_pytest(report, args[2:], skips, untouched, list(only))
     elif args[:2] == ["-m", "unittest"]:
         sys.path[0] = os.getcwd()
         code = run_unittest(report, args[2:], skips, list(only))

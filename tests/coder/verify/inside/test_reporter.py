@@ -16,7 +16,10 @@ def report(
 ) -> tuple[int, list[dict[str, object]]]:
     """Exit code and rows of the reporter, run on these arguments in `folder`."""
     names = [path.name for path in folder.iterdir()]
-    config = {"report": "report.jsonl", "key": "00", "ours": list(ours), "names": names}
+    config = {
+        "report": "report.jsonl", "key": "00", "ours": list(ours), "names": names, "brought": [],
+        "setup": None,
+    }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     done = subprocess.run(
         [only_pytest(), REPORTER, "config.json", *args],
@@ -72,7 +75,7 @@ def test_a_failing_assertion_is_quoted(tmp_path: Path) -> None:
     code, rows = report(tmp_path, "-m", "pytest", "-q")
 
     assert code == 1
-    assert str(rows[1]["message"]).startswith("assert -1 == 5")
+    assert str(rows[2]["message"]).startswith("assert -1 == 5")
 
 
 @pytest.mark.slow
@@ -83,7 +86,7 @@ def test_a_failing_assertion_is_quoted_where_its_test_is_long(tmp_path: Path) ->
 
     _, rows = report(tmp_path, "-m", "pytest", "-q")
 
-    message = str(rows[1]["message"])
+    message = str(rows[2]["message"])
     assert message.startswith("assert -1 == 5")
     assert message.endswith("test_it.py:204: AssertionError")
 

@@ -1,0 +1,163 @@
+"""Where pytest takes its settings and plugins from: the untouched copy, and nothing that a change brings."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from coder.agent import solve
+from coder.models.scripted import Scripted
+from coder.run.run import Run
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from tests.memory_log import MemoryLog
+from tests.only_pytest import only_pytest
+
+WRONG, RIGHT = "def f(x):\n    return x\n", "def f(x):\n    return x + 1\n"
+TEST = "from solution import f\n\n\ndef test_f():\n    value = f(1)\n    assert value == 2\n"
+NEVER_CALLED = """import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    return True if pyfuncitem.name == "test_f" else None
+"""
+BROUGHT = {
+    "a hidden settings file": {
+        ".pytest.toml": '[pytest]\naddopts = ["-p", "evil"]\n',
+        "evil.py": NEVER_CALLED,
+    },
+    "a distribution in capitals": {
+        "EVIL-1.DIST-INFO/METADATA": "Metadata-Version: 2.1\nName: evil\nVersion: 1\n",
+        "EVIL-1.DIST-INFO/entry_points.txt": "[pytest11]\nevil = evil\n",
+        "evil.py": NEVER_CALLED,
+    },
+    "the module of an installed plugin": {"pytest_idle.py": NEVER_CALLED},
+}
+COMMANDS = {
+    "pytest": (("pytest", "-q"), {}),
+    "shell": (("./run.sh",), {"run.sh": "#!/bin/sh\nexec python3 -m pytest -q\n"}),
+}
+
+
+@pytest.fixture(scope="module")
+def idle_python() -> Iterator[Path]:
+    """An interpreter with pytest and one more plugin, which does nothing."""
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as folder:
+        Path(folder).chmod(0o755)
+        yield with_idle_plugin(Path(folder))
+
+
+def with_idle_plugin(folder: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    theirs = next(only_pytest().parent.parent.glob("lib/python*/site-packages"))
+    shutil.copytree(theirs, packages, dirs_exist_ok=True)
+    (packages / "pytest_idle.py").write_text("def pytest_configure(config):\n    config.is_idle = True\n")
+    about = packages / "pytest_idle-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-idle\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[pytest11]\nidle = pytest_idle\n")
+    return folder / "bin" / "python"
+
+
+async def answered(folder: Path, kind: str, files: Mapping[str, str], **settings: object) -> Run:
+    command, more = COMMANDS[kind]
+    for path, text in more.items():
+        (folder / path).write_text(text)
+        (folder / path).chmod(0o755)
+    task = Task(prompt="Write f(x).", workspace=folder, test_command=command)
+    one = {"python": only_pytest(), "plan": False, "budget": Budget(samples=1, repairs=0), **settings}
+    answer = "".join(f"**{path}**\n```\n{text}```\n" for path, text in files.items())
+    return await solve(task, model=Scripted([answer]), settings=Settings(**one), log=MemoryLog())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize("cheat", BROUGHT)
+async def test_settings_and_plugins_that_a_change_brings_decide_nothing(
+    cheat: str, kind: str, idle_python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test_it.py").write_text(TEST)
+
+    run = await answered(tmp_path, kind, {"solution.py": WRONG, **BROUGHT[cheat]}, python=idle_python)
+
+    assert run.status == "unsolved"
+    assert run.landed == ()
+
+
+HONEST = {
+    "no settings": ("pytest -q", {"test_it.py": TEST}, {"solution.py": RIGHT}),
+    "a path given to the command": (
+        "pytest -q -o pythonpath=src",
+        {"tests/test_it.py": TEST, "src/solution.py": WRONG},
+        {"src/solution.py": RIGHT},
+    ),
+    "settings in a folder of their own": (
+        "pytest -q -c etc/pytest.ini",
+        {
+            "etc/pytest.ini": "[pytest]\npythonpath = ../src\ntestpaths = ../tests\n",
+            "tests/test_it.py": TEST,
+            "src/solution.py": WRONG,
+        },
+        {"src/solution.py": RIGHT},
+    ),
+    "settings that the change edits for another reason": (
+        "pytest -q",
+        {
+            "pyproject.toml": '[project]\nname = "x"\n[tool.pytest.ini_options]\npythonpath = ["src"]\n',
+            "tests/test_it.py": TEST,
+            "src/solution.py": WRONG,
+        },
+        {"src/solution.py": RIGHT, "pyproject.toml": '[project]\nname = "y"\n'},
+    ),
+    "a manifest that is new": (
+        "pytest -q test",
+        {"test/test_it.py": TEST, "test/conftest.py": "", "solution.py": WRONG},
+        {"solution.py": RIGHT, "setup.py": "", "test/setup.py": ""},
+    ),
+    "a plugin that is the code": (
+        "pytest -q -p plug",
+        {
+            "test_it.py": "def test_f(answer):\n    assert answer == 2\n",
+            "plug.py": "import pytest\n\n@pytest.fixture\ndef answer():\n    return 1\n",
+        },
+        {"plug.py": "import pytest\n\n@pytest.fixture\ndef answer():\n    return 2\n"},
+    ),
+    "plugins that are installed": (
+        "pytest -q -n 2",
+        {
+            "pytest.ini": "[pytest]\nasyncio_mode = auto\n",
+            "test_it.py": "from solution import f\n\nasync def test_f():\n    assert f(1) == 2\n",
+        },
+        {"solution.py": RIGHT},
+    ),
+    "make": (
+        "make check",
+        {
+            "Makefile": "check:\n\tpython3 -m pytest -q tests\n",
+            "pytest.ini": "[pytest]\npythonpath = src\n",
+            "tests/test_it.py": TEST,
+            "src/solution.py": WRONG,
+        },
+        {"src/solution.py": RIGHT},
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", HONEST)
+async def test_settings_and_plugins_of_an_honest_project_work_as_before(case: str, tmp_path: Path) -> None:
+    command, files, answer = HONEST[case]
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    COMMANDS["honest"] = (tuple(command.split()), {})
+
+    run = await answered(tmp_path, "honest", answer, python=Path(sys.executable))
+
+    assert (run.status, run.verified) == ("solved", "tests"), run.reason
+    assert "src/solution.py" in run.landed or len(run.landed) >= 1
