@@ -74,7 +74,10 @@ def read_regular(folder: int, name: str, *, limit: int) -> tuple[bytes, os.stat_
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegular(f"{name} is not a regular file")
-        return file.read(limit + 1), status
+        content = file.read(min(limit, status.st_size) + 1)  # room for the limit costs more than the file
+        if len(content) > status.st_size:  # it grows, or doesn't know its size
+            content += file.read(limit + 1 - len(content))
+        return content, status
 
 
 def read_named(path: Path, *, limit: int) -> bytes:

@@ -138,7 +138,7 @@ def _imports_missing(
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     modules = [path for path in files if path.endswith(".py") and not is_test(path)]
-    own = {part for path in modules for part in PurePosixPath(path).with_suffix("").parts}
+    own = {part for path in modules for part in path.removesuffix(".py").split("/")}
     present |= own
     beside = {PurePosixPath(path).stem for path in sources}
     found: dict[str, list[str]] = {}

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from coder.environment.workbench import Workbench
 from coder.run.event_types import PytestSetup
@@ -99,14 +98,29 @@ def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
 
     Without its name here, an installed copy of a module would be tested instead.
     """
-    paths = [PurePosixPath(path) for path in files if path.endswith(".py") and not is_test(path)]
-    names = (name for path in paths for name in (path.parts[0].removesuffix(".py"), _top(path, files)))
+    paths = [path for path in files if path.endswith(".py") and not is_test(path)]
+    tops: dict[str, str | None] = {}
+    names = (
+        name
+        for path in paths
+        for name in (path.partition("/")[0].removesuffix(".py"), _top(path, files, tops))
+    )
     return tuple(dict.fromkeys(names))
 
 
-def _top(path: PurePosixPath, files: Collection[str]) -> str:
-    """The outermost package around a file; its own name where it is in none."""
-    folders = [folder for folder in path.parents if folder.name and str(folder / "__init__.py") in files]
-    if path.parts[0] == "src" and len(path.parts) > 2:
-        return path.parts[1]  # it may be a package without that file
-    return folders[-1].name if folders else path.stem
+def _top(path: str, files: Collection[str], tops: dict[str, str | None]) -> str:
+    """The outermost package around a file; its own name where it is in none.
+
+    Args:
+        tops: the outermost package of each folder that was looked at before.
+    """
+    folder, _, name = path.rpartition("/")
+    parts = path.split("/")
+    if parts[0] == "src" and len(parts) > 2:
+        return parts[1]  # it may be a package without that file
+    if folder not in tops:
+        above = folder.split("/")
+        tops[folder] = next(
+            (above[i] for i in range(len(above)) if f"{'/'.join(above[: i + 1])}/__init__.py" in files), None
+        )
+    return tops[folder] or name.removesuffix(".py")

@@ -18,6 +18,8 @@ from sandbox.files.resolve_beneath import FOLDER, is_attached
 
 FOLDER_MODE, MODES = 0o755, {False: 0o644, True: 0o755}
 """Mode of a folder, and of a file by whether it is executable."""
+_PIECE = 1 << 16
+"""Bytes that are hashed at once; room for more costs more than most files."""
 
 
 def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
@@ -82,7 +84,7 @@ def _attributes(descriptor: int) -> list[str]:
 def digest(file: BinaryIO | io.FileIO) -> str:
     """SHA-256 (hex) of the rest of a file."""
     found = hashlib.sha256()
-    while piece := file.read(1 << 20):
+    while piece := file.read(_PIECE):
         found.update(piece)
     return found.hexdigest()
 
