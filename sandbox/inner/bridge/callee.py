@@ -21,6 +21,7 @@ from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.foreign import Foreign, foreign
+from sandbox.inner.bridge.metadata import kind_of, metadata_of
 from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
 from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
@@ -56,6 +57,7 @@ class Callee:
             "resume": resume,
             "await": awaited,
             "describe": self._describe,
+            "metadata": metadata_of,
             "plain": plain,
             **OPERATORS,
         }
@@ -118,8 +120,9 @@ class Callee:
         if known == "generator" and not hasattr(kind, "__next__"):
             return (known, self._number(iter(value)))
         if known is not None:
-            name = (getattr(value, "__name__", ""),) if known in ("function", "module") else ()
-            return (known, number, *(one if type(one) is str else "" for one in name))
+            names = [getattr(value, "__name__", "")] if known in ("function", "module") else []
+            names += [kind_of(value)] if known == "function" else []
+            return (known, number, *(one if type(one) is str else "" for one in names))
         if fields_of(kind) is not None:
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind))
@@ -156,7 +159,10 @@ class Callee:
             self._objects.append(value)
         return number
 
-    def _import(self, name: str) -> ModuleType:
+    def _import(self, name: str, folders: Collection[str] = ()) -> ModuleType:
+        """Import a module; `folders` of the workspace are looked in last."""
+        known = (os.path.join(os.getcwd(), folder) for folder in folders)
+        sys.path.extend(path for path in known if path not in sys.path)
         source = self._modules.pop(name, None)
         return importlib.import_module(name) if source is None else _load(name, source)
 

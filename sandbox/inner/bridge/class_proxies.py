@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from sandbox.inner.bridge import operators as known
 from sandbox.inner.bridge import proxies
 from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.metadata import METADATA, attribute
 from sandbox.inner.bridge.proxies import Instance, Proxy, Record, is_built, is_proxy, link_of, link_of_class
 from sandbox.inner.bridge.show_values import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.writeback import coroutine
 
+_ASKED = METADATA - {"__module__", "__dataclass_fields__"} | {"__init__"}
+"""What every class has by itself: the candidate's is meant."""
+_STAND_INS = (Proxy, Instance, Record)
+"""Bases of proxy classes that the candidate's don't have."""
 _JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
@@ -40,8 +46,16 @@ class _Described(type):
             proxies.mark_built(made)
         return made
 
+    def __getattribute__(cls, name: str) -> Any:
+        if name in _ASKED:
+            return attribute(link_of_class(cls), cls, name)
+        value = super().__getattribute__(name)
+        if name in ("__bases__", "__mro__"):
+            return tuple(one for one in value if one not in _STAND_INS) or (object,)
+        return value
+
     def __getattr__(cls, name: str) -> Any:
-        return proxies.noted(link_of_class(cls).request("get", cls, name), name)
+        return proxies.noted(attribute(link_of_class(cls), cls, name), name)
 
     def __setattr__(cls, name: str, value: object) -> None:
         link_of_class(cls).request("set", cls, name, value)
@@ -52,7 +66,11 @@ class _Described(type):
     @property  # type: ignore[misc]
     def __dict__(cls) -> Any:  # type: ignore[override]
         """Names of the class in the candidate's process."""
-        return link_of_class(cls).request("get", cls, "__dict__")
+        link = link_of_class(cls)
+        names = dict(link.request("get", cls, "__dict__"))
+        if "__annotations__" in names:
+            names["__annotations__"] = attribute(link, cls, "__annotations__")
+        return MappingProxyType(names)
 
 
 class Classes:
@@ -85,6 +103,9 @@ class Classes:
         return tuple.__new__(cls, items)
 
 
+_Described.__doc__ = property(lambda cls: attribute(link_of_class(cls), cls, "__doc__"))  # type: ignore[assignment]
+
+
 def make_class(link: Any, number: int, described: Any) -> type:
     """Make the proxy class of class `number`. Raises CodecError for an invalid description."""
     name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
@@ -95,19 +116,27 @@ def make_class(link: Any, number: int, described: Any) -> type:
         if standard is not None:
             return standard
         own = [base for base in own if issubclass(base, BaseException)]
-        space.update(__str__=error_text, __getattr__=error_attribute)
+        space.update(__str__=error_text, __getattr__=error_attribute, __doc__=_of_class("__doc__"))
     elif fields is not None:
         own = [base for base in own if issubclass(base, Record)] or [Record]
         space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
+        space["__doc__"] = _of_class("__doc__")
     else:
         own = [base for base in own if issubclass(base, Instance)]
         space.update(operators_of_instances(operators, copied), __slots__=())
+        space["__doc__"] = proxies.metadata("__doc__")
+        if "__call__" in operators:
+            space["__signature__"] = proxies.metadata("__signature__")
     meta = _meta(own, class_operators)
     try:
         made: type = meta(name, tuple(own) or (Instance,), space, made=True)
     except (TypeError, ValueError) as error:
         raise CodecError(f"a class that can't be: {error}") from error
     return made
+
+
+def _of_class(name: str) -> Any:
+    return property(lambda self: getattr(type(self), name))
 
 
 def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
@@ -118,7 +147,8 @@ def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
     ]
     if len(least) == 1 and not operators:
         return least[0]
-    return type("_Described", tuple(least), class_operators_of(operators))
+    space = {"__doc__": vars(_Described)["__doc__"], **class_operators_of(operators)}
+    return type("_Described", tuple(least), space)
 
 
 def _checked(described: Any) -> tuple[Any, ...]:

@@ -52,6 +52,8 @@ class Link:
         self.guard = guard or Guard()
         self.disowned = False
         """An object with a custom `__eq__` was compared with plain data: it equals none."""
+        self.ambiguous: set[str] = set()
+        """Modules of the candidate that aren't imported, since the checker has them, too."""
         self.gone: CandidateGone | None = None
         """Why the candidate answers no more requests."""
         self._entry: int | None = None
@@ -71,7 +73,7 @@ class Link:
         self._take: dict[str, Callable[..., object]] = {
             "object": lambda number, cls: self._proxy(self._classes.of_instance(cls), number),
             "class": self._classes.of,
-            "function": lambda number, name: self._once(number, lambda: Function(self, number, str(name))),
+            "function": lambda number, *names: self._once(number, lambda: Function(self, number, *names)),
             "module": lambda number, name: self._once(number, lambda: Module(self, number, str(name))),
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),

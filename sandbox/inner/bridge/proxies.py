@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from sandbox.inner.bridge.equality_probe import claims, is_discriminating
+from sandbox.inner.bridge.metadata import attribute, function_type
 
 
 class Proxy:
@@ -33,7 +34,7 @@ class Proxy:
         object.__setattr__(self, "_Proxy__built", False)
 
     def __getattr__(self, name: str) -> Any:
-        return self.__link.request("get", self, name)
+        return attribute(self.__link, self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         self.__link.request("set", self, name, value)
@@ -84,6 +85,11 @@ def asked(name: str) -> Any:
     return lambda self, *operands: link_of(self).request(name, self, *operands)
 
 
+def metadata(name: str) -> Any:
+    """A name of the candidate's object that stands before the proxy's own."""
+    return property(lambda self: attribute(link_of(self), self, name))
+
+
 # The interpreter itself requires exactly an int or a str, so only the type of these is trusted.
 for _name in ("__hash__", "__repr__", "__str__", "__format__", "__dir__", "__copy__"):
     setattr(Proxy, _name, asked(_name))
@@ -92,15 +98,17 @@ for _name in ("__hash__", "__repr__", "__str__", "__format__", "__dir__", "__cop
 class Function(Proxy):
     """A function or method, with its name for messages."""
 
-    __slots__ = ("__called",)
+    __slots__ = ("__called", "__kind")
     __called: str
+    __kind: str
 
-    def __init__(self, link: Any, number: int, name: str = "function") -> None:
+    def __init__(self, link: Any, number: int, name: object, kind: object) -> None:
         super().__init__(link, number)
-        object.__setattr__(self, "_Function__called", name)
+        object.__setattr__(self, "_Function__called", str(name))
+        object.__setattr__(self, "_Function__kind", kind)
 
     __name__ = property(lambda self: link_of(self).request("get", self, "__name__"))
-    __doc__ = property(lambda self: link_of(self).request("get", self, "__doc__"))
+    __class__ = property(lambda self: function_type(self.__kind, Function))
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call it in the candidate's process."""
@@ -122,7 +130,7 @@ class Record(tuple):  # type: ignore[type-arg]
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        return link_of_class(type(self)).request("get", self, name)
+        return attribute(link_of_class(type(self)), self, name)
 
     def __repr__(self) -> str:
         return str(link_of_class(type(self)).request("__repr__", self))
@@ -158,7 +166,7 @@ class Module(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name != "__all__":
-            return noted(self.__link.request("get", self, name), name)
+            return noted(attribute(self.__link, self, name), name)
         names = self.__link.request("__dir__", self)
         if name in names:
             return self.__link.request("get", self, name)
@@ -173,6 +181,11 @@ class Module(ModuleType):
     def __delattr__(self, name: str) -> None:
         self.__link.request("delete", self, name)
 
+
+# After the classes, whose bodies have a docstring and annotations of their own.
+for _cls, _names in ((Proxy, ()), (Module, ("__doc__",)), (Function, ("__doc__", "__module__"))):
+    for _name in ("__annotations__", *_names):
+        setattr(_cls, _name, metadata(_name))
 
 _MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
 """Attributes that the import system sets on a module."""
@@ -200,7 +213,7 @@ def is_proxy(value: object) -> bool:
 
 def link_of(proxy: Any) -> Any:
     """The link of a proxy."""
-    return proxy._Proxy__link
+    return proxy._Module__link if issubclass(type(proxy), Module) else proxy._Proxy__link
 
 
 def is_built(proxy: Any) -> bool:
