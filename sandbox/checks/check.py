@@ -57,6 +57,8 @@ class TestFile(Value):
     """Relative path used in results; a file for pytest is written there in the checker's workspace."""
     source: str
     entry_point: str | None = None
+    as_program: bool = False
+    """Run it as `python3 PATH` does, instead of its tests: it passes if it ends well."""
 
     @field_validator("path")
     @classmethod
@@ -93,6 +95,8 @@ class CheckReport(Value):
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
+    ambiguous: frozenset[str] = frozenset()
+    """Modules of the candidate that tests import and that the checker has, too: they can't be tested."""
 
     @property
     def passed(self) -> bool:
@@ -168,7 +172,7 @@ def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
     )
 
 
-_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses")
+_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses", "ambiguous")
 
 
 def _one_line(source: str) -> str:

@@ -72,6 +72,8 @@ class RunReport:
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
+    ambiguous: frozenset[str] = frozenset()
+    """Modules of the candidate that the checker has, too."""
     disowned: bool = False
     """An object with a custom `__eq__` was compared with plain data: it equals none."""
     timed_out: bool = False
@@ -111,9 +113,9 @@ class RunReport:
                 self.unloaded = why
             case ("replayed", int(count), int(differing), str(why)):
                 self.replayed, self.differing, self.difference = count, differing, why
-            case ("end", list(), list(), list(), list(), int(steps), bool(timed_out), bool(disowned)):
-                crossed = (frozenset(map(str, names)) for names in report[1:5])
-                self.kinds, self.errors, self.changed, self.uses = crossed
+            case ("end", list(), list(), list(), list(), list(), int(steps), bool(timed_out), bool(disowned)):
+                crossed = (frozenset(map(str, names)) for names in report[1:6])
+                self.kinds, self.errors, self.changed, self.uses, self.ambiguous = crossed
                 self.steps, self.disowned, self.complete, self.unfinished = steps, disowned, True, None
                 self.timed_out = self.timed_out or timed_out
             case ("tripped", str(what), str(where)):

@@ -69,6 +69,7 @@ class Finder:
         if top not in self._provides or is_standard(top):
             return None
         if top != self._module and PathFinder.find_spec(top) is not None:
+            self._link.ambiguous.add(top)
             raise ImportError(
                 f"{top} is a module of the candidate and is installed here too: which one is to be tested?"
             )
@@ -76,7 +77,7 @@ class Finder:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import it in the candidate's process. Raises ImportError if it isn't a module."""
-        module = self._link.request("import", spec.name)
+        module = self._link.request("import", spec.name, _folders(os.getcwd()))
         if not isinstance(module, Module):
             raise ImportError(f"the candidate has something else than a module at {spec.name}")
         return module
@@ -84,6 +85,12 @@ class Finder:
     def exec_module(self, module: ModuleType) -> None:
         """Mark it as a package, so that its submodules are looked up too."""
         module.__path__ = []
+
+
+def _folders(here: str) -> list[str]:
+    """Folders of the workspace in which tests look for modules, relative to it."""
+    paths = [os.path.abspath(path) for path in sys.path if type(path) is str and path]
+    return [os.path.relpath(path, here) for path in paths if path.startswith(here + os.sep)]
 
 
 def is_standard(name: str) -> bool:

@@ -17,7 +17,7 @@ from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.checker.asserts import FAIL, rewritten, run_example
+from sandbox.inner.checker.asserts import FAIL, fail, rewritten, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
 from sandbox.inner.checker.reporting import Reports, remember
 from sandbox.inner.checker.under_pytest import run_under_pytest
@@ -72,12 +72,33 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     except (SyntaxError, ValueError, RecursionError) as error:
         reports.result(path, False, f"the test file can't be read: {error}")
         return
+    if check["as_program"]:
+        _run_program(tree, check, reports)
+        return
     if _needs_pytest(tree):
         run_under_pytest(path, source, reports)
     else:
         _run_plainly(tree, check, module, reports)
     if reports.count == before:
         reports.result(path, False, _NO_TEST)
+
+
+def _run_program(tree: ast.Module, check: Mapping[str, Any], reports: Reports) -> None:
+    """Run a file as `__main__`; an exit that isn't the file's own fails it."""
+    path = check["path"]
+    remember(path, check["source"])
+    sys.argv = [path]
+    sys.path.append(os.path.dirname(os.path.abspath(path)))
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(main).update({"__file__": os.path.abspath(path), FAIL: fail})
+    reports.begin(path)
+    try:
+        exec(compile(tree, path, "exec", dont_inherit=True), vars(main))
+    except BaseException as error:  # noqa: BLE001 - any exception that ends the program is its result
+        if not isinstance(error, SystemExit) or is_proxy(error) or error.code not in (None, 0):
+            reports.failure(path, error)
+            return
+    reports.result(path, True)
 
 
 def _needs_pytest(tree: ast.Module) -> bool:

@@ -67,7 +67,7 @@ class Reports:
     def end(self, link: Link, *, timed_out: bool = False) -> None:
         """Report the end of all checks, and what crossed."""
         guard = link.guard
-        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses))
+        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses, link.ambiguous))
         late = timed_out or (link.gone is not None and link.gone.timed_out)
         self.say("end", *crossed, guard.steps, late, link.disowned)
 

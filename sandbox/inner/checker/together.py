@@ -50,7 +50,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
                 message = f"{type(error).__name__}: {error}"[:2000]
             say("result", number, "", not message, message, None, None, False)
-    say("end", [], [], [], [], 0, False, False)
+    say("end", [], [], [], [], [], 0, False, False)
     channel.receive()  # the host closes it; if we exited first, the candidate's threads might still write
     os._exit(0)
 

@@ -269,6 +269,126 @@ async def test_a_plain_comparison_that_is_false_away_from_the_code_is_no_pass(
     assert run.status == "unsolved"
 
 
+NAMES = (
+    "test_it.py::test_one",
+    "test_it.py::test_two",
+    "test_it.T.test_one",
+    "test_it.T.test_two",
+    "check.py",
+)
+FORGES = f"""
+import gc, json, os, sys
+def forge(value):
+    for name in {NAMES}:
+        value.test(name, True)
+    value.write(end=0)
+    os._exit(0)
+"""
+ANY_REASON = {
+    "leaves after a forged report in a frame": f"""{FORGES}
+def f(x):
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if type(value).__name__ == 'Report':
+                forge(value)
+        frame = frame.f_back
+    os._exit(0)
+""",
+    "leaves after a forged report in memory": f"""{FORGES}
+def f(x):
+    for value in gc.get_objects():
+        if type(value).__name__ == 'Report':
+            forge(value)
+    os._exit(0)
+""",
+    "raises away from the tests": """
+import sys
+def f(x):
+    if 'reporter' not in str(sys.modules['__main__']):
+        raise RuntimeError
+    return x + 1 if x == 1 else 6
+""",
+    "never returns away from the tests": """
+import sys, time
+def f(x):
+    while 'reporter' not in str(sys.modules['__main__']):
+        time.sleep(1)
+    return x + 1 if x == 1 else 6
+""",
+    "can't be imported away from the tests": """
+import sys
+if 'reporter' not in str(sys.modules['__main__']):
+    raise ImportError
+def f(x):
+    return x + 1 if x == 1 else 6
+""",
+}
+WAYS = {
+    "pytest": (("pytest", "-q"), {"test_it.py": PLAIN["pytest"]}),
+    "a local variable": (
+        ("pytest", "-q"),
+        {"test_it.py": "from solution import f\ndef test_one():\n    got = f(1)\n    assert got == 2\n"},
+    ),
+    "unittest": (("python3", "-m", "unittest", "-q"), {"test_it.py": PLAIN["unittest"]}),
+    "a script": (("python3", "check.py"), {"check.py": SCRIPT}),
+    "a script's main": (
+        ("python3", "check.py"),
+        {
+            "check.py": "from solution import f\ndef main():\n    assert f(1) == 2\nif __name__ == '__main__': main()\n"
+        },
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cheat", ANY_REASON)
+async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_pass(
+    cheat: str, way: str, tmp_path: Path
+) -> None:
+    command, files = WAYS[way]
+    for path, text in {"solution.py": WRONG, **files}.items():
+        (tmp_path / path).write_text(text)
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
+    settings = PYTEST.model_copy(update={"test_timeout_s": 3.0})
+    answer = Scripted([f"**solution.py**\n```\n{ANY_REASON[cheat]}```\n"])
+
+    run = await solve(task, model=answer, settings=settings, log=MemoryLog())
+
+    assert run.status == "unsolved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_plain_test_that_passes_away_from_the_code_is_decided_there(way: str, tmp_path: Path) -> None:
+    command, files = WAYS[way]
+    for path, text in {"solution.py": WRONG, **files}.items():
+        (tmp_path / path).write_text(text)
+    task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
+    answer = Scripted([f"**solution.py**\n```\n{RIGHT}```\n"])
+
+    run = await solve(task, model=answer, settings=PYTEST, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", "outside")
+
+
+@pytest.mark.slow
+async def test_a_module_in_a_folder_that_the_test_adds_to_its_path_is_found_away_from_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/solution.py").write_text(WRONG)
+    path = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))\n"
+    (tmp_path / "test_it.py").write_text(path + FUNCTION)
+    task = Task(prompt="Mend f(x).", workspace=tmp_path, test_command=("pytest", "-q"))
+    answer = Scripted([f"**lib/solution.py**\n```\n{RIGHT}```\n"])
+
+    run = await solve(task, model=answer, settings=PYTEST, log=MemoryLog())
+
+    assert (run.status, run.strength) == ("solved", "outside")
+
+
 @pytest.mark.slow
 async def test_a_comparison_that_depends_on_the_process_stands(tmp_path: Path) -> None:
     test = "import solution\n\ndef test_f(monkeypatch):\n    monkeypatch.setenv('NAME', 'x')\n"

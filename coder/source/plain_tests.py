@@ -1,0 +1,94 @@
+"""Plain tests: tests whose result depends on nothing but what the code under test returns and raises.
+
+They call it with literals and compare; they use no fixture, file or setting of the process. One that passes
+beside the code and fails away from it was tampered with.
+"""
+
+import ast
+import re
+from collections.abc import Collection
+
+from coder.source.plain_code import PlainCode, is_constant, is_main
+from coder.source.python_names import parse_source
+
+_SETS_UP = re.compile(r"^(?:set_?up|tear_?down|async_?set_?up|async_?tear_?down)", re.IGNORECASE)
+
+
+def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
+    """Tests of a file, as `Class::method` or `function`, with whether each is plain.
+
+    None is where something prepares the process for them.
+
+    Args:
+        own: top-level modules of the code under test.
+    """
+    tree = parse_source(source)
+    if tree is None:
+        return {}
+    found: dict[str, bool] = {}
+    prepares = prepares_process(source)
+    for node in tree.body:
+        simple = not prepares and (not isinstance(node, ast.ClassDef) or _is_simple_class(node))
+        for one in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name.startswith("test"):
+                name = f"{node.name}::{one.name}" if isinstance(node, ast.ClassDef) else one.name
+                is_plain = simple and isinstance(one, ast.FunctionDef)
+                found[name] = is_plain and PlainCode(tree, own).is_test(one)
+    return found
+
+
+def is_plain_program(source: str, own: Collection[str]) -> bool:
+    """Whether a program does nothing but what a plain test does."""
+    tree = parse_source(source)
+    return tree is not None and PlainCode(tree, own).is_program(tree)
+
+
+def only_tests(source: str, tests: Collection[str]) -> str:
+    """The source without the test functions and methods that are not among `tests` (named `path::…`)."""
+    tree = ast.parse(source)
+    names = {test.partition("[")[0].partition("::")[2] for test in tests}
+
+    def kept(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for node in body:
+            name = getattr(node, "name", "")
+            if isinstance(node, ast.ClassDef):
+                node.body = kept(node.body, f"{name}::") or [ast.Pass()]
+            is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name.startswith("test")
+            if not is_test or prefix + name in names:
+                found.append(node)
+        return found
+
+    tree.body = kept(tree.body, "")
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def prepares_process(source: str) -> bool:
+    """Whether a test file, or a conftest.py, may prepare the process for its tests."""
+    tree = parse_source(source)
+    if tree is None or "autouse" in source:
+        return True
+    return any(_prepares(node) for node in tree.body)
+
+
+def _prepares(node: ast.stmt) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.name.startswith("pytest_") or bool(_SETS_UP.match(node.name))
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if not all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
+            return True
+        return any(isinstance(target, ast.Name) and target.id == "pytestmark" for target in targets)
+    if isinstance(node, ast.Expr):
+        return not (is_constant(node.value) or ast.unparse(node).startswith("sys.path."))
+    if isinstance(node, ast.If):
+        return not is_main(node)
+    return not isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.Assert | ast.Pass)
+
+
+def _is_simple_class(node: ast.ClassDef) -> bool:
+    """Whether a class of tests derives from unittest's at most, and sets nothing up."""
+    bases = [ast.unparse(base) for base in node.bases]
+    names = [getattr(one, "name", "") for one in node.body]
+    is_alone = all(base in ("object", "TestCase", "unittest.TestCase") for base in bases)
+    return is_alone and not node.decorator_list and not node.keywords and not any(map(_SETS_UP.match, names))

@@ -1,0 +1,182 @@
+"""Confirm a pass of Python tests away from the code under test, which can't reach them there.
+
+If all pass there, the pass is `outside`. Many honest tests can't (fixtures that share files, patched modules)
+and stay `inside`. A plain test has no such reason (coder/source/plain_tests.py): one that passes only beside
+the code fails the run, however it ends there.
+"""
+
+import re
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from coder.run.command_inputs import SETTINGS
+from coder.source.plain_tests import is_plain_program, only_tests, plain_tests, prepares_process
+from coder.text.sanitize import as_text, is_binary
+from coder.verify.finding import Finding, lines_of
+from coder.verify.verification import Verification, modules_of
+from coder.workspace.overlay import workspace_files
+from sandbox import CheckReport, TestFile
+
+_CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
+"""Seconds for the tests once more, beside the time that they took: some end in a deadlock there."""
+_PREPARES = re.compile(r"^[ \t]*(?:usefixtures|env)[ \t]*=", re.MULTILINE)
+"""Settings of pytest that prepare the process for each test."""
+
+
+async def confirm(
+    on: Verification, files: Mapping[str, bytes], *, run: Finding, script: str | None = None
+) -> Finding:
+    """Run the tests of a Python test command again, away from the code under test.
+
+    Args:
+        run: passed, possibly with tests that fail as before the work.
+        script: the file that the command runs, where it runs one.
+
+    Returns:
+        `outside` if all pass; failed if a plain test doesn't, or if an object of the code's own class claims
+        to equal the tests' data and none of the untouched code does (query builders equal all); else `run`.
+    """
+    confirmation = _Confirmation(on, files, run)
+    checks = [
+        TestFile(path=path, source=files[path].decode(), as_program=path == script)
+        for path in on.target.tests
+        if not is_binary(as_text(files.get(path, b""))) and (path == script or _decides(path, files))
+    ]
+    if not checks or on.target.module.partition(".")[0] in sys.stdlib_module_names:
+        return run
+    return await confirmation.confirm(checks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Confirmation:
+    """Tests of one workspace that passed beside the code."""
+
+    on: Verification
+    files: Mapping[str, bytes]
+    run: Finding
+
+    async def confirm(self, checks: Sequence[TestFile]) -> Finding:
+        """The run, by what these show away from the code."""
+        checker = await self.on.bench.checker()
+        tests = self.on.target.tests
+        await checker.lay({path: self.files[path] for path in tests if path in self.files})
+        report = await self._checked(self.files, checks)
+        if report.passed:
+            return replace(self.run, strength="outside")
+        if report.disowned and await self._is_disowned_newly(checks):
+            note = "A test passed only because an object of your own class claims to equal the test's data."
+            return replace(self.run, passed=False, lines=lines_of(report), note=note)
+        wrong = await self._wrong(checks, report)
+        if wrong is None:
+            return self.run
+        note = "A test passed only in the process of your code. Away from it, on the same values, it fails."
+        return replace(self.run, passed=False, lines=lines_of(wrong), note=note)
+
+    async def _checked(self, files: Mapping[str, bytes], checks: Sequence[TestFile]) -> CheckReport:
+        """Run checks on these files, laid into the candidate's workspace."""
+        took = self.run.result.wall_s
+        most = self.on.state.settings.test_timeout_s
+        await self.on.lay(files)  # what an earlier run has changed is not what was answered
+        return await self.on.checked(files, checks, min(most, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took))
+
+    async def _is_disowned_newly(self, checks: Sequence[TestFile]) -> bool:
+        """Whether the untouched code, as far as that is known, has no such objects."""
+        if self.on.state.baseline is None:
+            return True
+        before = await self._checked(workspace_files(self.on.state, {}), checks)
+        return before.complete and not before.disowned
+
+    async def _wrong(self, checks: Sequence[TestFile], report: CheckReport) -> CheckReport | None:
+        """The failures of plain tests, run by themselves; None if there are none."""
+        passed = {result.name for result in report.results if result.passed}
+        suspects = self._plain(checks, self._names_of_run(checks))
+        suspects = {path: names - passed for path, names in suspects.items() if names - passed}
+        if not suspects or self._is_ambiguous(report):
+            return None
+        again = await self._checked(self.files, _only(checks, suspects))
+        if again.passed:
+            return None
+        suspects = await self._without_old(checks, suspects)
+        named = {name for names in suspects.values() for name in names}
+        failed = {result.name for result in again.results if not result.passed}
+        # A file that can't be loaded has one result, by its path.
+        return (
+            again if named & failed or failed & {path for path, names in suspects.items() if names} else None
+        )
+
+    async def _without_old(
+        self, checks: Sequence[TestFile], suspects: Mapping[str, set[str]]
+    ) -> dict[str, set[str]]:
+        """Without those that passed before the work and fail away from the untouched code, too."""
+        baseline = self.on.state.baseline
+        before = (
+            self._plain(checks, [test.name for test in baseline.tests if test.passed]) if baseline else {}
+        )
+        old = {path: names & before.get(path, set()) for path, names in suspects.items()}
+        if not any(old.values()):
+            return dict(suspects)
+        report = await self._checked(workspace_files(self.on.state, {}), _only(checks, old))
+        passed = {result.name for result in report.results if result.passed}
+        return {path: names - (old[path] - passed) for path, names in suspects.items()}
+
+    def _names_of_run(self, checks: Sequence[TestFile]) -> set[str]:
+        """Tests that passed beside the code, or ran before the work and aren't reported any more."""
+        reported = {line.name: line.passed for line in self.run.lines}
+        before = self.on.state.baseline.before if self.on.state.baseline is not None else {}
+        programs = {check.path for check in checks if check.as_program}
+        return {name for name, passed in reported.items() if passed} | (before.keys() - reported) | programs
+
+    def _plain(self, checks: Sequence[TestFile], ran: Collection[str]) -> dict[str, set[str]]:
+        """Plain tests among these, by file, named as the checker does."""
+        beside = [path for path in self.on.target.tests if path.endswith(("conftest.py", "__init__.py"))]
+        settings = (self._text(path) for path in SETTINGS & self.files.keys())
+        is_prepared = any(prepares_process(self._text(path)) for path in beside)
+        is_prepared = is_prepared or any(map(_PREPARES.search, settings))
+        own = modules_of(self.files)
+        found: dict[str, set[str]] = {}
+        for check in checks:
+            path = check.path
+            if check.as_program:
+                is_plain = any(PurePosixPath(name).as_posix() == path for name in ran)
+                found[path] = {path} if is_plain and is_plain_program(check.source, own) else set()
+            elif not is_prepared:
+                tests = plain_tests(check.source, own)
+                names = {tail for name in ran for tail in _tails(path, name)}
+                if all(tests.values()) and not {tail.partition("[")[0] for tail in names} <= tests.keys():
+                    names |= tests.keys()  # a test that the file doesn't have was reported in its name
+                found[path] = {f"{path}::{tail}" for tail in names if tests.get(tail.partition("[")[0])}
+        return found
+
+    def _text(self, path: str) -> str:
+        return self.files.get(path, b"").decode("utf-8", "replace")
+
+    def _is_ambiguous(self, report: CheckReport) -> bool:
+        """Whether the project is a package that is installed, too: the tests would test that one."""
+        untouched = modules_of(workspace_files(self.on.state, {}))
+        return bool(report.ambiguous) and report.ambiguous <= set(untouched)
+
+
+def _only(checks: Sequence[TestFile], tests: Mapping[str, set[str]]) -> list[TestFile]:
+    """The files with these tests alone."""
+    return [
+        one if one.as_program else one.model_copy(update={"source": only_tests(one.source, tests[one.path])})
+        for one in checks
+        if tests.get(one.path)
+    ]
+
+
+def _tails(path: str, name: str) -> set[str]:
+    """`Class::method` or `function` of pytest's or unittest's name of a test; none if another file has it."""
+    head, colons, tail = name.partition("::")
+    if colons:
+        return {tail} if path == head or path.endswith(f"/{head}") else set()
+    parts = path.removesuffix(".py").split("/")
+    starts = (".".join(parts[i:]) + "." for i in range(len(parts)))
+    return {name.removeprefix(start).replace(".", "::") for start in starts if name.startswith(start)}
+
+
+def _decides(path: str, files: Mapping[str, bytes]) -> bool:
+    """Whether a pristine file holds tests of its own (a conftest.py or a helper doesn't)."""
+    return path.endswith(".py") and not path.endswith("conftest.py") and b"test" in files.get(path, b"")
