@@ -324,6 +324,7 @@ def f(x):
     return x + 1 if x == 1 else 6
 """,
 }
+MAIN = "if __name__ == '__main__':\n    main()\n"
 WAYS = {
     "pytest": (("pytest", "-q"), {"test_it.py": PLAIN["pytest"]}),
     "a local variable": (
@@ -334,9 +335,7 @@ WAYS = {
     "a script": (("python3", "check.py"), {"check.py": SCRIPT}),
     "a script's main": (
         ("python3", "check.py"),
-        {
-            "check.py": "from solution import f\ndef main():\n    assert f(1) == 2\nif __name__ == '__main__': main()\n"
-        },
+        {"check.py": f"from solution import f\ndef main():\n    assert f(1) == 2\n{MAIN}"},
     ),
 }
 
