@@ -7,8 +7,9 @@ each time. They are the model's own, so this is weaker than a given test.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from coder.run.command_inputs import more_tests, parted, reported
+from coder.run.command_inputs import more_tests, parted, reported, uses_pytest
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
@@ -32,7 +33,8 @@ _NOT_RUN = (126, 127)
 def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
     """Whether nothing given shows that the task is done, and the answer's own tests or check may."""
     is_open = outcome.verified in ("none", "self") if outcome.passed else _is_red_as_before(state, outcome)
-    return is_open and bool(code.check or _new_tests(state, code, outcome))
+    new = _new_tests(state, code, outcome) or _unrun(state, code, outcome)
+    return is_open and bool(code.check or new)
 
 
 async def evidence(on: Verification, code: Message, outcome: Outcome) -> Outcome:
@@ -40,10 +42,13 @@ async def evidence(on: Verification, code: Message, outcome: Outcome) -> Outcome
 
     Where a suite stays red as before and they show nothing, it is a failure still.
     """
-    trial = _Trial(on, code)
+    unrun = _unrun(on.state, code, outcome)
+    trial = _Trial(on, code, unrun)
     found = outcome if outcome.passed else _without_old_reds(outcome)
     if code.check:
         found = await trial.check(found)
+    if unrun and found.passed and found.verified != "reproduced":
+        found = await trial.run_unrun(found)
     names = _new_tests(on.state, code, found)
     if names and found.passed and found.verified != "reproduced":
         found = await trial.tests(found, names)
@@ -87,6 +92,22 @@ def _test_files(state: State, code: Message) -> dict[str, str | None]:
     return {path: text for path, text in files.items() if path in tests}
 
 
+def _unrun(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """New test files of Python that a test command leaves out which names what it runs."""
+    inner, baseline = reported(state.task.test_command or ("",)), state.baseline
+    if inner is None or inner[0] != "-m" or "discover" in inner or baseline is None or not baseline.told:
+        return ()
+    ran = [line.name for line in outcome.checks]
+    new = (path for path in _test_files(state, code) if path not in state.files and _holds_tests(path))
+    return tuple(path for path in new if not any(_is_of(path, name) for name in ran))
+
+
+def _holds_tests(path: str) -> bool:
+    """Whether pytest and unittest would look for tests in a file of this name."""
+    name = PurePosixPath(path).name
+    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+
+
 def _is_of(path: str, name: str) -> bool:
     """Whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
     parts = path.removesuffix(".py").split("/")
@@ -100,6 +121,20 @@ class _Trial:
 
     on: Verification
     code: Message
+    unrun: tuple[str, ...] = ()
+    """New test files that the test command doesn't run by itself."""
+
+    async def run_unrun(self, outcome: Outcome) -> Outcome:
+        """The outcome with the tests of these files, which fail the answer if they fail with the change."""
+        await self.on.lay_over(self.code.files)
+        is_pytest = uses_pytest(self.on.state.task.test_command or ("",))
+        only = self.unrun if is_pytest else ()
+        run = await self.on.command(more=self.unrun, ours=self._tests, only=only, wall_s=self._wall_s)
+        new = [line for line in run.lines if any(_is_of(path, line.name) for path in self.unrun)]
+        if red := [line for line in new if not line.passed]:
+            failed = {"passed": False, "feedback": feedback(red, run.result), "gist": gist(run.result)}
+            return outcome.model_copy(update={**failed, "checks": (*red, *outcome.checks)})
+        return outcome.model_copy(update={"checks": (*outcome.checks, *new)})
 
     async def check(self, outcome: Outcome) -> Outcome:
         """What the answer's command shows; one that fails with the change fails the answer."""
@@ -139,11 +174,15 @@ class _Trial:
     @property
     def _tests(self) -> dict[str, str | None]:
         """What stands on the user's files for a run without the change."""
-        return _test_files(self.on.state, self.code)
+        words = _python_tests(self.code.check) or ()
+        named = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
+        state, files = self.on.state, self.code.files
+        brought = {path: files[path] for path in named & files.keys() if path not in state.files}
+        return _test_files(state, self.code) | brought
 
     async def _run(self, files: Mapping[str, str | None], names: tuple[str, ...]) -> Finding:
         await self.on.lay_over(files)
-        return await self.on.command(ours=self._tests, only=names, wall_s=self._wall_s)
+        return await self.on.command(more=self.unrun, ours=self._tests, only=names, wall_s=self._wall_s)
 
     async def _checked(self, files: Mapping[str, str | None]) -> tuple[Result, bool]:
         """How the check ends, and whether the code made it fail, if that is known."""

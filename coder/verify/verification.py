@@ -35,6 +35,7 @@ class Verification:
         self,
         argv: Sequence[str] | None = None,
         *,
+        more: Sequence[str] = (),
         ours: Collection[str] = (),
         only: Sequence[str] = (),
         wall_s: float | None = None,
@@ -43,6 +44,7 @@ class Verification:
         """Run a test command on what stands in the candidate's workspace; None is the task's.
 
         Args:
+            more: words at its end, such as new test files.
             ours: paths that hold tests beside those of the target.
             only: names of the tests to run, none for all.
             is_shown: the watch gets its output.
@@ -54,7 +56,7 @@ class Verification:
         assert argv is not None
         return await run_tests(
             await self.bench.candidate(),
-            argv,
+            [*argv, *more],
             ours=[*self.target.tests, *ours],
             limits=self.limits(wall_s),
             on_output=self.bench.on_output if is_shown else None,

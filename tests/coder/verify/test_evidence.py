@@ -171,6 +171,36 @@ async def test_so_does_a_new_test_in_a_given_file_that_may_be_changed(shop: Path
     assert (run.status, run.reproduced_by) == ("solved", ("test_shop.py::test_two",))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "given", "new"),
+    [
+        ("pytest -q test_shop.py", GIVEN, RED),
+        ("pytest -q test_shop.py::test_zero", GIVEN, RED),
+        ("python3 -m unittest test_shop", UNITTEST.format(0), UNITTEST.format(2)),
+    ],
+)
+async def test_so_does_a_new_test_file_where_the_test_command_names_its_files(
+    shop: Path, command: str, given: str, new: str
+) -> None:
+    (shop / "test_shop.py").write_text(given)
+
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), command=command)
+
+    assert (run.status, run.verified) == ("solved", "reproduced")
+    assert run.reproduced_by[0].startswith("test_two")
+
+
+@pytest.mark.slow
+async def test_a_new_test_file_that_the_command_leaves_out_and_fails_with_the_change_fails_the_answer(
+    shop: Path,
+) -> None:
+    run = await work(shop, answer(shop__py=WRONG + "\n", test_two__py=RED), command="pytest test_shop.py")
+
+    assert (run.status, run.verified) == ("limit", "none")
+    assert [line.name for line in run.tests if not line.passed] == ["test_two.py::test_two"]
+
+
 NODE = """const test = require("node:test");
 const assert = require("node:assert");
 const {{ price }} = require("./shop.js");
@@ -365,6 +395,15 @@ async def test_a_check_that_runs_new_tests_is_tried_with_them_on_the_code_before
     run = await checked(shop, "python3 -m pytest -q test_two.py", command=None, new=new)
 
     assert run.verified == verified
+
+
+@pytest.mark.slow
+async def test_a_check_may_name_a_new_file_of_tests_by_any_name(shop: Path) -> None:
+    more = f"\n**shows_it.py**\n```python\n{RED}```\n"
+
+    run = await checked(shop, "pytest -q shows_it.py", more=more)
+
+    assert (run.status, run.verified) == ("solved", "reproduced")
 
 
 async def test_a_check_whose_command_is_not_there_without_the_change_is_only_added(shop: Path) -> None:
