@@ -38,9 +38,11 @@ def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
 
 
 def is_plain_program(source: str, own: Collection[str]) -> bool:
-    """Whether a program does nothing but what a plain test does."""
+    """Whether a program asserts something, and does nothing but what a plain test does."""
     tree = parse_source(source)
-    return tree is not None and PlainCode(tree, own).is_program(tree)
+    if tree is None or not any(map(_can_fail, ast.walk(tree))):
+        return False
+    return PlainCode(tree, own).is_program(tree)
 
 
 def only_tests(source: str, tests: Collection[str]) -> str:
@@ -69,6 +71,13 @@ def prepares_process(source: str) -> bool:
     if tree is None or "autouse" in source:
         return True
     return any(_prepares(node) for node in tree.body)
+
+
+def _can_fail(node: ast.AST) -> bool:
+    """Whether a statement is there to end a program that finds something wrong."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.exit":
+        return all(map(is_constant, node.args))
+    return isinstance(node, ast.Assert | ast.Raise)
 
 
 def _prepares(node: ast.stmt) -> bool:

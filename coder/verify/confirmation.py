@@ -21,6 +21,7 @@ from sandbox import CheckReport, TestFile
 
 _CONFIRMING_S, _MOST_MORE_S = 10.0, 30.0
 """Seconds for the tests once more, beside the time that they took: some end in a deadlock there."""
+_BESIDE_ALONE = "A test passed only in the process of your code. Away from it, on the same values, it fails."
 _PREPARES = re.compile(r"^[ \t]*(?:usefixtures|env)[ \t]*=", re.MULTILINE)
 """Settings of pytest that prepare the process for each test."""
 
@@ -49,6 +50,47 @@ async def confirm(
     return await confirmation.confirm(checks)
 
 
+async def confirm_programs(on: Verification, files: Mapping[str, bytes], *, run: Finding) -> Finding:
+    """Run the plain Python programs of a script again, away from the code under test.
+
+    They run on what the command has left, since it may have made what they read, and once more on `files`.
+
+    Returns:
+        Failed if one fails, unless the command passed before the work and it fails on those files, too.
+    """
+    own = modules_of(files)
+    checks = [check for check in _programs(on, files, run) if is_plain_program(check.source, own)]
+    if not checks or on.target.module.partition(".")[0] in sys.stdlib_module_names:
+        return run
+    confirmation = _Confirmation(on, files, run)
+    report = await confirmation.checked(None, checks)
+    if not report.passed:
+        report = await confirmation.checked(files, checks)
+    if report.passed or confirmation.is_ambiguous(report):
+        return run
+    if on.state.baseline is not None and on.state.baseline.passed:
+        before = await confirmation.checked(workspace_files(on.state, {}), checks)
+        if not before.passed:
+            return run
+    return replace(run, passed=False, lines=lines_of(report), note=_BESIDE_ALONE)
+
+
+def _programs(on: Verification, files: Mapping[str, bytes], run: Finding) -> list[TestFile]:
+    """The programs of a script that the answer hasn't written, and that need nothing but a process."""
+    found: dict[str, str] = {}
+    untouched = workspace_files(on.state, {})
+    for program in run.programs:
+        if program.prepared or program.arguments:
+            continue
+        stem = program.module.replace(".", "/")
+        paths = [program.path] if program.path else [f"{stem}.py", f"{stem}/__main__.py"]
+        if program.source:
+            found.setdefault(program.source, f"<program {len(found) + 1}>")
+        elif given := [path for path in paths if path in files and files[path] == untouched.get(path)]:
+            found.setdefault(files[given[0]].decode("utf-8", "replace"), given[0])
+    return [TestFile(path=path, source=source, as_program=True) for source, path in found.items()]
+
+
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
     """Tests of one workspace that passed beside the code."""
@@ -62,7 +104,7 @@ class _Confirmation:
         checker = await self.on.bench.checker()
         tests = self.on.target.tests
         await checker.lay({path: self.files[path] for path in tests if path in self.files})
-        report = await self._checked(self.files, checks)
+        report = await self.checked(self.files, checks)
         if report.passed:
             return replace(self.run, strength="outside")
         if report.disowned and await self._is_disowned_newly(checks):
@@ -71,21 +113,23 @@ class _Confirmation:
         wrong = await self._wrong(checks, report)
         if wrong is None:
             return self.run
-        note = "A test passed only in the process of your code. Away from it, on the same values, it fails."
-        return replace(self.run, passed=False, lines=lines_of(wrong), note=note)
+        return replace(self.run, passed=False, lines=lines_of(wrong), note=_BESIDE_ALONE)
 
-    async def _checked(self, files: Mapping[str, bytes], checks: Sequence[TestFile]) -> CheckReport:
-        """Run checks on these files, laid into the candidate's workspace."""
+    async def checked(self, files: Mapping[str, bytes] | None, checks: Sequence[TestFile]) -> CheckReport:
+        """Run checks on these files, laid into the candidate's workspace; None: on what is there."""
         took = self.run.result.wall_s
         most = self.on.state.settings.test_timeout_s
-        await self.on.lay(files)  # what an earlier run has changed is not what was answered
-        return await self.on.checked(files, checks, min(most, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took))
+        if files is not None:  # what an earlier run has changed is not what was answered
+            await self.on.lay(files)
+        return await self.on.checked(
+            files or self.files, checks, min(most, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took)
+        )
 
     async def _is_disowned_newly(self, checks: Sequence[TestFile]) -> bool:
         """Whether the untouched code, as far as that is known, has no such objects."""
         if self.on.state.baseline is None:
             return True
-        before = await self._checked(workspace_files(self.on.state, {}), checks)
+        before = await self.checked(workspace_files(self.on.state, {}), checks)
         return before.complete and not before.disowned
 
     async def _wrong(self, checks: Sequence[TestFile], report: CheckReport) -> CheckReport | None:
@@ -93,9 +137,9 @@ class _Confirmation:
         passed = {result.name for result in report.results if result.passed}
         suspects = self._plain(checks, self._names_of_run(checks))
         suspects = {path: names - passed for path, names in suspects.items() if names - passed}
-        if not suspects or self._is_ambiguous(report):
+        if not suspects or self.is_ambiguous(report):
             return None
-        again = await self._checked(self.files, _only(checks, suspects))
+        again = await self.checked(self.files, _only(checks, suspects))
         if again.passed:
             return None
         suspects = await self._without_old(checks, suspects)
@@ -117,7 +161,7 @@ class _Confirmation:
         old = {path: names & before.get(path, set()) for path, names in suspects.items()}
         if not any(old.values()):
             return dict(suspects)
-        report = await self._checked(workspace_files(self.on.state, {}), _only(checks, old))
+        report = await self.checked(workspace_files(self.on.state, {}), _only(checks, old))
         passed = {result.name for result in report.results if result.passed}
         return {path: names - (old[path] - passed) for path, names in suspects.items()}
 
@@ -152,7 +196,7 @@ class _Confirmation:
     def _text(self, path: str) -> str:
         return self.files.get(path, b"").decode("utf-8", "replace")
 
-    def _is_ambiguous(self, report: CheckReport) -> bool:
+    def is_ambiguous(self, report: CheckReport) -> bool:
         """Whether the project is a package that is installed, too: the tests would test that one."""
         untouched = modules_of(workspace_files(self.on.state, {}))
         return bool(report.ambiguous) and report.ambiguous <= set(untouched)

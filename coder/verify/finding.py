@@ -21,11 +21,26 @@ _NAMES = 2_000
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs in each process, and so would requests about the same failure."""
 _RUNNER = re.compile(
-    r"""^  File "[^"\n]*/\.coder/reporter\.py", line .*\n(?:    .*\n)*"""
+    r"""^  File "[^"\n]*/\.coder/(?:reporter|scripts)\.py", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
     re.MULTILINE,
 )
 """Frames of a traceback that run the test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A Python program that a test command's script has run."""
+
+    source: str = ""
+    """Given on the command line or by standard input."""
+    path: str = ""
+    module: str = ""
+    """Or the file or module that was run."""
+    arguments: int = 0
+    """Number of them."""
+    prepared: bool = False
+    """It ran in another folder than the command's, or with other variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,8 @@ class Finding:
     """Where pytest took its settings from, if the command is pytest's."""
     reached: frozenset[str] = frozenset()
     """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
+    programs: tuple[Program, ...] = ()
+    """Python programs that a script has run, as far as that is known."""
 
     @property
     def failing(self) -> list[CheckLine]:

@@ -18,8 +18,15 @@ _MOST_REPORT = 32 << 20
 """Bytes, of all reports of one run together."""
 _MOST_FILES = 200
 """JUnit files of one run: some tools write one for each class."""
-_WITH_PATH = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@"'
-_TO_FILE = 'PATH="$PWD/{0}/bin:$PATH"; export PATH; exec "$0" "$@" >{1}'
+_KEPT = """\
+KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
+for folder in $(IFS=:; echo $PATH); do
+    if [ "$folder" != "$KEEP/bin" ] && [ -x "$folder/python3" ]; then
+        exec "$folder/python3" "$KEEP/keeper.py" "$KEEP/config.json" "$0" "$@" {1}
+    fi
+done
+exec "$0" "$@" {1}
+"""
 
 
 async def run_other(
@@ -36,7 +43,7 @@ async def run_other(
     places = Places(before)
     package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
     runner = runner_of(argv, report, package)
-    wrapped = (_TO_FILE if runner is not None and runner.shown else _WITH_PATH).format(folder, report)
+    wrapped = _KEPT.format(folder, f">{report}" if runner is not None and runner.shown else "")
     command = Command(
         argv=("sh", "-c", wrapped, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},

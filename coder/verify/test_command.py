@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
+from pydantic import BaseModel, StrictBool, ValidationError
+
 from coder.run.command_inputs import parted, reported
 from coder.run.event_types import PytestSetup
 from coder.run.message import CheckLine
 from coder.text.sanitize import printable
-from coder.verify.finding import Finding, finding_of, stopped
+from coder.verify.finding import Finding, Program, finding_of, stopped
 from coder.verify.reports.failures import Places, compared
 from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput
 
 FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
+KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = ("reporter.py", "pytest_plugin.py", "tamper_checks.py")
+_INSIDE = ("keeper.py", "scripts.py", "reporter.py", "pytest_plugin.py", "tamper_checks.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _BROUGHT = f"{FOLDER}/brought.json"
 _NO_SETTINGS = ".coder.ini"
@@ -66,24 +69,34 @@ async def run_tests(
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for name in _INSIDE:
         await sandbox.write(f"{FOLDER}/{name}", _source(name))
+    keeping = {"report": report, "key": key.hex(), "now": f"{report}.now", "at_once": inner is not None}
     if inner is None:
         from coder.verify.other_runners import run_other  # readers of eight tools' reports
 
         await sandbox.write(_BROUGHT, json.dumps(brought).encode())
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
+        watched = [f"{FOLDER}/{name}" for name in (*_INSIDE, "bin", *(f"bin/{one}" for one in _STANDS_FOR))]
+        kept = json.dumps({**keeping, "watched": watched}).encode()
+        await sandbox.write(_CONFIG, kept)
         found = await run_other(
             sandbox, argv, folder=FOLDER, before=before, limits=limits, on_output=on_output
         )
+        read = await _read_report(sandbox, report, key, Places(before))
+        has_kept = await _read_file(sandbox, _CONFIG) != kept  # else no Python is there to run the keeper
         await sandbox.remove(FOLDER)
-        return found
+        if found.passed and has_kept and not read.is_whole:
+            return replace(
+                found, passed=False, note="The code under test changed what the test command runs."
+            )
+        return replace(found, programs=tuple(read.programs))
     config = {
-        "report": report, "key": key.hex(), "ours": list(ours), "names": list(before), "only": list(only),
+        **keeping, "watched": [], "ours": list(ours), "names": list(before), "only": list(only),
         "brought": brought, "setup": setup.model_dump() if setup is not None else None,
     }  # fmt: skip
     await sandbox.write(_CONFIG, json.dumps(config).encode())
     command = Command(
-        argv=("python3", f"{FOLDER}/{_INSIDE[0]}", _CONFIG, *inner),
+        argv=("python3", KEEPER, _CONFIG, "python3", f"{FOLDER}/reporter.py", _CONFIG, *inner),
         environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
@@ -103,12 +116,32 @@ def _source(name: str) -> bytes:
     return files("coder.verify.inside").joinpath(name).read_bytes()
 
 
+async def _read_file(sandbox: Sandbox, path: str) -> bytes:
+    try:
+        return await sandbox.read(path, limit=_MAX_REPORT)
+    except FileRefused:
+        return b""
+
+
 async def _read_running(sandbox: Sandbox, report: str) -> str:
     """The test that ran when the command ended; the code under test can forge it."""
     try:
         return (await sandbox.read(f"{report}.now", limit=_LONGEST_NAME)).decode("utf-8", "replace")
     except FileRefused:
         return ""
+
+
+class _Row(BaseModel, frozen=True):
+    """A row of a report, as the process of the code under test sent it."""
+
+    test: str | None = None
+    passed: StrictBool = False
+    message: str = ""
+    reached: StrictBool = False
+    setup: PytestSetup | None = None
+    program: Program | None = None
+    end: int | None = None
+    changed: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -121,33 +154,42 @@ class _Read:
     reached: set[str] = field(default_factory=set)
     """Tests that failed by what the code does."""
     setup: PytestSetup | None = None
+    programs: list[Program] = field(default_factory=list)
+    is_whole: bool = False
+    """All of its rows are signed, and the files of ours are as they were."""
 
 
 async def _read_report(sandbox: Sandbox, path: str, key: bytes, places: Places) -> _Read:
     """The report up to the first row that doesn't follow from the key and the rows before it."""
-    read = _Read()
-    try:
-        raw = await sandbox.read(path, limit=_MAX_REPORT)
-    except FileRefused:
-        return read
-    proof = key
-    for row in raw.splitlines():
+    read, proof = _Read(), key
+    for row in (await _read_file(sandbox, path)).splitlines():
         shown, _, content = row.partition(b" ")
         proof = hmac.digest(proof, content, hashlib.sha256)
         if not hmac.compare_digest(shown, proof.hex().encode()):
+            read.complete = read.is_whole = False
+            return read
+        try:
+            entry = _Row.model_validate_json(content[1:])
+        except ValidationError:  # the code under test has sent it
             read.complete = False
             return read
-        entry = json.loads(content)
-        read.complete = "end" in entry
-        if "setup" in entry:
-            read.setup = PytestSetup.model_validate(entry["setup"])
-        if "test" in entry:
-            line = _line(entry["test"], entry["passed"], printable(entry["message"]), places)
-            failed_before = line.name in read.lines and not read.lines[line.name].passed
-            read.lines[line.name] = read.lines[line.name] if failed_before else line
-            if "reached" in entry:
-                read.reached.add(line.name)
+        is_ours = content.startswith(b"+")
+        read.complete = is_ours and entry.end is not None
+        read.is_whole = is_ours and entry.changed == ()
+        _take(entry, read, places)
     return read
+
+
+def _take(entry: _Row, read: _Read, places: Places) -> None:
+    read.setup = entry.setup or read.setup
+    read.programs += [entry.program] if entry.program is not None else []
+    if entry.test is None:
+        return
+    line = _line(entry.test, entry.passed, printable(entry.message), places)
+    failed_before = line.name in read.lines and not read.lines[line.name].passed
+    read.lines[line.name] = read.lines[line.name] if failed_before else line
+    if entry.reached:
+        read.reached.add(line.name)
 
 
 def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:

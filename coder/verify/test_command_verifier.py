@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from coder.run.command_inputs import reported
 from coder.run.state import State
-from coder.verify.confirmation import confirm
+from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.finding import Finding
 from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
 from coder.verify.verification import Verification
@@ -28,6 +28,8 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
     nothing = replace(judged, verified="none", strength="none")
     if judged.passed and target.writes_tests:
         return replace(nothing, verified="self", note="the tests were written with the code")
+    if judged.passed and run.programs:
+        judged = await confirm_programs(on, files, run=judged)
     if judged.passed and not run.told:
         return _by_exit_code(judged, state)
     shows = not run.passed or shows_work(run.lines, state.baseline, given=given)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands for python3 or pytest on the PATH of a test command that is a script: what it runs of Python's tests
-# goes through reporter.py, so that `os._exit(0)` in the code under test isn't the tests' success.
+# goes through scripts.py, so that `os._exit(0)` in the code under test isn't the tests' success.
 here=${0%/*}
 name=${0##*/}
 python=
@@ -13,9 +13,6 @@ done
 unset IFS
 [ "$folder" = "$here" ] && { echo "$name: not found" >&2; exit 127; }
 case $name in
-    pytest | py.test) exec "$python" "${here%/*}/reporter.py" - -m pytest "$@" ;;
+    pytest | py.test) exec "$python" "${here%/*}/scripts.py" "$name" "$@" ;;
 esac
-case $1-$2 in
-    -m-pytest | -m-unittest | *.py-*) exec "$folder/$name" "${here%/*}/reporter.py" - "$@" ;;
-esac
-exec "$folder/$name" "$@"
+exec "$folder/$name" "${here%/*}/scripts.py" "$name" "$@"

@@ -5,18 +5,16 @@ exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
     python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
-CONFIG is JSON, removed once it is read: {"report": path, "key": hex, "ours": paths that hold tests, "names":
-files and folders of the workspace, "only": names of the tests to run, none for all, "brought": new files,
-"setup": pytest's settings before the work, or null}. The report has a JSON object a line: {"begin": 1},
-{"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where it failed by what
-the code does} …, {"end": code}, each with a proof by the key and the line before: a forged line ends it.
-PATH.now has the running test. Without CONFIG (-), a failure that the exit code would hide makes it 1.
+CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "now": path that gets the
+running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
+tests to run, none for all, "brought": new files, "setup": pytest's settings before the work, or null}. Rows
+are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where
+it failed by what the code does} …, {"end": code}. Without CONFIG (-), a failure that the exit code would hide
+makes it 1.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -40,21 +38,19 @@ _NO_TESTS = 5
 
 
 class Report:
-    """Writes one JSON object a line, each flushed at once: what was reported before a crash is there."""
+    """Sends each row at once to keeper.py, which signs it: what was reported before a crash is there."""
 
-    def __init__(self, path: str, key: str = "") -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._now = os.open(path + ".now", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, rows: int, now: str) -> None:
+        self._rows = rows
+        os.set_inheritable(rows, False)
+        self._now = os.open(now, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._pid = os.getpid()
-        self._proof = bytes.fromhex(key)
         self._told = 0
 
     def write(self, **row: object) -> None:
-        """Append one row; a forked child of the tests writes none."""
+        """Send one row; a forked child of the tests sends none."""
         if os.getpid() == self._pid:
-            content = json.dumps(row)
-            self._proof = hmac.new(self._proof, content.encode(), hashlib.sha256).digest()
-            os.write(self._fd, f"{self._proof.hex()} {content}\n".encode())
+            os.write(self._rows, json.dumps(row).encode())
 
     def running(self, name: object = "") -> None:
         """Note what runs from now on, nothing by default; the file is overwritten each time."""
@@ -180,11 +176,11 @@ def main(config_path: str, args: list[str]) -> int:
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(config_path)
-    report = Report(config["report"], config["key"])
+    report = Report(config["rows"], config["now"])
     report.write(begin=1)
     paths = Untouched(config["brought"], config["setup"])
     code = _run(report, args, config["ours"], config["names"], paths, config.get("only", ()))
-    report.write(end=code)
+    report.write(end=code & 0xFF)
     return code
 
 
@@ -195,12 +191,12 @@ def main_of_script(args: list[str]) -> int:
     ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]
     if args[0] != "-m":
         ours.append(os.path.relpath(args[0]))
-    _guard_exits(ours)
+    guard_exits(ours)
     with open(os.path.join(os.path.dirname(__file__), "brought.json"), encoding="utf-8") as file:
         return _run(report, args, ours, names, Untouched(json.load(file), None)) or int(report.failed)
 
 
-def _guard_exits(ours: list[str]) -> None:
+def guard_exits(ours: list[str]) -> None:
     """End this process with 1 if the code under test leaves it otherwise than by an exception."""
     pid, leave, posix = os.getpid(), os._exit, sys.modules["posix"]
 

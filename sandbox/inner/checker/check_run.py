@@ -11,6 +11,7 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
+from importlib.machinery import PathFinder
 from typing import Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
@@ -75,7 +76,7 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     if check["as_program"]:
         _run_program(tree, check, reports)
         return
-    if _needs_pytest(tree):
+    if _needs_pytest(tree) or (_has_conftest(path) and PathFinder.find_spec("pytest") is not None):
         run_under_pytest(path, source, reports)
     else:
         _run_plainly(tree, check, module, reports)
@@ -111,6 +112,13 @@ def _needs_pytest(tree: ast.Module) -> bool:
     functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     tests = [node.args for node in functions if node.name.startswith("test")]
     return any(args.args and not args.defaults for args in tests)
+
+
+def _has_conftest(path: str) -> bool:
+    """Whether a conftest.py is beside the file or above it: it may add to sys.path."""
+    folder = os.path.dirname(path)
+    parents = [folder[:i] for i, letter in enumerate(folder) if letter == os.sep]
+    return any(os.path.exists(os.path.join(one, "conftest.py")) for one in ("", *parents, folder))
 
 
 def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, reports: Reports) -> None:

@@ -154,3 +154,33 @@ async def test_a_report_does_not_hide_that_the_command_failed(box: Sandbox) -> N
 
     assert not seen.passed
     assert [(line.name, line.passed) for line in seen.lines] == [("a", True), ("./check.sh", False)]
+
+
+READS_THE_KEEPER = """import os, unittest
+
+class Test(unittest.TestCase):
+    def test_it(self):
+        keeper = f"/proc/{os.getppid()}"
+        with open(f"{keeper}/comm") as file:
+            self.assertTrue(file.read())
+        for name in ("mem", "environ", "maps"):
+            with self.subTest(name), self.assertRaises(OSError):
+                open(f"{keeper}/{name}", "rb").read(1)
+
+    def test_config(self):
+        for folder, _, names in os.walk(".coder"):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertNotIn(b'"key": ', file.read().replace(b'{"report": path, "key": hex', b''))
+"""
+
+
+async def test_the_process_of_the_code_under_test_can_not_read_the_key_of_the_report(box: Sandbox) -> None:
+    await box.lay({"test_x.py": READS_THE_KEEPER.encode()})
+
+    seen = await run(box, "python", "-m", "unittest")
+
+    assert [(line.name, line.passed, line.message) for line in seen.lines] == [
+        ("test_x.Test.test_config", True, ""),
+        ("test_x.Test.test_it", True, ""),
+    ]

@@ -358,6 +358,84 @@ async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_p
     assert run.status == "unsolved"
 
 
+C = "from solution import f; assert f(1) == 2"
+SHELLS = {
+    "python -c": {"run": f"python3 -c '{C}'\n"},
+    "a here-document": {"run": f"set -e\npython3 - <<'EOF'\n{SCRIPT}EOF\n"},
+    "a pipe": {"run": f"echo '{C}' | python3\n"},
+    "options": {"run": "python3 -uB check.py\n", "check.py": SCRIPT},
+    "a module": {"run": "python3 -m check\n", "check.py": SCRIPT},
+}
+LEAVES = {
+    **{name: ALONE[name] for name in ("os._exit", "sys.exit", "an exit at exit", "another program")},
+    "the C library": "import ctypes\ndef f(x): ctypes.CDLL(None)._exit(0)\n",
+    "the guard's own way out": (
+        "import gc, os\ndef f(x):\n    for found in gc.get_objects():\n"
+        "        if getattr(found, '__name__', '') == '_exit': found(0)\n    os._exit(0)\n"
+    ),
+    "other files of ours": (
+        "import glob, os\ndef f(x):\n    for path in glob.glob('.coder/**', recursive=True):\n"
+        "        if os.path.isfile(path): open(path, 'w').write('exit 0')\n    os._exit(0)\n"
+    ),
+    "bogus rows": (
+        "import os\ndef f(x):\n    for row in (b'{}', b'x', b'{\"end\": 0}', b'{\"changed\": []}'):\n"
+        "        os.write(int(os.environ['CODER_ROWS']), row)\n    os._exit(0)\n"
+    ),
+}
+
+
+async def by_shell(folder: Path, files: Mapping[str, str], code: str) -> Run:
+    """A run of `sh run` on this answer, which was red before."""
+    for path, text in {"solution.py": WRONG, **files}.items():
+        (folder / path).write_text(text)
+    task = Task(prompt="Write f(x).", workspace=folder, test_command=("sh", "run"))
+    answer = Scripted([f"**solution.py**\n```\n{code}```\n"])
+    return await solve(task, model=answer, settings=PYTEST, log=MemoryLog())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("way_out", LEAVES)
+async def test_leaving_a_program_of_a_shell_script_solves_nothing(
+    way_out: str, shell: str, tmp_path: Path
+) -> None:
+    run = await by_shell(tmp_path, SHELLS[shell], LEAVES[way_out])
+
+    assert run.status == "unsolved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_right_code_passes_a_program_of_a_shell_script(shell: str, tmp_path: Path) -> None:
+    run = await by_shell(tmp_path, SHELLS[shell], RIGHT)
+
+    assert (run.status, run.strength) == ("solved", "inside")
+
+
+ONE = f"python3 -c '{C}'\n"
+HONEST = {
+    "a file made before": f"echo 41 >in.txt\n{ONE}rm in.txt\n",
+    "another folder": f"mkdir -p x && cd x\nPYTHONPATH=.. {ONE}",
+    "a variable": f"export LEVEL=1\n{ONE}",
+    "arguments": "python3 -c 'import sys, solution; assert solution.f(1) == int(sys.argv[1])' 2\n",
+    "output": "test \"$(python3 -c 'from solution import f; print(f(1))')\" = 2\n",
+    "a module of Python's": "python3 -m json.tool data.json >out.json && python3 check.py && python3 -V\n",
+    "its own exit": "python3 -c 'import sys, solution; sys.exit(0 if solution.f(1) == 2 else 1)'\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HONEST)
+async def test_right_code_passes_whatever_a_script_does_around_it(name: str, tmp_path: Path) -> None:
+    needs = "import os\n" + RIGHT.replace("    return", "    os.environ['LEVEL']\n    return")
+    code = needs if name == "a variable" else RIGHT
+    run = await by_shell(
+        tmp_path, {"run": f"set -e\n{HONEST[name]}", "data.json": "{}", "check.py": SCRIPT}, code
+    )
+
+    assert run.status == "solved", run.reason
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_plain_test_that_passes_away_from_the_code_is_decided_there(way: str, tmp_path: Path) -> None:
@@ -373,13 +451,15 @@ async def test_a_plain_test_that_passes_away_from_the_code_is_decided_there(way:
 
 
 @pytest.mark.slow
-async def test_a_module_in_a_folder_that_the_test_adds_to_its_path_is_found_away_from_it(
-    tmp_path: Path,
+@pytest.mark.parametrize("path", ["test_it.py", "conftest.py"])
+async def test_a_module_in_a_folder_that_tests_add_to_the_path_is_found_away_from_it(
+    path: str, tmp_path: Path
 ) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/solution.py").write_text(WRONG)
-    path = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))\n"
-    (tmp_path / "test_it.py").write_text(path + FUNCTION)
+    adds = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))\n"
+    (tmp_path / "conftest.py").write_text(adds if path == "conftest.py" else "")
+    (tmp_path / "test_it.py").write_text(FUNCTION if path == "conftest.py" else adds + FUNCTION)
     task = Task(prompt="Mend f(x).", workspace=tmp_path, test_command=("pytest", "-q"))
     answer = Scripted([f"**lib/solution.py**\n```\n{RIGHT}```\n"])
 

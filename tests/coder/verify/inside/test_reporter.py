@@ -8,7 +8,7 @@ import pytest
 
 from tests.only_pytest import only_pytest
 
-REPORTER = Path(__file__).parents[4] / "coder" / "verify" / "inside" / "reporter.py"
+INSIDE = Path(__file__).parents[4] / "coder" / "verify" / "inside"
 
 
 def report(
@@ -18,18 +18,21 @@ def report(
     names = [path.name for path in folder.iterdir()]
     config = {
         "report": "report.jsonl", "key": "00", "ours": list(ours), "names": names, "brought": [],
-        "setup": None,
+        "setup": None, "now": "now", "at_once": True, "watched": [],
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     done = subprocess.run(
-        [only_pytest(), REPORTER, "config.json", *args],
+        [
+            *(only_pytest(), INSIDE / "keeper.py", "config.json"),
+            *(only_pytest(), INSIDE / "reporter.py", "config.json", *args),
+        ],
         cwd=folder,
         capture_output=True,
         check=False,
         timeout=60,
     )
     lines = (folder / "report.jsonl").read_text().splitlines()
-    return done.returncode, [json.loads(line.partition(" ")[2]) for line in lines]
+    return done.returncode, [json.loads(line.partition(" ")[2][1:]) for line in lines]
 
 
 def write(folder: Path, solution: str, test: str) -> None:

@@ -1,0 +1,111 @@
+"""Run Python for a test command that is a script: python_in_scripts.sh stands for the interpreter.
+
+Copied beside reporter.py into the sandbox; standard library only. What is run is sent to keeper.py before the
+code under test is there, so that it can be run away from it. An exit that isn't the tests' own makes the exit
+code 1.
+
+    python3 scripts.py NAME ARGS…       NAME is python, python3, pytest or py.test
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+_FLAGS = re.compile(r"-[bBdOqRuv]+$|-[XW]")
+_JOINED = re.compile(r"(-[bBdOqRuv]+)([cm])$")
+_WITHOUT_EFFECT = re.compile(r"-[Bqu]+$")
+"""Options that change nothing of what a program does."""
+_MOST = 100_000
+"""Characters of a program."""
+_SHELLS_OWN = {"_", "SHLVL", "PWD", "OLDPWD", "PATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMERR"}
+"""Variables that a shell or make sets for each command."""
+
+
+def main(name: str, args: list[str]) -> int:
+    """Run a command line of Python's; return its exit code."""
+    if name in ("pytest", "py.test"):
+        return _tests(["-m", "pytest", *args])
+    flags, rest = _parted(args)
+    if rest[:1] == ["-c"] and len(rest) > 1:
+        return _source(rest[1], "<string>", ["-c", *rest[2:]], flags, args)
+    if rest[:1] in ([], ["-"]) and not sys.stdin.isatty() and all(map(_WITHOUT_EFFECT.match, flags)):
+        return _source(sys.stdin.read(), "<stdin>", rest or [""], flags, args)
+    if rest[:2] in (["-m", "pytest"], ["-m", "unittest"]) and not flags:
+        return _tests(rest)
+    if rest and rest[0].endswith(".py"):
+        _tell(path=os.path.relpath(rest[0]), arguments=len(rest) - 1)
+        if not flags:
+            return _tests(rest)
+    elif rest[:1] == ["-m"] and len(rest) > 1:
+        _tell(module=rest[1], arguments=len(rest) - 2)
+    return _directly(args)
+
+
+def _directly(args: list[str]) -> int:
+    os.execv(sys.executable, [sys.executable, *args])
+    return 127
+
+
+def _parted(args: list[str]) -> tuple[list[str], list[str]]:
+    """The interpreter's own options, and the rest."""
+    i = 0
+    while i < len(args) and _FLAGS.match(args[i]):
+        i += 2 if args[i] in ("-X", "-W") else 1
+    joined = _JOINED.match(args[i]) if i < len(args) else None
+    if joined is not None:
+        return [*args[:i], joined[1]], [f"-{joined[2]}", *args[i + 1 :]]
+    return args[:i], args[i:]
+
+
+def _source(source: str, filename: str, argv: list[str], flags: list[str], args: list[str]) -> int:
+    """Run a program that the command line or the standard input has."""
+    _tell(source=source, arguments=len(argv) - 1)
+    if not all(map(_WITHOUT_EFFECT.match, flags)):
+        return _directly(args)
+    import reporter  # type: ignore[import-not-found]  # beside this file; many commands don't need it
+
+    reporter.guard_exits([])
+    del sys.modules["reporter"]
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv, sys.path[0] = argv, ""
+    exec(compile(source, filename, "exec", dont_inherit=True), vars(main))
+    sys.stdout.flush()
+    return 0
+
+
+def _tests(args: list[str]) -> int:
+    import reporter
+
+    del sys.modules["reporter"]
+    return int(reporter.main_of_script(args))
+
+
+def _tell(**program: Any) -> None:
+    """Send what is run; its folder, and whether a variable was set for it."""
+    try:
+        rows = int(os.environ["CODER_ROWS"])
+        is_prepared = os.environ["CODER_ENVIRONMENT"] != fingerprint(os.environ)
+        is_prepared = is_prepared or os.environ["CODER_FOLDER"] != os.getcwd()
+        content = json.dumps({"program": {**program, "prepared": is_prepared}})
+        if stat.S_ISSOCK(os.fstat(rows).st_mode) and len(content) < _MOST:
+            os.write(rows, content.encode())
+    except (KeyError, ValueError, OSError):
+        return  # a tool between the command and this one closes what it doesn't know
+
+
+def fingerprint(environ: Mapping[str, str]) -> str:
+    """Tells variables from others, without those that a shell or make sets for each command."""
+    kept = sorted(item for item in environ.items() if item[0] not in _SHELLS_OWN and item[0][:6] != "CODER_")
+    return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
