@@ -142,6 +142,8 @@ class ChatObserver:
 
     async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
+        if question.patch:
+            self.say(printable(question.patch), end="")
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader))

@@ -11,13 +11,15 @@ from coder.chat.line_reader import NO, YES, Reader
 from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
 from coder.cli.chat_observer import edited
-from coder.cli.host_programs import HostPrograms, branch_name, opener_of, opening, program_of
+from coder.cli.host_programs import HostPrograms, branch_name, opener_of, opening
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.errors import UsageError
+from coder.fs.safe_open import open_folder, read_regular
 from coder.run.event_types import CommitMade
-from coder.text.sanitize import count_of, one_line
+from coder.text.sanitize import count_of, one_line, printable
 from coder.workspace.diff import unified_diff
+from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.pending import (
     Pending,
@@ -29,6 +31,7 @@ from coder.workspace.git.pending import (
     startable,
     started_in,
 )
+from coder.workspace.git.run_git import program_outside
 from coder.workspace.landing import is_made
 from coder.workspace.read import read_workspace
 
@@ -76,7 +79,7 @@ class HostCommands:
             )
         if pending := pending_in(place, self._written(place)).paths:
             self._screen.tell(f"  ! not committed, so not part of it: {_named(pending)}")
-        opener = opener_of(proposed.url, lambda name: program_of(name, place.top))
+        opener = opener_of(proposed.url, lambda name: program_outside(name, place.top))
         quoted = {"The commits": proposed.log, "Their files": proposed.stat}
         draft, branch = "", place.branch
         if opener is not None or branch == proposed.base:
@@ -113,6 +116,12 @@ class HostCommands:
                 found.setdefault(path, []).append(old.content if old is not None else None)
         return found
 
+    def _changed(self, place: Place) -> str:
+        """All that this conversation has changed, as a patch: hooks and filters may start any of it."""
+        written = self._written(place)
+        now = {path: _content(place.top / path) for path in written}
+        return unified_diff({path: before[0] for path, before in written.items()}, now)
+
     def _diff(self, place: Place, pending: Pending) -> str:
         """What is to be committed, as a patch."""
         below = self._session.root.relative_to(place.top)
@@ -148,6 +157,9 @@ class HostCommands:
             )
         if started := started_in(place, command):
             self._screen.tell(f"  ! runs outside of the sandbox: {_named(started)}")
+            if patch := self._changed(place):
+                self._screen.tell("  ! and may run what this conversation has changed:")
+                self._screen.tell(printable(patch.rstrip("\n")))
 
     async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
         """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
@@ -205,6 +217,15 @@ class HostCommands:
             left = ["git", "rm", "--cached", "--quiet", "--", *map(_literal, pending.new)]
             await self._host.ran(left, place.top)
         return False
+
+
+def _content(path: Path) -> bytes | None:
+    """A file's content; None if there is no plain file, or it is too large."""
+    try:
+        with open_folder(path.parent) as folder:
+            return read_regular(folder, path.name, limit=MAX_FILE_BYTES)[0]
+    except OSError:
+        return None
 
 
 def _literal(path: str) -> str:

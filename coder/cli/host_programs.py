@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shlex
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -15,8 +14,14 @@ from coder.chat.line_reader import Reader, answer_to
 from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.text.sanitize import printable
+from coder.workspace.git.run_git import program_outside
 
 _LONGEST_NAME = 50
+_PLACES = {
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX"),
+}
+"""Variables by which git works on another repository than the folder's."""
 
 
 class HostPrograms:
@@ -35,19 +40,26 @@ class HostPrograms:
 
     async def ran(self, command: Sequence[str], folder: Path) -> bool:
         """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program."""
-        program = program_of(command[0], folder)
+        program = program_outside(command[0], folder)
         if program is None:
             raise UsageError(f"There is no {command[0]} on this machine.")
         self._screen.rest()
         stdin = None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL
         before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is the program's
         try:
-            code = await run_attached(program, *command[1:], cwd=folder, stdin=stdin, stdout=sys.stderr)
+            code = await run_attached(
+                program, *command[1:], cwd=folder, env=_environment(), stdin=stdin, stdout=sys.stderr
+            )
         finally:
             signal.signal(signal.SIGINT, before)
         if code != 0:
             self._screen.tell(f"  ✗ {command[0]} {command[1]} ended with {code}")
         return code == 0
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment, where git finds the repository by the folder alone: that is what was shown."""
+    return {name: value for name, value in os.environ.items() if name not in _PLACES}
 
 
 async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noqa: ANN401 - as asyncio has them
@@ -59,13 +71,6 @@ async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noq
         if process.returncode is None:
             process.terminate()
             await process.wait()
-
-
-def program_of(name: str, folder: Path) -> str | None:
-    """Find a program of the user, never in the folder, where the model may have written it."""
-    places = [Path(place) for place in os.get_exec_path() if os.path.isabs(place)]
-    outside = [str(place) for place in places if not place.resolve().is_relative_to(folder.resolve())]
-    return shutil.which(name, path=os.pathsep.join(outside))
 
 
 def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:

@@ -93,7 +93,8 @@ def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
     """Raise UsageError for a run that is done and was undone, or for an --allow that comes too late."""
     status = state.stopped.status if state.stopped is not None else None
     has_landed = status in ("solved", "unverified") and not state.settings.chat and bool(state.landed)
-    if has_landed and allow and state.codes[-1].test_edits:
+    held = state.landing.held if state.landing is not None else ()
+    if has_landed and allow and state.codes[-1].test_edits and {*allow}.isdisjoint(held):
         raise UsageError(
             f"{state.run} was {status} and has written its files: --allow comes too late.\n"
             f"What it made of given tests is `test_patch` of: coder resume {state.run} --json"

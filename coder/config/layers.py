@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
 from coder.errors import UsageError
-from coder.fs.private_folder import cache_folder
+from coder.fs.private_folder import cache_folder, config_folder
 from coder.fs.safe_open import read_named
 from coder.models.catalog import UserModels
 from coder.text.sanitize import or_nearest
@@ -190,9 +190,7 @@ MAX_BYTES = 1 << 20
 
 def usual_user_file() -> Path:
     """Where the user's own configuration stands on this system."""
-    import platformdirs  # kept off the path of `--help`
-
-    return Path(platformdirs.user_config_dir("coder")) / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -9,6 +9,7 @@ from coder.run.run import Run
 from coder.run.termination import named
 
 _LEFT_OUT: dict[LeftOut, str] = {
+    "held": "may run by itself later, so it needs your word; --allow PATH lands it",
     "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
     "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
     "too_large": "larger than 10 MiB",
@@ -42,6 +43,8 @@ def next_steps(run: Run) -> str:
             steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
         case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
+    if run.landed and (flags := _allowing_held(run)):
+        steps.append(f"coder resume {run.run_id}{flags}")
     if run.landed:
         steps.append(f"coder undo {run.run_id}")
     elif run.branch is not None and run.status == "solved":
@@ -87,8 +90,14 @@ def _advice(run: Run) -> str:
 def _allowing(run: Run) -> str:
     """The flags for edits of given tests without which the change can't land, or which are all of it."""
     if run.patch and not run.contradicts:
-        return ""
+        return _allowing_held(run)
     paths = [path for path, why in run.left_out.items() if why == "needs_allow"]
+    return "".join(f" --allow {shlex.quote(path)}" for path in paths) + _allowing_held(run)
+
+
+def _allowing_held(run: Run) -> str:
+    """The flags for files that may run by themselves later."""
+    paths = [path for path, why in run.left_out.items() if why == "held"]
     return "".join(f" --allow {shlex.quote(path)}" for path in paths)
 
 

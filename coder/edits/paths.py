@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 
+from coder.fs.git_names import is_git_name
 from coder.text.sanitize import or_nearest
 
-_GIT = {".git", "git~1"}
 _LONGEST = 1000
 """Most characters of a path, and of a line that may be one."""
 _MOST_COMPARED = 2000
@@ -46,7 +46,7 @@ def refusal(path: str) -> str | None:
         return f"`{path}` leads out of the folder. Name paths relative to it."
     if not path.isprintable() or "\\" in path:
         return f"{path!r} has characters that file names should not have."
-    if any(part.lower().rstrip(". ") in _GIT for part in parts):
+    if any(map(is_git_name, parts)):
         return f"`{path}` belongs to git, and is never written."
     return None
 

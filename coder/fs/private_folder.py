@@ -15,6 +15,13 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(named).expanduser().absolute() if named else Path(platformdirs.user_data_dir("coder"))
 
 
+def config_folder() -> Path:
+    """Folder of the user's own configuration on this system."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("coder"))
+
+
 def cache_folder() -> Path:
     """Where the catalogue and downloads stand on this system. Losing them costs time only."""
     import platformdirs
@@ -26,6 +33,14 @@ def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Folder of what was found in files or installed for them: below CODER_HOME if that is set."""
     home = environ.get("CODER_HOME")
     return Path(home).expanduser().absolute() / "cache" if home else cache_folder()
+
+
+def own_folders() -> tuple[Path, ...]:
+    """Folders of coder's configuration, data and caches, also those that CODER_HOME replaces for now."""
+    import platformdirs
+
+    usual = Path(platformdirs.user_data_dir("coder"))
+    return (config_folder(), data_folder(), usual, cache_folder(), facts_folder())
 
 
 def private_folder(path: Path) -> Path:

@@ -17,9 +17,12 @@ Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", 
 Strength = Literal["outside", "inside", "none"]
 """outside: decided where the code can't reach; inside: tests and code shared a process."""
 
-LeftOut = Literal["needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"]
-"""needs_allow: a given test or another file that decides what passes; `--allow PATH` lands it. decides: such
-a file that the run doesn't keep, or a file to read only. The others can't be taken over."""
+LeftOut = Literal[
+    "held", "needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"
+]
+"""held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
+decides what passes; `--allow PATH` lands it. decides: such a file that the run doesn't keep, or a file to
+read only. The others can't be taken over."""
 
 TURNS = ("words", "code", "handoff", "plan", "reply")
 """Kinds of what members say in their turns: no results, answers, choices and ledgers."""

@@ -178,6 +178,9 @@ def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
         found[path] = "needs_allow"
     for path in last.left_out if last is not None else ():
         found[path] = "decides"
+    shown = state.landing or state.proposed
+    for path in shown.held if shown is not None else ():
+        found[path] = "held"
     landed = standing(state)
     return {path: why for path, why in sorted(found.items()) if path not in landed}
 

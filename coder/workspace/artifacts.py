@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder.errors import MachineError
-from coder.workspace.consent import risky
+from coder.workspace.autorun import hidden, risky
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, apply, plan
+from coder.workspace.landing.grounds import parts_above
 from sandbox.result import Artifact
 
 
@@ -31,7 +32,8 @@ async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
     for artifact in artifacts:
         content = {artifact.path: artifact.content}
         try:
-            if (why := risky(artifact.path)) is not None:
+            whole = "/".join((*parts_above(folder)[0], artifact.path))
+            if (why := risky(whole) or hidden(whole)) is not None:
                 raise LandingRefused(f"{artifact.path}: {why}.")
             await apply(plan(nothing_read, content), content, forget)
         except LandingRefused as error:

@@ -1,14 +1,13 @@
 """Changes that need the user's consent: files that run by themselves later, and edits of given tests.
 
-The former run when a folder is entered or opened, at a commit or a push, when Python, a shell or a debugger
-starts, or when pytest collects; a Makefile is run by its name. The test command uses the tests as given.
-`--allow`, or a yes on the terminal, is consent.
+The former are in `autorun`; the test command uses the tests as given. `--allow`, or a yes on the terminal
+to what was shown there, is consent.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path
 
 from coder.run.attempts import best_code, decisive_outcome
 from coder.run.command_inputs import MODULES, TOOL_FILES
@@ -16,76 +15,64 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.questions import Decision
 from coder.run.state import State
 from coder.run.target import Target, decides
+from coder.text.sanitize import as_bytes
+from coder.workspace.autorun import hidden, risky
+from coder.workspace.landing.grounds import holds_home, parts_above
 from coder.workspace.overlay import end_of
 
 _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
 )
-_TITLE = "Left out without your word (given tests, or what decides what passes):"
-_FILES = {
-    "direnv runs it when the folder is entered": [".envrc"],
-    "mise runs its hooks when the folder is entered": [
-        ".mise.toml", "mise.toml", ".mise.local.toml", "mise.local.toml",
-    ],
-    "pytest runs it before any test": ["conftest.py"],
-    "every Python that finds it runs it at its start": ["sitecustomize.py", "usercustomize.py"],
-    "the debugger runs it at its start": [".pdbrc", ".gdbinit", ".lldbinit"],
-    "a shell of its language runs it when it starts in the folder": [
-        ".rprofile", ".ghci", ".irbrc", ".pryrc", ".octaverc",
-    ],
-    "the editor runs it when it starts in the folder": [
-        ".exrc", ".nvimrc", ".nvim.lua", ".vimrc", ".dir-locals.el",
-    ],
-    "it can name programs that npm or yarn runs": [".yarnrc.yml", ".npmrc"],
-    "its commands run when the folder is opened": [".devcontainer.json", ".gitpod.yml"],
-    "agents and editors start the programs that it names": [".aider.conf.yml", ".mcp.json"],
-    "its hooks run at every commit": [
-        ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".overcommit.yml",
-    ],
-    "a CI service runs it at every push": [
-        ".gitlab-ci.yml", ".travis.yml", ".cirrus.yml", ".woodpecker.yml", ".drone.yml", "appveyor.yml",
-        ".appveyor.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml", "jenkinsfile",
-    ],
-    "git fetches or runs what it names": [".gitmodules", ".gitconfig"],
-    "a shell runs it at its start": [
-        ".bash_profile", ".bash_login", ".bash_logout", ".bashrc", ".profile", ".zshrc", ".zshenv",
-        ".zprofile", ".zlogin", ".zlogout", ".kshrc", ".cshrc",
-    ],
-}  # fmt: skip
-_FOLDERS = {
-    "a CI service runs it at a push": [
-        ".github/workflows", ".github/actions", ".gitea/workflows", ".forgejo/workflows", ".circleci",
-        ".semaphore", ".buildkite", ".woodpecker",
-    ],
-    "the editor can run its tasks when the folder is opened": [".vscode", ".idea", ".fleet", ".zed"],
-    "its commands run when the folder is opened in a container": [".devcontainer"],
-    "git runs it at every commit": [".husky", ".githooks", ".lefthook"],
-    "a version control system runs what it names": [".hg", ".jj", ".svn"],
-    "cargo runs the programs that it names in its own place": [".cargo"],
-    "mise runs its hooks when the folder is entered": [".mise", ".config/mise"],
-    "programs and packages run from there": [".venv", "node_modules"],
-    "agents run its hooks": [".claude", ".gemini", ".codex", ".cursor"],
-}  # fmt: skip
-
-
-def risky(path: str) -> str | None:
-    """Why a file at this path (relative, with `/`) would run by itself later; None if it wouldn't."""
-    lowered = path.lower()  # on case-insensitive disks .VSCode is .vscode
-    name, around = PurePosixPath(lowered).name, f"/{lowered}"
-    if name.endswith(".pth"):
-        return "every Python that finds it in its library runs the lines that begin with import"
-    for reason, names in _FILES.items():
-        if name in names:
-            return reason
-    for reason, folders in _FOLDERS.items():
-        if any(f"/{folder}/" in around for folder in folders):
-            return reason
-    return None
+_TITLE = (
+    "Left out without your word (given tests, what decides what passes, or what may run by itself later):"
+)
 
 
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
     """Whether `--allow` names a path; patterns don't match files that run by themselves later."""
     return path in allow or (risky(path) is None and any(fnmatchcase(path, glob) for glob in allow))
+
+
+def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
+    """Files of a change that need a yes of their own, and why: by path.
+
+    Those that run by themselves later, new dot files that aren't known to be harmless, all files where the
+    folder holds the user's home, and removed files that a held one replaces. Those that `--allow` names are
+    free. Names of the folders above count too: the folder itself may be `.github/workflows`.
+    """
+    if state.root is None:
+        return {}
+    root = Path(state.root)
+    if holds_home(root):
+        found = dict.fromkeys(
+            files, "the folder holds your home folder, where many programs look for settings"
+        )
+    else:
+        above, is_repository = parts_above(root)
+        found = {}
+        for path, text in files.items():
+            whole = "/".join((*above, path))
+            is_dot_file_new = text is not None and path not in state.files
+            is_above_dot = not is_repository and any(part.startswith(".") for part in above)
+            why = risky(whole) or (hidden(whole) if is_dot_file_new or is_above_dot else None)
+            if why is not None:
+                found[path] = why
+    found = {path: why for path, why in found.items() if path not in state.settings.allow}
+    return found | {path: f"{new} takes its place" for path, new in _replaced(state, files, found).items()}
+
+
+def _replaced(state: State, files: Mapping[str, str | None], held: Mapping[str, str]) -> dict[str, str]:
+    """Removed files that reappear at a held path, by content or by name, or that leave room for one."""
+    moved = {}
+    for old, text in files.items():
+        if text is not None or old in held or old not in state.files:
+            continue
+        for new in held:
+            content, is_below = files[new], new.startswith(f"{old}/") or old.startswith(f"{new}/")
+            same = content is not None and as_bytes(content) == state.files[old].content
+            if same or is_below or (content is not None and new.split("/")[-1] == old.split("/")[-1]):
+                moved[old] = new
+    return moved
 
 
 def is_kept_apart(path: str, state: State, target: Target) -> bool:

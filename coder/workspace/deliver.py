@@ -1,11 +1,10 @@
 """Deliver a run's files into the user's folder, onto a branch or onto the screen, with log events."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from coder.errors import MachineError, UsageError
-from coder.run.attempts import best_code, decisive_outcome, is_green
+from coder.run.attempts import best_code
 from coder.run.event_types import (
     FileLanded,
     FileUndone,
@@ -15,21 +14,24 @@ from coder.run.event_types import (
     Spoken,
 )
 from coder.run.journal import Journal
-from coder.run.message import HUMAN
-from coder.run.questions import Decision, Question
+from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.run.termination import contradiction, why_unverified
 from coder.text.sanitize import count_of
-from coder.workspace.consent import in_parts, is_accepted, is_contradicted, landing_edits, objection
+from coder.workspace.consent import in_parts, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
-from coder.workspace.proposal import contents_of, intended, patch_of, proposal
+from coder.workspace.landing_questions import (
+    ask_consent,
+    is_whole,
+    landing_question,
+    needs_word,
+    wants_edits,
+    wants_held,
+)
+from coder.workspace.proposal import contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
-
-NOBODY = Decision(decision="", how="default")
-"""In place of an answer: nobody can be asked."""
 
 
 def see_committable(task: Task, settings: Settings) -> None:
@@ -62,11 +64,12 @@ async def deliver(journal: Journal) -> None:
             if (state := journal.state).proposed is None:
                 contents, left = contents_of(state)
                 intended(state, contents)  # raises where it can't land
-                tests = patch_of(state, left)
-                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests))
+                tests, held = patch_of(state, left), tuple(held_in(state))
+                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=held))
             if settings.commits and "landing" in settings.approve and not await _may_commit(journal):
                 return
         elif journal.state.landing is not None or await _plan(journal):
+            await _extend(journal)
             await _apply(journal)
         else:
             return
@@ -113,20 +116,47 @@ async def _plan(journal: Journal) -> bool:
     patch, tests = patch_of(state, contents), patch_of(state, left)
     paths = [change.path for change in planned.changes]
     shown = in_parts(patch, tests)
-    said = await _consent(journal, paths=paths, overwritten=overwritten, shown=shown)
+    said = await ask_consent(journal, paths=paths, overwritten=overwritten, shown=shown)
     if said is None:
-        await journal.append(PatchProposed(patch=patch, tests=tests))
+        await journal.append(PatchProposed(patch=patch, tests=tests, held=tuple(held_in(state))))
         return False
     if not said.agrees:
         await _refuse(journal, said)
         return False
-    is_offered = _needs_word(state) and _is_whole(state, paths)
-    if tests and (is_offered or await _wants_edits(journal, shown)):
-        contents = {**contents, **left}
-        planned, patch, tests = intended(state, contents), patch_of(state, contents), ""
+    held = held_in(state)
+    edits = {path: content for path, content in left.items() if path not in held}
+    offered = needs_word(state) and is_whole(state, paths)
+    if edits and (offered or await wants_edits(journal, shown)):
+        contents = {**contents, **edits}
+    if held and await wants_held(journal, held, shown):
+        contents, held = {**contents, **{path: left[path] for path in held}}, {}
+    left = {path: content for path, content in left.items() if path not in contents}
+    planned, patch, tests = intended(state, contents), patch_of(state, contents), patch_of(state, left)
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
-    await journal.append(LandingPlanned(plan=planned, patch=patch, tests=tests, before=before))
+    await journal.append(
+        LandingPlanned(plan=planned, patch=patch, tests=tests, before=before, held=tuple(held))
+    )
     return True
+
+
+async def _extend(journal: Journal) -> None:
+    """Add files to a landing that it left out, and that the user has allowed since."""
+    state = journal.state
+    landing = state.landing
+    assert landing is not None
+    contents, left = contents_of(state)
+    wanted = {path: contents[path] for path in landing.held if path in contents}
+    if not wanted:
+        return
+    added = intended(state, wanted)
+    changes = (*landing.plan.changes, *added.changes)
+    plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
+    patch = patch_of(state, {**{change.path: contents[change.path] for change in changes}})
+    before = {change.path: state.files[change.path] for change in changes if change.before}
+    held = tuple(path for path in landing.held if path not in wanted)
+    await journal.append(
+        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, left), before=before, held=held)
+    )
 
 
 async def _apply(journal: Journal) -> None:
@@ -159,7 +189,7 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 async def _may_commit(journal: Journal) -> bool:
     """Whether the user agrees to a commit on a branch of its own."""
     state = journal.state
-    question = _asked(state, f"Commit it on {state.settings.branch}?", shown=state.patch)
+    question = landing_question(state, f"Commit it on {state.settings.branch}?", shown=state.patch)
     answer = await journal.ask(question)
     if not answer.agrees:
         await _refuse(journal, answer)
@@ -172,62 +202,3 @@ async def _refuse(journal: Journal, answer: Decision) -> None:
     wanted = objection(answer, code) if code is not None else None
     refused = LandingRefused(reason="you said no to the changes", by_human=True)
     await journal.append(Spoken(message=wanted) if wanted is not None else refused)
-
-
-async def _consent(
-    journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], shown: str
-) -> Decision | None:
-    """The user's word on a change of these paths; None: nobody can give the word that it needs."""
-    state = journal.state
-    yes = Decision(decision="yes", how="default")
-    if not _needs_word(state):
-        code = best_code(state)
-        is_said = state.settings.chat or (code is not None and code.author == HUMAN)
-        is_free = not overwritten and "landing" not in state.settings.approve and not state.declined
-        if is_said or is_free:
-            return yes
-        question = _asked(state, f"Change {', '.join(overwritten or paths)}?", shown=shown)
-        return await journal.ask(question, otherwise=None if state.declined else yes)
-    if not shown:
-        return None
-    by_flag = not _is_whole(state, paths)
-    question = _asked(state, _question(state, paths), shown=shown, by_flag=by_flag)
-    answer = await journal.ask(question, otherwise=NOBODY)
-    return None if answer is NOBODY else answer
-
-
-def _is_whole(state: State, paths: Sequence[str]) -> bool:
-    """Whether a yes is one to the edits of given tests, too: the change is nothing without them."""
-    return is_contradicted(state) or not paths
-
-
-async def _wants_edits(journal: Journal, shown: str) -> bool:
-    """Whether optional edits of given tests land too."""
-    if journal.state.settings.chat:
-        return False
-    text = "Change the given tests, too? They passed as they were, and were not run as edited."
-    question = Question(kind="approve", about="tests", text=text, patch=shown)
-    return (await journal.ask(question, otherwise=NOBODY)).agrees
-
-
-def _asked(state: State, text: str, *, shown: str, by_flag: bool = False) -> Question:
-    code = best_code(state)
-    files = {**code.files, **landing_edits(state, code)} if code is not None else {}
-    return Question(kind="approve", about="landing", text=text, patch=shown, files=files, by_flag=by_flag)
-
-
-def _question(state: State, paths: Sequence[str]) -> str:
-    outcome = decisive_outcome(state)
-    assert outcome is not None  # only tried results are delivered
-    contradicts = contradiction(outcome)
-    if contradicts is not None:
-        return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
-    why = why_unverified(state, outcome)
-    return f"{why[0].upper()}{why[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
-
-
-def _needs_word(state: State) -> bool:
-    """Whether a change is unverified and not accepted beforehand."""
-    settings = state.settings
-    keeps = settings.keep and not is_contradicted(state)
-    return not (settings.chat or keeps or is_accepted(state) or is_green(state))

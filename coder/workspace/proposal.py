@@ -1,6 +1,5 @@
 """Changes to the user's folder from a run's answer or session, as a plan and as patches."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
 from coder.text.sanitize import as_bytes, as_text
-from coder.workspace.consent import is_allowed, is_offered, landing_edits, risky
+from coder.workspace.consent import held_files, is_allowed, is_offered, landing_edits
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, Plan, changes_of, plan
@@ -27,8 +26,6 @@ def intended(state: State, contents: Contents) -> Plan:
         LandingRefused: a path may not be written.
         FileChanged: a file has changed since the run read it.
     """
-    if reason := _by_itself(state, contents):
-        raise LandingRefused(reason)
     if state.root is None:
         raise LandingRefused("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
@@ -46,38 +43,42 @@ def patch_of(state: State, contents: Contents) -> str:
 
 
 def proposal(state: State) -> tuple[str, str]:
-    """The patch of the best code, and the one of the edits of given tests that land with it."""
+    """The patch of the best code, and the one of held files, and of the edits of given tests
+    that land with it.
+    """
     best = best_code(state)
     edits = landing_edits(state, best) if best is not None else {}
-    contents, _ = contents_of(state)
+    contents, left = contents_of(state)
     code = {path: content for path, content in contents.items() if path not in edits}
-    return patch_of(state, code), patch_of(state, {path: contents[path] for path in edits})
+    held = {path: content for path, content in left.items() if path in held_in(state)}
+    tests = {path: content for path, content in contents.items() if path in edits}
+    return patch_of(state, code), patch_of(state, {**tests, **held})
 
 
 def contents_of(state: State) -> tuple[Contents, Contents]:
-    """What lands, including some edits of given tests, and the edits of given tests that don't."""
+    """What lands, and what doesn't without a yes of its own: edits of given tests, and held files."""
     best = best_code(state)
     if best is None:
         return {}, {}
-    going = landing_edits(state, best)
-    left = {path: text for path, text in best.test_edits.items() if path not in going}
-    return _encoded({**best.files, **going}), _encoded(left)
+    edits = landing_edits(state, best)
+    going, held = {**best.files, **edits}, held_in(state)
+    left = {path: text for path, text in best.test_edits.items() if path not in edits}
+    left |= {path: going[path] for path in held}
+    return _encoded({path: text for path, text in going.items() if path not in held}), _encoded(left)
+
+
+def held_in(state: State) -> dict[str, str]:
+    """Files of the best code that don't land without a yes of their own, and why: by path."""
+    best = best_code(state)
+    if best is None:
+        return {}
+    held = held_files(state, {**best.files, **landing_edits(state, best)})
+    planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
+    return {path: why for path, why in held.items() if path not in planned}
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
     return {path: as_bytes(text) if text is not None else None for path, text in files.items()}
-
-
-def _by_itself(state: State, contents: Mapping[str, bytes | None]) -> str | None:
-    """Why a file would run by itself later, if the user has not allowed it."""
-    for path in contents:
-        reason = risky(path)
-        if reason is not None and path not in state.settings.allow:
-            return (
-                f"{path} would run by itself later ({reason}). If it may: "
-                f"coder resume {state.run} --allow {shlex.quote(path)}"
-            )
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile, listing
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot, take_snapshot
+from coder.workspace.landing import check_root
 
 KEPT_FILES = 200
 KEPT_BYTES = 256 << 10
@@ -31,6 +32,7 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     root = snapshot.root
     assert root is not None
     if lands:
+        check_root(root)
         _see_writable(root)
     if lands and snapshot.only is not None and snapshot.only in snapshot.files:
         see_replaceable(root / snapshot.only)

@@ -1,5 +1,6 @@
 """Rebase a run onto the user's later edits: merge both, or stop with a reason."""
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -42,7 +43,7 @@ async def rebase(journal: Journal, reason: str) -> None:
         newer[path] = now
         if found == written[path]:
             continue
-        both = _joined(base, found, written[path])
+        both = _joined(base, found, written[path], tree=Path(state.root))
         if both is None:
             own = f"Both edits of {path} can't be joined; the run's own is in: coder export {state.run}"
             await journal.append(
@@ -81,16 +82,19 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
         base, now = state.files.get(path), read.get(path)
         if is_same(now, base) or is_same(now, made):
             continue
-        both = _joined(*(one.content if one is not None else None for one in (base, now, made)))
+        both = _joined(
+            *(one.content if one is not None else None for one in (base, now, made)),
+            tree=Path(state.root or os.curdir),
+        )
         changes[path] = now if both is None else text_file(both, like=made)
     return ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=changes) if changes else None
 
 
-def _joined(base: bytes | None, one: bytes | None, other: bytes | None) -> str | None:
+def _joined(base: bytes | None, one: bytes | None, other: bytes | None, *, tree: Path) -> str | None:
     if base is None or one is None or other is None:
         return None
     try:
-        both = merge(base, one, other)
+        both = merge(base, one, other, tree=tree)
         return both.decode("utf-8") if both is not None else None
     except (GitFailed, UnicodeDecodeError):
         return None
@@ -111,15 +115,19 @@ _MOST_CONFLICTS = 127
 """Git's exit code counts conflicts up to here; more is an error."""
 
 
-def merge(base: bytes, one: bytes, other: bytes) -> bytes | None:
-    """The text with both changes; None if they change the same lines. Raises GitFailed."""
+def merge(base: bytes, one: bytes, other: bytes, *, tree: Path) -> bytes | None:
+    """The text with both changes; None if they change the same lines. Raises GitFailed.
+
+    Args:
+        tree: git isn't taken from this folder.
+    """
     with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
         for name, content in (("one", one), ("base", base), ("other", other)):
             (Path(place) / name).write_bytes(content)
         own = {"GIT_DIR": f"{place}/none", "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
         asked = ("merge-file", "--stdout", "one", "base", "other")
         try:
-            return run_git(asked, environment=closed_environment() | own, cwd=Path(place))
+            return run_git(asked, environment=closed_environment() | own, cwd=Path(place), tree=tree)
         except GitFailed as error:
             if error.code is not None and 0 < error.code <= _MOST_CONFLICTS:
                 return None

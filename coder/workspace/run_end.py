@@ -6,7 +6,7 @@ from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
-from coder.run.termination import Reason, nothing_to_mend
+from coder.run.termination import Reason, named, nothing_to_mend
 from coder.workspace.consent import is_accepted, is_contradicted
 
 
@@ -21,9 +21,15 @@ def should_land(state: State, reason: Reason) -> bool:
         return False
     if state.settings.lands and (state.landing is not None or not offered):
         shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
+        shown = shown and not may_extend(state)
     else:
         shown = state.proposed is not None
     return not shown or (solved and state.settings.commits and state.committed is None)
+
+
+def may_extend(state: State) -> bool:
+    """Whether the user has allowed files that the landing left out."""
+    return state.landing is not None and not {*state.landing.held}.isdisjoint(state.settings.allow)
 
 
 def ended(state: State, reason: Reason) -> RunStopped:
@@ -43,6 +49,12 @@ def ended(state: State, reason: Reason) -> RunStopped:
     if is_done and (refused := _undelivered(state)) is not None:
         return RunStopped(
             status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
+        )
+    shown = state.landing or state.proposed
+    if is_done and shown is not None and shown.held:
+        text = f"{reason.text}; left out, as it needs your word: {named(shown.held)}"
+        return RunStopped(
+            status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )
     code = 0 if _is_accepted(state, reason) else EXIT_CODES[reason.status]
     return RunStopped(status=reason.status, reason=reason.text, verified=verified, exit_code=code)

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from coder.errors import UsageError
+from coder.fs.git_names import is_git_name
 from coder.fs.safe_open import NotRegular, open_below, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 
@@ -179,7 +180,7 @@ def by_a_person(paths: Iterable[str]) -> list[str]:
 def _is_plain(path: str) -> bool:
     """Whether an index path stays in its folder, and out of `.git`."""
     parts = path.split("/")
-    return not any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+    return not any(part in ("", ".", "..") or is_git_name(part) for part in parts)
 
 
 def _link(folder: int, name: str) -> str | None:

@@ -373,11 +373,12 @@ async def test_a_file_that_runs_by_itself_later_needs_the_users_word(tmp_path: P
     task = TASK.model_copy(update={"workspace": tmp_path})
     answer = f"**solution.py**\n{fenced(ADD)}\n**.envrc**\n```sh\ncurl evil\n```\n"
 
-    refused, _ = await solved_by(answer, task=task)
+    left, _ = await solved_by(answer, task=task)
+    assert (left.status, left.exit_code, left.landed) == ("unverified", 8, ("solution.py",))
+    assert left.left_out == {".envrc": "held"}
+    (tmp_path / "solution.py").unlink()
     allowed, _ = await solved_by(answer, task=task, settings=Settings(allow=(".envrc",)))
 
-    assert refused.status == "error"
-    assert "--allow .envrc" in (refused.error or "")
     assert allowed.landed == (".envrc", "solution.py")
 
 

@@ -146,7 +146,9 @@ class PatchProposed(Body, type="patch.proposed"):
 
     patch: str
     tests: str = Field(default="", exclude_if=not_)
-    """Edits of given tests beside it, as a patch of their own."""
+    """Edits of given tests, and held files, beside it, as a patch of their own."""
+    held: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Files of the change that may run by themselves later, left out until the user allows them."""
 
 
 class LandingPlanned(Body, type="landing.planned"):
@@ -155,7 +157,9 @@ class LandingPlanned(Body, type="landing.planned"):
     plan: Plan
     patch: str
     tests: str = Field(default="", exclude_if=not_)
-    """Edits of given tests that don't land, as a patch of their own."""
+    """Edits of given tests and held files, which don't land, as a patch of their own."""
+    held: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Files of the change that may run by themselves later, left out until the user allows them."""
     before: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
     """What stands in the files that will be replaced or removed: undo needs it."""
 

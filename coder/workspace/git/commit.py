@@ -197,7 +197,9 @@ class _Committer:
     def _made(self, tree: str, parent: str | None, message: str) -> str:
         asked = ["commit-tree", tree, *(["-p", parent] if parent else [])]
         environment, text = self.git.environment | self._person(), message.encode("utf-8", "replace")
-        made = run_git(asked, environment=environment, stdin=text, cwd=self.repository.top)
+        made = run_git(
+            asked, environment=environment, stdin=text, cwd=self.repository.top, tree=self.repository.top
+        )
         return made.decode().strip()
 
     def _person(self) -> dict[str, str]:

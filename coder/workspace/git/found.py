@@ -53,22 +53,29 @@ class Repository:
 
     def own_settings(self, pattern: str) -> list[str]:
         """`KEY=VALUE` from the repository's own configuration, for matching keys."""
+        return self._settings(pattern, ("local", "worktree"))
+
+    def user_settings(self, pattern: str) -> list[str]:
+        """`KEY=VALUE` from the configuration of the user, the system and the environment."""
+        return self._settings(pattern, ("system", "global", "command"))
+
+    def _settings(self, pattern: str, scopes: tuple[str, ...]) -> list[str]:
         try:
             fields = self._config("--null", "--show-scope", "--get-regexp", pattern).split("\0")
         except GitFailed:  # there is none
             return []
         rows = zip(fields[::2], fields[1::2], strict=False)
-        return [row.replace("\n", "=", 1) for scope, row in rows if scope in ("local", "worktree")]
+        return [row.replace("\n", "=", 1) for scope, row in rows if scope in scopes]
 
     def _config(self, *asked: str, errors: str = "replace") -> str:
         environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
-        printed = run_git(["config", *asked], environment=environment, cwd=self.git_dir)
+        printed = run_git(["config", *asked], environment=environment, cwd=self.git_dir, tree=self.top)
         return printed.decode("utf-8", errors)
 
     def run(self, *arguments: str) -> str:
         """Output of a git command that only reads references."""
         environment = refs_environment(self)
-        printed = run_git(arguments, environment=environment, cwd=self.git_dir)
+        printed = run_git(arguments, environment=environment, cwd=self.git_dir, tree=self.top)
         return printed.decode("utf-8", "replace").strip()
 
     def move(self, ref: str, to: str, old: str | None, message: str, person: dict[str, str]) -> None:
@@ -76,7 +83,7 @@ class Repository:
         said = f"commit: {message.partition(chr(10))[0]}"
         environment = moving_environment(self) | person
         arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
-        run_git(arguments, environment=environment, cwd=self.git_dir)
+        run_git(arguments, environment=environment, cwd=self.git_dir, tree=self.top)
 
 
 def find_repository(folder: Path) -> Repository | None:
@@ -142,7 +149,9 @@ def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF
 def moving_environment(repository: Repository) -> dict[str, str]:
     """Environment to move a reference without its hooks, neither files nor settings (git 2.54)."""
     asked = ["config", "--null", "--name-only", "--list"]
-    named = run_git(asked, environment=refs_environment(repository), cwd=repository.git_dir)
+    named = run_git(
+        asked, environment=refs_environment(repository), cwd=repository.git_dir, tree=repository.top
+    )
     keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
     hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
     off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}

@@ -47,7 +47,8 @@ class Git:
     ) -> bytes:
         """Output of a command at the top of the work tree, or in `cwd`; optionally on another index."""
         named = self.environment | ({"GIT_INDEX_FILE": str(index)} if index is not None else {})
-        return run_git(arguments, environment=named, stdin=stdin, cwd=cwd or self.repository.top)
+        top = self.repository.top
+        return run_git(arguments, environment=named, stdin=stdin, cwd=cwd or top, tree=top)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def _own_values(repository: Repository) -> dict[str, str]:
     environment = {**closed_environment(), "GIT_DIR": os.devnull}
     for place in (repository.common_dir / "config", repository.git_dir / "config.worktree"):
         if place.is_file():
-            values |= _read(["--file", str(place), "--no-includes"], environment)
+            values |= _read(["--file", str(place), "--no-includes"], environment, repository.top)
     values.pop(_EXCLUDES, None)
     return values
 
@@ -108,16 +109,16 @@ def _user_values(repository: Repository) -> dict[str, str]:
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     values = {_EXCLUDES: str(Path(home) / "git" / "ignore")}
     for scope in ("--system", "--global"):
-        values |= _read([scope, "--includes"], environment)
+        values |= _read([scope, "--includes"], environment, repository.top)
     return {**values, _EXCLUDES: os.path.expanduser(values[_EXCLUDES])}
 
 
-def _read(source: list[str], environment: dict[str, str]) -> dict[str, str]:
+def _read(source: list[str], environment: dict[str, str], tree: Path) -> dict[str, str]:
     """Plain values of one source by key; empty if it has none, is unreadable, or git is missing."""
     pattern = "^(" + "|".join(key.replace(".", r"\.") for key in (*_PLAIN, _EXCLUDES)) + ")$"
     asked = ["config", *source, "--null", "--get-regexp", pattern]
     try:
-        printed = run_git(asked, environment=environment, cwd=Path(os.sep))
+        printed = run_git(asked, environment=environment, cwd=Path(os.sep), tree=tree)
     except GitFailed:
         return {}
     rows = (row.partition("\n") for row in printed.decode("utf-8", "surrogateescape").split("\0") if row)

@@ -25,6 +25,8 @@ _PROGRAMS = (
     r"|filter\..*\.(clean|smudge|process)|hook\..*\.command|remote\..*\.(vcs|receivepack))$"
 )
 """Configuration keys whose values git runs, except these words: `core.fsmonitor` may be one."""
+_BESIDE_FILES = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
+"""Those of the user's own that may start a file of the repository."""
 _WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
@@ -112,6 +114,7 @@ def started_in(place: Place, command: str) -> list[str]:
     folder = _hooks_folder(place)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
     settings = place.repository.own_settings(_PROGRAMS)
+    settings += place.repository.user_settings(_BESIDE_FILES)
     return [*hooks, *(one for one in settings if one.partition("=")[2].lower() not in _WORDS)]
 
 

@@ -21,11 +21,19 @@ class GitFailed(MachineError):
         self.code = code
 
 
-def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path) -> bytes:
-    """Output of a git command. Raises GitFailed: git is missing, failed, or took too long."""
-    program = shutil.which("git", path=closed_environment()["PATH"])
+def run_git(
+    arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path, tree: Path
+) -> bytes:
+    """Output of a git command. Raises GitFailed: git is missing, failed, or took too long.
+
+    Args:
+        tree: the work tree. Neither git nor what it starts is taken from it, nor from a repository around it.
+    """
+    path = path_outside(tree)
+    program = program_outside("git", tree)
     if program is None:
-        raise GitFailed("There is no git on this machine.")
+        raise GitFailed(f"There is no git on this machine outside of {tree}.")
+    environment = environment | {"PATH": path}
     try:
         done = subprocess.run(
             [program, *arguments],
@@ -42,6 +50,29 @@ def run_git(arguments: Sequence[str], *, environment: dict[str, str], stdin: byt
         words = done.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {done.returncode}"
         raise GitFailed(f"git {arguments[0]} failed: {words}", code=done.returncode)
     return done.stdout
+
+
+def program_outside(name: str, tree: Path) -> str | None:
+    """A program on PATH that lies outside of a work tree and of repositories around it, links followed."""
+    within = _outermost(tree)
+    for place in path_outside(tree).split(os.pathsep):
+        found = shutil.which(name, path=place) if place else None
+        if found is not None and not Path(found).resolve().is_relative_to(within):
+            return found
+    return None
+
+
+def path_outside(tree: Path) -> str:
+    """PATH without relative folders and those inside of a work tree or of a repository around it."""
+    within = _outermost(tree)
+    places = [place for place in os.get_exec_path() if os.path.isabs(place)]
+    return os.pathsep.join(place for place in places if not Path(place).resolve().is_relative_to(within))
+
+
+def _outermost(tree: Path) -> Path:
+    """The topmost folder at or above this one that has a `.git`; else the folder itself."""
+    tree = tree.resolve()
+    return next((top for top in reversed((tree, *tree.parents)) if os.path.lexists(top / ".git")), tree)
 
 
 def closed_environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from coder.errors import MachineError
 from coder.run.event_types.run_events import Change, Plan
 from coder.run.stored_file import StoredFile
 from coder.workspace.folder import Snapshot
+from coder.workspace.landing.grounds import check_places, check_root
 from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,
@@ -27,7 +28,17 @@ from coder.workspace.landing.staging import (
     state_of,
 )
 
-__all__ = ["Change", "FileChanged", "LandingRefused", "Plan", "apply", "is_made", "plan", "undo"]
+__all__ = [
+    "Change",
+    "FileChanged",
+    "LandingRefused",
+    "Plan",
+    "apply",
+    "check_root",
+    "is_made",
+    "plan",
+    "undo",
+]
 
 
 def plan(
@@ -39,11 +50,14 @@ def plan(
         executable: whether a file becomes executable; other new files are if they begin with `#!`.
 
     Raises:
-        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder.
+        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder;
+            or it, or the root, belongs to git or coder.
         FileChanged: a file that the run hasn't read exists, or one has changed since.
     """
     root, read = snapshot.root, snapshot.files
     assert root is not None
+    check_root(root)
+    check_places(root, [path for path, content in files.items() if content is not None])
     for path in sorted(files):
         parts = parts_of(path)
         see_same_repository(root, parts)
@@ -122,6 +136,7 @@ async def apply(
         ValueError: a content isn't the planned one.
     """
     root = Path(plan.root)
+    check_root(root)
     try:
         for change in plan.changes:
             stage(root, change, contents.get(change.path) if change.after else None)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from coder.errors import MachineError, UsageError
 from coder.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
+from coder.fs.git_names import is_git_name
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.event_types.run_events import Change, Plan
 
@@ -30,7 +31,7 @@ def parts_of(path: str) -> tuple[str, ...]:
         raise LandingRefused(f"{path!r} is not a path inside of the folder.")
     if not path.isprintable() or "\\" in path:
         raise LandingRefused(f"{path!r} has characters that file names should not have.")
-    if any(part.lower() in (".git", "git~1") for part in parts):
+    if any(map(is_git_name, parts)):
         raise LandingRefused(f"{path} belongs to git: a run never writes there.")
     return parts
 

@@ -1,6 +1,7 @@
 """Git starts nothing unsaid for `/commit` and `/pr`, and nothing that the model wrote."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,54 @@ def test_a_program_that_the_repository_names_in_its_configuration_is_told_before
 
     assert "runs outside of the sandbox: core.fsmonitor=touch ../ran; false\n" in done.err
     assert not (project.top.parent / "ran").exists()
+
+
+@pytest.mark.parametrize("scope", ["--local", "--global"])
+def test_the_script_that_a_filter_or_hook_starts_is_shown_before_a_yes_where_the_chat_wrote_it(
+    console: Console, project: GitRepository, tmp_path: Path, scope: str
+) -> None:
+    (tmp_path / "gitconfig").write_text("")
+    user = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    subprocess.run(
+        ["git", "config", scope, "filter.plain.clean", "scripts/lint.sh"],
+        cwd=project.top, env={**os.environ, **user}, check=True,
+    )  # fmt: skip
+    make = "mkdir scripts; printf 'touch ../ran\\n' > scripts/lint.sh"
+    with faulty_endpoint(calls("bash", command=make), says("Done."), WORDS) as endpoint:
+        lines = ("/auto", "Make it.", "/commit", "n")
+        done = chat(console, endpoint, *lines, cwd=project.top, **user)
+
+    shown, _, _ = done.err.partition("Run it?")
+    assert "runs outside of the sandbox: filter.plain.clean=scripts/lint.sh" in shown, done.err
+    assert "+touch ../ran" in shown
+    assert not (project.top.parent / "ran").exists()
+
+
+def test_git_works_on_the_folders_repository_whatever_the_environment_says(
+    console: Console, project: GitRepository, tmp_path: Path
+) -> None:
+    other = make_repository(tmp_path / "other", a__py="x = 1\n")
+    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+        done = chat(
+            console, endpoint, *MEND, "/commit", "y", cwd=project.top, GIT_DIR=str(other.top / ".git")
+        )
+
+    assert project.git("show", "--name-only", "--format=") == "calc.py", done.err
+    assert other.git("log", "--format=%s") == "First"
+
+
+def test_a_chat_asks_about_a_dot_file_by_itself_also_where_what_passes_is_written_unasked(
+    console: Console, project: GitRepository
+) -> None:
+    made = calls("bash", command="echo evil > .yarnrc; echo 1 > new.txt")
+    with faulty_endpoint(made, says("Done.")) as endpoint:
+        left = chat(console, endpoint, "/auto", "Make it.", cwd=project.top)
+    with faulty_endpoint(made, says("Done.")) as endpoint:
+        taken = chat(console, endpoint, "/auto", "Make it.", "y", cwd=project.top)
+
+    assert "+evil" in left.out
+    assert "Write what may run by itself later, too: .yarnrc?" in left.err, left.err
+    assert (project.top / ".yarnrc").read_text() == "evil\n", taken.err
 
 
 def test_a_remote_or_a_branch_that_git_would_take_for_a_flag_is_not_named_to_it(

@@ -8,6 +8,7 @@ import pytest
 from tests.coder.cli.test_solve import ADD, CHECK, TASK, code
 from tests.coder.mcp_server.served import Served, document, words
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.git_repository import make_repository
 
 
 @pytest.mark.slow
@@ -45,6 +46,22 @@ async def test_what_is_not_below_the_root_is_refused_with_words_and_no_call(
     assert run["landed"] == ["solution.py"]
     assert len(endpoint.requests) == 1
     assert [*other.iterdir()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inner", [".git/hooks", ".git/modules/x"])
+async def test_a_folder_of_git_is_no_workspace_of_a_client(served: Served, inner: str) -> None:
+    folder = make_repository(served.root / "project", a__py="").top / inner
+    folder.mkdir(parents=True, exist_ok=True)
+    before = sorted(folder.iterdir())
+    with faulty_endpoint(says("`pre-commit`\n```sh\n#!/bin/sh\ntouch ran\n```\n" + code(ADD))) as endpoint:
+        served.configure(base_url=endpoint.url, model="toy", strategy="repair")
+        async with served.over_stdio() as client:
+            asked = {"prompt": TASK, "path": str(folder), "checks": CHECK[1:]}
+            refused = words(await client.call_tool("solve", asked))
+
+    assert "belongs to git" in refused
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from tests.coder.cli.test_solve import ADD, TASK, code
 from tests.coder.server.served import Server, configure, started
 from tests.coder.server.test_acts import CHECKS, ended
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
+from tests.git_repository import make_repository
 
 TOKEN = "a-token-for-all"
 BAD_PATHS = ("../x.py", "/etc/x.py", "a/../../x", "", "x\0y")
@@ -58,6 +59,21 @@ async def waiting(client: httpx2.AsyncClient, folder: Path) -> str:
     run = str((await post(client, "/runs", task)).json()["run_id"])
     await ended(client, run, "waiting")
     return run
+
+
+@pytest.mark.parametrize("inner", [".git/hooks", ".git/modules/x"])
+async def test_a_folder_of_git_is_no_workspace_of_a_client(
+    server: Server, client: httpx2.AsyncClient, inner: str
+) -> None:
+    folder = make_repository(server.root / f"git_{inner[-1]}", a__py="").top / inner
+    folder.mkdir(parents=True, exist_ok=True)
+    before = sorted(folder.iterdir())
+    task = {"prompt": TASK, "workspace": str(folder.relative_to(server.root)), "checks": CHECKS}
+
+    refused = await post(client, "/runs", task)
+
+    assert (refused.status_code, "belongs to git" in refused.text) == (422, True), refused.text
+    assert sorted(folder.iterdir()) == before
 
 
 async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_and_never_resumed(

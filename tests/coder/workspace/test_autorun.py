@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.workspace.consent import risky
+from coder.workspace.autorun import risky
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_hooks_that_the_configuration_names_are_off_while_a_reference_moves(
 
     for name in ("linter", "an in.cluded", "reference-transaction"):
         asked = ["config", "--get", f"hook.{name}.enabled"]
-        assert run_git(asked, environment=environment, cwd=found.git_dir) == b"false\n"
+        assert run_git(asked, environment=environment, cwd=found.git_dir, tree=found.top) == b"false\n"
 
 
 def test_what_a_partial_clone_has_not_fetched_is_no_hindrance(
