@@ -55,8 +55,8 @@ class Executor:
             from coder.verify.evidence import evidence, wants_evidence
 
             if wants_evidence(state, code, outcome):
-                async with _logged(turn, "evidence", workspace_files(state, {})):
-                    outcome = await evidence(on, code, outcome)
+                async with _logged(turn, "evidence", workspace_files(state, {})) as ended:
+                    outcome, ended["tried"] = await evidence(on, code, outcome)
         if code.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, on, code, outcome)
         if outcome.passed and code.test_edits and not code.files and not outcome.unshown:

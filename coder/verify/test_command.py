@@ -15,6 +15,7 @@ from coder.run.command_inputs import parted, reported
 from coder.run.event_types import PytestSetup
 from coder.run.message import CheckLine
 from coder.text.sanitize import printable
+from coder.verify.additions import Additions
 from coder.verify.finding import Finding, Program, finding_of, stopped
 from coder.verify.reports.failures import Places, compared
 from sandbox import Command, FileRefused, Limits, Sandbox
@@ -24,7 +25,7 @@ FOLDER = ".coder"
 """Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
 KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = ("keeper.py", "scripts.py", "reporter.py", "pytest_plugin.py", "tamper_checks.py")
+_INSIDE = ("keeper.py", "scripts.py", "reporter.py", "added_names.py", "pytest_plugin.py", "tamper_checks.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
 _BROUGHT = f"{FOLDER}/brought.json"
 _NO_SETTINGS = ".coder.ini"
@@ -39,6 +40,14 @@ _UNREAD = re.compile(
 """Place of a syntax error, as Python prints it before the error."""
 
 
+class Proof(BaseModel, frozen=True):
+    """How tests are run on the code before a change."""
+
+    added: Additions
+    limit_s: float
+    """Seconds for each test; one that runs longer fails by the code."""
+
+
 async def run_tests(
     sandbox: Sandbox,
     argv: Sequence[str],
@@ -49,6 +58,7 @@ async def run_tests(
     only: Sequence[str] = (),
     brings: Callable[[str], bool] = lambda path: False,
     setup: PytestSetup | None = None,
+    proof: Proof | None = None,
 ) -> Finding:
     """Run the command in the sandbox's workspace.
 
@@ -57,6 +67,7 @@ async def run_tests(
         only: names of Python tests by an earlier run; the others are left out, unless none of them is there.
         brings: whether a path is one that the change brings: pytest may take no settings or plugins from it.
         setup: where pytest takes its settings from on the untouched files; None leaves the search to pytest.
+            proof: given where this is the code before a change: the first failure by the code ends the tests.
 
     Returns:
         Passed with exit code 0, to the end, with at least one test reported and none failed.
@@ -93,6 +104,7 @@ async def run_tests(
     config = {
         **keeping, "watched": [], "ours": list(ours), "names": list(before), "only": list(only),
         "brought": brought, "setup": setup.model_dump() if setup is not None else None,
+        "proof": proof.model_dump(mode="json") if proof is not None else None,
     }  # fmt: skip
     await sandbox.write(_CONFIG, json.dumps(config).encode())
     command = Command(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from coder.environment.workbench import Workbench
 from coder.run.event_types import PytestSetup
@@ -11,6 +12,9 @@ from coder.verify.finding import Finding
 from coder.workspace.consent import is_allowed
 from coder.workspace.overlay import workspace_files
 from sandbox import Check, CheckReport, Limits, check
+
+if TYPE_CHECKING:
+    from coder.verify.test_command import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Verification:
         only: Sequence[str] = (),
         wall_s: float | None = None,
         is_shown: bool = True,
+        proof: "Proof | None" = None,
     ) -> Finding:
         """Run a test command on what stands in the candidate's workspace; None is the task's.
 
@@ -48,6 +53,7 @@ class Verification:
             ours: paths that hold tests beside those of the target.
             only: names of the tests to run, none for all.
             is_shown: the watch gets its output.
+            proof: given on the code before the change.
         """
         from coder.verify.test_command import run_tests
 
@@ -63,6 +69,7 @@ class Verification:
             only=only,
             brings=self._brings,
             setup=setup,
+            proof=proof,
         )
 
     def _setup(self) -> PytestSetup | None:

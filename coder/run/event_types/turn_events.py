@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from operator import not_
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -167,6 +168,22 @@ class ProgramStarted(Body, type="program.started", durable=False):
     """SHA-256 of each file by path; of a large folder, of those that aren't as the run read them."""
 
 
+class Tried(BaseModel, frozen=True, extra="forbid"):
+    """One run of the tests or the check that an answer brings."""
+
+    command: str
+    on: Literal["before", "after"]
+    """The code before the change, or with it."""
+    only: tuple[str, ...] = ()
+    """Tests that were asked for, at most 20; none: all."""
+    status: str
+    exit_code: int | None
+    seconds: float
+    failed: tuple[str, ...] = ()
+    """At most 20 names."""
+    passed: int = 0
+
+
 class ProgramFinished(Body, type="program.finished", durable=False):
     """How the program ended."""
 
@@ -175,6 +192,8 @@ class ProgramFinished(Body, type="program.finished", durable=False):
     exit_code: int | None
     seconds: float
     after: dict[str, str]
+    tried: tuple[Tried, ...] = Field(default=(), exclude_if=not_)
+    """Commands that were run for evidence, in their order."""
 
 
 class ToolCalled(Body, type="tool.called", durable=False):

@@ -25,7 +25,15 @@ _NOT_THERE = (ImportError, NameError, AttributeError, TypeError, FileNotFoundErr
 _FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
-def run_pytest(report: Report, args: list[str], skips: Skips, untouched: Untouched, only: list[str]) -> int:
+def run_pytest(
+    report: Report,
+    args: list[str],
+    skips: Skips,
+    untouched: Untouched,
+    only: list[str],
+    *,
+    is_proof: bool = False,
+) -> int:
     """Run pytest in this process."""
     import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
 
@@ -33,11 +41,16 @@ def run_pytest(report: Report, args: list[str], skips: Skips, untouched: Untouch
     pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
-    plugin = PytestPlugin(report, skips, untouched, only)
+    plugin = PytestPlugin(report, skips, untouched, only, is_proof=is_proof)
+    plugins: list[Any] = [plugin]
     # All of the named tests run, whatever else can't be collected, and whatever -x says.
     options = ["--continue-on-collection-errors", "--maxfail=0"] if only else []
+    if is_proof:
+        options += ["--tb=no"]
+        if only and int(pytest.__version__.partition(".")[0]) >= 7:
+            plugins.append(OnlyFiles(only))
     args = [*untouched.options(), *args, *options, "-p", "no:cacheprovider"]
-    code = int(pytest.main(args, plugins=[plugin]))
+    code = int(pytest.main(args, plugins=plugins))
     for path, message in untouched.refused.items():
         report.test(path, False, message)
     if code == 0 and not tamper_checks.pytest_still_fails_what_is_wrong():
@@ -48,7 +61,10 @@ def run_pytest(report: Report, args: list[str], skips: Skips, untouched: Untouch
 class PytestPlugin:
     """Reports each test of a pytest session."""
 
-    def __init__(self, report: Report, skips: Skips, untouched: Untouched, only: list[str]) -> None:
+    def __init__(
+        self, report: Report, skips: Skips, untouched: Untouched, only: list[str], *, is_proof: bool
+    ) -> None:
+        self._is_proof, self._session = is_proof, None
         self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)
         self._places: dict[str, list[str]] = {}
         self._reached: set[str] = set()
@@ -56,6 +72,10 @@ class PytestPlugin:
     def pytest_load_initial_conftests(self, early_config: Any) -> None:
         """The settings are known, and no conftest.py is loaded."""
         self._report.write(setup=self._untouched.setup_of(early_config))
+
+    def pytest_sessionstart(self, session: Any) -> None:
+        """The session may end early."""
+        self._session = session
 
     def pytest_plugin_registered(self, plugin: Any) -> None:
         """A plugin is there, also one that was before this one."""
@@ -85,17 +105,23 @@ class PytestPlugin:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """The test begins."""
-        self._report.running(nodeid)
+        self._report.running(nodeid, is_test=True)
 
     def pytest_runtest_logfinish(self) -> None:
         """It has ended."""
         self._report.running()
 
+    def pytest_exception_interact(self, node: Any, call: Any) -> None:
+        """A file that can't be imported for want of an added name fails all of its tests."""
+        cause = call.excinfo.value.__cause__ if call.when == "collect" else None
+        if cause is not None and self._skips.lack_what_is_added(cause):
+            self._reached.add(node.nodeid)
+
     def pytest_collectreport(self, report: Any) -> None:
         """A file that can't be collected is a failed test, and so is one that the code under test skips."""
         self._report.running()
         if report.failed:
-            self._report.test(report.nodeid, False, _told(report))
+            self._failed(report, reached=report.nodeid in self._reached)
         elif report.skipped:
             self._skipped(report)
 
@@ -108,7 +134,15 @@ class PytestPlugin:
             self._skipped(report)
         elif report.when == "call" or not report.passed:
             reached = report.when == "call" and report.nodeid in self._reached
-            self._report.test(report.nodeid, report.passed, _told(report), reached=reached)
+            if report.passed:
+                self._report.test(report.nodeid, True)
+            else:
+                self._failed(report, reached=reached)
+
+    def _failed(self, report: Any, *, reached: bool) -> None:
+        self._report.test(report.nodeid, False, _told(report), reached=reached)
+        if reached and self._is_proof and self._session is not None:
+            self._session.shouldfail = "one failure is proof"
 
     def _skipped(self, report: Any) -> None:
         path, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, "")
@@ -124,6 +158,18 @@ def _told(report: Any) -> str:
     wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
     rest = "\n".join(line for line in lines if not line.startswith("E "))
     return f"{wrong}\n{rest[len(wrong) - MESSAGE + 1 :]}" if wrong else rest
+
+
+class OnlyFiles:
+    """Keeps pytest from importing other test files than those of the tests that are asked for."""
+
+    def __init__(self, only: list[str]) -> None:
+        self._names = {name.partition("::")[0].rpartition("/")[2] for name in only}
+
+    def pytest_ignore_collect(self, collection_path: Any) -> Any:
+        """Ignore files of other names."""
+        is_other = collection_path.suffix == ".py" and collection_path.name not in self._names
+        return True if is_other and collection_path.name != "__init__.py" else None
 
 
 class Untouched:
@@ -178,7 +224,8 @@ class Untouched:
 class Skips:
     """Tells by the files of its frames whether tests or code skip a test, or make it fail."""
 
-    def __init__(self, ours: list[str], names: list[str]) -> None:
+    def __init__(self, ours: list[str], names: list[str], added: Any = None) -> None:
+        self._added = added
         self._ours, self._names = ours, set(names)
         parts = [part for name in names for part in name.split("/")]
         self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
@@ -193,6 +240,8 @@ class Skips:
             frames: file and function of each.
             test: the function that is the test.
         """
+        if test in [function for _, function in frames] and self.lack_what_is_added(error):
+            return True
         if isinstance(error, ImportError) or test not in [function for _, function in frames]:
             return False
         here = os.path.realpath(os.getcwd()) + os.sep
@@ -204,6 +253,10 @@ class Skips:
         last = paths[-1]
         in_library = not last.startswith(here) and _FRAMEWORKS.isdisjoint(last.split(os.sep))
         return in_library and not isinstance(error, _NOT_THERE)
+
+    def lack_what_is_added(self, error: BaseException) -> bool:
+        """Whether a line of the tests failed for a name, parameter or module that the change adds."""
+        return self._added is not None and bool(self._added.explain(error, self._ours))
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
         """Whether tests or libraries skip, by their frames, and not because a workspace module is missing."""

@@ -7,8 +7,9 @@ exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
 CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "now": path that gets the
 running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
-tests to run, none for all, "brought": new files, "setup": pytest's settings before the work, or null}. Rows
-are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where
+tests to run, none for all, "brought": new files, "setup": pytest's settings before the work, or null,
+"proof": null, or what a change adds, and seconds for one test: the first that fails by the code ends all}.
+Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where
 it failed by what the code does} …, {"end": code}. Without CONFIG (-), a failure that the exit code would hide
 makes it 1.
 """
@@ -20,14 +21,16 @@ import os
 import re
 import runpy
 import sys
+import threading
 import traceback
 import unittest
 from typing import Any
 
+import added_names  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 from pytest_plugin import MESSAGE, Skips, Untouched, is_ours, run_pytest  # type: ignore[import-not-found]
 
-for _beside in ("tamper_checks", "pytest_plugin"):
+for _beside in ("added_names", "tamper_checks", "pytest_plugin"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
 _LONGEST_NAME = 500
@@ -40,7 +43,8 @@ _NO_TESTS = 5
 class Report:
     """Sends each row at once to keeper.py, which signs it: what was reported before a crash is there."""
 
-    def __init__(self, rows: int, now: str) -> None:
+    def __init__(self, rows: int, now: str, *, limit_s: float | None = None) -> None:
+        self._limit_s, self._timer = limit_s, threading.Timer(0, os.getpid)
         self._rows = rows
         os.set_inheritable(rows, False)
         self._now = os.open(now, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -52,11 +56,22 @@ class Report:
         if os.getpid() == self._pid:
             os.write(self._rows, json.dumps(row).encode())
 
-    def running(self, name: object = "") -> None:
+    def running(self, name: object = "", *, is_test: bool = False) -> None:
         """Note what runs from now on, nothing by default; the file is overwritten each time."""
+        self._timer.cancel()
+        if is_test and self._limit_s is not None:
+            self._timer = threading.Timer(self._limit_s, self._end_late, (name,))
+            self._timer.daemon = True
+            self._timer.start()
         if os.getpid() == self._pid:
             content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
+
+    def _end_late(self, name: object) -> None:
+        """End all tests: this one runs past its limit, and so has failed."""
+        self.test(name, False, f"It ran past its limit of {self._limit_s:g} s.", reached=True)
+        self.write(end=1)
+        os._exit(1)
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """One test's result; after many failures, messages are short."""
@@ -72,6 +87,7 @@ class Unread(Report):
     def __init__(self) -> None:
         self.failed = False
         self._pid = 0  # no process writes rows
+        self._limit_s, self._timer = None, threading.Timer(0, os.getpid)
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """Note one test's result."""
@@ -80,7 +96,9 @@ class Unread(Report):
         self.failed = self.failed or not passed
 
 
-def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str]) -> int:
+def run_unittest(
+    report: Report, args: list[str], skips: Skips, only: list[str], *, is_proof: bool = False
+) -> int:
     """Run unittest in this process."""
 
     class Runner(unittest.TextTestRunner):
@@ -88,20 +106,20 @@ def run_unittest(report: Report, args: list[str], skips: Skips, only: list[str])
             wanted = [one for one in _flat(test) if one.id() in only]
             return super().run(unittest.TestSuite(wanted) if wanted else test)
 
-    runner = Runner(resultclass=_reporting(report, skips))
+    runner = Runner(resultclass=_reporting(report, skips, is_proof))
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     if not program.result.testsRun:
         return _NO_TESTS
     return 0 if program.result.wasSuccessful() else 1
 
 
-def _reporting(report: Report, skips: Skips) -> Any:
+def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
     """A class of unittest's results that reports each test."""
 
     class Result(unittest.TextTestResult):
         def startTest(self, test: unittest.TestCase) -> None:
             super().startTest(test)
-            report.running(test.id())
+            report.running(test.id(), is_test=True)
 
         def stopTest(self, test: unittest.TestCase) -> None:
             report.running()
@@ -113,11 +131,16 @@ def _reporting(report: Report, skips: Skips) -> Any:
 
         def addFailure(self, test: unittest.TestCase, err: Any) -> None:
             super().addFailure(test, err)
-            report.test(test.id(), False, self.failures[-1][1], reached=_reached(test, err))
+            self._fail(test, self.failures[-1][1], err)
 
         def addError(self, test: unittest.TestCase, err: Any) -> None:
             super().addError(test, err)
-            report.test(test.id(), False, self.errors[-1][1], reached=_reached(test, err))
+            self._fail(test, self.errors[-1][1], err)
+
+        def _fail(self, test: unittest.TestCase, message: str, err: Any) -> None:
+            reached = _reached(test, err)
+            report.test(test.id(), False, message, reached=reached)
+            self.shouldStop = self.shouldStop or (is_proof and reached)
 
         def addSkip(self, test: unittest.TestCase, reason: str) -> None:
             super().addSkip(test, reason)
@@ -176,10 +199,11 @@ def main(config_path: str, args: list[str]) -> int:
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(config_path)
-    report = Report(config["rows"], config["now"])
+    proof = config.get("proof")
+    report = Report(config["rows"], config["now"], limit_s=proof["limit_s"] if proof else None)
     report.write(begin=1)
     paths = Untouched(config["brought"], config["setup"])
-    code = _run(report, args, config["ours"], config["names"], paths, config.get("only", ()))
+    code = _run(report, args, config["ours"], config["names"], paths, config.get("only", ()), proof)
     report.write(end=code & 0xFF)
     return code
 
@@ -222,15 +246,22 @@ def _own_code(path: str, ours: list[str]) -> str:
 
 
 def _run(
-    report: Report, args: list[str], ours: list[str], names: list[str], untouched: Untouched, only: Any = ()
+    report: Report,
+    args: list[str],
+    ours: list[str],
+    names: list[str],
+    untouched: Untouched,
+    only: Any = (),
+    proof: Any = None,
 ) -> int:
-    skips = Skips(ours, names)
+    added = added_names.AddedNames(proof["added"], names) if proof else None
+    skips, is_proof = Skips(ours, names, added), proof is not None
     before = tamper_checks.deciding()
     if args[:2] == ["-m", "pytest"]:
-        code: int = run_pytest(report, args[2:], skips, untouched, list(only))
+        code: int = run_pytest(report, args[2:], skips, untouched, list(only), is_proof=is_proof)
     elif args[:2] == ["-m", "unittest"]:
         sys.path[0] = os.getcwd()
-        code = run_unittest(report, args[2:], skips, list(only))
+        code = run_unittest(report, args[2:], skips, list(only), is_proof=is_proof)
     else:
         code = run_file(report, args, ours)
     for name in tamper_checks.changed(before):

@@ -1,0 +1,59 @@
+"""The tests that an answer brings: those of its test files that weren't there before the work. Pure."""
+
+import re
+from pathlib import PurePosixPath
+
+from coder.run.command_inputs import more_tests, reported
+from coder.run.message import Message, Outcome
+from coder.run.state import State
+from coder.run.target import is_test
+
+_OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
+"""Paths of tests in other languages than Python."""
+
+
+def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """The tests that weren't there before the work, in test files of the answer.
+
+    Tests of another language than Python can't run alone: none counts if all of them take long.
+    """
+    baseline, paths = state.baseline, test_files(state, code)
+    if baseline is None or not baseline.told or not paths:
+        return ()
+    known = {*baseline.before, *baseline.flaky}
+    new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
+    if reported(state.task.test_command or ("",)) is None:
+        return () if baseline.is_long else new
+    return tuple(name for name in new if any(is_of(path, name) for path in paths))
+
+
+def test_files(state: State, code: Message) -> dict[str, str | None]:
+    """Test files of an answer, with what else it has in their folders of tests."""
+    files = {path: text for path, text in code.files.items() if text is not None}
+    tests = {path for path in files if is_test(path) or _OF_OTHERS.search(path)}
+    texts = {path: file.text for path, file in state.files.items()} | files
+    tests |= more_tests(texts, state.task.test_command or (), tests)
+    return {path: text for path, text in files.items() if path in tests}
+
+
+def find_unrun(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """New test files of Python that a test command leaves out which names what it runs."""
+    inner, baseline = reported(state.task.test_command or ("",)), state.baseline
+    if inner is None or inner[0] != "-m" or "discover" in inner or baseline is None or not baseline.told:
+        return ()
+    ran = [line.name for line in outcome.checks]
+    new = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
+    return tuple(path for path in new if not any(is_of(path, name) for name in ran))
+
+
+def _holds_tests(path: str) -> bool:
+    """Whether pytest and unittest would look for tests in a file of this name."""
+    name = PurePosixPath(path).name
+    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+
+
+def is_of(path: str, name: str) -> bool:
+    """Whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
+    parts = path.removesuffix(".py").split("/")
+    tails = (parts[i:] for i in range(len(parts)))
+    return any(name.startswith((f"{'/'.join(tail)}.py::", f"{'.'.join(tail)}.")) for tail in tails)

@@ -1,0 +1,228 @@
+"""Trial: runs the tests and the check that an answer brings, on the code before its change and after it.
+
+Before the change, one failure that the code causes is proof, and ends the run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+from coder.run.command_inputs import parted, reported, uses_pytest
+from coder.run.event_types import Tried
+from coder.run.message import Message, Outcome
+from coder.run.termination import named
+from coder.source.shell import command_words, shown
+from coder.verify.additions import find_additions
+from coder.verify.finding import Finding, feedback, gist
+from coder.verify.new_tests import is_of, test_files
+from coder.verify.test_command import Proof
+from coder.verify.verification import Verification
+from sandbox import Command
+
+_LENGTH = 200
+"""Characters of a program's output in a reason."""
+_LEAST_S = 30.0
+"""Seconds for the new tests or the check, beside twice the time of the whole test command."""
+_TEST_S = 10.0
+"""Seconds for one test on the code before, beside twice the time of the run that passed."""
+_MOST_UNSTEADY = 3
+"""Tests that end differently on the same files, after which no other is tried."""
+_MOST_NAMED = 20
+"""Names of tests in the log of one run."""
+_NOT_RUN = (126, 127)
+"""Exit codes of bash for a command that can't be run, or isn't there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Runs what an answer brings on the user's files, and on the changed ones."""
+
+    on: Verification
+    code: Message
+    unrun: tuple[str, ...] = ()
+    """New test files that the test command doesn't run by itself."""
+    tried: list[Tried] = field(default_factory=list)
+    """What was run, for the log."""
+
+    async def run_unrun(self, outcome: Outcome) -> Outcome:
+        """The outcome with the tests of these files, which fail the answer if they fail with the change."""
+        await self.on.lay_over(self.code.files)
+        is_pytest = uses_pytest(self.on.state.task.test_command or ("",))
+        only = self.unrun if is_pytest else ()
+        run = await self.on.command(more=self.unrun, ours=self._tests, only=only, wall_s=self._wall_s)
+        self._note(run, shown((*self._command, *self.unrun)), only, on="after")
+        new = [line for line in run.lines if any(is_of(path, line.name) for path in self.unrun)]
+        if red := [line for line in new if not line.passed]:
+            failed = {"passed": False, "feedback": feedback(red, run.result), "gist": gist(run.result)}
+            return outcome.model_copy(update={**failed, "checks": (*red, *outcome.checks)})
+        return outcome.model_copy(update={"checks": (*outcome.checks, *new)})
+
+    async def check(self, outcome: Outcome) -> Outcome:
+        """What the answer's command shows; one that fails with the change fails the answer."""
+        name = _quoted(self.code.check)
+        for _ in range(2):
+            run, _ = await self._checked(self.code.files)
+            if not run.result.ok:
+                note = f"The check {name} fails with the change."
+                said = f"{note}\n{feedback((), run.result)}"
+                failed = {"passed": False, "feedback": said, "gist": gist(run.result, note=note)}
+                return outcome.model_copy(update=failed)
+        for _ in range(2):
+            run, failed_by_code = await self._checked(self._tests, outcome)
+            if run.result.ok:
+                return _unshown(
+                    outcome, f"the check {name} succeeds without the change, too: it shows nothing"
+                )
+            if not failed_by_code:
+                ended = "it fails, but not by what the code does" if run.failing else "it could not run"
+                said = f"the check {name} succeeds, and on the code before {ended}: {_why(run)}"
+                return _unshown(outcome, said, added=True)
+        return reproduced_outcome(outcome, (name,))
+
+    async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
+        """What the answer's new tests show, which have passed once with the change: one failure is proof."""
+        left, unsteady = names, list[str]()
+        while left and len(unsteady) < _MOST_UNSTEADY:
+            first = await self._run_before(left, outcome)
+            red = tuple(name for name in left if _is_red(first, name))[:1]
+            if not red:
+                break
+            again = await self._run_before(red, outcome)
+            if _is_red(again, red[0]) and red[0] in (await self._run_after(red)).passing:
+                return reproduced_outcome(outcome, red)
+            unsteady += red
+            left = tuple(name for name in left if name not in red)
+        if unsteady:
+            return _unshown(outcome, f"the new tests end differently on the same files: {named(unsteady)}")
+        return _shows_nothing(outcome, first, names)
+
+    @property
+    def _tests(self) -> dict[str, str | None]:
+        """What stands on the user's files for a run without the change."""
+        words = _python_tests(self.code.check) or ()
+        named = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
+        state, files = self.on.state, self.code.files
+        brought = {path: files[path] for path in named & files.keys() if path not in state.files}
+        return test_files(state, self.code) | brought
+
+    async def _run_before(self, names: tuple[str, ...], outcome: Outcome) -> Finding:
+        """Run tests on the code before the change."""
+        await self.on.lay_over(self._tests)
+        run = await self.on.command(
+            more=self.unrun, ours=self._tests, only=names, wall_s=self._wall_s, proof=self._proof(outcome)
+        )
+        return self._note(run, shown((*self._command, *self.unrun)), names, on="before")
+
+    async def _run_after(self, names: tuple[str, ...]) -> Finding:
+        """Run tests on the changed code."""
+        await self.on.lay_over(self.code.files)
+        run = await self.on.command(more=self.unrun, ours=self._tests, only=names, wall_s=self._wall_s)
+        return self._note(run, shown((*self._command, *self.unrun)), names, on="after")
+
+    async def _checked(
+        self, files: Mapping[str, str | None], before: Outcome | None = None
+    ) -> tuple[Finding, bool]:
+        """How the check ends, and whether the code made it fail, if that is known.
+
+        Args:
+            before: given on the code before the change, the outcome with it.
+        """
+        await self.on.lay_over(files)
+        where: Literal["before", "after"] = "after" if before is None else "before"
+        if (words := _python_tests(self.code.check)) is not None:
+            proof = self._proof(before) if before is not None else None
+            run = await self.on.command(
+                words, ours=self._tests, wall_s=self._wall_s, is_shown=False, proof=proof
+            )
+            return self._note(run, self.code.check, (), on=where), bool(run.reached)
+        argv = ("bash", "-c", self.code.check)
+        asked = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
+        result = await (await self.on.bench.candidate()).run(asked, limits=self.on.limits(self._wall_s))
+        run = self._note(Finding("none", result.ok, result=result), self.code.check, (), on=where)
+        return run, result.status == "error" and result.exit_code not in _NOT_RUN
+
+    def _proof(self, outcome: Outcome) -> Proof:
+        """What the change adds, and the time of a test on the code before, which may never end there."""
+        state, files = self.on.state, self.code.files
+        code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
+        known = {path: state.files[path].text or "" for path in code if path in state.files}
+        limit_s = min(_TEST_S + 2 * outcome.seconds, self._wall_s / 2)
+        return Proof(added=find_additions(known, code), limit_s=limit_s)
+
+    def _note(
+        self, run: Finding, command: str, names: tuple[str, ...], *, on: Literal["before", "after"]
+    ) -> Finding:
+        """Keep for the log how one run ended."""
+        result, failed = run.result, tuple(line.name for line in run.failing[:_MOST_NAMED])
+        self.tried.append(
+            Tried(
+                command=command, only=names[:_MOST_NAMED], on=on, status=result.status,
+                exit_code=result.exit_code, seconds=result.wall_s, failed=failed,
+                passed=len(run.passing),
+            )
+        )  # fmt: skip
+        return run
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        return self.on.state.task.test_command or ()
+
+    @property
+    def _wall_s(self) -> float:
+        """Time limit: without the change a test may never end."""
+        known = self.on.state.baseline.seconds if self.on.state.baseline is not None else 0.0
+        return min(self.on.state.settings.test_timeout_s, _LEAST_S + 2 * known)
+
+
+def _python_tests(check: str) -> tuple[str, ...] | None:
+    """The words of a check that runs pytest or unittest, whose report says more than the exit code."""
+    try:
+        words = command_words(check)
+    except ValueError:
+        return None
+    inner = reported(words) if words and not parted(words)[0] else None
+    return words if inner is not None and inner[0] == "-m" else None
+
+
+def _quoted(command: str) -> str:
+    """A command in one line, as a reason names it."""
+    line = " ".join(command.split())
+    return f"`{line[:_LENGTH]}…`" if len(line) > _LENGTH else f"`{line}`"
+
+
+def _is_red(run: Finding, name: str) -> bool:
+    """Whether the code made a test, a part of it, or the import of its file fail."""
+    own = (name, name.partition("::")[0])
+    return any(reached in own or reached.startswith(f"{name} ") for reached in run.reached)
+
+
+def reproduced_outcome(outcome: Outcome, by: tuple[str, ...]) -> Outcome:
+    """The outcome that these tests, or the check, show to be right."""
+    shown = {"verified": "reproduced", "strength": "inside", "reproduced_by": by, "unshown": ""}
+    return outcome.model_copy(update=shown)
+
+
+def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
+    verified = "added" if added else outcome.verified
+    return outcome.model_copy(update={"verified": verified, "strength": "none", "unshown": why})
+
+
+def _shows_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
+    """The outcome where the code made no new test fail."""
+    if run.passing.issuperset(names):
+        return _unshown(outcome, "the new tests pass without the change, too: they show nothing")
+    ended = "they fail, but not by what the code does" if run.failing else "they could not run"
+    said = f"the new tests pass, and on the code before {ended}: {_why(run)}"
+    return _unshown(outcome, said, added=True)
+
+
+def _why(run: Finding) -> str:
+    """What the first failure of a run says."""
+    return (_said(run.failing[0].message) if run.failing else gist(run.result))[:_LENGTH]
+
+
+def _said(message: str) -> str:
+    """The line of a failure that says what is wrong."""
+    lines = [line for line in message.splitlines() if line.strip()] or [""]
+    return lines[-1 if lines[0].startswith("Traceback ") else 0]
