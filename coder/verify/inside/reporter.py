@@ -9,9 +9,9 @@ CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "no
 running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
 tests to run, none for all, "brought": new files, "setup": pytest's settings before the work, or null,
 "proof": null, or what a change adds, and seconds for one test: the first that fails by the code ends all}.
-Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true where
-it failed by what the code does} …, {"end": code}. Without CONFIG (-), a failure that the exit code would hide
-makes it 1.
+Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true
+where it failed by what the code does} …, {"end": code}. Without CONFIG (-), a failure that the exit code
+would hide makes it 1.
 """
 
 from __future__ import annotations
