@@ -17,6 +17,7 @@ from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.text.sanitize import as_bytes
 from coder.workspace.autorun import hidden, risky
+from coder.workspace.git.pending import named_by_settings
 from coder.workspace.landing.grounds import holds_home, parts_above
 from coder.workspace.overlay import end_of
 
@@ -57,6 +58,7 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             why = risky(whole) or (hidden(whole) if is_dot_file_new or is_above_dot else None)
             if why is not None:
                 found[path] = why
+        found |= dict.fromkeys(named_by_settings(root, files), "git starts it by the repository's settings")
     found = {path: why for path, why in found.items() if path not in state.settings.allow}
     return found | {path: f"{new} takes its place" for path, new in _replaced(state, files, found).items()}
 

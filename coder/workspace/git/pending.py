@@ -1,6 +1,7 @@
 """Read in isolation what the user's own git would commit, push and propose, so that nothing runs unasked."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _PROGRAMS = (
 _BESIDE_FILES = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
 """Those of the user's own that may start a file of the repository."""
 _WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
+_WORD = re.compile(r"[^\s'\";&|()<>$`=]+")
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -111,7 +113,7 @@ def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[st
 
 def started_in(place: Place, command: str) -> list[str]:
     """Programs that the repository makes a git command start: hook files and settings."""
-    folder = _hooks_folder(place)
+    folder = _hooks_folder(place.repository)
     hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
     settings = place.repository.own_settings(_PROGRAMS)
     settings += place.repository.user_settings(_BESIDE_FILES)
@@ -120,22 +122,45 @@ def started_in(place: Place, command: str) -> list[str]:
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:
     """Those of these files that git may start: hooks, files beside them, and files on PATH."""
-    top, folder = place.top.resolve(), _hooks_folder(place)
-    hooks = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
-    folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
+    top, paths = place.top.resolve(), list(paths)
     on_path = {(top / entry).resolve() for entry in os.get_exec_path()}
+    hooks = {*_hooks_in(place.repository, paths)}
+    return [
+        path
+        for path in paths
+        if path in hooks or ((top / path).parent in on_path and os.access(top / path, os.X_OK))
+    ]
 
-    def is_one(file: Path) -> bool:
-        on_its_own = file.parent in on_path and os.access(file, os.X_OK)
-        return file.is_relative_to(folder) or file in hooks or on_its_own
 
-    return [path for path in paths if is_one(top / path)]
+def named_by_settings(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Those of these files, relative to a folder, that its repository's hooks or settings make git start."""
+    repository = find_repository(folder)
+    if repository is None:
+        return []
+    below = folder.resolve().relative_to(repository.top.resolve())
+    full = {(below / path).as_posix(): path for path in paths}
+    with suppress(GitFailed):
+        settings = [*repository.own_settings(_PROGRAMS), *repository.user_settings(_BESIDE_FILES)]
+        words = {word for one in settings for word in _WORD.findall(one.partition("=")[2])}
+        named = {os.path.normpath(word) for word in words}
+        hooks = {*_hooks_in(repository, full)}
+        top = repository.top.resolve()
+        return [path for whole, path in full.items() if {whole, str(top / whole)} & named or whole in hooks]
+    return []
 
 
-def _hooks_folder(place: Place) -> Path:
-    folder = place.repository.common_dir / "hooks"
+def _hooks_in(repository: Repository, paths: Iterable[str]) -> list[str]:
+    """Those of these files that lie in the folder of hooks, or that a hook is a link to."""
+    top, folder = repository.top.resolve(), _hooks_folder(repository)
+    links = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
+    folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
+    return [path for path in paths if (top / path).is_relative_to(folder) or top / path in links]
+
+
+def _hooks_folder(repository: Repository) -> Path:
+    folder = repository.common_dir / "hooks"
     with suppress(GitFailed):  # it isn't set
-        folder = place.top / os.path.expanduser(place.repository.configured("core.hooksPath"))
+        folder = repository.top / os.path.expanduser(repository.configured("core.hooksPath"))
     return folder.resolve()
 
 

@@ -190,7 +190,7 @@ def test_hooks_that_the_conversation_has_written_keep_git_from_running(
     project.commit("Hooks")
     written = "`hooks/lib.sh`:\n```sh\ntouch pwned\n```\n"
     with faulty_endpoint(says(written), WORDS) as endpoint:
-        done = chat(console, endpoint, "Make hooks/lib.sh.", "y", "/commit", "y", cwd=project.top)
+        done = chat(console, endpoint, "Make hooks/lib.sh.", "y", "y", "/commit", "y", cwd=project.top)
 
     assert "has written hooks/lib.sh, which git may run outside" in done.err
     assert project.git("log", "-1", "--format=%s") == "Hooks"

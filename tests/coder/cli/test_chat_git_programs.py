@@ -24,11 +24,17 @@ def project(folder: Path) -> GitRepository:
     return made
 
 
-def committed(console: Console, project: GitRepository, path: str, **environ: str) -> Finished:
-    """A chat in which the model makes an executable file that leaves one beside the project, and a commit."""
+def committed(
+    console: Console, project: GitRepository, path: str, *, asks: int = 2, **environ: str
+) -> Finished:
+    """A chat in which the model makes an executable file that leaves one beside the project, and a commit.
+
+    Args:
+        asks: questions before the file is written; one is about files that git starts.
+    """
     make = f"mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch ../ran\\n' > {path}; chmod +x {path}"
     with faulty_endpoint(calls("bash", command=make), says("Done."), WORDS) as endpoint:
-        return chat(console, endpoint, "Make it.", "y", "/commit", "y", cwd=project.top, **environ)
+        return chat(console, endpoint, "Make it.", *asks * ("y",), "/commit", "y", cwd=project.top, **environ)
 
 
 def test_a_hook_that_git_calls_by_itself_is_not_started(console: Console, project: GitRepository) -> None:
@@ -56,7 +62,7 @@ def test_a_program_that_git_would_find_on_path_is_not_started(
 ) -> None:
     project.git("config", "commit.gpgsign", "true")
 
-    done = committed(console, project, "bin/gpg", PATH=f"{project.top}/bin:{os.environ['PATH']}")
+    done = committed(console, project, "bin/gpg", asks=1, PATH=f"{project.top}/bin:{os.environ['PATH']}")
 
     assert "has written bin/gpg, which git may run outside" in done.err
     assert not (project.top.parent / "ran").exists()
@@ -86,7 +92,7 @@ def test_the_script_that_a_filter_or_hook_starts_is_shown_before_a_yes_where_the
     )  # fmt: skip
     make = "mkdir scripts; printf 'touch ../ran\\n' > scripts/lint.sh"
     with faulty_endpoint(calls("bash", command=make), says("Done."), WORDS) as endpoint:
-        lines = ("/auto", "Make it.", "/commit", "n")
+        lines = ("/auto", "Make it.", "y", "/commit", "n")
         done = chat(console, endpoint, *lines, cwd=project.top, **user)
 
     shown, _, _ = done.err.partition("Run it?")

@@ -24,8 +24,11 @@ CHECK = "assert add(2, 3) == 5"
 
 
 def files(**contents: str) -> str:
-    """An answer with the solution, and with these files: `__` stands for a slash, `DOT` for a dot."""
-    named = {name.replace("__", "/").replace("DOT", "."): text for name, text in contents.items()}
+    """An answer with the solution, and with these files: `__` is a slash, `DOT` a dot, `DASH` a dash."""
+    named = {
+        name.replace("__", "/").replace("DOT", ".").replace("DASH", "-"): text
+        for name, text in contents.items()
+    }
     return "".join(f"`{path}`\n```\n{text}\n```\n" for path, text in {"solution.py": ADD, **named}.items())
 
 
@@ -130,6 +133,25 @@ async def test_a_file_that_is_allowed_later_lands_beside_the_rest_and_both_are_u
     assert (resumed.exit_code, sorted(resumed.landed)) == (0, [".yarnrc", "solution.py"])
     await undo(run.run_id, log=log)
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("core.hooksPath", "hooks"),
+        ("filter.plain.clean", "sh ./hooks/pre-commit.sh %f"),
+        ("filter.plain.clean", '"$PWD/x" || hooks/pre-commit.sh'),
+    ],
+)
+async def test_what_hooks_and_filters_of_the_repository_start_is_left_out(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    make_repository(tmp_path, a__py="x = 1\n").git("config", key, value)
+
+    run = await solve(tmp_path, files(hooks__preDASHcommitDOTsh="touch ran"))
+
+    assert (run.exit_code, run.left_out) == (8, {"hooks/pre-commit.sh": "held"})
+    assert run.landed == ("solution.py",)
 
 
 async def test_a_pattern_allows_no_dot_file(tmp_path: Path) -> None:
