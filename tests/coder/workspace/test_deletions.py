@@ -73,3 +73,21 @@ async def test_git_makes_of_the_patch_what_a_run_has_written(tmp_path: Path) -> 
 
 def _apply(patch: str, folder: Path) -> None:
     subprocess.run(["git", "apply"], cwd=folder, input=patch.encode(), check=True)
+
+
+async def test_a_file_that_is_renamed_to_one_that_is_left_out_stays(tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text("x = 1\n")
+    changes = {"settings": None, ".unknown": "x = 1\n", "new.py": "y = 1\n"}
+    message = Message(author="coder", kind="code", sample=1, attempt=1, files=changes)
+    task = Task(prompt="tidy up", workspace=tmp_path)
+    read = read_workspace(task)
+    log = MemoryLog()
+    async with log.lease("run_r") as token:
+        journal = Journal("run_r", log, token=token, watch=Unwatched())
+        begun = started(task).model_copy(update={"files": read.files, "root": str(read.root)})
+        await journal.append(begun, Spoken(message=message), outcome(True))
+
+        await deliver(journal)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.py", "settings"]
+    assert summarize(journal.state).left_out == {".unknown": "held", "settings": "held"}
