@@ -14,7 +14,7 @@ from coder.participants.dialogue import Dialogue
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
 from coder.prompting.files_shown import survey_of
-from coder.prompting.reprompt import asks, is_reply, misfit, target_now
+from coder.prompting.reprompt import asks, is_reply, target_now
 from coder.prompts import prompt
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, Message
@@ -85,10 +85,11 @@ class Actor:
         while True:
             for one in talk.open_calls():
                 place.see_given(one.call)
-                ending = one.problem or self._ending(turn.state, target, one.call)
+                problem = one.problem or _dropped(turn.state, one.call)
+                ending = problem or self._ending(turn.state, target, one.call)
                 if isinstance(ending, Message):
                     return ending
-                told = place.tell(one.call, ending) if ending else place.carry_out(one.call)
+                told = place.tell(one.call, ending, failed=True) if ending else place.carry_out(one.call)
                 talk.add(await told)
             if goes_round(turn.state):
                 return _code(turn.state, target, "")
@@ -117,9 +118,7 @@ class Actor:
         if answered is None:
             return _message(turn.state, "reply", text)
         if answered.problem is not None and not answered.empty:
-            tree = turn.state.worked
-            texts = {path: file.text for path, file in tree.items()}
-            return misfit(answered, texts, context=turn.abilities.context)
+            return answered.problem  # with the nearest lines; the model can look at the rest
         code = _code(turn.state, target, text)
         if answered.files or answered.apart:
             return code
@@ -170,6 +169,13 @@ class Actor:
         """The message of a call that hands over to another member."""
         words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
         return Message(author=self.name, kind="handoff", sample=1, attempt=1, text=words, to=to)
+
+
+def _dropped(state: State, call: ToolCall) -> str:
+    """Why `done` isn't carried out behind a call that failed; empty where none did."""
+    if call.name != DONE.name or not state.failed_tool:
+        return ""
+    return f"Not carried out: a call of `{state.failed_tool}` before it failed. Read its result, then go on."
 
 
 class LastTree:

@@ -62,9 +62,11 @@ class Workplace:
         effect = self._tools.has_effect(call.name)
         is_cut_off = state.open_tool is not None and state.open_tool.id == call.id
         if is_cut_off and not (effect and await self._is_made_again(call)):
-            return await self.tell(call, f"{_CUT_OFF}{_made_by(state, call)}{self._let_through()}")
+            return await self.tell(
+                call, f"{_CUT_OFF}{_made_by(state, call)}{self._let_through()}", failed=True
+            )
         if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
-            return await self.tell(call, refused)
+            return await self.tell(call, refused, failed=True)
         self._let_through()
         await turn.baseline(0)
         await turn.bench.session(state)
@@ -79,7 +81,7 @@ class Workplace:
             given, changes, left_out = await self._made(call)
         except SandboxBroken:  # nothing of the call stays
             if told := _made_by(turn.state, call):
-                return await self.tell(call, f"{_BROKEN}{told}")
+                return await self.tell(call, f"{_BROKEN}{told}", failed=True)
             is_restarted = True
             given, changes, left_out = await self._made(call, anew=True)
         turn.bench.known_to.add(turn.participant)
@@ -95,6 +97,7 @@ class Workplace:
             text=f"{_RESTARTED}{text}" if is_restarted else text,
             exit_code=given.exit_code,
             seconds=given.seconds,
+            failed=given.failed,
             running=given.running,
             images=given.images,
             changes=changes,
@@ -201,12 +204,14 @@ class Workplace:
             self._turn.bench.asked_hosts.allowed.update(allowed)
         return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
 
-    async def tell(self, call: ToolCall, text: str) -> ChatMessage:
-        """Answer a call without making it."""
+    async def tell(self, call: ToolCall, text: str, *, failed: bool = False) -> ChatMessage:
+        """Answer a call without making it; `failed`: it should have been made."""
         state = self._turn.state
         lines = _lines(state)
         return await self._logged(
-            ToolAnswered(call=state.calls, id=call.id, name=call.name, text=text, left_out=lines)
+            ToolAnswered(
+                call=state.calls, id=call.id, name=call.name, text=text, failed=failed, left_out=lines
+            )
         )
 
     async def write(self, files: Mapping[str, str | None]) -> None:

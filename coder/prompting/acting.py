@@ -12,6 +12,8 @@ from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
+from coder.source.named_sources import named_sources
+from coder.text.sanitize import count_of
 from coder.workspace.proposal import is_same
 
 if TYPE_CHECKING:
@@ -84,12 +86,20 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, green=prompt("act-green"), pending=_PENDING),
+        _limits(state),
         python,
         _shown(state),
         files_shown(state, target, survey, context, acts=True),
         _wanted(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
+
+
+def _limits(state: State) -> str:
+    """The limits of the run, so far as they bind a model that acts."""
+    budget, calls = state.budget, count_of(state.budget.calls, "answer")
+    minutes = max(1, round(budget.seconds / 60))
+    return f"Limits: {calls} and {count_of(minutes, 'minute')} in all, commands and tests included."
 
 
 def _shown(state: State) -> str:
@@ -100,13 +110,23 @@ def _shown(state: State) -> str:
 
 
 def _wanted(state: State, target: Target) -> str:
-    task = state.task
-    decides = target.is_asked_for or task.workspace is None or bool(task.checks)
-    if decides and target.path not in state.files:
+    """What the answer is to be: a file that has to have this name, or a change of the files."""
+    if target.path not in state.files and _needs_its_file(state, target):
         return asked_for(target)
     if state.settings.chat:
         return ""
     return "Change the files so that the task is done." if state.files else "Write what the task asks for."
+
+
+def _needs_its_file(state: State, target: Target) -> bool:
+    """Whether a file of the target's name is to be written: one of another name would not do."""
+    task = state.task
+    if target.path in named_sources(task.prompt, [target.path]):
+        return True
+    if task.workspace is None or not state.files:
+        return not target.writes_tests
+    modules = {path.partition("/")[0].removesuffix(".py") for path in state.files}
+    return bool(task.checks) and not modules.issuperset(target.names)  # no file defines these names
 
 
 def verdict_words(state: State) -> str | None:

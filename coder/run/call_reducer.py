@@ -63,6 +63,7 @@ def _tool_answered(state: State, body: event_types.ToolAnswered) -> State:
         state,
         open_tool=None,
         open_effect=None,
+        failed_tool=state.failed_tool or (body.name if body.failed else ""),
         owes_baseline=state.owes_baseline and not body.id,
         results=_results(state, body),
         plan=_plan(state, body),
@@ -104,7 +105,7 @@ def _answered(state: State, body: event_types.CallAnswered) -> State:
         said = ChatMessage(
             role="assistant", content=body.text, tool_calls=body.tool_calls, opaque=body.opaque
         )
-        state = replace(state, dialogue=(*state.dialogue, said))
+        state = replace(state, dialogue=(*state.dialogue, said), failed_tool="")
     return replace(
         _spent(state, body),
         open_calls=_without(state.open_calls, body.call),

@@ -56,6 +56,8 @@ class State:
     """Those of the other members of a team, by name."""
     known: Mapping[str, StoredFile] | None = None
     """The files that the dialogue knows, until it holds the user's latest message."""
+    failed_tool: str = ""
+    """The first tool of the latest answer whose call failed."""
     callers: frozenset[str] = frozenset()
     """Models that have called a tool."""
     speaks_text: bool = False

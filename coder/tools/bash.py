@@ -84,7 +84,9 @@ def ended(
     """
     status = desk.redact(status_line(result, has_all=has_all, more=more))
     text = _above(status, result.output, desk, log=result.log, is_all=not result.truncated, most=most)
-    return ToolResult(text, result.exit_code, result.wall_s, bool(result.still_running))
+    return ToolResult(
+        text, result.exit_code, result.wall_s, running=bool(result.still_running), failed=not result.ok
+    )
 
 
 def status_line(result: CommandResult, *, has_all: bool = False, more: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coder.context.quoting import shown_path
 from coder.edits import paths
-from coder.edits.edit import Hunk, Slip
+from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.envelope import begins_patch
 from coder.edits.hunks import begins_diff
 from coder.edits.lines import split_lines, usual_end
@@ -49,25 +49,30 @@ class EditTool:
     effect: bool = False
 
     async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
-        """Make the edits, all or none, and show the lines that are new.
+        """Make the edits, all or none, and count the lines that they add and remove.
+
+        Lines are shown of a file to which an edit was fitted: at another line, or but for blanks.
 
         Raises:
             ValueError: something doesn't fit, or can't be written; the message is for the model.
         """
         try:
             if (patch := _patch(given)) is not None:
-                before, after = await _patched(patch, desk.session)
+                before, after, fitted = await _patched(patch, desk.session)
             else:
-                before, after = await _edited(read_arguments(given, _Given, name=SPEC.name), desk.session)
+                asked = read_arguments(given, _Given, name=SPEC.name)
+                before, after, fitted = await _edited(asked, desk.session)
             await _write(before, after, desk.session)
         except FileRefused as error:
             raise ValueError(str(error)) from error
-        told = [_told(path, before.get(path), text) for path, text in after.items()]
-        return ToolResult(shown("\n".join(told), desk))
+        return ToolResult(shown(_report(before, after, fitted), desk))
 
 
-async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    """The file before and after."""
+Texts = dict[str, str | None]
+
+
+async def _edited(asked: _Given, session: Session) -> tuple[Texts, Texts, set[str]]:
+    """The file before and after, and its path if the edit was fitted to it."""
     path = _relative(asked.path)
     if asked.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
@@ -77,7 +82,7 @@ async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None
     if not asked.old:
         if path in before:
             raise ValueError(f"{shown_path(path)} is there already: give `old`, or delete it first.")
-        return before, {path: asked.new}
+        return before, {path: asked.new}, set()
     if path not in before:
         folder, _, name = path.rpartition("/")
         like = or_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
@@ -88,7 +93,8 @@ async def _edited(asked: _Given, session: Session) -> tuple[dict[str, str | None
     after = replaced(path, text, asked.old, asked.new, every=asked.all)
     if after == text:
         raise ValueError("Nothing was changed: `old` and `new` are the same.")
-    return before, {path: after}
+    is_there = asked.old in text or asked.old in text.replace("\r\n", "\n")
+    return before, {path: after}, set() if is_there else {path}
 
 
 def _patch(given: JsonObject) -> str | None:
@@ -104,7 +110,7 @@ def _is_patch(text: str) -> bool:
     return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
-async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None], dict[str, str | None]]:
+async def _patched(patch: str, session: Session) -> tuple[Texts, Texts, set[str]]:
     from coder.edits.apply import apply  # many runs edit nothing by this tool
 
     patch = patch.lstrip()
@@ -116,7 +122,14 @@ async def _patched(patch: str, session: Session) -> tuple[dict[str, str | None],
     applied = apply(edits, before, slips=found.slips or ([] if edits else [Slip("The patch holds no edit.")]))
     if applied.problem is not None:
         raise ValueError(applied.problem)
-    return before, applied.files
+    return before, applied.files, {path for edit in edits if (path := _fitted(edit, before, applied.files))}
+
+
+def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
+    """The path of an edit that was fitted to its file; empty where its lines are just as given."""
+    path = edit.to or edit.path
+    text, now = before.get(edit.path) or "", after.get(path) or ""
+    return "" if all(_is_as_given(hunk, text, now) for hunk in edit.hunks) else path
 
 
 def _relative(path: str) -> str:
@@ -166,7 +179,18 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
             raise ValueError(f"{error} Of the edits before it {made} was written.") from error
 
 
-def _told(path: str, before: str | None, after: str | None) -> str:
+def _report(before: Mapping[str, str | None], after: Mapping[str, str | None], fitted: set[str]) -> str:
+    """What the edits changed, file by file; the lines of a file to which one was fitted."""
+    rows, added, removed = [], 0, 0
+    for path, text in after.items():
+        plus, minus = _line_counts(before.get(path) or "", text or "")
+        added, removed = added + plus, removed + minus
+        rows.append(_row(path, before.get(path), text, f"+{plus} −{minus}", shows=path in fitted))
+    total = [f"{count_of(len(after), 'file')}, +{added} −{removed}:"] if len(after) > 1 else []
+    return "\n".join([*total, *rows])
+
+
+def _row(path: str, before: str | None, after: str | None, counts: str, *, shows: bool) -> str:
     name = shown_path(path)
     if after is None:
         return f"{name} is deleted."
@@ -174,7 +198,33 @@ def _told(path: str, before: str | None, after: str | None) -> str:
         return f"{name} is created ({count_of(len(after.splitlines()), 'line')})."
     fault = new_fault(path, after, before)
     warning = f"\nIt is no longer valid: line {fault[0]}: {fault[1]}." if fault is not None else ""
-    return f"{name} is changed:\n{shown_changes(before, after)}{warning}"
+    if not shows:
+        return f"{name} is changed ({counts}).{warning}"
+    return (
+        f"{name} is changed ({counts}), where the edit was fitted:\n{shown_changes(before, after)}{warning}"
+    )
+
+
+def _is_as_given(hunk: Hunk, before: str, after: str) -> bool:
+    """Whether a hunk's lines were there word for word, at its line, and its new ones are there now."""
+    old, new = "".join(_line_ends(hunk.old)), "".join(_line_ends(hunk.new))
+    plain = before.replace("\r\n", "\n")
+    if old not in f"{plain}\n" or new not in f"{after}\n".replace("\r\n", "\n"):
+        return False
+    lines = split_lines(plain)
+    at = hunk.line
+    return at is None or not hunk.old or "".join(_line_ends(lines[at - 1 : at - 1 + len(hunk.old)])) == old
+
+
+def _line_ends(lines: Iterable[str]) -> list[str]:
+    return [f"{line.rstrip(chr(10))}\n" for line in lines]
+
+
+def _line_counts(before: str, after: str) -> tuple[int, int]:
+    """Lines that are added and removed."""
+    codes = SequenceMatcher(None, split_lines(before), split_lines(after), autojunk=False).get_opcodes()
+    changed = [code for code in codes if code[0] != "equal"]
+    return sum(j - i for *_, i, j in changed), sum(j - i for _, i, j, *_ in changed)
 
 
 _MOST_PLACES = 20

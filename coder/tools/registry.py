@@ -50,7 +50,8 @@ class Ask(Arguments):
 
 DONE = spec_of(
     "done",
-    "Say that the task is done. The change is verified at once: the run ends, or what is left comes back.",
+    "Say that the task is done. The change is verified at once: the run ends, or what is left comes back. "
+    "It may be the last call of an answer, and is dropped where a call before it failed.",
     Done,
 )
 ASK = spec_of("ask", "Ask the user what neither the task nor the files can tell. Use it rarely.", Ask)
@@ -128,11 +129,11 @@ class Registry:
         began = monotonic()
         tool = self._tools.get(call.name)
         if tool is None:
-            return ToolResult(f"error: {unknown(call.name, list(self._tools))}")
+            return ToolResult(f"error: {unknown(call.name, list(self._tools))}", failed=True)
         try:
             result = await tool.call(call.parsed(), desk)
         except ValueError as error:
-            result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}")
+            result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}", failed=True)
         return replace(result, seconds=result.seconds or monotonic() - began)
 
 

@@ -41,6 +41,8 @@ class ToolResult:
     """Programs are left in the background."""
     images: tuple[Image, ...] = ()
     """Pictures that the model is to see."""
+    failed: bool = False
+    """It wasn't carried out, or its program didn't succeed."""
     is_json: bool = False
     """The text is JSON of what a program gets (`code_mode.py`)."""
 

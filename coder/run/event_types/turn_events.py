@@ -220,6 +220,8 @@ class ToolAnswered(Body, type="tool.answered"):
     """What the model is told, redacted."""
     exit_code: int | None = Field(default=None, exclude_if=lambda code: code is None)
     seconds: float = Field(default=0.0, exclude_if=not_)
+    failed: bool = Field(default=False, exclude_if=not_)
+    """It wasn't carried out, or its program didn't succeed."""
     running: bool = Field(default=False, exclude_if=not_)
     """It left programs running in the background."""
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)

@@ -64,6 +64,37 @@ def told(model: Scripted, request: int) -> str:
     return model.requests[request - 1].messages[-1].content
 
 
+async def test_done_behind_a_call_that_failed_is_dropped_and_the_model_is_told(project: Path) -> None:
+    wrong = bash("sed -i 's/-/+/' calc.py; exit 3")
+
+    run, model = await worked(project, [*wrong, *DONE], DONE)
+
+    results = [said.content for said in model.requests[1].messages if said.role == "tool"]
+    assert "[exit 3, " in results[0]
+    assert results[1] == "Not carried out: a call of `bash` before it failed. Read its result, then go on."
+    assert run.status == "solved"
+    assert len(model.requests) == 2
+
+
+async def test_done_behind_an_edit_that_fits_ends_the_run_with_one_request(project: Path) -> None:
+    edit = call("edit", path="calc.py", old="a - b", new="a + b")
+
+    run, model = await worked(project, [edit, *DONE])
+
+    assert run.status == "solved"
+    assert len(model.requests) == 1
+
+
+async def test_done_behind_an_edit_that_does_not_fit_is_dropped(project: Path) -> None:
+    edit = call("edit", path="calc.py", old="a * b", new="a + b")
+
+    run, model = await worked(project, [edit, *DONE], EDIT)
+
+    results = [said.content for said in model.requests[1].messages if said.role == "tool"]
+    assert results[1].startswith("Not carried out: a call of `edit` before it failed.")
+    assert run.status == "solved"
+
+
 @pytest.mark.slow
 async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
     run, model = await worked(

@@ -52,10 +52,13 @@ def mall(shop: Path) -> Path:
     return shop
 
 
-async def first(folder: Path, prompt: str = "Round to cents.", *, context: int | None = None) -> str:
-    """What the model is sent at first by the user."""
+async def first(
+    folder: Path, prompt: str = "Round to cents.", *, context: int | None = None, check: str = ""
+) -> str:
+    """What the model is sent at first by the user; with a check, that alone decides."""
     model = Scripted([EDIT], abilities=Abilities(context=context))
-    task = Task(prompt=prompt, workspace=folder, test_command=COMMAND)
+    decides = {"checks": (check,)} if check else {"test_command": COMMAND}
+    task = Task.model_validate({"prompt": prompt, "workspace": folder, **decides})
     await solve(task, model=model, settings=Settings(strategy="act"), log=MemoryLog())
     return model.requests[0].messages[-1].content
 
@@ -64,7 +67,14 @@ async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then
     request = await first(shop)
 
     order = ["Round to cents.", "short functions", "Run the tests.", "pytest -q tests"]
-    order += ["1.006) == 1.01", "The sandbox has Python 3.", "pytest ", "They are all shown.", PRICE]
+    order += [
+        "1.006) == 1.01",
+        "Limits: ",
+        "The sandbox has Python 3.",
+        "pytest ",
+        "They are all shown.",
+        PRICE,
+    ]
     places = [request.index(order[0])]
     for part in order[1:]:
         places.append(request.index(part, places[-1]))
@@ -176,3 +186,32 @@ def test_a_model_without_tools_is_told_of_none(in_text: bool) -> None:
     assert ("`edit`" in words) != in_text
     assert ("```bash" in words) == in_text
     assert "<<<<<<< SEARCH" in words
+
+
+@pytest.mark.parametrize(
+    ("prompt", "check", "end"),
+    [
+        (
+            "Round to cents.",
+            "from shop.price import rounded; assert rounded(1.2) == 1.2",
+            "so that the task is done.",
+        ),
+        ("Round to cents.", "assert shop.price.rounded(1.2) == 1.2", "so that the task is done."),
+        ("Write is_even.", "assert is_even(2)", "Write the file `solution.py`. It must define `is_even`."),
+    ],
+)
+async def test_a_check_in_a_repository_asks_for_a_file_only_where_no_file_defines_its_names(
+    shop: Path, prompt: str, check: str, end: str
+) -> None:
+    assert (await first(shop, prompt, check=check)).endswith(end)
+
+
+async def test_a_module_that_a_test_imports_is_no_file_to_write_unless_the_task_names_it(shop: Path) -> None:
+    (shop / "tests" / "test_price.py").unlink()
+    (shop / "tests" / "test_fast.py").write_text("import fast\n\n\ndef test_it():\n    assert fast\n")
+
+    silent = await first(shop, "Rounding isn't fast enough.")
+    named = await first(shop, "Rounding isn't fast enough: write fast.py.")
+
+    assert silent.endswith("Change the files so that the task is done.")
+    assert named.endswith("Write the file `fast.py`.")

@@ -28,13 +28,34 @@ async def files(desk: Desk) -> dict[str, bytes]:
     return {entry.name: await desk.session.read(entry.name) for entry in entries if entry.kind == "file"}
 
 
-async def test_a_replacement_is_answered_with_the_changed_lines_and_their_numbers(desk: Desk) -> None:
+async def test_a_replacement_that_fits_word_for_word_is_answered_with_its_counts_alone(desk: Desk) -> None:
     await hold(desk, a_py=CODE)
 
     said = await edited(desk, path="a.py", old="def two():\n    return 1", new="def two():\n    return 2")
 
     assert (await desk.session.read("a.py")).decode() == CODE[:-2] + "2\n"
-    assert said == "`a.py` is changed:\n```\n   4| \n   5| def two():\n   6|     return 2\n```"
+    assert said == "`a.py` is changed (+1 −1)."
+
+
+async def test_an_edit_that_was_fitted_but_for_blanks_is_answered_with_the_changed_lines(desk: Desk) -> None:
+    await hold(desk, a_py=CODE)
+
+    said = await edited(
+        desk, path="a.py", old="  def two():\n      return 1", new="  def two():\n      return 2"
+    )
+
+    assert said.startswith("`a.py` is changed (+1 −1), where the edit was fitted:\n")
+    assert "   6|     return 2" in said
+
+
+async def test_a_hunk_at_another_line_than_its_own_is_answered_with_the_changed_lines(desk: Desk) -> None:
+    await hold(desk, a_py=CODE)
+
+    there, elsewhere = DIFF, DIFF.replace("@@ -5,2 +5,2 @@", "@@ -3,2 +3,2 @@")
+
+    assert await edited(desk, new=there) == "`a.py` is changed (+1 −1)."
+    await hold(desk, a_py=CODE)
+    assert "   6|     return 2" in await edited(desk, new=elsewhere)
 
 
 async def test_a_text_that_is_there_twice_is_refused_with_its_lines(desk: Desk) -> None:
@@ -46,14 +67,13 @@ async def test_a_text_that_is_there_twice_is_refused_with_its_lines(desk: Desk) 
     assert (await desk.session.read("a.py")).decode() == CODE
 
 
-async def test_with_all_each_occurrence_is_replaced_and_each_place_is_shown(desk: Desk) -> None:
+async def test_with_all_each_occurrence_is_replaced_and_counted(desk: Desk) -> None:
     await hold(desk, a_py=CODE + "\n" * 20)
 
     said = await edited(desk, path="a.py", old="return 1", new="return 2", all=True)
 
     assert (await desk.session.read("a.py")).decode().count("return 2") == 2
-    assert "   2|     return 2" in said
-    assert "   6|     return 2" in said
+    assert said == "`a.py` is changed (+2 −2)."
 
 
 async def test_a_text_that_is_not_there_is_told_with_the_nearest_lines(desk: Desk) -> None:
@@ -159,8 +179,9 @@ async def test_a_patch_is_taken_in_any_argument(desk: Desk, argument: str) -> No
     said = await edited(desk, **{argument: PATCH})
 
     assert await files(desk) == {"a.py": (CODE[:-2] + "2\n").encode(), "b.py": b"x = 1\n"}
-    assert "`a.py` is changed:" in said
-    assert "`b.py` is created (1 line).\n`c.py` is deleted." in said
+    assert said == (
+        "3 files, +2 −1:\n`a.py` is changed (+1 −1).\n`b.py` is created (1 line).\n`c.py` is deleted."
+    )
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n+*** End Patch", "\n+*** End Patch\n"])
