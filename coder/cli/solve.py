@@ -1,5 +1,6 @@
 """`coder solve`: from the words on the command line to a run, and from the run to an exit code."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,7 @@ def solve(
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
             read=tuple(read or ()),
+            is_users=words != "-" and not os.environ.get("CI"),  # there, another may have written an issue
         )
 
     raise typer.Exit(solved(context, task, workspace=path))

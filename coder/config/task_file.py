@@ -41,11 +41,13 @@ def read_task(
     checks: tuple[str, ...],
     pictures: tuple[Path, ...] = (),
     read: tuple[str, ...] = (),
+    is_users: bool = False,
 ) -> Task:
     """The task that the arguments name, checked before anything is called.
 
     Args:
         words: the task itself; `-` reads standard input.
+        is_users: the words are the user's own, not another's who may not change what tests expect.
 
     Raises:
         UsageError: empty, too long, not UTF-8, a file that isn't there, a check or a test that isn't Python.
@@ -68,6 +70,7 @@ def read_task(
         checks=statements,
         pictures=_images((*given.pictures, *pictures)),
         read=read,
+        is_users=is_users,
     )
 
 

@@ -96,6 +96,9 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         lines.append(f"  failed   {failed}")
     if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
+    if run.ordered:
+        names = one_line(", ".join(run.ordered), width=300)
+        lines.append(f"  tests    the task changes what these tests expect: {names}")
     lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
     lines += attempts
     lines += [f"  other    {_other(one)}" for one in run.others]

@@ -69,6 +69,8 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
     reproduced_by: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """New tests, or the answer's check, that fail without the change and pass with it."""
+    ordered: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Given tests that pass as the answer edits them: the task changes what these tests expect."""
     unshown: str = Field(default="", exclude_if=not_)
     """Why the new tests, or the check, of the answer don't show that the task is done."""
     stdout: str = ""

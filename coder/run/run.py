@@ -70,6 +70,8 @@ class Run(BaseModel, frozen=True):
     """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
     """Given tests that fail, and pass as the answer edits them."""
+    ordered: tuple[str, ...] = ()
+    """Given tests that the answer edits: the task changes what these tests expect."""
     left_out: dict[str, LeftOut] = {}
     """Files that the answer changes and that have not landed with it, by path, with the reason."""
     test_patch: str = ""
@@ -131,6 +133,7 @@ def summarize(state: State) -> Run:
         patch=shown.patch if shown is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
+        ordered=outcome.ordered if outcome is not None else (),
         test_patch=shown.tests if shown is not None else "",
         left_out=_left_out(state, last),
         landed=standing(state),

@@ -1,5 +1,6 @@
 """Task: what is to be done, and how we know that it is done."""
 
+from operator import not_
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -34,6 +35,8 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
+    is_users: bool = Field(default=False, exclude_if=not_)
+    """The user typed the prompt or gave it as a file: its words may change what given tests expect."""
     mends: bool = False
     """The test command fails now, and whatever fails in it is to pass."""
     pictures: tuple[Image, ...] = ()

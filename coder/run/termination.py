@@ -122,7 +122,8 @@ def by_what(outcome: Outcome) -> str:
     """What shows that the task is done."""
     if outcome.verified != "reproduced":
         return f"{outcome.verified} pass"
-    return f"reproduced: {named(outcome.reproduced_by)} failed without the change and passed with it"
+    by = f"reproduced: {named(outcome.reproduced_by)} failed without the change and passed with it"
+    return f"{by}; the task changes what these tests expect" if outcome.ordered else by
 
 
 @Stop

@@ -91,13 +91,15 @@ def _passed(state: State) -> Reason | None:
 
 @Stop
 def _contradicts(state: State) -> Reason | None:
-    """Only given tests fail that the answer edits: told once; then the user decides."""
+    """Only given tests fail that it edits: told once where they show nothing; then the user decides."""
     reason = contradiction(state.outcome) if state.outcome is not None else None
     if reason is None:
         return None
     outcomes = [message.outcome for message in state.messages if message.outcome is not None]
     told = sum(bool(outcome.contradicts) for outcome in outcomes)
-    asked = state.settings.chat or is_accepted(state)
+    outcome = state.outcome
+    shown = outcome is not None and set(outcome.contradicts) <= set(outcome.reproduced_by)
+    asked = shown or state.settings.chat or is_accepted(state)
     return reason if told > 1 or asked or budget_reached(state) is not None else None
 
 

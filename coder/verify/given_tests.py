@@ -12,7 +12,9 @@ from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.termination import named
 from coder.verify.finding import Finding, feedback, gist
+from coder.verify.ordered_edits import are_ordered
 from coder.verify.regressions import is_red_as_before, judge, red_in, was_run, without_tests_of
+from coder.verify.trial import reproduced_outcome
 from coder.verify.verification import Verification
 
 
@@ -51,8 +53,9 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
     run = await on.command()
     reds = red_where_edited(on.state, code, outcome)
     if _passes(run, on.state, code):
-        shown = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines)}
-        return outcome.model_copy(update=shown if reds else {"unshown": "it changes given tests alone"})
+        if not reds:
+            return outcome.model_copy(update={"unshown": "it changes given tests alone"})
+        return await _contradicting(on, code, outcome, run, reds)
     told = {line.name for line in outcome.checks} if reds else set()
     hidden = [line for line in run.failing if line.name not in told]
     if reds:
@@ -62,6 +65,38 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
     too = f"\nOf the given tests that you change, these fail as they were: {named(reds)}." if reds else ""
     failed = {"passed": False, "feedback": f"{feedback(hidden, run.result)}{too}", "gist": gist(run.result)}
     return outcome.model_copy(update={**failed, "checks": _merged(hidden, run.lines)})
+
+
+async def _contradicting(
+    on: Verification, code: Message, outcome: Outcome, run: Finding, reds: tuple[str, ...]
+) -> Outcome:
+    """The outcome of a change that only given tests contradict which it edits; it may be ordered.
+
+    Args:
+        run: that of the suite with the change, and with these edits.
+    """
+    by: tuple[str, ...] = ()
+    if code.files and run.passing.issuperset(reds):
+        await on.lay_over({}, test_edits=code.test_edits)
+        by = reds if (await on.command(only=reds)).reached.issuperset(reds) else ()
+    if not by or not _are_ordered(on.state, code, reds):
+        shown = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines), "reproduced_by": by}
+        return outcome.model_copy(update=shown)
+    passed = {"passed": True, "feedback": "", "gist": "", "cause": None, "lacks": (), "checks": run.lines}
+    return reproduced_outcome(outcome, by).model_copy(update={**passed, "ordered": reds})
+
+
+def _are_ordered(state: State, code: Message, reds: Collection[str]) -> bool:
+    """Whether the user's own task says what all the edited tests expect now."""
+    if not state.task.is_users or state.baseline is None:
+        return False
+    given = {path: state.files[path].text for path in code.test_edits if path in state.files}
+    return all(state.baseline.before.get(name) for name in reds) and all(
+        edit is not None
+        and was_run(path, reds)
+        and are_ordered(state.task.prompt, given.get(path) or "", edit)
+        for path, edit in code.test_edits.items()
+    )
 
 
 async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outcome:

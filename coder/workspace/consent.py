@@ -112,7 +112,9 @@ def is_accepted(state: State) -> bool:
 def landing_edits(state: State, best: Message) -> dict[str, str | None]:
     """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
     planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
-    shown = state.settings.chat and is_contradicted(state)
+    outcome = decisive_outcome(state)
+    is_ordered = outcome is not None and bool(outcome.ordered)
+    shown = is_ordered or (state.settings.chat and is_contradicted(state))
     return {
         path: text
         for path, text in best.test_edits.items()
