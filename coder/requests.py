@@ -23,6 +23,7 @@ from coder.run.run import EXIT_CODES, Run, standing, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _AT_ONCE = 50
@@ -66,6 +67,21 @@ async def answer(run: str, said: Decision, *, asked: str | None = None, log: Eve
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log or stack.enter_context(open_log()))
         await journal.append(answered(await journal.load("answer"), said, asked=asked))
+
+
+async def latest_run(log: EventLog, folder: Path) -> str:
+    """The id of the latest run that works on a folder, on one above it, or on a file in it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    runs = await log.runs()
+    for run in runs:
+        named = run.first.body.get("task", {}).get("workspace")
+        if named is not None and (folder.is_relative_to(named) or Path(named).parent == folder):
+            return run.run
+    last = f"The latest of all is {runs[0].run}. " if runs else ""
+    raise UsageError(f"No run has worked on {folder}. {last}Name one of: {own_command()} ls")
 
 
 def is_visible(first: Event, root: Path, client: str | None) -> bool:
@@ -190,13 +206,13 @@ def patch_of(state: State) -> str:
     if shown is not None:
         return shown.patch
     if best_code(state) is None:
-        raise UsageError(f"{state.run} has made no files yet. See it with: coder show {state.run}")
+        raise UsageError(f"{state.run} has made no files yet. See it with: {own_command()} show {state.run}")
     try:
         return proposal(state)[0]
     except LookupError as error:
         raise UsageError(
             f"{state.run} was not solved, and what it read of a folder so large was not kept. "
-            f"See its answers with: coder show {state.run}"
+            f"See its answers with: {own_command()} show {state.run}"
         ) from error
 
 
@@ -228,7 +244,7 @@ async def _stopped(run: str, who: str, log: EventLog) -> Run:
         how = state.stopped.status
         goes_on = how == "waiting" or (how == "interrupted" and state.settings.served is not None)
         if not goes_on:  # by an answer, or by the next server
-            raise TooLate(f"{run} has ended already: {how}. See it with: coder show {run}")
+            raise TooLate(f"{run} has ended already: {how}. See it with: {own_command()} show {run}")
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         state = await journal.load("stop")

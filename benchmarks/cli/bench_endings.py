@@ -16,6 +16,7 @@ from coder.console.interrupt import run_until_interrupted
 from coder.errors import MachineError, ModelError
 from coder.models.endpoint import for_log
 from coder.text.redact import Redactor
+from sandbox.own_command import own_command
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
@@ -36,7 +37,7 @@ def command_line() -> str:
 
 def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
     """Await `work`; an error that ends it says how to continue."""
-    again = f"coder bench {session.command} --resume"
+    again = f"{own_command()} bench {session.command} --resume"
     try:
         return run_until_interrupted(work, run_id=lambda: session.run, again=again)
     except (ModelError, MachineError) as error:
@@ -52,12 +53,12 @@ def show(report: Report, session: Session, *, reason: str, out: Path | None, as_
         try:
             write_report(report, out)
         except MachineError as error:
-            again = f"coder bench {session.command} --resume {session.run} -o FILE"
+            again = f"{own_command()} bench {session.command} --resume {session.run} -o FILE"
             told = f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
             raise MachineError(told) from error
     typer.echo(report.model_dump_json() if as_json else "\n".join(report_lines(report)))
     if reason == "cost":
-        again = f"coder bench run --resume {session.run} --max-cost MORE"
+        again = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
         typer.echo(f"--max-cost is reached. Go on with: {again}", err=True)
         raise typer.Exit(LIMIT)
     if report.outcomes.get("infrastructure"):

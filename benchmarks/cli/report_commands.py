@@ -19,6 +19,7 @@ from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
 from coder.console.flags import File, option
+from sandbox.own_command import own_command
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
 
@@ -93,7 +94,7 @@ def _list_runs(limit: int | None, *, as_json: bool) -> None:
     for row in rows:
         typer.echo(run_line(row))
     if not rows:
-        typer.echo("No runs yet. Start one with: coder bench run starter", err=True)
+        typer.echo(f"No runs yet. Start one with: {own_command()} bench run starter", err=True)
 
 
 def _names(paths: list[Path], reports: list[Report]) -> list[str]:

@@ -33,6 +33,7 @@ from coder.models.shared_budget import Pursed, SharedBudget
 from coder.run.model_choice import open_models
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
+from sandbox.own_command import own_command
 
 _Opening = AbstractAsyncContextManager[Model]
 _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
@@ -77,7 +78,7 @@ def run(
         elif given["max_cost"] is not None:  # it may not reach all cases, and must not favour the first
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
-            raise UsageError("Give a SUITE, or --resume RUN. See them with: coder bench list")
+            raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         see_backend(config.settings().backend, flags)
         opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)

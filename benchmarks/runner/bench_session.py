@@ -25,6 +25,7 @@ from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
 from coder.text.sanitize import count_of
+from sandbox.own_command import own_command
 
 _SOLUTION = ("task_id", "solution")
 
@@ -153,7 +154,7 @@ def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
     began = "grade" if "samples" in record.started.parameters else "run"
     if began != command:
         raise UsageError(
-            f"{run} was begun by another command. Go on with: coder bench {began} --resume {run}"
+            f"{run} was begun by another command. Go on with: {own_command()} bench {began} --resume {run}"
         )
     return record.started
 

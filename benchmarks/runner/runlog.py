@@ -7,6 +7,7 @@ from benchmarks.report import Usage
 from benchmarks.verdict import Value, Verdict
 from coder.errors import UsageError
 from coder.run.events import Draft, EventStore
+from sandbox.own_command import own_command
 
 FLUSH_AT = 64
 """Most verdicts written together: after a crash they are judged again."""
@@ -74,7 +75,9 @@ class RunLog:
         """Read earlier events. Raises UsageError if the run isn't a benchmark."""
         first = await self._log.read(self.run, limit=1)
         if not first or first[0].type != BenchStarted.type:
-            raise UsageError(f"{self.run} is no benchmark's run. See them with: coder bench list --runs")
+            raise UsageError(
+                f"{self.run} is no benchmark's run. See them with: {own_command()} bench list --runs"
+            )
         self.started = BenchStarted.model_validate(first[0].body)
         async for _, judged in self.samples():
             self._keep(judged)

@@ -40,7 +40,7 @@ from coder.verify.baseline import take_baseline
 from coder.workspace.deliver import see_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
-from coder.workspace.take_back import commit_left, left_to_undo, take_back
+from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
 from sandbox import CommandResult
 
 CUT_OFF = ("interrupted", "limit", "error")
@@ -148,8 +148,8 @@ class Session:
         if state is None or not self.can_undo:
             raise UsageError("This conversation has written nothing that could be taken back.")
         steps = left_to_undo(state)
-        await take_back(self.journal, steps[0])
-        return commit_left(state, step=steps[0])
+        rows = await take_back(self.journal, steps[0])
+        return await take_back_commit(state, rows, step=steps[0])
 
     async def command(self, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
         """Run a command in the model's session; the next message reports it to the model."""

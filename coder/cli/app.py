@@ -11,6 +11,7 @@ from typer.main import get_command
 from coder.console.command_groups import Commands
 from coder.console.failure import open_streams, report
 from coder.console.flags import group
+from sandbox.own_command import own_command
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run a command, by default that of the process, and return its exit code."""
     open_streams()
     try:
-        get_command(app).main(args=arguments, prog_name="coder")
+        get_command(app).main(args=arguments, prog_name=own_command())
     except SystemExit as ended:
         # typer makes exit code 1 of it, which is ours for a task that was not solved.
         if isinstance(ended.__context__, BrokenPipeError):

@@ -24,6 +24,7 @@ from coder.run.state import State
 from coder.store import open_log
 from coder.text.sanitize import one_line
 from coder.workspace.consent import landing_edits
+from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)
@@ -44,7 +45,9 @@ def approve(
         raise UsageError("--no, --answer and --edit exclude each other.")
     if context.params["detach"]:
         said = run_until_interrupted(_answered(run, context.params))
-        typer.echo(f"Answered: {one_line(said.said, width=200)}. Go on with: coder resume {run}", err=True)
+        typer.echo(
+            f"Answered: {one_line(said.said, width=200)}. Go on with: {own_command()} resume {run}", err=True
+        )
         return
     go_on(context, partial(_approve, run))
 

@@ -37,6 +37,7 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.store import EventLog, data_folder, new_run_id, open_log
+from sandbox.own_command import own_command
 
 
 class Conversation:
@@ -88,7 +89,7 @@ class Conversation:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
         folder = folder or Path()
         if not resumes and not folder.exists():
-            raise UsageError(f"There is no {folder}. Make it, or name another one: coder chat PATH")
+            raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
         loaded = load(self._flags, workspace=None if resumes else folder)
         see_backend(loaded.config.sandbox or "auto", self._flags)
         for note in loaded.notes:
@@ -147,8 +148,8 @@ class Conversation:
             session.kept.prepare(session.task, session.settings, around)
         code = await repl.run()
         if session.begun:
-            undo = f"   coder undo {session.run}" if session.can_undo else ""
-            tell(f"  next     coder chat --resume {session.run}{undo}")
+            undo = f"   {own_command()} undo {session.run}" if session.can_undo else ""
+            tell(f"  next     {own_command()} chat --resume {session.run}{undo}")
         return 0 if repl.asks else code
 
 
@@ -183,7 +184,7 @@ async def open_session(
     async with log.lease(run) as token:
         journal = Journal(run, log, token=token, watch=watch)
         if resumes and (await journal.load()).task.workspace is None:
-            raise UsageError(f"{run} has no folder to talk about. Name one: coder chat PATH")
+            raise UsageError(f"{run} has no folder to talk about. Name one: {own_command()} chat PATH")
         if not resumes and task.workspace is not None:
             task = task.model_copy(update={"workspace": task.workspace.absolute()})
         settings = settings.model_copy(update={"chat": True})

@@ -27,6 +27,7 @@ from coder.models.weights import embedded_weights
 from coder.store import data_folder, open_log
 from coder.text.sanitize import one_line
 from sandbox import Policy, probe_backends
+from sandbox.own_command import own_command
 
 LEAST_FREE_MB = 100
 
@@ -52,7 +53,7 @@ def doctor(json: Json = False) -> None:
         rows = [finding.model_dump() for finding in findings]
         typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
-    typer.echo("✓ coder solve can work" if ready else "✗ coder solve can't work yet")
+    typer.echo(f"✓ {own_command()} solve can work" if ready else f"✗ {own_command()} solve can't work yet")
     for finding in findings:
         sign = "✓" if finding.works else "✗" if finding.needed else "·"
         typer.echo(f"  {sign} {finding.name:<20}  {one_line(finding.text, width=200)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from coder.cli.show_run import RunId, events_of
+from coder.cli.show_run import RunHere, events_of
 from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
@@ -15,7 +15,7 @@ from coder.run.reducer import fold_all
 
 
 @takes("otlp otel_content")
-def export(context: typer.Context, run: RunId) -> None:
+def export(context: typer.Context, run: RunHere = "") -> None:
     """Print the patch of a run: what it has written, or what it would write. With --otlp send its trace."""
     if context.params["otlp"] is None:
         typer.echo(patch_of(fold_all(asyncio.run(events_of(run)))), nl=False)

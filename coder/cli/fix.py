@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from coder.console.flags import WORKING, option, takes
+from sandbox.own_command import own_command
 
 
 @takes(WORKING)
@@ -30,7 +31,9 @@ def fix(
 
     def task() -> Task:
         if not command:
-            raise UsageError("Nothing to fix. Give the command that must pass: coder fix -- pytest -q")
+            raise UsageError(
+                f"Nothing to fix. Give the command that must pass: {own_command()} fix -- pytest -q"
+            )
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
         line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)

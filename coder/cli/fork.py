@@ -17,6 +17,7 @@ from coder.run.journal import forked
 from coder.run.reducer import fold_all
 from coder.run.run import Run, standing
 from coder.store import open_log
+from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)
@@ -42,6 +43,6 @@ async def _fork(
         before = await state_of(log, run)
         state = fold_all(forked(await log.read(run), run, step=step))
         if standing(before) and state.settings.lands:
-            screen.note(f"what {run} wrote stands in your folder; coder undo {run} takes it back")
+            screen.note(f"what {run} wrote stands in your folder; {own_command()} undo {run} takes it back")
         continued = partial(fork_run, run, step=step, say=say, log=log)
         return await with_state(state, continued, flags=flags, given=given, screen=screen)

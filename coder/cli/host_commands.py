@@ -34,6 +34,7 @@ from coder.workspace.git.pending import (
 from coder.workspace.git.run_git import program_outside
 from coder.workspace.landing import is_made
 from coder.workspace.read import read_workspace
+from sandbox.own_command import own_command
 
 _MOST_NAMED = 8
 _FILE = "MESSAGE"
@@ -164,7 +165,9 @@ class HostCommands:
     async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
         """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
         work = self._screen.spinning(worded(self._session, kind, quoted, wish=wish))
-        return await until_ctrl_c(work, f"coder chat --resume {self._session.run}", then=self._screen.rest)
+        return await until_ctrl_c(
+            work, f"{own_command()} chat --resume {self._session.run}", then=self._screen.rest
+        )
 
     async def _agreed(
         self, kind: str, draft: str, quoted: Mapping[str, str], commands: Sequence[Sequence[str]]

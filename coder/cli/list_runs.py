@@ -10,6 +10,7 @@ from coder.console.render import age, money
 from coder.requests import ListedRun, list_run
 from coder.store import EventLog, RunSummary, open_log
 from coder.text.sanitize import one_line
+from sandbox.own_command import own_command
 
 SHOWN = 20
 
@@ -29,9 +30,13 @@ def ls(
     for row in rows:
         typer.echo(_line(row))
         if waiting:
-            typer.echo(f"  ? {one_line(row.question or '', width=120)}  coder approve {row.run_id}")
+            typer.echo(f"  ? {one_line(row.question or '', width=120)}  {own_command()} approve {row.run_id}")
     if not rows:
-        none = "No run waits for an answer." if waiting else 'No runs yet. Start one with: coder solve "…"'
+        none = (
+            "No run waits for an answer."
+            if waiting
+            else f'No runs yet. Start one with: {own_command()} solve "…"'
+        )
         typer.echo(none, err=True)
 
 

@@ -17,6 +17,7 @@ from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
 from coder.models.providers import Provider, providers, set_of
 from coder.text.sanitize import one_line
+from sandbox.own_command import own_command
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
@@ -79,7 +80,9 @@ def list_models(
         for line in _table(rows):
             typer.echo(line)
     if not catalog.providers:
-        typer.echo("Only what is known without the catalogue. Load it with: coder models update", err=True)
+        typer.echo(
+            f"Only what is known without the catalogue. Load it with: {own_command()} models update", err=True
+        )
     elif not json:
         typer.echo(f"{len(rows):,} of {catalog.size:,} models, as of {one_line(catalog.date)}", err=True)
     raise typer.Exit(0 if rows else NOTHING_FOUND)

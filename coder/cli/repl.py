@@ -25,6 +25,7 @@ from coder.run.run import Run
 from coder.run.termination import named
 from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 PROMPT = "> "
@@ -64,7 +65,7 @@ class Repl:
     async def unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         """The result of `work`; None where Ctrl-C broke it off."""
         tell = partial(self._screen.tell, "  ! interrupted; nothing is lost: /go continues")
-        go_on, hosts = f"coder chat --resume {self._session.run}", self._onlooker.hosts
+        go_on, hosts = f"{own_command()} chat --resume {self._session.run}", self._onlooker.hosts
         async with hosts.asking() if hosts is not None else nullcontext():
             return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
 

@@ -8,7 +8,7 @@ import typer
 
 from coder.agent import resume as resume_run
 from coder.cli.run_settings import asked_now, changed_settings, must_know_price
-from coder.cli.show_run import RunId
+from coder.cli.show_run import RunHere, named_run
 from coder.cli.solve_run import carry_out, tools_named
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag
@@ -21,12 +21,13 @@ from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
 from coder.teams.strategies import named_limits
+from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)
 def resume(
     context: typer.Context,
-    run: RunId,
+    run: RunHere = "",
     answer: Annotated[str | None, option("--answer", "Answer the question it waits with.", "TEXT")] = None,
 ) -> None:
     """Continue a run that stopped. No answered model call is repeated.
@@ -51,7 +52,7 @@ def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, R
 
 async def _resume(prefix: str, *, flags: Config, given: Mapping[str, Any], screen: Screen) -> Run:
     with open_log() as log:
-        run = await log.resolve(prefix)
+        run = await named_run(log, prefix)
         state = await state_of(log, run)
         _see_that_it_stands(state, allow=given["allow"])
         continued = partial(resume_run, run, answer=given["answer"], log=log)
@@ -97,10 +98,11 @@ def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
     if has_landed and allow and state.codes[-1].test_edits and {*allow}.isdisjoint(held):
         raise UsageError(
             f"{state.run} was {status} and has written its files: --allow comes too late.\n"
-            f"What it made of given tests is `test_patch` of: coder resume {state.run} --json"
+            f"What it made of given tests is `test_patch` of: {own_command()} resume {state.run} --json"
         )
     if has_landed and {*state.landed} <= {*state.undone}:
         raise UsageError(
-            f"{state.run} was {status}, and coder undo took back what it wrote: nothing is left to do.\n"
-            f"Its patch writes it again: coder export {state.run} | git apply"
+            f"{state.run} was {status}, and "
+            f"{own_command()} undo took back what it wrote: nothing is left to do.\n"
+            f"Its patch writes it again: {own_command()} export {state.run} | git apply"
         )

@@ -16,6 +16,7 @@ from coder.environment.run_policy import policy_of
 from coder.errors import UsageError
 from coder.text.sanitize import one_line
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
+from sandbox.own_command import own_command
 
 NOT_READY = 5
 _WIDTH = 400
@@ -109,7 +110,7 @@ def build(
     typer.echo(f"✓ built  {name}")
     if not quiet:
         named = "" if name == IMAGE else f" --image {name}"
-        typer.echo(f"  next   coder run --sandbox docker{named} -c 'print(1)'")
+        typer.echo(f"  next   {own_command()} run --sandbox docker{named} -c 'print(1)'")
 
 
 @app.command(short_help="Remove what was left where owners were killed.")

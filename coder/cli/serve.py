@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from coder.console.flags import option
 from coder.errors import MissingExtra, UsageError
+from sandbox.own_command import own_command
 
 if TYPE_CHECKING:
     from coder.server.bearer_tokens import Caller
@@ -57,7 +58,8 @@ def serve(
     if token_file is None and host not in LOOPBACK:
         raise UsageError(
             f"Whoever reaches {host} could run programs here. Let in only who has a token: "
-            "coder serve --new-token NAME --token-file FILE, then coder serve --token-file FILE"
+            f"{own_command()} serve --new-token NAME --token-file FILE, then "
+            f"{own_command()} serve --token-file FILE"
         )
     callers = read_tokens(token_file, root) if token_file is not None else []
     listen(root, host, port, callers, names=name or (), workers=workers, reports=reports)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,19 +12,26 @@ from coder.cli.cost_lines import cost_lines, json_of
 from coder.console.flags import Json, option
 from coder.console.run_transcript import Entry, Transcript, landed
 from coder.errors import UsageError
+from coder.requests import latest_run
 from coder.run.costs import costs_of
 from coder.run.event_types import CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
-from coder.store import open_log
+from coder.store import EventLog, open_log
 from coder.text.sanitize import count_of, printable
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
+RunHere = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RUN]", help="Its id, or the start of it (the latest of this folder).", show_default=False
+    ),
+]
 _APART = {StepStarted.type, CallIntended.type, RunStopped.type}
 """Events that an empty line stands before."""
 
 
 def show(
-    run: RunId,
+    run: RunHere = "",
     step: Annotated[int | None, option("--step", "One tool call, by its number.", "N")] = None,
     diff: Annotated[bool, option("--diff", "What each tool call has changed, as a patch.")] = False,
     full: Annotated[
@@ -65,7 +73,12 @@ def _at(events: list[Event], number: int) -> Event:
 async def events_of(prefix: str) -> list[Event]:
     """All that the log holds of a run, by the start of its id."""
     with open_log() as log:
-        return await log.read(await log.resolve(prefix))
+        return await log.read(await named_run(log, prefix))
+
+
+async def named_run(log: EventLog, prefix: str) -> str:
+    """The id of the run whose id starts with this; of the latest run of this folder where it is empty."""
+    return await log.resolve(prefix) if prefix else await latest_run(log, Path.cwd())
 
 
 def _lines(entry: Entry) -> Iterator[str]:

@@ -31,6 +31,7 @@ from coder.run.termination import Stop
 from coder.store import open_log
 from coder.teams.strategies import with_roles
 from coder.text.sanitize import or_nearest
+from sandbox.own_command import own_command
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
@@ -179,7 +180,7 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
         exit_code = report(error)
         screen.tell_waiting()
         if screen.run_id is not None and exit_code == MachineError.exit_code:
-            screen.tell(f"  next     coder resume {screen.run_id}")
+            screen.tell(f"  next     {own_command()} resume {screen.run_id}")
         if given["json"]:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code

@@ -9,6 +9,7 @@ from coder.requests import stop as stop_run
 from coder.run.questions import this_person
 from coder.run.run import Run
 from coder.store import open_log
+from sandbox.own_command import own_command
 
 
 def stop(run: RunId, json: Json = False) -> None:
@@ -17,7 +18,7 @@ def stop(run: RunId, json: Json = False) -> None:
     if json:
         typer.echo(ended.model_dump_json(indent=2))
     else:
-        typer.echo(f"Stopped. Go on with: coder resume {ended.run_id}", err=True)
+        typer.echo(f"Stopped. Go on with: {own_command()} resume {ended.run_id}", err=True)
 
 
 async def _stop(prefix: str) -> Run:

@@ -2,7 +2,7 @@
 
 import typer
 
-from coder.cli.show_run import RunId
+from coder.cli.show_run import RunHere, named_run
 from coder.console.flags import Json, Yes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.render import progress
@@ -10,19 +10,19 @@ from coder.run.event_types import FileUndone
 from coder.run.reducer import fold_all
 from coder.store import open_log
 from coder.text.sanitize import one_line
-from coder.workspace.take_back import commit_left
+from coder.workspace.take_back import take_back_commit
 from coder.workspace.take_back import undo as undo_run
 
 LEFT = 1
 
 
-def undo(run: RunId, json: Json = False, yes: Yes = False) -> None:
+def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
     """Revert the files that a run wrote, except those that have changed since.
 
     Exit code 1 says that a file was left as it is, and the line beside it why. Nothing is asked: -y, as in
     the other commands, changes nothing.
     """
-    files, commit = run_until_interrupted(_undo(run))
+    undone, files, commit = run_until_interrupted(_undo(run))
     if json:
         typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
     for file in files:
@@ -30,12 +30,13 @@ def undo(run: RunId, json: Json = False, yes: Yes = False) -> None:
     if commit is not None:
         typer.echo(f"  · {one_line(commit, width=200)}", err=True)
     if not files:
-        typer.echo(f"Nothing was left to undo: what {run} has written was taken back before.", err=True)
+        typer.echo(f"Nothing was left to undo: what {undone} has written was taken back before.", err=True)
     raise typer.Exit(LEFT if any(file.left for file in files) else 0)
 
 
-async def _undo(prefix: str) -> tuple[list[FileUndone], str | None]:
-    """What was put back, and what to say of the run's commit."""
+async def _undo(prefix: str) -> tuple[str, list[FileUndone], str | None]:
+    """The run, what was put back, and what to say of the run's commit."""
     with open_log() as log:
-        run = await log.resolve(prefix)
-        return await undo_run(run, log=log), commit_left(fold_all(await log.read(run)))
+        run = await named_run(log, prefix)
+        files = await undo_run(run, log=log)
+        return run, files, await take_back_commit(fold_all(await log.read(run)), files)

@@ -7,6 +7,7 @@ from coder.errors import UsageError
 from coder.run.message import LeftOut
 from coder.run.run import Run
 from coder.run.termination import named
+from sandbox.own_command import own_command
 
 _LEFT_OUT: dict[LeftOut, str] = {
     "held": "may run by itself later, so it needs your word; --allow PATH lands it",
@@ -23,34 +24,34 @@ _LEFT_OUT: dict[LeftOut, str] = {
 
 def next_steps(run: Run) -> str:
     """The commands that continue from here, and what helps first."""
-    steps = [f"coder show {run.run_id}"]
+    steps = [f"{own_command()} show {run.run_id}"]
     match run.status:
         case "error" if run.uncommitted is not None:
-            steps.append(f"coder resume {run.run_id} --apply")
+            steps.append(f"{own_command()} resume {run.run_id} --apply")
         case "error" if run.exit_code == UsageError.exit_code:
             steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
         case "interrupted" | "error":
-            steps.append(f"coder resume {run.run_id}")
+            steps.append(f"{own_command()} resume {run.run_id}")
         case "limit":
-            steps += [*filter(None, [_advice(run)]), f"coder resume {run.run_id} {_raised(run)}"]
+            steps += [*filter(None, [_advice(run)]), f"{own_command()} resume {run.run_id} {_raised(run)}"]
         case "waiting":
-            steps += [f"coder approve {run.run_id}{flag}" for flag in _answering(run)]
+            steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answering(run)]
         case "unsolved" | "stuck":
             steps.append(_advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:
-            steps.append(f"coder resume {run.run_id} --accept-unverified")
+            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
         case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:
-            steps.append(f"coder resume {run.run_id} --accept-unverified{_allowing(run)}")
+            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified{_allowing(run)}")
         case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
     if run.landed and (flags := _allowing_held(run)):
-        steps.append(f"coder resume {run.run_id}{flags}")
+        steps.append(f"{own_command()} resume {run.run_id}{flags}")
     if run.landed:
-        steps.append(f"coder undo {run.run_id}")
+        steps.append(f"{own_command()} undo {run.run_id}")
     elif run.branch is not None and run.status == "solved":
         steps.append(f"git switch {run.branch}")
     elif run.patch and run.exit_code == 0:
-        steps.append(f"coder resume {run.run_id} --apply")
+        steps.append(f"{own_command()} resume {run.run_id} --apply")
     return "   ".join(steps)
 
 

@@ -40,6 +40,7 @@ from coder.run.watch import Watch
 from coder.store import open_log
 from coder.store.run_list import resolve
 from sandbox import SandboxError
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _WEAK = ("restricted", "unsafe-host")
@@ -173,7 +174,7 @@ class Runs:
         """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
         if not self.may_go_on(state):
             own = f"{state.run} has settings of its own, as no server has begun it."
-            raise UsageError(f"{own}\nIts owner can go on: coder resume {state.run}")
+            raise UsageError(f"{own}\nIts owner can go on: {own_command()} resume {state.run}")
         loaded = load()
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
@@ -228,7 +229,10 @@ class Runs:
                 return await in_own_task(work)
         except asyncio.CancelledError:  # no answer reaches a client any more
             if client.run_id is not None:
-                print(f"Interrupted and saved. Go on with: coder resume {client.run_id}", file=sys.stderr)
+                print(
+                    f"Interrupted and saved. Go on with: {own_command()} resume {client.run_id}",
+                    file=sys.stderr,
+                )
             raise
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from coder.errors import UsageError
+from sandbox.own_command import own_command
 
 Text = str | None
 Words = list[str] | None
@@ -156,7 +157,10 @@ def given_flags(context: typer.Context) -> dict[str, object]:
     return {key: context.params[key] for key in Config.model_fields if key in context.params}
 
 
-_LACKING = "restricted keeps less than other sandboxes; coder sandbox doctor --backend restricted says what"
+_LACKING = (
+    "restricted keeps less than other sandboxes; "
+    f"{own_command()} sandbox doctor --backend restricted says what"
+)
 
 
 def see_backend(name: str, flags: Mapping[str, object]) -> None:

@@ -22,9 +22,10 @@ from coder.console.signals import (
     leave_terminal,
 )
 from coder.errors import CoderError
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
-RESUME = "coder resume"
+RESUME = f"{own_command()} resume"
 
 
 class Interrupted(CoderError):

@@ -20,6 +20,7 @@ from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable
 from coder.workspace.consent import in_parts
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 PROGRAMS = {
@@ -228,7 +229,7 @@ class Screen:
         for text in notes[:MOST_NOTES]:
             self.note(text)
         if len(notes) > MOST_NOTES:
-            self.note(f"{len(notes) - MOST_NOTES} more were left out: see coder show {self.run_id}")
+            self.note(f"{len(notes) - MOST_NOTES} more were left out: see {own_command()} show {self.run_id}")
 
     def _show_diff(self, patch: str) -> None:
         if self._terminal.is_one and not self._quiet and not self.showed_diff:

@@ -14,6 +14,7 @@ from coder.errors import UsageError
 from coder.run.settings import Settings
 from sandbox import Command, Policy, Program, PythonCode, Result, open_sandbox
 from sandbox.contract import OnOutput
+from sandbox.own_command import own_command
 
 _NOTEBOOK = ".ipynb"
 
@@ -134,7 +135,8 @@ def _program(wanted: Invocation, files: _Files, read_source: Callable[[], bytes]
 def _file_program(path: Path, arguments: tuple[str, ...], files: _Files) -> Program:
     if not os.path.exists(path):  # a Path raises for a name that is too long, as code is
         raise UsageError(
-            f"There is no file {path}.\nA command of the sandbox goes behind --: coder run -- {path}"
+            f"There is no file {path}.\nA command of the sandbox goes behind --: "
+            f"{own_command()} run -- {path}"
         )
     name = files.add(path)
     if path.suffix == _NOTEBOOK:
@@ -151,7 +153,8 @@ def _cells(program: Program, files: _Files, *, kernel: bool) -> tuple[str, ...] 
     if not kernel:
         if isinstance(program, PythonCode) and program.filename.endswith(_NOTEBOOK):
             raise UsageError(
-                f"{program.filename} is a notebook.\nRun its cells: coder run --kernel {program.filename}"
+                f"{program.filename} is a notebook.\nRun its cells: "
+                f"{own_command()} run --kernel {program.filename}"
             )
         return None
     if isinstance(program, Command):

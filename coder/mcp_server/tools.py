@@ -20,6 +20,7 @@ from coder.run.journal import open_question
 from coder.run.run import Run
 from coder.run.settings import Approved
 from sandbox import SandboxError
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 Ctx = Context[Any, Any]
@@ -168,5 +169,5 @@ async def _in_words(work: Awaitable[T], client: Client | None = None) -> T:
             report(error)
             words = f"This is a bug in coder: {type(error).__name__}. The server's stderr says more."
         if client is not None and client.run_id is not None:
-            words += f"\nSee it with run_status, or go on with it: coder resume {client.run_id}"
+            words += f"\nSee it with run_status, or go on with it: {own_command()} resume {client.run_id}"
         raise ToolError(words) from error

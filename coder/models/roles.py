@@ -14,6 +14,7 @@ from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
+from sandbox.own_command import own_command
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that has a fallback."""
@@ -89,7 +90,7 @@ def check_vision(roles: Roles) -> None:
         if choice.name == f"local/{EMBEDDED}" or (choice.endpoint and choice.endpoint.sees is False):
             raise UsageError(
                 f"{choice.name} sees no pictures. Leave --picture away, or name a model that does. "
-                "List them with: coder models --images"
+                f"List them with: {own_command()} models --images"
             )
 
 

@@ -18,6 +18,7 @@ from coder.tools.tool import Desk, ToolResult
 from coder.turn.turn import Turn
 from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
+from sandbox.own_command import own_command
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -53,7 +54,7 @@ class Workplace:
         if call.name not in self._tools and (is_open or asked in state.answers):
             raise UsageError(
                 f"The call {call.name}({self._shown(call)}) waits for its tool, which isn't given. "
-                f"Give it again: coder resume {state.run} with the --mcp or --tool that the run had"
+                f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
             )
 
     async def carry_out(self, call: ToolCall) -> ChatMessage:

@@ -23,6 +23,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 from coder.text.sanitize import count_of, in_pairs
+from sandbox.own_command import own_command
 
 
 class Journal:
@@ -61,7 +62,9 @@ class Journal:
         try:
             return self.begun(await self._log.read(self.run))
         except ValueError as error:
-            raise UsageError(f"Can't {aim} {self.run}: {error}. See the runs with: coder ls") from error
+            raise UsageError(
+                f"Can't {aim} {self.run}: {error}. See the runs with: {own_command()} ls"
+            ) from error
 
     def begun(self, events: Sequence[Event]) -> State:
         """Continue from these events, in the log or not yet. Raises LogNewer, ValueError: as for `load`."""
@@ -148,7 +151,7 @@ def open_question(state: State) -> tuple[str, Question]:
     if state.answers:
         given = [*state.answers.values()][-1]
         raise TooLate(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
-    raise TooLate(f"{state.run} has asked nothing. Go on with it: coder resume {state.run}")
+    raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
 
 
 def answered(state: State, said: Decision | str, *, asked: str | None = None) -> QuestionAnswered:
@@ -185,7 +188,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
         UsageError: there is no such step.
     """
     if not events:
-        raise UsageError("There is no such run. See the runs with: coder ls")
+        raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
     origin, ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
     if not ends:
         raise UsageError(
@@ -193,7 +196,9 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
         )
     if not 1 <= step <= len(ends):
         count = count_of(len(ends), "step")
-        raise UsageError(f"{origin} has {count}, so there is no step {step}. See: coder show {origin}")
+        raise UsageError(
+            f"{origin} has {count}, so there is no step {step}. See: {own_command()} show {origin}"
+        )
     copied = [event.model_copy(update={"run": run}) for event in events[: ends[step - 1]]]
     marked = RunOrigin(run=origin, step=step).model_dump(mode="json")
     origin_of = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": marked}

@@ -14,6 +14,7 @@ from coder.errors import UsageError
 from coder.fs.atomic_replace import replacing
 from coder.requests import is_visible
 from coder.run.events import Event
+from sandbox.own_command import own_command
 
 Scope = Literal["read", "run", "approve"]
 """To look at runs; to begin, stop and resume them and to run programs; to answer what they ask."""
@@ -55,16 +56,17 @@ def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
         if file.stat().st_mode & 0o022:
             raise UsageError(f"Others can write {file}, and let themselves in. Forbid it: chmod 600 {file}")
         if not (callers := _FILE.validate_json(file.read_bytes())):
-            raise UsageError(f"{file} lets nobody in. Add a token: coder serve --new-token NAME")
+            raise UsageError(f"{file} lets nobody in. Add a token: {own_command()} serve --new-token NAME")
         for caller in callers:
             if not caller.name.strip():
                 raise UsageError(
-                    f"{file} has a token without a name. Replace it: coder serve --new-token NAME"
+                    f"{file} has a token without a name. Replace it: {own_command()} serve --new-token NAME"
                 )
             if root is not None and not caller.root.resolve().is_relative_to(root.resolve()):
                 raise UsageError(
                     f"The token {caller.name!r} is for {caller.root}, which isn't below {root.resolve()}. "
-                    f"Replace it: coder serve --new-token {caller.name} --root DIR, or serve a folder above."
+                    "Replace it: "
+                    f"{own_command()} serve --new-token {caller.name} --root DIR, or serve a folder above."
                 )
         return callers
     except OSError as error:
@@ -84,7 +86,9 @@ def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise UsageError(f"There is no scope {unknown[0]!r}. There are: {', '.join(SCOPES)}.")
     if not name.strip():
-        raise UsageError("A token needs a name, by which it is replaced: coder serve --new-token NAME")
+        raise UsageError(
+            f"A token needs a name, by which it is replaced: {own_command()} serve --new-token NAME"
+        )
     own = {"name": name, "sha256": digest(token), "scopes": wanted, "root": root.resolve()}
     try:
         # Of two that add at once, the second would drop what the first has added.

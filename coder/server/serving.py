@@ -21,6 +21,7 @@ from coder.server.event_stream import EventStreams
 from coder.server.problems import Problem, ending
 from coder.server.run_rows import RunRows
 from coder.store import EventLog
+from sandbox.own_command import own_command
 
 _END_S = 10.0
 """For the runs that work here, to save themselves."""
@@ -116,7 +117,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     async def caller_of(request: Request) -> Caller:
         caller: Caller = request.scope["coder.caller"]
         if scope not in caller.scopes:
-            further = "Ask the operator for another: coder serve --new-token."
+            further = f"Ask the operator for another: {own_command()} serve --new-token."
             raise Problem(403, "The token may not do this.", f"It lacks the scope {scope}.", further)
         return caller
 

@@ -20,6 +20,7 @@ from coder.errors import LeaseHeld, MachineError
 from coder.run.events import EventStore
 from coder.store.database import Database
 from coder.store.run_list import RunSummary
+from sandbox.own_command import own_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Owner:
         """What to tell of the process that holds a run."""
         return (
             f"Process {self.pid} on {self.host} works on {run}. "
-            f"Wait until it ends, or stop it with: coder stop {run}"
+            f"Wait until it ends, or stop it with: {own_command()} stop {run}"
         )
 
 

@@ -19,6 +19,7 @@ from coder.store import event_codec, run_list
 from coder.store.connections import Connections, Rows
 from coder.store.lease import LEASE_S, Owner
 from coder.store.run_list import RunSummary, unreadable
+from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _APPEND = """
@@ -177,7 +178,9 @@ class PostgresLog:
         rows = self._server.rows(_APPEND, values, more_s=sum(map(len, blobs.values())) / 1e6)
         rows = rows or self._server.rows(_APPENDED, values)
         if drafts and not rows:
-            raise LeaseHeld(f"Another process has taken over {run}. See what it does with: coder show {run}")
+            raise LeaseHeld(
+                f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
+            )
         return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:

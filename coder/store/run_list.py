@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from coder.errors import UsageError
 from coder.run.events import Event
+from sandbox.own_command import own_command
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _LAST = "~"
@@ -49,7 +50,7 @@ def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
         raise UsageError(f"{prefix!r} is the start of several runs: {_listed(matches)}. Give more of it.")
     near = difflib.get_close_matches(wanted, between("", _LAST, 1000), n=3, cutoff=0.0)
     hint = f"The nearest: {_listed(near)}." if near else "There are no runs yet."
-    raise UsageError(f"There is no run {prefix!r}. {hint} See them all with: coder ls")
+    raise UsageError(f"There is no run {prefix!r}. {hint} See them all with: {own_command()} ls")
 
 
 def _listed(runs: Sequence[str]) -> str:

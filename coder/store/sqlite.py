@@ -22,6 +22,7 @@ from coder.store import event_codec, run_list
 from coder.store.database import Database
 from coder.store.lease import LEASE_S, held, holder_of
 from coder.store.run_list import RunSummary, unreadable
+from sandbox.own_command import own_command
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 
@@ -79,7 +80,7 @@ class SqliteLog:
             )
             if moved.rowcount != 1:
                 raise LeaseHeld(
-                    f"Another process has taken over {run}. See what it does with: coder show {run}"
+                    f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
                 )
             connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         return [self._event(row) for row in rows]

@@ -30,6 +30,7 @@ from coder.run.watch import Watch
 from coder.store import open_log
 from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace, resource_of
+from sandbox.own_command import own_command
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
 METRICS_S = 60.0
@@ -126,7 +127,7 @@ class Collector(Watch):
         error = TimeoutError(f"it took over {within_s:g} s") if is_late else task.exception()
         if error is not None and not self._is_told:
             self._is_told = True
-            self._note(f"traces: {redact(str(error))}. Send all of it: coder export RUN --otlp URL")
+            self._note(f"traces: {redact(str(error))}. Send all of it: {own_command()} export RUN --otlp URL")
         return error is None
 
     async def _catch_up(self, *, ends: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Commit what a run landed or would land, if it passed or the user agreed."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from coder.run.attempts import is_green, suite_passed
@@ -20,30 +21,53 @@ async def commit_run(journal: Journal) -> None:
     state = journal.state
     if not _is_to_be_committed(state):
         return
-    contents, _ = contents_of(state)
-    planned = state.landing.plan if state.landing is not None else intended(state, contents)
-    changed = {
-        change.path: Changed(
-            state.files[change.path].content if change.before else None,
-            contents[change.path] if change.after else None,
-            change.executable,
-            switched=change.chmod is not None,
-        )
-        for change in planned.changes
-    }
+    root, changed = _changed(state)
     branch = state.settings.branch
     try:
         if not is_green(state) and not suite_passed(state):
             raise NoCommit("only what has passed is committed.")
         if not changed:
             raise NoCommit("nothing has changed.")
-        made = await asyncio.to_thread(
-            commit, Path(planned.root), changed, message=_message(state), branch=branch
-        )
+        made = await asyncio.to_thread(commit, root, changed, message=_message(state), branch=branch)
     except NoCommit as error:
         await journal.append(CommitRefused(reason=str(error)))
     else:
         await journal.append(CommitMade(commit=made.commit, branch=made.branch))
+
+
+async def revert_commit(state: State, made: CommitMade) -> str:
+    """Commit the files from before the run on top of HEAD, once they stand again; say what was done.
+
+    Args:
+        state: at the end of the run, or of the step of a conversation, that made the commit.
+    """
+    root, changed = _changed(state)
+    back = {path: replace(one, before=one.after, after=one.before) for path, one in changed.items()}
+    message = f"Revert {made.commit[:12]}\n\nTakes back run {state.run} of coder.\n"
+    try:
+        reverting = await asyncio.to_thread(commit, root, back, message=message)
+    except NoCommit as error:
+        return (
+            f"the files are as before the commit {made.commit[:12]}, and that is not committed: {error} "
+            "See it with: git status"
+        )
+    return f"the commit {reverting.commit[:12]} reverts the commit {made.commit[:12]}"
+
+
+def _changed(state: State) -> tuple[Path, dict[str, Changed]]:
+    """The run's folder, and what its commit changes there by path."""
+    contents, _ = contents_of(state)
+    planned = state.landing.plan if state.landing is not None else intended(state, contents)
+    before = {**state.files, **(state.landing.before if state.landing is not None else {})}
+    return Path(planned.root), {
+        change.path: Changed(
+            before[change.path].content if change.before else None,
+            contents[change.path] if change.after else None,
+            change.executable,
+            switched=change.chmod is not None,
+        )
+        for change in planned.changes
+    }
 
 
 def _message(state: State) -> str:

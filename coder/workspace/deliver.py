@@ -32,6 +32,7 @@ from coder.workspace.landing_questions import (
 )
 from coder.workspace.proposal import contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
+from sandbox.own_command import own_command
 
 
 def see_committable(task: Task, settings: Settings) -> None:
@@ -100,7 +101,8 @@ def with_written(error: MachineError, state: State) -> MachineError:
             return type(error)(
                 f"{error}\nIn {root} the run had changed {', '.join(made)} by then, {len(made)} of "
                 f"{count_of(len(plan.changes), 'file')}.\n"
-                f"Then go on with: coder resume {state.run}, or take it back with: coder undo {state.run}"
+                f"Then go on with: {own_command()} resume {state.run}, or take it back with: "
+                f"{own_command()} undo {state.run}"
             )
     return error
 

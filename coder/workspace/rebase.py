@@ -16,6 +16,7 @@ from coder.text.sanitize import as_bytes
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, proposal, text_file
+from sandbox.own_command import own_command
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -45,7 +46,10 @@ async def rebase(journal: Journal, reason: str) -> None:
             continue
         both = _joined(base, found, written[path], tree=Path(state.root))
         if both is None:
-            own = f"Both edits of {path} can't be joined; the run's own is in: coder export {state.run}"
+            own = (
+                f"Both edits of {path} can't be joined; the run's own is in: "
+                f"{own_command()} export {state.run}"
+            )
             await journal.append(
                 PatchProposed(patch=proposal(state)[0]),
                 LandingRefused(reason=f"{reason} {own}"),

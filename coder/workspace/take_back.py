@@ -1,5 +1,6 @@
 """Revert a run's files, one by one, if they haven't changed since."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from coder.errors import UsageError
@@ -8,6 +9,7 @@ from coder.run.journal import Journal
 from coder.run.state import State
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, open_log
+from coder.workspace.committing import revert_commit
 from coder.workspace.landing import Plan, is_made
 from coder.workspace.landing import undo as put_back
 
@@ -36,7 +38,7 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
         written = _written(state)
         if not written:
             said = f"{run} has written no files, so there is nothing to undo."
-            left = commit_left(state)
+            left = await take_back_commit(state, [])
             raise UsageError(f"{said}\n{left[0].upper()}{left[1:]}" if left is not None else said)
         return [row for step in left_to_undo(state) or written for row in await take_back(journal, step)]
 
@@ -86,11 +88,22 @@ def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
     return plan.model_copy(update={"changes": left})
 
 
-def commit_left(state: State, *, step: int | None = None) -> str | None:
-    """A message on a commit, which stays when its files are reverted; None if none was made."""
-    made = (state if step is None else _of(state, step)).committed
+async def take_back_commit(
+    state: State, rows: Sequence[FileUndone], *, step: int | None = None
+) -> str | None:
+    """Revert the commit of a run, or of a step, whose files are put back; None where none was made.
+
+    Returns:
+        What was done about it, or why nothing was.
+    """
+    state = state if step is None else _of(state, step)
+    made = state.committed
     if not isinstance(made, CommitMade):
         return None
     if state.settings.branch is not None:
         return f"the branch {made.branch} has its commit. Remove it with: git branch -D {made.branch}"
-    return f"the commit {made.commit[:12]} stays. Take it back with: git revert {made.commit[:12]}"
+    if not rows:
+        return None  # it was taken back before
+    if any(row.left for row in rows):
+        return f"the commit {made.commit[:12]} stays, as not every file could be put back"
+    return await revert_commit(state, made)

@@ -14,6 +14,7 @@ from sandbox.docker.control_channel import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
 from sandbox.host.limits import RunLimits
+from sandbox.own_command import own_command
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
@@ -202,7 +203,7 @@ class Container:
             await self.engine.ask("start a container", lambda api: api.start(self.name))
         except EngineRefused as error:
             if error.status == _BAD_REQUEST:
-                fix = "coder sandbox build"
+                fix = f"{own_command()} sandbox build"
                 raise BackendMissing(
                     "The image has no python3 on its PATH; programs need Python 3.8 or newer there. "
                     f"Build it with: {fix}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.own_command import own_command
 
 if TYPE_CHECKING:
     from docker import APIClient, DockerClient
@@ -138,7 +139,7 @@ async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
 
     found = await engine.ask("look for an image", look, missing_ok=True)
     if found is None:
-        fix = f"coder sandbox build --tag {name}" if name else "coder sandbox build"
+        fix = f"{own_command()} sandbox build --tag {name}" if name else f"{own_command()} sandbox build"
         raise BackendMissing(
             f"The Docker engine has no image {wanted!r}, and images are never pulled. Build it with: {fix}",
             fix=fix,

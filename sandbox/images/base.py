@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.docker.engine import open_client
 from sandbox.errors import ImageNotBuilt
+from sandbox.own_command import own_command
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -21,7 +22,7 @@ _QUESTION = (
 )
 _WITHOUT_A_REGISTRY = (
     "Where no registry can be reached, make a base of Debian's packages as root: "
-    "coder sandbox build --from-debian"
+    f"{own_command()} sandbox build --from-debian"
 )
 
 
@@ -80,14 +81,14 @@ def find_base(engine: "DockerClient", image: str) -> Base:
         except APIError as error:
             raise ImageNotBuilt(
                 f"The base image {image} isn't on this machine and can't be pulled: {error.explanation}.\n"
-                f"{_WITHOUT_A_REGISTRY}\nOr name one that is here: coder sandbox build --base IMAGE"
+                f"{_WITHOUT_A_REGISTRY}\nOr name one that is here: {own_command()} sandbox build --base IMAGE"
             ) from error
     try:
         said = say_once(engine, image, _QUESTION)
     except (APIError, ContainerError) as error:
         raise ImageNotBuilt(
             f"The base image {image} has no python3 that starts: {error}.\n"
-            "Name one that has: coder sandbox build --base IMAGE"
+            f"Name one that has: {own_command()} sandbox build --base IMAGE"
         ) from error
     version, machine, (library, release) = json.loads(said)
     glibc = _numbers(release) if library == "glibc" else None

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 from sandbox.docker.engine import IMAGE
 from sandbox.errors import ImageNotBuilt
 from sandbox.images.base import Base, find_base, say_once
+from sandbox.own_command import own_command
 from sandbox.supervisor.owner import this_process
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
         raise ImageNotBuilt(
             f"{sys.executable} has no pip to fetch the image's packages with. "
             f"Install it with: {shlex.quote(sys.executable)} -m ensurepip\n"
-            "Or name a folder of wheels: coder sandbox build --wheels DIR"
+            f"Or name a folder of wheels: {own_command()} sandbox build --wheels DIR"
         )
     command = [
         sys.executable,
@@ -186,5 +187,5 @@ def download(requirements: Path, base: Base, folder: Path) -> None:
         f"pip could not fetch the image's packages for Python {base.version[0]}.{base.version[1]} "
         f"on {base.machine}:\n{said}\n"
         "What has no wheel can be made into one with pip wheel. Name a folder of wheels: "
-        "coder sandbox build --wheels DIR"
+        f"{own_command()} sandbox build --wheels DIR"
     )

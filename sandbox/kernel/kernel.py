@@ -15,6 +15,7 @@ from sandbox.errors import BackendMissing
 from sandbox.inner.kernel.kernel_service import READY
 from sandbox.interpreter.interpreter import describe, fits
 from sandbox.open import open_sandbox
+from sandbox.own_command import own_command
 from sandbox.policy import Policy, session_policy
 from sandbox.program import Command
 from sandbox.result import CommandResult, Result
@@ -95,7 +96,7 @@ def install_command(backend: str, python: Path | None) -> str:
         python: the interpreter that the policy names; None for the usual one.
     """
     if backend == "docker":
-        return "coder sandbox build"
+        return f"{own_command()} sandbox build"
     theirs = describe(python)
     named = sys.executable if fits(theirs) else theirs.path
     return f"{named} -m pip install ipykernel jupyter_client"

@@ -146,6 +146,20 @@ def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: P
     assert (done.stdout, done.stderr) == ("coder --version\n", "run: apt-get install -y bubblewrap\n")
 
 
+def test_the_program_learns_what_was_typed_so_that_the_commands_it_prints_work(
+    clone: Path, tools: Path
+) -> None:
+    set_up(clone)
+    put(tools, "bwrap", "exit 0")
+    put(clone / ".venv" / "bin", "coder", 'echo "$CODER_COMMAND"')
+
+    whole = run(clone, tools)
+    short = subprocess.run(["./run"], cwd=clone, env={"PATH": str(tools)}, capture_output=True, text=True)
+
+    assert whole.stdout == f"'{clone}/run'\n"  # there is a blank in it
+    assert short.stdout == "./run\n"
+
+
 CHECKS = ["ruff check .", "ruff format --check .", "mypy ", "lint-imports "]
 PYTEST = "python -m pytest -n auto --dist worksteal"
 

@@ -213,7 +213,7 @@ def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Con
         done = console.run("chat", *flags, cwd=project, stdin=typed, **ENVIRONMENT)
 
     assert "! not committed: nothing has checked it. Name what does: /test CMD" in done.err
-    assert "stays. Take it back with: git revert" in done.err
+    assert "reverts the commit" in done.err
     assert (project / "calc.py").read_text() == WRONG
 
 

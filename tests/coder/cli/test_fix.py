@@ -116,7 +116,7 @@ def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too
 
 
 @pytest.mark.slow
-def test_a_commit_is_made_where_the_user_is_and_undo_says_how_to_take_it_back(
+def test_a_commit_is_made_where_the_user_is_and_undo_reverts_it_by_a_commit(
     console: Console, tmp_path: Path
 ) -> None:
     repository = make_repository(tmp_path / "repository", calc__py=WRONG, test_calc__py=TEST)
@@ -126,11 +126,20 @@ def test_a_commit_is_made_where_the_user_is_and_undo_says_how_to_take_it_back(
     run = done.said[-1].split()[3]
     commit = repository.git("rev-parse", "HEAD")
 
-    undone = console.run("undo", run)
+    undone = console.run("undo", cwd=repository.top, **ENVIRONMENT)
+    again = console.run("undo", run, **ENVIRONMENT)
 
     assert f"  ✓ commit {commit[:12]} on main" in done.err
-    assert repository.git("log", "-1", "--format=%s") == "Make `pytest -q` pass"
-    assert f"git revert {commit[:12]}" in undone.err
+    assert repository.git("log", "-1", "--format=%s", commit) == "Make `pytest -q` pass"
+    assert repository.git("rev-parse", "HEAD^") == commit
+    assert repository.git("diff", "HEAD", "HEAD~2") == ""
+    assert repository.git("status", "--porcelain", "--untracked-files=no") == ""
+    assert (
+        f"the commit {repository.git('rev-parse', 'HEAD')[:12]} reverts the commit {commit[:12]}"
+        in undone.err
+    )
+    assert "Nothing was left to undo" in again.err
+    assert repository.git("rev-parse", "HEAD^") == commit
     assert (repository.top / "calc.py").read_text() == WRONG
 
 
@@ -341,3 +350,21 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
     assert "test_calc.py  (left out: needs --allow)" in shown.out
     assert goes_on[1:] == ["--accept-unverified", "--allow", "test_calc.py"]
     assert (accepted.code, (project / "test_calc.py").read_text()) == (0, test), accepted.err
+
+
+@pytest.mark.slow
+def test_undo_of_a_commit_that_the_user_has_built_on_says_that_the_reversal_is_not_committed(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=WRONG, test_calc__py=TEST)
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--commit")
+        console.run("fix", *flags, "--", "pytest", "-q", cwd=repository.top, **ENVIRONMENT)
+    (repository.top / "calc.py").write_text(RIGHT + "# mine\n")
+    repository.git("commit", "-qam", "Mine")
+    (repository.top / "calc.py").write_text(RIGHT)
+
+    undone = console.run("undo", cwd=repository.top, **ENVIRONMENT)
+
+    assert "that is not committed: calc.py had changes of yours" in undone.err
+    assert repository.git("log", "-1", "--format=%s") == "Mine"

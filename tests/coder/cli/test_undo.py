@@ -99,3 +99,30 @@ def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_re
 
     assert (resumed.code, (folder / "solution.py").read_text()) == (2, SUBTRACT)
     assert f"coder export {run} | git apply" in resumed.err
+
+
+@pytest.mark.parametrize("command", ["show", "export", "resume", "undo"])
+def test_a_command_without_a_run_takes_the_latest_one_of_this_folder(
+    console: Console, folder: Path, run: str, command: str
+) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:  # a later one, elsewhere
+        (console.home / "elsewhere").mkdir()
+        solve(console, endpoint, str(console.home / "elsewhere"), *CHECK)
+
+    named, here = console.run(command, run, cwd=folder), console.run(command, cwd=folder)
+
+    assert (here.code, here.out) == (0, named.out)
+
+
+def test_a_command_without_a_run_says_where_no_run_has_worked_on_this_folder(
+    console: Console, tmp_path: Path, run: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+
+    done = console.run("show", cwd=tmp_path / "empty")
+
+    assert done.code == 2
+    assert (
+        f"No run has worked on {tmp_path / 'empty'}. The latest of all is {run}. Name one of: coder ls"
+        in done.err
+    )
