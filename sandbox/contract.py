@@ -8,6 +8,7 @@ from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
 from sandbox.result import Changes, CommandResult, Result, StillRunning, Value
+from sandbox.stopwatch import Stopwatch
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -122,16 +123,21 @@ class Session(WorkspaceFiles, Protocol):
         """Started programs, and commands that left processes, with processes still running."""
 
     async def serve(
-        self, answer: Callable[[bytes], Awaitable[bytes]] | None, *, module: str = "tools"
+        self,
+        answer: Callable[[bytes], Awaitable[bytes]] | None,
+        *,
+        module: str = "tools",
+        clock: Stopwatch | None = None,
     ) -> None:
         """Answer requests of programs, which import `module` (`sandbox.inner.process.tools_module`).
 
         They come from untrusted code, several at a time, of at most 1 MiB. Replacing `answer` cancels what is
-        under way; while it is None, requests wait. The time of answers isn't a command's.
+        under way; while it is None, requests wait.
 
         Args:
             answer: may raise ValueError, which closes the connection.
             module: as the first call of `serve` names it.
+            clock: its seconds aren't a command's; without one, commands also wait in their own time.
 
         Raises:
             SandboxBroken: the session has ended, or its programs are in the way.

@@ -45,7 +45,7 @@ class ProgramCalls:
         session, result = desk.session, ToolResult("")
         try:
             async with self._limit:
-                await session.serve(answer, module=module_for(self._turn.state.files))
+                await session.serve(answer, module=module_for(self._turn.state.files), clock=program.clock)
                 try:
                     result = await self._tools.answer(self._call, desk)
                 finally:

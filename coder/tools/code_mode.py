@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from time import monotonic
 
 from pydantic import TypeAdapter
 
@@ -14,6 +13,7 @@ from coder.text.sanitize import one_line
 from coder.tools.protocol import unknown
 from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, Tool, ToolResult
+from sandbox import Stopwatch
 
 CALLS, BYTES, SECONDS = 10_000, 64 << 20, 600.0
 """What the calls of one program may use: their number, requests and results, and time."""
@@ -37,13 +37,15 @@ class Program:
     def __init__(self, tools: Sequence[Tool], desk: Desk, guard: Guard) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
         self._desk, self._guard = replace(desk, whole=True, sees=False), guard
-        self._calls, self._bytes, self._seconds = 0, 0, 0.0
+        self._calls, self._bytes = 0, 0
+        self.clock = Stopwatch()
+        """Runs while a tool works, or a person is asked; no other time is excused from a command's limit."""
 
     async def answer(self, request: bytes) -> bytes:
         """The answer to one request. Raises ValueError: it is none."""
         self._calls += 1
         self._bytes += len(request)
-        if self._calls > CALLS or self._bytes > BYTES or self._seconds > SECONDS:
+        if self._calls > CALLS or self._bytes > BYTES or self.clock.seconds > SECONDS:
             await asyncio.sleep(_PACE_S)
             return _failure(
                 f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
@@ -63,18 +65,17 @@ class Program:
             raise ValueError(unknown(name, self._tools))
 
         async def make() -> ToolResult:
-            began = monotonic()
             try:
-                async with asyncio.timeout(SECONDS - self._seconds) as limit:
+                async with asyncio.timeout(SECONDS - self.clock.seconds) as limit:
                     return await tool.call(given, self._desk)
             except TimeoutError as error:
                 if not limit.expired():
                     raise
                 raise ValueError(f"{name} was cut off: the program's calls took too long.") from error
-            finally:
-                self._seconds += monotonic() - began
 
-        return _content(await (self._guard(tool, given, make) if tool.effect else make()), self._desk)
+        with self.clock.running():
+            result = await (self._guard(tool, given, make) if tool.effect else make())
+        return _content(result, self._desk)
 
     def _told(self, given: JsonObject) -> bytes:
         """Names and parameters of all tools, or the words of `help` on one. Raises ValueError."""

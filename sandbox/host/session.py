@@ -14,6 +14,7 @@ from sandbox.host.host_workspace import HostWorkspace
 from sandbox.inner.process.wire import HEADER
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
+from sandbox.stopwatch import Stopwatch
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Answers a request. ValueError: it is none, and its connection is closed."""
@@ -43,14 +44,9 @@ class CallServer:
         self._answering.set()
         self._connections: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
-        self._taken, self._busy_s, self._since = 0, 0.0, 0.0
+        self._taken = 0
         self._pacing: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._listener, self._accept)
-
-    @property
-    def busy_s(self) -> float:
-        """Seconds in which at least one request was being answered."""
-        return self._busy_s + (self._loop.time() - self._since if self._busy else 0.0)
 
     async def answer_by(self, answer: Answer | None) -> None:
         """Answer by this from now on, and cut off what is under way."""
@@ -110,15 +106,11 @@ class CallServer:
     async def _answered(self, answer: Answer, request: bytes) -> bytes:
         task = asyncio.current_task()
         assert task is not None
-        if not self._busy:
-            self._since = self._loop.time()
         self._busy.add(task)
         try:
             return await answer(request)
         finally:
             self._busy.discard(task)
-            if not self._busy:
-                self._busy_s += self._loop.time() - self._since
 
 
 class LiveSession(WithFiles):
@@ -134,6 +126,7 @@ class LiveSession(WithFiles):
         self._background: list[CommandRun] = []
         """Commands that may have processes after their end, or were started in the background."""
         self._calls: CallServer | None = None
+        self._clock = Stopwatch()
         self._module = ""
 
     def _filing(self) -> nullcontext[HostWorkspace]:
@@ -167,9 +160,11 @@ class LiveSession(WithFiles):
         self._background = [run for run in self._background if run.processes]
         return list(self._background)
 
-    async def serve(self, answer: "Answer | None", *, module: str = "tools") -> None:
+    async def serve(
+        self, answer: "Answer | None", *, module: str = "tools", clock: Stopwatch | None = None
+    ) -> None:
         """Answer requests of programs, which import a module of this name."""
-
+        self._clock = clock or Stopwatch()
         if self._calls is None and answer is not None:
             self._module, self._calls = module, CallServer(await self._link.listen(module), answer)
         elif self._calls is not None:
@@ -237,10 +232,9 @@ class LiveSession(WithFiles):
         return await self.conclude(run)
 
     async def _deadline(self, run: CommandRun, wall_s: float) -> None:
-        """Wait for the end of a command, or of its time; requests that are answered take none of it."""
-        busy_s = self._calls.busy_s if self._calls is not None else 0.0
-        left_s = wall_s
+        """Wait for the end of a command, or of its time, from which the clock's seconds are excluded."""
+        clock = self._clock
+        before_s, left_s = clock.seconds, wall_s
         while left_s > 0 and not run.ended.done():
             await asyncio.wait({run.ended}, timeout=max(left_s, _TICK_S))
-            served_s = self._calls.busy_s - busy_s if self._calls is not None else 0.0
-            left_s = wall_s + served_s - run.seconds
+            left_s = wall_s + clock.seconds - before_s - run.seconds

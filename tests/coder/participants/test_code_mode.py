@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -474,3 +475,28 @@ async def test_a_killed_process_makes_an_effect_once_and_the_next_one_tells_of_i
     cut = 'pay({"amount": 2}): cut off, it may have had its effect or not'
     assert f'[Its programs had called pay({{"amount": 1}}); {cut}.]' in told(rest, 1)
     assert run.status == "solved"
+
+
+THREADS = """\
+import threading, tools
+def ask():
+    while True:
+        try:
+            tools.rows("no number")
+        except Exception:
+            pass
+for _ in range(60):
+    threading.Thread(target=ask, daemon=True).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.slow
+async def test_threads_whose_calls_are_refused_do_not_outlive_their_command(project: Path) -> None:
+    script = call("bash", command=f"python3 - <<'END'\n{THREADS}END", timeout_s=3)
+    began = time.monotonic()
+
+    _, model = await worked(project, [script], EDIT, tools=[rows])
+
+    assert "[timed out after " in told(model, 2)
+    assert time.monotonic() - began < 60

@@ -1,5 +1,6 @@
 """What programs send and get: requests that are none, limits, and what a model is told of the tools."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -78,9 +79,20 @@ async def test_results_and_requests_are_bounded_in_all(ask: Ask) -> None:
 
 
 async def test_time_is_bounded_in_all(ask: Ask, program: Program) -> None:
-    program._seconds = code_mode.SECONDS + 1
+    with program.clock.running():
+        program.clock._since -= code_mode.SECONDS + 1
 
     assert "600 s in all" in (await ask("text", length=1))["error"]
+
+
+async def test_only_the_time_of_tools_is_excused_and_no_refusal(ask: Ask, program: Program) -> None:
+    program._calls = code_mode.CALLS
+    before_s = program.clock.seconds
+
+    await asyncio.gather(*(ask("text", length=1) for _ in range(20)))
+    await ask("nothing")
+
+    assert program.clock.seconds == before_s
 
 
 def test_signatures_are_those_of_the_schema_whatever_that_holds() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, open_sandbox
+from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, Stopwatch, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
@@ -111,13 +111,21 @@ async def test_a_replaced_answerer_cuts_calls_off_and_none_lets_them_wait(sessio
     assert (await waiting.wait()).output == "8\n"
 
 
-async def test_time_of_answers_is_not_a_commands(session: Session) -> None:
+async def test_a_clocks_time_is_not_a_commands_and_any_other_wait_for_an_answer_is(session: Session) -> None:
+    clock = Stopwatch()
+
+    async def excused(request: bytes) -> bytes:
+        with clock.running():
+            return await answer(request)
+
+    late = await session.python("import tools; tools.wait_for(9)", wall_s=1)
+    await session.serve(excused, clock=clock)
     waits = await session.python("import tools; tools.wait_for(1.5); print('went on')", wall_s=1)
     loops = await session.python("import tools; tools.wait_for(0.5)\nwhile True: pass", wall_s=1)
 
+    assert (late.killed_by, loops.killed_by) == ("wall", "wall")
     assert (waits.output, waits.killed_by) == ("went on\n", None)
-    assert loops.killed_by == "wall"
-    assert loops.wall_s < 6
+    assert max(late.wall_s, loops.wall_s) < 6
 
 
 GARBAGE = """\
