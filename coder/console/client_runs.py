@@ -129,19 +129,26 @@ class Runs:
         return {**result.model_dump(mode="json"), "backend": backend}
 
     async def solve(
-        self, task: Task, client: Client, approve: Sequence[Approved], *, run: str | None = None
+        self,
+        task: Task,
+        client: Client,
+        approve: Sequence[Approved],
+        *,
+        run: str | None = None,
+        request: str | None = None,
     ) -> Run:
         """Work on a task. A client can't see what a new test is worth: a given one decides.
 
         Args:
             run: the id of the new run, which any server below this folder may go on with.
+            request: SHA-256 of the request, for later ones with the same Idempotency-Key.
         """
         see_text(task.model_dump(mode="json"))
         see_names(test.path for test in task.test_files)
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
         both = tuple(dict.fromkeys((*settings.approve, *approve)))
-        began = {"served": self._root if run else None, "client": self.client}
+        began = {"served": self._root if run else None, "client": self.client, "request": request}
         settings = settings.model_copy(update={"approve": both, **began})
         for note in loaded.notes:
             client.note(note)

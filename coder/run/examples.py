@@ -1,7 +1,8 @@
 """Examples of a prompt: transcripts, asserts, and sentences: `f(2) => 4`, "f(2) should return 4".
 
 A sentence is a call with literals, a word or an arrow, and one literal. What is in doubt is left out: an
-example that was read wrongly would refuse right code. Of HumanEval's 164 prompts 139 have examples, 76
+example that was read wrongly would refuse right code. A prompt's first 500 of a kind are read, since each
+takes time. Of HumanEval's 164 prompts 139 have examples, 76
 without sentences (tests/coder/run/test_prose_examples.py counts).
 """
 
@@ -43,9 +44,13 @@ def _transcript_parts(prompt: str) -> list[str]:
     """Pieces that start at a `>>>` and end at a blank line, a fence or a docstring's end."""
     parts: list[str] = []
     current: list[str] = []
+    begun = 0
     for line in prompt.splitlines():
         stripped = line.strip()
         if stripped.startswith(">>>"):
+            if begun == _MOST:
+                break
+            begun += 1
             current.append(line)
         elif current and (not stripped or stripped.startswith(("```", '"""', "'''"))):
             parts.append("\n".join(current) + "\n")
@@ -59,12 +64,14 @@ def _transcript_parts(prompt: str) -> list[str]:
 
 def _asserts(prompt: str) -> list[Assertion]:
     lines = (line.strip().strip("`").strip() for line in prompt.splitlines())
-    candidates = [line for line in lines if line.startswith("assert ")]
+    candidates = islice((line for line in lines if line.startswith("assert ")), _MOST)
     return [
         Assertion(source=line) for line in candidates if parse_source(line) is not None and free_names(line)
     ]
 
 
+_MOST = 500
+"""Examples of a kind, and places of a prompt that are looked at."""
 _COMPLAINS = re.compile(
     r"\bbugs?\b|\bbroken\b|\b(?:currently|actually)\b|\binstead\s+of\s+[\d'\"\[({TFN-]|\bwrongly\b"
     r"|\bbut\s+(?:it\s+|that\s+|this\s+)?(?:should|returns?|gives?|must)\b",
@@ -73,8 +80,6 @@ _COMPLAINS = re.compile(
 """A text that says what code does wrongly states no examples that can be told apart from its complaints."""
 _LONGEST = 2000
 """Characters of one call, or of one value."""
-_MOST = 500
-"""Places of a prompt that are looked at."""
 _S, _B = r"\s{0,20}", r"\s{1,20}"  # blanks: bounded, since a prompt may hold any number of them
 _ARROW = r"(?:={1,2}>|-{1,2}>|→|➞|➔|➜|⇒|↦|⟶|⟹)"
 _WHO = rf"(?:(?:it|this|that|which|you|we|and|then|the{_B}(?:function|answer|output|result|value)){_B})?"

@@ -120,6 +120,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     served: Path | None = None
     """Folder of the client for whom a server began the run; when that dies, another server takes it over."""
     client: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    request: str | None = Field(default=None, exclude_if=lambda digest: digest is None)
+    """SHA-256 of the request with an Idempotency-Key that began the run."""
     """Name of the token with which a server was asked for the run."""
     allow: tuple[str, ...] = ()
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""

@@ -22,8 +22,10 @@ from coder.server.problems import Problem, ending
 COOKIE = "coder_session"
 _OPEN = ("/healthz", "/session", "/login", "/logout", "/static/")
 """Beginnings of paths that need no token: they are the same for everybody."""
-_LONGEST = 8 << 20
-"""Bytes of a body."""
+_LONGEST, _LONGEST_OPEN = 8 << 20, 4 << 10
+"""Bytes of a body: of a known caller, and on a path that needs no token."""
+_SMALL, _TOGETHER = 64 << 10, 64 << 20
+"""Bytes of a body that is always taken, and of all larger ones at once."""
 _SESSION_S, _SESSIONS = 12 * 3600, 1000
 """How long a browser stays signed in, and how many do."""
 _HEADERS = {
@@ -52,13 +54,16 @@ class AccessMiddleware:
         self._callers = {caller.sha256: caller for caller in callers}
         self._sessions: dict[str, tuple[float, Caller]] = {}
         """By the id in a cookie: until when, and who. A cookie goes to all ports, so it is no token."""
+        self._held = 0
+        """Bytes of the larger bodies of requests that are under way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
-        app = self._app
+        app, length = self._app, 0
         if scope["type"] == "http":
             try:
                 app = self._let_in(scope, Headers(scope=scope)) or app
+                length = self._hold(Headers(scope=scope))
             except Problem as problem:
                 app = problem.response()
 
@@ -79,6 +84,18 @@ class AccessMiddleware:
             if scope["type"] != "http" or has_begun:
                 raise
             await ending().response()(scope, receive, send_on)
+        finally:
+            self._held -= length
+
+    def _hold(self, headers: Headers) -> int:
+        """Count a body, and return what to take off again. Raises Problem: too much is held."""
+        if (length := int(headers.get("content-length", "0"))) <= _SMALL:
+            return 0
+        if self._held + length > _TOGETHER:
+            why = f"Requests under way hold {self._held >> 20} MiB."
+            raise Problem(429, "The body doesn't fit.", why, "Send it again later.", Retry_After="5")
+        self._held += length
+        return length
 
     def session(self, token: str, *, is_secure: bool) -> Response:
         """The answer that signs a browser in for 12 h. Raises Problem: the token lets nobody in."""
@@ -108,9 +125,10 @@ class AccessMiddleware:
         if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
             further = "Use the server's own pages, or a program."
             raise Problem(403, "A page of another origin sent this.", f"Its Origin is {origin!r}.", further)
-        _see_length(headers)
-        scope["coder.caller"] = self._local or self._caller(scope["method"], headers)
-        if scope["coder.caller"] is not None or path.startswith(_OPEN):
+        caller = scope["coder.caller"] = self._local or self._caller(scope["method"], headers)
+        is_open = path.startswith(_OPEN)
+        _see_length(headers, _LONGEST_OPEN if is_open or caller is None else _LONGEST)
+        if caller is not None or is_open:
             return None
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", 303)
@@ -129,12 +147,12 @@ class AccessMiddleware:
         return self._callers.get(digest(given[0][1].strip()))
 
 
-def _see_length(headers: Headers) -> None:
+def _see_length(headers: Headers, longest: int) -> None:
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers or not length.isdecimal():
         raise Problem(411, "The body's length isn't said.", "It may be too long.", "Send Content-Length.")
-    if int(length) > _LONGEST:
-        raise Problem(413, "The body is too long.", f"The most is {_LONGEST >> 20} MiB.", "Send less.")
+    if len(length) > 19 or int(length) > longest:
+        raise Problem(413, "The body is too long.", f"The most is {longest >> 10} KiB.", "Send less.")
 
 
 def _host(address: str) -> str:

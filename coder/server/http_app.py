@@ -23,6 +23,7 @@ from coder.errors import UsageError
 from coder.server import run_routes, studio
 from coder.server.access import COOKIE, AccessMiddleware
 from coder.server.bearer_tokens import SCOPES, Caller
+from coder.server.connections import Connection
 from coder.server.problems import REFUSALS, answer_problems
 from coder.server.serving import Serving, needs
 from coder.server.take_over import take_over
@@ -126,7 +127,9 @@ async def serve_http(
     # asyncio does so only for sockets that name their protocol; else each answer waits for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = make_app(serving, names=[host, *names], callers=callers)
-    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=_PATIENCE_S, ws="none")
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", log_level="critical", timeout_graceful_shutdown=_PATIENCE_S
+    )
     shown = f"[{host}]" if ":" in host else host
     print(f"serving http://{shown}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     with listener:

@@ -88,10 +88,11 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
     """Begin a run and return its id: of the same key the same one, which then runs already.
 
     Raises:
-        Problem: no worker is free, or the key was given with another task.
+        Problem: no worker is free, or the key was given with another request.
     """
     pair = json.dumps([caller.name, key]).encode()
     run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
+    request = hashlib.sha256(new.model_dump_json().encode()).hexdigest() if key else None
     runs, task = runs_of(serving, caller), Task.model_validate(new.model_dump(exclude={"approve"}))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
@@ -100,14 +101,16 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
         if not (first := await serving.log.read(run, limit=1)):
             if run not in serving.live:
                 serving.see_free()
-            await serving.start(run, lambda live: runs.solve(task, live, new.approve, run=run)).begin()
+            await serving.start(
+                run, lambda live: runs.solve(task, live, new.approve, run=run, request=request)
+            ).begin()
             first = await serving.log.read(run, limit=1)
         return first[0]
 
     first = await when_free(begun)  # another server may begin it with the same key
-    if first.body["task"] != task.model_dump(mode="json"):
-        told = "The Idempotency-Key has begun another task.", f"It is {run}.", "Take another key."
-        raise Problem(422, *told)
+    if key and first.body["settings"].get("request") != request:
+        what = "The Idempotency-Key has begun a run by another request."
+        raise Problem(409, what, f"It is {run}.", "Send that request, or take another key.")
     return run
 
 

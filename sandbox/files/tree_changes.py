@@ -75,15 +75,22 @@ class TreeChanges:
         seen: set[str] = set()
         closed: list[str] = []
         with self._below.as_owner():
+            self._below.open_root_to_us()
             self._room = 2 * self._capacity()  # changed files may be read twice
             for path, found in self._walk(ignored):
                 seen.add(path)
                 if found is None:
                     closed.append(path)
                 before = self._before(path)
-                state, content = self._state(path, found), None
-                if state != before and found is not None:
+                if before is None and found is not None:
+                    if files == MAX_FILES or room < found.st_size <= MAX_FILE:  # new: no need to read it
+                        left_out.append(LeftOut(path=as_text(path), reason="too_many"))
+                        continue
                     state, content = self._read_anew(path, found)
+                else:
+                    state, content = self._state(path, found), None
+                    if state != before and found is not None:
+                        state, content = self._read_anew(path, found)
                 if state == before:
                     continue
                 if isinstance(state, ClosedState):

@@ -205,6 +205,8 @@ class Agent:
 def _enter(request: dict[str, Any], path: str) -> tuple[list[str], str]:
     """Change to a command's folder; return its words and program path. Raises CannotStart if missing."""
     try:
+        if not os.access(WORKSPACE, os.X_OK):  # a command closed it; commands that follow could not start
+            os.chmod(WORKSPACE, 0o700)
         os.chdir(os.path.join(WORKSPACE, request["cwd"]))
     except (OSError, ValueError) as error:
         raise CannotStart(1, f"cd: {request['cwd']}: {getattr(error, 'strerror', error)}") from error

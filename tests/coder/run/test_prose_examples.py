@@ -87,3 +87,8 @@ def test_most_prompts_of_humaneval_have_examples() -> None:
         prompts = [json.loads(line)["prompt"] for line in file]
 
     assert sum(bool(find_examples(prompt)) for prompt in prompts) >= 139
+
+
+@pytest.mark.parametrize("line", [">>> f(1, 2)\n3\n", "assert f(1, 2) == 3\n"])
+def test_of_thousands_of_examples_the_first_500_are_read(line: str) -> None:
+    assert len(find_examples(f"{HEAD}    pass\n{line * 20_000}")) == 500

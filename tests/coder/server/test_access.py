@@ -216,8 +216,9 @@ def test_a_cookie_is_no_token_and_counts_until_the_browser_signs_out(server: Ser
 def test_a_token_that_nobody_can_have_is_refused(server: Server, token: str) -> None:
     body = json.dumps({"token": token}).encode()
     headers = {"Content-Type": "application/json"}
+    answered = call(server, "POST", "/session", None, content=body, headers=headers)
 
-    assert call(server, "POST", "/session", None, content=body, headers=headers).status_code in (401, 422)
+    assert answered.status_code in (401, 413, 422)
 
 
 @pytest.mark.parametrize(

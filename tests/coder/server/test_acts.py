@@ -58,7 +58,10 @@ async def test_the_same_key_gives_the_same_run_also_twice_at_once_and_after_a_re
     again = await client.post("/runs", json=task, headers=key)
     other = await client.post("/runs", json={"prompt": "Write sub(a, b)."}, headers=key)
 
-    assert [answer.status_code for answer in (*both, again, other)] == [202, 202, 202, 422]
+    asking = await client.post("/runs", json=task | {"approve": ["landing"]}, headers=key)
+
+    assert [answer.status_code for answer in (*both, again)] == [202, 202, 202]
+    assert [answer.status_code for answer in (other, asking)] == [409, 409]
     assert {answer.json()["run_id"] for answer in (*both, again)} == {run}
     assert len(endpoint.requests) == 2
     assert len((await client.get("/runs")).json()) == 1

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sandbox.files.resolve_beneath import Beneath
-from sandbox.files.tree_changes import TreeChanges
+from sandbox.files.tree_changes import MAX_FILES, TreeChanges
 from tests.forked import NOBODY, said_by_child
 
 
@@ -31,3 +31,19 @@ def test_a_folder_that_is_closed_while_it_is_read_ends_no_look_and_removes_no_fi
         return tree.changes(lambda path: False)
 
     assert said_by_child(look) == "changes=() left_out=(LeftOut(path='d/f', reason='unreadable'),)"
+
+
+def test_a_new_file_beyond_the_most_that_are_returned_is_named_and_not_read(tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 50):
+        (tmp_path / str(number)).write_text("1")
+    owner = os.geteuid()
+
+    def look() -> object:
+        tree = TreeChanges(Beneath(os.open(tmp_path, os.O_PATH), owner), lambda: 1 << 20)
+        opened: list[object] = []
+        sys.addaudithook(lambda event, arguments: opened.append(arguments) if event == "open" else None)
+        found = tree.changes(lambda path: False)
+        reasons = {one.reason for one in found.left_out}
+        return len(opened), len(found.changes), len(found.left_out), reasons
+
+    assert said_by_child(look) == str((MAX_FILES, MAX_FILES, 50, {"too_many"}))

@@ -455,3 +455,16 @@ async def test_a_backend_without_sessions_says_so_by_name() -> None:
     async with open_sandbox(Policy(python=SYSTEM_PYTHON), backend="restricted") as box:
         with pytest.raises(BackendMissing, match="'restricted' has no sessions"):
             box.session()
+
+
+async def test_a_command_that_closes_the_workspace_to_itself_ends_neither_commands_nor_changes(
+    session: Session,
+) -> None:
+    await session.sh("chmod 000 .")
+
+    after = await session.sh("echo 1 > a; chmod 000 .")
+    found = await session.changes()
+
+    assert after.exit_code == 0
+    assert [one.path for one in found.changes] == ["a"]
+    assert found.left_out == ()
