@@ -177,7 +177,9 @@ class McpServer:
             listed += page.tools
             if (cursor := page.next_cursor) is None:
                 break
-        self._tools, left_out = tools_listed(self.about, listed, self.call, self._redact)
+        self._tools, left_out = await asyncio.to_thread(
+            tools_listed, self.about, listed, self.call, self._redact
+        )
         if left_out and self._client is None:
             self._note(f"MCP server {self.about.name}: left out, as no model could call it: {left_out}")
 

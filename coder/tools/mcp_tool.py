@@ -30,6 +30,8 @@ _MOST_PICTURES = 4
 _ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
 CHECK_S = 2.0
 """Seconds of CPU time that a check of arguments may take: it holds the run."""
+LIST_S = 5.0
+"""Seconds of CPU time that reading a list of tools may take: tools behind that are left out."""
 _UNCHECKED = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
 
 
@@ -84,10 +86,13 @@ def tools_listed(
 
     tools: dict[str, McpTool] = {}
     left_out: list[str] = []
+    ends = thread_time() + LIST_S
     for tool in listed:
         taken = [made.spec.name for made in tools.values()]
         try:
             if tool.name not in tools:
+                if thread_time() > ends:  # few words of a schema can take seconds to check
+                    raise ValueError("too long a list")
                 spec, effect, check = _read(about, tool, taken)
                 asks = effect and tool.name not in about.allow
                 tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check)
