@@ -20,12 +20,18 @@ CoderError
 └── Refused             7  the human said no
 """
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from coder.usage import Used
+
+
+def own_command() -> str:
+    """How the user starts this program, as printed commands do: `coder`, or such as `./run`."""
+    return os.environ.get("CODER_COMMAND") or "coder"
 
 
 class CoderError(Exception):

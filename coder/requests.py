@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from coder.edits.paths import Names, refusal
-from coder.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError
+from coder.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError, own_command
 from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.events import Event
@@ -23,7 +23,6 @@ from coder.run.run import EXIT_CODES, Run, standing, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _AT_ONCE = 50

@@ -11,6 +11,7 @@ SandboxError
     └── CalleeEnded     … since its process is over
 """
 
+import os
 from typing import Literal
 
 CallFault = Literal["raised", "timeout", "ended", "not plain"]
@@ -18,6 +19,11 @@ CallFault = Literal["raised", "timeout", "ended", "not plain"]
 
 FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
 """`not_found`: also a file in place of a folder; `refused`: of a forbidden kind."""
+
+
+def own_command() -> str:
+    """How the user starts this program, as printed commands do: `coder`, or such as `./run`."""
+    return os.environ.get("CODER_COMMAND") or "coder"
 
 
 class SandboxError(Exception):

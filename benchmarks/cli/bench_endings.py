@@ -13,10 +13,9 @@ from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_lines
 from benchmarks.runner.bench_session import Session
 from coder.console.interrupt import run_until_interrupted
-from coder.errors import MachineError, ModelError
+from coder.errors import MachineError, ModelError, own_command
 from coder.models.endpoint import for_log
 from coder.text.redact import Redactor
-from sandbox.own_command import own_command
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")

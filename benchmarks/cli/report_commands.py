@@ -19,7 +19,7 @@ from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
 from coder.console.flags import File, option
-from sandbox.own_command import own_command
+from coder.errors import own_command
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
 

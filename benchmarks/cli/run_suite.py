@@ -26,14 +26,13 @@ from coder.config.layers import load
 from coder.config.schema import Config, checked, flag, over
 from coder.console.flags import Count, File, Text, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.shared_budget import Pursed, SharedBudget
 from coder.run.model_choice import open_models
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
-from sandbox.own_command import own_command
 
 _Opening = AbstractAsyncContextManager[Model]
 _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")

@@ -20,12 +20,11 @@ from benchmarks.runner.runner import Job, run_jobs
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
 from coder.text.sanitize import count_of
-from sandbox.own_command import own_command
 
 _SOLUTION = ("task_id", "solution")
 

@@ -5,9 +5,8 @@ from typing import ClassVar
 
 from benchmarks.report import Usage
 from benchmarks.verdict import Value, Verdict
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.run.events import Draft, EventStore
-from sandbox.own_command import own_command
 
 FLUSH_AT = 64
 """Most verdicts written together: after a crash they are judged again."""

@@ -76,7 +76,7 @@ def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
     return Condition(
         name="min-pass",
         passed=score >= min_pass - ROUNDING,
-        text=f"pass@{k} {_percent(score)}, at least {_percent(min_pass)}{note}",
+        text=f"pass@{k} {_percent(score)} (required: {_percent(min_pass)}{note})",
     )
 
 
@@ -84,12 +84,12 @@ def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iter
     yield Condition(
         name="baseline",
         passed=found.difference >= -tolerance - ROUNDING,
-        text=f"pass@1 {_percent(found.after)}, the baseline's {_percent(found.before)} less at most "
-        f"{_percent(tolerance)} (p = {found.p_value:.2g}, {found.method})",
+        text=f"pass@1 {_percent(found.after)} (baseline {_percent(found.before)}, may fall by "
+        f"{100 * tolerance:.1f} points; p = {found.p_value:.2g}, {found.method})",
     )
     regressed = found.named("regressed")
     worse = [one.id for one in found.changes if one.kind == "changed" and one.after.share < one.before.share]
-    text = f"{len(regressed)} regressions by name, at most {max_regressions}"
+    text = f"{count_of(len(regressed), 'regression')} by name (allowed: {max_regressions})"
     text += f": {', '.join(regressed[:20])}" if regressed else ""
     text += f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
     yield Condition(name="regressions", passed=len(regressed) <= max_regressions, text=text)
@@ -104,7 +104,9 @@ def _cheap(reports: Sequence[Report], max_cost: float) -> Condition:
         )
     cost = sum(cost or 0.0 for cost in costs)
     return Condition(
-        name="max-cost", passed=cost <= max_cost + ROUNDING, text=f"${cost:.4g}, at most ${max_cost:.4g}"
+        name="max-cost",
+        passed=cost <= max_cost + ROUNDING,
+        text=f"cost ${cost:.4g} (allowed: ${max_cost:.4g})",
     )
 
 

@@ -11,7 +11,7 @@ from typer.main import get_command
 from coder.console.command_groups import Commands
 from coder.console.failure import open_streams, report
 from coder.console.flags import group
-from sandbox.own_command import own_command
+from coder.errors import own_command
 
 HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
 EPILOG = (

@@ -13,7 +13,7 @@ from coder.cli.show_run import RunId
 from coder.console.flags import GOING_ON, option, takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.requests import answer as answer_run
 from coder.requests import state_of, when_free
 from coder.run.attempts import best_code
@@ -24,7 +24,6 @@ from coder.run.state import State
 from coder.store import open_log
 from coder.text.sanitize import one_line
 from coder.workspace.consent import landing_edits
-from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)

@@ -91,7 +91,6 @@ class ChatObserver:
         if begins or (patch and patch != self._patch):
             self._screen.showed_diff, self._patch = False, patch
         self._screen.event(event)
-        self._screen.tell_waiting()
 
     def token(self, text: str) -> None:
         """A piece of an answer."""
@@ -156,7 +155,6 @@ class ChatObserver:
             return Decision(decision="yes")
         if question.note:
             self._screen.note(question.note)
-            self._screen.tell_waiting()
         while True:
             answer = await answer_to(QUESTION if question.passed else FAILING, self._reader)
             if answer in YES or answer in NO:
@@ -167,7 +165,6 @@ class ChatObserver:
                 return Decision(decision="no", files=await edited(question.files, environ=os.environ))
             except UsageError as error:
                 self._screen.note(str(error))
-                self._screen.tell_waiting()
 
 
 async def edited(files: Mapping[str, str | None], *, environ: Mapping[str, str]) -> dict[str, str | None]:

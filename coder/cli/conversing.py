@@ -25,7 +25,7 @@ from coder.console.failure import report, single
 from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.models.model import Model
 from coder.models.roles import Asked
 from coder.options import Options
@@ -37,7 +37,6 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.store import EventLog, data_folder, new_run_id, open_log
-from sandbox.own_command import own_command
 
 
 class Conversation:

@@ -18,7 +18,7 @@ from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
-from coder.errors import CoderError, UsageError
+from coder.errors import CoderError, UsageError, own_command
 from coder.models.find_model import server_that_answers
 from coder.models.model import Usage
 from coder.models.providers import cost, found_endpoints, providers
@@ -27,7 +27,6 @@ from coder.models.weights import embedded_weights
 from coder.store import data_folder, open_log
 from coder.text.sanitize import one_line
 from sandbox import Policy, probe_backends
-from sandbox.own_command import own_command
 
 LEAST_FREE_MB = 100
 

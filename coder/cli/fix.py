@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coder.console.flags import WORKING, option, takes
-from sandbox.own_command import own_command
+from coder.errors import own_command
 
 
 @takes(WORKING)

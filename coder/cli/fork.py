@@ -12,12 +12,12 @@ from coder.cli.show_run import RunId
 from coder.config.schema import Config
 from coder.console.flags import GOING_ON, option, takes
 from coder.console.screen import Screen
+from coder.errors import own_command
 from coder.requests import state_of
 from coder.run.journal import forked
 from coder.run.reducer import fold_all
 from coder.run.run import Run, standing
 from coder.store import open_log
-from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)

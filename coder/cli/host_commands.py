@@ -14,7 +14,7 @@ from coder.cli.chat_observer import edited
 from coder.cli.host_programs import HostPrograms, branch_name, opener_of, opening
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.event_types import CommitMade
 from coder.text.sanitize import count_of, one_line, printable
@@ -34,7 +34,6 @@ from coder.workspace.git.pending import (
 from coder.workspace.git.run_git import program_outside
 from coder.workspace.landing import is_made
 from coder.workspace.read import read_workspace
-from sandbox.own_command import own_command
 
 _MOST_NAMED = 8
 _FILE = "MESSAGE"

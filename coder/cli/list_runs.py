@@ -7,10 +7,10 @@ import typer
 
 from coder.console.flags import Json, option
 from coder.console.render import age, money
+from coder.errors import own_command
 from coder.requests import ListedRun, list_run
 from coder.store import EventLog, RunSummary, open_log
 from coder.text.sanitize import one_line
-from sandbox.own_command import own_command
 
 SHOWN = 20
 

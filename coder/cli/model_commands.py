@@ -12,12 +12,12 @@ from typer.core import TyperGroup
 from coder.config.layers import load
 from coder.console.flags import Json, group, option
 from coder.console.interrupt import run_until_interrupted
+from coder.errors import own_command
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
 from coder.models.providers import Provider, providers, set_of
 from coder.text.sanitize import one_line
-from sandbox.own_command import own_command
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1

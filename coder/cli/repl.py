@@ -20,12 +20,11 @@ from coder.console.failure import report
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
-from coder.errors import CoderError
+from coder.errors import CoderError, own_command
 from coder.run.run import Run
 from coder.run.termination import named
 from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 PROMPT = "> "
@@ -117,10 +116,9 @@ class Repl:
         if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
             self._screen.note(render.spent(own))
         else:
-            for line in render.verdict(own)[:-1]:
+            for line in [render.verdict(own), *render.details(own)]:
                 self._screen.tell(line)
         if run.landed and self._session.settings.commits and state is not None and state.committed is None:
             self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
         if before is not None and run.cost is not None:
             self._screen.note(f"so far: {count_of(run.calls, 'call')}, {render.money(run.cost)}")
-        self._screen.tell_waiting()

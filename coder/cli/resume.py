@@ -14,14 +14,13 @@ from coder.config.layers import load
 from coder.config.schema import Config, checked, flag
 from coder.console.flags import GOING_ON, given_flags, option, see_backend, takes
 from coder.console.screen import Screen
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.requests import state_of
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
 from coder.teams.strategies import named_limits
-from sandbox.own_command import own_command
 
 
 @takes(GOING_ON)

@@ -13,10 +13,9 @@ from coder.console.flags import Image, Json, Python, Quiet, group, option
 from coder.console.interrupt import run_until_interrupted
 from coder.console.signals import interrupt_on_signals
 from coder.environment.run_policy import policy_of
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.text.sanitize import one_line
 from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
-from sandbox.own_command import own_command
 
 NOT_READY = 5
 _WIDTH = 400

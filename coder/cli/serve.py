@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from coder.console.flags import option
-from coder.errors import MissingExtra, UsageError
-from sandbox.own_command import own_command
+from coder.errors import MissingExtra, UsageError, own_command
 
 if TYPE_CHECKING:
     from coder.server.bearer_tokens import Caller

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
+from coder.console import render
 from coder.console.failure import report, single
 from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
@@ -20,7 +22,7 @@ from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.console.terminal import ask_human
 from coder.console.tracing import collecting
-from coder.errors import CoderError, MachineError, Refused, UsageError
+from coder.errors import CoderError, MachineError, Refused, UsageError, own_command
 from coder.options import Options
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
@@ -31,7 +33,6 @@ from coder.run.termination import Stop
 from coder.store import open_log
 from coder.teams.strategies import with_roles
 from coder.text.sanitize import or_nearest
-from sandbox.own_command import own_command
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
@@ -178,7 +179,6 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         exit_code = report(error)
-        screen.tell_waiting()
         if screen.run_id is not None and exit_code == MachineError.exit_code:
             screen.tell(f"  next     {own_command()} resume {screen.run_id}")
         if given["json"]:
@@ -227,7 +227,9 @@ def _shown(run: Run, screen: Screen) -> str:
     """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
     if screen.has_folder:
         wanted = run.landed or run.status in ("solved", "unverified")
-        return run.patch if wanted and not screen.showed_diff else ""
+        patch = run.patch if wanted and not screen.showed_diff else ""
+        # What reads a patch skips the words before it.
+        return patch if sys.stdout.isatty() else f"{render.verdict(run)}\n{patch}"
     if run.status not in ("solved", "unverified"):
         return ""
     if len(run.files) == 1:

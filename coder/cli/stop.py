@@ -5,11 +5,11 @@ import typer
 from coder.cli.show_run import RunId
 from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
+from coder.errors import own_command
 from coder.requests import stop as stop_run
 from coder.run.questions import this_person
 from coder.run.run import Run
 from coder.store import open_log
-from sandbox.own_command import own_command
 
 
 def stop(run: RunId, json: Json = False) -> None:

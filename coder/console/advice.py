@@ -3,11 +3,10 @@
 import shlex
 from math import ceil
 
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.run.message import LeftOut
 from coder.run.run import Run
 from coder.run.termination import named
-from sandbox.own_command import own_command
 
 _LEFT_OUT: dict[LeftOut, str] = {
     "held": "may run by itself later, so it needs your word; --allow PATH lands it",

@@ -16,7 +16,7 @@ from coder.config.layers import Loaded, load
 from coder.config.task_file import split_command
 from coder.console.failure import single
 from coder.environment.invocation import Invocation, make_job, run_job
-from coder.errors import Busy, CoderError, UsageError
+from coder.errors import Busy, CoderError, UsageError, own_command
 from coder.models.model import Model
 from coder.options import Options
 from coder.requests import (
@@ -40,7 +40,6 @@ from coder.run.watch import Watch
 from coder.store import open_log
 from coder.store.run_list import resolve
 from sandbox import SandboxError
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _WEAK = ("restricted", "unsafe-host")

@@ -10,8 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from coder.errors import UsageError
-from sandbox.own_command import own_command
+from coder.errors import UsageError, own_command
 
 Text = str | None
 Words = list[str] | None

@@ -21,8 +21,7 @@ from coder.console.signals import (
     interrupt_on_signals,
     leave_terminal,
 )
-from coder.errors import CoderError
-from sandbox.own_command import own_command
+from coder.errors import CoderError, own_command
 
 T = TypeVar("T")
 RESUME = f"{own_command()} resume"

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterable
 from decimal import Decimal
 
 from coder.console.advice import left_out, next_steps
@@ -85,9 +84,19 @@ def _spoken(message: Message) -> str | None:
             return None
 
 
-def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
-    """The lines that end a run: the answer, details with those of its attempts, last the next step."""
-    lines = ["  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)]
+def verdict(run: Run) -> str:
+    """The one line that says how a run has ended."""
+    return "  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)
+
+
+def ending(run: Run) -> list[str]:
+    """The lines that end a run: details, the next step, last the verdict."""
+    return [*details(run), f"  next     {next_steps(run)}", verdict(run)]
+
+
+def details(run: Run) -> list[str]:
+    """What there is to say of how a run has ended beside its verdict."""
+    lines: list[str] = []
     if run.error is not None:
         lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
     if run.status == "waiting":
@@ -100,9 +109,7 @@ def verdict(run: Run, *, attempts: Iterable[str] = ()) -> list[str]:
         names = one_line(", ".join(run.ordered), width=300)
         lines.append(f"  tests    the task changes what these tests expect: {names}")
     lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
-    lines += attempts
-    lines += [f"  other    {_other(one)}" for one in run.others]
-    return [*lines, f"  next     {next_steps(run)}"]
+    return [*lines, *(f"  other    {_other(one)}" for one in run.others)]
 
 
 def _other(one: Other) -> str:

@@ -1,7 +1,6 @@
 """The screen: what the user sees of a run. Progress and the verdict go to stderr, results to stdout.
 
-On a terminal the lines appear as things happen, above a spinner. In a pipe they wait, so that the verdict is
-the first line; with -v nothing waits.
+Lines appear as things happen, on a terminal above a spinner. The last one is the verdict.
 """
 
 import asyncio
@@ -12,6 +11,7 @@ from typing import Literal, TypeVar
 from coder.console import render
 from coder.console.failure import single
 from coder.console.terminal import Terminal, read_line
+from coder.errors import own_command
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.questions import Decision, Question, this_person
@@ -20,7 +20,6 @@ from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable
 from coder.workspace.consent import in_parts
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 PROGRAMS = {
@@ -49,7 +48,6 @@ class Screen:
         """Held while a question stands on the terminal: runs side by side may ask at the same time."""
         self._jsonl = jsonl
         self._verbose, self._quiet, self._yes, self._detach = verbose, quiet, yes, detach
-        self._waiting: list[str] = []
         self._refused: str | None = None
         self._is_chat = False
         self._called: dict[str, event_types.ToolCalled] = {}
@@ -167,11 +165,10 @@ class Screen:
             raise single(several) from several.__cause__
 
     def verdict(self, run: Run) -> None:
-        """End a run: the answer, the details, the next step."""
-        waiting, self._waiting = self._waiting, []
+        """End a run: the details, the next step, the verdict."""
         if self._quiet and run.exit_code == 0:
             return
-        for line in render.verdict(run, attempts=waiting):
+        for line in render.ending(run):
             self._terminal.print(line)
 
     def note(self, text: str) -> None:
@@ -191,23 +188,13 @@ class Screen:
         """Show no spinner while the block lasts, whatever happens."""
         return self._terminal.held()
 
-    def tell_waiting(self) -> None:
-        """Print the lines that wait for a verdict that will not come."""
-        waiting, self._waiting = self._waiting, []
-        for line in waiting:
-            self._terminal.print(line)
-
     def tell(self, line: str) -> None:
-        """Print a line at once, also where lines wait for a verdict."""
+        """Print a line, also where the screen is quiet."""
         self._terminal.print(line)
 
     def _tell(self, line: str) -> None:
-        if self._quiet:
-            return
-        if self._terminal.is_one or self._verbose:
+        if not self._quiet:
             self._terminal.print(line)
-        else:
-            self._waiting.append(line)
 
     def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)

@@ -10,11 +10,10 @@ from pydantic import ValidationError
 
 from coder.environment.run_policy import policy_of
 from coder.environment.script_cells import cells_of, cells_of_notebook
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.run.settings import Settings
 from sandbox import Command, Policy, Program, PythonCode, Result, open_sandbox
 from sandbox.contract import OnOutput
-from sandbox.own_command import own_command
 
 _NOTEBOOK = ".ipynb"
 

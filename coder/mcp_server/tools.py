@@ -14,13 +14,12 @@ from pydantic import Field
 from coder.config.task_file import mending_task, read_task
 from coder.console.client_runs import Runs
 from coder.console.failure import report, single
-from coder.errors import CoderError, UsageError
+from coder.errors import CoderError, UsageError, own_command
 from coder.mcp_server.client import Client, form_of
 from coder.run.journal import open_question
 from coder.run.run import Run
 from coder.run.settings import Approved
 from sandbox import SandboxError
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 Ctx = Context[Any, Any]

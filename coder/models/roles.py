@@ -6,7 +6,7 @@ from threading import Thread
 
 from pydantic import BaseModel
 
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.connection import import_http
@@ -14,7 +14,6 @@ from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
-from sandbox.own_command import own_command
 
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Requests to a model that has a fallback."""

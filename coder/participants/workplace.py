@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.models.model import ChatMessage, ToolCall
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
@@ -18,7 +18,6 @@ from coder.tools.tool import Desk, ToolResult
 from coder.turn.turn import Turn
 from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
-from sandbox.own_command import own_command
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from coder.errors import LogNewer, TooLate, UsageError
+from coder.errors import LogNewer, TooLate, UsageError, own_command
 from coder.run.event_types import (
     Body,
     QuestionAnswered,
@@ -23,7 +23,6 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 from coder.text.sanitize import count_of, in_pairs
-from sandbox.own_command import own_command
 
 
 class Journal:

@@ -10,11 +10,10 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.fs.atomic_replace import replacing
 from coder.requests import is_visible
 from coder.run.events import Event
-from sandbox.own_command import own_command
 
 Scope = Literal["read", "run", "approve"]
 """To look at runs; to begin, stop and resume them and to run programs; to answer what they ask."""

@@ -11,7 +11,7 @@ from fastapi import Request
 from coder.config.layers import Loaded
 from coder.console.client_runs import Client
 from coder.console.failure import report
-from coder.errors import Busy, CoderError
+from coder.errors import Busy, CoderError, own_command
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.watch import Watch
@@ -21,7 +21,6 @@ from coder.server.event_stream import EventStreams
 from coder.server.problems import Problem, ending
 from coder.server.run_rows import RunRows
 from coder.store import EventLog
-from sandbox.own_command import own_command
 
 _END_S = 10.0
 """For the runs that work here, to save themselves."""

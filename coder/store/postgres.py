@@ -13,13 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple
 from typing import Any, LiteralString, TypeVar
 
-from coder.errors import LeaseHeld, LogDamaged, MachineError
+from coder.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.connections import Connections, Rows
 from coder.store.lease import LEASE_S, Owner
 from coder.store.run_list import RunSummary, unreadable
-from sandbox.own_command import own_command
 
 T = TypeVar("T")
 _APPEND = """

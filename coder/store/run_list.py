@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from coder.errors import UsageError
+from coder.errors import UsageError, own_command
 from coder.run.events import Event
-from sandbox.own_command import own_command
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _LAST = "~"

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from coder.errors import LeaseHeld, LogDamaged
+from coder.errors import LeaseHeld, LogDamaged, own_command
 from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
@@ -22,7 +22,6 @@ from coder.store import event_codec, run_list
 from coder.store.database import Database
 from coder.store.lease import LEASE_S, held, holder_of
 from coder.store.run_list import RunSummary, unreadable
-from sandbox.own_command import own_command
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 

@@ -22,7 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.re import parse_env_headers
 
-from coder.errors import MachineError, UsageError
+from coder.errors import MachineError, UsageError, own_command
 from coder.models.endpoint import is_address, parts_of
 from coder.run.event_types import RunStopped
 from coder.run.events import Event
@@ -30,7 +30,6 @@ from coder.run.watch import Watch
 from coder.store import open_log
 from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace, resource_of
-from sandbox.own_command import own_command
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
 METRICS_S = 60.0

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from coder.errors import MachineError, UsageError
+from coder.errors import MachineError, UsageError, own_command
 from coder.run.attempts import best_code
 from coder.run.event_types import (
     FileLanded,
@@ -32,7 +32,6 @@ from coder.workspace.landing_questions import (
 )
 from coder.workspace.proposal import contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import see_replaceable
-from sandbox.own_command import own_command
 
 
 def see_committable(task: Task, settings: Settings) -> None:

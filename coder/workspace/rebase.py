@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from coder.errors import own_command
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.attempts import best_code
 from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
@@ -16,7 +17,6 @@ from coder.text.sanitize import as_bytes
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, proposal, text_file
-from sandbox.own_command import own_command
 
 
 async def rebase(journal: Journal, reason: str) -> None:

@@ -12,9 +12,8 @@ from sandbox.docker.attached_stream import attach
 from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, Recipe, boot_content, create, memory
 from sandbox.docker.control_channel import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
-from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
+from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken, own_command
 from sandbox.host.limits import RunLimits
-from sandbox.own_command import own_command
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")

@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sandbox.errors import BackendMissing, SandboxBroken
-from sandbox.own_command import own_command
+from sandbox.errors import BackendMissing, SandboxBroken, own_command
 
 if TYPE_CHECKING:
     from docker import APIClient, DockerClient

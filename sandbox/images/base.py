@@ -7,8 +7,7 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from sandbox.docker.engine import open_client
-from sandbox.errors import ImageNotBuilt
-from sandbox.own_command import own_command
+from sandbox.errors import ImageNotBuilt, own_command
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from sandbox.docker.engine import IMAGE
-from sandbox.errors import ImageNotBuilt
+from sandbox.errors import ImageNotBuilt, own_command
 from sandbox.images.base import Base, find_base, say_once
-from sandbox.own_command import own_command
 from sandbox.supervisor.owner import this_process
 
 if TYPE_CHECKING:

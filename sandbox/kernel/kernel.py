@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sandbox.contract import OnOutput, Sandbox, Session, Started
-from sandbox.errors import BackendMissing
+from sandbox.errors import BackendMissing, own_command
 from sandbox.inner.kernel.kernel_service import READY
 from sandbox.interpreter.interpreter import describe, fits
 from sandbox.open import open_sandbox
-from sandbox.own_command import own_command
 from sandbox.policy import Policy, session_policy
 from sandbox.program import Command
 from sandbox.result import CommandResult, Result

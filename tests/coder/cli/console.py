@@ -119,6 +119,16 @@ class Finished:
         """The lines of stderr."""
         return self.err.splitlines()
 
+    @property
+    def verdict(self) -> str:
+        """How the run has ended: the last line of stderr."""
+        return self.said[-1]
+
+    @property
+    def next(self) -> str:
+        """The commands that continue from there: the line before."""
+        return self.said[-2]
+
 
 def _forked(*arguments: str, stdin: bytes, cwd: Path, environ: dict[str, str]) -> Finished:
     (reads_in, writes_in), (reads_out, writes_out), (reads_err, writes_err) = (os.pipe() for _ in range(3))

@@ -50,7 +50,7 @@ async def test_a_module_that_is_renamed_with_its_tests_lands_whole_by_the_comman
         done = console.run("solve", "Rename shelf to rack, tests too.", ".", *flags, *model, cwd=folder)
         asked = [request.body["messages"][-1]["content"] for request in endpoint.requests]
         shown = console.run("show", "run_", cwd=folder)
-        command = done.said[-1].partition("coder resume ")[2].split()
+        command = done.next.partition("coder resume ")[2].split()
         landed = console.run("resume", *command, "--json", *model, cwd=folder)
 
     assert "left out, lands nowhere: large.bin: too_large" in asked[1]
@@ -197,7 +197,7 @@ def test_attempts_side_by_side_are_told_apart_and_one_of_them_lands(console: Con
     assert told.startswith(f"  other    {other['run_id']} solved checks, 2 lines, $0.")
     assert landed["origin"] == f"attempt 1 of 2 of {landed['run_id']}"
     assert other["origin"] == f"attempt 2 of 2 of {landed['run_id']}"
-    assert f"coder undo {landed['run_id']}" in done.said[-1]
+    assert f"coder undo {landed['run_id']}" in done.next
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_the_next_step_fits_why_the_code_failed(
 
     assert done.code == 1, done.err
     assert (document["status"], document["cause"]) == ("unsolved", cause)
-    assert advice in done.said[-1]
+    assert advice in done.next
     assert ("stronger" in done.err) == (cause is None)
 
 
@@ -56,7 +56,7 @@ def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path
         flags = ("--test", "pytest -q", "--test-timeout", "3", "--max-calls", "1")
         done = solve(console, endpoint, str(tmp_path), *flags)
 
-    assert "give the tests more time: --test-timeout SECONDS   coder resume " in done.said[-1], done.err
+    assert "give the tests more time: --test-timeout SECONDS   coder resume " in done.next, done.err
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console,
     folder.mkdir()
     with faulty_endpoint(says(answer)) as endpoint:
         done = solve(console, endpoint, str(folder), "--test", "pytest -q")
-        again = re.findall(r"coder (resume .*)$", done.said[-1])[0].split()
+        again = re.findall(r"coder (resume .*)$", done.next)[0].split()
         taken = console.run(*again)
 
     assert done.code == 8, done.err

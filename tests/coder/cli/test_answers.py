@@ -52,7 +52,7 @@ def test_empty_answers_are_called_that_after_three(console: Console) -> None:
     assert "answers were empty" in document["reason"]
     assert document["cause"] is None
     assert "attempt 1.1  The answer was empty." in done.err
-    assert done.said[-1].endswith("try a stronger --model")
+    assert done.next.endswith("try a stronger --model")
 
 
 @pytest.mark.slow

@@ -28,8 +28,8 @@ def waiting(
 def test_a_run_that_waits_is_listed_approved_elsewhere_and_lands(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done, run = waiting(console, endpoint, folder)
-        assert (done.code, done.said[0].startswith("? waiting")) == (9, True), done.err
-        assert f"coder approve {run}" in done.said[-1]
+        assert (done.code, done.verdict.startswith("? waiting")) == (9, True), done.err
+        assert f"coder approve {run}" in done.next
         assert not (folder / "solution.py").exists()
         listed = console.run("ls", "--waiting")
         assert "Change solution.py?" in listed.out

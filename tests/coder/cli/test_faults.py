@@ -283,8 +283,8 @@ def test_a_limit_of_time_ends_with_3_and_names_its_flag(console: Console) -> Non
         done = solve(console, endpoint, *CHECK, "--timeout", "1.5", "--json")
 
     assert done.code == 3
-    assert "coder resume" in done.said[-1]
-    assert done.said[-1].endswith("--timeout 3")
+    assert "coder resume" in done.next
+    assert done.next.endswith("--timeout 3")
     assert json.loads(done.out)["limit"] == "time"
 
 
@@ -296,7 +296,7 @@ def test_with_the_network_cut_the_embedded_model_solves(console: Console) -> Non
     done = console.run_behind(no_network(), "solve", task, *checks)
 
     assert done.code == 0, done.err
-    assert done.said[0].startswith("✓ solved")
+    assert done.verdict.startswith("✓ solved")
     assert "def is_even(n):" in done.out
 
 

@@ -39,7 +39,7 @@ def test_a_command_that_fails_is_made_to_pass_where_the_user_is(console: Console
 
     assert done.code == 0, done.err
     assert (project / "calc.py").read_text() == RIGHT
-    assert done.out.startswith("diff --git a/calc.py b/calc.py\n")
+    assert done.out.splitlines()[:2] == [done.verdict, "diff --git a/calc.py b/calc.py"]
     assert "✓ solved  1 of 1 passed" in done.err
 
 
@@ -123,7 +123,7 @@ def test_a_commit_is_made_where_the_user_is_and_undo_reverts_it_by_a_commit(
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy", "--commit")
         done = console.run("fix", *flags, "--", "pytest", "-q", cwd=repository.top, **ENVIRONMENT)
-    run = done.said[-1].split()[3]
+    run = done.next.split()[3]
     commit = repository.git("rev-parse", "HEAD")
 
     undone = console.run("undo", cwd=repository.top, **ENVIRONMENT)
@@ -149,14 +149,14 @@ def test_a_diff_that_is_not_applied_can_be_printed_again_and_applied_later(
 ) -> None:
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         done = fix(console, endpoint, "--no-apply", cwd=project)
-        run = done.said[-1].split()[3]
+        run = done.next.split()[3]
         exported = console.run("export", run)
         assert (project / "calc.py").read_text() == WRONG
         applied = console.run("resume", run, "--apply", "--base-url", endpoint.url, "-m", "toy")
 
     assert f"coder resume {run} --apply" in done.err
-    assert done.out == exported.out
-    assert done.out.startswith("diff --git a/calc.py b/calc.py\n")
+    assert done.out == f"{done.verdict}\n{exported.out}"
+    assert exported.out.startswith("diff --git a/calc.py b/calc.py\n")
     assert (applied.code, (project / "calc.py").read_text()) == (0, RIGHT), applied.err
 
 
@@ -191,7 +191,7 @@ def test_a_command_that_tells_of_no_test_and_passes_already_isnt_said_to_be_solv
         accepted = console.run("fix", *flags, "--accept-unverified", "--", "true", cwd=project)
 
     assert (done.code, accepted.code) == (8, 0)
-    assert done.err.startswith("? unverified  the command passes already, and tells of no test")
+    assert done.verdict.startswith("? unverified  the command passes already, and tells of no test")
     assert endpoint.requests == []
 
 
@@ -298,11 +298,11 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
         flags = ("--base-url", endpoint.url, "-m", "toy", "-y")
         done = console.run("solve", "Add double to calc.py.", ".", "--test", "pytest -q", *flags, cwd=project)
         left = (project / "calc.py").read_text()
-        goes_on = done.said[-1].rpartition("   ")[2].split()
+        goes_on = done.next.rpartition("   ")[2].split()
         accepted = console.run(*goes_on[1:], "--base-url", endpoint.url, "-m", "toy", cwd=project)
 
     assert (done.code, left) == (8, RIGHT), done.err
-    assert done.err.startswith(
+    assert done.verdict.startswith(
         "? unverified  the tests passed before and after: nothing shows that the task is done"
     )
     assert "+def double(a):" in done.out
@@ -340,7 +340,7 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
         words = ("solve", "Let add subtract.", ".", "--test", "pytest -q", *flags)
         done = console.run(*words, cwd=project)
         shown = console.run("show", "run_", cwd=project)
-        goes_on = done.said[-1].partition("coder resume ")[2].split()
+        goes_on = done.next.partition("coder resume ")[2].split()
         accepted = console.run("resume", *goes_on, *flags, cwd=project)
 
     assert (done.code, len(endpoint.requests)) == (8, 2), done.err  # told once

@@ -147,7 +147,7 @@ def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     assert first.code == 0, first.err
     assert second.code == 2
     assert "add.py has changed since this run read it. It was left as it is." in second.err
-    assert "start it again" in second.said[-1]
+    assert "start it again" in second.next
     assert (folder / "add.py").read_text() == other
 
 

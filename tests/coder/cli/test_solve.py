@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,13 @@ def solve(console: Console, endpoint: FaultyEndpoint, *arguments: str, **more: s
     return console.run("solve", TASK, *arguments, "--base-url", endpoint.url, "-m", "toy", **more)
 
 
-def test_a_solved_task_says_so_first_and_leaves_just_the_code_on_stdout(console: Console) -> None:
+def test_a_solved_task_says_so_last_and_leaves_just_the_code_on_stdout(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK)
 
     assert done.code == 0, done.err
     assert done.out == ADD
-    assert done.said[0].startswith("✓ solved  1 of 1 passed  2 attempts  2 calls  ")
+    assert done.verdict.startswith("✓ solved  1 of 1 passed  2 attempts  2 calls  ")
     assert "assert add(2, 3) == 5: expected 5, got -1" in done.err
     assert len(done.said) <= 12
     assert "\x1b" not in done.err
@@ -73,7 +74,7 @@ def test_what_was_solved_lands_in_the_folder_and_its_diff_on_stdout(console: Con
 
     assert done.code == 0, done.err
     assert (folder / "solution.py").read_text() == ADD
-    assert done.out.startswith("diff --git a/solution.py b/solution.py\n")
+    assert done.out.splitlines()[:2] == [done.verdict, "diff --git a/solution.py b/solution.py"]
     assert "  changed  solution.py +2 -0" in done.err
 
 
@@ -83,7 +84,7 @@ def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Cons
 
     assert done.code == 1
     assert list(folder.iterdir()) == []
-    assert done.out == ""
+    assert done.out == f"{done.verdict}\n"
     assert "  failed   assert add(2, 3) == 5: expected 5, got -1" in done.err
 
 
@@ -93,7 +94,7 @@ def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console)
         accepted = solve(console, endpoint, "--accept-unverified")
 
     assert (done.code, accepted.code) == (8, 0)
-    assert done.said[0].startswith("? unverified")
+    assert done.verdict.startswith("? unverified")
     assert done.out == ADD
 
 
@@ -115,9 +116,9 @@ def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> 
         listed = console.run("ls")
 
     assert (done.code, done.out) == (9, ""), done.err
-    assert done.said[0].startswith("? waiting")
+    assert done.verdict.startswith("? waiting")
     assert "  It is open.\n\n  Which sum" in done.err
-    assert '--answer "…"' in done.said[-1]
+    assert '--answer "…"' in done.next
     assert "\x1b" not in done.err
     assert (document["status"], document["exit_code"]) == ("waiting", 9)
     assert document["reason"].startswith("It is open.\n\nWhich sum")
@@ -129,7 +130,7 @@ def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) ->
         done = solve(console, endpoint, *CHECK, "--max-calls", "1")
 
     assert done.code == 3
-    assert "--max-calls 2" in done.said[-1]
+    assert "--max-calls 2" in done.next
 
 
 @pytest.mark.slow
@@ -493,9 +494,9 @@ def test_a_failing_endpoint_is_retried_where_one_can_see_it_and_ends_with_4(cons
         done = solve(console, endpoint, *CHECK)
 
     assert done.code == 4
-    assert done.said[0].startswith("✗ error")
+    assert done.verdict.startswith("✗ error")
     assert done.err.count("asking again in") == len(endpoint.requests) - 1 > 0
-    assert "coder resume run_" in done.said[-1]
+    assert "coder resume run_" in done.next
 
 
 @pytest.mark.slow
@@ -511,3 +512,32 @@ def test_a_resume_keeps_a_limit_of_cost_and_the_price_of_the_same_model(console:
     assert "--price IN,OUT" in other.err
     assert json.loads(same.out)["cost"] > 0
     assert len(server.requests) == 2
+
+
+def test_in_a_pipe_an_attempt_that_failed_is_told_while_the_next_is_made(console: Console) -> None:
+    with faulty_endpoint(says(code(SUBTRACT)), hangs()) as endpoint:
+        flags = (*CHECK, "--base-url", endpoint.url, "-m", "toy")
+        process = console.start("solve", TASK, *flags)
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if b"attempt 1.1" in line)
+        is_at_work = process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    assert b"expected 5, got -1" in line
+    assert is_at_work
+
+
+def test_of_a_folder_the_verdict_is_the_first_line_of_stdout_and_the_last_of_stderr(
+    console: Console, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "solution.py").write_text(SUBTRACT)
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(project), *CHECK, "--no-apply")
+    applied = subprocess.run(["git", "apply"], input=done.out, text=True, cwd=project)
+
+    assert done.out.splitlines()[0] == done.verdict
+    assert done.verdict.startswith("✓ solved")
+    assert (applied.returncode, (project / "solution.py").read_text()) == (0, ADD)

@@ -30,7 +30,7 @@ def test_a_team_of_a_file_solves_a_task_and_stands_in_the_log(console: Console) 
     done = solve(console, "debate.toml")
 
     assert (done.code, done.out) == (0, ADD), done.err
-    shown = console.run("show", done.said[-1].split()[-1]).out
+    shown = console.run("show", done.next.split()[-1]).out
     assert "call 1  fast" in shown
     assert "call 3  coder" in shown
 

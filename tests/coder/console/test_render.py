@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from coder.console.render import money, progress, tool_line, verdict
+from coder.console.render import ending, money, progress, tool_line
 from coder.run.event_types import (
     CallRetried,
     FileUndone,
@@ -50,11 +50,11 @@ def spoken(outcome: Outcome) -> Spoken:
     return Spoken(message=Message(author="executor", kind="outcome", sample=1, attempt=2, outcome=outcome))
 
 
-def test_the_verdict_comes_first_with_calls_tokens_cost_and_time() -> None:
-    first, *_, last = verdict(run())
+def test_the_verdict_comes_last_with_calls_tokens_cost_and_time() -> None:
+    *_, steps, verdict = ending(run())
 
-    assert first == "✓ solved  1 of 1 passed  2 attempts  2 calls  1,234 tokens  $0.012  3.2 s"
-    assert last == "  next     coder show run_1"
+    assert verdict == "✓ solved  1 of 1 passed  2 attempts  2 calls  1,234 tokens  $0.012  3.2 s"
+    assert steps == "  next     coder show run_1"
 
 
 def test_a_failed_run_shows_the_first_failing_assertion_and_what_to_do() -> None:
@@ -63,11 +63,11 @@ def test_a_failed_run_shows_the_first_failing_assertion_and_what_to_do() -> None
         CheckLine(name="assert add(1, 1) == 2", passed=False),
     )
 
-    lines = verdict(run("limit", tests=tests, reason="the limit of 8 model calls was reached", exit_code=3))
+    lines = ending(run("limit", tests=tests, reason="the limit of 8 model calls was reached", exit_code=3))
 
-    assert lines[0].startswith("✗ limit  the limit of 8 model calls was reached")
-    assert lines[1] == "  failed   assert add(2, 3) == 5: expected 5, got -1"
-    assert lines[-1] == "  next     coder show run_1   coder resume run_1 --max-calls 16"
+    assert lines[-1].startswith("✗ limit  the limit of 8 model calls was reached")
+    assert lines[0] == "  failed   assert add(2, 3) == 5: expected 5, got -1"
+    assert lines[-2] == "  next     coder show run_1   coder resume run_1 --max-calls 16"
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
 ) -> None:
     stopped = run("limit", limit=limit, limit_least=least, limits=Budget(tokens=1000), exit_code=3)
 
-    assert verdict(stopped)[-1] == f"  next     coder show run_1   coder resume run_1 {flag}"
+    assert ending(stopped)[-2] == f"  next     coder show run_1   coder resume run_1 {flag}"
 
 
 def test_files_that_landed_are_counted_and_can_be_undone() -> None:
     patch = unified_diff({"my file.py": b"a\nb\n"}, {"my file.py": b"a\nc\nd\n", "new.py": b"x\n"})
 
-    lines = verdict(run(patch=patch, landed=("my file.py", "new.py")))
+    lines = ending(run(patch=patch, landed=("my file.py", "new.py")))
 
     assert "  changed  my file.py +2 -1  new.py +1 -0" in lines
-    assert lines[-1].endswith("coder undo run_1")
+    assert lines[-2].endswith("coder undo run_1")
 
 
 def test_lines_that_look_like_headers_are_counted_as_lines() -> None:
@@ -118,22 +118,16 @@ def test_of_many_changed_files_the_first_are_named_and_the_others_counted() -> N
 
 
 def test_an_error_is_shown_with_its_first_lines() -> None:
-    lines = verdict(run("error", error="No key\nSet OPENAI_API_KEY", exit_code=4))
+    lines = ending(run("error", error="No key\nSet OPENAI_API_KEY", exit_code=4))
 
-    assert lines[1:3] == ["  No key", "  Set OPENAI_API_KEY"]
-    assert "coder resume run_1" in lines[-1]
+    assert lines[:2] == ["  No key", "  Set OPENAI_API_KEY"]
+    assert "coder resume run_1" in lines[-2]
 
 
 def test_a_refused_landing_is_not_tried_again_in_the_same_way() -> None:
     refused = run("error", error="a.py has changed since this run read it.", exit_code=2)
 
-    assert verdict(refused)[-1] == "  next     coder show run_1   start it again"
-
-
-def test_attempts_that_nobody_has_seen_stand_among_the_details() -> None:
-    lines = verdict(run(), attempts=["  ✗ attempt 1.1  wrong"])
-
-    assert lines[1] == "  ✗ attempt 1.1  wrong"
+    assert ending(refused)[-2] == "  next     coder show run_1   start it again"
 
 
 def test_an_attempt_is_told_by_its_first_failure() -> None:
@@ -226,7 +220,7 @@ def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
     tests = (CheckLine(name="test_a.py::test_b", passed=True),)
     outcome = Outcome(passed=True, verified="reproduced", checks=tests, reproduced_by=("test_a.py::test_b",))
 
-    assert verdict(run(reason=reason, verified="reproduced", tests=tests))[0].startswith(
+    assert ending(run(reason=reason, verified="reproduced", tests=tests))[-1].startswith(
         f"✓ solved  {reason}"
     )
     assert progress(spoken(outcome)) == "  ✓ attempt 1.2  1 of 1 passed; reproduced"
