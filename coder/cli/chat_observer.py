@@ -58,7 +58,7 @@ class ChatObserver:
         self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
         if permissions.allowed.auto and not self.yes:
             self.yes = True
-            self._screen.note("what passes is written without a question, as you said: /permissions")
+            self._screen.note("auto-apply is on (see /permissions)")
 
     def note(self, text: str) -> None:
         """Show a line that is no event."""

@@ -24,7 +24,7 @@ from coder.store import open_log
 def fork(
     context: typer.Context,
     run: RunId,
-    step: Annotated[int, option("--step", "Go on behind this tool call: its number in `show`.", "N")],
+    step: Annotated[int, option("--step", "Continue after tool call N of `coder show`.", "N")],
     say: Annotated[str, option("--say", "Tell the model this.", "TEXT")] = "",
 ) -> None:
     """Branch off from a step of a run into a new run, with other words or another model.

@@ -131,7 +131,7 @@ class SessionCommands:
         if rest:
             self._permissions.write(self._permissions.now().model_copy(update={"auto": True}))
         self._onlooker.yes = bool(rest) or not self._onlooker.yes
-        return "what passes is written" if self._onlooker.yes else "you are asked"
+        return "auto-apply is on" if self._onlooker.yes else "auto-apply is off: you are asked"
 
     async def _allowed(self, rest: str) -> str:
         if rest not in ("", "forget"):
@@ -144,8 +144,8 @@ class SessionCommands:
         allowed = self._permissions.allowed
         lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
         lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
-        lines += ["what passes is written without a question, in this project"] if allowed.auto else []
-        return "\n".join(sorted(lines)) or "nothing but what you are asked about"
+        lines += ["auto-apply is on, in this project"] if allowed.auto else []
+        return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
 
     async def _show(self, rest: str) -> str:
         """A call's line and its whole result, by its number from 1; empty is the latest."""

@@ -181,7 +181,7 @@ def _refusal(key: str, value: object, config: Config) -> str | None:
     if limit is None:
         limit = default_of(key)
     if limit is not None and wish > limit:
-        return f"{wish} is more than {limit}, and a repository may only tighten"
+        return f"{wish} is above the limit of {limit}, which a repository can only lower"
     return None
 
 

@@ -30,29 +30,29 @@ class Flag(NamedTuple):
 
 
 FLAGS = {
-    "Task": {"read": Flag(Words, "Show these files, ignored ones too; not to be changed.", "GLOB")},
+    "Task": {"read": Flag(Words, "Show these files to the model, even ignored ones; read-only.", "GLOB")},
     "Evidence": {
-        "test": Flag(Text, 'Solved when it passes: "pytest -q".', "CMD"),
-        "require": Flag(Text, "Only a given test shows that it is done, no new one.", "tests"),
+        "test": Flag(Text, 'Command that decides: exit code 0 is solved. "pytest -q".', "CMD"),
+        "require": Flag(Text, "Accept only the given tests as proof, not new ones.", "tests"),
     },
     "Delivery": {
-        "apply": Flag(Choice, "Write what solves it into the folder, or only show the diff."),
-        "commit": Flag(bool, "Commit what was written, when its tests pass."),
-        "branch": Flag(Text, "Commit it on a new branch; the folder stays as it is.", "NAME"),
-        "keep": Flag(bool, "Write the best files also when unsolved."),
-        "allow": Flag(Words, "Let this test, or file that runs by itself, be changed.", "PATH"),
-        "accept_unverified": Flag(bool, "Code that nothing could check will do: write it, exit 0."),
-        "yes": Flag(bool, "Don't ask.", short="-y"),
-        "approve": Flag(Words, "Wait for your yes: landing, tools, plan, network.", "WHAT"),
-        "detach": Flag(bool, "Ask nothing here: end as waiting, for coder approve."),
+        "apply": Flag(Choice, "Write a solution into the folder, or only show the diff."),
+        "commit": Flag(bool, "Commit the written files if the tests pass."),
+        "branch": Flag(Text, "Commit on a new branch; leave the folder unchanged.", "NAME"),
+        "keep": Flag(bool, "Write the best attempt even if it is unsolved."),
+        "allow": Flag(Words, "Allow changes to this protected file, such as a test.", "PATH"),
+        "accept_unverified": Flag(bool, "Write code that no test could check, and exit 0."),
+        "yes": Flag(bool, "Write without asking.", short="-y"),
+        "approve": Flag(Words, "Ask before each: landing, tools, plan or network.", "WHAT"),
+        "detach": Flag(bool, "Ask nothing here; stop and wait for `coder approve`."),
     },
     "Model": {
         "model": Flag(Text, "The model to ask.", "PROVIDER/MODEL", "-m"),
         "base_url": Flag(Text, "An OpenAI-compatible endpoint.", "URL"),
-        "fallback": Flag(Words, "Asked when the model can't answer. Repeatable.", "MODEL"),
+        "fallback": Flag(Words, "Model to use if the first can't answer. Repeatable.", "MODEL"),
         "planner_model": Flag(Text, "Another model for the plan.", "MODEL"),
         "coder_model": Flag(Text, "Another model for the code.", "MODEL"),
-        "strong_model": Flag(Text, "Asked where the model has failed twice.", "MODEL"),
+        "strong_model": Flag(Text, "Model to use after two failed attempts.", "MODEL"),
         "effort": Flag(Text, "How much the model reasons (its own default).", "low|medium|high"),
         "max_answer_tokens": Flag(
             Count, "Tokens of one answer, reasoning included (the model's limit).", "N"
@@ -61,18 +61,16 @@ FLAGS = {
         "temperature": Flag(Number, "Sampling temperature, 0 to 2.", "T"),
         "top_p": Flag(Number, "Nucleus sampling, above 0 up to 1.", "P"),
         "seed": Flag(Count, "Seed of sampling (0).", "N"),
-        "price": Flag(Text, "The model's price: US dollars per million tokens in and out.", "IN,OUT"),
+        "price": Flag(Text, "Price in US dollars per million input and output tokens.", "IN,OUT"),
         "record": Flag(File, "Write every model call to a file.", "FILE"),
         "replay": Flag(File, "Take every answer from a recorded file.", "FILE"),
     },
     "Sandbox": {
-        "sandbox": Flag(
-            Text, "Where programs run: auto|bubblewrap|docker; by name only restricted|unsafe-host.", "NAME"
-        ),
+        "sandbox": Flag(Text, "auto|bubblewrap|docker, or the weaker restricted|unsafe-host.", "NAME"),
         "image": Flag(Text, "The image of --sandbox docker.", "NAME"),
         "runtime": Flag(Text, "Runtime of Docker's containers, such as runsc.", "NAME"),
         "network": Flag(Words, "A host that programs may reach, or registries. Repeatable.", "HOST[:PORT]"),
-        "show": Flag(Words, "Ignored file or folder that programs need. Repeatable.", "PATH"),
+        "show": Flag(Words, "Ignored path to copy into the sandbox. Repeatable.", "PATH"),
         "add_dir": Flag(Words, "Another folder for programs to read. Repeatable.", "DIR"),
         "python": Flag(File, "The interpreter that programs get.", "FILE"),
         "kernel": Flag(Choice, "Run code as cells of a Jupyter kernel."),

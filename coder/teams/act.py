@@ -77,7 +77,7 @@ def given_up(state: State) -> Reason | None:
         return Reason("unverified", why_unverified(state, outcome))
     if outcome is not None and (reason := contradiction(outcome)) is not None:
         return reason
-    return Reason("unsolved", "the model calls it done again, and has changed nothing since it wasn't")
+    return Reason("unsolved", "the model submitted the same code twice")
 
 
 @Stop

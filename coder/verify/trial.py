@@ -72,11 +72,11 @@ class Trial:
             run, failed_by_code = await self._checked(self._tests, outcome)
             if run.result.ok:
                 return _unshown(
-                    outcome, f"the check {name} succeeds without the change, too: it shows nothing"
+                    outcome, f"the check {name} succeeds without the change, too, so it proves nothing"
                 )
             if not failed_by_code:
-                ended = "it fails, but not by what the code does" if run.failing else "it could not run"
-                said = f"the check {name} succeeds, and on the code before {ended}: {_why(run)}"
+                ended = "it fails for another reason than the code" if run.failing else "it can't run"
+                said = f"the check {name} succeeds, but without the change {ended}: {_why(run)}"
                 return _unshown(outcome, said, added=True)
         return reproduced_outcome(outcome, (name,))
 
@@ -211,9 +211,9 @@ def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
 def _shows_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
     """The outcome where the code made no new test fail."""
     if run.passing.issuperset(names):
-        return _unshown(outcome, "the new tests pass without the change, too: they show nothing")
-    ended = "they fail, but not by what the code does" if run.failing else "they could not run"
-    said = f"the new tests pass, and on the code before {ended}: {_why(run)}"
+        return _unshown(outcome, "the new tests pass without the change, too, so they prove nothing")
+    ended = "they fail for another reason than the code" if run.failing else "they can't run"
+    said = f"the new tests pass, but without the change {ended}: {_why(run)}"
     return _unshown(outcome, said, added=True)
 
 

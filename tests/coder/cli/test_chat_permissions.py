@@ -38,7 +38,7 @@ def test_a_host_is_asked_about_once_and_one_that_is_allowed_in_the_project_is_re
         first = talk(console, endpoint, [ask, (QUESTION, f"p{ENTER}"), (PROMPT, CTRL_D)], cwd=project)
         allowed = output(endpoint, 1)
         shown = [(PROMPT, f"/permissions{ENTER}"), ("nowhere.invalid: programs may reach it", "")]
-        forgets = [(PROMPT, f"/permissions forget{ENTER}"), ("nothing but what you are asked about", "")]
+        forgets = [(PROMPT, f"/permissions forget{ENTER}"), ("nothing is allowed in advance", "")]
         later = talk(console, endpoint, [ask, *shown, *forgets, (PROMPT, CTRL_D)], cwd=project)
 
     assert allowed.startswith("said 502;said 502;"), first.out
@@ -73,7 +73,7 @@ def test_auto_always_holds_in_later_conversations_about_the_project_and_in_no_sc
     with faulty_endpoint(says(code(RIGHT))) as endpoint:
         piped = chat(console, endpoint, "Mend it.", cwd=project)
 
-    assert "what passes is written without a question, as you said" in later.out
+    assert "auto-apply is on (see /permissions)" in later.out
     assert piped.code == 7, piped.err
     assert (project / "calc.py").read_text() == WRONG
 

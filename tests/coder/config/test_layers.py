@@ -228,7 +228,7 @@ def test_a_repositorys_wish_is_measured_by_the_users_file_not_by_the_default(
     result = loaded(user_file, repository)
 
     assert result.config.max_calls == 4
-    assert "6 is more than 4" in result.notes[0]
+    assert "6 is above the limit of 4" in result.notes[0]
 
 
 @pytest.mark.parametrize("content", [b"[tool.coder", b"\xff\xfe", b"[tool]\ncoder = 3\n", b"x" * (2 << 20)])

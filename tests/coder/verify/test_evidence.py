@@ -229,7 +229,7 @@ async def test_a_new_test_that_passes_without_the_change_shows_nothing(shop: Pat
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=GREEN))
 
     assert (run.status, run.verified, run.exit_code, run.landed) == ("unverified", "none", 8, ())
-    assert run.reason == "the new tests pass without the change, too: they show nothing"
+    assert run.reason == "the new tests pass without the change, too, so they prove nothing"
 
 
 @pytest.mark.slow
@@ -247,7 +247,7 @@ async def test_a_new_test_that_could_not_run_without_the_change_is_only_added(
 
     assert (run.status, run.verified, run.exit_code) == ("unverified", "added", 8)
     assert run.reason.startswith(
-        "the new tests pass, and on the code before they fail, but not by what the code does: "
+        "the new tests pass, but without the change they fail for another reason than the code: "
     )
     assert why in run.reason
 
@@ -525,7 +525,7 @@ async def test_a_check_that_succeeds_without_the_change_shows_nothing(shop: Path
     run = await checked(shop, check)
 
     assert (run.status, run.verified, run.exit_code) == ("unverified", "none", 8)
-    assert run.reason == f"the check `{check}` succeeds without the change, too: it shows nothing"
+    assert run.reason == f"the check `{check}` succeeds without the change, too, so it proves nothing"
 
 
 @pytest.mark.slow
@@ -553,7 +553,7 @@ async def test_a_check_whose_command_is_not_there_without_the_change_is_only_add
     run = await checked(shop, "./tool.sh", command=None, more="\n**tool.sh**\n```\n#!/bin/sh\nexit 0\n```\n")
 
     assert (run.status, run.verified) == ("unverified", "added")
-    assert run.reason.startswith("the check `./tool.sh` succeeds, and on the code before it could not run: ")
+    assert run.reason.startswith("the check `./tool.sh` succeeds, but without the change it can't run: ")
 
 
 @pytest.mark.slow
