@@ -23,6 +23,7 @@ CoderError
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -49,8 +50,15 @@ class MissingExtra(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         """Take what is missing, and the extra that brings it, for the interpreter that runs."""
-        install = f"{shlex.quote(sys.executable)} -m pip install 'coder-agent[{extra}]'"
-        super().__init__(f"{what} isn't installed. Install it: {install}")
+        super().__init__(f"{what} isn't installed. Install it: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra beside this package: of the clone where it is one."""
+    clone = Path(__file__).parents[1]
+    is_clone = (clone / "pyproject.toml").is_file()
+    wanted = f"-e {shlex.quote(f'{clone}[{extra}]')}" if is_clone else f"'coder-agent[{extra}]'"
+    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
 
 
 class TooLate(UsageError):

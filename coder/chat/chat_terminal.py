@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder.chat.commands import COMMANDS
 from coder.chat.line_reader import Cancelled, PlainReader, Reader
-from coder.errors import MachineError
+from coder.errors import MachineError, install_command
 from coder.fs.private_folder import private_folder
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader:
     try:
         import prompt_toolkit  # noqa: F401
     except ImportError:
-        print('Plain input; for history and completion: pip install "coder-agent[chat]"', file=sys.stderr)
+        print(f"Plain input; for history and completion: {install_command('chat')}", file=sys.stderr)
         return PlainReader()
     return TerminalReader(_private_file(private_folder(folder) / HISTORY), paths=paths)
 

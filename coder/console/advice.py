@@ -34,6 +34,8 @@ def next_steps(run: Run) -> str:
         case "limit":
             steps += [*filter(None, [_advice(run)]), f"{own_command()} resume {run.run_id} {_raised(run)}"]
         case "waiting":
+            if run.question is not None and run.question.about == "tools":
+                steps.append("with the --mcp and --tool that it began with:")  # the log has none of them
             steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answering(run)]
         case "unsolved" | "stuck":
             steps.append(_advice(run))
@@ -56,8 +58,6 @@ def next_steps(run: Run) -> str:
 
 def _answering(run: Run) -> list[str]:
     """The flags that answer what the run waits with."""
-    if run.question is not None and run.question.about == "tools":
-        return [" --mcp|--tool …, as before"]  # no run's log holds how its tools are started
     is_yes_or_no = run.question is not None and run.question.kind == "approve"
     return ["", ' --no "why"'] if is_yes_or_no else [' --answer "…"']
 

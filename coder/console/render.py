@@ -206,7 +206,9 @@ def spent(run: Run) -> str:
     """Calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
     counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
-    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s"
+    unheld = run.cost is None and run.calls > 0 and run.limits.cost_usd is not None
+    limit = f", so that the limit of ${run.limits.cost_usd:g} can't hold" if unheld else ""
+    return f"{counts}  {money(run.cost)}{limit}  {run.seconds:.1f} s"
 
 
 def money(cost: float | None) -> str:

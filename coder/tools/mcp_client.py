@@ -149,8 +149,8 @@ class McpServer:
             async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
                 yield client
         except Exception as error:
-            if said := one_line(errors.decode("utf-8", "replace")):
-                raise UsageError(f"{_innermost(error)}; on stderr: {said}") from error
+            if said := errors.decode("utf-8", "replace").strip().splitlines():
+                raise UsageError(f"{_innermost(error)}; on stderr: {one_line(said[-1])}") from error
             raise
 
     async def _follow(self, client: "Client") -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,4 +17,11 @@ def test_the_command_that_installs_an_extra_can_be_pasted_where_folders_have_bla
     _, command = str(MissingExtra("jinja2", "report")).split("Install it: ")
 
     python = "/home/my user/.venv/bin/python"
-    assert shlex.split(command) == [python, "-m", "pip", "install", "coder-agent[report]"]
+    assert shlex.split(command) == [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-e",
+        f"{Path(__file__).parents[2]}[report]",
+    ]

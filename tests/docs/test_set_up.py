@@ -201,3 +201,35 @@ def test_the_scripts_are_shell_that_every_debian_understands() -> None:
     for script in ("run", "tools/setup.sh", "tools/engine.sh", "sandbox/images/debian.sh"):
         subprocess.run(["sh", "-n", str(ROOT / script)], check=True)
         assert os.access(ROOT / "run", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("def test_f() -> None: ...\n", "bubblewrap patch"),
+        ("from tests.postgres import Server\n", "bubblewrap patch postgresql"),
+        (
+            "async def test_f(docker_sandbox): ...\n",
+            "bubblewrap patch docker.io debootstrap",
+        ),
+    ],
+)
+def test_tests_that_are_named_have_only_what_they_need_set_up(
+    clone: Path, tools: Path, text: str, missing: str
+) -> None:
+    set_up(clone)
+    (clone / ".venv" / "set-up-for-test").unlink()
+    (clone / "tests").mkdir()
+    (clone / "tests" / "test_f.py").write_text(text)
+    for name in ("id", "grep", "tr"):
+        (tools / name).unlink(missing_ok=True)
+    put(tools, "id", "echo 0")
+    put(tools, "grep", 'exec /bin/grep "$@"')
+    put(tools, "tr", 'exec /usr/bin/tr "$@"')
+    put(tools, "git", "exit 0")
+    put(tools, "python3", "exit 0")
+    put(tools, "apt-get", "exit 100")
+
+    done = run(clone, tools, "test", "tests/test_f.py::test_f")
+
+    assert f"run: apt-get install -y {missing}\n" in done.stderr

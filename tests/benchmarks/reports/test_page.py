@@ -129,7 +129,7 @@ def test_the_data_block_cant_be_left(text: str) -> None:
 def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
-    with pytest.raises(UsageError, match=r"pip install 'coder-agent\[report\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '.*\[report\]'"):
         page([report_of({"a": "p"})])
 
 

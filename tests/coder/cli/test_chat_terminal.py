@@ -165,7 +165,7 @@ def test_without_prompt_toolkit_plain_lines_do(console: Console, project: Path, 
         done = talk(console, endpoint, script, cwd=project, PYTHONPATH=str(missing))
 
     assert done.code == 0, done.out
-    assert 'pip install "coder-agent[chat]"' in done.out
+    assert f"pip install -e '{Path(__file__).parents[3]}[chat]'" in done.out
     assert "No." in done.out
 
 

@@ -97,7 +97,7 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
 
     done = run_without("psycopg", script, tmp_path)
 
-    assert "-m pip install 'coder-agent[postgres]'" in done.stderr
+    assert f"-m pip install -e '{Path(__file__).parents[3]}[postgres]'" in done.stderr
 
 
 class Cancelling:

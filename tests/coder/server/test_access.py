@@ -329,6 +329,6 @@ def test_where_the_extra_is_missing_it_says_what_to_install(
     )
     server = Console(tmp_path).start(*arguments, PYTHONPATH=str(tmp_path))
 
-    install = f"{sys.executable} -m pip install 'coder-agent[server]'"
+    install = f"{sys.executable} -m pip install -e '{Path(__file__).parents[3]}[server]'"
     said = f"error: FastAPI isn't installed. Install it: {install}\n".encode()
     assert (server.communicate()[1].endswith(said), server.returncode) == (True, 2)

@@ -143,6 +143,7 @@ def main(how: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(1000)
     if how == "exit":
+        print("Traceback (most recent call last):", file=sys.stderr)
         sys.exit("no database at s3cret-place")
     if how == "banner":
         print("Welcome!\n{}\n[1, 2", flush=True)

@@ -165,7 +165,7 @@ async def test_a_required_server_needs_the_extra_and_any_other_is_left_out_witho
     for name in ("mcp", "coder.tools.mcp_transport"):
         monkeypatch.setitem(sys.modules, name, None)  # as where it isn't installed
     watch = Noted()
-    with pytest.raises(UsageError, match=r"pip install 'coder-agent\[mcp\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '.*\[mcp\]'"):
         await worked([RIGHT], rough())
     run, _ = await worked([RIGHT], rough(required=False), watch=watch)
 
