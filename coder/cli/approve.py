@@ -1,6 +1,7 @@
 """`coder approve`: answer what a run waits with, from any terminal, and go on with it."""
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
@@ -10,9 +11,11 @@ import typer
 from coder.agent import resume as resume_run
 from coder.cli.resume import go_on, with_state
 from coder.cli.show_run import RunId
+from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.flags import GOING_ON, option, takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
+from coder.console.terminal import read_line
 from coder.errors import UsageError, own_command
 from coder.requests import answer as answer_run
 from coder.requests import state_of, when_free
@@ -22,7 +25,7 @@ from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
-from coder.text.sanitize import one_line
+from coder.text.sanitize import one_line, printable
 from coder.workspace.consent import landing_edits
 
 
@@ -38,7 +41,8 @@ def approve(
 ) -> None:
     """Answer the question that a run waits with, and go on with it.
 
-    Without a flag it is a yes. With --detach the answer is only put into the log.
+    The question is printed whole. Without a flag it is a yes, which a terminal has to confirm below it.
+    With --detach the answer is only put into the log.
     """
     if sum((no is not None, answer is not None, edit)) > 1:
         raise UsageError("--no, --answer and --edit exclude each other.")
@@ -58,6 +62,17 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
         continued = partial(resume_run, run, log=log)
         state = await state_of(log, run)
         return await when_free(lambda: with_state(state, continued, given=given, screen=screen, **more))
+
+
+async def _confirmed(question: Question) -> Decision:
+    """A yes to what is printed here; where a terminal is, the one that is typed below it."""
+    if question.patch:
+        typer.echo(printable(question.patch).rstrip("\n"), err=True)
+    for line in question_lines(question):
+        typer.echo(line, err=True)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Decision(decision="yes")
+    return typed_answer(question, await read_line(prompt_of(question)))
 
 
 async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
@@ -86,4 +101,6 @@ async def _answer_of(state: State, question: Question, given: Mapping[str, Any])
     words = given["answer"]
     if words is None and question.kind != "approve":
         raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
-    return (Decision(decision="yes") if words is None else question.worded(words)).model_copy(update=own)
+    if words is None:
+        return (await _confirmed(question)).model_copy(update=own)
+    return question.worded(words).model_copy(update=own)

@@ -1,18 +1,24 @@
-"""How a question of a run stands on a terminal, and how a typed line answers it."""
+"""How a question of a run stands on a terminal, and how a typed line answers it.
+
+What is asked stands above the place to type, whole: a yes is offered only below its last line.
+"""
 
 from coder.run.questions import Decision, Question, Waits, this_person
 from coder.text.sanitize import one_line, printable
 
 _YES, _ALWAYS = ("y", "yes"), ("a", "always")
 _WIDTH = 300
+"""Characters of a question that stands before the place to type; a longer one stands above it."""
 
 
 def question_lines(question: Question) -> list[str]:
-    """The lines above the place to type, harmless for a terminal: notes, or the text and its options."""
-    lines = [f"  ! {one_line(question.note, width=_WIDTH)}"] if question.note else []
-    if question.kind == "approve":
+    """The lines above the place to type, harmless for a terminal: a note, the text, its options."""
+    lines = [f"  ! {line}" for line in printable(question.note.strip()).splitlines()]
+    if question.kind == "approve" and _is_short(question):
         return lines
     lines += [f"  ? {line}" for line in printable(question.text.strip()).splitlines()]
+    if question.kind == "approve":
+        return lines
     return lines + [f"    {n}. {one_line(option)}" for n, option in enumerate(question.options, 1)]
 
 
@@ -20,8 +26,13 @@ def prompt_of(question: Question) -> str:
     """What stands before the place to type."""
     if question.kind != "approve":
         return "answer: "
-    choice = "[y]es, [a]lways, [N]o: " if "always" in question.options else "[y/N] "
-    return f"{one_line(question.text, width=_WIDTH)} {choice}"
+    asked = one_line(question.text, width=_WIDTH) if _is_short(question) else "Allow this?"
+    return f"{asked} {'[y]es, [a]lways, [N]o: ' if 'always' in question.options else '[y/N] '}"
+
+
+def _is_short(question: Question) -> bool:
+    text = printable(question.text.strip())
+    return len(text) <= _WIDTH and len(text.splitlines()) <= 1
 
 
 def typed_answer(question: Question, typed: str | None) -> Decision:

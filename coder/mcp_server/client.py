@@ -19,8 +19,9 @@ from coder.run.events import Event
 from coder.run.questions import Decision, Question, Waits
 from coder.text.sanitize import one_line, printable
 
-_MOST_OF_A_PATCH = 4_000
-"""Characters."""
+_MOST_SHOWN = 8_000
+"""Characters of a form; of a longer one a client may show only a part."""
+_ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
 
 
 class Client(client_runs.Client):
@@ -115,10 +116,10 @@ class Client(client_runs.Client):
 
 def form_of(question: Question) -> ElicitRequestFormParams:
     """The form that asks a question, harmless for whatever shows it."""
-    patch = question.patch
-    if len(patch) > _MOST_OF_A_PATCH:
-        patch = f"{patch[:_MOST_OF_A_PATCH]}\n[{len(patch) - _MOST_OF_A_PATCH} more characters]"
-    message = "\n\n".join(printable(part.strip()) for part in (question.note, question.text, patch) if part)
+    parts = [printable(part.strip()) for part in (question.note, question.text, question.patch) if part]
+    message = "\n\n".join(parts)
+    if not _is_shown_whole(question):
+        message = f"{message[:_MOST_SHOWN]}\n[{len(message) - _MOST_SHOWN} more characters: {_ELSEWHERE}]"
     hint = "With a no: what should be different." if question.kind == "approve" else "Or in words."
     fields: dict[str, Any] = {"words": {"type": "string", "description": hint}}
     if choices := _choices(question):
@@ -128,8 +129,13 @@ def form_of(question: Question) -> ElicitRequestFormParams:
     return ElicitRequestFormParams(message=message, requested_schema=schema)
 
 
+def _is_shown_whole(question: Question) -> bool:
+    return sum(map(len, (question.note, question.text, question.patch))) <= _MOST_SHOWN
+
+
 def _choices(question: Question) -> dict[str, str]:
-    """What can be chosen, by how it is shown."""
+    """What can be chosen, by how it is shown; of what isn't shown whole, only the no."""
     if question.kind == "approve":
-        return {word: word for word in ("yes", "no", *question.options)}
+        words = ("yes", "no", *question.options) if _is_shown_whole(question) else ("no",)
+        return {word: word for word in words}
     return {one_line(option): option for option in question.options}

@@ -12,8 +12,8 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import named
 from coder.text.sanitize import one_line
+from coder.tools.call_words import MOST_SHOWN, call_words
 from coder.tools.registry import Registry
-from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, ToolResult
 from coder.turn.turn import Turn
 from coder.workspace.proposal import text_file
@@ -52,7 +52,7 @@ class Workplace:
         is_open = state.question is not None and state.question.id == asked
         if call.name not in self._tools and (is_open or asked in state.answers):
             raise UsageError(
-                f"The call {call.name}({self._shown(call)}) waits for its tool, which isn't given. "
+                f"A call of {call.name} waits for its tool, which isn't given. "
                 f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
             )
 
@@ -107,7 +107,10 @@ class Workplace:
 
     async def _refused(self, call: ToolCall, key: str = "") -> str | None:
         """Words to the model where the user doesn't allow a call with effects."""
-        words = f"Call {call.name}({self._shown(call)})?"
+        words = f"Call {self._shown(call)}"
+        is_asked = self._tools.asks(call.name) or "tools" in self._turn.state.settings.approve
+        if is_asked and len(words) > MOST_SHOWN:
+            return f"[Not made: a person is shown {MOST_SHOWN:,} characters of a call, and it is longer.]"
         question = self._question(call, words, options=("yes", "always", "no"))
         asks = self._tools.asks(call.name)
         unasked = None if asks else _UNASKED
@@ -123,7 +126,7 @@ class Workplace:
     async def _is_made_again(self, call: ToolCall) -> bool:
         """Whether the user wants a call made again of which nobody knows how far it came."""
         words = (
-            f"{call.name}({self._shown(call)}) was cut off: it may have had its effect or not. Make it again?"
+            f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
         )
         question = self._question(call, words, options=("yes", "no"))
         key = f"again {self._key(call)} {self._turn.state.tools_called}"
@@ -141,7 +144,7 @@ class Workplace:
         )
 
     def _shown(self, call: ToolCall) -> str:
-        return shortened(self._turn.bench.redactor.redact(call.arguments))
+        return self._turn.bench.redactor.redact(call_words(call))
 
     async def _made(
         self, call: ToolCall, *, anew: bool = False

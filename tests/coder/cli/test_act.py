@@ -280,3 +280,29 @@ def test_a_call_with_an_effect_is_made_again_after_a_kill_only_where_a_person_sa
     assert done.code == 0, done.err
     assert called.read_text() == 'pay {"text": "3"}\n' * times
     assert len(endpoint.requests) == 2
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_all_of_a_call_above_the_place_where_a_person_allows_it(
+    console: Console, folder: Path
+) -> None:
+    config = console.home / ".config/coder/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[mcp.shop]\ncommand = "{sys.executable} {ROUGH}"\n')
+    text = f"SELECT 1;{' ' * 400}\nDROP TABLE users;"
+    right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+    with faulty_endpoint(calls("shop_pay", text=text), says(right)) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        done = console.on_terminal(
+            "solve",
+            "Write total.py.",
+            str(folder),
+            *flags,
+            answers={"[N]o: ": "n\n", "[y/N] ": "n\n"},
+            columns=120,
+        )
+
+    shown, _, _ = done.out.partition("Allow this? [y]es, [a]lways, [N]o: ")
+    assert "DROP TABLE users;" in shown
+    assert "\\n" not in shown
+    assert "did not allow this call" in str(endpoint.requests[1].body["messages"])

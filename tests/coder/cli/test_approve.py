@@ -164,7 +164,7 @@ def test_the_text_of_a_hostile_repository_forges_nothing_where_it_is_asked_about
     with faulty_endpoint(says(answer)) as endpoint:
         _, run = waiting(console, endpoint, folder)
         shown = [console.run("ls", "--waiting").out, console.run("show", run).out]
-        shown.append(console.on_terminal("approve", run).out)
+        shown.append(console.on_terminal("approve", run, answers={"[y/N] ": "y\n"}).out)
 
     for text in shown:
         assert "\x1b[2J" not in text

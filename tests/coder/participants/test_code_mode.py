@@ -185,7 +185,7 @@ async def test_a_person_is_asked_and_the_program_that_waited_calls_once(project:
 
     second = await resume(waiting.run_id, model=again, log=log, tools=[bank.tool], answer=YES)
 
-    assert (waiting.status, waiting.reason) == ("waiting", 'Call pay({"amount": 5})?')
+    assert (waiting.status, waiting.reason) == ("waiting", "Call pay\n    amount: 5")
     assert "was cut off when the run stopped" in told(again, 1)
     assert "\npaid receipt 1\n[exit 0, " in told(again, 2)
     assert (second.status, bank.paid) == ("waiting", [5])  # the other one is another effect
@@ -428,7 +428,7 @@ async def test_programs_call_tools_of_mcp_servers_and_those_with_effects_ask(pro
     note = python("import tools; tools.it_note(text='a')")
     waiting, _ = await worked(project, note, tools=[server])
 
-    assert (waiting.status, waiting.reason) == ("waiting", 'Call it_note({"text": "a"})?')
+    assert (waiting.status, waiting.reason) == ("waiting", "Call it_note\n    text: a")
 
 
 KILLED = """

@@ -1,0 +1,35 @@
+"""A call of a tool as a person reads it before they allow it: decoded and whole, argument by argument."""
+
+import json
+
+from coder.models.model import ToolCall
+
+MOST_SHOWN = 100_000
+"""Characters; a call with longer arguments can't be allowed, as nobody reads them."""
+_INDENT = "    "
+
+
+def call_words(call: ToolCall) -> str:
+    """The name and each argument: a text as its lines, any other value as JSON.
+
+    Control characters, invisible ones and those that change the direction of text are shown by their numbers.
+    """
+    try:
+        arguments = call.parsed()
+    except ValueError:
+        return f"{call.name}\n{_INDENT}{_visible(call.arguments)}"
+    if not arguments:
+        return f"{call.name}()"
+    return "\n".join([call.name, *(_argument(name, value) for name, value in arguments.items())])
+
+
+def _argument(name: str, value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    lines = _visible(text).split("\n")
+    if len(lines) == 1:
+        return f"{_INDENT}{_visible(name)}: {lines[0]}"
+    return "\n".join([f"{_INDENT}{_visible(name)}:", *(f"{_INDENT}{_INDENT}{line}" for line in lines)])
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char in "\n\t" or char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
