@@ -105,6 +105,8 @@ def details(run: Run) -> list[str]:
         lines.append(f"  failed   {failed}")
     if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
+    if run.summary and run.status in ("solved", "unverified"):
+        lines.append(f"  summary  {one_line(run.summary, width=300)}")
     if run.ordered:
         names = one_line(", ".join(run.ordered), width=300)
         lines.append(f"  tests    the task changes what these tests expect: {names}")
@@ -195,7 +197,7 @@ def _why(run: Run) -> str:
     if run.error is not None or run.status == "waiting":
         return ""  # it has lines of its own
     is_plain = run.status == "solved" and run.verified != "reproduced"
-    return _passed(run.tests) if is_plain and run.tests else one_line(run.reason)
+    return _passed(run.tests) if is_plain and run.tests else one_line(run.reason, width=1_000)
 
 
 def _spent(run: Run) -> str:

@@ -57,7 +57,7 @@ class Actor:
         settings = turn.state.settings
         own = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
         own = [tool for tool in own if self.own_tools is None or tool.spec.name in self.own_tools]
-        tools = Registry(own, kernel=settings.kernel)
+        tools = Registry(own, kernel=settings.kernel, plan=settings.asks or settings.chat)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
         if turn.state.talker != self.name:
             await turn.journal.append(DialogueTaken(participant=self.name))

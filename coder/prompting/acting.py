@@ -85,7 +85,7 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
-        what_to_pass(state, context, green=prompt("act-green"), pending=_PENDING),
+        what_to_pass(state, context, green=_green(state), pending=_PENDING),
         _limits(state),
         python,
         _shown(state),
@@ -93,6 +93,12 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         _wanted(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
+
+
+def _green(state: State) -> str:
+    """The remark that the given tests pass without a change."""
+    passed = sum(test.passed for test in state.baseline.tests) if state.baseline is not None else 0
+    return prompt("act-green").format(passed=f"{passed:,}" if passed else "they")
 
 
 def _limits(state: State) -> str:

@@ -131,8 +131,11 @@ def what_to_pass(
 
 def late_baseline(state: State, context: int | None) -> str:
     """How the tests ended before the work, reported during it."""
-    how = "pass" if state.baseline is not None and state.baseline.passed else "fail like this"
-    return f"Run on the files as they were, the tests {how}.\n{failing_now(state, context)}".strip()
+    baseline = state.baseline
+    passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
+    failing = failing_now(state, context)
+    how = f"{passed:,} pass" + (", and these fail:" if failing else ".")
+    return f"The project's own tests, without your change: {how}\n{failing}".strip()
 
 
 def _fails_now(state: State, context: int | None, green: str, pending: str) -> str:

@@ -36,6 +36,10 @@ class Tokens(BaseModel, frozen=True):
     """Of the output."""
 
 
+_LONGEST_SUMMARY = 2_000
+"""Characters."""
+
+
 class Other(BaseModel, frozen=True):
     """An attempt that was made beside the one that was chosen, in a run of its own."""
 
@@ -55,6 +59,8 @@ class Run(BaseModel, frozen=True):
     status: Status | Literal["running"]
     """`running`: a living process works on it; only `status_of` asks for that."""
     reason: str
+    summary: str = ""
+    """What the model says of the change, in its own words; untrusted."""
     verified: Verified
     strength: str
     """outside, inside or none: see Outcome."""
@@ -104,6 +110,11 @@ class Run(BaseModel, frozen=True):
     others: tuple[Other, ...] = ()
     """Attempts that were made beside this one, and not chosen. What they have used isn't counted above."""
 
+    @field_serializer("files", when_used="json")
+    def _unless_in_patch(self, files: dict[str, str]) -> dict[str, str]:
+        """A document holds a change once: as its patch, or as files where there is no folder to patch."""
+        return {} if self.patch else files
+
     @field_serializer("limits", when_used="json")
     def _in_numbers(self, limits: Budget) -> dict[str, object]:
         """A document's dollars are numbers, as in `cost`; the log keeps them exact, as text."""
@@ -123,6 +134,7 @@ def summarize(state: State) -> Run:
         run_id=state.run,
         status=stopped.status,
         reason=stopped.reason,
+        summary=_summary(last) if last is not None else "",
         verified=stopped.verified,
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
@@ -173,6 +185,15 @@ def standing(state: State) -> tuple[str, ...]:
 def _texts(code: Message) -> dict[str, str]:
     files = {path: text for path, text in code.files.items() if text is not None}
     return {path: text for path, text in files.items() if not is_binary(text)}
+
+
+def _summary(code: Message) -> str:
+    """The words of an answer in front of its first block, without the path above that."""
+    words, block, _ = code.text.partition("```")
+    lines = words.strip().splitlines()
+    if block and lines and len(lines[-1].split()) == 1:
+        del lines[-1]
+    return "\n".join(lines).strip()[:_LONGEST_SUMMARY]
 
 
 def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:

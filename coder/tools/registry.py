@@ -87,15 +87,15 @@ class PlanTool:
 class Registry:
     """The tools `bash`, `edit`, `plan`, `python` and the user's own."""
 
-    def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False) -> None:
-        """Collect the built-in tools and the user's.
+    def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False, plan: bool = True) -> None:
+        """Collect the built-in tools and the user's; `plan`: somebody looks at a plan.
 
         Raises:
             ValueError: a name is taken.
         """
         self.own = tuple(own)
         self._tools: dict[str, Tool] = {}
-        ours: list[Tool] = [Bash(), EditTool(), PlanTool()]
+        ours: list[Tool] = [Bash(), EditTool(), *([PlanTool()] if plan else [])]
         if kernel:
             from coder.tools.python_tool import PythonTool
 

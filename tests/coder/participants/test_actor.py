@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from coder.agent import resume, solve
+from coder.console import render
 from coder.errors import ModelRefused, UsageError
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
@@ -83,6 +84,32 @@ async def test_done_behind_an_edit_that_fits_ends_the_run_with_one_request(proje
 
     assert run.status == "solved"
     assert len(model.requests) == 1
+
+
+async def test_a_run_has_the_model_s_summary_and_its_document_holds_a_change_once(project: Path) -> None:
+    edit = call("edit", path="calc.py", old="a - b", new="a + b")
+
+    run, _ = await worked(project, [edit, *DONE])
+    document = json.loads(run.model_dump_json())
+
+    assert run.summary == document["summary"] == "It adds now."
+    assert run.files == {"calc.py": RIGHT}
+    assert (document["files"], "+    return a + b" in document["patch"]) == ({}, True)
+    assert "  summary  It adds now." in render.details(run)
+
+
+async def test_an_answer_s_words_in_front_of_its_edits_are_the_summary(project: Path) -> None:
+    run, _ = await worked(project, f"The sign was wrong.\n\n{EDIT}")
+
+    assert run.summary == "The sign was wrong."
+
+
+async def test_a_plan_and_a_question_are_offered_only_where_somebody_answers(project: Path) -> None:
+    _, asked = await worked(project, EDIT)
+    _, alone = await worked(project, EDIT, settings=Settings(strategy="act", asks=False))
+
+    offered = [[tool.name for tool in model.requests[0].form.tools] for model in (asked, alone)]  # type: ignore[union-attr]
+    assert offered == [["bash", "edit", "plan", "done", "ask"], ["bash", "edit", "done"]]
 
 
 async def test_done_behind_an_edit_that_does_not_fit_is_dropped(project: Path) -> None:
