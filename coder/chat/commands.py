@@ -37,12 +37,23 @@ class Command:
     rest: str = ""
 
 
+def is_lone_answer(line: str) -> bool:
+    """The line is an answer to a question with choices, and never a task."""
+    return line.strip().lower() in ("y", "yes", "n", "no", "q", "a", "e")
+
+
+def is_for_us(line: str) -> bool:
+    """The line is a command: it never goes to the model."""
+    text = line.strip()
+    return text.startswith("/") and not text.startswith("//")
+
+
 def parse_line(line: str) -> Command | str:
     """A command, or a message; two slashes begin one that begins with one. UsageError: no such command."""
     text = line.strip()
     if text.startswith("!") and text[1:].strip():
         return Command("!", text[1:].strip())
-    if not text.startswith("/") or text.startswith("//"):
+    if not is_for_us(text):
         return text.removeprefix("/") if text.startswith("//") else text
     name, _, rest = text[1:].partition(" ")
     if name not in COMMANDS:

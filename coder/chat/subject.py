@@ -49,6 +49,12 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
     return [name for name in names if name not in shown], read_pictures(tuple(root / name for name in shown))
 
 
+def missing_files(text: str, root: Path) -> list[str]:
+    """Names behind an @ in a message that are no file here."""
+    words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
+    return [name for name in words if name and not exists(root / name)]
+
+
 def about(paths: Iterable[str]) -> str:
     """What a message says of the files that the user has put before the model."""
     named = ", ".join(f"`{path}`" for path in paths)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
+from coder.chat.commands import is_for_us, is_lone_answer
 from coder.chat.line_reader import NO, YES, Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
@@ -28,6 +29,7 @@ from sandbox.policy import AskHost
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
+NO_QUESTION = "  ! {!r} was not sent: no question is open"
 
 
 class ChatObserver:
@@ -39,6 +41,8 @@ class ChatObserver:
         """What the latest answer has said so far."""
         self.lines = Typed()
         """What is typed while the model works."""
+        self.commands: list[str] = []
+        """Commands typed while the model works; they run after the message."""
         self.yes = yes
         """What passes is written without a question."""
         self.hosts: HostQuestions | None = None
@@ -116,10 +120,17 @@ class ChatObserver:
 
     def typed(self) -> list[str]:
         """What the user has typed since the last look, for the model."""
-        lines = self.lines.take()
-        for line in lines:
-            self._screen.tell(f"  · told the model: {one_line(line)}")
-        return lines
+        words = []
+        for line in self.lines.take():
+            if is_lone_answer(line):
+                self._screen.tell(NO_QUESTION.format(line.strip()))
+            elif is_for_us(line):
+                self.commands.append(line)
+                self._screen.tell(f"  · runs after this message: {one_line(line)}")
+            else:
+                words.append(line)
+                self._screen.tell(f"  · told the model: {one_line(line)}")
+        return words
 
     def is_there(self, question: Question) -> bool:
         """The user of the conversation always is."""
@@ -159,6 +170,9 @@ class ChatObserver:
             answer = await answer_to(QUESTION if question.passed else FAILING, self._reader)
             if answer in YES or answer in NO:
                 return Decision(decision="yes" if answer in YES else "no")
+            if is_for_us(answer):
+                self._screen.tell("  ! commands run at the prompt: answer this question first")
+                continue
             if answer not in ("e", "edit"):
                 return Decision(decision="no", words=answer)
             try:

@@ -29,7 +29,7 @@ from coder.errors import UsageError, own_command
 from coder.models.model import Model
 from coder.models.roles import Asked
 from coder.options import Options
-from coder.requests import state_of
+from coder.requests import latest_run, state_of
 from coder.run.journal import Journal
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings
@@ -49,16 +49,18 @@ class Conversation:
         self.error: str | None = None
         """What was wrong with the last line."""
         self._flags = flags
-        self._given = given
+        self._given = dict(given)
         self._screen = screen
         self._model = AsyncExitStack()
 
     async def hold(self) -> int:
         """Talk until the end, and give the exit code."""
         given, screen = self._given, self._screen
-        loaded, task = self._loaded(), self._task()
         async with AsyncExitStack() as stack:
             log = stack.enter_context(open_log())
+            if given["latest"] and given["resume"] is None:
+                given["resume"] = await latest_run(log, Path.cwd())
+            loaded, task = self._loaded(), self._task()
             state = None
             if given["resume"] is not None:
                 state = await state_of(log, await log.resolve(given["resume"]))
@@ -85,7 +87,9 @@ class Conversation:
     def _loaded(self) -> Loaded:
         folder, resumes = self._given["path"], self._given["resume"] is not None
         if resumes and folder is not None:
-            raise UsageError("--resume works in the folder of its run: leave PATH out.")
+            raise UsageError(
+                "A continued run has its own folder: leave PATH out. --continue takes no RUN; --resume does."
+            )
         folder = folder or Path()
         if not resumes and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")

@@ -10,10 +10,11 @@ from functools import partial
 from typing import TypeVar
 
 from coder.chat.chat_session import Session
-from coder.chat.commands import Command, parse_line
+from coder.chat.commands import Command, is_lone_answer, parse_line
 from coder.chat.line_reader import Cancelled, Reader
+from coder.chat.subject import missing_files
 from coder.chat.transcript import of_one_message
-from coder.cli.chat_observer import ChatObserver
+from coder.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.cli.session_commands import SessionCommands, SwitchModel
 from coder.console import render
 from coder.console.failure import report
@@ -71,6 +72,9 @@ class Repl:
     async def _told(self, line: str) -> bool:
         """Do what a line says; False: it says that this is the end."""
         self.error = None
+        if is_lone_answer(line):
+            self._screen.tell(NO_QUESTION.format(line.strip()))
+            return True
         try:
             match parse_line(line):
                 case Command("quit"):
@@ -80,6 +84,8 @@ class Repl:
                 case Command() as command:
                     await self._commands.do(command)
                 case str(said) if said:
+                    for name in missing_files(said, self._session.root):
+                        self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
                     await self._work(self._session.say(said))
         except (CoderError, SandboxError) as error:
             self._screen.clear()
@@ -89,8 +95,11 @@ class Repl:
     async def _line(self) -> str | None:
         while True:
             self._screen.rest()
-            if typed := self._onlooker.lines.take():  # too late for the model that worked
+            typed = self._onlooker.typed()  # too late for the model that worked
+            if typed:
                 return "\n".join(typed)
+            if self._onlooker.commands:
+                return self._onlooker.commands.pop(0)
             try:
                 return await self._reader.line(self._prompt)
             except Cancelled:

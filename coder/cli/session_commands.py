@@ -186,6 +186,7 @@ class SessionCommands:
         if rest:
             self._session.model, named = await self._switch(rest)
             self._session.settings = self._session.settings.model_copy(update=named)
+            self._screen.watch_model(self._session.model.name, has_folder=True)
         return self._session.model.name
 
 
