@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
 from functools import reduce
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -41,6 +41,9 @@ class ListedRun(BaseModel, frozen=True):
     started: float | None = None
     """Seconds since the epoch; None where that can't be read."""
     task: str = ""
+    folder: str | None = None
+    """Of the run, absolute; None where it has none, or where that can't be read."""
+    kind: Literal["task", "chat"] = "task"
     model: str | None = None
     cost: float | None = None
     """US dollars; None where the price is unknown."""
@@ -176,6 +179,8 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
         status=state.stopped.status if state.stopped else "unfinished",
         started=first.time,
         task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
+        folder=state.root,
+        kind="chat" if state.settings.chat else "task",
         model=state.model,
         cost=float(state.cost_usd) if state.cost_known else None,
         question=state.question.text if state.question is not None else None,

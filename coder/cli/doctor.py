@@ -13,7 +13,8 @@ from pathlib import Path
 import typer
 from pydantic import BaseModel
 
-from coder.cli.sandbox_commands import NOT_READY, automatic
+from coder.cli.backend import automatic
+from coder.cli.sandbox_commands import NOT_READY
 from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.console.flags import Json
@@ -52,7 +53,13 @@ def doctor(json: Json = False) -> None:
         rows = [finding.model_dump() for finding in findings]
         typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
-    typer.echo(f"✓ {own_command()} solve can work" if ready else f"✗ {own_command()} solve can't work yet")
+    named = {finding.name: finding.text for finding in findings}
+    sure = f": {named['model']}, and {named['sandbox']}"
+    typer.echo(
+        f"✓ {own_command()} solve can work{one_line(sure, width=200)}"
+        if ready
+        else f"✗ {own_command()} solve can't work yet"
+    )
     for finding in findings:
         sign = "✓" if finding.works else "✗" if finding.needed else "·"
         typer.echo(f"  {sign} {finding.name:<20}  {one_line(finding.text, width=200)}")

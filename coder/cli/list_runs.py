@@ -1,6 +1,9 @@
 """`coder ls`: the runs in the log, newest first."""
 
 import asyncio
+import shutil
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +16,8 @@ from coder.store import EventLog, RunSummary, open_log
 from coder.text.sanitize import one_line
 
 SHOWN = 20
+_FOLDER = 16
+"""Most characters of a folder."""
 
 
 def ls(
@@ -27,8 +32,9 @@ def ls(
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for row in rows:
-        typer.echo(_line(row))
+        typer.echo(_line(row)[:width])
         if waiting:
             typer.echo(f"  ? {one_line(row.question or '', width=120)}  {own_command()} approve {row.run_id}")
     if not rows:
@@ -55,14 +61,26 @@ async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
     return latest.model_copy(update={"status": "running"}) if latest.status == "unfinished" else latest
 
 
+def _short(folder: str | None) -> str:
+    """The end of a folder's path, below the user's own where it is there."""
+    if folder is None:
+        return "-"
+    path = Path(folder)
+    home = f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    text = one_line(home, width=1000)
+    return text if len(text) <= _FOLDER else f"…{text[-_FOLDER + 1 :]}"
+
+
 def _line(row: ListedRun) -> str:
     columns = (
         row.run_id,
         f"{row.status:<11}",
         f"{age(row.started) + ' ago' if row.started else '':>10}",
-        f"{money(row.cost):>12}",
-        f"{one_line(row.model or '', width=28):<28}",
+        row.kind,
+        f"{_short(row.folder):<{_FOLDER}}",
         one_line(row.task, width=60),
+        money(row.cost),
+        one_line(row.model or "", width=28),
         f"({row.origin})" if row.origin else "",
     )
     return "  ".join(columns).rstrip()

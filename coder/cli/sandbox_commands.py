@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
+from coder.cli.backend import automatic
 from coder.config.layers import load
 from coder.console.flags import Image, Json, Python, Quiet, group, option
 from coder.console.interrupt import run_until_interrupted
@@ -15,7 +16,7 @@ from coder.console.signals import interrupt_on_signals
 from coder.environment.run_policy import policy_of
 from coder.errors import UsageError, own_command
 from coder.text.sanitize import one_line
-from sandbox import BackendReport, Capability, Policy, SandboxError, open_sandbox, probe_backends
+from sandbox import BackendReport, Capability, Policy, probe_backends
 
 NOT_READY = 5
 _WIDTH = 400
@@ -133,15 +134,6 @@ def reap(json: Json = False) -> None:
 
 async def _examine(policy: Policy) -> tuple[str | None, list[BackendReport]]:
     return await automatic(policy), await probe_backends(policy)
-
-
-async def automatic(policy: Policy) -> str | None:
-    """The backend that is used where none is named; None where there is none."""
-    try:
-        async with open_sandbox(policy) as box:
-            return box.backend
-    except (SandboxError, ValueError):
-        return None
 
 
 def _named(name: str, reports: list[BackendReport]) -> BackendReport:

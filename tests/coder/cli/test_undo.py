@@ -126,3 +126,13 @@ def test_a_command_without_a_run_says_where_no_run_has_worked_on_this_folder(
         f"No run has worked on {tmp_path / 'empty'}. The latest of all is {run}. Name one of: coder ls"
         in done.err
     )
+
+
+def test_the_list_shows_kind_and_folder_and_does_not_wrap_on_a_terminal(console: Console, run: str) -> None:
+    (plain,) = console.run("ls").out.splitlines()
+    shown = console.on_terminal("ls", columns=80).out.strip("\r\n").splitlines()
+
+    assert f"{run}  solved" in plain
+    assert "  task  " in plain
+    assert "project" in plain
+    assert [len(line) <= 80 for line in shown] == [True]
