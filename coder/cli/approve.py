@@ -25,7 +25,7 @@ from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
-from coder.text.sanitize import one_line, printable
+from coder.text.sanitize import one_line, visible
 from coder.workspace.consent import landing_edits
 
 
@@ -67,7 +67,7 @@ async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **m
 async def _confirmed(question: Question) -> Decision:
     """A yes to what is printed here; where a terminal is, the one that is typed below it."""
     if question.patch:
-        typer.echo(printable(question.patch).rstrip("\n"), err=True)
+        typer.echo(visible(question.patch).rstrip("\n"), err=True)
     for line in question_lines(question):
         typer.echo(line, err=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

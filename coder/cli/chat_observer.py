@@ -23,7 +23,7 @@ from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
 from coder.run.questions import Decision, Question, this_person
-from coder.text.sanitize import is_binary, one_line, printable
+from coder.text.sanitize import is_binary, one_line, printable, visible
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
 
@@ -153,7 +153,7 @@ class ChatObserver:
     async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
         if question.patch:
-            self.say(printable(question.patch), end="")
+            self.say(visible(question.patch), end="")
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader))
@@ -161,7 +161,7 @@ class ChatObserver:
     async def _decided(self, question: Question) -> Decision:
         self._screen.rest()
         if not self._screen.showed_diff:
-            self.say(printable(question.patch), end="")
+            self.say(visible(question.patch), end="")
         if self.yes and question.passed:
             return Decision(decision="yes")
         if question.note:

@@ -17,7 +17,7 @@ from coder.console.screen import Screen
 from coder.errors import UsageError, own_command
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.event_types import CommitMade
-from coder.text.sanitize import count_of, one_line, printable
+from coder.text.sanitize import count_of, one_line, visible
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.known_files import contents_at_head
@@ -159,7 +159,7 @@ class HostCommands:
             self._screen.tell(f"  ! runs outside of the sandbox: {_named(started)}")
             if patch := self._changed(place):
                 self._screen.tell("  ! and may run what this conversation has changed:")
-                self._screen.tell(printable(patch.rstrip("\n")))
+                self._screen.tell(visible(patch.rstrip("\n")))
 
     async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
         """What the model writes; None where it doesn't, or the user presses Ctrl-C."""

@@ -18,7 +18,7 @@ from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.watch import Watch
-from coder.text.sanitize import one_line, printable
+from coder.text.sanitize import one_line, printable, visible
 from coder.workspace.consent import in_parts
 
 T = TypeVar("T")
@@ -221,7 +221,7 @@ class Screen:
     def _show_diff(self, patch: str) -> None:
         if self._terminal.is_one and not self._quiet and not self.showed_diff:
             self.showed_diff = True
-            self._terminal.print(printable(patch).rstrip("\n"))
+            self._terminal.print(visible(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
         if self._verbose and not self._quiet and text:

@@ -17,7 +17,7 @@ from coder.console.render import progress, tool_call
 from coder.run.event_types import ToolCalled, parse
 from coder.run.events import Event
 from coder.run.questions import Decision, Question, Waits
-from coder.text.sanitize import one_line, printable
+from coder.text.sanitize import one_line, printable, visible
 
 _MOST_SHOWN = 8_000
 """Characters of a form; of a longer one a client may show only a part."""
@@ -116,9 +116,8 @@ class Client(client_runs.Client):
 
 def form_of(question: Question) -> ElicitRequestFormParams:
     """The form that asks a question, harmless for whatever shows it."""
-    parts = [printable(part.strip()) for part in (question.note, question.text, question.patch) if part]
-    message = "\n\n".join(parts)
-    if not _is_shown_whole(question):
+    message = _message(question)
+    if len(message) > _MOST_SHOWN:
         message = f"{message[:_MOST_SHOWN]}\n[{len(message) - _MOST_SHOWN} more characters: {_ELSEWHERE}]"
     hint = "With a no: what should be different." if question.kind == "approve" else "Or in words."
     fields: dict[str, Any] = {"words": {"type": "string", "description": hint}}
@@ -129,13 +128,14 @@ def form_of(question: Question) -> ElicitRequestFormParams:
     return ElicitRequestFormParams(message=message, requested_schema=schema)
 
 
-def _is_shown_whole(question: Question) -> bool:
-    return sum(map(len, (question.note, question.text, question.patch))) <= _MOST_SHOWN
+def _message(question: Question) -> str:
+    words = [printable(part.strip()) for part in (question.note, question.text) if part]
+    return "\n\n".join([*words, *([visible(question.patch.strip())] if question.patch else [])])
 
 
 def _choices(question: Question) -> dict[str, str]:
     """What can be chosen, by how it is shown; of what isn't shown whole, only the no."""
     if question.kind == "approve":
-        words = ("yes", "no", *question.options) if _is_shown_whole(question) else ("no",)
+        words = ("yes", "no", *question.options) if len(_message(question)) <= _MOST_SHOWN else ("no",)
         return {word: word for word in words}
     return {one_line(option): option for option in question.options}

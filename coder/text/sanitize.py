@@ -22,6 +22,18 @@ def printable(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _SEQUENCES.sub("", text)))
 
 
+def visible(text: str) -> str:
+    """The text whole, for whoever approves it: what a terminal acts on or doesn't draw stands by its number.
+
+    `printable` would leave out what a sequence holds, which may be code. Of line ends `\\r\\n` only the
+    `\\n` is kept; tabs and newlines stay.
+    """
+    lines = text.replace("\r\n", "\n")
+    return "".join(
+        char if char in "\n\t" or char.isprintable() else f"\\u{{{ord(char):x}}}" for char in lines
+    )
+
+
 _LONGEST = 4096
 """Characters of a sequence that hasn't ended; a longer one is no sequence, and its text is shown."""
 _UNFINISHED = re.compile(

@@ -3,6 +3,7 @@
 import json
 
 from coder.models.model import ToolCall
+from coder.text.sanitize import visible
 
 MOST_SHOWN = 100_000
 """Characters; a call with longer arguments can't be allowed, as nobody reads them."""
@@ -17,7 +18,7 @@ def call_words(call: ToolCall) -> str:
     try:
         arguments = call.parsed()
     except ValueError:
-        return f"{call.name}\n{_INDENT}{_visible(call.arguments)}"
+        return f"{call.name}\n{_INDENT}{visible(call.arguments)}"
     if not arguments:
         return f"{call.name}()"
     return "\n".join([call.name, *(_argument(name, value) for name, value in arguments.items())])
@@ -25,11 +26,7 @@ def call_words(call: ToolCall) -> str:
 
 def _argument(name: str, value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-    lines = _visible(text).split("\n")
+    lines = visible(text).split("\n")
     if len(lines) == 1:
-        return f"{_INDENT}{_visible(name)}: {lines[0]}"
-    return "\n".join([f"{_INDENT}{_visible(name)}:", *(f"{_INDENT}{_INDENT}{line}" for line in lines)])
-
-
-def _visible(text: str) -> str:
-    return "".join(char if char in "\n\t" or char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+        return f"{_INDENT}{visible(name)}: {lines[0]}"
+    return "\n".join([f"{_INDENT}{visible(name)}:", *(f"{_INDENT}{_INDENT}{line}" for line in lines)])

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from coder.console.render import age, money, spent
 from coder.errors import CoderError, MissingExtra
 from coder.server.problems import Problem, problem_of
-from coder.text.sanitize import one_line, printable
+from coder.text.sanitize import one_line, printable, visible
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def templates() -> "Environment":
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters |= {"age": age, "money": money, "one_line": one_line, "spent": spent}
+    environment.filters["visible"] = visible
     return environment
 
 

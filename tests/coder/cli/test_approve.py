@@ -189,3 +189,16 @@ def test_a_question_of_the_models_own_forges_nothing_where_it_wants_words(
     for refused, words in ((asked, "asks: Which?"), (late, "answered already by")):
         assert (refused.code, words in refused.err) == (2, True), refused.err
         assert not {"\x1b", "\x07", "\u202e"} & {*refused.err}
+
+
+@pytest.mark.slow
+def test_code_that_a_terminal_would_take_for_a_title_is_shown_before_the_yes(
+    console: Console, folder: Path
+) -> None:
+    hidden = f"{ADD}NAME = '\x1b]0;'; print('hidden'); END = '\x07'\n"
+    with faulty_endpoint(says(code(hidden))) as endpoint:
+        _, run = waiting(console, endpoint, folder)
+        approved = console.run("approve", run)
+
+    assert (folder / "solution.py").read_text() == hidden
+    assert r"+NAME = '\u{1b}]0;'; print('hidden'); END = '\u{7}'" in approved.err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.text.sanitize import printable, terminal_text
+from coder.text.sanitize import printable, terminal_text, visible
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,13 @@ def test_hostile_lines_take_time_that_grows_with_their_length(unit: str) -> None
     terminal_text("A" * 300_000 + unit * 200_000)
 
     assert time.process_time() - began < 5
+
+
+def test_what_is_approved_is_shown_whole_and_moves_no_cursor() -> None:
+    hidden = "x = '\x1b]0;'; os.system('id'); '\x07'\n\x1b[8mb\u202ec\u200b\td\r\n\rend"
+
+    shown = visible(hidden)
+
+    expected = r"x = '\u{1b}]0;'; os.system('id'); '\u{7}'" + "\n" + r"\u{1b}[8mb\u{202e}c\u{200b}"
+    assert shown == expected + "\td\n" + r"\u{d}end"
+    assert printable(shown) == shown
