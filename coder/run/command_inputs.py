@@ -45,6 +45,11 @@ _FOLDERS = {"test", "testing"}
 """Names of folders of tests or of code: one with test files is of tests."""
 
 
+def files_of_tool(tool: str) -> tuple[str, ...]:
+    """Files that say what a tool does, where it is called without naming them."""
+    return _OF_TOOL.get(tool, ())
+
+
 def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prompt: str) -> set[str]:
     """Paths that an answer may not write, since the test command would then decide what the answer likes.
 

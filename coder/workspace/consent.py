@@ -6,6 +6,7 @@ to what was shown there, is consent.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from coder.run.message import HUMAN, Message, Outcome
 from coder.run.questions import Decision
 from coder.run.state import State
 from coder.run.target import Target, decides
-from coder.text.sanitize import as_bytes
+from coder.text.sanitize import as_bytes, as_text
 from coder.workspace.autorun import hidden, risky
-from coder.workspace.git.pending import named_by_settings
 from coder.workspace.landing.grounds import holds_home, parts_above
 from coder.workspace.overlay import end_of
+from coder.workspace.started_files import started_files
 
 _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
@@ -32,6 +33,24 @@ _TITLE = (
 def is_allowed(path: str, allow: Sequence[str]) -> bool:
     """Whether `--allow` names a path; patterns don't match files that run by themselves later."""
     return path in allow or (risky(path) is None and any(fnmatchcase(path, glob) for glob in allow))
+
+
+def _is_yes_to(path: str, allow: Sequence[str]) -> bool:
+    """Whether `--allow` names a path that may run by itself: by its own name or, of a dot file, a pattern.
+
+    As in a shell, a pattern matches a dot at the beginning of a name only where it has one itself.
+    """
+    dotted = [glob for glob in allow if any(part.startswith(".") for part in glob.split("/"))]
+    return path in allow or (hidden(path) is not None and is_allowed(path, dotted))
+
+
+def _texts_before(state: State, files: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Contents of changed files before the change, where they are at hand."""
+    texts: dict[str, str | None] = {}
+    for path in files:
+        with suppress(LookupError):
+            texts[path] = as_text(state.files[path].content)
+    return texts
 
 
 def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
@@ -58,8 +77,8 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             why = risky(whole) or (hidden(whole) if is_dot_file_new or is_above_dot else None)
             if why is not None:
                 found[path] = why
-        found |= dict.fromkeys(named_by_settings(root, files), "git starts it by the repository's settings")
-    found = {path: why for path, why in found.items() if path not in state.settings.allow}
+        found = started_files(root, files, _texts_before(state, files)) | found
+    found = {path: why for path, why in found.items() if not _is_yes_to(path, state.settings.allow)}
     return found | {path: f"{new} takes its place" for path, new in _replaced(state, files, found).items()}
 
 

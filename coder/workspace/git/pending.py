@@ -1,7 +1,6 @@
 """Read in isolation what the user's own git would commit, push and propose, so that nothing runs unasked."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ _PROGRAMS = (
 _BESIDE_FILES = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
 """Those of the user's own that may start a file of the repository."""
 _WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
-_WORD = re.compile(r"[^\s'\";&|()<>$`=]+")
+_MOST_OF_A_HOOK = 1 << 18
+"""Bytes; a larger one is a program of its own."""
 _CHANGED = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -132,21 +132,27 @@ def startable(place: Place, paths: Iterable[str]) -> list[str]:
     ]
 
 
-def named_by_settings(folder: Path, paths: Iterable[str]) -> list[str]:
-    """Those of these files, relative to a folder, that its repository's hooks or settings make git start."""
-    repository = find_repository(folder)
-    if repository is None:
+def programs_named(repository: Repository) -> list[str]:
+    """Values of a repository's own settings, any of which may name a program, and of some of the user's."""
+    try:
+        settings = [*repository.own_settings("."), *repository.user_settings(_BESIDE_FILES)]
+    except GitFailed:
         return []
-    below = folder.resolve().relative_to(repository.top.resolve())
-    full = {(below / path).as_posix(): path for path in paths}
-    with suppress(GitFailed):
-        settings = [*repository.own_settings(_PROGRAMS), *repository.user_settings(_BESIDE_FILES)]
-        words = {word for one in settings for word in _WORD.findall(one.partition("=")[2])}
-        named = {os.path.normpath(word) for word in words}
-        hooks = {*_hooks_in(repository, full)}
-        top = repository.top.resolve()
-        return [path for whole, path in full.items() if {whole, str(top / whole)} & named or whole in hooks]
-    return []
+    return [value for one in settings if (value := one.partition("=")[2]).lower() not in _WORDS]
+
+
+def hooks_in(repository: Repository, paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those of these files that are hooks, or beside them; and the texts of the hooks that there are."""
+    folder = _hooks_folder(repository)
+    folder = folder.parent if folder.name == "_" else folder
+    texts = []
+    with suppress(OSError):
+        for hook in sorted(folder.iterdir()):
+            with suppress(OSError):
+                is_small = hook.is_file() and hook.stat().st_size <= _MOST_OF_A_HOOK
+                if is_small and hook.suffix != ".sample":
+                    texts.append(hook.read_text("utf-8", "replace"))
+    return _hooks_in(repository, paths), texts
 
 
 def _hooks_in(repository: Repository, paths: Iterable[str]) -> list[str]:
