@@ -6,6 +6,8 @@ import re
 import sys
 from collections.abc import Collection, Iterable
 
+from coder.source.loop_rounds import MOST_ROUNDS, numbers_in, rounds_of
+
 _PURE = frozenset((
     "abs", "all", "any", "bool", "bytes", "chr", "dict", "divmod", "enumerate", "float", "format",
     "frozenset", "int", "len", "list", "max", "min", "next", "ord", "pow", "print", "range", "repr",
@@ -50,6 +52,8 @@ class PlainCode:
         """Names that may be called."""
         self._modules: set[str] = set()
         self._values: set[str] = set()
+        self._numbers = dict(numbers_in(tree.body))
+        """By the name of a variable."""
         self._objects: set[str] = set()
         """Names of objects of the code's classes, whose methods may be called."""
         self._import(node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
@@ -100,6 +104,9 @@ class PlainCode:
         for one in inside:
             if isinstance(one, ast.Assign):
                 self._assign(one)
+        numbers = self._numbers | dict(numbers_in(inside))
+        if any(rounds_of(one, numbers) > MOST_ROUNDS for one in body):
+            return False
         return self._is_all_plain(body)
 
     def _import(self, nodes: Iterable[ast.Import | ast.ImportFrom]) -> None:

@@ -122,8 +122,18 @@ class _Confirmation:
         if files is not None:  # what an earlier run has changed is not what was answered
             await self.on.lay(files)
         return await self.on.checked(
-            files or self.files, checks, min(most, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took)
+            files or self.files,
+            checks,
+            min(most, _CONFIRMING_S + 4 * took, _MOST_MORE_S + took),
+            folders=self._folders,
         )
+
+    @property
+    def _folders(self) -> tuple[str, ...]:
+        """Where pytest has the tests import from, as found before the work if that is known."""
+        baseline = self.on.state.baseline
+        setup = (baseline.pytest if baseline is not None else None) or self.run.pytest
+        return setup.paths if setup is not None else ()
 
     async def _is_disowned_newly(self, checks: Sequence[TestFile]) -> bool:
         """Whether the untouched code, as far as that is known, has no such objects."""

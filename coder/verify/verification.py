@@ -89,7 +89,12 @@ class Verification:
         return Limits(wall_s=seconds, cpu_s=seconds)
 
     async def checked(
-        self, files: Mapping[str, bytes], checks: Sequence[Check], seconds: float
+        self,
+        files: Mapping[str, bytes],
+        checks: Sequence[Check],
+        seconds: float,
+        *,
+        folders: Sequence[str] = (),
     ) -> CheckReport:
         """Run checks from the checker's sandbox on these files, which the candidate's workspace holds."""
         return await check(
@@ -98,6 +103,7 @@ class Verification:
             checks,
             module=self.target.module,
             provides=modules_of(files),
+            folders=folders,
             limits=self.limits(seconds),
         )
 

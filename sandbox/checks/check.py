@@ -111,6 +111,7 @@ async def check(
     *,
     module: str = "solution",
     provides: Sequence[str] = (),
+    folders: Sequence[str] = (),
     limits: Limits | None = None,
     crossing: Crossing = OPEN,
 ) -> CheckReport:
@@ -121,6 +122,7 @@ async def check(
         checker: Must never hold anything written by a candidate; pytest's conftest.py belongs here.
         module: Where names that a check doesn't define are looked up.
         provides: Other modules of the candidate's workspace that tests may import.
+        folders: Of the candidate's workspace in which these are looked for, too; relative paths.
         limits: Of each of the two processes; wall time covers the whole check, 10 s by default.
 
     Raises:
@@ -137,6 +139,7 @@ async def check(
         "checks": [{**one.model_dump(), "name": one.name} for one in checks],
         "module": module,
         "provides": list(provides),
+        "folders": list(folders),
         "crossing": allowed,
         "wall_s": wall_s,
     }

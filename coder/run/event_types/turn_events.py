@@ -122,6 +122,8 @@ class PytestSetup(BaseModel, frozen=True, extra="forbid"):
     rootdir: str
     confcutdir: str
     """The outermost folder whose conftest.py is loaded."""
+    paths: tuple[str, ...] = ()
+    """Folders of the workspace on sys.path before a conftest.py is loaded, such as those of `pythonpath`."""
 
 
 class BaselineTaken(Body, type="baseline.taken", durable=False):

@@ -197,7 +197,7 @@ class Untouched:
         options = [f"{option}={path}" for option, path in folders.items() if os.path.isdir(path)]
         return ["-c", config, *options] if os.path.exists(config) else options
 
-    def setup_of(self, config: Any) -> dict[str, str | None]:
+    def setup_of(self, config: Any) -> dict[str, Any]:
         """The settings of a configuration; a file that the change brings is refused."""
         file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
         root = getattr(config, "rootpath", None) or config.rootdir
@@ -205,8 +205,10 @@ class Untouched:
         path = self._relative(str(file)) if file is not None else None
         if path in self._brought:
             self._refuse(path, "settings of pytest")
+        paths = [self._relative(one) for one in sys.path]
         return {
-            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut))
+            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut)),
+            "paths": [path for path in paths if path.partition("/")[0] not in ("..", ".")],
         }  # fmt: skip
 
     def see_plugin(self, file: str | None) -> None:

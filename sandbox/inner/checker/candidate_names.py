@@ -56,8 +56,8 @@ class Finder:
     test: a candidate's own pytest or numpy has no effect here.
     """
 
-    def __init__(self, link: Link, module: str, provides: Sequence[str]) -> None:
-        self._link = link
+    def __init__(self, link: Link, module: str, provides: Sequence[str], folders: Sequence[str]) -> None:
+        self._link, self._folders = link, list(folders)
         self._module = module.partition(".")[0]
         self._provides = {name.partition(".")[0] for name in (module, *provides)}
 
@@ -77,7 +77,7 @@ class Finder:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import it in the candidate's process. Raises ImportError if it isn't a module."""
-        module = self._link.request("import", spec.name, _folders(os.getcwd()))
+        module = self._link.request("import", spec.name, [*self._folders, *_folders(os.getcwd())])
         if not isinstance(module, Module):
             raise ImportError(f"the candidate has something else than a module at {spec.name}")
         return module

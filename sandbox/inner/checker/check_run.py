@@ -33,13 +33,13 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
     Args:
         line: To the candidate; None if the host relays frames.
         job: `checks`, `module` (where the candidate's names are looked up), `provides` (its other modules),
-            `crossing`, `wall_s`.
+            `folders` (where these are, too), `crossing`, `wall_s`.
     """
     link = Link(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
     reports = Reports(channel)
     module: str = job["module"]
     sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
-    sys.meta_path.insert(0, Finder(link, module, job["provides"]))
+    sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))
     session = Namespace(module, "__main__")
     for number, check in enumerate(job["checks"]):
         reports.number = number

@@ -57,6 +57,19 @@ def test_what_touches_the_process_or_looks_at_identity_is_not_plain(body: str) -
     assert not is_plain(body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for x in range(100_000):\n    assert f(x) == x",
+        "most = 100_000\nassert all(f(x) for x in range(most))",
+        "for x in range(300):\n    for y in range(300):\n        assert f(x, y) == x",
+    ],
+)
+def test_loops_of_more_calls_than_fit_the_time_away_from_the_code_are_not_plain(body: str) -> None:
+    assert not is_plain(body)
+    assert is_plain(body.replace("_000", "").replace("300", "30"))
+
+
 def test_parameters_are_plain_and_fixtures_are_not() -> None:
     given = "@pytest.mark.parametrize('x, y', [(1, 2)])"
 

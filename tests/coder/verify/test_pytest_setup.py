@@ -161,3 +161,24 @@ async def test_settings_and_plugins_of_an_honest_project_work_as_before(case: st
 
     assert (run.status, run.verified) == ("solved", "tests"), run.reason
     assert "src/solution.py" in run.landed or len(run.landed) >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["", "backend/"], ids=["at the top", "in a folder"])
+async def test_a_plain_test_finds_the_code_where_pytest_has_it_on_the_path(
+    tmp_path: Path, folder: str
+) -> None:
+    top = tmp_path / folder
+    (top / "lib").mkdir(parents=True)
+    (top / "tests").mkdir()
+    (top / "lib" / "solution.py").write_text(WRONG)
+    (top / "tests" / "test_f.py").write_text(TEST)
+    (top / "pytest.ini").write_text("[pytest]\npythonpath = lib\n")
+    task = Task(prompt="Mend f.", workspace=tmp_path, test_command=("pytest", "-q", folder or "."))
+    mended = f"**{folder}lib/solution.py**\n```python\n{RIGHT}```\n"
+
+    run = await solve(
+        task, model=Scripted([mended]), settings=Settings(plan=False, budget=Budget(calls=1)), log=MemoryLog()
+    )
+
+    assert (run.status, run.strength) == ("solved", "outside"), run.reason
