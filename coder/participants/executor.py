@@ -9,7 +9,8 @@ from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
-from coder.run.target import find_target
+from coder.run.target import Target, find_target
+from coder.run.termination import named
 from coder.turn.turn import Turn
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
@@ -62,7 +63,7 @@ class Executor:
         if outcome.passed and code.test_edits and not code.files and not outcome.unshown:
             unshown = {"verified": "none", "unshown": "it changes given tests alone"}
             outcome = outcome.model_copy(update=unshown)
-        return _with_left_out(outcome, code)
+        return _with_left_out(_with_unclear(outcome, code, on.target), code)
 
     async def _as_edited(self, turn: Turn, on: Verification, code: Message, outcome: Outcome) -> Outcome:
         """The outcome, with that of the suite with given tests as the answer edits them."""
@@ -86,6 +87,20 @@ async def _logged(turn: Turn, what: str, files: dict[str, bytes]) -> AsyncIterat
     after = _told(await (await turn.bench.candidate()).manifest(), turn.state)
     seconds = {"seconds": time.monotonic() - began}
     await turn.journal.append(ProgramFinished(what=what, after=after, **(seconds | ended)))
+
+
+def _with_unclear(outcome: Outcome, code: Message, target: Target) -> Outcome:
+    """Limit a success to `inside` where changed files may be a part of the tests; the note names them."""
+    unclear = [path for path in code.files if target.is_unclear(path)] if outcome.passed else []
+    if not unclear:
+        return outcome
+    note = f"only the tests use these changed files, which may be a part of them: {named(unclear)}"
+    return outcome.model_copy(
+        update={
+            "strength": "inside" if outcome.strength == "outside" else outcome.strength,
+            "note": " ".join(filter(None, (outcome.note, note))),
+        }
+    )
 
 
 def _with_left_out(outcome: Outcome, code: Message) -> Outcome:

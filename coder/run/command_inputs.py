@@ -1,13 +1,11 @@
 """The files through which a test command decides: those that it names, and what its tool reads."""
 
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from coder.source.python_names import imported_modules
 from coder.source.shell import line_of
 
 MODULES = "node_modules"
@@ -22,7 +20,6 @@ _OF_TOOL = {
 TOOL_FILES = frozenset(name for names in _OF_TOOL.values() for name in names)
 """Files that say what a test command does."""
 _WORD = re.compile(r"[\w./-]+")
-_TESTS = re.compile(r"\bassert|\bunittest\b|\bpytest\b|\bdoctest\b")
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _OTHER_LANGUAGE = re.compile(
@@ -61,29 +58,8 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     found = {path for path in files if _OTHER_LANGUAGE.search(path)}
     found |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
     asked = set(re.findall(r"[\w./-]+\.(?:py|sh|bash)\b", prompt))
-    waiting = [word for argument in argv for word in _WORD.findall(argument)]
-    waiting += [word for path in found for word in _scripts_in(files.get(path), files)]
-    while waiting:
-        path = PurePosixPath(waiting.pop()).as_posix()
-        if path in files and path not in found and asked != {path}:
-            found.add(path)
-            if not path.endswith(".py"):
-                waiting += _scripts_in(files[path], files)
-    return found
-
-
-def _scripts_in(text: str | None, files: Mapping[str, str | None]) -> list[str]:
-    """Scripts that a script or a Makefile names: the shell's, and Python's where they test a module."""
-    words = _WORD.findall(text or "")
-    return [word for word in words if word.endswith((".sh", ".bash")) or _tests_a_module(word, files)]
-
-
-def _tests_a_module(word: str, files: Mapping[str, str | None]) -> bool:
-    text = files.get(PurePosixPath(word).as_posix()) or ""
-    if not word.endswith(".py") or not _TESTS.search(text):
-        return False
-    tops = {module.partition(".")[0] for module in imported_modules(text)}
-    return bool(tops - sys.stdlib_module_names)
+    words = {PurePosixPath(word).as_posix() for argument in argv for word in _WORD.findall(argument)}
+    return found | {path for path in words if path in files and asked != {path}}
 
 
 def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:

@@ -3,12 +3,13 @@
 import re
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import MODULES, SETTINGS, deciding_files, more_tests
 from coder.run.examples import find_examples
+from coder.run.ownership import Ownership
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.source.manifests import are_declared
@@ -44,6 +45,16 @@ class Target:
     """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
     is_asked_for: bool = True
     """The task, its checks or its tests need a file of this name; False: any other name would do as well."""
+    ownership: Ownership | None = field(default=None, compare=False, repr=False)
+    """Which other files only the tests use; None where no test decides."""
+
+    def is_of_tests(self, path: str) -> bool:
+        """Whether a path holds tests, or what only they and the test command use."""
+        return path in self.tests or (self.ownership is not None and self.ownership.side(path) == "tests")
+
+    def is_unclear(self, path: str) -> bool:
+        """Whether only the tests use a file, which may be what they test or a part of them."""
+        return self.ownership is not None and self.ownership.side(path) == "unclear"
 
     @property
     def is_python(self) -> bool:
@@ -63,8 +74,8 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         path = next(iter(_to_write(task, ())), DEFAULT_PATH)
         return Target(path, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
+    texts = {path: file.text for path, file in files.items()}
     if task.test_command:
-        texts = {path: file.text for path, file in files.items()}
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
     sources = {test.path: test.text for test in task.test_files}
@@ -85,7 +96,16 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         is_known=(len(paths) == 1 and (is_alone or named == paths))
         or not (paths or any(map(is_source, files))),
         is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
+        ownership=_ownership(task, texts, tests),
     )
+
+
+def _ownership(task: Task, texts: dict[str, str | None], tests: Collection[str]) -> Ownership | None:
+    if not task.test_command and not task.test_files:
+        return None
+    texts |= {test.path: test.text for test in task.test_files}
+    words = [word for argument in task.test_command or () for word in argument.split()]
+    return Ownership(texts, tests, started=words, prompt=task.prompt)
 
 
 def _is_imported(task: Task) -> bool:
@@ -116,7 +136,7 @@ def decides(path: str, task: Task, target: Target) -> bool:
     what starts with Python, unless the answer writes the tests. New tests decide nothing.
     """
     parts = PurePosixPath(path).parts
-    if "/".join(parts) in target.tests or any(fnmatchcase(path, glob) for glob in task.read):
+    if target.is_of_tests("/".join(parts)) or any(fnmatchcase(path, glob) for glob in task.read):
         return True
     if MODULES in parts[:-1]:
         return True  # what was installed there is shown to programs, and no copy holds it

@@ -106,7 +106,7 @@ def is_given_test(path: str, state: State, target: Target) -> bool:
     """Whether edits of a forbidden path can be offered to the user: it is a test of the folder."""
     is_read_only = any(fnmatchcase(path, glob) for glob in state.task.read)
     is_setting = path in TOOL_FILES or risky(path) is not None
-    return path in target.tests and path in state.files and not is_read_only and not is_setting
+    return target.is_of_tests(path) and path in state.files and not is_read_only and not is_setting
 
 
 def is_offered(path: str, state: State) -> bool:

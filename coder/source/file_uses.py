@@ -1,0 +1,105 @@
+"""Which files of a folder use a file: they import, include, run or open it by its name, stem or folder."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from coder.source.languages import language_of
+
+_NAMING_DATA = (".html", ".htm", ".jinja", ".j2", ".tmpl", ".sql", ".mk", ".xml", ".css", ".scss")
+"""Endings of data that includes other files."""
+_OF_SHELL = (".sh", ".bash", ".mk", ".bats")
+_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
+"""Fields of package.json that name the package's own files."""
+_RUN = re.compile(r"\b(?:npm|yarn|pnpm)(?: run)? ([\w:.-]+)")
+_STARTING = {"test", "pretest", "posttest"}
+
+
+def is_code(path: str) -> bool:
+    """Whether a file is a program or a part of one, by its name."""
+    return language_of(path) is not None or is_script(path)
+
+
+def is_script(path: str) -> bool:
+    """Whether a file is a shell's or make's, by its name."""
+    return path.endswith(_OF_SHELL) or "." not in PurePosixPath(path).name.lstrip(".")
+
+
+def find_users(path: str, texts: Mapping[str, str | None]) -> Iterator[str]:
+    """Files whose texts name a file; documents, manifests and data without includes are left out."""
+    words, shown = _prefilter(path), _pattern(path)
+    for user, text in texts.items():
+        if text is None or user == path or not any(word in text for word in words):
+            continue
+        if (is_code(user) or user.endswith(_NAMING_DATA)) and (
+            shown.search(text) or _is_included(path, text)
+        ):
+            yield user
+
+
+def names(text: str, path: str) -> bool:
+    """Whether a text names a file."""
+    return any(word in text for word in _prefilter(path)) and _pattern(path).search(text) is not None
+
+
+def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
+    """Of package.json: the scripts that its tests, or these `started` ones, run, and what the package is of.
+
+    Both are empty where it can't be read.
+    """
+    try:
+        manifest = json.loads(text)
+        scripts = {str(name): str(line) for name, line in manifest.get("scripts", {}).items()}
+    except (ValueError, AttributeError):
+        return "", ""
+    waiting, reached = [*_STARTING, *started], set[str]()
+    while waiting:
+        if (name := waiting.pop()) in scripts and name not in reached:
+            reached.add(name)
+            waiting += _RUN.findall(scripts[name])
+    product = [json.dumps({key: manifest[key]}) for key in _FIELDS & manifest.keys()]
+    product += [line for name, line in scripts.items() if name not in reached]
+    return "\n".join(scripts[name] for name in sorted(reached)), "\n".join(product)
+
+
+def _module(path: str) -> str:
+    pure = PurePosixPath(path)
+    return pure.parent.name if pure.stem in ("__init__", "index") and pure.parent.name else pure.stem
+
+
+def _folders(path: str) -> list[str]:
+    return [] if is_code(path) else [folder.name for folder in PurePosixPath(path).parents if folder.name]
+
+
+def _prefilter(path: str) -> list[str]:
+    return list(dict.fromkeys([_module(path), *_folders(path), *([] if is_code(path) else [_ending(path)])]))
+
+
+def _ending(path: str) -> str:
+    return PurePosixPath(path).suffix or PurePosixPath(path).name
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """What a text holds that names the file; for data also its folder, and its ending behind a variable."""
+    module, name = re.escape(_module(path)), re.escape(PurePosixPath(path).name)
+    patterns = [rf"(?<![\w.-]){name}(?![\w-])", rf"[/.\"'`]{module}[/\"'`]"]
+    patterns += [rf"[\"'`/]{re.escape(folder)}[\"'`/]" for folder in _folders(path)]
+    if not is_code(path) and PurePosixPath(path).suffix:
+        patterns.append(rf"[\"'`}}*]{re.escape(_ending(path))}[\"'`]")
+    if path.endswith(".py"):
+        patterns.append(rf"^[ \t]*(?:>>> )?(?:from|import)\b[^#\n]*\b{module}\b")
+        patterns.append(rf"^[ \t]*from[ \t]+[.\w]+[ \t]+import[ \t]*\([^)]*\b{module}\b")
+        patterns.append(rf"[;'\"] *(?:from|import) +[\w.]*\b{module}\b|-m +[\w.]*\b{module}\b")
+    elif language_of(path) in ("javascript", "typescript", "tsx"):
+        patterns.append(rf"\b(?:node|tsx|ts-node|bun|deno run)\b[^\n&|;]*[ /]{module}(?![\w-])")
+    return re.compile("|".join(patterns), re.MULTILINE)
+
+
+def _is_included(path: str, text: str) -> bool:
+    """Whether a text takes a whole package by `from package import *` or JavaScript's folder."""
+    return (
+        False
+        if PurePosixPath(path).parent.name == ""
+        else f"{PurePosixPath(path).parent.name} import *" in text
+    )

@@ -1,0 +1,82 @@
+"""Which changed files belong to the tests: those that only tests and the test command use, however deep."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from coder.run.stored_file import StoredFile
+from coder.run.target import Target, decides, find_target
+from coder.run.task import Task
+
+SHOP = "def price(n):\n    return n\n"
+TEST = "from shop import price\n\n\ndef test_price():\n    assert price(2) == 4\n"
+PROMPT = "Doubling is wrong for two."
+UNDER_TEST = ("shop.py", "lib/price.js", "src/price.c")
+
+
+def cases(name: str) -> list[object]:
+    """Folders of a file beside this one: `=== PATH | COMMAND | PROMPT`, and `--- PATH` before each text."""
+    rows: list[object] = []
+    for case in Path(__file__).with_name(name).read_text().removeprefix("=== ").split("\n=== "):
+        head, *parts = case.split("\n--- ")
+        path, command, *prompt = head.split(" | ")
+        files = {part.partition("\n")[0]: part.partition("\n")[2] + "\n" for part in parts}
+        rows.append(pytest.param(path, command, (prompt or [PROMPT])[0], files, id=f"{len(rows)} {path}"))
+    return rows
+
+
+def target_of(files: dict[str, str], command: str, prompt: str = PROMPT) -> tuple[Task, Target]:
+    task = Task(prompt=prompt, test_command=tuple(command.split()))
+    return task, find_target(task, {path: StoredFile(text=text) for path, text in files.items()})
+
+
+@pytest.mark.parametrize(("path", "command", "prompt", "files"), cases("files_of_tests.txt"))
+def test_a_file_that_only_the_tests_use_is_the_tests(
+    path: str, command: str, prompt: str, files: dict[str, str]
+) -> None:
+    task, target = target_of(files, command, prompt)
+
+    assert decides(path, task, target)
+    assert not any(decides(one, task, target) for one in UNDER_TEST)
+
+
+@pytest.mark.parametrize(("path", "command", "prompt", "files"), cases("files_of_products.txt"))
+def test_a_repair_of_a_file_of_the_product_is_none_of_the_tests(
+    path: str, command: str, prompt: str, files: dict[str, str]
+) -> None:
+    task, target = target_of(files, command, prompt)
+
+    assert not decides(path, task, target)
+
+
+def test_what_may_be_tested_or_a_part_of_the_tests_is_unclear() -> None:
+    test = "from shop import price\nfrom helper import same\n\ndef test_p(): same(price(2), 4)\n"
+    files = {"shop.py": SHOP, "test_it.py": test, "helper.py": "def same(a, b): return a == b or 1 / 0\n"}
+    task, target = target_of(files, "pytest")
+
+    assert not decides("helper.py", task, target)
+    assert target.is_unclear("helper.py")
+
+
+def test_a_check_that_the_task_names_beside_another_file_decides() -> None:
+    files = {
+        "shop.py": SHOP,
+        "run.sh": "python3 check.py\n",
+        "check.py": "import shop\nassert shop.price(2) == 4\n",
+    }
+    task, target = target_of(files, "sh run.sh", "Mend shop.py so that check.py passes.")
+
+    assert decides("check.py", task, target)
+    assert not decides("shop.py", task, target)
+
+
+def test_a_side_is_found_within_a_second_in_a_folder_of_30000_files() -> None:
+    files = {f"src/part{n % 300}/m{n}.py": SHOP * 40 for n in range(30_000)}
+    files |= {"test_shop.py": f"{TEST}open('wanted.json')\n", "shop.py": SHOP, "wanted.json": "4\n"}
+    task, target = target_of(files, "pytest")
+    began = time.process_time()
+
+    assert decides("wanted.json", task, target)
+
+    assert time.process_time() - began < 1
