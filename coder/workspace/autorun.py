@@ -4,6 +4,7 @@ They run when a folder is entered or opened, at a commit or a push, when Python,
 or when pytest collects; a Makefile is run by its name.
 """
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -16,7 +17,6 @@ _FILES = {
         ".mise.toml", "mise.toml", ".mise.local.toml", "mise.local.toml",
     ],
     "pytest runs it before any test": ["conftest.py"],
-    "every Python that finds it runs it at its start": ["sitecustomize.py", "usercustomize.py"],
     "the debugger runs it at its start": [".pdbrc", ".gdbinit", ".lldbinit"],
     "a shell of its language runs it when it starts in the folder": [
         ".rprofile", ".ghci", ".irbrc", ".pryrc", ".octaverc",
@@ -56,7 +56,8 @@ _FOLDERS = {
     "agents run its hooks": [".claude", ".gemini", ".codex", ".cursor"],
 }  # fmt: skip
 
-
+_AT_START = re.compile(r"(?:^|/)(?:site|user)customize(?:/|(?:\.[^/]*)?\.(?:py[cdw]?|so)$)")
+"""A module, of source or compiled, or a package of these names."""
 _HARMLESS = (
     ".gitignore", ".gitkeep", ".keep", ".placeholder", ".mailmap", ".git-blame-ignore-revs", ".nojekyll",
     ".dockerignore", ".npmignore", ".eslintignore", ".prettierignore", ".stylelintignore", ".hgignore",
@@ -78,6 +79,8 @@ def risky(path: str) -> str | None:
     name, around = PurePosixPath(lowered).name, f"/{lowered}"
     if name.endswith(".pth"):
         return "every Python that finds it in its library runs the lines that begin with import"
+    if _AT_START.search(lowered):
+        return "every Python that finds it runs it at its start"
     for reason, names in _FILES.items():
         if name in names:
             return reason

@@ -18,7 +18,7 @@ from coder.run.state import State
 from coder.run.target import Target, decides
 from coder.text.sanitize import as_bytes, as_text
 from coder.workspace.autorun import hidden, risky
-from coder.workspace.landing.grounds import holds_home, parts_above
+from coder.workspace.landing.grounds import holds_home, is_of_settings, parts_above
 from coder.workspace.overlay import end_of
 from coder.workspace.started_files import started_files
 
@@ -75,6 +75,8 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             is_dot_file_new = text is not None and path not in state.files
             is_above_dot = not is_repository and any(part.startswith(".") for part in above)
             why = risky(whole) or (hidden(whole) if is_dot_file_new or is_above_dot else None)
+            if why is None and is_of_settings(root, path):
+                why = "programs look for your settings in its folder"
             if why is not None:
                 found[path] = why
         found = started_files(root, files, _texts_before(state, files)) | found

@@ -69,6 +69,25 @@ def parts_above(root: Path) -> tuple[tuple[str, ...], bool]:
     return root.relative_to(home).parts, False
 
 
+def is_of_settings(root: Path, path: str) -> bool:
+    """Whether a file is in a folder in which programs look for the user's settings, wherever XDG_* puts it.
+
+    A repository within such a folder is one of its own, as below a dot folder.
+    """
+    root = root.resolve()
+    repository = find_repository(root)
+    top = repository.top.resolve() if repository is not None else None
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        folder = Path(os.environ.get(name, ""))
+        if not folder.is_absolute():
+            continue  # the standard has it ignored
+        folder = folder.resolve()
+        is_apart = top is not None and top != folder and top.is_relative_to(folder)
+        if (root / path).is_relative_to(folder) and not is_apart:
+            return True
+    return False
+
+
 def _homes() -> list[Path]:
     homes = []
     with suppress(RuntimeError):  # neither HOME nor an account

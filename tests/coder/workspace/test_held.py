@@ -215,3 +215,32 @@ def test_git_is_never_taken_from_the_repository_or_one_around_it(
 
     assert found is not None
     assert not Path(found).is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_DATA_HOME"])
+@pytest.mark.parametrize(("inner", "path"), [("", "etc/git/config.txt"), ("etc/git", "config.txt")])
+async def test_settings_are_asked_about_wherever_the_environment_puts_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, inner: str, path: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "etc"))
+    (tmp_path / "etc" / "git").mkdir(parents=True)
+
+    run = await solve(tmp_path / inner, f"{files()}`{path}`\n```\n[core]\n```\n")
+
+    assert (run.exit_code, path in run.left_out, (tmp_path / inner / path).exists()) == (8, True, False)
+
+
+async def test_a_repository_below_a_folder_of_settings_is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    repository = make_repository(tmp_path / "project", a__py="x = 1\n")
+
+    assert (await solve(repository.top, files())).landed == ("solution.py",)
+
+
+@pytest.mark.parametrize("path", ["sitecustomize/__init__.py", "lib/usercustomize/x.py"])
+async def test_a_package_that_python_runs_at_its_start_is_left_out(tmp_path: Path, path: str) -> None:
+    run = await solve(tmp_path, f"{files()}`{path}`\n```\nx = 1\n```\n")
+
+    assert (run.left_out, run.landed) == ({path: "held"}, ("solution.py",))
