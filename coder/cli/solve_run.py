@@ -32,7 +32,7 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.store import open_log
 from coder.teams.strategies import with_roles
-from coder.text.sanitize import or_nearest
+from coder.text.sanitize import or_nearest, visible
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
@@ -188,7 +188,8 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
     if given["json"]:
         print(run.model_dump_json(indent=2))
     elif not given["jsonl"]:
-        print(_shown(run, screen), end="")
+        text = _shown(run, screen)
+        print(visible(text) if sys.stdout.isatty() else text, end="")
     return run.exit_code
 
 

@@ -80,6 +80,14 @@ def test_tokens_are_shown_as_they_come_without_what_could_control_the_terminal(c
 
 
 @pytest.mark.slow
+def test_code_of_an_answer_does_not_control_the_terminal_that_it_is_printed_on(console: Console) -> None:
+    done = solve(console, says(code(f"{ADD}X = '\x1b]0;owned\x07'\n")))
+
+    assert "\x1b]0;owned" not in done.out
+    assert r"X = '\u{1b}]0;owned\u{7}'" in done.out
+
+
+@pytest.mark.slow
 def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
