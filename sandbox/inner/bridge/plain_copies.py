@@ -35,6 +35,8 @@ _REFERENCES: dict[type, str] = {
 }
 _EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
 _VIEWS = [view for one in _EMPTY for view in (one.keys(), one.values(), one.items())]
+_SETS = [type(view) for one in _EMPTY for view in (one.keys(), one.items())]
+"""Views that equal a set of the same items."""
 _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     MappingProxyType: lambda value: (dict(value),),
     ChainMap: lambda value: (list(value.maps),),
@@ -139,6 +141,8 @@ def plain(value: Any) -> object:
     kind = type(value)
     if is_path(kind):
         return Parts(lambda: ("path", kind.__name__, str(value)))
+    if kind in _SETS:
+        return set(value)
     base = base_of(kind)
     if base is None:
         raise CodecError(f"a {kind.__name__} holds no builtin value")
@@ -149,6 +153,8 @@ def copied_of(kind: type) -> tuple[str, ...]:
     """Operators that a class inherits from its builtin type; empty if it has none."""
     if is_path(kind):
         return _COMPARED
+    if kind in _SETS:
+        return tuple(EQUALITY)
     base = base_of(kind)
     if base is None:
         return ()

@@ -316,6 +316,16 @@ async def test_a_module_with_the_name_of_a_standard_one_is_refused(pair: Pair) -
         await check(pair.candidate, pair.checker, [], module="json")
 
 
+async def test_keys_and_items_of_a_dict_equal_a_set_of_the_same(pair: Pair) -> None:
+    source = "DATA = {'a': 1}\ndef keys(): return DATA.keys()\ndef items(): return DATA.items()\n"
+    equal = "assert keys() == {'a'} and {'a'} == keys() and items() == {('a', 1)} and keys() != {'b'}"
+
+    report = await pair.check(source, Assertion(source=equal))
+
+    assert report.passed, report.results
+    assert not report.disowned
+
+
 async def test_a_provided_module_is_the_candidates(pair: Pair) -> None:
     await pair.check("")
     await pair.candidate.write("other.py", b"def g(): return 7")
