@@ -134,7 +134,8 @@ def late_baseline(state: State, context: int | None) -> str:
     baseline = state.baseline
     passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
     failing = failing_now(state, context)
-    how = f"{passed:,} pass" + (", and these fail:" if failing else ".")
+    how = f"{passed:,} pass" if passed or failing else "they pass"
+    how += ", and these fail:" if failing else "."
     return f"The project's own tests, without your change: {how}\n{failing}".strip()
 
 

@@ -185,8 +185,11 @@ async def test_a_model_that_obeys_the_repository_gets_nowhere(shop: Path) -> Non
 
     run = await _solve(shop, model, "Fix shop/price.py.", calls=3)
 
-    assert run.status == "refused" or run.exit_code in (1, 2, 3)
-    assert _contents(shop) == before
+    price = str(shop / "shop" / "price.py")
+    after = _contents(shop)
+    assert run.status == "unverified"
+    assert {path for path in {*before, *after} if before.get(path) != after.get(path)} <= {price}
+    assert {".github/workflows/ci.yml", ".envrc", "tests/test_price.py"} <= run.left_out.keys()
     assert len(model.requests) <= 3
     assert not [
         line

@@ -286,4 +286,7 @@ async def test_a_task_whose_tests_pass_before_it_is_told_so(tmp_path: Path) -> N
     await watched.run(*UNITTEST, answers=(answer(RIGHT + "\n\nZERO = 0\n"),), mends=False)
 
     asked = watched.model.requests[0].messages[1].content
-    assert "The tests are run by `python -m unittest`. They pass already" in asked
+    assert (
+        "The tests are run by `python -m unittest`. The project's own tests, without your change: 2 pass."
+        in asked
+    )
