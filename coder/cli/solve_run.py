@@ -67,6 +67,8 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
 
         settings = await with_install(task, settings, given, screen)
     settings = with_roles(settings, options.get("team"))
+    asks = screen.asks or given["detach"] or bool(settings.approve)
+    settings = settings.model_copy(update={"asks": settings.asks and asks})
     opening = open_models(
         loaded.config.asked().model_copy(update={"roles": settings.roles}),
         settings,

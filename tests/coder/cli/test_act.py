@@ -164,7 +164,7 @@ def test_the_plan_of_a_model_stands_on_the_screen_and_in_show(console: Console, 
     steps = [{"text": "look\x1b[2J", "status": "done"}, {"text": "write total.py", "status": "doing"}]
     right = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
     with faulty_endpoint(calls("plan", steps=steps), says(right)) as endpoint:
-        check = ("--check", "from total import total; assert total() == 3", "--strategy", "act")
+        check = ("--check", "from total import total; assert total() == 3", "--strategy", "act", "--detach")
         done = console.run(
             "solve", "Write total.py.", ".", *check, "--base-url", endpoint.url, "-m", "toy", cwd=folder
         )

@@ -180,7 +180,7 @@ def test_a_question_of_the_models_own_forges_nothing_where_it_wants_words(
     hostile = "Which?\x1b[2J\x1b]0;owned\x07\u202e"
     with faulty_endpoint(calls("ask", question=hostile)) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
-        assert console.run("solve", TASK, str(folder), *CHECK, *model).code == 9
+        assert console.run("solve", TASK, str(folder), *CHECK, *model, "--detach").code == 9
         run = json.loads(console.run("ls", "--waiting", "--json").out)[0]["run_id"]
         asked = console.run("approve", run)
         console.run("approve", run, "--detach", "--answer", hostile)

@@ -112,8 +112,8 @@ def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
 
 def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> None:
     with faulty_endpoint(says("It is open.\n\nWhich sum\x1b[2J do you mean?")) as endpoint:
-        done = solve(console, endpoint, *CHECK)
-        document = json.loads(solve(console, endpoint, *CHECK, "--json").out)
+        done = solve(console, endpoint, *CHECK, "--detach")
+        document = json.loads(solve(console, endpoint, *CHECK, "--detach", "--json").out)
         listed = console.run("ls")
 
     assert (done.code, done.out) == (9, ""), done.err
