@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal
 
+from coder.run.command_inputs import TOOL_FILES
 from coder.source.file_uses import find_users, is_code, is_script, names, split_scripts
 from coder.source.python_names import imported_modules
 
@@ -77,7 +78,7 @@ class Ownership:
 
     def _is_check(self, path: str) -> bool:
         """Whether a program decides, though the task speaks of it: its command is what has to pass."""
-        is_started = any(is_script(user) or user == _MANIFEST for user in self._users.get(path, ()))
+        is_started = any(is_script(user) or user in TOOL_FILES for user in self._users.get(path, ()))
         is_named = PurePosixPath(path).name in self._prompt
         return is_code(path) and is_started and (is_named or not is_script(path))
 
@@ -88,7 +89,7 @@ class Ownership:
             return "product"
         if len(self._users) >= _MOST_SEARCHES:
             return "unclear"
-        users = self._users[path] = list(find_users(path, self._texts))
+        users = self._users[path] = list(find_users(path, self._texts, also=self._tests - {_MANIFEST}))
         if _MANIFEST in self._tests and names(self._scripts[0], path):
             users.append(_MANIFEST)
         sides: set[Side] = set()
@@ -102,7 +103,7 @@ class Ownership:
 
     def _by_nature(self, path: str, users: Collection[str]) -> Side:
         """The side of a file that nothing but tests and their own files use."""
-        from_commands = [user for user in users if is_script(user) or user == _MANIFEST]
+        from_commands = [user for user in users if is_script(user) or user in TOOL_FILES]
         text = self._texts[path] or ""
         if _TEST_WORDS & set(re.split(r"[/_.-]", path.lower())) or _FRAMEWORK.search(text):
             return "tests"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from coder.source.languages import language_of
@@ -26,13 +26,13 @@ def is_script(path: str) -> bool:
     return path.endswith(_OF_SHELL) or "." not in PurePosixPath(path).name.lstrip(".")
 
 
-def find_users(path: str, texts: Mapping[str, str | None]) -> Iterator[str]:
-    """Files whose texts name a file; documents, manifests and data without includes are left out."""
+def find_users(path: str, texts: Mapping[str, str | None], *, also: Collection[str] = ()) -> Iterator[str]:
+    """Files whose texts name a file: code, data that includes other files, and those in `also`."""
     words, shown = _prefilter(path), _pattern(path)
     for user, text in texts.items():
         if text is None or user == path or not any(word in text for word in words):
             continue
-        if (is_code(user) or user.endswith(_NAMING_DATA)) and (
+        if (user in also or is_code(user) or user.endswith(_NAMING_DATA)) and (
             shown.search(text) or _is_included(path, text)
         ):
             yield user
