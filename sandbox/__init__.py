@@ -18,7 +18,6 @@ from sandbox.open import open_sandbox, open_sandbox_sync
 from sandbox.policy import Limits, Policy, session_policy
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
-from sandbox.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from sandbox.checks.call import call, open_function
@@ -63,7 +62,6 @@ __all__ = [
     "Session",
     "Started",
     "StillRunning",
-    "Stopwatch",
     "TestFile",
     "call",
     "check",

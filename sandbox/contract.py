@@ -8,7 +8,6 @@ from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Limits
 from sandbox.program import Program
 from sandbox.result import Changes, CommandResult, Result, StillRunning, Value
-from sandbox.stopwatch import Stopwatch
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
@@ -96,6 +95,14 @@ class Started(Protocol):
         """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
 
 
+class Clock(Protocol):
+    """Counts time that is excused from the limits of commands."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+
+
 class Session(WorkspaceFiles, Protocol):
     """A place for successive commands, whose background processes keep running.
 
@@ -127,7 +134,7 @@ class Session(WorkspaceFiles, Protocol):
         answer: Callable[[bytes], Awaitable[bytes]] | None,
         *,
         module: str = "tools",
-        clock: Stopwatch | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Answer requests of programs, which import `module` (`sandbox.inner.process.tools_module`).
 

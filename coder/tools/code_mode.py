@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from time import monotonic
 
 from pydantic import TypeAdapter
 
@@ -13,7 +15,6 @@ from coder.text.sanitize import one_line
 from coder.tools.protocol import unknown
 from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, Tool, ToolResult
-from sandbox import Stopwatch
 
 CALLS, BYTES, SECONDS = 10_000, 64 << 20, 600.0
 """What the calls of one program may use: their number, requests and results, and time."""
@@ -29,6 +30,31 @@ MakeCall = Callable[[], Awaitable[ToolResult]]
 _REQUEST = TypeAdapter(tuple[str, JsonObject])
 Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
 """Makes a call with effects, where it may be made."""
+
+
+class Stopwatch:
+    """Counts the seconds in which at least one `running()` block was entered; overlapping ones count once."""
+
+    def __init__(self) -> None:
+        self._running, self._since, self._counted = 0, 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self._counted + (monotonic() - self._since if self._running else 0.0)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time of the block."""
+        if not self._running:
+            self._since = monotonic()
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._counted += monotonic() - self._since
 
 
 class Program:

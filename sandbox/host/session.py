@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Unpack
 
-from sandbox.contract import CommandOptions
+from sandbox.contract import Clock, CommandOptions
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.agent_link import AgentLink
 from sandbox.host.command_run import CommandRun
@@ -14,7 +14,6 @@ from sandbox.host.host_workspace import HostWorkspace
 from sandbox.inner.process.wire import HEADER
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
-from sandbox.stopwatch import Stopwatch
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Answers a request. ValueError: it is none, and its connection is closed."""
@@ -126,7 +125,7 @@ class LiveSession(WithFiles):
         self._background: list[CommandRun] = []
         """Commands that may have processes after their end, or were started in the background."""
         self._calls: CallServer | None = None
-        self._clock = Stopwatch()
+        self._clock: Clock | None = None
         self._module = ""
 
     def _filing(self) -> nullcontext[HostWorkspace]:
@@ -161,10 +160,10 @@ class LiveSession(WithFiles):
         return list(self._background)
 
     async def serve(
-        self, answer: "Answer | None", *, module: str = "tools", clock: Stopwatch | None = None
+        self, answer: "Answer | None", *, module: str = "tools", clock: Clock | None = None
     ) -> None:
         """Answer requests of programs, which import a module of this name."""
-        self._clock = clock or Stopwatch()
+        self._clock = clock
         if self._calls is None and answer is not None:
             self._module, self._calls = module, CallServer(await self._link.listen(module), answer)
         elif self._calls is not None:
@@ -234,7 +233,8 @@ class LiveSession(WithFiles):
     async def _deadline(self, run: CommandRun, wall_s: float) -> None:
         """Wait for the end of a command, or of its time, from which the clock's seconds are excluded."""
         clock = self._clock
-        before_s, left_s = clock.seconds, wall_s
+        before_s, left_s = clock.seconds if clock is not None else 0.0, wall_s
         while left_s > 0 and not run.ended.done():
             await asyncio.wait({run.ended}, timeout=max(left_s, _TICK_S))
-            left_s = wall_s + clock.seconds - before_s - run.seconds
+            excused_s = clock.seconds - before_s if clock is not None else 0.0
+            left_s = wall_s + excused_s - run.seconds

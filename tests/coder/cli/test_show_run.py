@@ -34,7 +34,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     answers = [
         call("bash", command="echo seen; chmod +x calc.py; printf '#!/bin/sh' > run; chmod +x run"),
         call("edit", path="calc.py", old="a - b", new="a + b"),
-        [*call("fly", to="the moon"), *call("done", summary="It adds.")],
+        call("fly", to="the moon"),
+        call("done", summary="It adds."),
     ]
     task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
     home = tmp_path_factory.mktemp("home")

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, Stopwatch, open_sandbox
+from coder.tools.code_mode import Stopwatch
+from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
@@ -111,6 +112,7 @@ async def test_a_replaced_answerer_cuts_calls_off_and_none_lets_them_wait(sessio
     assert (await waiting.wait()).output == "8\n"
 
 
+@pytest.mark.slow
 async def test_a_clocks_time_is_not_a_commands_and_any_other_wait_for_an_answer_is(session: Session) -> None:
     clock = Stopwatch()
 
