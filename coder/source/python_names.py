@@ -5,8 +5,9 @@ import builtins
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+`?([A-Za-z_]\w*)`?\s*\(")
 
@@ -52,7 +53,8 @@ def called_free_names(source: str) -> list[str]:
     return list(dict.fromkeys(f.id for f in calls if isinstance(f, ast.Name) and f.id in free))
 
 
-def imported_modules(source: str) -> dict[str, list[str]]:
+@lru_cache(maxsize=2_048)  # a run asks several times of each test file, and parsing all of them takes seconds
+def imported_modules(source: str) -> Mapping[str, Sequence[str]]:
     """Modules that a source imports, each with the names taken from it; relative imports left out."""
     tree = parse_source(source)
     modules: dict[str, list[str]] = {}
@@ -66,7 +68,7 @@ def imported_modules(source: str) -> dict[str, list[str]]:
     return modules
 
 
-def unknown_modules(source: str, known: Iterable[str] = ()) -> dict[str, list[str]]:
+def unknown_modules(source: str, known: Iterable[str] = ()) -> dict[str, Sequence[str]]:
     """Imported modules that are neither standard nor known: those that a candidate must bring."""
     outside = {"pytest", "hypothesis", "numpy", "_pytest", *known, *sys.stdlib_module_names}
     found = imported_modules(source)
