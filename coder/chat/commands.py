@@ -38,8 +38,8 @@ class Command:
 
 
 def is_lone_answer(line: str) -> bool:
-    """The line is an answer to a question with choices, and never a task."""
-    return line.strip().lower() in ("y", "yes", "n", "no", "q", "a", "e")
+    """The line is a letter that answers a question with choices; words may answer what the model asks."""
+    return line.strip().lower() in ("y", "n", "q")
 
 
 def is_for_us(line: str) -> bool:

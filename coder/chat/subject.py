@@ -1,5 +1,6 @@
 """What a conversation is about: its folder, and the files that the user puts before the model."""
 
+import re
 from collections.abc import Iterable
 from os.path import exists
 from pathlib import Path
@@ -15,6 +16,9 @@ from coder.workspace.read import changed_since
 from coder.workspace.rebase import joined_tree
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+
+_FILE = re.compile(r"[\w.~-]*(?:/[\w.~-]+)+|[\w-]+\.\w{1,4}")
+"""What may be meant as a file behind an @: a path, or a name with a short ending, and no decorator."""
 
 
 def root_of(task: Task) -> Path:
@@ -52,7 +56,7 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
 def missing_files(text: str, root: Path) -> list[str]:
     """Names behind an @ in a message that are no file here."""
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
-    return [name for name in words if name and not exists(root / name)]
+    return [name for name in words if _FILE.fullmatch(name) and not exists(root / name)]
 
 
 def about(paths: Iterable[str]) -> str:

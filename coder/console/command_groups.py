@@ -40,7 +40,7 @@ SUMMARIES = {
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 
 _OWN = {
-    "Task": "path file picture hint answer no edit step say resume filter slice shuffle shard",
+    "Task": "path file picture hint answer no edit step say resume latest filter slice shuffle shard",
     "Evidence": "test_file check include_weaker",
     "Strategy": "one_shot",
     "Limits": "workers",

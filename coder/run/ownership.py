@@ -121,8 +121,8 @@ class Ownership:
         return "tests" if is_outermost and _ASSERTS.search(text) else "unclear"
 
     def _side_of_data(self, path: str, users: Collection[str], commands: Collection[str]) -> Side:
-        if self._is_of_code(path):
-            return "product"
+        if self._is_of_code(path) or not self._is_beside_others(path, bool(commands)):
+            return "product"  # tests that use no code test the data itself
         if len(commands) < len(users):
             return "tests"
         lines = [line for user in commands for line in (self._texts.get(user) or "").splitlines()]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.chat.commands import is_lone_answer
+from coder.chat.subject import missing_files
 from tests.coder.cli.console import Console
 from tests.coder.cli.test_chat import chat
 from tests.coder.cli.test_chat_terminal import CTRL_D, ENTER, PROMPT, talk
@@ -64,3 +66,11 @@ def test_continue_without_a_run_takes_the_latest_of_the_folder(console: Console,
 
     assert done.out == "Second.\n", done.err
     assert endpoint.requests[1].body["messages"][1]["content"].startswith("What is wrong?")
+
+
+def test_words_that_may_answer_the_model_are_messages_and_decorators_are_no_files(tmp_path: Path) -> None:
+    assert [is_lone_answer(line) for line in ("yes", "no", "y ", "Y")] == [False, False, True, True]
+    assert missing_files("use @property, @pytest.fixture and @src/a.py or @b.py", tmp_path) == [
+        "src/a.py",
+        "b.py",
+    ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.run.ownership import Ownership
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides, find_target
 from coder.run.task import Task
@@ -80,3 +81,11 @@ def test_a_side_is_found_within_a_second_in_a_folder_of_30000_files() -> None:
     assert decides("wanted.json", task, target)
 
     assert time.process_time() - began < 1
+
+
+def test_data_that_the_tests_read_beside_no_code_is_what_they_test() -> None:
+    texts = {"test_sum.py": "def test_it():\n    assert open('sum.txt').read() == '3'\n", "sum.txt": "0"}
+
+    owned = Ownership(texts, ["test_sum.py"], started=("pytest",), prompt="Mend it.")
+
+    assert owned.side("sum.txt") == "product"

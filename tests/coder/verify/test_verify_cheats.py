@@ -491,7 +491,7 @@ async def test_a_comparison_for_which_a_fixture_prepares_the_process_stands(tmp_
 
     run = await solve(task, model=Scripted([code]), settings=PYTEST, log=MemoryLog())
 
-    assert (run.status, run.strength) == ("solved", "inside")
+    assert (run.status, run.strength) == ("solved", "outside")
 
 
 @pytest.mark.slow
