@@ -21,7 +21,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched
+from coder.run.watch import Permitting, Unwatched, note_of
 from coder.store import EventLog, new_run_id, open_log
 from coder.teams.strategies import (
     OWN_STOP,
@@ -58,7 +58,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
         settings = with_roles(settings, options.get("team"))
         if (model := options.get("model")) is None:
-            opening = open_models(asked_of(settings), settings, shows_pictures=bool(task.pictures))
+            note = note_of(options.get("watch"))
+            opening = open_models(asked_of(settings), settings, note=note, shows_pictures=bool(task.pictures))
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         team, stop = options.get("team"), options.get("stop")

@@ -76,13 +76,13 @@ async def resolve(
     name = book.meant(name.strip()) if name and name.strip() else None
     if name and not base_url and (split := _AT_ADDRESS.fullmatch(name)):
         name, base_url = split.groups()
+    if name and name.partition("/")[0] == "local":  # also beside a base URL that the configuration names
+        return _local(name.partition("/")[2])
     if base_url:
         return _chosen(_behind(base_url.strip(), name, rows, environ), book, None)
     if not name:
         return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
-    if first == "local":
-        return _local(rest)
     provider = named(first, rows) or book.catalog().provider(first, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))

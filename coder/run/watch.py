@@ -1,5 +1,7 @@
 """Watch: an observer of a run. The screen is one; the default shows nothing."""
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from coder.run.events import Event
@@ -38,6 +40,11 @@ class Noting(Protocol):
 
     def note(self, text: str) -> None:
         """Show a line."""
+
+
+def note_of(watch: object) -> Callable[[str], None]:
+    """Shows a line to whoever watches; where nobody does, it is logged as a warning, which Python prints."""
+    return watch.note if isinstance(watch, Noting) else logging.getLogger("coder").warning
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from coder.config.mcp_servers import Mcp
 from coder.errors import MissingExtra, UsageError
 from coder.models.model import JsonObject
-from coder.run.watch import Noting
+from coder.run.watch import note_of
 from coder.text.redact import SHORTEST, Redactor
 from coder.text.sanitize import one_line
 from coder.tools.mcp_tool import McpTool, tools_listed
@@ -205,7 +205,7 @@ async def serving(
     Raises:
         UsageError: the extra isn't installed, and a server is required.
     """
-    note = watch.note if isinstance(watch, Noting) else logging.getLogger(__name__).warning
+    note = note_of(watch)
     tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in given]
     servers = [one for one in tools if isinstance(one, McpServer)]
     optional = [server for server in servers if not server.about.required]

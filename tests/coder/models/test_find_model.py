@@ -287,3 +287,10 @@ async def test_openai_itself_is_asked_by_responses_and_what_is_like_it_by_chat_c
 
     assert choice.endpoint is not None
     assert choice.endpoint.api == api
+
+
+async def test_local_is_local_also_beside_a_base_url_that_is_configured() -> None:
+    choice = await resolve("local", base_url="http://127.0.0.1:9/v1", environ={}, table=HOSTED)
+
+    assert choice.name == "local/SmolLM2-135M-Instruct"
+    assert choice.endpoint is None

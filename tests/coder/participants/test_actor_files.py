@@ -132,7 +132,7 @@ async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_aga
     run, model = await worked(project, f"{EDIT}{first}{misfit}", f"names.py\n```\n{rest}")
 
     assert "All others are made, in `calc.py`, `names.py`" in told(model, 2)
-    assert "FIRST = 'Grace'\nLAST = 'Lovelace'\n" in told(model, 2)
+    assert "   2| LAST = 'Lovelace'\n" in told(model, 2)
     assert run.status == "solved"
     assert (project / "names.py").read_text() == "FIRST = 'Grace'\nLAST = 'Hopper'\n"
     assert (project / "calc.py").read_text() == RIGHT

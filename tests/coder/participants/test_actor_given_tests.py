@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import resume, solve
-from coder.console.render import verdict
+from coder.console.advice import next_steps
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
@@ -57,7 +57,7 @@ async def worked(
 
 async def allowed(run: Run, log: MemoryLog) -> Run:
     """The run, gone on with by the flags of the command that its screen names."""
-    words = verdict(run)[-1].partition(f"coder resume {run.run_id} ")[2].split()
+    words = next_steps(run).partition(f"coder resume {run.run_id} ")[2].split()
     allow = tuple(word for word in words if not word.startswith("--"))
     settings = SETTINGS.model_copy(
         update={"accept_unverified": "--accept-unverified" in words, "allow": allow}
