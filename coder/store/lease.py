@@ -147,12 +147,9 @@ def holder_of(connection: sqlite3.Connection, run: str, lease_s: float) -> tuple
 async def _renew_until_lost(database: Database, run: str, token: int, lease_s: float) -> None:
     while True:
         await asyncio.sleep(lease_s / 3)
-        try:
-            renewed = _set_expiry(database, run, token, time.time() + lease_s)
-        except MachineError:
-            return  # the next append meets the same fault, and raises it where someone can act
-        if not renewed:
-            return
+        with contextlib.suppress(MachineError):  # the next append meets the same fault, where someone can act
+            if not _set_expiry(database, run, token, time.time() + lease_s):
+                return
 
 
 def _set_expiry(database: Database, run: str, token: int, expires: float) -> bool:

@@ -125,6 +125,21 @@ async def test_a_lease_is_renewed_while_its_block_lasts(tmp_path: Path) -> None:
                     await asyncio.sleep(0.02)
 
 
+async def test_a_lease_is_renewed_after_a_time_in_which_the_file_was_locked(tmp_path: Path) -> None:
+    with SqliteLog(tmp_path, lease_s=0.6) as log:
+        log._database._connection.execute("PRAGMA busy_timeout=10")  # ms; 10 s are too long for a test
+        async with log.lease("run_a"):
+            other = sqlite3.connect(log.path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(0.3)  # one renewal fails
+            other.execute("ROLLBACK")
+            other.close()
+            failed = _expires(log)
+            async with asyncio.timeout(10):
+                while _expires(log) <= failed:  # noqa: ASYNC110 - a database has no event
+                    await asyncio.sleep(0.02)
+
+
 async def test_an_append_renews_the_lease(log: SqliteLog) -> None:
     async with log.lease("run_a") as token:
         _set(log, expires=1.0)
