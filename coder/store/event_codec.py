@@ -5,7 +5,9 @@ body, whatever it holds, can be mistaken for a reference. JSON is ASCII: lone su
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from operator import eq
 from typing import Any
 
 from coder.errors import LogDamaged
@@ -57,8 +59,19 @@ def event_of(
     try:
         plain = decode(body, blobs, load)
         return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
-    except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
+    except (ValueError, TypeError, RecursionError) as error:  # pydantic's error is a ValueError
         raise damaged(f"event {seq} of {run} can't be read") from error
+
+
+def are_complete(numbers: Sequence[object], after: int, last: object, limit: int | None) -> bool:
+    """True when these are the numbers after `after` up to `last`, at most `limit` of them.
+
+    `last` may be of any type and size: it is compared, and nothing as long as it says is made.
+    """
+    if not isinstance(last, int):
+        return False
+    upto = last if limit is None else min(last, after + limit)
+    return len(numbers) == max(upto - after, 0) and all(map(eq, numbers, count(after + 1)))
 
 
 def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:

@@ -125,8 +125,7 @@ class PostgresLog:
                 return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
             last, found = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
-            upto = last if limit is None else min(last, after + limit)
-            if [row[1] for row in found] != list(range(after + 1, upto + 1)):
+            if not event_codec.are_complete([row[1] for row in found], after, last, limit):
                 raise self._server.damaged(f"events of {run} are missing")
             return [self._event(row, self._blob) for row in found]
 

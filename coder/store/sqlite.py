@@ -92,8 +92,7 @@ class SqliteLog:
                 f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (run, after, -1 if limit is None else limit),
             ).fetchall()
-        upto = (last or 0) if limit is None else min(last or 0, after + limit)
-        if [row[1] for row in rows] != list(range(after + 1, upto + 1)):
+        if not event_codec.are_complete([row[1] for row in rows], after, last or 0, limit):
             raise self._database.damaged(f"events of {run} are missing")
         return [self._event(row) for row in rows]
 
