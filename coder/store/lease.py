@@ -138,9 +138,9 @@ def holder_of(connection: sqlite3.Connection, run: str, lease_s: float) -> tuple
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
     ).fetchone()
     token, expires, *owner = row or (0, 0.0)
-    # A clock that was set back must not make a lease last longer than it was given for.
+    # After the clock was set back, a lease lasts for twice its time at most: its holder may be alive.
     now = time.time()
-    holds = now < expires <= now + lease_s and not Owner(*owner).died()
+    holds = now < expires <= now + 2 * lease_s and not Owner(*owner).died()
     return token, Owner(*owner) if holds else None
 
 

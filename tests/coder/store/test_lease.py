@@ -93,6 +93,17 @@ async def test_a_lease_from_a_clock_that_ran_ahead_does_not_last_for_ever(log: S
         assert token == 2
 
 
+async def test_a_lease_outlasts_a_clock_that_is_set_back_by_less_than_its_time(
+    log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with log.lease("run_a"):
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now - 1.0)
+        with pytest.raises(LeaseHeld):
+            async with log.lease("run_a"):
+                pass
+
+
 async def test_who_was_asleep_while_another_took_over_cannot_write_any_more(log: SqliteLog) -> None:
     async with log.lease("run_a") as stale:
         _set(log, expires=0.0)
