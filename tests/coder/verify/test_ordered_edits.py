@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
-from coder.console.render import verdict
+from coder.console.render import ending
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -101,7 +101,7 @@ async def test_a_task_that_orders_what_a_given_test_forbids_lands_with_the_test(
     assert (run.ordered, run.reproduced_by, run.contradicts) == (names, names, ())
     assert set(run.landed) == {"money.py", "test_money.py"}
     assert (tmp_path / "test_money.py").read_text() == EDITED
-    told = "\n".join(verdict(run))
+    told = "\n".join(ending(run))
     assert "the task changes what these tests expect: test_money.py::test_repr" in told
 
 
