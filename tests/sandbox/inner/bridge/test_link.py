@@ -96,7 +96,7 @@ def test_whatever_a_candidate_answers_is_a_value_or_a_known_error(answers: list[
 
     with suppress(CandidateGone, CannotCross, RecursionError):
         try:
-            hostile.request("call", Function(hostile, 0), ([1], {"k": {2}}), {})
+            hostile.request("call", Function(hostile, 0, "f", "function"), ([1], {"k": {2}}), {})
         except BaseException as error:
             if "__where__" not in vars(error):  # else it is one that the candidate raised, as it may
                 raise
