@@ -110,7 +110,7 @@ async def test_a_tool_with_an_effect_waits_for_a_person_unless_it_is_allowed(
     waiting, model = await worked([call("it_note", text="a"), RIGHT], server, log=log)
     assert (waiting.status, (tmp_path / "called").exists()) == ("waiting", False)
     assert waiting.question is not None
-    assert 'it_note({"text": "a"})' in waiting.question.text
+    assert waiting.question.text == "Call it_note\n    text: a"
 
     done = await resume(waiting.run_id, model=model, log=log, tools=[server], answer=Decision(decision="yes"))
     allowed, _ = await worked([call("it_note", text="b"), RIGHT], rough(env=("CALLED_LOG",), allow=("note",)))
