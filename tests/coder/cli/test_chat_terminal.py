@@ -177,15 +177,15 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
     with faulty_endpoint(mend, says("Like this."), says("It adds now.")) as endpoint:
         script = (
             (PROMPT, f"Mend it.{ENTER}"),
-            ("sleep 4", "y\n"),
-            ("told the model: y", "y"),
+            ("sleep 4", "Be brief.\n"),
+            ("told the model: Be brief.", "y"),
             ("Write it?", f"n{ENTER}"),
             (PROMPT, CTRL_D),
         )
         done = talk(console, endpoint, script, cwd=project)
         told = endpoint.requests[1].body["messages"]
 
-    assert (told[-1]["role"], told[-1]["content"]) == ("user", "y")
+    assert (told[-1]["role"], told[-1]["content"]) == ("user", "Be brief.")
     assert told[-2]["role"] == "tool"
     assert (project / "calc.py").read_text() == WRONG, done.out
     assert "[exit 0, 4." in done.out
