@@ -7,7 +7,7 @@ from coder.edits.change import Changed
 from coder.edits.edit import Answered, Edit, Hunk, Slip
 from coder.edits.lines import like
 from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
-from coder.edits.misses import NOT_THERE, gist, miss, nearest, reported
+from coder.edits.misses import NOT_THERE, around, gist, miss, nearest, reported
 
 _MOST_MISSES = 4
 """Misses reported; beyond them the rest of an answer isn't tried, if nothing of it is kept."""
@@ -54,7 +54,7 @@ def apply(
             reported(shown, others=others, made=[*made]),
             fits=False,
             gist=gist(shown, others=others),
-            missed=tuple(dict.fromkeys(one.path for one in shown if one.path is not None)),
+            missed=tuple(dict.fromkeys(one.path for one in shown if one.path is not None and not one.near)),
         )
     if not changed and edits:
         return Answered(problem=_NOTHING, fits=False)
@@ -180,9 +180,11 @@ def _miss(path: str, changed: Changed, index: Index, hunk: Hunk, *, is_shown: bo
     if not found.places:
         return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old) if is_shown else "")
     lines = [place.start + 1 for place in found.places]
+    spans = [range(place.start, place.end) for place in found.places]
+    near = around(changed.lines, spans) if is_shown else ""
     if len(lines) == 1:
         why = f"an edit at line {lines[0]} changes lines that another of your edits changes."
-        return miss(path, hunk, why)
+        return miss(path, hunk, why, near)
     numbers = ", ".join(map(str, lines[:_MOST_NAMED]))
     why = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
-    return miss(path, hunk, why)
+    return miss(path, hunk, why, near)

@@ -66,7 +66,9 @@ class Slip:
     path: str | None = None
     """The file of the workspace concerned, if showing it helps."""
     lines: str = ""
-    """Lines of the answer and of the file, quoted."""
+    """Lines of the answer, quoted."""
+    near: str = ""
+    """Lines of the file, quoted: the nearest ones, or those around each place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Answered:
     only_shows: bool = False
     """The answer holds no edit, and no block that names its file."""
     missed: tuple[str, ...] = ()
-    """Files of edits that don't fit."""
+    """Files of edits that don't fit, of which `problem` quotes no lines."""
     left_out: tuple[str, ...] = ()
     """Files that the answer changes without permission."""
     apart: dict[str, str | None] = field(default_factory=dict)

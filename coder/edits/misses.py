@@ -19,6 +19,9 @@ _MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 400
 _TELLING, _PLACES = 3, 8
 """Longest lines of a hunk whose words find places, and places that are compared."""
 
+_SHOWN_PLACES = 3
+"""Places whose lines are quoted where a hunk fits several."""
+
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -26,7 +29,7 @@ def miss(path: str, hunk: Hunk, why: str, near: str = "") -> Slip:
     """Describe a hunk that was not applied."""
     old = [bare(line) for line in hunk.old]
     quoted = f"The lines to be replaced were:\n{block(old)}" if old else ""
-    return Slip(f"`{path}`: {why}", path, lines="\n".join(filter(None, [quoted, near])))
+    return Slip(f"`{path}`: {why}", path, lines=quoted, near=near)
 
 
 def gist(misses: Sequence[Slip], *, others: int = 0) -> str:
@@ -42,7 +45,7 @@ def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = (
         others: number of edits besides the misses that were not made.
         made: files in which the other edits were made.
     """
-    parts = [f"{i}. {f'{one.text} {one.lines}'.rstrip()}" for i, one in enumerate(misses, start=1)]
+    parts = [f"{i}. {_described(one)}" for i, one in enumerate(misses, start=1)]
     if others:
         why = "do not fit either" if made else "not tried after these"
         parts.append(f"{count_of(others, 'more edit')} of your answer: {why}.")
@@ -58,6 +61,17 @@ def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = (
         f"{found}\n"
         "Answer with all of your edits again, each with lines that are in the file word for word."
     )
+
+
+def _described(one: Slip) -> str:
+    quoted = "\n".join(filter(None, [one.lines, one.near]))
+    return f"{one.text} {quoted}".rstrip()
+
+
+def around(lines: Sequence[str], places: Sequence[range]) -> str:
+    """The file's lines at the first few of these places, and a few lines around each."""
+    shown = [numbered(lines, at.start - _AROUND, at.stop + _AROUND) for at in places[:_SHOWN_PLACES]]
+    return "\n".join(["The file's lines there are:", *shown])
 
 
 def nearest(lines: Sequence[str], old: Sequence[str]) -> str:

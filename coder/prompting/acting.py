@@ -6,14 +6,13 @@ from coder.context.quoting import shown_path
 from coder.models.model import ChatMessage
 from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
 from coder.prompting.history import account, history, history_budget
-from coder.prompting.messages import asked_for, asked_words, plan_words, what_to_pass
+from coder.prompting.messages import asked_for, asked_words, calls_and_time, plan_words, what_to_pass
 from coder.prompts import prompt
 from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
 from coder.source.named_sources import named_sources
-from coder.text.sanitize import count_of
 from coder.workspace.proposal import is_same
 
 if TYPE_CHECKING:
@@ -102,10 +101,11 @@ def _green(state: State) -> str:
 
 
 def _limits(state: State) -> str:
-    """The limits of the run, so far as they bind a model that acts."""
-    budget, calls = state.budget, count_of(state.budget.calls, "answer")
-    minutes = max(1, round(budget.seconds / 60))
-    return f"Limits: {calls} and {count_of(minutes, 'minute')} in all, commands and tests included."
+    """The limits of the run, which count the repairs of a model that acts as answers."""
+    return (
+        f"Limits: {calls_and_time(state.budget)}, commands, tests and repairs included: "
+        "what `done` finds failing may be repaired until they are reached."
+    )
 
 
 def _shown(state: State) -> str:

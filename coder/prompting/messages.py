@@ -12,10 +12,11 @@ from coder.prompting.reprompt import quoted, repair_of_edits
 from coder.prompts import prompt
 from coder.run.attempts import Attempt, is_rejection
 from coder.run.message import Message
-from coder.run.settings import EditFormat
+from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
 from coder.run.target import Target, is_greenfield
 from coder.source.shell import shown
+from coder.text.sanitize import count_of
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
@@ -35,7 +36,10 @@ def coder_view(
     system = prompt(whole if form == "whole" else f"edit-{form}")
     if state.settings.chat:
         system = f"{system}\n\n{prompt('chat')}"
-    messages = _asking(system, state, task_words(state, target, survey, context=context, form=form), context)
+    words = task_words(state, target, survey, context=context, form=form)
+    if form != "whole":
+        words = f"{words.rstrip()}\n\n{_limits(state.budget)}"
+    messages = _asking(system, state, words, context)
     outcome = next((said.outcome for said in reversed(state.messages) if said.outcome is not None), None)
     if turn.previous is not None and outcome is not None:
         said = outcome.feedback
@@ -80,6 +84,18 @@ def task_words(
         tests=what_to_pass(state, context),
         asked=asked_for(target) if target.is_asked_for else _defining("Write the code.", target),
     )
+
+
+def calls_and_time(budget: Budget) -> str:
+    """The limits of calls and of time, as a request states them."""
+    minutes = max(1, round(budget.seconds / 60))
+    return f"{count_of(budget.calls, 'answer')} and {count_of(minutes, 'minute')} in all"
+
+
+def _limits(budget: Budget) -> str:
+    """The limits of a model without tools, whose repairs are counted."""
+    repairs = f"may be repaired {count_of(budget.repairs, 'time')}" if budget.repairs else "is not repaired"
+    return f"Limits: {calls_and_time(budget)}; code that fails {repairs}."
 
 
 def _team_words(state: State) -> str:

@@ -55,7 +55,7 @@ def again_words(answered: Answered, text: str, *, form: EditFormat, is_python: b
 
 
 def misfit(answered: Answered, texts: Mapping[str, str | None], *, context: int | None) -> str:
-    """The words about edits that don't fit, with their files as they are now."""
+    """The words about edits that don't fit: with the nearest lines, or with the file where none is near."""
     files = {path: text for path in answered.missed if (text := texts.get(path)) is not None}
     budget = _MISFIT_TOKENS if context is None else min(_MISFIT_TOKENS, context // _SHARE_OF_MISFIT)
     shown = whole_files(files, budget=budget)

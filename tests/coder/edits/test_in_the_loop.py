@@ -65,6 +65,34 @@ async def test_edits_that_dont_fit_are_asked_for_again_with_the_nearest_lines(tm
     assert (run.status, run.calls, run.attempts) == ("solved", 2, 1)
     assert " 302|     return a - b" in asked
     assert "none of them was" in asked
+    assert "NUMBER_0 " not in asked
+
+
+async def test_lines_that_fit_twice_are_shown_at_each_place_instead_of_the_whole_file(tmp_path: Path) -> None:
+    twice = FILLER + "def subtract(a, b):\n    return a - b\n\n\n"
+
+    once = block("    return a - b\n", "    return a + b\n")
+    _, model = await solved_by(tmp_path, once, RIGHT, filler=twice)
+
+    asked = model.requests[1].messages[-1].content
+    assert " 301| def subtract(a, b):" in asked
+    assert " 305| def add(a, b):" in asked
+    assert "NUMBER_0 " not in asked
+
+
+async def test_a_file_without_a_line_like_those_of_an_edit_is_shown_whole(tmp_path: Path) -> None:
+    strange = block("    while queue: handle(queue.pop())\n", "    pass\n")
+
+    _, model = await solved_by(tmp_path, strange, RIGHT)
+
+    assert "NUMBER_0 " in model.requests[1].messages[-1].content
+
+
+async def test_the_request_states_the_limits_of_calls_time_and_repairs(tmp_path: Path) -> None:
+    _, model = await solved_by(tmp_path, RIGHT, repairs=2)
+
+    asked = model.requests[0].messages[-1].content
+    assert "Limits: 8 answers and 10 minutes in all; code that fails may be repaired 2 times." in asked
 
 
 async def test_edits_that_never_fit_are_asked_for_again_twice_and_change_nothing(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ async def test_notes_come_behind_the_task_then_tests_then_what_is_installed_then
     order += [
         "1.006) == 1.01",
         "Limits: ",
+        "repairs included",
         "The sandbox has Python 3.",
         "pytest ",
         "They are all shown.",
