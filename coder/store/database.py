@@ -51,8 +51,13 @@ class Database:
         self.path = private_folder(folder) / "events.sqlite"
         self._lock = threading.RLock()
         with self._explained():
-            if not self.path.exists():
+            if not os.path.lexists(self.path):
                 _make(self.path)
+            if not self.path.is_file():  # SQLite would make the file that a dangling link names
+                raise MachineError(
+                    f"{self.path} is no file, or a link to none, and can't hold the event log. "
+                    f"Remove it, or set CODER_HOME to another folder."
+                )
             self._connection = sqlite3.connect(
                 self.path, timeout=10, isolation_level=None, check_same_thread=False
             )

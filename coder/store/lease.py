@@ -10,7 +10,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +37,16 @@ class Owner:
     def current(cls) -> "Owner":
         """The calling process."""
         return cls(socket.gethostname(), _namespace(), os.getpid(), _state(os.getpid())[1])
+
+    @classmethod
+    def read(cls, columns: Sequence[object]) -> "Owner":
+        """The owner in these columns of a log; `pid` may be text. Raises ValueError: they hold none."""
+        match columns:
+            case [str(host), str(namespace), int() | str() as number, str(started)]:
+                pid = int(number)
+                if 0 < pid < 1 << 31:  # of 0 and less, kill means others; of more, nothing
+                    return cls(host, namespace, pid, started)
+        raise ValueError(f"{columns} are no owner")
 
     def died(self) -> bool:
         """True when the process has certainly ended; a zombie has ended."""
@@ -81,6 +91,8 @@ def _state(pid: int) -> tuple[str, str]:
 
 LEASE_S = 30.0
 """A silent holder whose process can't be checked keeps its lease for this long."""
+_LARGEST = 1 << 62
+"""Of a token."""
 
 
 class EventLog(EventStore, Protocol):
@@ -120,7 +132,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
     owner = Owner.current()
     with database.transaction(durable=False) as connection:
         now = time.time()  # not before: to begin waits for others, who may have renewed theirs meanwhile
-        token, holder = holder_of(connection, run, lease_s)
+        token, holder = holder_of(database, connection, run, lease_s)
         if holder is not None:
             raise LeaseHeld(holder.words(run))
         connection.execute(
@@ -132,16 +144,27 @@ def _take(database: Database, run: str, lease_s: float) -> int:
     return token + 1
 
 
-def holder_of(connection: sqlite3.Connection, run: str, lease_s: float) -> tuple[int, Owner | None]:
-    """Token of the latest lease of a run, and who holds it now."""
+def holder_of(
+    database: Database, connection: sqlite3.Connection, run: str, lease_s: float
+) -> tuple[int, Owner | None]:
+    """Token of the latest lease of a run, and who holds it now. Raises LogDamaged: the row holds no lease."""
     row = connection.execute(
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
     ).fetchone()
-    token, expires, *owner = row or (0, 0.0)
+    if row is None:
+        return 0, None
+    token, expires, *columns = row
+    try:
+        owner = Owner.read(columns)
+    except ValueError as error:
+        raise database.damaged(f"the lease of {run} can't be read") from error
+    # A column of SQLite takes any type; a token grows by one.
+    if not isinstance(token, int) or not 0 <= token < _LARGEST or not isinstance(expires, float):
+        raise database.damaged(f"the lease of {run} can't be read")
     # After the clock was set back, a lease lasts for twice its time at most: its holder may be alive.
     now = time.time()
-    holds = now < expires <= now + 2 * lease_s and not Owner(*owner).died()
-    return token, Owner(*owner) if holds else None
+    holds = now < expires <= now + 2 * lease_s and not owner.died()
+    return token, owner if holds else None
 
 
 async def _renew_until_lost(database: Database, run: str, token: int, lease_s: float) -> None:

@@ -60,10 +60,16 @@ INSERT INTO coder.run AS held (run, token, claim, owner, expires)
 VALUES (%(run)s, 1, %(claim)s, %(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (run) DO UPDATE SET token = held.token + 1, claim = excluded.claim, owner = excluded.owner,
     expires = excluded.expires
-WHERE held.expires <= clock_timestamp() OR held.claim = excluded.claim OR held.token = %(dead)s
+WHERE held.expires
+        NOT BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => 2 * %(lease_s)s)
+    OR held.claim = excluded.claim OR held.token = %(dead)s
 RETURNING token
 """
-_HOLDER = "SELECT token, run, owner, expires > clock_timestamp() FROM coder.run WHERE run = %(run)s"
+_HOLDER = """
+SELECT token, owner,
+    expires BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => 2 * %(lease_s)s)
+FROM coder.run WHERE run = %(run)s
+"""
 _RENEW = """
 UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE run = %(run)s AND token = %(token)s RETURNING token
@@ -108,8 +114,8 @@ class PostgresLog:
 
     async def holder(self, run: str) -> str | None:
         """Words on the living process that holds a run."""
-        for _, _, owner, holds in await self._rows(_HOLDER, run=run):
-            if holds and not (holder := _owner(*owner)).died():
+        for _, columns, holds in await self._rows(_HOLDER, run=run, lease_s=self._lease_s):
+            if holds and not (holder := self._owner(run, columns)).died():
                 return holder.words(run)
         return None
 
@@ -182,10 +188,12 @@ class PostgresLog:
         return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
-        if rows := self._server.rows(_TAKE, {**values, "dead": dead, "lease_s": self._lease_s}):
+        values = {**values, "lease_s": self._lease_s}
+        if rows := self._server.rows(_TAKE, {**values, "dead": dead}):
             return int(rows[0][0])
-        ((token, run, owner, _),) = self._server.rows(_HOLDER, values)
-        holder = _owner(*owner)
+        run = str(values["run"])
+        ((token, columns, _),) = self._server.rows(_HOLDER, values)
+        holder = self._owner(run, columns)
         if token != dead and holder.died():
             return self._take(values, token)
         raise LeaseHeld(holder.words(run))
@@ -201,6 +209,12 @@ class PostgresLog:
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
         return await _to_its_end(lambda: self._server.rows(statement, values))
 
+    def _owner(self, run: str, columns: Sequence[object]) -> Owner:
+        try:
+            return Owner.read(columns)
+        except ValueError as error:
+            raise self._server.damaged(f"the lease of {run} can't be read") from error
+
     def _blob(self, name: str) -> bytes:
         found = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
         if not found or hashlib.sha256(found[0][0]).hexdigest() != name:
@@ -215,10 +229,6 @@ class PostgresLog:
 
     def _event(self, row: tuple[Any, ...], blob: Callable[[str], bytes]) -> Event:
         return event_codec.event_of(row, blob, self._server.damaged)
-
-
-def _owner(host: str, namespace: str, pid: str, started: str) -> Owner:
-    return Owner(host, namespace, int(pid), started)
 
 
 async def _to_its_end(work: Callable[[], T]) -> T:

@@ -62,7 +62,7 @@ class SqliteLog:
     async def holder(self, run: str) -> str | None:
         """Words on the living process that holds a run."""
         with self._database.reading() as connection:
-            _, holder = holder_of(connection, run, self._lease_s)
+            _, holder = holder_of(self._database, connection, run, self._lease_s)
         return holder.words(run) if holder is not None else None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
@@ -99,11 +99,11 @@ class SqliteLog:
     async def request_stop(self, run: str, who: str) -> None:
         """Ask the process that holds a run to stop it: a file says who wants that, and of which lease."""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT token FROM run WHERE run = ?", (run,)).fetchone()
+            token, _ = holder_of(self._database, connection, run, self._lease_s)
         path = private_folder(self._stops) / run
         try:
             with replacing(path) as file:
-                file.write(json.dumps([row[0] if row else 0, who]).encode())
+                file.write(json.dumps([token, who]).encode())
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
 

@@ -11,8 +11,11 @@ _SEQUENCES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"  # titles, links
     r"|\x1b[ -/]*[0-~]?"  # the others
 )
-# Controls but tab and newline, and marks that turn the direction of writing.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Controls but tab and newline, marks that turn the direction of writing, and the plane that is never drawn,
+# whose tags spell texts that a model reads and a person doesn't see.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e0fff]"
+)
 # Half a pair can't be encoded: printing it would raise.
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 

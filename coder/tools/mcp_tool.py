@@ -32,6 +32,8 @@ CHECK_S = 2.0
 """Seconds of CPU time that a check of arguments may take: it holds the run."""
 LIST_S = 5.0
 """Seconds of CPU time that reading a list of tools may take: tools behind that are left out."""
+_EXACT = ("enum", "const", "required")
+"""Words of a schema that list values or names of arguments."""
 _UNCHECKED = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
 
 
@@ -113,8 +115,28 @@ def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, C
     hints = tool.annotations
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
-    spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=schema)
+    spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=_cleaned(schema))
     return spec, effect, _check_of(schema)
+
+
+def _cleaned(part: Any, *, exact: bool = False) -> Any:  # noqa: ANN401 - of JSON
+    """A part of a schema as a model may read it. Raises ValueError: that would change what a call must hold.
+
+    exact: the part lists values or names.
+    """
+    if isinstance(part, dict):
+        if any(printable(key) != key for key in part):
+            raise ValueError("a name of an argument holds characters that nobody sees")
+        return {key: _cleaned(value, exact=exact or key in _EXACT) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_cleaned(value, exact=exact) for value in part]
+    if not isinstance(part, str) or printable(part) == part:
+        return part
+    if not exact:
+        return printable(part)
+    if printable(part) != part.replace("\r", ""):
+        raise ValueError("a value of an argument holds characters that nobody sees")
+    return part
 
 
 def _name(server: str, tool: str, taken: list[str]) -> str:

@@ -1,8 +1,9 @@
 """Connections to MCP servers: a program's stdin and stdout, or HTTP; what is read is bounded."""
 
 import asyncio
-import json
+import codecs
 import os
+import re
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,6 +24,13 @@ _GRACE_S = 1.0
 """Seconds to end in, once stdin is closed, and again after SIGTERM."""
 _CONNECT_S, _READ_S = 10.0, 300.0
 _TAIL = 500
+_HEX, _HIGH, _LOW = "[0-9a-fA-F]", r"\\u[dD][89abAB]..", r"\\u[dD][c-fC-F].."
+_ESCAPES = re.compile(
+    rf"(?:\\[^u])+|{_HIGH}{_LOW}"  # read past: a backslash before `u` may be an escaped one
+    rf"|(?P<unfinished>(?:{_HIGH})?\\(?:u{_HEX}{{0,3}})?\Z|{_HIGH}\Z)"
+    rf"|(?P<half>{_HIGH}|{_LOW})"
+)
+"""Escapes in JSON: half a surrogate pair, and what the next piece may complete."""
 
 
 def keep_end(kept: bytearray, chunk: bytes) -> None:
@@ -104,13 +112,36 @@ async def message_streams(
 
 
 def _message(line: bytes) -> mcp_types.JSONRPCMessage:
-    """The message of a line, also where it holds half a character, as JavaScript cuts texts."""
     read = partial(mcp_types.jsonrpc_message_adapter.validate_json, by_name=False)
     try:
         return read(line)
     except ValueError:
-        whole = json.dumps(json.loads(line.decode("utf-8", "replace")), ensure_ascii=False)
-        return read(whole.encode("utf-8", "replace"))
+        return read(_Repair().repair(line, last=True))
+
+
+class _Repair:
+    """Replaces with U+FFFD, in JSON that comes in pieces, what the parser refuses although servers send it.
+
+    That is half a surrogate pair, as JavaScript cuts texts, and bytes that aren't UTF-8.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unfinished = ""
+
+    def repair(self, piece: bytes, *, last: bool) -> bytes:
+        """The repaired piece, without an unfinished escape at its end unless it is the last."""
+        text, self._unfinished = self._unfinished + self._decoder.decode(piece, last), ""
+        repaired = _ESCAPES.sub(self._replace, text)
+        if last:
+            repaired += _ESCAPES.sub(
+                lambda escape: "\\ufffd" if escape[0][5:] else escape[0], self._unfinished
+            )
+        return repaired.encode()
+
+    def _replace(self, escape: re.Match[str]) -> str:
+        self._unfinished = escape["unfinished"] or ""
+        return "" if self._unfinished else "\\ufffd" if escape["half"] else escape[0]
 
 
 async def _each(stream: asyncio.StreamReader, do: Callable[[bytes], None]) -> None:
@@ -150,23 +181,25 @@ async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncIterator[Tr
 async def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx2.DecodingError("the server packs its answers though it was asked not to")
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream)
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+    response.stream = _Body(response.stream, limit=None if is_stream else MOST_BYTES)
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """A body that fails once it has more than MOST_BYTES."""
+class _Body(httpx2.AsyncByteStream):
+    """A repaired body, which fails once it has more than `limit` bytes."""
 
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
-        self._body = body
+    def __init__(self, body: httpx2.AsyncByteStream, *, limit: int | None) -> None:
+        self._body, self._limit = body, limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
+        size, repair = 0, _Repair().repair
         async for chunk in self._body:
-            if (size := size + len(chunk)) > MOST_BYTES:
-                raise httpx2.StreamError(f"the answer has more than {MOST_BYTES:,} bytes")
-            yield chunk
+            size += len(chunk)
+            if self._limit is not None and size > self._limit:
+                raise httpx2.StreamError(f"the answer has more than {self._limit:,} bytes")
+            yield repair(chunk, last=False)
+        yield repair(b"", last=True)
 
     async def aclose(self) -> None:
         await self._body.aclose()

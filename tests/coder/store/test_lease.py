@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import LeaseHeld
+from coder.errors import LeaseHeld, LogDamaged
 from coder.run.events import Draft
 from coder.store import SqliteLog
 from coder.store.lease import LEASE_S, Owner
@@ -102,6 +102,23 @@ async def test_a_lease_outlasts_a_clock_that_is_set_back_by_less_than_its_time(
         with pytest.raises(LeaseHeld):
             async with log.lease("run_a"):
                 pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"token": "many"}, {"token": b"\xff"}, {"token": 2**63 - 1}, {"expires": "soon"}, {"pid": "me"},
+        {"pid": 2**62}, {"pid": 0}, {"host": b"\xff"}, {"started": b"1"},
+    ],
+)  # fmt: skip
+async def test_a_lease_of_wrong_types_is_a_damaged_log(log: SqliteLog, change: dict[str, object]) -> None:
+    async with log.lease("run_a"):
+        pass
+    _set(log, **{"expires": time.time() + LEASE_S, **change})
+
+    for ask in (log.lease("run_a").__aenter__(), log.holder("run_a"), log.request_stop("run_a", "me")):
+        with pytest.raises(LogDamaged, match="the lease of run_a can't be read"):
+            await ask
 
 
 async def test_who_was_asleep_while_another_took_over_cannot_write_any_more(log: SqliteLog) -> None:

@@ -236,6 +236,27 @@ async def test_a_holder_that_was_killed_is_replaced_at_once_on_its_machine(url: 
             assert await log.append("run_a", [HELLO], after=1, token=token)
 
 
+async def test_a_lease_that_never_ends_is_taken_over_and_one_without_an_owner_is_damage(url: str) -> None:
+    values = {"run": "run_a"}
+    with PostgresLog(url) as log:
+        async with log.lease("run_a"):
+            pass
+        log._server.rows(
+            "UPDATE coder.run SET expires = 'infinity', owner = '{elsewhere,\"\",7,\"\"}' RETURNING run",
+            values,
+        )
+        assert await log.holder("run_a") is None
+        async with log.lease("run_a") as token:
+            assert token == 2
+            for owner in ("{me}", "{h,n,NULL,s}", "{h,n,me,s}", "{h,n,99999999999,s}"):
+                change = {"owner": owner}
+                log._server.rows("UPDATE coder.run SET owner = %(owner)s::text[] RETURNING run", change)
+                with pytest.raises(LogDamaged, match="the lease of run_a can't be read"):
+                    await log.holder("run_a")
+                with pytest.raises(LogDamaged, match="the lease of run_a can't be read"):
+                    await log.lease("run_a").__aenter__()
+
+
 async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from coder.errors import LogDamaged, LogNewer
+from coder.errors import LogDamaged, LogNewer, MachineError
 from coder.run.events import Draft, Event
 from coder.store import SqliteLog
 from coder.store.event_codec import BLOB_BYTES
@@ -261,6 +261,28 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_set(read_only: Pa
 
     assert said.startswith(f"MachineError: Can't write {read_only}/home")
     assert "CODER_HOME" in said
+
+
+@pytest.mark.parametrize("kind", ["link to none", "link to itself", "folder", "pipe"])
+def test_what_is_no_file_in_the_place_of_the_log_is_named_and_nothing_is_made(
+    tmp_path: Path, kind: str
+) -> None:
+    path, target = tmp_path / "events/events.sqlite", tmp_path / "target"
+    path.parent.mkdir()
+    match kind:
+        case "link to none":
+            path.symlink_to(target)
+        case "link to itself":
+            path.symlink_to(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            os.mkfifo(path)
+
+    with pytest.raises(MachineError, match=f"{path} is no file, or a link to none"):
+        SqliteLog(tmp_path)
+
+    assert not target.exists()
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:

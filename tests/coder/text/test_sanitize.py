@@ -22,6 +22,7 @@ from coder.text.sanitize import printable, terminal_text, visible
         ("\x1bcreset\x1b(Bset", "resetset"),
         ("over\rwritten\x08\x00\x7f", "overwritten"),
         ("if a\u202e\u2066 # \u2069", "if a # "),
+        ("read\U000e0064\U000e0065\U000e006c this\U000e0100", "read this"),
         ("tab\tand\nnewline – é ✓", "tab\tand\nnewline – é ✓"),
         ("half \ud800 pair", "half \ufffd pair"),
         ("cut off \x1b[3", "cut off 3"),

@@ -191,7 +191,7 @@ async def test_noise_on_stderr_and_on_stdout_does_no_harm(rough: Opens) -> None:
 
 async def test_a_text_that_was_cut_within_a_character_is_read_without_it(rough: Opens) -> None:
     async with rough() as one:
-        assert (await one.call("half")).text == "cut within ?"
+        assert (await one.call("half")).text == "cut within \ufffd"
 
 
 async def test_a_result_of_200_mb_ends_its_server_and_takes_little_memory(rough: Opens) -> None:
@@ -235,6 +235,17 @@ async def test_tools_that_no_model_could_call_are_left_out_by_name(rough: Opens)
         for name in ("slow", "dialect"):
             assert (await one.call(name, a="a" * 40 + "!")).text == f"{name} is done"
         assert (await one.call("names", **{"a" * 40 + "!": 1})).text == "names is done"
+
+
+async def test_no_part_of_a_schema_holds_what_nobody_sees(rough: Opens) -> None:
+    async with rough("hidden") as one:
+        assert one.notes == ["MCP server it: left out, as no model could call it: tagged, chosen"]
+        spec = one.tools["it_described"].spec
+        assert (await one.call("described", end="\r\n")).text == "described is done"
+
+    assert spec.description == "Reads it."
+    assert spec.parameters["description"] == "a file"
+    assert spec.parameters["properties"]["end"] == {"description": "line end", "enum": ["\n", "\r\n"]}
 
 
 @pytest.mark.slow

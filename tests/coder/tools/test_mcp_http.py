@@ -1,11 +1,13 @@
 """MCP servers made with the official SDK, on pipes and over HTTP."""
 
 import asyncio
+import json
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,53 @@ async def test_a_page_that_is_no_server_is_told() -> None:
         async with opened(Mcp("it", url=url.replace("/mcp", "/other")), DESK) as one:
             assert one.tools == {}
             assert len(one.notes) == 1
+
+
+HALVES = rb'"a\ud83db \ud83d\ude00 \\ud83d \ud83d\ud83d\ude00 \u00e9\n@ c\ude00"'.replace(
+    b"@", b"\xc3\xa9\xff"
+)
+"""A text in JSON: halves, pairs, an escaped backslash, other escapes, a byte that isn't UTF-8."""
+WHOLE = "a\ufffdb \U0001f600 \\ud83d \ufffd\U0001f600 \xe9\n\xe9\ufffd c\ufffd"
+ABOUT = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {"tools": {}},
+    "serverInfo": {"name": "halves", "version": "1"},
+}
+
+
+@pytest.mark.parametrize("step", [1, 7, 1 << 20])
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_half_a_surrogate_pair_over_http_costs_neither_the_list_nor_a_result(
+    kind: str, step: int
+) -> None:
+    results: dict[str, object] = {
+        "initialize": ABOUT,
+        "tools/list": {"tools": [{"name": "cut", "description": "?", "inputSchema": {"type": "object"}}]},
+        "tools/call": {"content": [{"type": "text", "text": "?"}]},
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                asked = json.loads(await reader.readexactly(int(length[1])) if length else b"{}")
+                if "id" not in asked or asked["method"] not in results:
+                    writer.write(b"HTTP/1.1 405 No\r\ncontent-length: 0\r\n\r\n")
+                    continue
+                answer = {"jsonrpc": "2.0", "id": asked["id"], "result": results[asked["method"]]}
+                body = json.dumps(answer).encode().replace(b'"?"', HALVES)
+                body = b"data: " + body + b"\n\n" if kind == "text/event-stream" else body
+                writer.write(
+                    f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                )
+                for start in range(0, len(body), step):
+                    writer.write(body[start : start + step])
+                    await writer.drain()
+                    await asyncio.sleep(0)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp"
+        async with opened(Mcp("it", url=url), DESK) as one:
+            assert one.tools["it_cut"].spec.description == WHOLE
+            assert (await one.call("cut")).text == WHOLE
