@@ -18,6 +18,7 @@ from coder.errors import UsageError, own_command
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.event_types import CommitMade
 from coder.text.sanitize import count_of, one_line, visible
+from coder.workspace.commit_message import subject_of
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.known_files import contents_at_head
@@ -60,7 +61,8 @@ class HostCommands:
         self._tell_started(place, "commit")
         state = self._session.journal.state
         quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
-        draft = await self._draft("commit", quoted, wish) or _first_line(wish or state.task.prompt)
+        subject = _first_line(wish or subject_of(state, pending.paths))
+        draft = await self._draft("commit", quoted, wish) or subject
         adds = [["git", "add", "--intent-to-add", "--", *map(_literal, pending.new)]] if pending.new else []
         commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(_literal, pending.paths)]]
         agreed = await self._agreed("commit", draft, quoted, commands)

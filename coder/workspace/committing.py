@@ -8,12 +8,10 @@ from coder.run.attempts import is_green, suite_passed
 from coder.run.event_types import CommitMade, CommitRefused
 from coder.run.journal import Journal
 from coder.run.state import State
+from coder.workspace.commit_message import commit_message
 from coder.workspace.consent import is_accepted
 from coder.workspace.git.commit import Changed, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
-
-_SUBJECT = 72
-"""Most characters of a commit's subject."""
 
 
 async def commit_run(journal: Journal) -> None:
@@ -28,7 +26,8 @@ async def commit_run(journal: Journal) -> None:
             raise NoCommit("only what has passed is committed.")
         if not changed:
             raise NoCommit("nothing has changed.")
-        made = await asyncio.to_thread(commit, root, changed, message=_message(state), branch=branch)
+        message = commit_message(state, changed)
+        made = await asyncio.to_thread(commit, root, changed, message=message, branch=branch)
     except NoCommit as error:
         await journal.append(CommitRefused(reason=str(error)))
     else:
@@ -68,12 +67,6 @@ def _changed(state: State) -> tuple[Path, dict[str, Changed]]:
         )
         for change in planned.changes
     }
-
-
-def _message(state: State) -> str:
-    first = state.task.prompt.strip().splitlines()[0].rstrip(".")
-    subject = first if len(first) <= _SUBJECT else f"{first[: _SUBJECT - 1].rstrip()}…"
-    return f"{subject}\n\nWritten by {state.model}, run {state.run} of coder.\n"
 
 
 def _is_to_be_committed(state: State) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.cli.console import Console, Finished
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
 from tests.git_repository import ENVIRONMENT, make_repository
 
 WRONG = "def add(a, b):\n    return a - b\n"
@@ -116,6 +116,23 @@ def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too
 
 
 @pytest.mark.slow
+def test_the_subject_of_a_commit_is_the_first_sentence_with_which_the_model_ended(
+    console: Console, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository", calc__py=WRONG, test_calc__py=TEST)
+    what = "Add both of the numbers in calc.add, as its docstring and the tests of the package expect it."
+    work = calls("bash", command=f"cat > calc.py <<'E'\n{RIGHT}E")
+    with faulty_endpoint(work, calls("done", summary=f"{what} It subtracted.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--commit")
+        done = console.run("fix", *flags, "--", "pytest", "-q", cwd=repository.top, **ENVIRONMENT)
+
+    assert done.code == 0, done.err
+    subject, body = repository.git("log", "-1", "--format=%s%n%b").split("\n", 1)
+    assert subject == "Add both of the numbers in calc.add, as its docstring and the tests of…"
+    assert body.startswith(f"{what} It subtracted.\n\nTask: Make `pytest -q` pass.\n")
+
+
+@pytest.mark.slow
 def test_a_commit_is_made_where_the_user_is_and_undo_reverts_it_by_a_commit(
     console: Console, tmp_path: Path
 ) -> None:
@@ -130,7 +147,9 @@ def test_a_commit_is_made_where_the_user_is_and_undo_reverts_it_by_a_commit(
     again = console.run("undo", run, **ENVIRONMENT)
 
     assert f"  ✓ commit {commit[:12]} on main" in done.err
-    assert repository.git("log", "-1", "--format=%s", commit) == "Make `pytest -q` pass"
+    subject, body = repository.git("log", "-1", "--format=%s%n%b", commit).split("\n", 1)
+    assert subject == "Change calc.py"
+    assert body.startswith("Task: Make `pytest -q` pass.\n")
     assert repository.git("rev-parse", "HEAD^") == commit
     assert repository.git("diff", "HEAD", "HEAD~2") == ""
     assert repository.git("status", "--porcelain", "--untracked-files=no") == ""
