@@ -20,6 +20,7 @@ _MOST_FILES = 200
 """JUnit files of one run: some tools write one for each class."""
 _KEPT = """\
 KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
+PYTHONPATH="$KEEP/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
 for folder in $(IFS=:; echo $PATH); do
     if [ "$folder" != "$KEEP/bin" ] && [ -x "$folder/python3" ]; then
         exec "$folder/python3" "$KEEP/keeper.py" "$KEEP/config.json" "$0" "$@" {1}

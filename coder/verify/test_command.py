@@ -27,6 +27,7 @@ KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = ("keeper.py", "scripts.py", "reporter.py", "added_names.py", "pytest_plugin.py", "tamper_checks.py")
 _IN_SCRIPTS = "python_in_scripts.sh"
+_START = "start/sitecustomize.py"
 _BROUGHT = f"{FOLDER}/brought.json"
 _NO_SETTINGS = ".coder.ini"
 """Empty settings of pytest, which the reporter writes where there are none."""
@@ -87,7 +88,10 @@ async def run_tests(
         await sandbox.write(_BROUGHT, json.dumps(brought).encode())
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
-        watched = [f"{FOLDER}/{name}" for name in (*_INSIDE, "bin", *(f"bin/{one}" for one in _STANDS_FOR))]
+        await sandbox.write(f"{FOLDER}/{_START}", _source("python_start.py"))
+        watched = [
+            f"{FOLDER}/{name}" for name in (*_INSIDE, _START, "bin", *(f"bin/{one}" for one in _STANDS_FOR))
+        ]
         kept = json.dumps({**keeping, "watched": watched}).encode()
         await sandbox.write(_CONFIG, kept)
         found = await run_other(

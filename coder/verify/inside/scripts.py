@@ -19,10 +19,11 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-_FLAGS = re.compile(r"-[bBdOqRuv]+$|-[XW]")
-_JOINED = re.compile(r"(-[bBdOqRuv]+)([cm])$")
+_FLAGS = re.compile(r"-[bBdOqRsuv]+$|-[XW]")
+_JOINED = re.compile(r"-([bBdOqRsuv]*)([cm])(.*)$", re.DOTALL)
 _WITHOUT_EFFECT = re.compile(r"-[Bqu]+$")
 """Options that change nothing of what a program does."""
+_TESTS = (["-m", "pytest"], ["-m", "unittest"])
 _MOST = 100_000
 """Characters of a program."""
 _SHELLS_OWN = {"_", "SHLVL", "PWD", "OLDPWD", "PATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMERR"}
@@ -38,7 +39,7 @@ def main(name: str, args: list[str]) -> int:
         return _source(rest[1], "<string>", ["-c", *rest[2:]], flags, args)
     if rest[:1] in ([], ["-"]) and not sys.stdin.isatty() and all(map(_WITHOUT_EFFECT.match, flags)):
         return _source(sys.stdin.read(), "<stdin>", rest or [""], flags, args)
-    if rest[:2] in (["-m", "pytest"], ["-m", "unittest"]) and not flags:
+    if rest[:2] in _TESTS and not flags:
         return _tests(rest)
     if rest and rest[0].endswith(".py"):
         _tell(path=os.path.relpath(rest[0]), arguments=len(rest) - 1)
@@ -61,8 +62,24 @@ def _parted(args: list[str]) -> tuple[list[str], list[str]]:
         i += 2 if args[i] in ("-X", "-W") else 1
     joined = _JOINED.match(args[i]) if i < len(args) else None
     if joined is not None:
-        return [*args[:i], joined[1]], [f"-{joined[2]}", *args[i + 1 :]]
+        flags, rest = [f"-{joined[1]}"] * bool(joined[1]), [joined[3]] * bool(joined[3])
+        return [*args[:i], *flags], [f"-{joined[2]}", *rest, *args[i + 1 :]]
     return args[:i], args[i:]
+
+
+def redirected(args: list[str]) -> list[str]:
+    """The arguments with which an interpreter runs pytest or unittest through this file; empty for others.
+
+    Args:
+        args: those of an interpreter that was called by its path, or by that of its pytest.
+    """
+    flags, rest = _parted(args)
+    own = os.path.abspath(__file__)
+    if rest[:2] in _TESTS:
+        return [*flags, own, "python", *rest]
+    if rest and os.path.basename(rest[0]) in ("pytest", "py.test"):
+        return [*flags, own, "pytest", *rest[1:]]
+    return []
 
 
 def _source(source: str, filename: str, argv: list[str], flags: list[str], args: list[str]) -> int:
@@ -83,6 +100,9 @@ def _source(source: str, filename: str, argv: list[str], flags: list[str], args:
 
 def _tests(args: list[str]) -> int:
     import reporter
+
+    if args[:2] in _TESTS:
+        os.environ["CODER_IN_TESTS"] = "1"  # what they start is theirs
 
     del sys.modules["reporter"]
     return int(reporter.main_of_script(args))

@@ -40,6 +40,11 @@ BROUGHT = {
 COMMANDS = {
     "pytest": (("pytest", "-q"), {}),
     "shell": (("./run.sh",), {"run.sh": "#!/bin/sh\nexec python3 -m pytest -q\n"}),
+    "the interpreter's path": (
+        ("./run.sh",),
+        {"run.sh": "#!/bin/sh\nexec /opt/venv/bin/python -m pytest -q\n"},
+    ),
+    "the path of pytest": (("./run.sh",), {"run.sh": "#!/bin/sh\nexec /opt/venv/bin/pytest -q\n"}),
 }
 
 
@@ -59,6 +64,8 @@ def with_idle_plugin(folder: Path) -> Path:
     (packages / "pytest_idle.py").write_text("def pytest_configure(config):\n    config.is_idle = True\n")
     about = packages / "pytest_idle-1.dist-info"
     about.mkdir()
+    (folder / "bin" / "pytest").write_text("#!/opt/venv/bin/python\nimport pytest\n\npytest.console_main()\n")
+    (folder / "bin" / "pytest").chmod(0o755)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-idle\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[pytest11]\nidle = pytest_idle\n")
     return folder / "bin" / "python"
@@ -85,7 +92,7 @@ async def test_settings_and_plugins_that_a_change_brings_decide_nothing(
 
     run = await answered(tmp_path, kind, {"solution.py": WRONG, **BROUGHT[cheat]}, python=idle_python)
 
-    assert run.status == "unsolved"
+    assert run.status == "unsolved", run.reason
     assert run.landed == ()
 
 
@@ -135,6 +142,16 @@ HONEST = {
         },
         {"solution.py": RIGHT},
     ),
+    "an interpreter called by its path": (
+        "make check",
+        {
+            "Makefile": "check:\n\tcd lib && PYTHONHASHSEED=0 /opt/venv/bin/python -u -mpytest -q tests\n",
+            "lib/pytest.ini": "[pytest]\npythonpath = src\n",
+            "lib/tests/test_it.py": TEST,
+            "lib/src/solution.py": WRONG,
+        },
+        {"lib/src/solution.py": RIGHT},
+    ),
     "make": (
         "make check",
         {
@@ -153,14 +170,14 @@ HONEST = {
 async def test_settings_and_plugins_of_an_honest_project_work_as_before(case: str, tmp_path: Path) -> None:
     command, files, answer = HONEST[case]
     for path, text in files.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / path).write_text(text)
     COMMANDS["honest"] = (tuple(command.split()), {})
 
     run = await answered(tmp_path, "honest", answer, python=Path(sys.executable))
 
     assert (run.status, run.verified) == ("solved", "tests"), run.reason
-    assert "src/solution.py" in run.landed or len(run.landed) >= 1
+    assert run.landed
 
 
 @pytest.mark.slow

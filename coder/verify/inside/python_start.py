@@ -1,0 +1,35 @@
+"""Have scripts.py run the tests of an interpreter that a test command's script calls by its path.
+
+Copied as sitecustomize.py into a folder of its own, which comes first on PYTHONPATH; standard library only.
+Python imports it before the folder that it runs in is on its path, so before anything that a change brings.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _start() -> None:
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _HERE]
+    if sys.version_info >= (3, 8) and "CODER_IN_TESTS" not in os.environ:
+        beside = os.path.dirname(_HERE)
+        sys.path.insert(0, beside)
+        try:
+            from scripts import redirected  # type: ignore[import-not-found]  # in the folder above
+
+            del sys.modules["scripts"]
+        finally:
+            sys.path.remove(beside)
+        with open("/proc/self/cmdline", "rb") as file:
+            words = [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
+        if command := redirected(words):
+            os.execv(sys.executable, [sys.executable, *command])
+    del sys.modules["sitecustomize"]
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401 - the interpreter's, if it has one
+    except ImportError:
+        return
+
+
+_start()
