@@ -32,9 +32,7 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
 
 def _gate(gate: Gate) -> str:
     lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**", ""]
-    return "\n".join(
-        lines + [f"- {'✓' if one.passed else '✗'} {text(one.text, width=600)}" for one in gate.conditions]
-    )
+    return "\n".join(lines + [f"- {text(one.sentence, width=600)}" for one in gate.conditions])
 
 
 def _comparison(found: Comparison) -> str:

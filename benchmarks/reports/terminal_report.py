@@ -61,7 +61,7 @@ def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> lis
 def gate_lines(gate: Gate) -> list[str]:
     """The gate's result, and each condition."""
     lines = ["✓ passed" if gate.passed else "✗ not passed"]
-    return lines + [f"  {'✓' if one.passed else '✗'} {line(one.text, width=400)}" for one in gate.conditions]
+    return lines + [f"  {line(one.sentence, width=400)}" for one in gate.conditions]
 
 
 def list_lines(told: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,11 @@ class Condition(Value):
     passed: bool
     text: str
 
+    @property
+    def sentence(self) -> str:
+        """What was measured against what, and whether that passes."""
+        return f"{self.text}: {'passed' if self.passed else 'not passed'}"
+
 
 class Gate(Value):
     """The result of a gate."""
@@ -89,9 +94,9 @@ def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iter
     )
     regressed = found.named("regressed")
     worse = [one.id for one in found.changes if one.kind == "changed" and one.after.share < one.before.share]
-    text = f"{count_of(len(regressed), 'regression')} by name (allowed: {max_regressions})"
-    text += f": {', '.join(regressed[:20])}" if regressed else ""
-    text += f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
+    named = f": {', '.join(regressed[:20])}" if regressed else ""
+    chance = f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
+    text = f"{count_of(len(regressed), 'regression')}{named} (allowed: {max_regressions}{chance})"
     yield Condition(name="regressions", passed=len(regressed) <= max_regressions, text=text)
 
 

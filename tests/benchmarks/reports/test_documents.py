@@ -55,8 +55,11 @@ def test_flaky_verdicts_have_a_rate_and_names() -> None:
 def test_a_summary_holds_gate_scores_and_reasons() -> None:
     answer = gate([REPORT], min_pass=0.5)
 
-    text = markdown(REPORT, gate=answer)
+    text, lines = markdown(REPORT, gate=answer), gate_lines(answer)
 
+    score = answer.conditions[0].text
+    assert score.startswith("pass@1 ")
+    assert lines == ["✗ not passed", f"  {score}: not passed"]
     assert "✗ Gate not passed" in text
     assert "| pass&#64;1 |" in text or "| pass@1 |" in text
     assert "| b | 0 | failed | expected 1, got 2 |" in text
