@@ -1,5 +1,6 @@
 """`./run` on machines that lack something: it says exactly what to install, and touches nothing."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -204,32 +205,65 @@ def test_the_scripts_are_shell_that_every_debian_understands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "missing"),
+    ("path", "missing"),
     [
-        ("def test_f() -> None: ...\n", "bubblewrap patch"),
-        ("from tests.postgres import Server\n", "bubblewrap patch postgresql"),
-        (
-            "async def test_f(docker_sandbox): ...\n",
-            "bubblewrap patch docker.io debootstrap",
-        ),
+        ("tests/test_f.py::test_f", "bubblewrap patch"),
+        ("tests/store/test_f.py", "bubblewrap patch postgresql"),
+        ("tests/store/", "bubblewrap patch postgresql"),
+        ("tests/docker/deep", "bubblewrap patch docker.io debootstrap"),
     ],
 )
 def test_tests_that_are_named_have_only_what_they_need_set_up(
-    clone: Path, tools: Path, text: str, missing: str
+    clone: Path, tools: Path, path: str, missing: str
 ) -> None:
     set_up(clone)
     (clone / ".venv" / "set-up-for-test").unlink()
-    (clone / "tests").mkdir()
-    (clone / "tests" / "test_f.py").write_text(text)
-    for name in ("id", "grep", "tr"):
-        (tools / name).unlink(missing_ok=True)
+    for folder in ("store", "docker/deep"):
+        (clone / "tests" / folder).mkdir(parents=True)
+    for name in ("test_f.py", "store/test_f.py"):
+        (clone / "tests" / name).write_text("# docker, postgres and a browser are only words here")
+    (clone / "tests" / "needs.txt").write_text(
+        "# docker tests\npostgres tests/store/test_f.py\ndocker tests/docker\n"
+    )
+    (tools / "id").unlink()
     put(tools, "id", "echo 0")
-    put(tools, "grep", 'exec /bin/grep "$@"')
     put(tools, "tr", 'exec /usr/bin/tr "$@"')
     put(tools, "git", "exit 0")
     put(tools, "python3", "exit 0")
     put(tools, "apt-get", "exit 100")
 
-    done = run(clone, tools, "test", "tests/test_f.py::test_f")
+    done = run(clone, tools, "test", path)
 
     assert f"run: apt-get install -y {missing}\n" in done.stderr
+
+
+SEAMS = {"docker": "tests.docker_engine", "browser": "tests.browser", "postgres": "tests.postgres"}
+"""The modules by which tests reach what they need."""
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of tests that a file imports, also by way of helpers and of the conftest.py files above it."""
+    above = [folder / "conftest.py" for folder in path.parents if folder != ROOT / "tests"]
+    left, modules = [path, *(one for one in above if one.is_file())], set[str]()
+    while left:
+        for node in ast.walk(ast.parse(left.pop().read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
+                its = ROOT / f"{str(node.module).replace('.', '/')}.py"
+                if node.module not in modules and its.is_file() and not its.name.startswith("test_"):
+                    left.append(its)
+                modules.add(str(node.module))
+    return modules
+
+
+def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
+    lines = (ROOT / "tests" / "needs.txt").read_text().splitlines()
+    listed = [line.split() for line in lines if not line.startswith("#")]
+    missing = [
+        f"{need} {path.relative_to(ROOT)}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for need in [need for need, module in SEAMS.items() if module in imported(path)]
+        if not any(need == its and path.is_relative_to(ROOT / place) for its, place in listed)
+    ]
+
+    assert [place for _, place in listed if not (ROOT / place).exists()] == []
+    assert missing == []
