@@ -135,6 +135,19 @@ def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> No
     assert (done.stdout, done.stderr) == ("coder --version\n", "")
 
 
+def test_a_set_up_installs_what_chat_serve_and_mcp_need(clone: Path, tools: Path) -> None:
+    set_up(clone)
+    (clone / ".venv" / "set-up-for-use").unlink()
+    for name in ("bwrap", "python3"):
+        put(tools, name, "exit 0")
+    put(clone / ".venv" / "bin", "python", 'echo "$*" >>"$HOME/asked"')
+
+    done = run(clone, tools, "serve")
+
+    assert done.stdout == "coder serve\n"
+    assert f"--editable {clone}[chat,mcp,server]\n" in (clone / "asked").read_text()
+
+
 def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
     set_up(clone)
     put(tools, "python3", "exit 0")
@@ -242,7 +255,7 @@ SEAMS = {"docker": "tests.docker_engine", "browser": "tests.browser", "postgres"
 
 
 def imported(path: Path) -> set[str]:
-    """The modules of tests that a file imports, also by way of helpers and of the conftest.py files above it."""
+    """The modules of tests that a file imports, also by helpers and the conftest.py files above it."""
     above = [folder / "conftest.py" for folder in path.parents if folder != ROOT / "tests"]
     left, modules = [path, *(one for one in above if one.is_file())], set[str]()
     while left:
