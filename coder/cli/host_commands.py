@@ -11,7 +11,7 @@ from coder.chat.line_reader import NO, YES, Reader
 from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
 from coder.cli.chat_observer import edited
-from coder.cli.host_programs import HostPrograms, branch_name, opener_of, opening
+from coder.cli.host_programs import HostPrograms, branch_name, first_line, opener_of, opening, whole
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.errors import UsageError, own_command
@@ -25,12 +25,14 @@ from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.pending import (
     Pending,
     Place,
+    hooks_of,
+    literal,
     mixed_in,
     pending_in,
     place_of,
     proposed_in,
+    settings_in,
     startable,
-    started_in,
 )
 from coder.workspace.git.run_git import program_outside
 from coder.workspace.landing import is_made
@@ -61,10 +63,10 @@ class HostCommands:
         self._tell_started(place, "commit")
         state = self._session.journal.state
         quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
-        subject = _first_line(wish or subject_of(state, pending.paths))
+        subject = first_line(wish or subject_of(state, pending.paths))
         draft = await self._draft("commit", quoted, wish) or subject
-        adds = [["git", "add", "--intent-to-add", "--", *map(_literal, pending.new)]] if pending.new else []
-        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(_literal, pending.paths)]]
+        adds = [["git", "add", "--intent-to-add", "--", *map(literal, pending.new)]] if pending.new else []
+        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(literal, pending.paths)]]
         agreed = await self._agreed("commit", draft, quoted, commands)
         if agreed and await self._committed(place, pending, agreed, commands):
             head = place.repository.head()
@@ -86,7 +88,7 @@ class HostCommands:
         draft, branch = "", place.branch
         if opener is not None or branch == proposed.base:
             latest = proposed.log.removeprefix("- ")
-            draft = await self._draft("pull-request", quoted, wish) or _first_line(wish or latest)
+            draft = await self._draft("pull-request", quoted, wish) or first_line(wish or latest)
         if branch == proposed.base:
             self._screen.tell(f"  ! {branch} is the default branch: a pull request needs one of its own")
             branch = await self._new_branch(place, branch_name(draft) or "change")
@@ -96,16 +98,22 @@ class HostCommands:
             self._screen.tell("  · no gh or glab is here: open it on the page that the remote names above")
             return
         command = partial(opening, opener, branch=branch, base=proposed.base)
-        shown = command(title="TITLE", body="BODY")
-        if agreed := await self._agreed("pull-request", draft, quoted, [shown]):
+        if agreed := await self._agreed("pull-request", draft, quoted, [command(title="TITLE", body="BODY")]):
             title, _, body = agreed.partition("\n")
-            await self._host.ran(command(title=title, body=body.strip()), place.top)
+            await self._ran(place, command(title=title, body=body.strip()))
 
     async def _pushed(self, place: Place, remote: str, branch: str) -> bool:
         self._tell_started(place, "push")
+        for address in place.repository.push_addresses(remote):
+            self._screen.tell(f"  · pushes to {whole(address)}")
         command = ["git", "push", "--set-upstream", remote, branch]
-        is_asked_for = await self._host.asked([command], "[y]es, [N]o: ") in YES
-        return is_asked_for and await self._host.ran(command, place.top)
+        agreed = await self._host.asked([command], "[y]es, [N]o: ")
+        return agreed in YES and await self._ran(place, command)
+
+    async def _ran(self, place: Place, command: Sequence[str]) -> bool:
+        """Run a program; it finds others in the repository only for hooks, which were told."""
+        hooks = hooks_of(place, command[1]) if command[0] == "git" else []
+        return await self._host.ran(command, place.top, finds_inside=bool(hooks))
 
     def _written(self, place: Place) -> dict[str, list[bytes | None]]:
         """What the conversation has written, relative to the top, with what was there before each time."""
@@ -127,8 +135,8 @@ class HostCommands:
     def _diff(self, place: Place, pending: Pending) -> str:
         """What is to be committed, as a patch."""
         below = self._session.root.relative_to(place.top)
-        read = read_workspace(self._session.task, lands=False).files
-        now = {(below / path).as_posix(): stored for path, stored in read.items()}
+        read = read_workspace(self._session.task, lands=False).files.items()
+        now = {(below / path).as_posix(): stored for path, stored in read}
         before = contents_at_head(place.top, pending.paths)
         return unified_diff(
             {path: before.get(path) for path in pending.paths},
@@ -157,11 +165,14 @@ class HostCommands:
                 f"This conversation has written {_named(own)}, which git may run outside of the sandbox. "
                 "Look at it, and do it yourself."
             )
-        if started := started_in(place, command):
-            self._screen.tell(f"  ! runs outside of the sandbox: {_named(started)}")
-            if patch := self._changed(place):
-                self._screen.tell("  ! and may run what this conversation has changed:")
-                self._screen.tell(visible(patch.rstrip("\n")))
+        settings = settings_in(place)
+        if hooks := hooks_of(place, command):
+            self._screen.tell(f"  ! runs outside of the sandbox: {_named(hooks)}")
+        for setting in settings:
+            self._screen.tell(f"  ! may run outside of the sandbox: {whole(setting)}")
+        if (hooks or settings) and (patch := self._changed(place)):
+            self._screen.tell("  ! and may run what this conversation has changed:")
+            self._screen.tell(visible(patch.rstrip("\n")))
 
     async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
         """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
@@ -200,7 +211,7 @@ class HostCommands:
             command = ["git", "switch", "--create", name]
             answer = await self._host.asked([command], "[y]es, [N]o, or another name: ")
             if answer in YES:
-                return name if await self._host.ran(command, place.top) else ""
+                return name if await self._ran(place, command) else ""
             if answer in NO:
                 return ""
             name = branch_name(answer) or name
@@ -213,13 +224,13 @@ class HostCommands:
             file.write_text(f"{text}\n", encoding="utf-8")
             for command in commands:
                 real = [f"--file={file}" if word == f"--file={_FILE}" else word for word in command]
-                if not await self._host.ran(real, place.top):
+                if not await self._ran(place, real):
                     break
             else:
                 return True
         if pending.new:  # git knows them by now, and is to be as it was
-            left = ["git", "rm", "--cached", "--quiet", "--", *map(_literal, pending.new)]
-            await self._host.ran(left, place.top)
+            left = ["git", "rm", "--cached", "--quiet", "--", *map(literal, pending.new)]
+            await self._ran(place, left)
         return False
 
 
@@ -230,15 +241,6 @@ def _content(path: Path) -> bytes | None:
             return read_regular(folder, path.name, limit=MAX_FILE_BYTES)[0]
     except OSError:
         return None
-
-
-def _literal(path: str) -> str:
-    """A path as git takes it for itself, and not for a pattern."""
-    return f":(literal){path}" if path.startswith(":") or {*path} & {*"*?[\\"} else path
-
-
-def _first_line(text: str) -> str:
-    return tidied(text.partition("\n")[0])
 
 
 def _named(paths: Sequence[str]) -> str:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from coder.chat.line_reader import Reader, answer_to
+from coder.chat.wording import tidied
 from coder.console.screen import Screen
 from coder.errors import UsageError
-from coder.text.sanitize import printable
-from coder.workspace.git.run_git import program_outside
+from coder.text.redact import Redactor
+from coder.text.sanitize import visible
+from coder.workspace.git.run_git import path_outside, program_outside
 
 _LONGEST_NAME = 50
 _PLACES = {
@@ -35,20 +37,24 @@ class HostPrograms:
     async def asked(self, commands: Sequence[Sequence[str]], choices: str) -> str:
         """What is answered to the question whether these commands are to run; empty at the end of input."""
         for command in commands:
-            self._screen.tell(f"  $ {printable(shlex.join(command))}")
+            self._screen.tell(f"  $ {visible(shlex.join(command))}")
         return await answer_to(f"Run it? {choices}", self._reader)
 
-    async def ran(self, command: Sequence[str], folder: Path) -> bool:
-        """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program."""
+    async def ran(self, command: Sequence[str], folder: Path, *, finds_inside: bool) -> bool:
+        """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program.
+
+        finds_inside: what it starts may be a program of the repository, by the user's PATH.
+        """
         program = program_outside(command[0], folder)
         if program is None:
             raise UsageError(f"There is no {command[0]} on this machine.")
+        environment = _environment() if finds_inside else _environment() | {"PATH": path_outside(folder)}
         self._screen.rest()
         stdin = None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL
         before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is the program's
         try:
             code = await run_attached(
-                program, *command[1:], cwd=folder, env=_environment(), stdin=stdin, stdout=sys.stderr
+                program, *command[1:], cwd=folder, env=environment, stdin=stdin, stdout=sys.stderr
             )
         finally:
             signal.signal(signal.SIGINT, before)
@@ -73,6 +79,11 @@ async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noq
             await process.wait()
 
 
+def whole(text: str) -> str:
+    """A text as one line, whole, without credentials."""
+    return visible(Redactor().redact(text)).replace("\n", "\\n")
+
+
 def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:
     """The tool that opens pull requests on a remote, where the user has it."""
     names = ("glab", "gh") if "gitlab" in url else ("gh", "glab")
@@ -86,6 +97,11 @@ def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list
         return ["gh", "pr", "create", *told]
     told = [f"--source-branch={branch}", f"--target-branch={base}", f"--title={title}"]
     return ["glab", "mr", "create", *told, f"--description={body}", "--yes"]
+
+
+def first_line(text: str) -> str:
+    """The first line of a text as a message."""
+    return tidied(text.partition("\n")[0])
 
 
 def branch_name(text: str) -> str:

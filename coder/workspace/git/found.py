@@ -59,6 +59,13 @@ class Repository:
         """`KEY=VALUE` from the configuration of the user, the system and the environment."""
         return self._settings(pattern, ("system", "global", "command"))
 
+    def push_addresses(self, remote: str) -> list[str]:
+        """Where git pushes for a remote, by git's full configuration."""
+        environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
+        asked = ["remote", "get-url", "--push", "--all", remote]
+        printed = run_git(asked, environment=environment, cwd=self.top, tree=self.top)
+        return printed.decode("utf-8", "replace").splitlines()
+
     def _settings(self, pattern: str, scopes: tuple[str, ...]) -> list[str]:
         try:
             fields = self._config("--null", "--show-scope", "--get-regexp", pattern).split("\0")

@@ -1,6 +1,7 @@
 """Read in isolation what the user's own git would commit, push and propose, so that nothing runs unasked."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ HOOKS = {
     "push": ("pre-push", *_ANY),
 }
 """Hooks by the command that runs them."""
-_PROGRAMS = (
-    r"^(core\.(fsmonitor|sshcommand|askpass|gitproxy)|gpg\.(.*\.)?program|credential\.(.*\.)?helper"
-    r"|filter\..*\.(clean|smudge|process)|hook\..*\.command|remote\..*\.(vcs|receivepack))$"
+_PLAIN = re.compile(
+    r"(branch|user|color|alias)\..*"
+    r"|core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|autocrlf"
+    r"|safecrlf|eol|longpaths|sparsecheckout(cone)?|untrackedcache|hookspath)"
+    r"|extensions\.(objectformat|refstorage|worktreeconfig)|gc\.auto|gpg\.format|init\.defaultbranch"
+    r"|(pull|fetch)\.(ff|rebase|prune)|push\.(default|autosetupremote|followtags)"
+    r"|remote\..*\.(url|pushurl|fetch|tagopt|prune|gh-resolved)|submodule\..*\.(active|branch|path|url)"
 )
-"""Configuration keys whose values git runs, except these words: `core.fsmonitor` may be one."""
+"""Configuration keys of a repository by which git runs nothing. Hooks and addresses are told apart."""
 _BESIDE_FILES = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
 """Those of the user's own that may start a file of the repository."""
 _WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
@@ -105,19 +110,31 @@ def pending_in(place: Place, asked: Iterable[str]) -> Pending:
     return Pending(tuple(paths), tuple(sorted(new & wanted)), tuple(sorted((changed | new) - wanted)))
 
 
+def literal(path: str) -> str:
+    """A path as git takes it for itself, and not for a pattern."""
+    return f":(literal){path}" if path.startswith(":") or {*path} & {*"*?[\\"} else path
+
+
 def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[str]:
     """Files whose committed content is none of those before their change."""
     committed = contents_at_head(place.top, befores)
     return [path for path, before in befores.items() if committed.get(path) not in before]
 
 
-def started_in(place: Place, command: str) -> list[str]:
-    """Programs that the repository makes a git command start: hook files and settings."""
+def hooks_of(place: Place, command: str) -> list[str]:
+    """Hooks that a git command starts."""
     folder = _hooks_folder(place.repository)
-    hooks = [name for name in HOOKS[command] if os.access(folder / name, os.X_OK)]
-    settings = place.repository.own_settings(_PROGRAMS)
-    settings += place.repository.user_settings(_BESIDE_FILES)
-    return [*hooks, *(one for one in settings if one.partition("=")[2].lower() not in _WORDS)]
+    return [name for name in HOOKS.get(command, ()) if os.access(folder / name, os.X_OK)]
+
+
+def settings_in(place: Place) -> list[str]:
+    """`KEY=VALUE` by which git may run a program: the repository's own, and some of the user's."""
+    own = place.repository.own_settings(".")
+    beside = place.repository.user_settings(_BESIDE_FILES)
+    return [
+        *(one for one in own if not _PLAIN.fullmatch(one.partition("=")[0].lower())),
+        *(one for one in beside if one.partition("=")[2].lower() not in _WORDS),
+    ]
 
 
 def startable(place: Place, paths: Iterable[str]) -> list[str]:

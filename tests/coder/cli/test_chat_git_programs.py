@@ -76,8 +76,73 @@ def test_a_program_that_the_repository_names_in_its_configuration_is_told_before
     with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
         done = chat(console, endpoint, *MEND, "/commit", "n", cwd=project.top)
 
-    assert "runs outside of the sandbox: core.fsmonitor=touch ../ran; false\n" in done.err
+    assert "may run outside of the sandbox: core.fsmonitor=touch ../ran; false\n" in done.err
     assert not (project.top.parent / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gpg.ssh.defaultKeyCommand", "touch ../ran"),
+        ("pager.commit", f"{' ' * 200}touch ../ran"),
+        ("core.pager", "touch \u202e../ran"),
+        ("submodule.recurse", "true"),
+        ("include.path", "../more"),
+    ],
+)
+def test_a_setting_of_the_repository_that_may_run_a_program_is_told_whole(
+    console: Console, project: GitRepository, key: str, value: str
+) -> None:
+    project.git("config", key, value)
+    with faulty_endpoint(says(code(RIGHT)), WORDS) as endpoint:
+        done = chat(console, endpoint, *MEND, "/commit", "n", cwd=project.top)
+
+    shown, _, _ = done.err.partition("Run it?")
+    told = value.replace("\u202e", "\\u{202e}")
+    assert f"may run outside of the sandbox: {key.lower()}={told}\n" in shown, done.err
+
+
+def test_the_address_to_which_is_pushed_is_shown_before_a_yes(
+    console: Console, project: GitRepository
+) -> None:
+    first = project.git("rev-parse", "HEAD")
+    project.git("config", "protocol.ext.allow", "always")
+    project.git("config", "remote.origin.url", "https://example.org/x")
+    project.git("config", "url.ext::sh -c touch% ../ran% #.pushInsteadOf", "https://example.org/")
+    project.git("update-ref", "refs/remotes/origin/main", first)
+    project.write(calc__py=RIGHT)
+    project.commit()
+    project.git("switch", "--quiet", "--create", "sum")
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, "/pr", "n", cwd=project.top)
+
+    shown, _, _ = done.err.partition("Run it?")
+    assert "pushes to ext::sh -c touch% ../ran% #x\n" in shown, done.err
+    assert "protocol.ext.allow=always\n" in shown
+
+
+def test_neither_gh_nor_git_finds_programs_in_the_repository(
+    console: Console, project: GitRepository, tmp_path: Path
+) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "remote.git").mkdir()
+    GitRepository(tmp_path / "remote.git").git("init", "--quiet", "--bare")
+    project.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    project.git("push", "--quiet", "origin", "main")
+    for path in (project.top / "bin/git", project.top / "bin/gpg", tmp_path / "tools/gh"):
+        path.parent.mkdir(exist_ok=True)
+        text = "git --version" if path.name == "gh" else f"touch {tmp_path}/ran"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    project.write(calc__py=RIGHT)
+    project.commit()
+    project.git("switch", "--quiet", "--create", "sum")
+    path = f"{project.top}/bin:bin:{tmp_path}/tools:{os.environ['PATH']}"
+    with faulty_endpoint(WORDS) as endpoint:
+        done = chat(console, endpoint, "/pr", "y", "y", cwd=project.top, PATH=path)
+
+    assert "git version" in done.err, done.err
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("scope", ["--local", "--global"])
@@ -96,7 +161,7 @@ def test_the_script_that_a_filter_or_hook_starts_is_shown_before_a_yes_where_the
         done = chat(console, endpoint, *lines, cwd=project.top, **user)
 
     shown, _, _ = done.err.partition("Run it?")
-    assert "runs outside of the sandbox: filter.plain.clean=scripts/lint.sh" in shown, done.err
+    assert "may run outside of the sandbox: filter.plain.clean=scripts/lint.sh" in shown, done.err
     assert "+touch ../ran" in shown
     assert not (project.top.parent / "ran").exists()
 
