@@ -71,19 +71,25 @@ async def answer(run: str, said: Decision, *, asked: str | None = None, log: Eve
         await journal.append(answered(await journal.load("answer"), said, asked=asked))
 
 
-async def latest_run(log: EventLog, folder: Path) -> str:
+async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str:
     """The id of the latest run that works on a folder, on one above it, or on a file in it.
+
+    Args:
+        chats: conversations alone.
 
     Raises:
         UsageError: there is none.
     """
     runs = await log.runs()
+    if chats:
+        runs = [run for run in runs if run.first.body.get("settings", {}).get("chat")]
+    what = "chat" if chats else "run"
     for run in runs:
         named = run.first.body.get("task", {}).get("workspace")
         if named is not None and (folder.is_relative_to(named) or Path(named).parent == folder):
             return run.run
     last = f"The latest of all is {runs[0].run}. " if runs else ""
-    raise UsageError(f"No run has worked on {folder}. {last}Name one of: {own_command()} ls")
+    raise UsageError(f"No {what} has worked on {folder}. {last}Name one of: {own_command()} ls")
 
 
 def is_visible(first: Event, root: Path, client: str | None) -> bool:

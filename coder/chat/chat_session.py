@@ -4,7 +4,7 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 step has ended. Killed at any moment, the session continues with the interrupted step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from glob import escape
@@ -15,33 +15,36 @@ from coder.chat.kept_environment import KeptEnvironment
 from coder.chat.subject import about, happened_before, mentioned, places_named, root_of
 from coder.chat.transcript import written
 from coder.config.mcp_servers import Mcp
-from coder.context.quoting import fenced
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
-from coder.models.tokens import input_tokens
 from coder.options import Options
-from coder.prompting.folding import folded
+from coder.participants.actor import untried_work
+from coder.run.attempts import unwritten
 from coder.run.costs import Costs, costs_of
-from coder.run.event_types import BaselineTaken, ContextFolded, RunResumed, StepStarted
+from coder.run.event_types import (
+    FilesChanged,
+    RunResumed,
+    Spoken,
+    StepStarted,
+)
 from coder.run.journal import Journal
+from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import MAX_PROMPT, Task
+from coder.run.termination import Stop
 from coder.store import EventLog
-from coder.teams.strategies import settled
-from coder.text.sanitize import terminal_text
-from coder.tools.shortened import shortened
-from coder.verify.baseline import take_baseline
+from coder.teams.conversation import Offer
+from coder.teams.strategies import settled, team_and_stop
 from coder.workspace.deliver import see_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
-from sandbox import CommandResult
 
 CUT_OFF = ("interrupted", "limit", "error")
 """Endings of a step that can continue."""
@@ -106,41 +109,56 @@ class Session:
         task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
         see_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
-        async with self._environment(task, self.settings, read.files) as bench:
+        async with self.environment(task, self.settings, read.files) as bench:
             settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
             self.notes.clear()
             self.journal.hold(read.files)
             return await self._worked(bench)
 
+    @property
+    def can_apply(self) -> bool:
+        """A change of the latest message, or of the session, was made and not written."""
+        return self.state is not None and _offered(self.state) is not None
+
     async def go_on(self) -> Run:
         """Go on with the interrupted step; no answered call is repeated. UsageError: there is none."""
         state = self.state
         if state is None or not self.is_cut_off:
             raise UsageError("Nothing was cut off. Say what is to be done.")
+        return await self._resumed(state)
+
+    async def apply(self) -> Run:
+        """Try the latest change that wasn't written again, and ask about it; UsageError: there is none."""
+        state = self.state
+        if state is None or (code := _offered(state)) is None:
+            raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
+        team, stop = team_and_stop(state.settings, None, None)
+        offer = Offer(team, stop, heard=len(state.messages))
+        return await self._resumed(state, code, Options(team=offer, stop=Stop(offer.until)))
+
+    async def _resumed(
+        self, state: State, code: Message | None = None, options: Options | None = None
+    ) -> Run:
+        """Continue the latest step, with this change as the latest one."""
         same = self.settings.model_copy(update={"strategy": state.settings.strategy})
         settings = self._settled(same, state.task, sessions=True)
         restored = restore(state)
-        async with self._environment(state.task, settings, restored.files) as bench:
+        happened = restored.happened
+        if code is not None:
+            changed = [body for body in happened if isinstance(body, FilesChanged)]
+            happened = (*changed, Spoken(message=code.model_copy(update={"repeats": False})))
+        async with self.environment(state.task, settings, restored.files) as bench:
             resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
-            await self.journal.append(resumed, *restored.happened)
+            await self.journal.append(resumed, *happened)
             self.journal.hold(restored.files)
-            return await self._worked(bench)
+            return await self._worked(bench, options)
 
-    async def _worked(self, bench: Workbench) -> Run:
-        run = await work(self.journal, self.model, bench)
+    async def _worked(self, bench: Workbench, options: Options | None = None) -> Run:
+        run = await work(self.journal, self.model, bench, options)
         if run.status == "error":  # a sandbox may have failed: the next message has others
             await self.kept.close()
         return run
-
-    async def test(self) -> BaselineTaken:
-        """Run the test command on the user's files, without a model; UsageError: there is none."""
-        task = self.task
-        if task.test_command is None:
-            raise UsageError("There is no test command yet. Name one: /test CMD")
-        read = read_workspace(task, lands=False)
-        async with self._environment(task, self.settings, read.files) as bench:
-            return await take_baseline(bench, self._unbegun(read))
 
     async def undo(self) -> str | None:
         """Take back the latest step that stands, and say what of its commit is left; UsageError: none."""
@@ -150,25 +168,6 @@ class Session:
         steps = left_to_undo(state)
         rows = await take_back(self.journal, steps[0])
         return await take_back_commit(state, rows, step=steps[0])
-
-    async def command(self, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
-        """Run a command in the model's session; the next message reports it to the model."""
-        read = read_workspace(self.task, lands=False)
-        async with self._environment(self.task, self.settings, read.files) as bench:
-            work = await bench.session(self.state or self._unbegun(read))
-            done = await work.session.sh(command, on_output=on_output)
-            output = bench.redactor.redact(terminal_text(done.output).rstrip())
-        how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
-        shown = fenced(f"{shortened(output)}\n[{how}]")
-        self.notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
-        return done
-
-    async def compact(self) -> tuple[int, int]:
-        """Fold the dialogue with the model; gives its tokens before and after."""
-        before, plan = (list(state.dialogue), state.plan) if (state := self.state) is not None else ([], "")
-        if (shorter := folded(before, None, plan=plan)) != before:
-            await self.journal.append(ContextFolded(messages=tuple(shorter)))
-        return input_tokens(before), input_tokens(shorter)
 
     def add(self, names: list[str], *, stay: bool = True) -> tuple[str, ...]:
         """Put files before the model, from the next message on; gives their paths in the folder.
@@ -211,7 +210,7 @@ class Session:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
 
-    def _unbegun(self, read: Snapshot) -> State:
+    def unbegun(self, read: Snapshot) -> State:
         """A run that has not begun, on the user's files as they are."""
         settings, model = self.settings, self.model.name
         return State(self.run, self.task, settings, settings.budget, model, read.files, str(read.root))
@@ -233,8 +232,15 @@ class Session:
         one = settled(given, task, model=self.model.name, able=able, sessions=sessions)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
-    def _environment(
+    def environment(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile]
     ) -> AbstractAsyncContextManager[Workbench]:
+        """The sandboxes for work on these files."""
         around = Options(sandbox=self.sandbox, tools=self.tools, watch=self.journal.watch)
         return self.kept.use(task, settings, files, around)
+
+
+def _offered(state: State) -> Message | None:
+    """The change that `/apply` asks about, if there is one."""
+    made = untried_work(state) if state.open_work else None
+    return made or unwritten(state)

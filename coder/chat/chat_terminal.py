@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder.chat.commands import COMMANDS
+from coder.chat.commands import COMMANDS, is_message
 from coder.chat.line_reader import Cancelled, PlainReader, Reader
 from coder.errors import MachineError, install_command
 from coder.fs.private_folder import private_folder
@@ -115,6 +115,8 @@ def _keys(unfold: Callable[[str], str]) -> "KeyBindings":
         if buffer.document.char_before_cursor == "\\":
             buffer.delete_before_cursor()
             buffer.insert_text("\n")
+        elif event.key_processor.input_queue and is_message([buffer.text, ""]):
+            buffer.insert_text("\n")  # more came at once: pasted, on a terminal that doesn't mark that
         else:
             buffer.validate_and_handle()
 

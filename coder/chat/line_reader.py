@@ -3,13 +3,20 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from select import select
 from typing import Protocol, TextIO
+
+from coder.chat.commands import is_for_us, is_message, why_not_now
 
 CONTINUED = "\\"
 """At the end of a line: the message continues in the next one."""
 _PIECE = 1 << 16
+_PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
+"""Marks that a terminal puts around what is pasted."""
+_AT_ONCE_S = 0.02
+"""Lines that come within this time of each other on a terminal were pasted."""
 
 
 class Cancelled(Exception):
@@ -27,15 +34,19 @@ class Reader(Protocol):
         """
 
 
-YES, NO = ("y", "yes", "Y"), ("", "n", "no", "N")
+async def answer_to(question: str, reader: Reader, tell: Callable[[str], None]) -> str:
+    """What was answered to a question; empty at the end of input, and for Ctrl-C.
 
-
-async def answer_to(question: str, reader: Reader) -> str:
-    """What was answered to a question; empty at the end of input, and for Ctrl-C."""
-    try:
-        return (await reader.line(question) or "").strip()
-    except Cancelled:
-        return ""
+    A command is no answer: `tell` says why it isn't carried out, and the question is asked again.
+    """
+    while True:
+        try:
+            answer = (await reader.line(question) or "").strip()
+        except Cancelled:
+            return ""
+        if not is_for_us(answer):
+            return answer.removeprefix("/") if answer.startswith("//") else answer
+        tell(why_not_now(answer))
 
 
 class PlainReader:
@@ -45,17 +56,45 @@ class PlainReader:
         self._errors = errors or sys.stderr
         self._rest = b""
         self._ended = False
+        self._ahead: list[str] = []
+        """Commands that came at once with the line before."""
 
     async def line(self, question: str) -> str | None:
-        """The next line; those that end in a backslash are joined to what follows."""
+        """The next line, with those that were pasted with it, or that continue it behind a backslash.
+
+        In a pipe a line is a message of its own, unless the marks of a paste are around several.
+        """
+        if self._ahead:
+            return self._ahead.pop(0)
         print(question, end="", file=self._errors, flush=True)
         if question and not os.isatty(0):
             print(file=self._errors, flush=True)  # a pipe echoes no line end
+        if (first := await self._message()) is None:
+            return None
+        lines = [first]
+        while os.isatty(0) and select([0], [], [], _AT_ONCE_S)[0]:
+            if (line := await self._message()) is None:
+                break
+            lines.append(line)
+        if len(lines) > 1 and is_message(lines):
+            return "\n".join(lines)
+        first, *self._ahead = lines
+        return first
+
+    async def _message(self) -> str | None:
+        """A line with its continuations, or all that the marks of a paste surround."""
         parts: list[str] = []
+        is_pasted = False
         while (line := await self._line()) is not None:
-            if not line.endswith(CONTINUED):
+            is_pasted = is_pasted or line.startswith(_PASTE_BEGINS)
+            if is_pasted:
+                parts.append(line.removeprefix(_PASTE_BEGINS).replace(_PASTE_ENDS, ""))
+                if _PASTE_ENDS in line:
+                    break
+            elif line.endswith(CONTINUED):
+                parts.append(line.removesuffix(CONTINUED))
+            else:
                 return "\n".join([*parts, line])
-            parts.append(line.removesuffix(CONTINUED))
         return "\n".join(parts) if parts else None
 
     async def _line(self) -> str | None:
@@ -72,7 +111,17 @@ class PlainReader:
 class Typed:
     """Lines typed on a terminal while the model works; they never answer a question."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        is_taken: Callable[[str], bool] = lambda line: False,
+        on_dropped: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Take what hears of each line as it comes, and of one without an end that a question throws away.
+
+        Args:
+            is_taken: whether the line was for the program, and not for the model.
+        """
+        self._is_taken, self._on_dropped = is_taken, on_dropped
         self._lines: list[str] = []
         self._rest = b""
         self._is_on = False
@@ -98,15 +147,16 @@ class Typed:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to a question; what was typed before it is asked is thrown away."""
+        """Leave the terminal to a question; a line that has no end by then is thrown away, and told of."""
         if not self._is_on:
             yield
             return
-        import termios
-
         loop = asyncio.get_running_loop()
         loop.remove_reader(0)
-        termios.tcflush(0, termios.TCIFLUSH)
+        if select([0], [], [], 0)[0]:
+            self._read()
+        if begun := (self._rest + unended_line(0)).decode("utf-8", "replace").strip():
+            self._on_dropped(begun)
         self._rest = b""
         try:
             yield
@@ -114,11 +164,32 @@ class Typed:
             loop.add_reader(0, self._read)
 
     def _read(self) -> None:
-        piece = os.read(0, _PIECE)
-        if not piece:  # Ctrl-D, which ends nothing while there is work
+        pieces = [os.read(0, _PIECE)]
+        while pieces[-1] and select([0], [], [], _AT_ONCE_S)[0]:  # a terminal gives a line at a time
+            pieces.append(os.read(0, _PIECE))
+        if not any(pieces):  # Ctrl-D, which ends nothing while there is work
             return
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        self._lines += [line for part in lines if (line := part.decode("utf-8", "replace").strip())]
+        *parts, self._rest = b"".join([self._rest, *pieces]).split(b"\n")
+        lines = [part.decode("utf-8", "replace").rstrip("\r") for part in parts]
+        filled = [line.strip() for line in lines if line.strip()]
+        filled = ["\n".join(lines).strip("\n")] if is_message(filled) else filled
+        self._lines += [line for line in filled if not self._is_taken(line)]
+
+
+def unended_line(terminal: int) -> bytes:
+    """What was typed on a terminal behind the last line end; it is taken from the terminal."""
+    import termios
+
+    before = termios.tcgetattr(terminal)
+    now = [*before]
+    now[3] &= ~termios.ICANON
+    now[6] = [*before[6]]
+    now[6][termios.VMIN], now[6][termios.VTIME] = 0, 0
+    try:
+        termios.tcsetattr(terminal, termios.TCSANOW, now)
+        return os.read(terminal, _PIECE)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
 async def next_bytes(descriptor: int) -> bytes:

@@ -15,7 +15,7 @@ def chat(
     context: typer.Context,
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,
     resume: Annotated[str | None, option("--resume", "Continue a conversation, or a run.", "RUN")] = None,
-    latest: Annotated[bool, option("--continue", "Continue the latest run of this folder.")] = False,
+    latest: Annotated[bool, option("--continue", "Continue the latest chat of PATH.")] = False,
     max_calls: Annotated[int | None, option("--max-calls", "Model calls of all messages (200).", "N")] = None,
     timeout: Annotated[
         float | None, option("--timeout", "Seconds for all messages (14400).", "SECONDS")

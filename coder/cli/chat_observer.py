@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
-from coder.chat.commands import is_for_us, is_lone_answer
-from coder.chat.line_reader import NO, YES, Reader, Typed, answer_to
+from coder.chat.commands import is_for_us, is_lone_answer, parse_line
+from coder.chat.line_reader import Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
 from coder.cli.host_programs import run_attached
@@ -22,14 +22,17 @@ from coder.prompting.reprompt import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import Message
-from coder.run.questions import Decision, Question, this_person
+from coder.run.questions import Decision, Question, is_no, is_yes, this_person
 from coder.text.sanitize import is_binary, one_line, printable, visible
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
+NOT_SENT = "  ! {!r} was not sent: it had no Enter before this question"
 NO_QUESTION = "  ! {!r} was not sent: no question is open"
+
+NO_ANSWER = "  ! {!r} is no answer to this question"
 
 
 class ChatObserver:
@@ -39,7 +42,7 @@ class ChatObserver:
         """Take the screen, where answers to questions come from, and where results are printed."""
         self.words = Words()
         """What the latest answer has said so far."""
-        self.lines = Typed()
+        self.lines = Typed(self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))))
         """What is typed while the model works."""
         self.commands: list[str] = []
         """Commands typed while the model works; they run after the message."""
@@ -55,7 +58,9 @@ class ChatObserver:
         self._is_to_the_person = True
         self._is_asked = False
         self._began = self._ends = False
-        self._patch = ""
+        self._patch = self._said_patch = ""
+        self._reply = ""
+        """An answer in words about a change, which is asked about again."""
 
     def permit(self, permissions: Permissions) -> None:
         """Ask about hosts, and keep to what the user allows in the project for good."""
@@ -88,10 +93,14 @@ class ChatObserver:
             case event_types.CallAnswered():
                 self._speak(self.words.end())
                 self._ends = any(call.name == DONE.name for call in body.tool_calls)
+            case event_types.Spoken(message=Message(kind="reply", text=text)):
+                self._reply = printable(text.strip())
             case event_types.Spoken(message=Message(kind="code", text=text)) if self._ends and text:
                 self._screen.tell(printable(text.strip()))
         patch = body.patch if isinstance(body, event_types.PatchProposed) else ""
         begins = isinstance(body, event_types.RunStarted | event_types.StepStarted)
+        if begins:
+            self._said_patch = self._reply = ""
         if begins or (patch and patch != self._patch):
             self._screen.showed_diff, self._patch = False, patch
         self._screen.event(event)
@@ -120,17 +129,26 @@ class ChatObserver:
 
     def typed(self) -> list[str]:
         """What the user has typed since the last look, for the model."""
-        words = []
-        for line in self.lines.take():
-            if is_lone_answer(line):
-                self._screen.tell(NO_QUESTION.format(line.strip()))
-            elif is_for_us(line):
-                self.commands.append(line)
-                self._screen.tell(f"  · runs after this message: {one_line(line)}")
-            else:
-                words.append(line)
-                self._screen.tell(f"  · told the model: {one_line(line)}")
+        words = self.lines.take()
+        for line in words:
+            self._screen.tell(f"  · told the model: {one_line(line)}")
         return words
+
+    def _takes(self, line: str) -> bool:
+        """Whether a line that was typed while the model works is no message: answer it, or run it later."""
+        if is_lone_answer(line):
+            self._screen.tell(NO_QUESTION.format(line.strip()))
+            return True
+        if not is_for_us(line):
+            return False
+        try:
+            parse_line(line)
+        except UsageError as error:
+            self._screen.tell(f"  ! {one_line(str(error), width=300)}")
+        else:
+            self.commands.append(line)
+            self._screen.tell(f"  · runs after this message: {one_line(line)}")
+        return True
 
     def is_there(self, question: Question) -> bool:
         """The user of the conversation always is."""
@@ -156,22 +174,27 @@ class ChatObserver:
             self.say(visible(question.patch), end="")
         for line in question_lines(question):
             self._screen.tell(line)
-        return typed_answer(question, await answer_to(prompt_of(question), self._reader))
+        return typed_answer(question, await answer_to(prompt_of(question), self._reader, self._screen.tell))
 
     async def _decided(self, question: Question) -> Decision:
         self._screen.rest()
-        if not self._screen.showed_diff:
+        if self._reply:
+            self.answer(self._reply)
+            self._reply = ""
+        if not self._screen.showed_diff and self._said_patch != question.patch:
             self.say(visible(question.patch), end="")
+            self._said_patch = question.patch
         if self.yes and question.passed:
             return Decision(decision="yes")
         if question.note:
             self._screen.note(question.note)
         while True:
-            answer = await answer_to(QUESTION if question.passed else FAILING, self._reader)
-            if answer in YES or answer in NO:
-                return Decision(decision="yes" if answer in YES else "no")
-            if is_for_us(answer):
-                self._screen.tell("  ! commands run at the prompt: answer this question first")
+            asked = QUESTION if question.passed else FAILING
+            answer = await answer_to(asked, self._reader, self._screen.tell)
+            if is_yes(answer) or is_no(answer):
+                return Decision(decision="yes" if is_yes(answer) else "no")
+            if is_lone_answer(answer):
+                self._screen.tell(NO_ANSWER.format(answer))
                 continue
             if answer not in ("e", "edit"):
                 return Decision(decision="no", words=answer)

@@ -59,7 +59,8 @@ class Conversation:
         async with AsyncExitStack() as stack:
             log = stack.enter_context(open_log())
             if given["latest"] and given["resume"] is None:
-                given["resume"] = await latest_run(log, Path.cwd())
+                folder = _absolute(given["path"] or Path())
+                given["resume"], given["path"] = await latest_run(log, folder, chats=True), None
             loaded, task = self._loaded(), self._task()
             state = None
             if given["resume"] is not None:
@@ -87,9 +88,7 @@ class Conversation:
     def _loaded(self) -> Loaded:
         folder, resumes = self._given["path"], self._given["resume"] is not None
         if resumes and folder is not None:
-            raise UsageError(
-                "A continued run has its own folder: leave PATH out. --continue takes no RUN; --resume does."
-            )
+            raise UsageError("--resume works in the folder of its run: leave PATH out.")
         folder = folder or Path()
         if not resumes and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
@@ -202,3 +201,7 @@ def _with_flags(before: Task, given: Task) -> Task:
     """The task of a resumed conversation, with what flags set."""
     command, read = given.test_command or before.test_command, dict.fromkeys((*before.read, *given.read))
     return before.model_copy(update={"test_command": command, "read": tuple(read)})
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))

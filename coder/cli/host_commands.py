@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coder.chat.chat_session import Session
-from coder.chat.line_reader import NO, YES, Reader
+from coder.chat.line_reader import Reader
 from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
 from coder.cli.chat_observer import edited
@@ -17,6 +17,7 @@ from coder.console.screen import Screen
 from coder.errors import UsageError, own_command
 from coder.fs.safe_open import open_folder, read_regular
 from coder.run.event_types import CommitMade
+from coder.run.questions import YES_OR_NO, is_no, is_yes
 from coder.text.sanitize import count_of, one_line, visible
 from coder.workspace.commit_message import subject_of
 from coder.workspace.diff import unified_diff
@@ -107,8 +108,8 @@ class HostCommands:
         for address in place.repository.push_addresses(remote):
             self._screen.tell(f"  · pushes to {whole(address)}")
         command = ["git", "push", "--set-upstream", remote, branch]
-        agreed = await self._host.asked([command], "[y]es, [N]o: ")
-        return agreed in YES and await self._ran(place, command)
+        is_agreed = is_yes(await self._host.asked([command], YES_OR_NO))
+        return is_agreed and await self._ran(place, command)
 
     async def _ran(self, place: Place, command: Sequence[str]) -> bool:
         """Run a program; it finds others in the repository only for hooks, which were told."""
@@ -191,9 +192,9 @@ class HostCommands:
             answer = await self._host.asked(
                 commands, "[y]es, [N]o, [e]dit the message, or say what it should be: "
             )
-            if answer in YES:
+            if is_yes(answer):
                 return draft
-            if answer in NO:
+            if is_no(answer):
                 return None
             if answer in ("e", "edit"):
                 try:
@@ -210,9 +211,9 @@ class HostCommands:
         while True:
             command = ["git", "switch", "--create", name]
             answer = await self._host.asked([command], "[y]es, [N]o, or another name: ")
-            if answer in YES:
+            if is_yes(answer):
                 return name if await self._ran(place, command) else ""
-            if answer in NO:
+            if is_no(answer):
                 return ""
             name = branch_name(answer) or name
 

@@ -38,7 +38,7 @@ class HostPrograms:
         """What is answered to the question whether these commands are to run; empty at the end of input."""
         for command in commands:
             self._screen.tell(f"  $ {visible(shlex.join(command))}")
-        return await answer_to(f"Run it? {choices}", self._reader)
+        return await answer_to(f"Run it? {choices}", self._reader, self._screen.tell)
 
     async def ran(self, command: Sequence[str], folder: Path, *, finds_inside: bool) -> bool:
         """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program.

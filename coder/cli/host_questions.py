@@ -83,4 +83,4 @@ class HostQuestions:
 
     async def _answer(self, named: str) -> str:
         with self._lines.paused(), self._screen.held():
-            return (await answer_to(QUESTION.format(host=named), self._reader)).lower()
+            return (await answer_to(QUESTION.format(host=named), self._reader, self._screen.tell)).lower()

@@ -79,6 +79,8 @@ class Repl:
             match parse_line(line):
                 case Command("quit"):
                     return False
+                case Command("apply"):
+                    await self._work(self._session.apply())
                 case Command("go"):
                     await self._work(self._session.go_on())
                 case Command() as command:
@@ -120,7 +122,9 @@ class Repl:
             self._onlooker.answer(printable(state.last.text.strip()))
             if state.open_work:
                 paths = one_line(named([*state.open_work]), width=300)
-                self._screen.tell(f"  ! changed in the session and not written: {paths}")
+                self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")
+        elif self._session.can_apply and run.status in ("refused", "limit"):
+            self._screen.note("the change was not written: /apply asks about it again")
         own = of_one_message(before, run)
         if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
             self._screen.note(render.spent(own))

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, get_args
 
+from coder.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.chat.chat_session import Session
 from coder.chat.commands import Command, help_lines, words_of
 from coder.chat.line_reader import Reader
@@ -18,7 +19,6 @@ from coder.console.screen import Screen
 from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
-from coder.models.tokens import input_tokens
 from coder.run.event_types import ToolAnswered, ToolCalled, parse
 from coder.store import data_folder
 from coder.text.sanitize import count_of, one_line, printable
@@ -71,6 +71,7 @@ class SessionCommands:
             "jobs": self._jobs,
             "context": self._context,
             "compact": self._compact,
+            "clear": self._clear,
             "model": self._model,
         }
 
@@ -93,7 +94,7 @@ class SessionCommands:
         if rest:
             command = split_command(rest)
             self._session.task = self._session.task.model_copy(update={"test_command": command})
-        seen = await self._unless_cancelled(self._session.test())
+        seen = await self._unless_cancelled(run_tests(self._session))
         if seen is None:
             return ""
         failed = [test.name for test in seen.tests if not test.passed]
@@ -120,7 +121,7 @@ class SessionCommands:
             self._screen.clear()
             self._onlooker.say(printable(chunk.decode("utf-8", "replace")), end="")
 
-        done = await self._unless_cancelled(self._session.command(rest, show))
+        done = await self._unless_cancelled(run_command(self._session, rest, show))
         if done is None or done.exit_code == 0:
             return ""
         return f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]"
@@ -174,12 +175,18 @@ class SessionCommands:
         return await told_jobs(self._session, words_of(rest))
 
     async def _context(self, rest: str) -> str:
-        state, window = self._session.state, abilities_of(self._session.model).context
-        used = f"{input_tokens(state.dialogue if state is not None else ()):,} tokens"
-        return f"{used} of {window:,}" if window else used
+        window, parts = abilities_of(self._session.model).context, await context_parts(self._session)
+        used = sum(parts.values())
+        limit = f"of {window:,} ({used / window:.0%})" if window else "; the model's limit is unknown"
+        rows = [f"  {name:<12} {tokens:>10,}" for name, tokens in parts.items()]
+        return "\n".join([f"{used:,} tokens{' ' if window else ''}{limit}", *rows])
+
+    async def _clear(self, rest: str) -> None:
+        await clear(self._session)
+        self._screen.tell("  · a new dialogue begins; files, session and log stay")
 
     async def _compact(self, rest: str) -> str:
-        before, after = await self._session.compact()
+        before, after = await compact(self._session)
         return f"{before:,} → {after:,} tokens"
 
     async def _model(self, rest: str) -> str:

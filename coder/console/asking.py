@@ -3,10 +3,12 @@
 What is asked stands above the place to type, whole: a yes is offered only below its last line.
 """
 
-from coder.run.questions import Decision, Question, Waits, this_person
+from coder.chat.commands import is_lone_answer
+from coder.run.questions import YES_OR_NO, Decision, Question, Waits, is_no, is_yes, this_person
 from coder.text.sanitize import one_line, printable
 
-_YES, _ALWAYS = ("y", "yes"), ("a", "always")
+_ALWAYS = ("a", "always")
+_OR_WORDS = "[y]es, [N]o, or say what should be different: "
 _WIDTH = 300
 """Characters of a question that stands before the place to type; a longer one stands above it."""
 
@@ -27,7 +29,9 @@ def prompt_of(question: Question) -> str:
     if question.kind != "approve":
         return "answer: "
     asked = one_line(question.text, width=_WIDTH) if _is_short(question) else "Allow this?"
-    return f"{asked} {'[y]es, [a]lways, [N]o: ' if 'always' in question.options else '[y/N] '}"
+    if "always" in question.options:
+        return f"{asked} [y]es, [a]lways, [N]o: "
+    return f"{asked} {_OR_WORDS if question.about == 'landing' else YES_OR_NO}"
 
 
 def _is_short(question: Question) -> bool:
@@ -46,8 +50,11 @@ def typed_answer(question: Question, typed: str | None) -> Decision:
     typed, who = typed.strip(), this_person()
     if question.kind == "approve":
         is_always = "always" in question.options and typed.lower() in _ALWAYS
-        decision = "always" if is_always else "yes" if typed.lower() in _YES else "no"
-        return Decision(decision=decision, who=who, how="terminal")
+        decision = "always" if is_always else "yes" if is_yes(typed) else "no"
+        has_words = question.about == "landing" and not (
+            is_yes(typed) or is_no(typed) or is_lone_answer(typed)
+        )
+        return Decision(decision=decision, words=typed if has_words else "", who=who, how="terminal")
     if not typed:
         raise Waits(question.text)
     return question.worded(typed).model_copy(update={"who": who, "how": "terminal"})

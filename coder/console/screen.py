@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Literal, TypeVar
 
 from coder.console import render
+from coder.console.bounded_text import BoundedText
 from coder.console.failure import single
 from coder.console.terminal import Terminal, read_line
 from coder.errors import own_command
@@ -55,6 +56,8 @@ class Screen:
         self._attempts: dict[str, str] = {}
         """Which attempt a run is, where several are made side by side."""
         self._model = ""
+        self._body = BoundedText()
+        """What is streamed between two events, with `verbose`."""
         self.also: Watch | None = None
         """Is told of every event, too."""
         self.showed_diff = False
@@ -75,6 +78,7 @@ class Screen:
     def event(self, event: Event) -> None:
         """Tell what happened."""
         self.pass_on(event)
+        self._end_stream()
         body = event_types.parse(event)
         if body is None:
             return
@@ -224,5 +228,10 @@ class Screen:
             self._terminal.print(visible(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
-        if self._verbose and not self._quiet and text:
-            self._terminal.write(printable(text))
+        if self._verbose and not self._quiet and (shown := self._body.feed(printable(text))):
+            self._terminal.write(shown)
+
+    def _end_stream(self) -> None:
+        """Show the end of what was streamed since the last event."""
+        if rest := self._body.end(f"what the log keeps of it: {own_command()} show {self.run_id}"):
+            self._terminal.write(rest)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from coder.run.questions import YES_OR_NO, is_yes
 from coder.text.sanitize import one_line
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -17,7 +18,7 @@ COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
 async def ask_human(question: str) -> bool:
     """True for y or yes; anything else, the end of input, and no terminal to ask on are no."""
-    return ((await read_line(f"{one_line(question, width=300)} [y/N] ")) or "").lower() in ("y", "yes")
+    return is_yes(await read_line(f"{one_line(question, width=300)} {YES_OR_NO}") or "")
 
 
 async def read_line(question: str) -> str | None:

@@ -188,12 +188,17 @@ class LastTree:
         return _code(turn.state, find_target(turn.state.task, turn.state.files), "")
 
 
+def untried_work(state: State) -> Message | None:
+    """What the session has changed since the latest answer that was tried, as a change; None: nothing."""
+    if not state.tree:
+        return None
+    code = _code(state, find_target(state.task, state.files), "")
+    return code if (code.files or code.test_edits) and not code.repeats else None
+
+
 def has_new_tree(state: State) -> bool:
     """Whether the session has changed files since the latest answer that was tried."""
-    if not state.tree:
-        return False
-    code = _code(state, find_target(state.task, state.files), "")
-    return bool(code.files or code.test_edits) and not code.repeats
+    return untried_work(state) is not None
 
 
 async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:

@@ -30,9 +30,9 @@ def history_budget(context: int | None) -> int:
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
     """The steps before this one as a dialogue of at most so many tokens, oldest first."""
-    if not state.steps:
+    if not (known := state.steps[state.cleared :]):
         return []
-    first, *rest = state.steps
+    first, *rest = known
     left = budget - input_tokens([]) - _cost(_first(first, len(rest)))
     told: list[Dialogue] = []
     is_full = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from coder.run.message import HUMAN, Message, Outcome
-from coder.run.state import State
+from coder.run.state import State, replace
 
 CHOOSER = "chooser"
 """The participant that repeats the chosen answer."""
@@ -140,6 +140,14 @@ def is_rejection(message: Message) -> bool:
     return message.author == HUMAN and message.kind == "outcome"
 
 
+def before_talk(state: State) -> State:
+    """The state at the question about a change, without words about it that were answered in words."""
+    messages = state.messages
+    while len(messages) > 1 and messages[-1].kind == "reply" and is_rejection(messages[-2]):
+        messages = messages[:-2]
+    return state if messages is state.messages else replace(state, messages=messages)
+
+
 def is_decided(state: State) -> bool:
     """Whether the human has said yes or no to the latest change."""
     return state.last is not None and state.last.kind == "decision"
@@ -151,8 +159,17 @@ def is_approved(state: State) -> bool:
 
 
 def since_rejection(state: State) -> tuple[Message, ...]:
-    """The messages after the human's last rejection."""
+    """The messages after the human's last rejection; words that words have answered reject nothing."""
+    following = ""
     for index in range(len(state.messages) - 1, -1, -1):
-        if is_rejection(state.messages[index]):
+        if is_rejection(state.messages[index]) and following != "reply":
             return state.messages[index + 1 :]
+        following = state.messages[index].kind
     return state.messages
+
+
+def unwritten(state: State) -> Message | None:
+    """The latest change of the user's message, if that has written none."""
+    if state.landing is not None and not state.taken_back:
+        return None
+    return next((code for code in reversed(state.codes) if code.is_change), None)

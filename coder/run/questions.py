@@ -88,6 +88,20 @@ class Decider(Protocol):
         """Put a question to a person."""
 
 
+YES_OR_NO = "[y]es, [N]o: "
+"""The choices of a question that only yes and no answer, as every terminal shows them."""
+
+
+def is_yes(typed: str) -> bool:
+    """Whether a typed line is a yes."""
+    return typed.strip().lower() in ("y", "yes")
+
+
+def is_no(typed: str) -> bool:
+    """Whether a typed line is a no; so is an empty one."""
+    return typed.strip().lower() in ("", "n", "no")
+
+
 class Waits(Exception):
     """Nobody can answer a question now: its text is the message."""
 

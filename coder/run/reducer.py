@@ -82,6 +82,9 @@ def _after(state: State, body: event_types.Body) -> State:
             return replace(said, pending=(), question=None, effects=())
         case event_types.DialogueTaken(participant=participant):
             return state.talking(participant)
+        case event_types.DialogueCleared():
+            cleared = len(state.steps) + 1
+            return replace(state, dialogue=(), dialogues={}, plan="", cleared=cleared)
         case event_types.StopRequested():
             return replace(state, stop_requested=body, question=None)
         case event_types.QuestionAsked():

@@ -105,6 +105,8 @@ class State:
     stopped: event_types.RunStopped | None = None
     steps: tuple["State", ...] = ()
     """How the earlier tasks of the run ended."""
+    cleared: int = 0
+    """Tasks, from the first one on, that the user's dialogue no longer knows."""
     taken_back: bool = False
     """The user has taken back what was written for this task."""
 
@@ -179,7 +181,7 @@ _FORKED = (
 )
 """What a fork keeps of the run that it is of."""
 OF_RUN = (
-    *(*_SAME, "origin", "is_untold", "seconds", "granted"),
+    *(*_SAME, "origin", "is_untold", "seconds", "granted", "cleared"),
     *("open_calls", "calls", "usage", "cost_usd", "cost_known"),
 )
 """What a run keeps when the user's next message begins."""

@@ -79,6 +79,10 @@ class DialogueTaken(Body, type="dialogue.taken", durable=False):
     participant: str
 
 
+class DialogueCleared(Body, type="dialogue.cleared"):
+    """The user began a new dialogue: later messages know of none before."""
+
+
 class ContextFolded(Body, type="context.folded"):
     """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import fork
+from coder.chat.between_messages import compact, run_command
 from coder.chat.chat_session import Session
 from coder.cli.conversing import open_session
 from coder.errors import UsageError
@@ -27,11 +28,14 @@ MAKE_TWO = bash("echo 'x = 2' > main.py")
 
 @asynccontextmanager
 async def talk(
-    folder: Path, *answers: str | list[ToolCall] | Answer, says: tuple[Decision, ...] = ()
+    folder: Path,
+    *answers: str | list[ToolCall] | Answer,
+    says: tuple[Decision, ...] = (),
+    test: tuple[str, ...] | None = None,
 ) -> AsyncIterator[tuple[Session, Scripted]]:
     model = Scripted(answers)
-    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))
-    person = Person(*says)
+    task = Task(prompt="-", workspace=folder, test_command=test)
+    settings, person = Settings(strategy="act", budget=Budget(calls=50)), Person(*says)
     async with open_session(MemoryLog(), task, settings=settings, model=model, watch=person) as session:
         yield session, model
 
@@ -173,7 +177,7 @@ async def test_a_command_of_the_users_runs_where_the_model_works_and_the_next_me
 ) -> None:
     heard_pieces: list[bytes] = []
     async with talk(folder, bash("cat /tmp/mine"), "Seen.") as (session, model):
-        done = await session.command("echo mine | tee /tmp/mine", heard_pieces.append)
+        done = await run_command(session, "echo mine | tee /tmp/mine", heard_pieces.append)
         await session.say("what did I do?")
 
     assert (done.exit_code, b"".join(heard_pieces)) == (0, b"mine\n")
@@ -220,7 +224,7 @@ async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Pat
     looks = [bash(f"seq {n} 2000") for n in range(12)]
     async with talk(folder, *looks, "Seen.", "Yes.") as (session, model):
         await session.say("count up from the numbers that I like, all of them")
-        before, after = await session.compact()
+        before, after = await compact(session)
         await session.say("still there?")
 
     assert after < 0.7 * before

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.chat.chat_terminal import completed
-from coder.chat.commands import COMMANDS, Command, help_lines, parse_line
+from coder.chat.commands import COMMANDS, Command, help_lines, is_message, parse_line, why_not_now
 from coder.errors import UsageError
 
 
@@ -46,3 +46,15 @@ def test_commands_are_completed_at_the_beginning_and_paths_elsewhere() -> None:
     assert completed("/te", paths) == ["/test"]
     assert completed("/add src", paths) == ["src/calc.py"]
     assert completed("look at ", paths) == []
+
+
+def test_several_lines_at_once_are_one_message_unless_all_are_commands_or_lone_answers() -> None:
+    assert is_message(["Mend this:", "  File x.py", "/cost"])
+    assert not is_message(["/cost", "y", "!ls"])
+    assert not is_message(["Mend this"])
+
+
+def test_an_unknown_command_at_a_question_is_answered_with_the_nearest_name() -> None:
+    assert "There is no command /cots; did you mean cost" in why_not_now("/cots")
+    assert "answer this question first" in why_not_now("/cost")
+    assert "answer this question first" in why_not_now("!ls")

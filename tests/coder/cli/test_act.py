@@ -298,7 +298,7 @@ def test_a_terminal_shows_all_of_a_call_above_the_place_where_a_person_allows_it
             "Write total.py.",
             str(folder),
             *flags,
-            answers={"[N]o: ": "n\n", "[y/N] ": "n\n"},
+            answers={"[a]lways, [N]o: ": "n\n", "be different: ": "n\n"},
             columns=120,
         )
 

@@ -92,7 +92,7 @@ def test_on_a_terminal_detach_asks_nothing_and_without_it_the_terminal_answers(
         arguments = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
         arguments += ("--strategy", "repair", "--approve", "landing")
         assert console.on_terminal(*arguments, "--detach").code == 9
-        done = console.on_terminal(*arguments, answers={"Change solution.py? [y/N]": "y\n"})
+        done = console.on_terminal(*arguments, answers={"Change solution.py? [y]es, [N]o": "y\n"})
 
     assert done.code == 0, done.out
     assert (folder / "solution.py").read_text() == ADD
@@ -164,7 +164,7 @@ def test_the_text_of_a_hostile_repository_forges_nothing_where_it_is_asked_about
     with faulty_endpoint(says(answer)) as endpoint:
         _, run = waiting(console, endpoint, folder)
         shown = [console.run("ls", "--waiting").out, console.run("show", run).out]
-        shown.append(console.on_terminal("approve", run, answers={"[y/N] ": "y\n"}).out)
+        shown.append(console.on_terminal("approve", run, answers={"[N]o": "y\n"}).out)
 
     for text in shown:
         assert "\x1b[2J" not in text

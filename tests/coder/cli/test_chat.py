@@ -70,7 +70,7 @@ def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
         done = chat(console, endpoint, *lines, cwd=project, flags=flags)
 
     assert done.out == "I can't mend it.\n" * 2, done.err
-    assert done.err.count("  ! changed in the session and not written: calc.py\n") == 2
+    assert done.err.count("  ! changed in the session and not written: calc.py (/apply offers it)\n") == 2
     assert (project / "calc.py").read_text() == WRONG
 
 

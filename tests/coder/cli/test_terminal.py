@@ -95,7 +95,7 @@ def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folde
 
     assert done.code == 0, done.out
     assert "-    return a - b" in done.out
-    assert done.out.index("+    return a + b") < done.out.index("[y/N]")
+    assert done.out.index("+    return a + b") < done.out.index("[y]es, [N]o")
     assert (folder / "solution.py").read_text() == ADD
 
 
@@ -116,7 +116,7 @@ def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     done = solve(console, says(code(ADD)), str(folder), "-y")
 
     assert done.code == 0, done.out
-    assert "[y/N]" not in done.out
+    assert "[y]es" not in done.out
     assert (folder / "solution.py").read_text() == ADD
 
 
@@ -146,7 +146,7 @@ def console_answers(console: Console, folder: Path, typed: str) -> Finished:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         return console.on_terminal(
             *("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy"),
-            answers={"[y/N]": typed},
+            answers={"[y]es, [N]o": typed},
         )
 
 
@@ -172,7 +172,7 @@ def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = 
     (folder / "test_add.py").write_text(GREEN)
     with faulty_endpoint(says(code(MORE))) as endpoint:
         words = ("solve", "Add double to solution.py.", str(folder), "--test", "pytest -q", *flags)
-        answers = {"[y/N]": typed} if typed else None
+        answers = {"[y]es, [N]o": typed} if typed else None
         return console.on_terminal(
             *words, "--base-url", endpoint.url, "-m", "toy", answers=answers, columns=300
         )
@@ -199,7 +199,7 @@ def test_a_no_to_what_is_unverified_leaves_the_folder_as_it_was(console: Console
 def test_yes_beforehand_writes_what_is_unverified_and_calls_it_that(console: Console, folder: Path) -> None:
     done = under_green_tests(console, folder, "-y")
 
-    assert "[y/N]" not in done.out
+    assert "[y]es" not in done.out
     assert (done.code, (folder / "solution.py").read_text()) == (8, MORE)
 
 
@@ -233,9 +233,9 @@ def test_two_runs_that_ask_at_once_ask_one_after_the_other() -> None:
             shown += os.read(terminal, 1000)
 
     see(b"both have begun")
-    assert (b"First? [y/N]" in shown, b"Second?" in shown) == (True, False)
+    assert (b"First? [y]es, [N]o" in shown, b"Second?" in shown) == (True, False)
     os.write(terminal, b"y\n")
-    see(b"Second? [y/N]")
+    see(b"Second? [y]es, [N]o")
     os.write(terminal, b"n\n")
     see(b"['yes', 'no']")
     os.waitpid(pid, 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.console.asking import prompt_of, question_lines
+from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.mcp_server.client import form_of
 from coder.run.questions import Question
 
@@ -15,7 +15,7 @@ def test_a_short_question_stands_before_the_place_to_type() -> None:
     asked = question("Change a.py?")
 
     assert question_lines(asked) == []
-    assert prompt_of(asked) == "Change a.py? [y/N] "
+    assert prompt_of(asked) == "Change a.py? [y]es, [N]o: "
 
 
 @pytest.mark.parametrize("text", ["Call sql\n    query: SELECT 1; DROP TABLE users", "x" * 900 + " rm -rf ~"])
@@ -32,3 +32,18 @@ def test_a_form_that_does_not_hold_all_of_a_question_offers_no_yes() -> None:
     assert form_of(whole).requested_schema["properties"]["decision"]["enum"] == ["yes", "no"]
     assert form_of(cut).requested_schema["properties"]["decision"]["enum"] == ["no"]
     assert "more characters: answer in the terminal" in form_of(cut).message
+
+
+def test_words_at_the_question_about_a_change_say_what_should_be_different() -> None:
+    asked = question("Change a.py?", about="landing")
+
+    said = [typed_answer(asked, typed) for typed in ("Y", "n", "q", "", "use a set")]
+
+    assert prompt_of(asked) == "Change a.py? [y]es, [N]o, or say what should be different: "
+    assert [(one.decision, one.words) for one in said] == [
+        ("yes", ""),
+        ("no", ""),
+        ("no", ""),
+        ("no", ""),
+        ("no", "use a set"),
+    ]

@@ -1,0 +1,97 @@
+"""What a session does between two messages: run tests and commands, shorten, clear or count its dialogue."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from coder.chat.chat_session import Session
+from coder.context.quoting import fenced
+from coder.errors import UsageError
+from coder.models.model import ChatMessage, Form
+from coder.models.tokens import input_tokens
+from coder.prompting.folding import folded
+from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, DialogueCleared, parse
+from coder.text.sanitize import terminal_text
+from coder.tools.shortened import shortened
+from coder.verify.baseline import take_baseline
+from coder.workspace.read import read_workspace
+from sandbox import CommandResult
+
+
+async def run_tests(session: Session) -> BaselineTaken:
+    """Run the test command on the user's files, without a model; UsageError: there is none."""
+    task = session.task
+    if task.test_command is None:
+        raise UsageError("There is no test command yet. Name one: /test CMD")
+    read = read_workspace(task, lands=False)
+    async with session.environment(task, session.settings, read.files) as bench:
+        return await take_baseline(bench, session.unbegun(read))
+
+
+async def run_command(session: Session, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
+    """Run a command in the model's session; the next message reports it to the model."""
+    read = read_workspace(session.task, lands=False)
+    async with session.environment(session.task, session.settings, read.files) as bench:
+        work = await bench.session(session.state or session.unbegun(read))
+        done = await work.session.sh(command, on_output=on_output)
+        output = bench.redactor.redact(terminal_text(done.output).rstrip())
+    how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
+    shown = fenced(f"{shortened(output)}\n[{how}]")
+    session.notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
+    return done
+
+
+async def compact(session: Session) -> tuple[int, int]:
+    """Fold the dialogue with the model; gives its tokens before and after."""
+    state = session.state
+    before, plan = (list(state.dialogue), state.plan) if state is not None else ([], "")
+    if (shorter := folded(before, None, plan=plan)) != before:
+        await session.journal.append(ContextFolded(messages=tuple(shorter)))
+    return input_tokens(before), input_tokens(shorter)
+
+
+async def clear(session: Session) -> None:
+    """Begin a new dialogue: the next message knows of no earlier one. The log keeps them all."""
+    session.added = ()
+    session.notes.clear()
+    if session.begun:
+        await session.journal.append(DialogueCleared())
+
+
+async def context_parts(session: Session) -> Mapping[str, int]:
+    """Tokens of the dialogue by part, or of the latest request where each message is asked on its own."""
+    state = session.state
+    if state is None:
+        return {}
+    asked = [
+        body
+        for event in await session.log.read(session.run)
+        if isinstance(body := parse(event), CallIntended | DialogueCleared)
+    ]
+    latest = asked[-1] if asked else None
+    if not isinstance(latest, CallIntended):
+        return {}
+    messages = state.dialogue if latest.in_dialogue else latest.messages
+    prompts = [step.task.prompt.strip() for step in (*state.steps, state)]
+    return _parts(messages, latest.form, prompts)
+
+
+def _parts(messages: Sequence[ChatMessage], form: Form | None, prompts: Sequence[str]) -> dict[str, int]:
+    empty = input_tokens([])
+    sizes = dict.fromkeys(("system", "files", "dialogue", "tool results"), 0)
+    sizes["system"] = input_tokens([], form)
+    for message in messages:
+        size = input_tokens([message]) - empty
+        match message.role:
+            case "system":
+                sizes["system"] += size
+            case "tool":
+                sizes["tool results"] += size
+            case "user":
+                words = max((prompt for prompt in prompts if prompt in message.content), key=len, default="")
+                rest = message.content.replace(words, "", 1) if words else ""
+                files = input_tokens([message.model_copy(update={"content": rest})]) - empty if rest else 0
+                own = min(files, size)
+                sizes["files"] += own
+                sizes["dialogue"] += size - own
+            case _:
+                sizes["dialogue"] += size
+    return sizes
