@@ -32,6 +32,7 @@ CREATE TABLE event (
 """
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NO_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
 _MACHINE = (
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
@@ -58,10 +59,24 @@ class Database:
                     f"{self.path} is no file, or a link to none, and can't hold the event log. "
                     f"Remove it, or set CODER_HOME to another folder."
                 )
-            self._connection = sqlite3.connect(
-                self.path, timeout=10, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._connected()
         self._waits: bool | None = None
+        try:
+            self._check_version()
+        except CoderError as error:
+            self._connection.close()
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_ROOM:
+                raise
+            self._open_alone()
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+
+    def _open_alone(self) -> None:
+        """Open the file where the disk has no room for the index that processes share: it can be read."""
+        with self._explained():
+            self._connection = self._connected()
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # its index is in memory
         try:
             self._check_version()
         except CoderError:

@@ -358,3 +358,19 @@ def test_processors_that_nothing_keeps_are_said(console: Console) -> None:
     assert (kept.code, unkept.code, unkept.out) == (0, 0, "1\n"), unkept.err
     assert "no control group can be made here" in unkept.err
     assert "control group" not in kept.err
+
+
+@pytest.mark.slow
+def test_the_runs_are_listed_from_a_disk_without_any_room(console: Console) -> None:
+    data = console.home / "data"
+    data.mkdir()
+    script = f'"$@" -q; cat /dev/zero >{data}/filler 2>/dev/null; ls -s {data}/filler; {CODER} ls; echo $?'
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        asked = ("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
+        done = console.run_behind((*small_disk(data, 512 << 10), "sh", "-c", script, "sh"), *asked)
+
+    listed, ended = done.out.splitlines()[-2:]
+    assert ended == "0", done.err
+    assert listed.startswith("run_")
+    assert "solved" in listed
