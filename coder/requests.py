@@ -86,10 +86,15 @@ async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str
     what = "chat" if chats else "run"
     for run in runs:
         named = run.first.body.get("task", {}).get("workspace")
-        if named is not None and (folder.is_relative_to(named) or Path(named).parent == folder):
+        if named is not None and _is_about(Path(named), folder):
             return run.run
     last = f"The latest of all is {runs[0].run}. " if runs else ""
     raise UsageError(f"No {what} has worked on {folder}. {last}Name one of: {own_command()} ls")
+
+
+def _is_about(workspace: Path, folder: Path) -> bool:
+    is_in_it = workspace.parent == folder and not workspace.is_dir()
+    return folder.is_relative_to(workspace) or is_in_it
 
 
 def is_visible(first: Event, root: Path, client: str | None) -> bool:
