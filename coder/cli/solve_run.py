@@ -15,7 +15,7 @@ from coder.agent import solve
 from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
 from coder.console import render
-from coder.console.failure import report, single
+from coder.console.failure import exit_code_of, report, single
 from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
@@ -180,9 +180,10 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
         run = run_until_interrupted(traced_run(begin(screen)), run_id=lambda: screen.run_id)
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
-        exit_code = report(error)
+        exit_code = exit_code_of(error)
         if screen.run_id is not None and exit_code == MachineError.exit_code:
             screen.tell(f"  next     {own_command()} resume {screen.run_id}")
+        report(error)  # the last lines of stderr say how it ended
         if given["json"]:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code

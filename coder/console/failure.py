@@ -17,6 +17,17 @@ BROKEN_PIPE = 141
 """128 + SIGPIPE: the reader of our output has closed it."""
 
 
+def exit_code_of(error: BaseException) -> int:
+    """The exit code that goes with an error."""
+    match single(error):
+        case CoderError() as known:
+            return known.exit_code
+        case BrokenPipeError():
+            return BROKEN_PIPE
+        case _:
+            return MACHINE
+
+
 def report(error: BaseException) -> int:
     """Say on stderr what happened, and return the exit code that goes with it."""
     from sandbox.errors import SandboxError  # loads pydantic: not on the path of `--help`
@@ -24,19 +35,16 @@ def report(error: BaseException) -> int:
     match single(error):
         case CoderError() as known:
             say(str(known))
-            return known.exit_code
         case SandboxError() as broken:
             say(str(broken))
-            return MACHINE
         case BrokenPipeError():
             close_stdout()
-            return BROKEN_PIPE
         case OSError(errno=number) as failed if number in MACHINE_ERRORS:
             close_stdout()
             say(f"This machine failed: {failed.strerror}{_where(failed)}.")
-            return MACHINE
         case other:
-            return _bug(other)
+            _report_bug(other)
+    return exit_code_of(error)
 
 
 def single(error: BaseException) -> BaseException:
@@ -59,7 +67,7 @@ def _where(error: OSError) -> str:
     return f": {error.filename}" if error.filename else ", when something was to be written"
 
 
-def _bug(error: BaseException) -> int:
+def _report_bug(error: BaseException) -> None:
     from coder.text.redact import Redactor  # only needed here, on a path that is hardly ever taken
 
     # Whatever failed may quote what it was given: a key, the address with a password.
@@ -67,9 +75,8 @@ def _bug(error: BaseException) -> int:
     trace = redact("".join(traceback.format_exception(error)))
     if os.environ.get("CODER_DEBUG") == "1":
         print(trace, file=sys.stderr, end="")
-        return MACHINE
+        return
     say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_kept(trace)}")
-    return MACHINE
 
 
 def _kept(trace: str) -> str:

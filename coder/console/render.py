@@ -51,11 +51,17 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
             return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.said)}"
         case event_types.RunResumed():
-            return "  · continues"
+            return f"  · continues: {who_answers(body)}"
         case event_types.RunOrigin():
             return f"  · {body.words}"
         case _:
             return None
+
+
+def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
+    """The model that answers, and the sandbox that holds, where it is open."""
+    sandbox = f"; programs run in {body.sandbox}" if body.sandbox else ""
+    return f"{one_line(body.model)} answers{sandbox}"
 
 
 def _spoken(message: Message) -> str | None:
@@ -208,9 +214,7 @@ def spent(run: Run) -> str:
     """Calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
     counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
-    unheld = run.cost is None and run.calls > 0 and run.limits.cost_usd is not None
-    limit = f", so that the limit of ${run.limits.cost_usd:g} can't hold" if unheld else ""
-    return f"{counts}  {money(run.cost)}{limit}  {run.seconds:.1f} s"
+    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s"
 
 
 def money(cost: float | None) -> str:

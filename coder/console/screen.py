@@ -86,6 +86,8 @@ class Screen:
             self._tell(line)
         match body:
             case event_types.RunStarted():
+                if not body.settings.chat and not self._model:  # of runs side by side once
+                    self.note(render.who_answers(body))
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
                 self.watch_settings(body.settings)
                 self._terminal.doing = "running the tests as they are" if body.task.test_command else ""

@@ -110,6 +110,11 @@ class Workbench:
         """Where the checks run, never the candidate's code. Raises SandboxError: it can't be opened."""
         return await self._sandbox("checker")
 
+    @property
+    def opened(self) -> str:
+        """The backend of the sandboxes that are open; empty where none is."""
+        return next((sandbox.backend for sandbox in self._sandboxes.values()), "")
+
     async def has_sessions(self) -> bool:
         """Whether the backend has sessions: except on bubblewrap, open one to see. Raises SandboxError."""
         sandbox = await self.candidate()

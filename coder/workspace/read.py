@@ -39,7 +39,7 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     return snapshot
 
 
-def started(read: Snapshot, task: Task, settings: Settings, *, model: str) -> RunStarted:
+def started(read: Snapshot, task: Task, settings: Settings, *, model: str, sandbox: str = "") -> RunStarted:
     """The first event of a run on these files."""
     is_kept = is_small(read.files)
     return RunStarted(
@@ -50,6 +50,7 @@ def started(read: Snapshot, task: Task, settings: Settings, *, model: str) -> Ru
         root=str(read.root) if read.root is not None else None,
         listing="" if is_kept else listing(read.files),
         notes=read.notes,
+        sandbox=sandbox,
     )
 
 

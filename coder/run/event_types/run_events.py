@@ -34,6 +34,8 @@ class RunStarted(Body, type="run.started"):
     """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
     notes: tuple[str, ...] = ()
     """What was left out of the folder, a line each."""
+    sandbox: str = Field(default="", exclude_if=not_)
+    """The backend in which programs run, where it was open by then."""
 
 
 class RunResumed(Body, type="run.resumed"):
@@ -43,6 +45,8 @@ class RunResumed(Body, type="run.resumed"):
     model: str
     settings: Settings | None = None
     """Where someone else answers from here on; None: nothing else has changed."""
+    sandbox: str = Field(default="", exclude_if=not_)
+    """The backend in which programs run from here on, where it was open by then."""
 
 
 class RunOrigin(Body, type="run.origin"):

@@ -70,6 +70,42 @@ def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) 
 
 
 @pytest.mark.parametrize(
+    ("flags", "ids"), [(("--filter", "c/[13]"), ["c/1", "c/3"]), (("--slice", "1:3"), ["c/1", "c/2"])]
+)
+def test_grade_takes_the_chosen_cases_alone_so_that_others_without_an_answer_are_no_failures(
+    console: Console, flags: tuple[str, str], ids: list[str]
+) -> None:
+    samples = console.home / "samples.jsonl"
+    samples.write_text("".join(samples.read_text().splitlines(keepends=True)[::2]))  # the right ones
+    if flags[0] == "--filter":
+        samples.write_text("".join(line for line in samples.open() if "c/0" not in line))
+    home = str(console.home / "data")
+
+    words = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", *flags, "--json")
+    done = console.run(*words, CODER_HOME=home)
+    (run,) = [
+        line.split()[0] for line in console.run("bench", "list", "--runs", CODER_HOME=home).out.splitlines()
+    ]
+    resumed = console.run("bench", "grade", "--resume", run, "--json", CODER_HOME=home)
+
+    report = json.loads(done.out)
+    assert (done.code, report["pass_at"]["1"], report["outcomes"]) == (0, 1.0, {"passed": 2})
+    assert [one["id"] for one in report["verdicts"]] == ids
+    again = json.loads(resumed.out)
+    assert (again["pass_at"], again["digests"]) == (report["pass_at"], report["digests"])
+
+
+def test_samples_of_none_of_the_chosen_cases_are_refused(console: Console) -> None:
+    samples = console.home / "samples.jsonl"
+    samples.write_text(samples.read_text().splitlines()[0])
+
+    done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--slice", "2:")
+
+    assert done.code == 2
+    assert "holds no sample of the cases that --filter and --slice choose" in done.err
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ('{"task_id": "c/9", "completion": ""}', "no case 'c/9'"),
