@@ -53,11 +53,12 @@ class Executor:
             outcome, result = await verify(on, files)
             ended |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
         if code.check or state.baseline is not None:
-            from coder.verify.evidence import evidence, wants_evidence
+            from coder.verify.evidence import evidence, wants_evidence, with_unreported
 
             if wants_evidence(state, code, outcome):
                 async with _logged(turn, "evidence", workspace_files(state, {})) as ended:
                     outcome, ended["tried"] = await evidence(on, code, outcome)
+            outcome = with_unreported(state, code, outcome)
         if code.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, on, code, outcome)
         if outcome.passed and code.test_edits and not code.files and not outcome.unshown:

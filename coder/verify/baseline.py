@@ -18,6 +18,8 @@ from coder.verify.finding import Finding, failures, feedback
 from coder.verify.preflight import refuse_what_decides_nothing
 from coder.verify.verification import Verification
 
+_MOST_CALLS = 20
+"""Calls of pytest by one script that are kept."""
 FIRST_WAIT_S = 5.0
 """Seconds that the first request waits for the tests: most are shorter, and what fails saves a call."""
 
@@ -101,6 +103,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         told=first.told,
         missing=missing,
         pytest=first.pytest,
+        calls=first.calls[:_MOST_CALLS],
     )
 
 

@@ -8,7 +8,7 @@ from coder.run.event_types import Tried
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.termination import named
-from coder.verify.new_tests import find_new_tests, find_unrun
+from coder.verify.new_tests import find_new_tests, find_unreported, find_unrun
 from coder.verify.regressions import is_red_as_before
 from coder.verify.trial import Trial
 from coder.verify.verification import Verification
@@ -38,6 +38,15 @@ async def evidence(on: Verification, code: Message, outcome: Outcome) -> tuple[O
         found = await trial.tests(found, names)
     shows = outcome.passed or found.verified == "reproduced"
     return found if shows else outcome, tuple(trial.tried)
+
+
+def with_unreported(state: State, code: Message, outcome: Outcome) -> Outcome:
+    """The outcome; where nothing shows it to be right, it names new tests that aren't known to have run."""
+    if not outcome.passed or outcome.verified != "none" or outcome.unshown or not state.task.test_command:
+        return outcome
+    new = find_unreported(state, code, outcome)
+    unshown = f"the test command doesn't tell that it runs the new tests: {named(new)}" if new else ""
+    return outcome.model_copy(update={"unshown": unshown})
 
 
 def _without_old_reds(outcome: Outcome) -> Outcome:

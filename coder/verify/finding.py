@@ -5,7 +5,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from coder.run.event_types import PytestSetup
+from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
 from coder.text.sanitize import printable
@@ -66,6 +66,8 @@ class Finding:
     """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
     programs: tuple[Program, ...] = ()
     """Python programs that a script has run, as far as that is known."""
+    calls: tuple[PytestCall, ...] = ()
+    """Its calls of pytest, as far as they are known."""
 
     @property
     def failing(self) -> list[CheckLine]:

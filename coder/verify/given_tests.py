@@ -14,7 +14,7 @@ from coder.run.termination import named
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered
 from coder.verify.regressions import is_red_as_before, judge, red_in, was_run, without_tests_of
-from coder.verify.trial import reproduced_outcome
+from coder.verify.trial_outcomes import reproduced_outcome
 from coder.verify.verification import Verification
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import more_tests, reported
+from coder.run.event_types import PytestCall
 from coder.run.message import Message, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
@@ -17,12 +18,12 @@ def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, 
 
     Tests of another language than Python can't run alone: none counts if all of them take long.
     """
-    baseline, paths = state.baseline, test_files(state, code)
-    if baseline is None or not baseline.told or not paths:
+    baseline, paths, call = state.baseline, test_files(state, code), find_call(state)
+    if baseline is None or not (baseline.told or call) or not paths:
         return ()
     known = {*baseline.before, *baseline.flaky}
     new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
-    if reported(state.task.test_command or ("",)) is None:
+    if reported(state.task.test_command or ("",)) is None and call is None:
         return () if baseline.is_long else new
     return tuple(name for name in new if any(is_of(path, name) for path in paths))
 
@@ -37,13 +38,33 @@ def test_files(state: State, code: Message) -> dict[str, str | None]:
 
 
 def find_unrun(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """New test files of Python that a test command leaves out which names what it runs."""
-    inner, baseline = reported(state.task.test_command or ("",)), state.baseline
-    if inner is None or inner[0] != "-m" or "discover" in inner or baseline is None or not baseline.told:
-        return ()
+    """New test files of Python that a test command hasn't told of, and that can be run in addition."""
+    return find_unreported(state, code, outcome) if _names_tests(state) or find_call(state) else ()
+
+
+def find_unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+    """New test files of Python of which no test is known to have run."""
     ran = [line.name for line in outcome.checks]
     new = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
     return tuple(path for path in new if not any(is_of(path, name) for name in ran))
+
+
+def find_call(state: State) -> PytestCall | None:
+    """The call of pytest that a test command's script makes, if all of its calls are alike but for arguments.
+
+    New tests can run as this call does. The arguments are those of the first one.
+    """
+    calls = state.baseline.calls if state.baseline is not None else ()
+    alike = {call.model_copy(update={"arguments": ()}).model_dump_json() for call in calls}
+    return calls[0] if len(alike) == 1 else None
+
+
+def _names_tests(state: State) -> bool:
+    """Whether the test command is pytest's or unittest's, and may name what it runs."""
+    inner, baseline = reported(state.task.test_command or ("",)), state.baseline
+    if inner is None or inner[0] != "-m" or "discover" in inner:
+        return False
+    return baseline is not None and baseline.told
 
 
 def _holds_tests(path: str) -> bool:

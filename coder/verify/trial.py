@@ -3,25 +3,32 @@
 Before the change, one failure that the code causes is proof, and ends the run.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
 from coder.run.command_inputs import parted, reported, uses_pytest
-from coder.run.event_types import Tried
+from coder.run.event_types import PytestCall, Tried
 from coder.run.message import Message, Outcome
 from coder.run.termination import named
 from coder.source.shell import command_words, shown
 from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist
-from coder.verify.new_tests import is_of, test_files
+from coder.verify.new_tests import find_call, is_of, test_files
 from coder.verify.test_command import Proof
+from coder.verify.trial_outcomes import (
+    LENGTH,
+    first_failure,
+    outcome_of_nothing,
+    reproduced_outcome,
+    telling_line,
+    unshown_outcome,
+)
 from coder.verify.verification import Verification
 from sandbox import Command
 
-_LENGTH = 200
-"""Characters of a program's output in a reason."""
 _LEAST_S = 30.0
 """Seconds for the new tests or the check, beside twice the time of the whole test command."""
 _TEST_S = 10.0
@@ -47,13 +54,16 @@ class Trial:
 
     async def run_unrun(self, outcome: Outcome) -> Outcome:
         """The outcome with the tests of these files, which fail the answer if they fail with the change."""
-        await self.on.lay_over(self.code.files)
-        is_pytest = uses_pytest(self.on.state.task.test_command or ("",))
-        only = self.unrun if is_pytest else ()
-        run = await self.on.command(more=self.unrun, ours=self._tests, only=only, wall_s=self._wall_s)
-        self._note(run, shown((*self._command, *self.unrun)), only, on="after")
+        is_pytest = self._call is not None or uses_pytest(self.on.state.task.test_command or ("",))
+        only = self._from(self._rootdir) if is_pytest else ()
+        run = await self._run_after(only)
         new = [line for line in run.lines if any(is_of(path, line.name) for path in self.unrun)]
-        if red := [line for line in new if not line.passed]:
+        red = [line for line in new if not line.passed]
+        if red and self._call is not None:  # they may need what the script prepares
+            return unshown_outcome(
+                outcome, f"the new tests fail apart from the test command: {telling_line(red[0].message)}"
+            )
+        if red:
             failed = {"passed": False, "feedback": feedback(red, run.result), "gist": gist(run.result)}
             return outcome.model_copy(update={**failed, "checks": (*red, *outcome.checks)})
         return outcome.model_copy(update={"checks": (*outcome.checks, *new)})
@@ -71,13 +81,13 @@ class Trial:
         for _ in range(2):
             run, failed_by_code = await self._checked(self._tests, outcome)
             if run.result.ok:
-                return _unshown(
+                return unshown_outcome(
                     outcome, f"the check {name} succeeds without the change, too, so it proves nothing"
                 )
             if not failed_by_code:
                 ended = "it fails for another reason than the code" if run.failing else "it can't run"
-                said = f"the check {name} succeeds, but without the change {ended}: {_why(run)}"
-                return _unshown(outcome, said, added=True)
+                said = f"the check {name} succeeds, but without the change {ended}: {first_failure(run)}"
+                return unshown_outcome(outcome, said, added=True)
         return reproduced_outcome(outcome, (name,))
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
@@ -94,8 +104,10 @@ class Trial:
             unsteady += red
             left = tuple(name for name in left if name not in red)
         if unsteady:
-            return _unshown(outcome, f"the new tests end differently on the same files: {named(unsteady)}")
-        return _shows_nothing(outcome, first, names)
+            return unshown_outcome(
+                outcome, f"the new tests end differently on the same files: {named(unsteady)}"
+            )
+        return outcome_of_nothing(outcome, first, names)
 
     @property
     def _tests(self) -> dict[str, str | None]:
@@ -109,16 +121,22 @@ class Trial:
     async def _run_before(self, names: tuple[str, ...], outcome: Outcome) -> Finding:
         """Run tests on the code before the change."""
         await self.on.lay_over(self._tests)
-        run = await self.on.command(
-            more=self.unrun, ours=self._tests, only=names, wall_s=self._wall_s, proof=self._proof(outcome)
-        )
-        return self._note(run, shown((*self._command, *self.unrun)), names, on="before")
+        return await self._run(names, proof=self._proof(outcome))
 
     async def _run_after(self, names: tuple[str, ...]) -> Finding:
         """Run tests on the changed code."""
         await self.on.lay_over(self.code.files)
-        run = await self.on.command(more=self.unrun, ours=self._tests, only=names, wall_s=self._wall_s)
-        return self._note(run, shown((*self._command, *self.unrun)), names, on="after")
+        return await self._run(names)
+
+    async def _run(self, names: tuple[str, ...], *, proof: Proof | None = None) -> Finding:
+        """Run tests on what is laid, by the test command or as its script calls pytest."""
+        call = self._call
+        more = self._from(call.folder) if call is not None else self.unrun
+        run = await self.on.command(
+            more=more, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
+        )
+        command = ("pytest", *call.arguments) if call is not None else self._command
+        return self._note(run, shown((*command, *more)), names, on="after" if proof is None else "before")
 
     async def _checked(
         self, files: Mapping[str, str | None], before: Outcome | None = None
@@ -164,6 +182,22 @@ class Trial:
         )  # fmt: skip
         return run
 
+    def _from(self, folder: str) -> tuple[str, ...]:
+        """Paths, relative to a folder, of the new test files that the command doesn't run by itself."""
+        return tuple(posixpath.relpath(path, folder) for path in self.unrun)
+
+    @property
+    def _call(self) -> PytestCall | None:
+        """How the new test files run where the test command is a script."""
+        return find_call(self.on.state) if self.unrun else None
+
+    @property
+    def _rootdir(self) -> str:
+        """Where names of pytest's tests begin."""
+        baseline = self.on.state.baseline
+        setup = self._call.setup if self._call is not None else baseline and baseline.pytest
+        return setup.rootdir if setup else "."
+
     @property
     def _command(self) -> tuple[str, ...]:
         return self.on.state.task.test_command or ()
@@ -188,41 +222,10 @@ def _python_tests(check: str) -> tuple[str, ...] | None:
 def _quoted(command: str) -> str:
     """A command in one line, as a reason names it."""
     line = " ".join(command.split())
-    return f"`{line[:_LENGTH]}…`" if len(line) > _LENGTH else f"`{line}`"
+    return f"`{line[:LENGTH]}…`" if len(line) > LENGTH else f"`{line}`"
 
 
 def _is_red(run: Finding, name: str) -> bool:
     """Whether the code made a test, a part of it, or the import of its file fail."""
     own = (name, name.partition("::")[0])
     return any(reached in own or reached.startswith(f"{name} ") for reached in run.reached)
-
-
-def reproduced_outcome(outcome: Outcome, by: tuple[str, ...]) -> Outcome:
-    """The outcome that these tests, or the check, show to be right."""
-    shown = {"verified": "reproduced", "strength": "inside", "reproduced_by": by, "unshown": ""}
-    return outcome.model_copy(update=shown)
-
-
-def _unshown(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
-    verified = "added" if added else outcome.verified
-    return outcome.model_copy(update={"verified": verified, "strength": "none", "unshown": why})
-
-
-def _shows_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
-    """The outcome where the code made no new test fail."""
-    if run.passing.issuperset(names):
-        return _unshown(outcome, "the new tests pass without the change, too, so they prove nothing")
-    ended = "they fail for another reason than the code" if run.failing else "they can't run"
-    said = f"the new tests pass, but without the change {ended}: {_why(run)}"
-    return _unshown(outcome, said, added=True)
-
-
-def _why(run: Finding) -> str:
-    """What the first failure of a run says."""
-    return (_said(run.failing[0].message) if run.failing else gist(run.result))[:_LENGTH]
-
-
-def _said(message: str) -> str:
-    """The line of a failure that says what is wrong."""
-    lines = [line for line in message.splitlines() if line.strip()] or [""]
-    return lines[-1 if lines[0].startswith("Traceback ") else 0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coder.environment.workbench import Workbench
-from coder.run.event_types import PytestSetup
+from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.state import State
 from coder.run.target import Target, is_test
 from coder.verify.finding import Finding
@@ -45,6 +45,7 @@ class Verification:
         wall_s: float | None = None,
         is_shown: bool = True,
         proof: "Proof | None" = None,
+        call: PytestCall | None = None,
     ) -> Finding:
         """Run a test command on what stands in the candidate's workspace; None is the task's.
 
@@ -54,10 +55,13 @@ class Verification:
             only: names of the tests to run, none for all.
             is_shown: the watch gets its output.
             proof: given on the code before the change.
+            call: run this call of pytest by the task's script, instead of a command.
         """
         from coder.verify.test_command import run_tests
 
         setup = self._setup() if argv is None else None
+        if call is not None:
+            argv, setup = ("python", "-m", "pytest", *call.arguments), call.setup
         argv = argv or self.state.task.test_command
         assert argv is not None
         return await run_tests(
@@ -70,6 +74,7 @@ class Verification:
             brings=self._brings,
             setup=setup,
             proof=proof,
+            call=call,
         )
 
     def _setup(self) -> PytestSetup | None:

@@ -130,6 +130,19 @@ class PytestSetup(BaseModel, frozen=True, extra="forbid"):
     """Folders of the workspace on sys.path before a conftest.py is loaded, such as those of `pythonpath`."""
 
 
+class PytestCall(BaseModel, frozen=True, extra="forbid"):
+    """One call of pytest by a test command's script."""
+
+    python: str
+    """Path of the interpreter, in the sandbox."""
+    folder: str
+    """Where it ran, relative to the workspace."""
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    """Variables that the script has set for it."""
+    setup: PytestSetup
+
+
 class BaselineTaken(Body, type="baseline.taken", durable=False):
     """How the test command ended on the untouched files."""
 
@@ -152,6 +165,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """The test command told of single tests; False: nothing is known but its exit code."""
     pytest: PytestSetup | None = Field(default=None, exclude_if=not_)
     """Of a command that is pytest's; None where it did not come so far."""
+    calls: tuple[PytestCall, ...] = Field(default=(), exclude_if=not_)
+    """Of a command that is a script, as far as they are known."""
     missing: tuple[str, ...] = ()
     """Modules that the command says aren't there, and that the folder doesn't hold."""
 

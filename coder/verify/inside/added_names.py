@@ -17,11 +17,11 @@ from typing import Any
 class AddedNames:
     """What a change adds to the code, as the host has compared it."""
 
-    def __init__(self, added: dict[str, Any], names: list[str]) -> None:
+    def __init__(self, added: dict[str, Any], names: list[str], root: str) -> None:
         self._names, self._modules = set(added["names"]), set(added["modules"])
         self._parameters: dict[str, list[str]] = added["parameters"]
         self._positional: dict[str, int] = added["positional"]
-        self._here, self._files = os.path.realpath(os.getcwd()) + os.sep, set(names)
+        self._here, self._files = os.path.realpath(root) + os.sep, set(names)
 
     def explain(self, error: BaseException, ours: list[str]) -> bool:
         """Whether a line of the tests (`ours`) failed for what isn't there without the change."""

@@ -6,9 +6,10 @@ runs in the child, and finds no key there.
     python3 keeper.py CONFIG COMMAND…
 
 CONFIG is JSON: {"report": path, "key": hex, "at_once": whether rows are written as they come, "watched":
-files that the command must leave as they are}. It is replaced by one without the key, with the descriptor for
-rows, one a message; CODER_ROWS names that, too. A line of the report is a proof, which follows from the key,
-the line before and the rest of this one; who says it, `-` for the child and `+` for this process; and a row.
+files that the command must leave as they are, "folder": where it runs, "environment": variables for it}. It
+is replaced by one without the key, with the workspace ("root") and the descriptor for rows, one a message;
+CODER_ROWS names that, too. A line of the report is a proof, which follows from the key, the line before and
+the rest of this one; who says it, `-` for the child and `+` for this process; and a row.
 Rows of this process: {"end": code} if that was the child's last row and it ended with that code, and
 {"changed": watched files that are others now}.
 """
@@ -25,7 +26,7 @@ import signal
 import socket
 import sys
 
-from scripts import fingerprint  # type: ignore[import-not-found]  # beside this file
+from scripts import environment  # type: ignore[import-not-found]  # beside this file
 
 _LARGEST = 1 << 20
 """Bytes of a row."""
@@ -74,13 +75,15 @@ def main(config_path: str, command: list[str]) -> int:
     watched = {path: _stamp(path) for path in config.pop("watched")}
     rows, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with open(config_path, "w", encoding="utf-8") as file:
-        json.dump({**config, "rows": theirs.fileno()}, file)
+        json.dump({**config, "rows": theirs.fileno(), "root": os.getcwd()}, file)
     ours = {"CODER_ROWS": str(theirs.fileno()), "CODER_FOLDER": os.getcwd()}
-    environ = {**os.environ, **ours, "CODER_ENVIRONMENT": fingerprint(os.environ)}
+    environ = {**os.environ, **config.pop("environment", {}), **ours}
+    environ["CODER_ENVIRONMENT"] = json.dumps(environment(environ))
     pid = os.fork()
     if pid == 0:
         os.set_inheritable(theirs.fileno(), True)
         try:
+            os.chdir(config.get("folder", "."))
             os.execvpe(command[0], command, environ)
         finally:
             os._exit(127)

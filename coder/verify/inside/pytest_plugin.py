@@ -6,23 +6,20 @@ Copied beside reporter.py into the sandbox; standard library only.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 
 if TYPE_CHECKING:
+    from coder.verify.inside.pytest_setup import Untouched
     from coder.verify.inside.reporter import Report
+    from coder.verify.inside.skips import Skips
 
 MESSAGE = 4000
 """Characters of one test's message."""
-_NOT_IMPORTED = re.compile(r"could not import '([^'.]+)")
 _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
-_NOT_THERE = (ImportError, NameError, AttributeError, TypeError, FileNotFoundError)
-"""What a library raises, too, for a name, a parameter or a file that isn't there."""
-_FRAMEWORKS = {"_pytest", "pluggy", "unittest"}
 
 
 def run_pytest(
@@ -170,106 +167,3 @@ class OnlyFiles:
         """Ignore files of other names."""
         is_other = collection_path.suffix == ".py" and collection_path.name not in self._names
         return True if is_other and collection_path.name != "__init__.py" else None
-
-
-class Untouched:
-    """Has pytest take its settings as before the work, and refuses files that the change brings.
-
-    Such a file can't be settings or a plugin. Paths are relative to the workspace, which holds this folder.
-    """
-
-    def __init__(self, brought: list[str], setup: dict[str, Any] | None) -> None:
-        self._root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-        self._brought, self._setup = set(brought), setup
-        self.refused: dict[str, str] = {}
-        """Messages by path."""
-
-    def options(self) -> list[str]:
-        """Options of pytest for the settings as before the work; they come before the command's own."""
-        if self._setup is None:
-            return []
-        config = self._setup["config"]
-        if config is None:  # `-c` needs a file, and paths of `-o` are relative to its folder
-            config = ".coder.ini"
-            with open(config, "w", encoding="utf-8"):
-                pass
-        folders = {f"--{name}": self._setup[name] for name in ("rootdir", "confcutdir")}
-        options = [f"{option}={path}" for option, path in folders.items() if os.path.isdir(path)]
-        return ["-c", config, *options] if os.path.exists(config) else options
-
-    def setup_of(self, config: Any) -> dict[str, Any]:
-        """The settings of a configuration; a file that the change brings is refused."""
-        file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
-        root = getattr(config, "rootpath", None) or config.rootdir
-        cut = config.known_args_namespace.confcutdir or root
-        path = self._relative(str(file)) if file is not None else None
-        if path in self._brought:
-            self._refuse(path, "settings of pytest")
-        paths = [self._relative(one) for one in sys.path]
-        return {
-            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut)),
-            "paths": [path for path in paths if path.partition("/")[0] not in ("..", ".")],
-        }  # fmt: skip
-
-    def see_plugin(self, file: str | None) -> None:
-        """Refuse a plugin from a file that the change brings."""
-        if file is not None and (path := self._relative(file)) in self._brought:
-            self._refuse(path, "a plugin of pytest")
-
-    def _refuse(self, path: str, use: str) -> None:
-        self.refused[path] = f"{path} is {use}, and the change brings it: it can't decide which tests pass"
-
-    def _relative(self, path: str) -> str:
-        return os.path.relpath(os.path.realpath(path), self._root)
-
-
-class Skips:
-    """Tells by the files of its frames whether tests or code skip a test, or make it fail."""
-
-    def __init__(self, ours: list[str], names: list[str], added: Any = None) -> None:
-        self._added = added
-        self._ours, self._names = ours, set(names)
-        parts = [part for name in names for part in name.split("/")]
-        self._modules = {part[:-3] if part.endswith(".py") else part for part in parts}
-
-    def reach_the_code(self, error: BaseException, frames: list[tuple[str, str]], test: str) -> bool:
-        """Whether a test's body failed by what the code does.
-
-        That is by an assertion, with a frame in the code, or by what a library says of the code's objects. A
-        name that isn't there, and what fails before the body, says nothing of what the code does.
-
-        Args:
-            frames: file and function of each.
-            test: the function that is the test.
-        """
-        if test in [function for _, function in frames] and self.lack_what_is_added(error):
-            return True
-        if isinstance(error, ImportError) or test not in [function for _, function in frames]:
-            return False
-        here = os.path.realpath(os.getcwd()) + os.sep
-        paths = [os.path.realpath(path) for path, _ in frames]
-        inside = [path[len(here) :] for path in paths if path.startswith(here)]
-        is_asserted = isinstance(error, AssertionError) or type(error).__name__ == "Failed"  # pytest.fail()
-        if is_asserted or any(path in self._names and not is_ours(path, self._ours) for path in inside):
-            return True
-        last = paths[-1]
-        in_library = not last.startswith(here) and _FRAMEWORKS.isdisjoint(last.split(os.sep))
-        return in_library and not isinstance(error, _NOT_THERE)
-
-    def lack_what_is_added(self, error: BaseException) -> bool:
-        """Whether a line of the tests failed for a name, parameter or module that the change adds."""
-        return self._added is not None and bool(self._added.explain(error, self._ours))
-
-    def are_the_tests_own(self, places: list[str], reason: str) -> bool:
-        """Whether tests or libraries skip, by their frames, and not because a workspace module is missing."""
-        here = os.path.realpath(os.getcwd()) + os.sep
-        inside = [place for place in map(os.path.realpath, places) if place.startswith(here)]
-        wanted = _NOT_IMPORTED.search(reason)
-        return all(is_ours(place[len(here) :], self._ours) for place in inside) and (
-            wanted is None or wanted.group(1) not in self._modules
-        )
-
-
-def is_ours(path: str, ours: list[str]) -> bool:
-    """Whether a path of the workspace is one of the tests', or in a folder of theirs."""
-    return path in ours or any(path.startswith(f"{name}/") for name in ours)

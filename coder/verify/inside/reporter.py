@@ -3,15 +3,16 @@
 Copied beside the tests with pytest_plugin.py and tamper_checks.py; standard library of Python 3.8 only. An
 exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
-    python3 reporter.py CONFIG|- -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
+    python3 reporter.py CONFIG -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
 CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "now": path that gets the
 running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
-tests to run, none for all, "brought": new files, "setup": pytest's settings before the work, or null,
-"proof": null, or what a change adds, and seconds for one test: the first that fails by the code ends all}.
+tests to run, none for all, "brought": new files, "root": the workspace, "setup": pytest's settings before the
+work, or null, "proof": null, or what a change adds, and seconds for one test: the first that fails by the
+code ends all}.
 Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true
-where it failed by what the code does} …, {"end": code}. Without CONFIG (-), a failure that the exit code
-would hide makes it 1.
+where it failed by what the code does} …, {"end": code}. In a script, whose report nobody reads, a failure
+that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ import runpy
 import sys
 import threading
 import traceback
-import unittest
+from collections.abc import Callable
 from typing import Any
 
 import added_names  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
-from pytest_plugin import MESSAGE, Skips, Untouched, is_ours, run_pytest  # type: ignore[import-not-found]
+from pytest_plugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
+from pytest_setup import Untouched  # type: ignore[import-not-found]
+from skips import Skips, is_ours  # type: ignore[import-not-found]
+from unittest_run import run_unittest  # type: ignore[import-not-found]
 
-for _beside in ("added_names", "tamper_checks", "pytest_plugin"):
+for _beside in ("added_names", "tamper_checks", "pytest_plugin", "pytest_setup", "skips", "unittest_run"):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
 _LONGEST_NAME = 500
 _SHORT = 200
 _MOST_TOLD = 500
-_NO_TESTS = 5
-"""Exit code of pytest, and of unittest from Python 3.12 on."""
 
 
 class Report:
@@ -84,88 +86,21 @@ class Report:
 class Unread(Report):
     """Keeps only whether a test failed, and prints it."""
 
-    def __init__(self) -> None:
-        self.failed = False
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self.failed, self._tell = False, tell
         self._pid = 0  # no process writes rows
         self._limit_s, self._timer = None, threading.Timer(0, os.getpid)
+
+    def write(self, **row: Any) -> None:
+        """Tell where pytest takes its settings from; nobody reads another row."""
+        if "setup" in row:
+            self._tell(row["setup"])
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
         """Note one test's result."""
         if not passed and not self.failed:
             print(f"{name}: {message}", file=sys.stderr)
         self.failed = self.failed or not passed
-
-
-def run_unittest(
-    report: Report, args: list[str], skips: Skips, only: list[str], *, is_proof: bool = False
-) -> int:
-    """Run unittest in this process."""
-
-    class Runner(unittest.TextTestRunner):
-        def run(self, test: Any) -> Any:
-            wanted = [one for one in _flat(test) if one.id() in only]
-            return super().run(unittest.TestSuite(wanted) if wanted else test)
-
-    runner = Runner(resultclass=_reporting(report, skips, is_proof))
-    program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
-    if not program.result.testsRun:
-        return _NO_TESTS
-    return 0 if program.result.wasSuccessful() else 1
-
-
-def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
-    """A class of unittest's results that reports each test."""
-
-    class Result(unittest.TextTestResult):
-        def startTest(self, test: unittest.TestCase) -> None:
-            super().startTest(test)
-            report.running(test.id(), is_test=True)
-
-        def stopTest(self, test: unittest.TestCase) -> None:
-            report.running()
-            super().stopTest(test)
-
-        def addSuccess(self, test: unittest.TestCase) -> None:
-            super().addSuccess(test)
-            report.test(test.id(), True)
-
-        def addFailure(self, test: unittest.TestCase, err: Any) -> None:
-            super().addFailure(test, err)
-            self._fail(test, self.failures[-1][1], err)
-
-        def addError(self, test: unittest.TestCase, err: Any) -> None:
-            super().addError(test, err)
-            self._fail(test, self.errors[-1][1], err)
-
-        def _fail(self, test: unittest.TestCase, message: str, err: Any) -> None:
-            reached = _reached(test, err)
-            report.test(test.id(), False, message, reached=reached)
-            self.shouldStop = self.shouldStop or (is_proof and reached)
-
-        def addSkip(self, test: unittest.TestCase, reason: str) -> None:
-            super().addSkip(test, reason)
-            frames = traceback.extract_tb(sys.exc_info()[2])  # none where a decorator skips
-            if not skips.are_the_tests_own([frame.filename for frame in frames], reason):
-                report.test(test.id(), False, f"skipped by the code under test: {reason}")
-
-        def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
-            super().addSubTest(test, subtest, err)
-            if err is not None:
-                said = "".join(traceback.format_exception(*err))
-                report.test(subtest.id(), False, said, reached=_reached(test, err))
-
-    def _reached(test: Any, err: Any) -> bool:
-        frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
-        return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
-
-    return Result
-
-
-def _flat(suite: Any) -> list[Any]:
-    """Every test of a suite."""
-    if not isinstance(suite, unittest.TestSuite):
-        return [suite]
-    return [test for part in suite for test in _flat(part)]
 
 
 def run_file(report: Report, args: list[str], ours: list[str]) -> int:
@@ -200,24 +135,33 @@ def main(config_path: str, args: list[str]) -> int:
         config = json.load(file)
     os.unlink(config_path)
     proof = config.get("proof")
-    report = Report(config["rows"], config["now"], limit_s=proof["limit_s"] if proof else None)
+    now = os.path.join(config["root"], config["now"])
+    report = Report(config["rows"], now, limit_s=proof["limit_s"] if proof else None)
     report.write(begin=1)
     paths = Untouched(config["brought"], config["setup"])
-    code = _run(report, args, config["ours"], config["names"], paths, config.get("only", ()), proof)
+    root, names = config["root"], config["names"]
+    added = added_names.AddedNames(proof["added"], names, root) if proof else None
+    skips = Skips(config["ours"], names, added=added, root=root)
+    code = _run(report, args, skips, paths, config.get("only", ()), is_proof=proof is not None)
     report.write(end=code & 0xFF)
     return code
 
 
-def main_of_script(args: list[str]) -> int:
-    """Run a command of a user's script; exit code 0 only if its tests came to their end."""
-    report = Unread()
+def main_of_script(args: list[str], tell: Callable[[dict[str, Any]], None]) -> int:
+    """Run a command of a user's script; exit code 0 only if its tests came to their end.
+
+    Args:
+        tell: called with pytest's settings.
+    """
+    report = Unread(tell)
     names = [name for name in os.listdir(".") if not name.startswith(".")]
     ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]
     if args[0] != "-m":
         ours.append(os.path.relpath(args[0]))
     guard_exits(ours)
     with open(os.path.join(os.path.dirname(__file__), "brought.json"), encoding="utf-8") as file:
-        return _run(report, args, ours, names, Untouched(json.load(file), None)) or int(report.failed)
+        paths = Untouched(json.load(file), None)
+    return _run(report, args, Skips(ours, names), paths) or int(report.failed)
 
 
 def guard_exits(ours: list[str]) -> None:
@@ -248,14 +192,12 @@ def _own_code(path: str, ours: list[str]) -> str:
 def _run(
     report: Report,
     args: list[str],
-    ours: list[str],
-    names: list[str],
+    skips: Skips,
     untouched: Untouched,
     only: Any = (),
-    proof: Any = None,
+    *,
+    is_proof: bool = False,
 ) -> int:
-    added = added_names.AddedNames(proof["added"], names) if proof else None
-    skips, is_proof = Skips(ours, names, added), proof is not None
     before = tamper_checks.deciding()
     if args[:2] == ["-m", "pytest"]:
         code: int = run_pytest(report, args[2:], skips, untouched, list(only), is_proof=is_proof)
@@ -263,10 +205,10 @@ def _run(
         sys.path[0] = os.getcwd()
         code = run_unittest(report, args[2:], skips, list(only), is_proof=is_proof)
     else:
-        code = run_file(report, args, ours)
+        code = run_file(report, args, skips.ours)
     for name in tamper_checks.changed(before):
         report.test(name, False, f"the code under test replaces {name}, and with it what decides")
-    for name in tamper_checks.strangers(ours):
+    for name in tamper_checks.strangers(skips.ours, skips.root):
         report.test(name, False, f"the code under test puts another module in the place of {name}")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -274,4 +216,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    sys.exit(main_of_script(sys.argv[2:]) if sys.argv[1] == "-" else main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -9,7 +9,6 @@ code 1.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -105,26 +104,51 @@ def _tests(args: list[str]) -> int:
         os.environ["CODER_IN_TESTS"] = "1"  # what they start is theirs
 
     del sys.modules["reporter"]
-    return int(reporter.main_of_script(args))
+    return int(reporter.main_of_script(args, lambda setup: _tell_call(args[2:], setup)))
 
 
 def _tell(**program: Any) -> None:
-    """Send what is run; its folder, and whether a variable was set for it."""
+    """Send what is run, and whether that was in another folder or with other variables than the script."""
+    changed, folder = _changed(), os.environ.get("CODER_FOLDER")
+    _send(program={**program, "prepared": changed != {} or folder != os.getcwd()})
+
+
+def _tell_call(arguments: list[str], setup: dict[str, Any]) -> None:
+    """Send a call of pytest, with all that it takes to repeat it."""
+    changed, root = _changed(), os.environ.get("CODER_FOLDER", "")
+    folder = os.path.relpath(os.getcwd(), root or None)
+    if changed is not None and root and folder.partition("/")[0] != "..":
+        called = {"python": sys.executable, "folder": folder, "arguments": arguments}
+        _send(call={**called, "environment": changed, "setup": setup})
+
+
+def _send(**row: Any) -> None:
+    content = json.dumps(row)
     try:
         rows = int(os.environ["CODER_ROWS"])
-        is_prepared = os.environ["CODER_ENVIRONMENT"] != fingerprint(os.environ)
-        is_prepared = is_prepared or os.environ["CODER_FOLDER"] != os.getcwd()
-        content = json.dumps({"program": {**program, "prepared": is_prepared}})
         if stat.S_ISSOCK(os.fstat(rows).st_mode) and len(content) < _MOST:
             os.write(rows, content.encode())
     except (KeyError, ValueError, OSError):
         return  # a tool between the command and this one closes what it doesn't know
 
 
-def fingerprint(environ: Mapping[str, str]) -> str:
-    """Tells variables from others, without those that a shell or make sets for each command."""
-    kept = sorted(item for item in environ.items() if item[0] not in _SHELLS_OWN and item[0][:6] != "CODER_")
-    return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables without those that a shell or make sets for each command, and without ours."""
+    return {
+        name: value for name, value in environ.items() if name not in _SHELLS_OWN and name[:6] != "CODER_"
+    }
+
+
+def _changed() -> dict[str, str] | None:
+    """Variables that are set for this command; None where that isn't known, or some are missing."""
+    try:
+        before = json.loads(os.environ["CODER_ENVIRONMENT"])
+    except (KeyError, ValueError):
+        return None
+    now = environment(os.environ)
+    if not before.keys() <= now.keys():
+        return None
+    return {name: value for name, value in now.items() if before.get(name) != value}
 
 
 if __name__ == "__main__":

@@ -86,10 +86,10 @@ def changed(before: dict[str, object]) -> list[str]:
     return [name for name, value in before.items() if now.get(name) is not value]
 
 
-def strangers(ours: list[str]) -> list[str]:
-    """Test files whose module is loaded, and isn't what stands in the file."""
+def strangers(ours: list[str], root: str) -> list[str]:
+    """Test files (`ours`, relative to `root`) whose module is loaded, and isn't what stands in the file."""
     files = [path for path in ours if os.path.basename(path).startswith("test_") and path.endswith(".py")]
-    real = {os.path.realpath(path) for path in files}
+    real = {os.path.realpath(os.path.join(root, path)) for path in files}
     found = []
     for path in files:
         dotted = path[:-3].replace("/", ".")

@@ -1,0 +1,64 @@
+"""Where pytest takes its settings and plugins from.
+
+Copied beside reporter.py into the sandbox; standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+class Untouched:
+    """Has pytest take its settings as before the work, and refuses files that the change brings.
+
+    Such a file can't be settings or a plugin. Paths are relative to the workspace, which holds this folder.
+    """
+
+    def __init__(self, brought: list[str], setup: dict[str, Any] | None) -> None:
+        self._root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+        self._brought, self._setup = set(brought), setup
+        self.refused: dict[str, str] = {}
+        """Messages by path."""
+
+    def options(self) -> list[str]:
+        """Options of pytest for the settings as before the work; they come before the command's own."""
+        if self._setup is None:
+            return []
+        config = self._setup["config"]
+        if config is None:  # `-c` needs a file, and paths of `-o` are relative to its folder
+            config = ".coder.ini"
+            with open(os.path.join(self._root, config), "w", encoding="utf-8"):
+                pass
+        config = os.path.join(self._root, config)
+        folders = {
+            f"--{name}": os.path.join(self._root, self._setup[name]) for name in ("rootdir", "confcutdir")
+        }
+        options = [f"{option}={path}" for option, path in folders.items() if os.path.isdir(path)]
+        return ["-c", config, *options] if os.path.exists(config) else options
+
+    def setup_of(self, config: Any) -> dict[str, Any]:
+        """The settings of a configuration; a file that the change brings is refused."""
+        file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
+        root = getattr(config, "rootpath", None) or config.rootdir
+        cut = config.known_args_namespace.confcutdir or root
+        path = self._relative(str(file)) if file is not None else None
+        if path in self._brought:
+            self._refuse(path, "settings of pytest")
+        paths = [self._relative(one) for one in sys.path]
+        return {
+            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut)),
+            "paths": [path for path in paths if path.partition("/")[0] not in ("..", ".")],
+        }  # fmt: skip
+
+    def see_plugin(self, file: str | None) -> None:
+        """Refuse a plugin from a file that the change brings."""
+        if file is not None and (path := self._relative(file)) in self._brought:
+            self._refuse(path, "a plugin of pytest")
+
+    def _refuse(self, path: str, use: str) -> None:
+        self.refused[path] = f"{path} is {use}, and the change brings it: it can't decide which tests pass"
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(os.path.realpath(path), self._root)

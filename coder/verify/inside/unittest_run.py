@@ -1,0 +1,90 @@
+"""Report each test of a run of unittest.
+
+Copied beside reporter.py into the sandbox; standard library only.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import unittest
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coder.verify.inside.reporter import Report
+    from coder.verify.inside.skips import Skips
+
+_NO_TESTS = 5
+"""Exit code of pytest, and of unittest from Python 3.12 on."""
+
+
+def run_unittest(
+    report: Report, args: list[str], skips: Skips, only: list[str], *, is_proof: bool = False
+) -> int:
+    """Run unittest in this process."""
+
+    class Runner(unittest.TextTestRunner):
+        def run(self, test: Any) -> Any:
+            wanted = [one for one in _flat(test) if one.id() in only]
+            return super().run(unittest.TestSuite(wanted) if wanted else test)
+
+    runner = Runner(resultclass=_reporting(report, skips, is_proof))
+    program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
+    if not program.result.testsRun:
+        return _NO_TESTS
+    return 0 if program.result.wasSuccessful() else 1
+
+
+def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
+    """A class of unittest's results that reports each test."""
+
+    class Result(unittest.TextTestResult):
+        def startTest(self, test: unittest.TestCase) -> None:
+            super().startTest(test)
+            report.running(test.id(), is_test=True)
+
+        def stopTest(self, test: unittest.TestCase) -> None:
+            report.running()
+            super().stopTest(test)
+
+        def addSuccess(self, test: unittest.TestCase) -> None:
+            super().addSuccess(test)
+            report.test(test.id(), True)
+
+        def addFailure(self, test: unittest.TestCase, err: Any) -> None:
+            super().addFailure(test, err)
+            self._fail(test, self.failures[-1][1], err)
+
+        def addError(self, test: unittest.TestCase, err: Any) -> None:
+            super().addError(test, err)
+            self._fail(test, self.errors[-1][1], err)
+
+        def _fail(self, test: unittest.TestCase, message: str, err: Any) -> None:
+            reached = _reached(test, err)
+            report.test(test.id(), False, message, reached=reached)
+            self.shouldStop = self.shouldStop or (is_proof and reached)
+
+        def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+            super().addSkip(test, reason)
+            frames = traceback.extract_tb(sys.exc_info()[2])  # none where a decorator skips
+            if not skips.are_the_tests_own([frame.filename for frame in frames], reason):
+                report.test(test.id(), False, f"skipped by the code under test: {reason}")
+
+        def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+            super().addSubTest(test, subtest, err)
+            if err is not None:
+                said = "".join(traceback.format_exception(*err))
+                report.test(subtest.id(), False, said, reached=_reached(test, err))
+
+    def _reached(test: Any, err: Any) -> bool:
+        frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
+        return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
+
+    return Result
+
+
+def _flat(suite: Any) -> list[Any]:
+    """Every test of a suite."""
+    if not isinstance(suite, unittest.TestSuite):
+        return [suite]
+    return [test for part in suite for test in _flat(part)]
