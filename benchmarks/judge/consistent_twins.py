@@ -21,6 +21,7 @@ from benchmarks.judge.decoys import (
     copied,
     other_constant,
 )
+from coder.source.python_names import is_literal
 
 PLACES = 3
 """Most inputs of a test that are changed."""
@@ -93,7 +94,7 @@ def _compared(node: TestNode) -> dict[int, tuple[ast.expr, ast.expr]]:
     found = {}
     for number, statement in enumerate(node.body):
         pair = _pair(statement)
-        literal = [_is_literal(one) for one in pair]
+        literal = [is_literal(one) for one in pair]
         if literal.count(True) == 1:
             actual, expected = pair if literal[1] else pair[::-1]
             if any(isinstance(inner, ast.Call) for inner in ast.walk(actual)):
@@ -108,14 +109,6 @@ def _pair(statement: ast.stmt) -> list[ast.expr]:
         case ast.Expr(value=ast.Call(args=[left, right, *_]) as call) if called(call) == "assertEqual":
             return [left, right]
     return []
-
-
-def _is_literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 def _inputs(node: TestNode) -> list[_Constant]:

@@ -163,3 +163,12 @@ def begun_function(prompt: str) -> BegunFunction | None:
 def _says_nothing(node: ast.stmt) -> bool:
     """A docstring, or `pass`."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a literal, or made of literals alone."""
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True

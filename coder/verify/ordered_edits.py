@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from coder.source.python_names import parse_source
+from coder.source.python_names import is_literal, parse_source
 
 _LEAST = 8
 """Characters of a value that can't stand in a task by chance."""
@@ -44,17 +44,9 @@ def _asserted(tree: ast.AST) -> Iterator[ast.expr]:
             operands = [node.test.left, *node.test.comparators] if is_equality else []
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             operands = node.args[:2] if node.func.attr == "assertEqual" else []
-        literals = [one for one in operands if _is_literal(one)]
+        literals = [one for one in operands if is_literal(one)]
         if len(literals) == 1:  # two literals compare nothing of the code's
             yield literals[0]
-
-
-def _is_literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 def _text(node: ast.expr) -> str | None:
