@@ -23,7 +23,7 @@ KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
 PYTHONPATH="$KEEP/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
 for folder in $(IFS=:; echo $PATH); do
     if [ "$folder" != "$KEEP/bin" ] && [ -x "$folder/python3" ]; then
-        exec "$folder/python3" "$KEEP/keeper.py" "$KEEP/config.json" "$0" "$@" {1}
+        exec "$folder/python3" -I "$KEEP/keeper.py" "$KEEP/config.json" "$0" "$@" {1}
     fi
 done
 exec "$0" "$@" {1}

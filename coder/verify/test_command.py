@@ -25,13 +25,15 @@ KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = (
     *("keeper.py", "scripts.py", "reporter.py", "added_names.py", "pytest_plugin.py", "pytest_setup.py"),
-    *("skips.py", "tamper_checks.py", "unittest_run.py"),
+    *("skips.py", "start_path.py", "tamper_checks.py", "unittest_run.py"),
 )
 _IN_SCRIPTS = "python_in_scripts.sh"
 _START = "start/sitecustomize.py"
 _BROUGHT = f"{FOLDER}/brought.json"
 _NO_SETTINGS = ".coder.ini"
 """Empty settings of pytest, which the reporter writes where there are none."""
+_NO_CACHE = "__pycache__"
+"""A file in the place of the folder from which later programs of a script would load what code wrote."""
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _MAX_REPORT = 32 << 20
 _LONGEST_NAME = 2000
@@ -109,8 +111,18 @@ class _Run:
         for name in _STANDS_FOR:
             await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
         await sandbox.write(f"{FOLDER}/{_START}", _source("python_start.py"))
+        for folder in (FOLDER, f"{FOLDER}/start"):
+            await sandbox.write(f"{folder}/{_NO_CACHE}", b"")
         watched = [
-            f"{FOLDER}/{name}" for name in (*_INSIDE, _START, "bin", *(f"bin/{one}" for one in _STANDS_FOR))
+            f"{FOLDER}/{name}"
+            for name in (
+                *_INSIDE,
+                _START,
+                _NO_CACHE,
+                f"start/{_NO_CACHE}",
+                "bin",
+                *(f"bin/{one}" for one in _STANDS_FOR),
+            )
         ]
         kept = json.dumps({**self._keeping(at_once=False), "watched": watched}).encode()
         await sandbox.write(_CONFIG, kept)
@@ -138,7 +150,16 @@ class _Run:
         up = "../" * len(PurePosixPath(call.folder).parts) if call is not None else ""
         python = call.python if call is not None else "python3"
         command = Command(
-            argv=("python3", KEEPER, _CONFIG, python, f"{up}{FOLDER}/reporter.py", f"{up}{_CONFIG}", *inner),
+            argv=(
+                "python3",
+                "-I",
+                KEEPER,
+                _CONFIG,
+                python,
+                f"{up}{FOLDER}/reporter.py",
+                f"{up}{_CONFIG}",
+                *inner,
+            ),
             environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
         )
         result = await sandbox.run(command, limits=self.limits, on_output=self.on_output)

@@ -3,7 +3,7 @@
 Copied beside reporter.py into the sandbox; standard library only (Python 3.8 and later). The code under test
 runs in the child, and finds no key there.
 
-    python3 keeper.py CONFIG COMMAND…
+    python3 -I keeper.py CONFIG COMMAND…
 
 CONFIG is JSON: {"report": path, "key": hex, "at_once": whether rows are written as they come, "watched":
 files that the command must leave as they are, "folder": where it runs, "environment": variables for it}. It
@@ -26,7 +26,10 @@ import signal
 import socket
 import sys
 
-from scripts import environment  # type: ignore[import-not-found]  # beside this file
+sys.path.insert(
+    0, os.path.dirname(os.path.abspath(__file__))
+)  # `-I` leaves it out, with what a change brings
+from scripts import environment  # type: ignore[import-not-found]
 
 _LARGEST = 1 << 20
 """Bytes of a row."""

@@ -6,6 +6,8 @@ Python imports it before the folder that it runs in is on its path, so before an
 
 import os
 import sys
+import types
+from importlib.machinery import PathFinder
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -25,11 +27,11 @@ def _start() -> None:
             words = [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
         if command := redirected(words):
             os.execv(sys.executable, [sys.executable, *command])
-    del sys.modules["sitecustomize"]
-    try:
-        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401 - the interpreter's, if it has one
-    except ImportError:
-        return
+    spec = PathFinder.find_spec("sitecustomize")  # the interpreter's, if it has one
+    if spec is not None and spec.loader is not None:
+        module = sys.modules["sitecustomize"] = types.ModuleType("sitecustomize")
+        module.__spec__, module.__file__ = spec, spec.origin
+        spec.loader.exec_module(module)
 
 
 _start()

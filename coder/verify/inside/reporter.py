@@ -17,6 +17,11 @@ that the exit code would hide makes it 1.
 
 from __future__ import annotations
 
+import start_path  # type: ignore[import-not-found]  # beside this file, and first
+
+# isort: split
+import contextlib
+import importlib
 import json
 import os
 import re
@@ -34,7 +39,15 @@ from pytest_setup import Untouched  # type: ignore[import-not-found]
 from skips import Skips, is_ours  # type: ignore[import-not-found]
 from unittest_run import run_unittest  # type: ignore[import-not-found]
 
-for _beside in ("added_names", "tamper_checks", "pytest_plugin", "pytest_setup", "skips", "unittest_run"):
+for _beside in (
+    "added_names",
+    "start_path",
+    "tamper_checks",
+    "pytest_plugin",
+    "pytest_setup",
+    "skips",
+    "unittest_run",
+):
     del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
 
 _LONGEST_NAME = 500
@@ -199,6 +212,10 @@ def _run(
     is_proof: bool = False,
 ) -> int:
     before = tamper_checks.deciding()
+    if args[:2] == ["-m", "pytest"]:
+        with contextlib.suppress(ImportError):  # it may lie in a folder of PYTHONPATH
+            importlib.import_module("pytest")
+    start_path.restore()
     if args[:2] == ["-m", "pytest"]:
         code: int = run_pytest(report, args[2:], skips, untouched, list(only), is_proof=is_proof)
     elif args[:2] == ["-m", "unittest"]:

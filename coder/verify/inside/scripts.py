@@ -9,6 +9,9 @@ code 1.
 
 from __future__ import annotations
 
+import start_path  # type: ignore[import-not-found]  # beside this file, and first
+
+# isort: split
 import json
 import os
 import re
@@ -87,6 +90,8 @@ def _source(source: str, filename: str, argv: list[str], flags: list[str], args:
     if not all(map(_WITHOUT_EFFECT.match, flags)):
         return _directly(args)
     import reporter  # type: ignore[import-not-found]  # beside this file; many commands don't need it
+
+    start_path.restore()
 
     reporter.guard_exits([])
     del sys.modules["reporter"]
