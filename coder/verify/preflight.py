@@ -1,5 +1,6 @@
 """What must be there before a model is paid: sandboxes, the tests, and a test command that can decide."""
 
+import ast
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from coder.run.stored_file import StoredFile
 from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task
 from coder.source.manifests import are_declared
-from coder.source.python_names import imported_modules
+from coder.source.python_names import imported_modules, parse_source
 from coder.source.shell import shown
 from coder.verify.finding import Finding
 from sandbox import Command, PythonCode, Sandbox
@@ -38,9 +39,12 @@ async def prepare(
         early: the first turn is likely to write code (`Workbench.open`).
 
     Raises:
-        UsageError: a test command, a test file or pytest is missing; nothing was called.
+        UsageError: a test command, a test file or pytest is missing, or a check asserts nothing; nothing was
+            called.
         SandboxError: no sandbox can be opened.
     """
+    for check in task.checks:
+        _require_effect(check)
     by_call = bool(task.checks or task.test_files)
     module = find_target(task, files).module.partition(".")[0]
     if by_call and module in sys.stdlib_module_names:
@@ -57,6 +61,15 @@ async def prepare(
         await _see_command(await bench.candidate(), task, files)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _see_pytest(await bench.candidate())
+
+
+def _require_effect(check: str) -> None:
+    """Raise UsageError for a check whose statement is a condition without `assert`: it would always pass."""
+    tree = parse_source(check)
+    for node in tree.body if tree is not None else ():
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare | ast.BoolOp | ast.UnaryOp):
+            text = ast.unparse(node)
+            raise UsageError(f"The check `{text}` decides nothing without assert. Write: assert {text}")
 
 
 async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import resume, solve
+from coder.errors import UsageError
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -70,6 +71,20 @@ async def test_checks_decide_beside_a_command_that_tells_of_no_test(tmp_path: Pa
     ended = await solve(task, model=Scripted(["```python\ndef f():\n    return 2\n```\n"]), log=MemoryLog())
 
     assert (ended.status, ended.verified, ended.strength) == ("solved", "checks", "outside")
+
+
+@pytest.mark.parametrize("check", ["f() == 2", "x = f()\nnot x", "f() and f() > 1"])
+async def test_a_check_that_is_a_condition_without_assert_is_refused_before_a_model_is_called(
+    check: str, tmp_path: Path
+) -> None:
+    (tmp_path / "solution.py").write_text("def f():\n    return 1\n")
+    task = Task(prompt="f gives 2.", workspace=tmp_path, checks=(check,))
+
+    model = Scripted(["```python\ndef f():\n    return 3\n```\n"])
+    with pytest.raises(UsageError, match="Write: assert "):
+        await solve(task, model=model, log=MemoryLog())
+
+    assert (tmp_path / "solution.py").read_text() == "def f():\n    return 1\n"
 
 
 GREEN = "from add import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
