@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sandbox.contract import Capability, Running, Sandbox, Session, Started
+from sandbox.contract import Running, Sandbox, Session, Started
 from sandbox.errors import (
     BackendMissing,
     CalleeEnded,
@@ -15,7 +15,7 @@ from sandbox.errors import (
 )
 from sandbox.interpreter.interpreter import Interpreter, find_interpreter
 from sandbox.open import open_sandbox, open_sandbox_sync
-from sandbox.policy import Limits, Policy, session_policy
+from sandbox.policy import Capability, Limits, Policy, session_policy
 from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
 

@@ -5,27 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, TypedDict, Unpack
 
 from sandbox.files.workspace_files import WorkspaceFiles
-from sandbox.policy import Limits
+from sandbox.policy import Capability, Limits
 from sandbox.program import Program
-from sandbox.result import Changes, CommandResult, Result, StillRunning, Value
+from sandbox.result import Changes, CommandResult, Result, StillRunning
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
-
-
-class Capability(Value):
-    """One guarantee and the mechanism that enforces it here, or None if there is none."""
-
-    guarantee: str
-    mechanism: str | None
-    sampled: bool = False
-    """Only sampled: a brief excess can pass."""
-
-    @property
-    def kept(self) -> Literal["enforced", "sampled", "none"]:
-        """How it is kept; a strict policy requires `enforced` for every guarantee."""
-        if self.mechanism is None:
-            return "none"
-        return "sampled" if self.sampled else "enforced"
 
 
 class Running(Protocol):

@@ -116,3 +116,19 @@ def session_policy(**given: object) -> Policy:
         "cpu_s": 86_400.0,
     }
     return Policy.model_validate({**usual, **given})
+
+
+class Capability(Value):
+    """One guarantee and the mechanism that enforces it here, or None if there is none."""
+
+    guarantee: str
+    mechanism: str | None
+    sampled: bool = False
+    """Only sampled: a brief excess can pass."""
+
+    @property
+    def kept(self) -> Literal["enforced", "sampled", "none"]:
+        """How it is kept; a strict policy requires `enforced` for every guarantee."""
+        if self.mechanism is None:
+            return "none"
+        return "sampled" if self.sampled else "enforced"

@@ -4,10 +4,9 @@ import warnings
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from sandbox.contract import Capability
 from sandbox.errors import BackendMissing, SandboxError
 from sandbox.open import BY_NAME_ONLY, GROUP, find_backend
-from sandbox.policy import Policy
+from sandbox.policy import Capability, Policy
 from sandbox.program import PythonCode
 
 _SAYING = "a program ran in it"

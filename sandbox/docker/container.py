@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.contract import Capability
 from sandbox.docker.attached_stream import attach
 from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, Recipe, boot_content, create, memory
 from sandbox.docker.control_channel import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken, own_command
 from sandbox.host.limits import RunLimits
+from sandbox.policy import Capability
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from sandbox.contract import Capability, OnOutput, Running, Session
+from sandbox.contract import OnOutput, Running, Session
 from sandbox.docker import container_files as filing
 from sandbox.docker.container import Container, capabilities_of, rlimits_of
 from sandbox.docker.container_execution import Execution, RunningEntry, execute
@@ -21,7 +21,7 @@ from sandbox.docker.spares import Spares
 from sandbox.errors import SandboxBroken
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.limits import Jobs, resolve
-from sandbox.policy import Limits
+from sandbox.policy import Capability, Limits
 from sandbox.program import Program
 from sandbox.result import Result
 

@@ -5,10 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.contract import Capability
 from sandbox.errors import PolicyUnmet
 from sandbox.host.disk_watch import DiskBounds
-from sandbox.policy import Policy
+from sandbox.policy import Capability, Policy
 
 if TYPE_CHECKING:
     from sandbox.host.server import Server

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
-from sandbox.contract import Capability, OnOutput, Running, Session
+from sandbox.contract import OnOutput, Running, Session
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.workspace_files import WithFiles
@@ -18,7 +18,7 @@ from sandbox.host.limits import Jobs, RunLimits, resolve
 from sandbox.host.pool import Pool
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
-from sandbox.policy import Limits, Policy
+from sandbox.policy import Capability, Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
 

@@ -4,8 +4,8 @@ import pytest
 
 from sandbox import Policy, PolicyUnmet
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.contract import Capability
 from sandbox.host.capabilities import require_kept
+from sandbox.policy import Capability
 from tests.ordinary_user import run_as_ordinary_user
 
 
