@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from coder.requests import ListedRun, list_run
-from coder.run.event_types import RunStopped
+from coder.run.event_types import RunStarted, RunStopped
 from coder.run.events import Event
 from coder.server.bearer_tokens import Caller
 from coder.store import EventLog, RunSummary
@@ -31,6 +31,17 @@ class RunRows:
     async def newest(self, caller: Caller, limit: int) -> list[ListedRun]:
         """The caller's newest runs; costs of one that goes on may be 10 s old."""
         return [await self._row(found) for found in await apart(self._seen(caller, limit))]
+
+    async def outside(self, caller: Caller, limit: int) -> list[str]:
+        """The folder of each of the newest runs that the operator has outside of the root; clients: none."""
+        if caller.client is not None:
+            return []
+        found = await apart(self._log.runs(limit=limit))
+        return [
+            str(one.first.body.get("task", {}).get("workspace"))
+            for one in found
+            if one.first.type == RunStarted.type and not caller.sees(one.first)
+        ]
 
     async def _seen(self, caller: Caller, limit: int) -> list[RunSummary]:
         looked = limit

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 
 from coder.config.task_file import split_command
 from coder.run.run import summarize
+from coder.run.termination import named
 from coder.server.problems import Problem
 from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, see_run
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
 from coder.server.studio.run_view import MOST, RunView, part_of
-from coder.text.sanitize import one_line
+from coder.text.sanitize import count_of, one_line
 
 _LISTED, _REPORTS = 50, 500
 """Runs, and reports, of a list."""
@@ -47,7 +48,14 @@ def routes(serving: Serving) -> APIRouter:
     @router.get("/")
     async def runs(caller: Reads) -> Response:
         rows = await serving.rows.newest(caller, _LISTED)
-        return page("runs", "Runs", rows=sorted(rows, key=lambda row: row.question is None))
+        outside = await serving.rows.outside(caller, _LISTED)
+        note = ""
+        if outside:
+            folders = one_line(named([*dict.fromkeys(outside)]), width=300)
+            runs = count_of(len(outside), "run")
+            note = f"Not shown, as they are outside of {caller.root} (--root): {runs} in {folders}."
+        shown = sorted(rows, key=lambda row: row.question is None)
+        return page("runs", "Runs", rows=shown, note=note)
 
     @router.get("/login")
     async def login() -> Response:

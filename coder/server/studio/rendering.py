@@ -1,5 +1,6 @@
 """Templates that escape every value, and routes of pages, whose errors are pages."""
 
+import hashlib
 from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from fastapi.routing import APIRoute
 from coder.console.render import age, money, spent
 from coder.errors import CoderError, MissingExtra
 from coder.server.problems import Problem, problem_of
-from coder.text.sanitize import one_line, printable, visible
+from coder.text.sanitize import in_pairs, one_line, printable, visible
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def templates() -> "Environment":
     )
     environment.filters |= {"age": age, "money": money, "one_line": one_line, "spent": spent}
     environment.filters["visible"] = visible
+    environment.filters["digest"] = lambda text: hashlib.sha256(in_pairs(text).encode()).hexdigest()[:16]
     return environment
 
 

@@ -18,7 +18,7 @@ function follow(list) {
   source.onopen = () => link.classList.remove("offline");
   source.onmessage = (event) => {
     const root = document.documentElement;
-    const isAtEnd = root.scrollTop > 0 && root.scrollHeight - root.scrollTop - root.clientHeight < 120;
+    const isAtEnd = root.scrollHeight - root.scrollTop - root.clientHeight < 120;
     list.dataset.seq = event.lastEventId;
     merge(event.data);
     if (isAtEnd) root.scrollTop = root.scrollHeight;

@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 from playwright.async_api import Browser, expect
 
-from coder.run.event_types import RunStopped, Spoken
+from coder.run.event_types import PatchProposed, QuestionAnswered, QuestionAsked, RunStopped, Spoken
 from coder.run.message import Message
 from coder.run.task import Task
 from tests.coder.server.served import Server
@@ -20,6 +20,7 @@ from tests.coder.states import call, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SOLVED = RunStopped(status="solved", reason="it passes", exit_code=0)
+PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = {}\n"
 DIRECTIONS = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\x1b\x00"
 
 
@@ -48,6 +49,57 @@ async def test_events_come_without_loading_again(studio: Server, window: Window)
     await expect(window.page.get_by_text("It adds now.")).to_be_visible()
     await expect(window.page.locator("#facts .status")).to_have_text("solved")
     assert await window.page.evaluate("window.isSame")
+
+
+async def test_a_page_that_shows_its_end_follows_new_steps(studio: Server, window: Window) -> None:
+    await studio.append("run_grows", [started()])
+    await window.open("/studio/run_grows")
+
+    for n in range(1, 5):
+        await studio.append("run_grows", [says(f"step {n}\n" * 20)], after=n)
+        await expect(window.page.locator(f"#e{n + 1}")).to_have_count(1)
+
+    left = "() => { const it = document.documentElement; return it.scrollHeight - it.scrollTop - it.clientHeight }"
+    assert await window.page.evaluate(left) < 120
+
+
+async def test_a_reader_further_up_is_left_there_when_steps_come(studio: Server, window: Window) -> None:
+    await studio.append("run_read", [started(), says("long\n" * 200)])
+    await window.open("/studio/run_read")
+
+    await studio.append("run_read", [says("new")], after=2)
+    await expect(window.page.locator("#e3")).to_have_count(1)
+
+    assert await window.page.evaluate("document.documentElement.scrollTop") == 0
+
+
+async def test_the_header_says_what_the_log_says_once_a_question_is_answered(
+    studio: Server, window: Window
+) -> None:
+    waiting = RunStopped(status="waiting", reason="Change a.py?", exit_code=9)
+    asked = QuestionAsked(id="q1", kind="approve", about="landing", text="Change a.py?")
+    await studio.append("run_asks", [started(), PatchProposed(patch=PATCH.format(2)), asked, waiting])
+    await window.open("/studio/run_asks")
+    await expect(window.page.locator("#facts .status")).to_have_text("waiting")
+
+    answer = QuestionAnswered(id="q1", decision="yes", who="me", how="approve")
+    await studio.append("run_asks", [answer, PatchProposed(patch=PATCH.format(3))], after=4)
+
+    await expect(window.page.locator("#facts .status")).to_have_text("answered")
+    await expect(window.page.locator("#ask button")).to_have_count(0)
+    await expect(window.page.locator("#result")).to_contain_text("+x = 3")
+
+
+async def test_runs_outside_of_the_root_are_named(studio: Server, window: Window) -> None:
+    task = Task(prompt="Elsewhere.", workspace=Path("/nowhere/else"))
+    await studio.append("run_elsewhere", [started(task)])
+
+    await window.open("/")
+
+    await expect(window.page.locator("#runs")).to_contain_text(
+        "(--root): 1 run in /nowhere/else. See: coder ls"
+    )
+    await expect(window.page.get_by_text("Elsewhere.")).to_have_count(0)
 
 
 async def test_an_event_is_seen_soon_after_it_is_in_the_log(studio: Server, window: Window) -> None:
