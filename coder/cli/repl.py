@@ -29,6 +29,8 @@ from sandbox import SandboxError
 
 T = TypeVar("T")
 PROMPT = "> "
+_LEFT = ("refused", "limit", "stuck", "unsolved")
+"""Endings of a message that leave a change to `/apply`."""
 
 
 class Repl:
@@ -123,7 +125,7 @@ class Repl:
             if state.open_work:
                 paths = one_line(named([*state.open_work]), width=300)
                 self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")
-        elif self._session.can_apply and run.status in ("refused", "limit"):
+        elif self._session.can_apply and run.status in _LEFT:
             self._screen.note("the change was not written: /apply asks about it again")
         own = of_one_message(before, run)
         if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
