@@ -13,10 +13,21 @@ from coder.source.python_names import is_literal, parse_source
 _LEAST = 8
 """Characters of a value that can't stand in a task by chance."""
 _QUOTES = "`'\"“”‘’«»"
-_AGAINST = re.compile(
-    r"\b(?:not|never|no|cannot|without|avoid|instead of|rather than|unlike|wrong\w*)\b|n't\b", re.IGNORECASE
+_ORDERS = re.compile(
+    r"\b(?:shall|should|must|ha(?:s|ve) to|needs? to|ought to|expect(?:ed|s)?|becomes?|new|is now)\b"
+    r"|(?:^|[.!?;:,]\s*|\b(?:and|then|please)\s+)(?:give|let|make|print|return|show|use|write|render|output)\b"
+    r"|^[ \t]*>>>",
+    re.IGNORECASE | re.MULTILINE,
 )
-"""Words before a value, in its line, that may order the opposite."""
+"""Words before a value, in its sentence, that order it; a sentence without them may tell of anything."""
+_AGAINST = re.compile(
+    r"\b(?:not|never|no|cannot|without|avoid|instead of|rather than|unlike|wrong\w*)\b|n't\b"
+    r"|\b(?:stop|remove|drop|delete|why)\b",
+    re.IGNORECASE,
+)
+"""Words anywhere in its sentence that may order the opposite."""
+_ENDS = re.compile(r"[.!?](?=\s|$)")
+"""End of a sentence."""
 
 
 def are_ordered(task: str, before: str, after: str) -> bool:
@@ -32,7 +43,9 @@ def are_ordered(task: str, before: str, after: str) -> bool:
             return False
         if not _stands_in(task, texts[1]) or texts[0] in task:
             return False
-    return bool(changed) and _without_values(old) == _without_values(new)
+    olds = {(ast.dump(other), ast.dump(one)) for one, other in changed}
+    is_clear = len(olds) == len({after for after, _ in olds})  # else a value may be ordered for one alone
+    return bool(changed) and is_clear and _without_values(old) == _without_values(new)
 
 
 def _asserted(tree: ast.AST) -> Iterator[ast.expr]:
@@ -80,4 +93,12 @@ def _is_whole(task: str, value: str, start: int, *, is_code: bool) -> bool:
     is_quoted = left != "" and left in _QUOTES and right != "" and right in _QUOTES
     is_line = not line.strip() and task[end:].partition("\n")[0].strip() == ""
     is_apart = not re.match(r"\w", left) and not re.match(r"\w", right)
-    return (is_quoted or is_line or (is_code and is_apart)) and not _AGAINST.search(line)
+    return (is_quoted or is_line or (is_code and is_apart)) and _is_order(task[:start], task[end:])
+
+
+def _is_order(before: str, after: str) -> bool:
+    """Whether the sentence around a value orders it."""
+    head = _ENDS.split(before.rstrip(f"{_QUOTES} \t\n"))[-1].strip()
+    tail = _ENDS.split(after)[0]
+    is_order = _ORDERS.search(head) is not None or "from now on" in tail
+    return is_order and not _AGAINST.search(f"{head}\n{tail}")

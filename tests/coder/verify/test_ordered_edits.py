@@ -35,7 +35,7 @@ def edited(value: str) -> str:
         ('Print "five euros" for it.', edited("'five euros'")),
         ("The text is now:\n\nfive euros and no cents\n", edited("'five euros and no cents'")),
         ("```\n>>> Money()\nMoney(5, 'EUR')\n```", EDITED),
-        ("repr: Money(5, 'EUR'), as eval() reads it", EDITED),
+        ("Tidy up.\n\nIt should print\nMoney(5, 'EUR'), as eval() reads it", EDITED),
         ("Give ['amount', 'unit'] as its fields.", edited("['amount', 'unit']")),
         ("Give {'amount': 5} for it.", edited("{'amount': 5}")),
         ("Its code is `12345678` from now on.", edited("12345678")),
@@ -58,6 +58,14 @@ def test_a_task_that_gives_the_whole_new_value_orders_the_edit(task: str, after:
         ("Use the short form rather than `Money(5, 'EUR')`.", EDITED),
         ("Print the amount instead of Money(5, 'EUR').", EDITED),
         ("It wrongly prints Money(5, 'EUR').", EDITED),
+        ("repr(Money()) gives `Money(5, 'EUR')`. Expected is what the tests say.", EDITED),
+        ("Remove `Money(5, 'EUR')` from the output.", EDITED),
+        ("It should stop printing `Money(5, 'EUR')`.", EDITED),
+        ("Why do I see `Money(5, 'EUR')`? Find the bug.", EDITED),
+        ("For some it is `Money(5, 'EUR')`; it should be as for the others.", EDITED),
+        ("The new repr `Money(5, 'EUR')` is what we do not want.", EDITED),
+        ("We print `Money(5, 'EUR')` for some.", EDITED),
+        ("repr: `Money(5, 'EUR')`, says a user", EDITED),
         ("The repr is XMoney(5, 'EUR')Y.", EDITED),
         ("Return 1 from it.", edited("1")),
         ("Return `True` from it.", edited("True")),
@@ -82,6 +90,14 @@ def test_a_task_that_gives_the_whole_new_value_orders_the_edit(task: str, after:
 )
 def test_a_task_that_does_not_orders_nothing(task: str, after: str) -> None:
     assert not are_ordered(task, GIVEN, after)
+
+
+def test_a_value_that_is_ordered_once_orders_no_second_edit_of_another_value() -> None:
+    more = "\n\ndef test_name():\n    assert Money().name == {}\n"
+    task, given = f"The new repr is `{NEW}`.", GIVEN + more.format("'five euros'")
+
+    assert are_ordered(task, given, EDITED + more.format("'five euros'"))
+    assert not are_ordered(task, given, EDITED + more.format(repr(NEW)))
 
 
 async def work(folder: Path, *, is_users: bool = True, prompt: str = f"The new repr is `{NEW}`.") -> Run:
