@@ -19,7 +19,7 @@ from coder.prompts import prompt
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, Message
 from coder.run.state import State
-from coder.run.target import Target, find_target
+from coder.run.target import Target, target_of
 from coder.run.termination import goes_round
 from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done, Registry, tools_of
@@ -185,14 +185,14 @@ class LastTree:
 
     async def speak(self, turn: Turn) -> Message:
         """Hand in the tree."""
-        return _code(turn.state, find_target(turn.state.task, turn.state.files), "")
+        return _code(turn.state, target_of(turn.state), "")
 
 
 def untried_work(state: State) -> Message | None:
     """What the session has changed since the latest answer that was tried, as a change; None: nothing."""
     if not state.tree:
         return None
-    code = _code(state, find_target(state.task, state.files), "")
+    code = _code(state, target_of(state), "")
     return code if (code.files or code.test_edits) and not code.repeats else None
 
 

@@ -9,7 +9,7 @@ from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, Message, Outcome
 from coder.run.state import State
-from coder.run.target import Target, find_target
+from coder.run.target import Target, target_of
 from coder.run.termination import named
 from coder.turn.turn import Turn
 from coder.verify.verification import Verification
@@ -31,7 +31,7 @@ class Executor:
         state = turn.state
         code = state.codes[-1]
         if code.is_change:
-            on = Verification(turn.bench, state, find_target(state.task, state.files))
+            on = Verification(turn.bench, state, target_of(state))
             outcome = await self._try(turn, on, code)
         elif code.problem:
             outcome = _with_left_out(Outcome(passed=False, verified="none", feedback=code.problem), code)
@@ -98,6 +98,7 @@ def _with_unclear(outcome: Outcome, code: Message, target: Target) -> Outcome:
     note = f"only the tests use these changed files, which may be a part of them: {named(unclear)}"
     return outcome.model_copy(
         update={
+            "test_support": tuple(unclear),
             "strength": "inside" if outcome.strength == "outside" else outcome.strength,
             "note": " ".join(filter(None, (outcome.note, note))),
         }

@@ -9,7 +9,7 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.questions import Question
 from coder.run.state import State
-from coder.run.target import find_target
+from coder.run.target import target_of
 from coder.turn.turn import Turn
 
 _PLAN_TOKENS = 600
@@ -31,7 +31,7 @@ class Planner:
         """Ask for a plan."""
         state = turn.state
         sampling = state.settings.sampling(most=_PLAN_TOKENS)
-        target = find_target(state.task, state.files)
+        target = target_of(state)
         view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
         while True:
             text = await turn.ask(view, sampling=sampling)

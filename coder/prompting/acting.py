@@ -13,6 +13,7 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
 from coder.source.named_sources import named_sources
+from coder.verify.time_limits import MORE_S, most_test_s
 from coder.workspace.proposal import is_same
 
 if TYPE_CHECKING:
@@ -160,4 +161,5 @@ def verdict_words(state: State) -> str | None:
         return prompt("not-done").format(feedback=outcome.feedback) + told
     left = ", ".join(map(shown_path, [*code.test_edits, *code.left_out]))
     told = f"\nLeft out, as it decides what passes: {left}." if left else ""
-    return prompt("not-shown").format(why=why_unverified(state, outcome), left=told)
+    why, most_s = why_unverified(state, outcome), f"{most_test_s(state):g}"
+    return prompt("not-shown").format(why=why, left=told, more_s=MORE_S, most_s=most_s)

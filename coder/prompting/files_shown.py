@@ -10,7 +10,7 @@ from coder.context.quoting import fenced, shown_path, tokens, whole_file
 from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import Target, find_target
+from coder.run.target import Target, target_of
 from coder.source.named_sources import is_source, named_sources
 from coder.text.sanitize import count_of
 from coder.turn.turn import Turn
@@ -91,7 +91,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
         survey = await take_survey(
             texts,
             prompt=prompt,
-            target=find_target(state.task, state.files),
+            target=target_of(state),
             budget=survey_budget(context),
             cache=facts_folder(),
             command=" ".join(state.task.test_command or ()),

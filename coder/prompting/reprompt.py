@@ -10,7 +10,7 @@ from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
-from coder.run.target import Target, find_target, is_test
+from coder.run.target import Target, is_test, target_of
 from coder.workspace.diff import unified_diff
 
 _MOST_QUOTED = 24_000
@@ -91,7 +91,7 @@ def is_question(message: str) -> bool:
 
 def target_now(state: State) -> Target:
     """Where code without a name belongs; in a conversation about "it", what was changed last."""
-    target = find_target(state.task, state.files)
+    target = target_of(state)
     if not state.settings.chat or target.path in state.files:
         return target
     likely = [path for step in reversed(state.steps) for path in step.landed if path in state.files]

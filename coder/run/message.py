@@ -71,6 +71,8 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     """New tests, or the answer's check, that fail without the change and pass with it."""
     ordered: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Given tests that pass as the answer edits them: the task changes what these tests expect."""
+    test_support: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Changed files that only the tests use: they may be a part of the tests, or what these test."""
     unshown: str = Field(default="", exclude_if=not_)
     """Why the new tests, or the check, of the answer don't show that the task is done."""
     stdout: str = ""

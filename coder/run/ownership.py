@@ -17,10 +17,10 @@ from coder.source.file_uses import find_users, is_code, is_script, names, split_
 from coder.source.python_names import imported_modules
 
 Side = Literal["tests", "product", "unclear"]
+Openers = Mapping[str, Collection[str]]
+"""Files whose code opens or imports a file in a run of the tests, by that file's path."""
 _MANIFEST = "package.json"
 _TEST_WORDS = {"test", "tests", "testing", "spec", "specs", "testutil", "testutils", "testlib"}
-_OF_CODE = {"src", "lib", "app", "pkg", "cmd", "internal", "include"}
-"""Outermost folders that hold what is under test."""
 _FRAMEWORK = re.compile(
     r"(?m)^[ \t]*(?:import|from)[ \t]+(?:pytest|unittest|doctest|hypothesis)\b"
     r"|[\"'](?:node:test|vitest|chai|@jest/globals|mocha|ava)[\"']|\bpytest_\w+\(|^#.*\bbats\b"
@@ -43,6 +43,8 @@ class Ownership:
         tests: given tests, and the files that the test command names.
         started: words of the test command.
         prompt: words of the task: the only file that they name is the product's.
+        opened: by the run of the tests before the work. For data that isn't there, texts that name its
+            folder or ending are uses, too.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Ownership:
         *,
         started: Collection[str],
         prompt: str,
+        opened: Openers | None = None,
     ) -> None:
         self._texts, self._tests, self._prompt = texts, frozenset(tests), prompt
+        self._opened = opened or {}
         self._words = set(re.findall(r"[\w-]+", prompt))
         self._names = {a or b for a, b in _NAMES.findall(prompt)}
         stems = {_stem(path) for path in {*tests, *filter(is_code, texts)}}
@@ -89,7 +93,8 @@ class Ownership:
             return "product"
         if len(self._users) >= _MOST_SEARCHES:
             return "unclear"
-        users = self._users[path] = list(find_users(path, self._texts, also=self._tests - {_MANIFEST}))
+        guesses = path not in self._opened
+        users = self._users[path] = self._find_users(path, guesses=guesses)
         if _MANIFEST in self._tests and names(self._scripts[0], path):
             users.append(_MANIFEST)
         sides: set[Side] = set()
@@ -99,7 +104,20 @@ class Ownership:
                 return "product"
         if not sides:
             return "product"
-        return "unclear" if "unclear" in sides else self._by_nature(path, users)
+        side = "unclear" if "unclear" in sides else self._by_nature(path, users)
+        return "unclear" if side == "tests" and self._may_be_used(path) else side
+
+    def _find_users(self, path: str, *, guesses: bool) -> list[str]:
+        openers = [user for user in self._opened.get(path, ()) if user in self._texts]
+        users = find_users(path, self._texts, also=self._tests - {_MANIFEST}, guesses=guesses)
+        return list(dict.fromkeys([*openers, *users]))
+
+    def _may_be_used(self, path: str) -> bool:
+        """Whether code of the product that the tests don't reach may form the path of opened data."""
+        if path not in self._opened or is_code(path):
+            return False
+        users = self._find_users(path, guesses=True)
+        return any(self.side(user) == "product" for user in users if user not in self._users[path])
 
     def _by_nature(self, path: str, users: Collection[str]) -> Side:
         """The side of a file that nothing but tests and their own files use."""
@@ -123,6 +141,8 @@ class Ownership:
     def _side_of_data(self, path: str, users: Collection[str], commands: Collection[str]) -> Side:
         if self._is_of_code(path) or not self._is_beside_others(path, bool(commands)):
             return "product"  # tests that use no code test the data itself
+        if self._is_beside_code(path):
+            return "unclear"
         if len(commands) < len(users):
             return "tests"
         lines = [line for user in commands for line in (self._texts.get(user) or "").splitlines()]
@@ -147,7 +167,13 @@ class Ownership:
         top, _, below = path.partition("/")
         if not below:
             return False
-        return top in _OF_CODE | self._subjects | self._tops_of_subjects
+        return top in self._subjects | self._tops_of_subjects
+
+    def _is_beside_code(self, path: str) -> bool:
+        """Whether a folder below the outermost one holds a file and code that isn't the tests'."""
+        folder = PurePosixPath(path).parent
+        beside = (one for one in self._texts if is_code(one) and PurePosixPath(one).parent == folder)
+        return bool(folder.name) and any(one not in self._tests for one in beside)
 
     @cached_property
     def _named(self) -> set[str]:

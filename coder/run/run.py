@@ -78,6 +78,8 @@ class Run(BaseModel, frozen=True):
     """Given tests that fail, and pass as the answer edits them."""
     ordered: tuple[str, ...] = ()
     """Given tests that the answer edits: the task changes what these tests expect."""
+    test_support: tuple[str, ...] = ()
+    """Changed files that only the tests use: they may be a part of the tests, or what these test."""
     left_out: dict[str, LeftOut] = {}
     """Files that the answer changes and that have not landed with it, by path, with the reason."""
     test_patch: str = ""
@@ -146,6 +148,7 @@ def summarize(state: State) -> Run:
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
         ordered=outcome.ordered if outcome is not None else (),
+        test_support=outcome.test_support if outcome is not None else (),
         test_patch=shown.tests if shown is not None else "",
         left_out=_left_out(state, last),
         landed=standing(state),

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 
 from coder.run.command_inputs import MODULES, SETTINGS, deciding_files, more_tests
 from coder.run.examples import find_examples
-from coder.run.ownership import Ownership
+from coder.run.ownership import Openers, Ownership
+from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.source.manifests import are_declared
@@ -68,8 +69,17 @@ class Target:
         return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
-    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order."""
+def target_of(state: State) -> Target:
+    """The target of a run's task, on its files."""
+    return find_target(state.task, state.files, opened=state.baseline.opened if state.baseline else None)
+
+
+def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None) -> Target:
+    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order.
+
+    Args:
+        opened: files that open or import a file in the tests' run before the work, by its path.
+    """
     if is_greenfield(task, files):
         path = next(iter(_to_write(task, ())), DEFAULT_PATH)
         return Target(path, names=(), tests=(), is_known=False, writes_tests=True)
@@ -96,16 +106,18 @@ def find_target(task: Task, files: Mapping[str, StoredFile]) -> Target:
         is_known=(len(paths) == 1 and (is_alone or named == paths))
         or not (paths or any(map(is_source, files))),
         is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
-        ownership=_ownership(task, texts, tests),
+        ownership=_ownership(task, texts, tests, opened),
     )
 
 
-def _ownership(task: Task, texts: dict[str, str | None], tests: Collection[str]) -> Ownership | None:
+def _ownership(
+    task: Task, texts: dict[str, str | None], tests: Collection[str], opened: Openers | None
+) -> Ownership | None:
     if not task.test_command and not task.test_files:
         return None
     texts |= {test.path: test.text for test in task.test_files}
     words = [word for argument in task.test_command or () for word in argument.split()]
-    return Ownership(texts, tests, started=words, prompt=task.prompt)
+    return Ownership(texts, tests, started=words, prompt=task.prompt, opened=opened)
 
 
 def _is_imported(task: Task) -> bool:
@@ -175,7 +187,6 @@ def _imports_missing(
 
 
 def _packages(source: str) -> set[str]:
-    """The outermost packages of what a source imports."""
     return {module.partition(".")[0] for module in imported_modules(source)}
 
 

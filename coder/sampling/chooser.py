@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from coder.run.attempts import CHOOSER, agreed, drawn, tried
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import find_target
+from coder.run.target import target_of
 from coder.sampling.compare import FAILED, behaviours, comparison_of
 from coder.sampling.outline import missing_function
 from coder.source.python_names import free_names, parse_source
@@ -90,7 +90,7 @@ def _again(code: Message, text: str) -> Message:
 
 def is_sane_answer(state: State, code: Message) -> bool:
     """Whether it could be what was asked for; only code of one function can be judged by reading."""
-    target = find_target(state.task, state.files)
+    target = target_of(state)
     name = missing_function(state.task.prompt, target.names)
     source = code.files.get(target.path)
     single = set(code.files) == {target.path} and not state.files

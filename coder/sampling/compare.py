@@ -14,7 +14,7 @@ from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import find_target
+from coder.run.target import target_of
 from coder.sampling.outline import calls_of, missing_function
 from coder.turn.turn import Turn
 from sandbox import Limits, Sandbox, open_function
@@ -51,7 +51,7 @@ class Comparison:
 
 def comparison_of(state: State, codes: Sequence[Message]) -> Comparison | None:
     """The inputs to compare candidates on; None where there is no single function to call."""
-    target = find_target(state.task, state.files)
+    target = target_of(state)
     sources = tuple(
         source
         for code in codes

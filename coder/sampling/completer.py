@@ -14,7 +14,7 @@ from coder.run.attempts import drawn, is_repeat
 from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import Target, find_target
+from coder.run.target import Target, target_of
 from coder.sampling.outline import ENDS, Outline, finished, missing_function, outline
 from coder.turn.turn import Turn
 
@@ -95,7 +95,7 @@ def can_go_on(state: State) -> bool:
 
 
 def _known(state: State) -> tuple[Target, Outline | None]:
-    target = find_target(state.task, state.files)
+    target = target_of(state)
     is_more = state.task.test_command or state.task.test_files or state.files
     if is_more or not target.path.endswith(".py"):
         return target, None

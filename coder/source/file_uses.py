@@ -26,9 +26,15 @@ def is_script(path: str) -> bool:
     return path.endswith(_OF_SHELL) or "." not in PurePosixPath(path).name.lstrip(".")
 
 
-def find_users(path: str, texts: Mapping[str, str | None], *, also: Collection[str] = ()) -> Iterator[str]:
-    """Files whose texts name a file: code, data that includes other files, and those in `also`."""
-    words, shown = _prefilter(path), _pattern(path)
+def find_users(
+    path: str, texts: Mapping[str, str | None], *, also: Collection[str] = (), guesses: bool = True
+) -> Iterator[str]:
+    """Files whose texts name a file: code, data that includes other files, and those in `also`.
+
+    Args:
+        guesses: a text that names the folder or the ending of data may form its path.
+    """
+    words, shown = _prefilter(path), _pattern(path, guesses=guesses)
     for user, text in texts.items():
         if text is None or user == path or not any(word in text for word in words):
             continue
@@ -80,12 +86,13 @@ def _ending(path: str) -> str:
     return PurePosixPath(path).suffix or PurePosixPath(path).name
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    """What a text holds that names the file; for data also its folder, and its ending behind a variable."""
+def _pattern(path: str, *, guesses: bool = True) -> re.Pattern[str]:
+    """What a text holds that names the file; of data, as guesses, its folder and its ending by a variable."""
     module, name = re.escape(_module(path)), re.escape(PurePosixPath(path).name)
     patterns = [rf"(?<![\w.-]){name}(?![\w-])", rf"[/.\"'`]{module}[/\"'`]"]
-    patterns += [rf"[\"'`/]{re.escape(folder)}[\"'`/]" for folder in _folders(path)]
-    if not is_code(path) and PurePosixPath(path).suffix:
+    if guesses:
+        patterns += [rf"[\"'`/]{re.escape(folder)}[\"'`/]" for folder in _folders(path)]
+    if guesses and not is_code(path) and PurePosixPath(path).suffix:
         patterns.append(rf"[\"'`}}*]{re.escape(_ending(path))}[\"'`]")
     if path.endswith(".py"):
         patterns.append(rf"^[ \t]*(?:>>> )?(?:from|import)\b[^#\n]*\b{module}\b")

@@ -12,7 +12,7 @@ from coder.environment.workbench import Workbench
 from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
 from coder.run.state import State
-from coder.run.target import find_target, is_greenfield
+from coder.run.target import is_greenfield, target_of
 from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
 from coder.verify.preflight import refuse_what_decides_nothing
@@ -72,14 +72,14 @@ def wants_baseline(state: State) -> bool:
 
 async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     """Run the test command on the untouched files."""
-    target = find_target(state.task, state.files)
+    target = target_of(state)
     on = Verification(bench, state, target)
 
-    async def run() -> Finding:
+    async def run(*, traces: bool = False) -> Finding:
         await on.lay_over({})
-        return await on.command(is_shown=False)
+        return await on.command(is_shown=False, traces=traces)
 
-    runs = [await run()]
+    runs = [await run(traces=True)]
     first = runs[0]
     missing = () if first.passed else missing_modules(first.said, state.files)
     refuse_what_decides_nothing(first, state, missing=missing)
@@ -104,6 +104,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         missing=missing,
         pytest=first.pytest,
         calls=first.calls[:_MOST_CALLS],
+        opened={path: users for path, users in first.opened.items() if users},
     )
 
 

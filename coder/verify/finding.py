@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
@@ -64,6 +64,8 @@ class Finding:
     """Where pytest took its settings from, if the command is pytest's."""
     reached: frozenset[str] = frozenset()
     """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
+    opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Files whose code opens or imports a file, by that file's path; only where it was asked for."""
     programs: tuple[Program, ...] = ()
     """Python programs that a script has run, as far as that is known."""
     calls: tuple[PytestCall, ...] = ()

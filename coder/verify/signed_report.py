@@ -30,6 +30,7 @@ class _Row(BaseModel, frozen=True):
     setup: PytestSetup | None = None
     program: Program | None = None
     call: PytestCall | None = None
+    opened: dict[str, tuple[str, ...]] | None = None
     end: int | None = None
     changed: tuple[str, ...] | None = None
 
@@ -46,6 +47,7 @@ class SignedReport:
     setup: PytestSetup | None = None
     programs: list[Program] = field(default_factory=list)
     calls: list[PytestCall] = field(default_factory=list)
+    opened: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_whole: bool = False
     """All of its rows are signed, and the files of ours are as they were."""
 
@@ -75,6 +77,7 @@ def _take(entry: _Row, read: SignedReport, places: Places) -> None:
     read.setup = entry.setup or read.setup
     read.programs += [entry.program] if entry.program is not None else []
     read.calls += [entry.call] if entry.call is not None else []
+    read.opened |= entry.opened or {}
     if entry.test is None:
         return
     line = _line(entry.test, entry.passed, printable(entry.message), places)

@@ -24,8 +24,8 @@ FOLDER = ".coder"
 KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
 _INSIDE = (
-    *("keeper.py", "scripts.py", "reporter.py", "added_names.py", "pytest_plugin.py", "pytest_setup.py"),
-    *("skips.py", "start_path.py", "tamper_checks.py", "unittest_run.py"),
+    *("keeper.py", "scripts.py", "reporter.py", "added_names.py", "file_trace.py", "pytest_plugin.py"),
+    *("pytest_setup.py", "skips.py", "start_path.py", "tamper_checks.py", "unittest_run.py"),
 )
 _IN_SCRIPTS = "python_in_scripts.sh"
 _START = "start/sitecustomize.py"
@@ -59,6 +59,7 @@ async def run_tests(
     setup: PytestSetup | None = None,
     proof: Proof | None = None,
     call: PytestCall | None = None,
+    traces: bool = False,
 ) -> Finding:
     """Run the command in the sandbox's workspace.
 
@@ -69,6 +70,7 @@ async def run_tests(
         setup: where pytest takes its settings from on the untouched files; None leaves the search to pytest.
         proof: given where this is the code before a change: the first failure by the code ends the tests.
         call: a script's call of pytest, whose folder, interpreter and variables are those of this command.
+        traces: the files that a Python command opens are in the finding.
 
     Returns:
         Passed with exit code 0, to the end, with at least one test reported and none failed.
@@ -84,7 +86,7 @@ async def run_tests(
         return await run.script(argv)
     config = {
         "ours": list(ours), "only": list(only), "setup": setup.model_dump() if setup is not None else None,
-        "proof": proof.model_dump(mode="json") if proof is not None else None,
+        "proof": proof.model_dump(mode="json") if proof is not None else None, "trace": traces,
     }  # fmt: skip
     return await run.python(inner, config, call)
 
@@ -172,7 +174,7 @@ class _Run:
         await sandbox.remove(FOLDER)
         await sandbox.remove(_NO_SETTINGS)
         found = finding_of(result, lines, complete=read.complete, reached=read.reached)
-        return replace(found, pytest=read.setup)
+        return replace(found, pytest=read.setup, opened=read.opened)
 
     def _keeping(self, *, at_once: bool) -> dict[str, object]:
         """What keeper.py needs for the report."""

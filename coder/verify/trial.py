@@ -18,6 +18,7 @@ from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.new_tests import find_call, is_of, test_files
 from coder.verify.test_command import Proof
+from coder.verify.time_limits import MORE_S, most_test_s, trial_s
 from coder.verify.trial_outcomes import (
     LENGTH,
     first_failure,
@@ -29,10 +30,6 @@ from coder.verify.trial_outcomes import (
 from coder.verify.verification import Verification
 from sandbox import Command
 
-_LEAST_S = 30.0
-"""Seconds for the new tests or the check, beside twice the time of the whole test command."""
-_TEST_S = 10.0
-"""Seconds for one test on the code before, beside twice the time of the run that passed."""
 _MOST_UNSTEADY = 3
 """Tests that end differently on the same files, after which no other is tried."""
 _MOST_NAMED = 20
@@ -165,7 +162,7 @@ class Trial:
         state, files = self.on.state, self.code.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
         known = {path: state.files[path].text or "" for path in code if path in state.files}
-        limit_s = min(_TEST_S + 2 * outcome.seconds, self._wall_s / 2)
+        limit_s = min(MORE_S + 2 * outcome.seconds, most_test_s(state))
         return Proof(added=find_additions(known, code), limit_s=limit_s)
 
     def _note(
@@ -205,8 +202,7 @@ class Trial:
     @property
     def _wall_s(self) -> float:
         """Time limit: without the change a test may never end."""
-        known = self.on.state.baseline.seconds if self.on.state.baseline is not None else 0.0
-        return min(self.on.state.settings.test_timeout_s, _LEAST_S + 2 * known)
+        return trial_s(self.on.state)
 
 
 def _python_tests(check: str) -> tuple[str, ...] | None:

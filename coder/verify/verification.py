@@ -46,6 +46,7 @@ class Verification:
         is_shown: bool = True,
         proof: "Proof | None" = None,
         call: PytestCall | None = None,
+        traces: bool = False,
     ) -> Finding:
         """Run a test command on what stands in the candidate's workspace; None is the task's.
 
@@ -56,6 +57,7 @@ class Verification:
             is_shown: the watch gets its output.
             proof: given on the code before the change.
             call: run this call of pytest by the task's script, instead of a command.
+            traces: the files that it opens are in the finding.
         """
         from coder.verify.test_command import run_tests
 
@@ -75,6 +77,7 @@ class Verification:
             setup=setup,
             proof=proof,
             call=call,
+            traces=traces,
         )
 
     def _setup(self) -> PytestSetup | None:

@@ -167,6 +167,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Of a command that is pytest's; None where it did not come so far."""
     calls: tuple[PytestCall, ...] = Field(default=(), exclude_if=not_)
     """Of a command that is a script, as far as they are known."""
+    opened: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=not_)
+    """Files whose code opened or imported a file, by that file's path; of a Python command."""
     missing: tuple[str, ...] = ()
     """Modules that the command says aren't there, and that the folder doesn't hold."""
 

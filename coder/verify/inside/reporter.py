@@ -9,10 +9,10 @@ CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "no
 running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
 tests to run, none for all, "brought": new files, "root": the workspace, "setup": pytest's settings before the
 work, or null, "proof": null, or what a change adds, and seconds for one test: the first that fails by the
-code ends all}.
+code ends all, "trace": whether opened files are reported}.
 Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true
-where it failed by what the code does} …, {"end": code}. In a script, whose report nobody reads, a failure
-that the exit code would hide makes it 1.
+where it failed by what the code does} …, {"opened": openers by path} …, {"end": code}. In a script, whose
+report nobody reads, a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from collections.abc import Callable
 from typing import Any
 
 import added_names  # type: ignore[import-not-found]  # beside this file
+import file_trace  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 from pytest_plugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
 from pytest_setup import Untouched  # type: ignore[import-not-found]
@@ -41,6 +42,7 @@ from unittest_run import run_unittest  # type: ignore[import-not-found]
 
 for _beside in (
     "added_names",
+    "file_trace",
     "start_path",
     "tamper_checks",
     "pytest_plugin",
@@ -53,6 +55,8 @@ for _beside in (
 _LONGEST_NAME = 500
 _SHORT = 200
 _MOST_TOLD = 500
+_OPENED_AT_ONCE = 20
+"""Paths of a row."""
 
 
 class Report:
@@ -155,7 +159,11 @@ def main(config_path: str, args: list[str]) -> int:
     root, names = config["root"], config["names"]
     added = added_names.AddedNames(proof["added"], names, root) if proof else None
     skips = Skips(config["ours"], names, added=added, root=root)
+    trace = file_trace.FileTrace(names, root) if config.get("trace") else None
     code = _run(report, args, skips, paths, config.get("only", ()), is_proof=proof is not None)
+    opened = sorted(trace.opened.items()) if trace is not None else []
+    for first in range(0, len(opened), _OPENED_AT_ONCE):
+        report.write(opened=dict(opened[first : first + _OPENED_AT_ONCE]))
     report.write(end=code & 0xFF)
     return code
 

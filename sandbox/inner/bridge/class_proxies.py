@@ -23,6 +23,8 @@ _ASKED = METADATA - {"__module__", "__dataclass_fields__"} | {"__init__"}
 """What every class has by itself: the candidate's is meant."""
 _STAND_INS = (Proxy, Instance, Record)
 """Bases of proxy classes that the candidate's don't have."""
+_DESCRIPTORS = {one.__name__: one for one in (property, staticmethod, classmethod)}
+"""Standard classes by which tests tell what a class holds; their objects are known as such by `__class__`."""
 _JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
@@ -125,6 +127,8 @@ def make_class(link: Any, number: int, described: Any) -> type:
         own = [base for base in own if issubclass(base, Instance)]
         space.update(operators_of_instances(operators, copied), __slots__=())
         space["__doc__"] = proxies.metadata("__doc__")
+        if module == "builtins" and name in _DESCRIPTORS:
+            space["__class__"] = _DESCRIPTORS[name]
         if "__call__" in operators:
             space["__signature__"] = proxies.metadata("__signature__")
     meta = _meta(own, class_operators)

@@ -388,6 +388,9 @@ async def test_what_nothing_shows_is_remarked_once_and_then_ends_the_run(project
     run, model = await worked(project, EDIT, DONE)
 
     assert "nothing shows that the task is done" in told(model, 2)
+    limit_s = re.search(r"runs there for more than (\d+) s, or for 10 s more", told(model, 2))
+    assert limit_s is not None
+    assert int(limit_s[1]) >= 15
     assert (run.status, run.exit_code, run.calls) == ("unverified", 8, 2)
 
 

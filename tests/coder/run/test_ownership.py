@@ -16,14 +16,20 @@ PROMPT = "Doubling is wrong for two."
 UNDER_TEST = ("shop.py", "lib/price.js", "src/price.c")
 
 
-def cases(name: str) -> list[object]:
-    """Folders of a file beside this one: `=== PATH | COMMAND | PROMPT`, and `--- PATH` before each text."""
+def cases(name: str, only: str = "") -> list[object]:
+    """Folders of a file beside this one: `=== PATH | COMMAND | PROMPT`, and `--- PATH` before each text.
+
+    Args:
+        only: the command whose folders are meant; empty for all.
+    """
     rows: list[object] = []
     for case in Path(__file__).with_name(name).read_text().removeprefix("=== ").split("\n=== "):
         head, *parts = case.split("\n--- ")
         path, command, *prompt = head.split(" | ")
         files = {part.partition("\n")[0]: part.partition("\n")[2] + "\n" for part in parts}
-        rows.append(pytest.param(path, command, (prompt or [PROMPT])[0], files, id=f"{len(rows)} {path}"))
+        if only in ("", command):
+            named = f"{len(rows)} {path}"
+            rows.append(pytest.param(path, command, (prompt or [PROMPT])[0], files, id=named))
     return rows
 
 

@@ -83,5 +83,7 @@ async def test_a_change_of_what_may_be_a_part_of_the_tests_is_no_stronger_than_i
     run = await work(tmp_path, files, "helper.py", "def same(a, b):\n    return True\n", "pytest -q", log)
 
     assert run.strength != "outside"
+    assert run.test_support == ("helper.py",)
+    assert run.model_dump(mode="json")["test_support"] == ["helper.py"]
     bodies = [event.body for event in await log.read(run.run_id)]
     assert any("which may be a part of them: helper.py" in str(body) for body in bodies)
