@@ -189,6 +189,7 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
     assert told[-2]["role"] == "tool"
     assert (project / "calc.py").read_text() == WRONG, done.out
     assert "[exit 0, 4." in done.out
+    assert "'y' was not sent: it had no Enter before this question" in done.out
 
 
 @pytest.mark.slow

@@ -544,3 +544,15 @@ def test_of_a_folder_the_verdict_is_the_first_line_of_stdout_and_the_last_of_std
     assert done.out.splitlines()[0] == done.verdict
     assert done.verdict.startswith("✓ solved")
     assert (applied.returncode, (project / "solution.py").read_text()) == (0, ADD)
+
+
+def test_verbose_output_of_a_long_answer_is_bounded_and_names_where_to_see_more(console: Console) -> None:
+    long = [f"word {n}\n" for n in range(50_000)]
+    with faulty_endpoint(says("".join(long), code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, *REPAIR, "-v")
+
+    assert done.code == 0, done.err
+    assert len(done.err) < 20_000
+    assert "word 0\n" in done.err
+    assert "word 49999\n" in done.err
+    assert re.search(r"\[… [\d,]+ characters are left out here; .*: coder show run_\w+\]", done.err)
