@@ -20,6 +20,7 @@ _OF_TOOL = {
 TOOL_FILES = frozenset(name for names in _OF_TOOL.values() for name in names)
 """Files that say what a test command does."""
 _WORD = re.compile(r"[\w./-]+")
+_SCRIPT = re.compile(r"(?<![\w./-])[\w./-]+\.(?:py|sh|bash)\b")  # once a word: a long one takes no longer
 _PYTHON = re.compile(r"^(?:.*/)?python(?:3(?:\.\d+)?)?$")
 _PYTEST = re.compile(r"^(?:.*/)?(?:pytest|py\.test)$")
 _OTHER_LANGUAGE = re.compile(
@@ -57,7 +58,7 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     tools = parted(argv)[1][:1] if line is None else _WORD.findall(line)
     found = {path for path in files if _OTHER_LANGUAGE.search(path)}
     found |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
-    asked = set(re.findall(r"[\w./-]+\.(?:py|sh|bash)\b", prompt))
+    asked = set(_SCRIPT.findall(prompt))
     words = {PurePosixPath(word).as_posix() for argument in argv for word in _WORD.findall(argument)}
     return found | {path for path in words if path in files and asked != {path}}
 

@@ -15,7 +15,7 @@ _FILLER = (
 _VERB = r"(?:write|create|make|implement|build|add|generate|save|put)"
 _WRITE = re.compile(rf"\b{_VERB}\s+{_FILLER}{_PATH}", re.I)
 _PLACE = re.compile(rf"\b(?:in|into|to|as|called|named)\s+{_FILLER}{_PATH}", re.I)
-_NAME = re.compile(r"(?:\w|\.{0,2}/)[\w./-]*\.\w+")
+_NAME = re.compile(r"(?<![\w./-])[.-]*?((?:\w|\.{0,2}/)[\w./-]*\.\w+)")  # once a word
 _FENCED = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
 
 

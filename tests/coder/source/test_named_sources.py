@@ -1,0 +1,35 @@
+"""Names of files in a prompt; a prompt may be of any length and shape, as the text of an issue is."""
+
+from time import process_time
+
+import pytest
+
+from coder.run.command_inputs import deciding_files
+from coder.source.named_sources import named_sources
+
+SOURCES = ("calc.py", "pkg/core.py", "pkg/text.sh")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [
+        ("Mend calc.py.", ["calc.py"]),
+        ("see ...calc.py, --file=./pkg/core.py", ["calc.py", "pkg/core.py"]),
+        ("(-calc.py) /work/pkg/text.sh:3", ["calc.py", "pkg/text.sh"]),
+        ("../pkg/core.py and .calc", ["pkg/core.py"]),
+        ("no file here, e.g. xxxx", []),
+    ],
+)
+def test_files_are_named_by_their_paths(prompt: str, named: list[str]) -> None:
+    assert named_sources(prompt, SOURCES) == named
+
+
+@pytest.mark.parametrize("unit", ["x", "a/", "-", "a.", "/", ".", "./", ".-", "-x"])
+def test_a_long_word_in_a_prompt_costs_no_more_than_its_length(unit: str) -> None:
+    prompt = f"Mend it. {unit * (60_000 // len(unit))}"
+
+    before = process_time()
+    named_sources(prompt, SOURCES)
+    deciding_files(["sh", "calc.py"], dict.fromkeys(SOURCES, ""), prompt=prompt)
+
+    assert process_time() - before < 0.5
