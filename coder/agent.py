@@ -171,7 +171,7 @@ async def _go_on(
     elif (stop := options.get("stop")) is not None and settings.team is not None:
         settings = settings.model_copy(update={"stop": stop.text or OWN_STOP})
     if copied and settings.strategy != "act":
-        raise UsageError(f"A fork goes on with a dialogue, and --strategy {settings.strategy} has none.")
+        raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
     if (model := options.get("model")) is None:

@@ -18,7 +18,7 @@ COMMANDS = {
     "merge": ("merge_command:merge", "Make one report of the shards of a run."),
     "report": ("report_commands:report", "Show a report, or write it as HTML, Markdown or JUnit XML."),
     "compare": ("report_commands:compare", "Compare runs over one suite case by case, with the p-value."),
-    "list": ("report_commands:list_suites", "List the suites that can be given by name, or what was run."),
+    "list": ("report_commands:list_suites", "List the built-in suites, or the runs of this machine."),
 }
 """Home and summary of each command; its module is loaded only when called."""
 

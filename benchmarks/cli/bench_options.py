@@ -9,11 +9,11 @@ from coder.console.flags import Count, File, Text, given_flags, option, see_back
 from coder.run.settings import Settings
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
-Judges = Annotated[Count, option("--workers -w", "Samples judged at once.", "N", min=1)]
+Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", "N", min=1)]
 Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
 Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
 IncludeWeaker = Annotated[
-    bool, option("--include-weaker", "Also count cases that only one process can decide.")
+    bool, option("--include-weaker", "Also count cases judged in the answer's own process.")
 ]
 
 

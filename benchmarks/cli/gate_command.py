@@ -28,7 +28,7 @@ def conditions(
         float, option("--tolerance", "Largest drop (0): 0.02 is 2 points.", "SHARE", min=0, max=1)
     ] = 0.0,
     max_regressions: Annotated[
-        int, option("--max-regressions", "Cases that may be worse by name (0).", "N", min=0)
+        int, option("--max-regressions", "Regressed cases that are allowed (0).", "N", min=0)
     ] = 0,
     max_cost: Annotated[Number, option("--max-cost", "Largest cost of all calls.", "USD", min=0)] = None,
 ) -> None:
@@ -39,11 +39,12 @@ def conditions(
 def gate(
     context: typer.Context,
     reports: Annotated[
-        list[Path], typer.Argument(metavar="REPORT...", help="Of one run; several are its repeats.")
+        list[Path],
+        typer.Argument(metavar="REPORT...", help="Report of a run; several are repeats of one run."),
     ],
     baseline: Annotated[
         list[Path] | None,
-        option("--baseline", "A report not to fall below. Repeatable: its repeats.", "FILE"),
+        option("--baseline", "Report to compare with. Repeatable: repeats of one run.", "FILE"),
     ] = None,
     summary: Annotated[File, option("--summary", "Add a Markdown summary to this file.", "FILE")] = None,
     update_baseline: Annotated[
@@ -52,7 +53,7 @@ def gate(
     json: flags.Json = False,
     quiet: flags.Quiet = False,
 ) -> None:
-    """Hold a report to thresholds and to a baseline.
+    """Check reports against thresholds and a baseline.
 
     Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
     that the report lacks.

@@ -33,7 +33,9 @@ from coder.store import SqliteLog
 def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[File, option("--samples", "samples.jsonl, folder, predictions.", "FILE")] = None,
+    samples: Annotated[
+        File, option("--samples", "The answers: samples.jsonl, a folder or predictions.", "FILE")
+    ] = None,
     workers: bench_options.Judges = None,
     exact: Annotated[bool, option("--exact", "Use answers unchanged; extract no code from chat.")] = False,
     resume: bench_options.Resume = None,
@@ -43,7 +45,7 @@ def grade(
     ] = True,
     include_weaker: bench_options.IncludeWeaker = False,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
-    slice: Annotated[Text, option("--slice", "Only these of them.", "FROM:TO")] = None,
+    slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
 ) -> None:
     """Score answers of another program.
 

@@ -31,7 +31,9 @@ def report(
     ] = None,
     html: HtmlFile = None,
     markdown_file: Annotated[File, option("--markdown", "Write a summary for a CI job.", "FILE")] = None,
-    junit_file: Annotated[File, option("--junit", "Write JUnit XML, a test case a sample.", "FILE")] = None,
+    junit_file: Annotated[
+        File, option("--junit", "Write JUnit XML, one test case per sample.", "FILE")
+    ] = None,
     json: flags.Json = False,
 ) -> None:
     """Show a report, or write it as HTML, Markdown or JUnit XML."""
@@ -77,7 +79,7 @@ def list_suites(
     limit: Annotated[int, option("--limit -n", "The newest N runs; 0 is all.", "N", min=0)] = 20,
     json: flags.Json = False,
 ) -> None:
-    """List the suites that can be given by name, or with --runs what was run, newest first."""
+    """List the built-in suites, or with --runs the runs of this machine, newest first."""
     if runs:
         _list_runs(limit or None, as_json=json)
         return

@@ -43,14 +43,14 @@ _KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
-    samples: Annotated[int, option("--samples -n", "Samples a case.", "N", min=1)] = 1,
+    samples: Annotated[int, option("--samples -n", "Samples per case.", "N", min=1)] = 1,
     one_shot: Annotated[
         bool, option("--one-shot", "One answer a sample: no repair, no fresh start.")
     ] = False,
-    workers: Annotated[Count, option("--workers -w", "Samples at once.", "N", min=1)] = None,
+    workers: Annotated[Count, option("--workers -w", "Samples in parallel.", "N", min=1)] = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
-    slice: Annotated[Text, option("--slice", "Only these of them.", "FROM:TO")] = None,
-    shuffle: Annotated[bool, option("--shuffle", "In random order, by --seed.")] = False,
+    slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
+    shuffle: Annotated[bool, option("--shuffle", "Take the cases in random order, by --seed.")] = False,
     shard: Annotated[str, option("--shard", "Only this part of the cases, for `merge`.", "I/N")] = "1/1",
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
@@ -232,7 +232,7 @@ def same_selection(given: Selection, before: BenchStarted) -> Selection:
         now = getattr(given, name)
         if now not in (getattr(usual, name), getattr(kept, name)):
             raise UsageError(
-                f"--{name}: a run is gone on with for the cases, and as often, as it began.\n"
-                "Leave it out beside --resume, or begin another run."
+                f"--{name} can't change: a resumed run keeps its cases and samples.\n"
+                "Leave it out beside --resume, or start another run."
             )
     return kept

@@ -153,7 +153,8 @@ def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
     began = "grade" if "samples" in record.started.parameters else "run"
     if began != command:
         raise UsageError(
-            f"{run} was begun by another command. Go on with: {own_command()} bench {began} --resume {run}"
+            f"{run} was begun by another command. "
+            f"Continue it with: {own_command()} bench {began} --resume {run}"
         )
     return record.started
 
@@ -167,8 +168,8 @@ def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchSt
     assert before is not None
     if changed := differing(before.digests, now.digests):
         raise UsageError(
-            f"{run} can't be gone on with: since it began, the {', '.join(changed)} changed.\n"
-            "Its flags are kept, and need not be given again; its files must be as they were."
+            f"{run} can't be continued: the {', '.join(changed)} changed since it began.\n"
+            "Its flags are kept and need not be given again; its files must not change."
         )
 
 

@@ -54,7 +54,7 @@ def gate(
     """
     refuse_other_suites(reports)
     if min_pass is None and not baseline and max_cost is None:
-        raise UsageError("There is nothing to hold the report to. Give --min-pass, --baseline or --max-cost.")
+        raise UsageError("There is nothing to check against. Give --min-pass, --baseline or --max-cost.")
     comparison = compare(baseline, reports) if baseline else None
     conditions: list[Condition] = []
     if min_pass is not None:

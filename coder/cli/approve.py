@@ -34,15 +34,15 @@ def approve(
     context: typer.Context,
     run: RunId,
     no: Annotated[
-        str | None, option("--no", "Say no; the words, if any, are what should be different.", "WHY")
+        str | None, option("--no", "Say no; WHY tells the model what should be different.", "WHY")
     ] = None,
     answer: Annotated[str | None, option("--answer", "Answer in words, or by an option.", "TEXT")] = None,
     edit: Annotated[bool, option("--edit", "Edit the change; your version is tried.")] = False,
 ) -> None:
-    """Answer the question that a run waits with, and go on with it.
+    """Answer the question that a run waits for, and continue it.
 
-    The question is printed whole. Without a flag it is a yes, which a terminal has to confirm below it.
-    With --detach the answer is only put into the log.
+    The question is printed in full. Without a flag the answer is yes, which you confirm where there is a
+    terminal. With --detach the answer is only recorded.
     """
     if sum((no is not None, answer is not None, edit)) > 1:
         raise UsageError("--no, --answer and --edit exclude each other.")

@@ -20,7 +20,7 @@ def fix(
     ] = Path("."),
     hint: Annotated[str | None, option("--hint", "What you know of the fault.", "TEXT")] = None,
 ) -> None:
-    """Make a command pass that fails: it runs on a copy of the folder, and what made it pass is written back.
+    """Make a failing command pass: the model works on a copy, and a change that passes is written back.
 
     The files of tests, and those through which the command decides, are never changed.
     """

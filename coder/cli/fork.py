@@ -27,9 +27,9 @@ def fork(
     step: Annotated[int, option("--step", "Continue after tool call N of `coder show`.", "N")],
     say: Annotated[str, option("--say", "Tell the model this.", "TEXT")] = "",
 ) -> None:
-    """Branch off from a step of a run into a new run, with other words or another model.
+    """Start a new run from a step of another, with other words or another model.
 
-    The model has acted up to there as in RUN, which stays as it is. Settings and limits are those of RUN; a
+    Up to that step both runs are the same; RUN itself doesn't change. Settings and limits are those of RUN; a
     flag that is given replaces one. Only what the new run spends counts.
     """
     go_on(context, partial(_fork, run, step, say))

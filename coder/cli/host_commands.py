@@ -80,7 +80,7 @@ class HostCommands:
         proposed = proposed_in(place)
         if not proposed.log:
             raise UsageError(
-                f"{place.branch} has no commit that {proposed.remote}/{proposed.base} hasn't. /commit first."
+                f"{place.branch} has no commit beyond {proposed.remote}/{proposed.base}. /commit first."
             )
         if pending := pending_in(place, self._written(place)).paths:
             self._screen.tell(f"  ! not committed, so not part of it: {_named(pending)}")

@@ -55,8 +55,8 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
     screen.tell(f"    into {plan.installed.folder}; your folder stays as it is")
     if not yes and not await ask_human("Install it?"):
         raise Refused(
-            "Nothing was installed, and nothing was called: an install needs your word. "
-            "Say yes on the terminal, or beforehand: -y"
+            "Nothing was installed, and no model was called: an install needs your approval. "
+            "Approve it on a terminal, or with -y"
         )
 
 

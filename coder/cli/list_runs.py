@@ -22,7 +22,7 @@ _FOLDER = 16
 
 def ls(
     waiting: Annotated[
-        bool, option("--waiting", "Those that wait for an answer, and what they ask.")
+        bool, option("--waiting", "Only runs that wait for an answer, with their questions.")
     ] = False,
     limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = SHOWN,
     json: Json = False,

@@ -13,13 +13,14 @@ from coder.errors import MissingExtra, UsageError
 
 
 def mcp(
-    root: Annotated[Path, option("--root", "Paths lie below this folder (here).", "DIR")] = Path("."),
+    root: Annotated[Path, option("--root", "Folder that clients may work in (here).", "DIR")] = Path("."),
     http: Annotated[
         int | None,
         option("--http", "Serve HTTP on this port of 127.0.0.1 (0: any).", "PORT", min=0, max=65535),
     ] = None,
     token_file: Annotated[
-        Path | None, option("--token-file", "The token of HTTP (a new one is printed).", "FILE")
+        Path | None,
+        option("--token-file", "File with the token for --http (else a new one is printed).", "FILE"),
     ] = None,
 ) -> None:
     """Serve run_code, solve, fix, run_status and approve to an MCP client, over stdio or HTTP.

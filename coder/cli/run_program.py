@@ -70,7 +70,8 @@ def run(
         list[Path] | None, option("--file", "Copy a file into the workspace. Repeatable.", "PATH")
     ] = None,
     env: Annotated[
-        list[str] | None, option("--env", "Of the program's environment. Repeatable.", "NAME=VALUE")
+        list[str] | None,
+        option("--env", "Set an environment variable of the program. Repeatable.", "NAME=VALUE"),
     ] = None,
     artifacts: Annotated[
         Path | None, option("--artifacts", "Copy files that it wrote to a folder.", "DIR")

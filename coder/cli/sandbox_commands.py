@@ -22,12 +22,12 @@ NOT_READY = 5
 _WIDTH = 400
 _SIGNS = {"enforced": "✓", "sampled": "~", "none": "✗"}
 
-app = group(no_args_is_help=True, help="What keeps programs in on this machine, and what Docker needs.")
+app = group(no_args_is_help=True, help="Inspect the sandbox, build its Docker image, clean up leftovers.")
 
 
-@app.command(short_help="What works here, and what keeps each guarantee.")
+@app.command(short_help="Show which sandboxes work here, and what enforces each guarantee.")
 def doctor(
-    backend: Annotated[str | None, option("--backend", "Look at this one only.", "NAME")] = None,
+    backend: Annotated[str | None, option("--backend", "Check only this sandbox.", "NAME")] = None,
     image: Image = None,
     python: Python = None,
     json: Json = False,
@@ -113,7 +113,7 @@ def build(
         typer.echo(f"  next   {own_command()} run --sandbox docker{named} -c 'print(1)'")
 
 
-@app.command(short_help="Remove what was left where owners were killed.")
+@app.command(short_help="Remove containers and folders of runs that were killed.")
 def reap(json: Json = False) -> None:
     """Remove what sandboxes of killed owners left: containers, processes, cgroups, folders.
 

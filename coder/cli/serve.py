@@ -18,24 +18,29 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[str, option("--host", "The address to listen on.", "ADDRESS")] = "127.0.0.1",
-    port: Annotated[int, option("--port", "0: any that is free.", "PORT", min=0, max=65535)] = 8765,
-    root: Annotated[Path, option("--root", "Paths lie below this folder (here).", "DIR")] = Path("."),
+    port: Annotated[
+        int, option("--port", "The port to listen on; 0 takes a free one.", "PORT", min=0, max=65535)
+    ] = 8765,
+    root: Annotated[Path, option("--root", "Folder that clients may work in (here).", "DIR")] = Path("."),
     token_file: Annotated[
-        Path | None, option("--token-file", "Tokens that let in; without it loopback alone.", "FILE")
+        Path | None,
+        option("--token-file", "File with clients' tokens; without it only this machine connects.", "FILE"),
     ] = None,
     name: Annotated[
         list[str] | None, option("--name", "A host name that clients use. Repeatable.", "HOST")
     ] = None,
     workers: Annotated[
-        int | None, option("--workers", "Runs and programs at once (processors).", "N", min=1)
+        int | None, option("--workers", "Runs and programs in parallel (number of processors).", "N", min=1)
     ] = None,
     reports: Annotated[
-        Path | None, option("--reports", "Show the reports below it, pages in HTML.", "DIR")
+        Path | None, option("--reports", "Also serve the HTML reports in this folder.", "DIR")
     ] = None,
     new_token: Annotated[
-        str | None, option("--new-token", "Add a token to the file, print it, end.", "NAME")
+        str | None, option("--new-token", "Add a token of this name to the file, print it and exit.", "NAME")
     ] = None,
-    scopes: Annotated[str, option("--scopes", "Of the new token: read,run,approve.", "LIST")] = "read,run",
+    scopes: Annotated[
+        str, option("--scopes", "What the new token may do: read,run,approve.", "LIST")
+    ] = "read,run",
 ) -> None:
     """Serve runs to programs and browsers over HTTP: begin, follow, answer, stop and resume them.
 
@@ -56,7 +61,7 @@ def serve(
 
     if token_file is None and host not in LOOPBACK:
         raise UsageError(
-            f"Whoever reaches {host} could run programs here. Let in only who has a token: "
+            f"Everybody who reaches {host} could run programs here. Require a token: "
             f"{own_command()} serve --new-token NAME --token-file FILE, then "
             f"{own_command()} serve --token-file FILE"
         )

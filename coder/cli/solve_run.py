@@ -148,10 +148,10 @@ async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -
         return
     if not screen.asks:
         raise UsageError(
-            f"There is no {workspace}; nothing was called. Name what is there, or have it made: -y"
+            f"There is no {workspace}; no model was called. Name an existing path, or have it created: -y"
         )
     if not await ask_human(f"There is no {workspace}. Make it?"):
-        raise Refused(f"{workspace} was not made, and nothing was called.")
+        raise Refused(f"{workspace} was not created, and no model was called.")
 
 
 def _could_be_made(path: Path) -> bool:

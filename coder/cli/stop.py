@@ -13,7 +13,7 @@ from coder.store import open_log
 
 
 def stop(run: RunId, json: Json = False) -> None:
-    """End a run, also one that another process works on; what it has done stays, for coder resume."""
+    """End a run, also one of another process; coder resume continues it from there."""
     ended = run_until_interrupted(_stop(run))
     if json:
         typer.echo(ended.model_dump_json(indent=2))

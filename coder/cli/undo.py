@@ -19,8 +19,8 @@ LEFT = 1
 def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
     """Revert the files that a run wrote, except those that have changed since.
 
-    Exit code 1 says that a file was left as it is, and the line beside it why. Nothing is asked: -y, as in
-    the other commands, changes nothing.
+    Exit code 1: a file was left as it is, and its line says why. Nothing is asked: -y is accepted, and has
+    no effect.
     """
     undone, files, commit = run_until_interrupted(_undo(run))
     if json:

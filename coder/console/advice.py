@@ -9,9 +9,9 @@ from coder.run.run import Run
 from coder.run.termination import named
 
 _LEFT_OUT: dict[LeftOut, str] = {
-    "held": "may run by itself later, so it needs your word; --allow PATH lands it",
-    "needs_allow": "given tests, or what decides what passes; --allow PATH lands it",
-    "decides": "decides what passes; --allow PATH, from the start, lets it be changed",
+    "held": "may run by itself later, so you decide: --allow PATH writes it",
+    "needs_allow": "given tests, or files that decide what passes; --allow PATH writes them",
+    "decides": "decides what passes; to let it be changed, start with --allow PATH",
     "too_large": "larger than 10 MiB",
     "too_many": "more than 2,000 files or 100 MiB have changed",
     "link": "a symbolic link, which no run writes",
@@ -35,7 +35,7 @@ def next_steps(run: Run) -> str:
             steps += [*filter(None, [_advice(run)]), f"{own_command()} resume {run.run_id} {_raised(run)}"]
         case "waiting":
             if run.question is not None and run.question.about == "tools":
-                steps.append("with the --mcp and --tool that it began with:")  # the log has none of them
+                steps.append("with the --mcp and --tool of its start:")  # the log has none of them
             steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answering(run)]
         case "unsolved" | "stuck":
             steps.append(_advice(run))
@@ -76,13 +76,13 @@ def _advice(run: Run) -> str:
             return f"programs have no network: --network {host} lets them reach it"
         case "program_timeout":
             return (
-                "a program that is slow: --program-timeout SECONDS; one that never ends by itself, such as a "
-                "server: say what to check, with --check or --test"
+                "for a slow program: --program-timeout SECONDS; for one that never ends, such as a server, "
+                "say what to check: --check or --test"
             )
         case "test_timeout":
             return "give the tests more time: --test-timeout SECONDS"
         case "no_code":
-            return "the answer is words: put what they ask for into the task"
+            return "the model answered in words: put what it asks for into the task"
         case _:
             return "" if run.status == "limit" else "try a stronger --model"
 

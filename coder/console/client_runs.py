@@ -179,7 +179,7 @@ class Runs:
     async def go_on(self, state: State, client: Client) -> Run:
         """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
         if not self.may_go_on(state):
-            own = f"{state.run} has settings of its own, as no server has begun it."
+            own = f"{state.run} was not started by a server, so it has settings of its own."
             raise UsageError(f"{own}\nIts owner can go on: {own_command()} resume {state.run}")
         loaded = load()
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)

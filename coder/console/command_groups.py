@@ -17,25 +17,25 @@ from coder.console.flags import FLAGS
 GROUP = "coder.commands"
 SUMMARIES = {
     "solve": "Write code for a task, run it in a sandbox, and stop when the tests pass.",
-    "fix": "Make a command pass that fails: tests, in the folder where you are.",
-    "chat": "Talk about a folder: each message is a task, each change is yours to approve.",
+    "fix": "Make a failing command pass, such as the tests of this folder.",
+    "chat": "Chat about a folder: each message is a task, and you approve each change.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",
-    "resume": "Go on with a run that stopped, also with raised limits.",
-    "approve": "Answer what a run waits with, and go on with it.",
+    "resume": "Continue a run that stopped; flags may raise its limits.",
+    "approve": "Answer the question that a run waits for, and continue it.",
     "stop": "End a run that another process works on.",
     "serve": "Serve runs to programs and browsers over HTTP.",
     "mcp": "Serve programs and runs to other agents by the Model Context Protocol.",
-    "fork": "Branch off from a step of a run into a new run, with other words or another model.",
-    "undo": "Take back the files that a run wrote.",
+    "fork": "Start a new run from a step of another, with other words or another model.",
+    "undo": "Revert the files that a run wrote.",
     "export": "Print the patch of a run.",
     "models": "List models, and load the catalogue of them.",
     "bench": "Score models and answers on suites of cases.",
-    "gate": "Hold a benchmark's report to thresholds and to a baseline.",
+    "gate": "Check a benchmark report against thresholds and a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "config": "Show each setting, and where its value comes from.",
-    "sandbox": "Say what keeps programs in here, build Docker's image, remove what was left over.",
+    "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",
 }
 """What `--help` says of our own commands without loading them, in the order in which it lists them."""
 

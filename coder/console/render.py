@@ -121,7 +121,7 @@ def details(run: Run) -> list[str]:
 
 
 def _other(one: Other) -> str:
-    shown = "" if one.verified == "none" else f" {one.verified}"
+    shown = f" by {one.verified}" if one.status == "solved" else ""
     return f"{one.run_id} {one.status}{shown}, {count_of(one.lines, 'line')}, {money(one.cost)}"
 
 

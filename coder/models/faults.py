@@ -141,7 +141,7 @@ def _key_refused(endpoint: Endpoint, status: int, said: str) -> ModelAuthError:
     variables = endpoint.key_variables
     what = f"refused the key in {variables[0]}" if variables else "refused the key"
     advice = f"Set {' or '.join(variables)} to a valid key." if variables else "Check the endpoint's key."
-    what = what if endpoint.key is not None else "wants a key"
+    what = what if endpoint.key is not None else "requires a key"
     return ModelAuthError(f"{endpoint.name} {what} (HTTP {status}){said}. {advice}")
 
 

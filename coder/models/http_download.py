@@ -20,7 +20,7 @@ def download(url: str, *, most: int) -> bytes:
     shown = without_credentials(url)
     content = bytearray()
     if parts_of(url).scheme != "https":
-        raise UsageError(f"{shown} is refused: only https:// says who answers. A file can be named, too.")
+        raise UsageError(f"{shown} is refused: only https:// proves who answers. A file can be named, too.")
     try:
         with httpx2.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
             hops = [*response.history, response]

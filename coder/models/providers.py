@@ -61,12 +61,12 @@ def address(provider: Provider, environ: Mapping[str, str]) -> str:
         text = environ.get(match[1], "").strip()
         if not text:
             raise UsageError(
-                f"The address of {provider.name} holds a part of your own, and none is set. Set {match[1]}."
+                f"The address of {provider.name} has a part of your own, which isn't set. Set {match[1]}."
             )
         # A part such as a region must not become another host; a whole address may stand first.
         allowed = r"https?://[^\s@?#]+" if match.start() == 0 else r"[A-Za-z0-9._-]+"
         if not re.fullmatch(allowed, text):
-            raise UsageError(f"The value of {match[1]} can be no part of the address of {provider.name}.")
+            raise UsageError(f"The value of {match[1]} can't be part of the address of {provider.name}.")
         return text.rstrip("/")
 
     url = _VARIABLE.sub(value, provider.url)

@@ -88,7 +88,7 @@ def check_vision(roles: Roles) -> None:
     for choice in roles.all:
         if choice.name == f"local/{EMBEDDED}" or (choice.endpoint and choice.endpoint.sees is False):
             raise UsageError(
-                f"{choice.name} sees no pictures. Leave --picture away, or name a model that does. "
+                f"{choice.name} can't see pictures. Leave out --picture, or name a model that does. "
                 f"List them with: {own_command()} models --images"
             )
 

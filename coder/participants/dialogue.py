@@ -121,7 +121,7 @@ class Dialogue:
         if is_cut(self._talk, said.usage):
             raise ModelError(
                 f"The server of {said.model} read {said.usage.input_tokens:,} tokens, less than half of the "
-                "first request: it leaves out what its context can't hold, and says nothing.\n"
+                "first request: it silently drops what its context can't hold.\n"
                 "Let it read more (Ollama: OLLAMA_CONTEXT_LENGTH=32768, for its server and for coder)."
             )
         return ChatMessage(

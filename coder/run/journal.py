@@ -190,9 +190,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
         raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
     origin, ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
     if not ends:
-        raise UsageError(
-            f"{origin} has no step to fork at: no tool was called. A model that acts calls some."
-        )
+        raise UsageError(f"{origin} has no step to fork at: its model called no tool.")
     if not 1 <= step <= len(ends):
         count = count_of(len(ends), "step")
         raise UsageError(

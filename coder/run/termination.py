@@ -68,37 +68,37 @@ def nothing_to_mend(state: State) -> Reason | None:
     if baseline is None or not state.task.mends or state.codes:
         return None
     if baseline.passed and not baseline.told:
-        text = "the command passes already, and tells of no test: there is nothing to fix"
+        text = "the command passes already and reports no test: there is nothing to fix"
         return Reason("unverified", text)
     if baseline.passed:
         return Reason("solved", "the command passes already: there is nothing to fix")
     if baseline.flaky and all(test.passed for test in baseline.tests):
         names = ", ".join(baseline.flaky[:5])
-        return Reason("unverified", f"what fails passes too on the same files, so it is flaky: {names}")
+        return Reason("unverified", f"what fails also passes on the same files, so it is flaky: {names}")
     return None
 
 
 def why_unverified(state: State, outcome: Outcome) -> str:
     """Why what passed is unverified."""
     if outcome.verified == "reproduced":
-        return f"{by_what(outcome)}; `--require tests` wants a given test"
+        return f"{by_what(outcome)}; `--require tests` accepts given tests alone"
     if outcome.unshown:
         return outcome.unshown
     if outcome.verified == "self" and state.task.test_command is not None:
-        return "its tests pass, and they were written with the code: nothing given failed before"
+        return "its tests pass, but they were written with the code, and no given test failed before"
     if outcome.verified == "self":
-        return "the code ran and its own checks passed; the task gave none"
+        return "the code ran and passed its own checks, but the task gives no test or check"
     if state.task.test_command is None:
-        return "the code ran; the task gave nothing to check it by"
+        return "the code ran, but the task gives no test or check"
     return f"{_before_and_after(state)}: nothing shows that the task is done"
 
 
 def _before_and_after(state: State) -> str:
     baseline = state.baseline
     if baseline is None:
-        return "the tests pass, and none was there before the work"
+        return "the tests pass, but there was no test before the change"
     if not baseline.told:
-        return "the test command succeeds, and so it did before the work; it tells of no test"
+        return "the test command succeeds, as it did before the change, and it reports no test"
     if not baseline.passed:
         return f"the tests pass, and what failed before is flaky ({named(baseline.flaky)})"
     return "the tests passed before and after"

@@ -150,7 +150,9 @@ class AccessMiddleware:
 def _see_length(headers: Headers, longest: int) -> None:
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers or not length.isdecimal():
-        raise Problem(411, "The body's length isn't said.", "It may be too long.", "Send Content-Length.")
+        raise Problem(
+            411, "The request has no Content-Length.", "It may be too long.", "Send Content-Length."
+        )
     if len(length) > 19 or int(length) > longest:
         raise Problem(413, "The body is too long.", f"The most is {longest >> 10} KiB.", "Send less.")
 

@@ -53,9 +53,9 @@ def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
     """
     try:
         if file.stat().st_mode & 0o022:
-            raise UsageError(f"Others can write {file}, and let themselves in. Forbid it: chmod 600 {file}")
+            raise UsageError(f"Others can write {file}, and add tokens. Forbid it: chmod 600 {file}")
         if not (callers := _FILE.validate_json(file.read_bytes())):
-            raise UsageError(f"{file} lets nobody in. Add a token: {own_command()} serve --new-token NAME")
+            raise UsageError(f"{file} holds no token. Add one: {own_command()} serve --new-token NAME")
         for caller in callers:
             if not caller.name.strip():
                 raise UsageError(

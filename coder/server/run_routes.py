@@ -185,7 +185,7 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
 
     @router.post("/runs/{run}/answers", status_code=202, response_model=ServedRun)
     async def answer_question(run: str, given: Answer, caller: Approves) -> Response:
-        """Answer what a run waits with, and go on with it."""
+        """Answer the question that a run waits for, and continue it."""
         await answer_run(serving, caller, run, given)
         return await served_run(serving, caller, run, 202)
 

@@ -144,12 +144,12 @@ def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence
     stderr, code = run.result.stderr, run.result.exit_code
     if run.note or (not run.lines and code == _NO_TESTS):
         advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."
-        raise UsageError(f"{command} runs no tests, so it can decide nothing.{advice}")
+        raise UsageError(f"{command} runs no tests, so it can't show that the task is done.{advice}")
     if not run.lines and (absent := _NOT_THERE.search(stderr)):
-        where = f"{command} names what isn't in the folder: {absent[1]}."
+        where = f"{command} names a path that isn't in the folder: {absent[1]}."
         raise UsageError(f"{where}{beside_one_file(state.task)}")
     if not state.settings.allow and (rule := _NO_TARGET.search(stderr)):
-        raise UsageError(f"{command} can't be run: {rule[1].rstrip('.')}. The Makefile is yours to write.")
+        raise UsageError(f"{command} can't be run: {rule[1].rstrip('.')}. Write the Makefile first.")
     if not run.lines and code == _USAGE and (plugin := _NO_PLUGIN.search(stderr)):
         raise UsageError(
             f"{command} can't be run: {plugin[0]}. A plugin of pytest's isn't installed where the tests run. "

@@ -42,8 +42,8 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
 def _by_exit_code(run: Finding, state: State) -> Finding:
     """A command that succeeds and reports no test shows something only where it failed before."""
     if state.baseline is not None and not all(state.baseline.before.values()):
-        return replace(run, note="by its exit code, which was another before the work")
-    return replace(run, verified="none", strength="none", note="it tells of no test")
+        return replace(run, note="by its exit code, which was different before the change")
+    return replace(run, verified="none", strength="none", note="the command reports no test")
 
 
 async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Finding:

@@ -83,7 +83,7 @@ def take_snapshot(
         raise UsageError(f"Can't read {path}: {error.strerror}.") from error
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
-    note = f"{path.name}: isn't there yet, so that nothing is read"  # perhaps a typing error
+    note = f"{path.name}: doesn't exist yet, so nothing is read"  # perhaps a typing error
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 

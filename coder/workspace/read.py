@@ -112,8 +112,8 @@ def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
         file = StoredFile.of(committed.get(path, b""), mode=state.files[path].mode)
         if path not in committed or file.digest != state.files[path].digest:
             raise UsageError(
-                f"{path} has changed since {state.run} began, which has changed it too, and what it was is "
-                "not kept. Put it back as it was, or start again."
+                f"{path} has changed since {state.run} began, and the run changed it, too; its old content "
+                "is not kept. Restore the file, or start a new run."
             )
         kept[path] = file
     return kept

@@ -52,7 +52,7 @@ def ended(state: State, reason: Reason) -> RunStopped:
         )
     shown = state.landing or state.proposed
     if is_done and shown is not None and shown.held:
-        text = f"{reason.text}; left out, as it needs your word: {named(shown.held)}"
+        text = f"{reason.text}; left out until you allow it: {named(shown.held)}"
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )

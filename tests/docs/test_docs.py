@@ -114,9 +114,9 @@ def test_the_defaults_in_help_are_those_of_the_settings() -> None:
     shown = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
 
     few, acting = Budget(), settled(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget
-    assert f"({few.calls}; {acting.calls} where it acts)" in shown["max_calls"]
-    assert f"(${few.cost_usd}; ${acting.cost_usd} where it acts)" in shown["max_cost"]
-    assert f"({few.seconds:g}; {acting.seconds:g} where it acts)" in shown["timeout"]
+    assert f"({few.calls}; {acting.calls} with act)" in shown["max_calls"]
+    assert f"(${few.cost_usd}; ${acting.cost_usd} with act)" in shown["max_cost"]
+    assert f"({few.seconds:g}; {acting.seconds:g} with act)" in shown["timeout"]
     assert f"({Budget().samples})" in shown["samples"]
     assert f"({Budget().repairs})" in shown["repairs"]
 

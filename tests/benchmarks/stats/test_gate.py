@@ -69,7 +69,7 @@ def test_the_cost_has_to_stay_below_what_is_asked(limit: float, passed: bool) ->
 
 
 def test_what_cant_be_decided_is_refused() -> None:
-    with pytest.raises(UsageError, match="nothing to hold"):
+    with pytest.raises(UsageError, match="nothing to check against"):
         gate([FOUR_OF_FIVE])
     with pytest.raises(UsageError, match="no pass@10"):
         gate([FOUR_OF_FIVE], min_pass=0.5, k=10)

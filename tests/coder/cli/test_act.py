@@ -194,7 +194,7 @@ def test_attempts_side_by_side_are_told_apart_and_one_of_them_lands(console: Con
     (landed,) = (one for one in documents if one["landed"])
     (other,) = (one for one in documents if not one["landed"])
     (told,) = (line for line in done.said if line.startswith("  other "))
-    assert told.startswith(f"  other    {other['run_id']} solved checks, 2 lines, $0.")
+    assert told.startswith(f"  other    {other['run_id']} solved by checks, 2 lines, $0.")
     assert landed["origin"] == f"attempt 1 of 2 of {landed['run_id']}"
     assert other["origin"] == f"attempt 2 of 2 of {landed['run_id']}"
     assert f"coder undo {landed['run_id']}" in done.next

@@ -298,7 +298,7 @@ def test_without_a_remote_or_a_commit_there_is_no_pull_request(
         same = chat(console, endpoint, "/pr", cwd=project.top)
 
     assert "The repository has no remote to push to." in alone.err
-    assert "main has no commit that origin/main hasn't." in same.err
+    assert "main has no commit beyond origin/main." in same.err
 
 
 @pytest.mark.slow

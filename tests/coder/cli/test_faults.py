@@ -183,7 +183,7 @@ def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_
         made = solve(console, endpoint, str(missing), *CHECK, "-y")
 
     assert (refused.code, asked) == (2, 0)
-    assert f"There is no {missing}; nothing was called." in refused.err
+    assert f"There is no {missing}; no model was called." in refused.err
     assert (made.code, (missing / "solution.py").read_text()) == (0, ADD)
 
 

@@ -210,7 +210,7 @@ def test_a_command_that_tells_of_no_test_and_passes_already_isnt_said_to_be_solv
         accepted = console.run("fix", *flags, "--accept-unverified", "--", "true", cwd=project)
 
     assert (done.code, accepted.code) == (8, 0)
-    assert done.verdict.startswith("? unverified  the command passes already, and tells of no test")
+    assert done.verdict.startswith("? unverified  the command passes already and reports no test")
     assert endpoint.requests == []
 
 

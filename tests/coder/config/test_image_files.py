@@ -100,7 +100,7 @@ async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catal
         {"fallbacks": ("groq/blind",)},
         {"roles": {"coder": "groq/blind"}},
     ):
-        with pytest.raises(UsageError, match="groq/blind sees no pictures"):
+        with pytest.raises(UsageError, match="groq/blind can't see pictures"):
             await chosen(**named)
     for named in ({}, {"model": "groq/unlisted"}):
         await chosen(**named)
@@ -112,4 +112,4 @@ def test_the_embedded_model_is_known_to_see_none(tmp_path: Path) -> None:
     done = Console(tmp_path).run("solve", "Look.", "--picture", "shot.png", "-m", "local", "--json")
 
     assert done.code == 2
-    assert "local/SmolLM2-135M-Instruct sees no pictures" in done.err + json.dumps(done.out)
+    assert "local/SmolLM2-135M-Instruct can't see pictures" in done.err + json.dumps(done.out)

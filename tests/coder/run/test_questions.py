@@ -564,6 +564,6 @@ async def test_a_call_that_was_allowed_is_not_given_up_where_its_tool_is_not_giv
     done = await resume(waiting.run_id, model=model, log=log, tools=[made.tool()])
     assert (done.status, made.made, len(model.requests)) == ("solved", ["here"], 2)
     assert next_steps(waiting).endswith(
-        f"with the --mcp and --tool that it began with:   coder approve {waiting.run_id}   "
+        f"with the --mcp and --tool of its start:   coder approve {waiting.run_id}   "
         f'coder approve {waiting.run_id} --no "why"'
     )

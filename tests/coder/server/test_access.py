@@ -294,7 +294,7 @@ def test_a_token_for_a_folder_that_is_not_below_that_of_the_server_is_refused_at
         (("--host", "::"), "could run programs here"),
         (("--token-file", "gone"), "can't be read"),
         (("--token-file", "open"), "Others can write"),
-        (("--token-file", "empty"), "lets nobody in"),
+        (("--token-file", "empty"), "holds no token"),
         (("--token-file", "broken"), "isn't a file of tokens"),
         (("--token-file", "nameless"), "a token without a name"),
         (("--root", "gone"), "there is no folder"),

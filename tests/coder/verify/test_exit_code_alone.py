@@ -39,7 +39,7 @@ async def test_a_command_that_passes_already_without_telling_of_a_test_is_unveri
     ended = await run(project, command, mends=True)
 
     assert (ended.status, ended.exit_code, ended.calls) == ("unverified", 8, 0)
-    assert "tells of no test" in ended.reason
+    assert "reports no test" in ended.reason
 
 
 async def test_a_command_that_succeeds_before_and_after_the_work_lands_nothing(project: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_missing_folder_is_empty_and_a_missing_file_is_to_be_made_in_its_paren
 
     assert (folder.root, folder.files, folder.only) == (tmp_path / "new", {}, None)
     assert (file.root, file.files, file.only) == (tmp_path, {}, "new.py")
-    assert folder.notes == ("new: isn't there yet, so that nothing is read",)
+    assert folder.notes == ("new: doesn't exist yet, so nothing is read",)
 
 
 def test_a_path_whose_parent_is_missing_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
