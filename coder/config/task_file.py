@@ -53,7 +53,7 @@ def read_task(
         UsageError: empty, too long, not UTF-8, a file that isn't there, a check or a test that isn't Python.
     """
     if (words is None) == (file is None):
-        raise UsageError('Give the task once: as an argument, as "-" for standard input, or with --file.')
+        raise UsageError('Give one task: as an argument, as "-" for standard input, or with --file.')
     given = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
     command = test if test is not None else given.test
     sources = [_test_source(path, workspace) for path in (*given.test_files, *test_files)]

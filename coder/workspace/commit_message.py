@@ -24,7 +24,7 @@ _SENTENCE_END = re.compile(r"\n|(?<=[.!?:])\s+(?=[A-Z`\"'(])")
 def commit_message(state: State, changed: Mapping[str, Changed]) -> str:
     """The subject, the model's summary where it has more, the task, and the run that made the change."""
     summary, subject = _summary(state), subject_of(state, [*changed], verb=_verb(changed))
-    more = "" if " ".join(summary.split()).rstrip(".") == subject else summary
+    more = summary.removeprefix(subject).lstrip(". \n")  # the whole of it where the subject was cut
     asked = printable(state.task.prompt).strip()
     task = f"Task: {asked if len(asked) <= _LONGEST_TASK else f'{asked[:_LONGEST_TASK]}…'}"
     by = f"Written by {state.model}, run {state.run} of coder.\n"

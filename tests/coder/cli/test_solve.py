@@ -160,7 +160,7 @@ def test_a_missing_key_ends_with_4_before_any_call(console: Console) -> None:
     ("arguments", "said"),
     [
         (("solve", ""), "The task is empty"),
-        (("solve",), "Give the task once"),
+        (("solve",), "Give one task"),
         (("solve", "-"), "The task is empty"),
         (("solve", TASK, "--check", "assert add("), "line 1"),
         (("solve", TASK, "--test-file", "gone.py"), "gone.py can't be read"),

@@ -159,9 +159,9 @@ def test_a_yaml_task_may_replace_a_key_that_it_merges(tmp_path: Path) -> None:
 
 
 def test_a_task_given_twice_or_never_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Give the task once"):
+    with pytest.raises(UsageError, match="Give one task"):
         task("Add.", file=tmp_path / "task.md")
-    with pytest.raises(UsageError, match="Give the task once"):
+    with pytest.raises(UsageError, match="Give one task"):
         task(None)
 
 

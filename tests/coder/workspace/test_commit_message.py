@@ -6,7 +6,7 @@ import pytest
 
 from coder.run.message import Message
 from coder.run.state import State
-from coder.workspace.commit_message import subject_of
+from coder.workspace.commit_message import commit_message, subject_of
 from tests.coder.states import started, state_of
 
 BEGUN = state_of([started()])
@@ -41,3 +41,11 @@ def test_a_subject_that_names_many_files_counts_them() -> None:
     assert subject_of(ended_with("Done."), few) == "Change a.py, b.py and 1 more and their tests"
     assert subject_of(ended_with("Done."), long, verb="Add") == "Add 2 files"
     assert subject_of(ended_with("Done."), ["tests/test_a.py"]) == "Change tests/test_a.py"
+
+
+def test_the_body_holds_what_the_summary_says_beyond_the_subject_and_then_the_task() -> None:
+    message = commit_message(ended_with("Add both of them. The test expects 5."), {})
+
+    assert message.startswith(
+        "Add both of them\n\nThe test expects 5.\n\nTask: add two numbers\n\nWritten by "
+    )
