@@ -76,7 +76,5 @@ def no_room(
         least = 2 * budget.call_usd if bound_by == "call" and budget.call_usd is not None else None
         return BudgetReached(limit=bound_by, text=f"{text}; the budget left no more", least=least)
     if own is not None and used >= own:
-        return BudgetReached(
-            limit="answer", text=f"{text}; that is its maximum: name another model"
-        )
+        return BudgetReached(limit="answer", text=f"{text}; that is its maximum: name another model")
     return BudgetReached(limit="answer", text=text, least=Decimal(2 * used))

@@ -29,7 +29,7 @@ WRONG = "def add(a, b):\n    return a - b\n"
         (READS, (), "network", "--network HOST"),
         (FETCHES, (), "network", "--network HOST"),
         (ASKS_IN_FUNCTION, CHECK, "network", "--network HOST"),
-        (SERVES, ("--program-timeout", "1"), "program_timeout", "say what to check, with --check or --test"),
+        (SERVES, ("--program-timeout", "1"), "program_timeout", "say what to check: --check or --test"),
         (LATE, (*CHECK, "--program-timeout", "1"), "program_timeout", "--program-timeout SECONDS"),
         (WRONG, CHECK, None, "try a stronger --model"),
     ],
