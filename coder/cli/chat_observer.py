@@ -98,7 +98,7 @@ class ChatObserver:
             case event_types.Spoken(message=Message(kind="code", text=text)) if self._ends and text:
                 self._screen.tell(printable(text.strip()))
         patch = body.patch if isinstance(body, event_types.PatchProposed) else ""
-        begins = isinstance(body, event_types.RunStarted | event_types.StepStarted)
+        begins = isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed)
         if begins:
             self._said_patch = self._reply = ""
         if begins or (patch and patch != self._patch):

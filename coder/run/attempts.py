@@ -54,6 +54,12 @@ def samples_used(state: State) -> int:
     return len({message.sample for message in state.codes if not message.repeats})
 
 
+def attempts_made(state: State) -> int:
+    """Answers with code that are no repetition; one that is tried again, on other files, counts once."""
+    own = [message for message in state.codes if not message.repeats and message.author != CHOOSER]
+    return len({(one.author, one.sample, one.attempt, _identity(one)) for one in own})
+
+
 def most_repeated(state: State) -> int:
     """How often the most frequent answer was given."""
     counts = Counter(_identity(message) for message in state.codes)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, field_serializer
 
-from coder.run.attempts import CHOOSER, best_code, decisive_outcome, samples_used
+from coder.run.attempts import attempts_made, best_code, decisive_outcome, samples_used
 from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
 from coder.run.questions import Question
@@ -141,7 +141,7 @@ def summarize(state: State) -> Run:
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
         samples=samples_used(state),
-        attempts=sum(1 for message in state.codes if not message.repeats and message.author != CHOOSER),
+        attempts=attempts_made(state),
         tests=outcome.checks if outcome is not None else (),
         files=_texts(best) if best is not None else {},
         patch=shown.patch if shown is not None else "",

@@ -61,6 +61,7 @@ async def test_apply_asks_again_about_a_change_that_was_discarded_and_calls_no_m
         run = await session.apply()
 
     assert (run.landed, run.calls, (folder / "main.py").read_text()) == (("main.py",), 1, TWO)
+    assert run.attempts == 1
     assert person.shown[0].patch == person.shown[1].patch
 
 

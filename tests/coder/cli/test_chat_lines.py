@@ -177,4 +177,6 @@ def test_apply_writes_a_change_that_was_discarded(console: Console, project: Pat
 
     assert (project / "calc.py").read_text() == RIGHT
     assert "/apply asks about it again" in done.err
+    assert done.out.count("diff --git") == 2  # what is asked about is shown
+    assert "1 attempt  " in done.err
     assert len(endpoint.requests) == 1
