@@ -46,7 +46,7 @@ async def test_a_command_that_succeeds_before_and_after_the_work_lands_nothing(p
     ended = await run(project, ("true",), mends=False)
 
     assert (ended.status, ended.exit_code, ended.verified, ended.landed) == ("unverified", 8, "none", ())
-    assert "so it did before the work" in ended.reason
+    assert "as it did before the change" in ended.reason
     assert (project / "greeting.txt").read_text() == "goodbye\n"
 
 
