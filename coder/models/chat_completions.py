@@ -13,7 +13,7 @@ from typing import Any, Unpack
 from coder.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.models import faults
 from coder.models.abilities import Abilities, asked_for, own_limit
-from coder.models.connection import Connection, StatusError, TooLarge
+from coder.models.connection import Connection, StatusError
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import Call, streamed
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage, Used
@@ -113,6 +113,8 @@ class ChatModel(Closing):
         await self._connection.open()
         call.clock.excuse(monotonic() - began)  # the HTTP client was loaded
         from httpx2 import RequestError
+
+        from coder.models.http_bounds import TooLarge
 
         while True:
             call.unfinished = Unfinished()

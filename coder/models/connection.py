@@ -1,20 +1,25 @@
-"""HTTP to one endpoint: requests, and the JSON documents in which an answer comes.
+"""Calls to one endpoint by the client of its vendor: OpenAI's for all compatible endpoints, or Anthropic's.
 
-httpx2 is loaded by the first call, or earlier in a thread by `import_http`.
+A client is imported by the first call, or earlier in a thread by `import_client`. The events of an answer are
+passed on as JSON: the clients' types reorder reasoning that goes back word for word, and drop what is new.
 """
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
-from coder.errors import ModelUnavailable
+from coder.errors import MissingExtra, ModelUnavailable
 from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
 from coder.models.retries import Passing
+from coder.models.tokens import field, rows, word
 
 if TYPE_CHECKING:
-    from httpx2 import AsyncClient, Response
+    from anthropic import AsyncAnthropic
+    from httpx2 import AsyncClient
+    from openai import AsyncOpenAI
 
 SET_FOR_HTTP = "Is what the environment sets right: HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE?"
 CONNECT_S = 10.0
@@ -22,18 +27,20 @@ LISTING_S = 2.0
 """Longest wait for a list of models: it only improves messages and defaults."""
 MOST_LISTED, LONGEST_NAME = 10_000, 200
 """Models, and characters of a name."""
-LARGEST_BODY = 64 << 20
-"""Bytes of one response; the longest answers of today's models have half of it, as a stream."""
-LARGEST_LINE = 8 << 20
-"""Bytes of one event of a stream."""
-ANTHROPIC_VERSION = "2026-10-21"
-_OPENAI = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
-"""Variables for which OpenAI alone has headers."""
-PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages"}
-
-
-class TooLarge(Exception):
-    """A response is larger than its limit."""
+_NO_KEY = "none"
+"""Both clients want a key; this one is removed from requests."""
+# Both clients add headers that the environment names, or that describe this machine, to requests to any host.
+_SENT = frozenset(
+    {"accept", "anthropic-version", "authorization", "connection", "content-length", "content-type", "host"}
+    | {"transfer-encoding", "user-agent", "x-api-key", "x-grok-conv-id"}
+)
+_SENT_TO_OPENAI = frozenset({"openai-organization", "openai-project"})
+_TYPED: dict[Api, frozenset[str]] = {
+    "chat": frozenset({"model", "messages", "tools", "stream", "stream_options"}),
+    "responses": frozenset({"model", "input", "tools", "stream", "store", "include"}),
+    "messages": frozenset({"model", "messages", "system", "tools", "stream", "max_tokens"}),
+}
+"""Fields that the clients' methods take by name; the others differ from endpoint to endpoint."""
 
 
 class StatusError(Exception):
@@ -45,17 +52,29 @@ class StatusError(Exception):
     def __init__(self, status: int, body: object, headers: Mapping[str, str]) -> None:
         super().__init__(status)
         self.status, self.headers = status, headers
-        self.body = body
+        self.body = body.get("error", body) if isinstance(body, dict) else body
         """The JSON value of `error`, or else the whole body."""
-        self.code: object = body.get("code") if isinstance(body, dict) else None
+        self.code: object = field(self.body, "code")
         """The endpoint's name of the error, such as `insufficient_quota`; None where it has none."""
 
 
-def import_http() -> None:
-    """Import the HTTP client with its transport: 0.2 s."""
-    import httpx2
+def import_client(api: Api = "chat") -> ModuleType:
+    """Import the client of an interface: OpenAI's takes about 0.6 s, Anthropic's 1.3 s.
 
-    httpx2.AsyncHTTPTransport(verify=False)
+    Raises:
+        MissingExtra: Anthropic's isn't installed.
+    """
+    if api != "messages":
+        import openai
+
+        return openai
+    try:
+        import anthropic
+    except ModuleNotFoundError as error:
+        if error.name != "anthropic":
+            raise
+        raise MissingExtra("The client of Anthropic's models", "anthropic") from None
+    return anthropic
 
 
 class Connection:
@@ -63,12 +82,12 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._client: AsyncClient | None = None
+        self._client: AsyncOpenAI | AsyncAnthropic | None = None
 
-    async def open(self) -> "AsyncClient":
+    async def open(self) -> "AsyncOpenAI | AsyncAnthropic":
         """The client, made once; other tasks continue while it is imported."""
         if self._client is None:
-            await asyncio.to_thread(import_http)
+            await asyncio.to_thread(import_client, self._endpoint.api)
             from httpx2 import InvalidURL
 
             try:
@@ -82,20 +101,23 @@ class Connection:
         """Close every socket. Idempotent; a later call connects again."""
         client, self._client = self._client, None
         if client is not None:
-            await client.aclose()
+            await client.close()
 
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
         """Names of the models that the endpoint lists; empty where it doesn't answer in time."""
         from httpx2 import HTTPError
 
-        client = await self.open()
+        from coder.models.http_bounds import TooLarge
+
+        client, sdk = await self.open(), import_client(self._endpoint.api)
+        path = "/v1/models" if self._endpoint.api == "messages" else "/models"
         try:
-            async with asyncio.timeout(timeout_s), client.stream("GET", "/models") as reply:
-                rows = json.loads(await _body(reply))["data"][:MOST_LISTED]
-        except (HTTPError, TimeoutError, TooLarge, ValueError, LookupError, TypeError, RecursionError):
+            async with asyncio.timeout(timeout_s):
+                listed = await client.get(path, cast_to=object)
+        except (sdk.APIError, HTTPError, TimeoutError, TooLarge, ValueError, RecursionError):
             return []
-        names = [row.get("id") for row in rows if isinstance(row, dict)]
-        return [name for name in names if isinstance(name, str) and len(name) <= LONGEST_NAME]
+        names = [word(row, "id") for row in rows(listed, "data")[:MOST_LISTED]]
+        return [name for name in names if name and len(name) <= LONGEST_NAME]
 
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
@@ -108,96 +130,99 @@ class Connection:
             TooLarge: the body exceeds its limit.
             httpx2.RequestError: no connection, or it broke.
         """
-        client = await self.open()
-        async with client.stream("POST", PATHS[api], json=body, headers=headers) as response:
-            if response.status_code >= 300:
-                raise StatusError(response.status_code, _error(await _body(response)), response.headers)
-            if response.headers.get("content-type", "").startswith("application/json"):
-                document = _document(await _body(response, on_bytes))
-                yield {"type": "response.completed", "response": document} if api == "responses" else document
-                return
-            async for data in _events(response, on_bytes):
-                if data.startswith(b"[DONE]"):
-                    continue  # what follows is read, so that the socket serves the next call
-                document = _document(data)
-                if isinstance(document, dict) and document.get("error"):
-                    raise StatusError(200, document["error"], response.headers)
-                yield document
+        from coder.models.http_bounds import ON_BYTES
+
+        client, sdk = await self.open(), import_client(self._endpoint.api)
+        token = ON_BYTES.set(on_bytes)
+        fault: BaseException
+        try:
+            async with aclosing(_documents(client, sdk, body, api, headers)) as documents:
+                async for document in documents:
+                    if field(document, "error") and field(document, "type") in (None, "error"):
+                        raise StatusError(200, document, {})
+                    yield document
+            return
+        except sdk.APIStatusError as error:
+            fault = StatusError(error.status_code, error.body, error.response.headers)
+        except sdk.APIConnectionError as error:
+            fault = error.__cause__ or error
+        except sdk.APIError as error:
+            fault = StatusError(200, error.body, {})
+        except json.JSONDecodeError as error:
+            fault = Passing(f"the answer is not valid JSON ({error})")
+        except (ValueError, RecursionError):
+            fault = Passing("the answer can't be read: it is no document of an answer")
+        finally:
+            ON_BYTES.reset(token)
+        raise fault  # outside of the handlers: an error of the client may quote the key
 
 
-def _client(endpoint: Endpoint) -> "AsyncClient":
-    import httpx2
+async def _documents(
+    client: "AsyncOpenAI | AsyncAnthropic",
+    sdk: ModuleType,
+    body: dict[str, Any],
+    api: Api,
+    headers: dict[str, str],
+) -> AsyncGenerator[object, None]:
+    """The events of a stream, or the one document that came instead, as the event that would hold it."""
+    async with _request(client, body, api, headers) as response:
+        if not response.headers.get("content-type", "").startswith("application/json"):
+            async for event in await response.parse(to=sdk.AsyncStream[object]):
+                yield event
+            return
+        document: object = json.loads(await response.read())
+        yield {"type": "response.completed", "response": document} if api == "responses" else document
 
-    url = endpoint.url.get_secret_value()
-    base = base_of(url).rstrip("/")
-    return httpx2.AsyncClient(
-        base_url=base if endpoint.api != "messages" else f"{base.removesuffix('/v1')}/v1",
-        headers=_headers(endpoint),
-        params=parameters_of(url),
-        # Neither key nor prompt follows a redirect; a server on this machine is not behind a proxy.
-        follow_redirects=False,
-        trust_env=not endpoint.is_local,
-        # Reading certificates takes longer than everything else here, and plain HTTP needs none.
-        verify=not (endpoint.is_local and url.startswith("http:")),
-        timeout=httpx2.Timeout(None, connect=CONNECT_S),
+
+def _request(
+    client: "AsyncOpenAI | AsyncAnthropic", body: dict[str, Any], api: Api, headers: dict[str, str]
+) -> AbstractAsyncContextManager[Any]:
+    """One request by the client's own method; fields that not every endpoint has go as `extra_body`."""
+    also = {name: value for name, value in body.items() if name not in _TYPED[api]}
+    typed = {name: value for name, value in body.items() if name in _TYPED[api]}
+    create: Any
+    if api == "messages":
+        create = cast("AsyncAnthropic", client).messages.with_streaming_response.create
+    elif api == "responses":
+        create = cast("AsyncOpenAI", client).responses.with_streaming_response.create
+    else:
+        create = cast("AsyncOpenAI", client).chat.completions.with_streaming_response.create
+    return cast(
+        AbstractAsyncContextManager[Any], create(**typed, extra_body=also or None, extra_headers=headers)
     )
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    key = endpoint.key.get_secret_value() if endpoint.key else None
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    if endpoint.api == "messages":
-        headers["anthropic-version"] = ANTHROPIC_VERSION
-    if endpoint.limit_field != "max_tokens":  # OpenAI itself
-        headers |= {header: value for name, header in _OPENAI.items() if (value := os.environ.get(name))}
-    return headers
+def _client(endpoint: Endpoint) -> "AsyncOpenAI | AsyncAnthropic":
+    import httpx2
+
+    sdk, key = import_client(endpoint.api), endpoint.key.get_secret_value() if endpoint.key else _NO_KEY
+    url = endpoint.url.get_secret_value()
+    base = base_of(url).rstrip("/")
+    is_anthropic = endpoint.api == "messages"
+    made = (sdk.AsyncAnthropic if is_anthropic else sdk.AsyncOpenAI)(
+        api_key=key,
+        base_url=base.removesuffix("/v1") if is_anthropic else base,
+        default_query=parameters_of(url),
+        max_retries=0,
+        timeout=httpx2.Timeout(None, connect=CONNECT_S),
+        http_client=_http_client(endpoint),
+    )
+    return cast("AsyncOpenAI | AsyncAnthropic", made)
 
 
-async def _body(response: "Response", on_bytes: Callable[[], None] = lambda: None) -> bytes:
-    return b"".join([piece async for piece in _pieces(response, on_bytes)])
+def _http_client(endpoint: Endpoint) -> "AsyncClient":
+    import httpx2
 
+    from coder.models.http_bounds import BoundedTransport
 
-async def _pieces(response: "Response", on_bytes: Callable[[], None]) -> AsyncIterator[bytes]:
-    left = LARGEST_BODY
-    async for piece in response.aiter_bytes():
-        left -= len(piece)
-        if left < 0:
-            raise TooLarge
-        on_bytes()
-        yield piece
-
-
-async def _events(response: "Response", on_bytes: Callable[[], None]) -> AsyncIterator[bytes]:
-    """The `data` of each server-sent event."""
-    data: list[bytes] = []
-    unended = b""
-    async for piece in _pieces(response, on_bytes):
-        *lines, unended = (unended + piece).split(b"\n")
-        if len(unended) > LARGEST_LINE:
-            raise TooLarge
-        for line in map(bytes.rstrip, lines):
-            name, _, value = line.partition(b":")
-            if name == b"data":
-                data.append(value)
-            elif not line and data:
-                yield b"\n".join(data).strip()
-                data = []
-
-
-def _document(text: bytes) -> object:
-    try:
-        document: object = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Passing(f"the answer is not valid JSON ({error})") from None
-    except (ValueError, RecursionError):
-        raise Passing("the answer can't be read: it is no document of an answer") from None
-    return document
-
-
-def _error(body: bytes) -> object:
-    """The error in a body, as JSON where it is any."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace").strip()
-    return document.get("error", document) if isinstance(document, dict) else document
+    url = endpoint.url.get_secret_value()
+    sent = _SENT if endpoint.limit_field == "max_tokens" else _SENT | _SENT_TO_OPENAI
+    transport = BoundedTransport(
+        url,
+        sent=sent if endpoint.key is not None or "@" in url else sent - {"authorization", "x-api-key"},
+        # Reading certificates takes longer than everything else here, and plain HTTP needs none.
+        verify=not (endpoint.is_local and url.startswith("http:")),
+        trust_env=not endpoint.is_local,  # a server on this machine is not behind a proxy
+    )
+    # Neither key nor prompt follows a redirect.
+    return httpx2.AsyncClient(transport=transport, follow_redirects=False)

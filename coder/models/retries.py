@@ -11,6 +11,9 @@ from time import monotonic
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
+from tenacity.wait import wait_base
+
 from coder.models.endpoint import Endpoint, Limits, Patience
 from coder.models.model import OnRetry, Retry, Used
 
@@ -61,6 +64,24 @@ class Clock:
         return max(0.0, self._since + self._deadline_s - monotonic())
 
 
+class _Wait(wait_base):
+    """As long as the endpoint asks, or else doubled with each attempt and drawn from its upper half."""
+
+    def __init__(self, first_s: float) -> None:
+        self._doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        """Seconds before the next attempt."""
+        after_s = _fault(retry_state).after_s
+        return self._doubled(retry_state) * uniform(0.5, 1.0) if after_s is None else after_s
+
+
+def _fault(state: RetryCallState) -> Passing:
+    fault = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(fault, Passing)
+    return fault
+
+
 async def retried(
     ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: Clock, on_retry: OnRetry | None
 ) -> T:
@@ -69,22 +90,27 @@ async def retried(
     Raises:
         Passing: the last one, when attempts or time are used up.
     """
-    attempt = 1
-    while True:
-        try:
-            return await ask()
-        except Passing as fault:
-            doubled = min(LONGEST_WAIT_S, patience.first_wait_s * 2.0 ** (attempt - 1))
-            wait_s = doubled * uniform(0.5, 1.0) if fault.after_s is None else fault.after_s
-            # A wait that would end behind the deadline is not worth starting.
-            if attempt >= patience.attempts or wait_s >= clock.left_s:
-                fault.attempts = attempt
-                raise
-            retry = Retry(attempt=attempt, wait_s=round(wait_s, 3), reason=fault.reason, lost=fault.lost)
+
+    async def report(state: RetryCallState) -> None:
+        fault = _fault(state)
         if on_retry is not None:
-            await on_retry(retry)
-        await asyncio.sleep(wait_s)
-        attempt += 1
+            wait_s = round(state.upcoming_sleep, 3)
+            attempt = state.attempt_number
+            await on_retry(Retry(attempt=attempt, wait_s=wait_s, reason=fault.reason, lost=fault.lost))
+
+    def is_over(state: RetryCallState) -> bool:
+        _fault(state).attempts = state.attempt_number
+        # A wait that would end behind the deadline is not worth starting.
+        return state.attempt_number >= patience.attempts or state.upcoming_sleep >= clock.left_s
+
+    policy = AsyncRetrying(
+        retry=retry_if_exception_type(Passing),
+        wait=_Wait(patience.first_wait_s),
+        stop=is_over,
+        before_sleep=report,
+        reraise=True,
+    )
+    return await policy(ask)
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

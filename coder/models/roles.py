@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from coder.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
-from coder.models.connection import import_http
+from coder.models.connection import import_client
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
@@ -137,4 +137,4 @@ def _model(choice: Choice, patience: Patience) -> Model:
 
 def warm() -> None:
     """Import in a thread what the first call needs."""
-    Thread(target=import_http, daemon=True).start()
+    Thread(target=import_client, daemon=True).start()

@@ -87,10 +87,13 @@ def _response_items(message: ChatMessage) -> list[JsonObject]:
     if message.role == "tool":
         return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": message.content}]
     said: list[JsonObject] = []
-    if message.content or message.images or not message.tool_calls:
-        kind = "output_text" if message.role == "assistant" else "input_text"
-        parts: list[JsonValue] = [{"type": kind, "text": message.content}]
-        parts += [{"type": "input_image", "image_url": image.url} for image in message.images]
+    if message.role == "assistant" and (message.content or not message.tool_calls):
+        said.append({"role": "assistant", "content": message.content})
+    elif message.role != "assistant":
+        parts: list[JsonValue] = [{"type": "input_text", "text": message.content}]
+        parts += [
+            {"type": "input_image", "detail": "auto", "image_url": image.url} for image in message.images
+        ]
         said.append({"role": message.role, "content": parts})
     called: list[JsonObject] = [
         {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}

@@ -114,7 +114,7 @@ def _import_all() -> None:
                 import_module(module.name)
     for name in ("platformdirs", *_FOR_SERVERS):
         import_module(name)
-    import_module("coder.models.connection").import_http()
+    import_module("coder.models.connection").import_client()
 
 
 def _serve(asking: socket.socket) -> tuple[int, list[int]]:

@@ -196,8 +196,8 @@ async def test_a_proxy_is_not_asked_for_what_runs_here(monkeypatch: pytest.Monke
     ("name", "value"),
     [
         ("ALL_PROXY", "socks5://127.0.0.1:9"),
-        ("HTTPS_PROXY", "foo://127.0.0.1:9"),
-        ("HTTPS_PROXY", "http://127.0.0.1:none"),
+        ("HTTP_PROXY", "foo://127.0.0.1:9"),
+        ("HTTP_PROXY", "http://127.0.0.1:none"),
         ("SSL_CERT_FILE", "/nowhere/authority.pem"),
     ],
 )

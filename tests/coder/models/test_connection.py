@@ -1,0 +1,184 @@
+"""What goes out to an endpoint and comes back: headers, bounds, and the forms that the packages define."""
+
+import asyncio
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from coder.errors import MissingExtra, ModelError, ModelUnavailable
+from coder.models.chat_completions import ChatModel
+from coder.models.connection import import_client
+from coder.models.http_bounds import LARGEST_LINE
+from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
+from tests.coder.models.asking import KEY, QUICK, ask, endpoint_of
+from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, faulty_endpoint, message, says, streams
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+TALK = (
+    ChatMessage(role="system", content="Be brief."),
+    ChatMessage(role="user", content="Look.", images=(Image(media_type="image/png", base64=PNG),)),
+    ChatMessage(
+        role="assistant",
+        content="I look.",
+        tool_calls=(ToolCall(id="c1", name="look", arguments='{"at": "a"}'),),
+    ),
+    ChatMessage(role="tool", content="Nothing there.", tool_call_id="c1"),
+)
+FORM = Form(
+    tools=(ToolSpec(name="look", description="Look.", parameters={"type": "object", "properties": {}}),)
+)
+MESSAGE = message({"type": "text", "text": "hello"})
+RESPONSE = streams(
+    {"type": "response.output_text.delta", "delta": "hello"},
+    {"type": "response.completed", "response": {"model": "toy", "output": []}},
+)
+
+
+def check_form(form: object, value: object) -> None:
+    """Validate a value, the iterators that pydantic puts in place of iterables included."""
+
+    def exhaust(part: object) -> None:
+        if isinstance(part, dict):
+            part = part.values()
+        if isinstance(part, Iterable) and not isinstance(part, str | bytes):
+            for inner in part:
+                exhaust(inner)
+
+    adapter = TypeAdapter(form)  # its iterators work as long as it lives
+    exhaust(adapter.validate_python(value))
+
+
+async def body_sent(server: FaultyEndpoint, **changes: object) -> dict[str, Any]:
+    async with ChatModel(endpoint_of(server, **changes), patience=QUICK) as model:
+        await model.answer(TALK, sampling=Sampling(effort="low", max_tokens=9000), form=FORM)
+    return server.requests[-1].body
+
+
+async def test_headers_that_the_environment_names_reach_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "x-planted: planted")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "planted")
+
+    with faulty_endpoint(says("hello"), MESSAGE) as server:
+        await ask(server)
+        await ask(server, api="messages")
+
+    for request in server.requests:
+        assert "planted" not in request.headers.values()
+        assert not [name for name in request.headers if name.startswith("x-stainless")]
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_openai_itself_is_told_the_organisation_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
+
+    with faulty_endpoint(says("hello")) as server:
+        await ask(server, limit_field="max_completion_tokens")
+
+    assert server.requests[0].headers["openai-organization"] == "org-mine"
+
+
+@pytest.mark.parametrize("api", ["chat", "messages"])
+async def test_an_endpoint_without_a_key_gets_none(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "planted")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "planted")
+
+    with faulty_endpoint(says("hello") if api == "chat" else MESSAGE) as server:
+        await ask(server, api=api, key=None)
+
+    assert not {"authorization", "x-api-key"} & set(server.requests[0].headers)
+
+
+async def test_an_answer_that_is_compressed_unasked_is_refused_before_it_is_unpacked() -> None:
+    packed = gzip.compress(b"data: " + b" " * (80 << 20))
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n".encode()
+
+    with faulty_endpoint(Reply((head + packed,))) as server, pytest.raises(ModelUnavailable, match="broke"):
+        await ask(server)
+
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+async def test_a_line_of_a_stream_over_its_limit_is_cut_off() -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: "
+
+    endless = Reply((head, *[b" " * (1 << 20)] * 9, b"\n\n"))
+    with faulty_endpoint(endless) as server, pytest.raises(ModelError, match="cut off"):
+        await ask(server)
+
+    assert LARGEST_LINE == 8 << 20
+
+
+async def test_requests_of_chat_completions_have_the_form_that_the_package_openai_defines() -> None:
+    from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+
+    with faulty_endpoint(says("hello")) as server:
+        body = await body_sent(server)
+
+    check_form(CompletionCreateParamsStreaming, body)
+    with pytest.raises(ValidationError):
+        check_form(CompletionCreateParamsStreaming, body | {"messages": [{"role": "nobody", "content": 1}]})
+
+
+async def test_requests_of_responses_have_the_form_that_the_package_openai_defines() -> None:
+    from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
+
+    with faulty_endpoint(RESPONSE) as server:
+        body = await body_sent(server, api="responses")
+
+    check_form(ResponseCreateParamsStreaming, body)
+    with pytest.raises(ValidationError):
+        check_form(ResponseCreateParamsStreaming, body | {"tools": [{"type": "function"}]})
+
+
+async def test_requests_of_messages_have_the_form_that_the_package_anthropic_defines() -> None:
+    from anthropic.types.message_create_params import MessageCreateParamsStreaming
+
+    with faulty_endpoint(MESSAGE) as server:
+        body = await body_sent(server, api="messages")
+
+    check_form(MessageCreateParamsStreaming, body)
+    with pytest.raises(ValidationError):
+        check_form(MessageCreateParamsStreaming, body | {"messages": [{"role": "system", "content": 1}]})
+
+
+def test_without_anthropics_client_its_models_say_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+
+    with pytest.raises(MissingExtra, match=r"\[anthropic\]"):
+        import_client("messages")
+
+
+def test_a_model_of_another_vendor_loads_none_of_anthropics_client() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from tests.coder.models.asking import ask\n"
+        "from tests.faulty_endpoint import faulty_endpoint, says\n"
+        "with faulty_endpoint(says('hello')) as server:\n"
+        "    asyncio.run(ask(server))\n"
+        "print('anthropic' in sys.modules, 'openai' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+
+    assert done.stdout == "False True\n", done.stderr
+
+
+async def test_calls_at_the_same_time_each_see_their_own_signs_of_life() -> None:
+    """One stream that hangs ends by its silence while another of the same client goes on."""
+    slow = streams(*[{"choices": [{"delta": {"content": "a"}}]}] * 12, "[DONE]", pause_s=0.2)
+    patience = QUICK.model_copy(update={"idle_s": 1.0, "headers_s": 5.0, "attempts": 1})
+
+    with faulty_endpoint(begins("hel", ending="hang"), slow) as server:
+        async with ChatModel(endpoint_of(server), patience=patience) as model:
+            answers = await asyncio.gather(
+                *[model.answer(TALK[:2], sampling=Sampling()) for _ in range(2)], return_exceptions=True
+            )
+
+    assert sum("no sign of life for 1 s" in str(answer) for answer in answers) == 1
