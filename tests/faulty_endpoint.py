@@ -89,7 +89,7 @@ def _streamed(lines: Sequence[str], ending: Ending, pause_s: float = 0.0) -> Rep
 
 def message(*blocks: dict[str, Any], stop: str = "end_turn", usage: dict[str, Any] | None = None) -> Reply:
     """A stream of Anthropic's Messages API with these blocks, in its order of events."""
-    said = {"type": "message", "role": "assistant", "model": "claude-toy", "content": []}
+    said = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-toy", "content": []}
     counted = usage or {"input_tokens": 7, "output_tokens": 1}
     events: list[dict[str, Any]] = [{"type": "message_start", "message": {**said, "usage": counted}}]
     for index, block in enumerate(blocks):

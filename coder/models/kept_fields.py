@@ -9,9 +9,10 @@ from typing import cast
 from pydantic import JsonValue
 
 from coder.models.model import JsonObject
+from coder.models.stream import ON_CALLS
 from coder.models.tokens import field, rows
 
-TEXTS, DETAILS, ON_CALLS = "reasoning_content", "reasoning_details", "extra_content"
+TEXTS, DETAILS = "reasoning_content", "reasoning_details"
 _PIECES = ("text", "summary", "data")
 """Of a detail: what comes in pieces; the last word on anything else counts."""
 
@@ -31,10 +32,10 @@ class KeptFields:
         for detail in rows(part, DETAILS):
             if isinstance(detail, dict):
                 self._take_detail(detail)
-        for at, call in enumerate(rows(part, "tool_calls")):
-            index = field(call, "index")
-            if extra := field(call, ON_CALLS):
-                self._on_calls[index if isinstance(index, int) else at] = cast(JsonValue, extra)
+
+    def keep_on_call(self, place: int, extra: object) -> None:
+        """Keep what came with the call at this place."""
+        self._on_calls[place] = cast(JsonValue, extra)
 
     def _take_detail(self, detail: JsonObject) -> None:
         before = self._details[-1] if self._details else {}

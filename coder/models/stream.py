@@ -19,8 +19,9 @@ MOST_CALLS = 128
 # Some endpoints let a model's thoughts stand in front of its answer.
 THINKS, THOUGHT = "<think>", "</think>"
 
-_KEPT = frozenset({"reasoning_content", "reasoning_details", "tool_calls"})
-"""Fields in which something may be that goes back."""
+_KEPT = frozenset({"reasoning_content", "reasoning_details"})
+ON_CALLS = "extra_content"
+"""Fields of an answer, and of a call in it, that go back."""
 
 Finish = Literal["stop", "length", "refusal", "other"]
 FINISHES: dict[str, Finish] = {
@@ -48,6 +49,7 @@ class Unfinished:
         self._thinks: bool | None = None
         self._tail = ""
         self._calls: dict[int, _Call] = {}
+        self._places: dict[int, int] = {}
         self._hesitations: Hesitations | None = None
         self._fields: KeptFields | None = None
         self._opaque: list[tuple[int, str]] = []
@@ -92,10 +94,14 @@ class Unfinished:
 
     def _remember(self, part: object) -> None:
         if isinstance(part, dict) and not _KEPT.isdisjoint(part):
+            self._kept_fields().take(part)
+
+    def _kept_fields(self) -> "KeptFields":
+        if self._fields is None:
             from coder.models.kept_fields import KeptFields  # the usual call loads nothing of it
 
-            self._fields = self._fields or KeptFields()
-            self._fields.take(part)
+            self._fields = KeptFields()
+        return self._fields
 
     def keep(self, item: object, place: int) -> None:
         """Keep what goes back word for word, unless it is no JSON or too long."""
@@ -177,9 +183,20 @@ class Unfinished:
     def _take_calls(self, calls: list[object]) -> None:
         for at, call in enumerate(calls):
             index, function = field(call, "index"), field(call, "function")
-            place = index if isinstance(index, int) else at
-            name, arguments = word(function, "name"), word(function, "arguments")
-            self.call(place, id=word(call, "id"), name=name, arguments=arguments)
+            id, name, arguments = word(call, "id"), word(function, "name"), word(function, "arguments")
+            place = self._place_of(index if isinstance(index, int) else at, id, name)
+            self.call(place, id=id, name=name, arguments=arguments)
+            if extra := field(call, ON_CALLS):
+                self._kept_fields().keep_on_call(place, extra)
+
+    def _place_of(self, index: int, id: str, name: str) -> int:
+        """Where a piece of a call belongs: Ollama and Gemini give each of several calls the index 0."""
+        place = self._places.get(index, index)
+        known = self._calls.get(place)
+        if known is not None and name and id and known.id not in ("", id):
+            place = max(self._calls) + 1
+        self._places[index] = place
+        return place
 
     def _said(self, text: str) -> str:
         """The part of a piece of content that is not within `<think>`."""

@@ -46,6 +46,60 @@ async def test_a_call_of_a_tool_is_put_together_from_its_pieces() -> None:
     assert server.requests[0].body["tools"][0]["function"]["name"] == "add"
 
 
+@pytest.mark.parametrize("later_id", ["", None, "c1"], ids=["lmdeploy", "ollama", "sglang"])
+def test_calls_that_an_endpoint_gives_the_same_index_are_told_by_their_ids(later_id: str | None) -> None:
+    """As Ollama (ollama#15457), Gemini and lmdeploy send several calls of one answer."""
+    answer = Unfinished()
+    first = {"index": 0, "id": "c0", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    second = {
+        "index": 0,
+        "id": "c1",
+        "function": {"name": "add", "arguments": '{"a"'},
+        "extra_content": {"s": 1},
+    }
+    rest = {"index": 0, "id": later_id, "function": {"arguments": ": 2}"}}
+
+    for call in (first, second, rest):
+        answer.take(chunk({"tool_calls": [call]}))
+
+    assert [(call.id, call.arguments) for call in answer.tool_calls()] == [
+        ("c0", '{"a": 1}'),
+        ("c1", '{"a": 2}'),
+    ]
+    assert (kept := answer.opaque("toy")) is not None
+    assert kept.items == ((2, '{"extra_content": {"s": 1}}'),)
+
+
+def test_a_call_whose_id_changes_with_each_piece_stays_one() -> None:
+    """As servers do that draw an id for each piece; the name stands in the first one alone."""
+    answer = Unfinished()
+
+    answer.take(
+        chunk({"tool_calls": [{"index": 0, "id": "x1", "function": {"name": "add", "arguments": "{"}}]})
+    )
+    answer.take(
+        chunk({"tool_calls": [{"index": 0, "id": "x2", "function": {"name": None, "arguments": "}"}}]})
+    )
+
+    assert [(call.id, call.arguments) for call in answer.tool_calls()] == [("x1", "{}")]
+
+
+def test_an_end_that_comes_with_the_last_words_costs_none_of_them() -> None:
+    """As vLLM sends it: the reason in the chunk with the last piece, tokens behind it, and ids as null."""
+    answer = Unfinished()
+    call = {"index": 0, "id": None, "type": None, "function": {"name": None, "arguments": "}"}}
+
+    answer.take(chunk({"tool_calls": [{**call, "id": "c", "function": {"name": "add", "arguments": "{"}}]}))
+    answer.take(
+        {"choices": [{"delta": {"content": "", "tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    )
+    answer.take({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})
+
+    assert [(call.id, call.arguments) for call in answer.tool_calls()] == [("c", "{}")]
+    assert answer.usage is not None
+    assert (answer.finish, answer.usage.output_tokens) == ("other", 4)
+
+
 @pytest.mark.parametrize("arguments", ['{"a": ', "[1]", "5", "nonsense", "[" * 100_000])
 def test_broken_arguments_are_said_in_words_for_the_model(arguments: str) -> None:
     call = ToolCall(id="c", name="add", arguments=arguments)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from coder.models.chat_completions import ChatModel
 from coder.models.connection import import_client
 from coder.models.http_bounds import LARGEST_LINE
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
+from coder.models.responses import take_event
+from coder.models.stream import Unfinished
 from tests.coder.models.asking import KEY, QUICK, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, faulty_endpoint, message, says, streams
 
@@ -182,3 +185,60 @@ async def test_calls_at_the_same_time_each_see_their_own_signs_of_life() -> None
             )
 
     assert sum("no sign of life for 1 s" in str(answer) for answer in answers) == 1
+
+
+def test_the_streams_of_these_tests_have_the_form_that_the_packages_define() -> None:
+    """What the readers are tested with is what the vendors' own types say of streams."""
+    from anthropic.types import RawMessageStreamEvent
+    from openai.types.chat import ChatCompletionChunk
+
+    chunks = [json.loads(line[6:]) for line in lines_of(says("hel", "lo")) if line.startswith(b"data: {")]
+    events = [json.loads(line[6:]) for line in lines_of(MESSAGE) if line.startswith(b"data: {")]
+
+    for chunk in chunks:
+        TypeAdapter(ChatCompletionChunk).validate_python(chunk)
+    for event in events:
+        if event["type"] != "ping":
+            TypeAdapter(RawMessageStreamEvent).validate_python(event)
+    with pytest.raises(ValidationError):
+        TypeAdapter(ChatCompletionChunk).validate_python(chunks[0] | {"choices": [{"delta": 3}]})
+
+
+def test_an_answer_that_the_package_openai_writes_as_responses_is_read_as_it_says() -> None:
+    from openai.types.responses import Response, ResponseCompletedEvent, ResponseTextDeltaEvent
+
+    answer = Unfinished()
+    said = {"type": "output_text", "text": "hello", "annotations": []}
+    response = Response.model_validate(
+        {
+            **{"id": "r", "object": "response", "created_at": 1, "model": "toy", "tools": []},
+            **{"parallel_tool_calls": True, "tool_choice": "auto"},
+            "output": [
+                {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "sealed"},
+                {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [said]},
+                {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
+            ],
+            "usage": {
+                **{"input_tokens": 3, "output_tokens": 4, "total_tokens": 7},
+                "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 0},
+                "output_tokens_details": {"reasoning_tokens": 1},
+            },
+        }
+    )
+    at = {"item_id": "m", "output_index": 1, "content_index": 0, "logprobs": []}
+    delta = ResponseTextDeltaEvent(type="response.output_text.delta", delta="hello", sequence_number=1, **at)
+    end = ResponseCompletedEvent(type="response.completed", response=response, sequence_number=2)
+
+    take_event(answer, delta.model_dump(mode="json"))
+    take_event(answer, end.model_dump(mode="json"))
+
+    assert (answer.text(), answer.finish) == ("hello", "stop")
+    assert [(call.id, call.name) for call in answer.tool_calls()] == [("c", "look")]
+    assert answer.usage is not None
+    assert (answer.usage.cached_tokens, answer.usage.reasoning_tokens) == (2, 1)
+    assert "sealed" in str(answer.opaque("toy"))
+
+
+def lines_of(reply: Reply) -> list[bytes]:
+    """Lines of the body of a stream, without the sizes of its parts."""
+    return b"".join(reply.pieces).replace(b"\r\n", b"\n").split(b"\n")
