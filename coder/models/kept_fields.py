@@ -4,12 +4,8 @@ DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, and Gemini's `
 """
 
 from collections.abc import Sequence
-from typing import cast
-
-from pydantic import JsonValue
 
 from coder.models.model import JsonObject
-from coder.models.stream import ON_CALLS
 from coder.models.tokens import field, rows
 
 TEXTS, DETAILS = "reasoning_content", "reasoning_details"
@@ -23,7 +19,7 @@ class KeptFields:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._details: list[JsonObject] = []
-        self._on_calls: dict[int, JsonValue] = {}
+        self._on_calls: dict[int, JsonObject] = {}
 
     def take(self, part: object) -> None:
         """Take one delta in."""
@@ -33,9 +29,9 @@ class KeptFields:
             if isinstance(detail, dict):
                 self._take_detail(detail)
 
-    def keep_on_call(self, place: int, extra: object) -> None:
-        """Keep what came with the call at this place."""
-        self._on_calls[place] = cast(JsonValue, extra)
+    def keep_on_call(self, place: int, fields: JsonObject) -> None:
+        """Keep fields that came with the call at this place."""
+        self._on_calls[place] = fields
 
     def _take_detail(self, detail: JsonObject) -> None:
         before = self._details[-1] if self._details else {}
@@ -57,4 +53,4 @@ class KeptFields:
             fields[TEXTS] = "".join(self._texts)
         whole = [(0, fields)] if fields else []
         places = ((n, at) for n, at in enumerate(calls, start=1) if at in self._on_calls)
-        return [*whole, *((n, {ON_CALLS: self._on_calls[at]}) for n, at in places)]
+        return [*whole, *((n, self._on_calls[at]) for n, at in places)]

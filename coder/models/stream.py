@@ -1,7 +1,9 @@
 """An answer put together from its stream. No chunk's shape is relied upon."""
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
+
+from pydantic import JsonValue
 
 from coder.models.model import Alternative, Opaque, ToolCall, Usage
 from coder.models.retries import Passing
@@ -187,7 +189,7 @@ class Unfinished:
             place = self._place_of(index if isinstance(index, int) else at, id, name)
             self.call(place, id=id, name=name, arguments=arguments)
             if extra := field(call, ON_CALLS):
-                self._kept_fields().keep_on_call(place, extra)
+                self._kept_fields().keep_on_call(place, {ON_CALLS: cast(JsonValue, extra)})
 
     def _place_of(self, index: int, id: str, name: str) -> int:
         """Where a piece of a call belongs: Ollama and Gemini give each of several calls the index 0."""
