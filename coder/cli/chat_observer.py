@@ -16,6 +16,7 @@ from coder.cli.host_programs import run_attached
 from coder.cli.host_questions import HostQuestions
 from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
+from coder.console.styling import print_diff
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
 from coder.prompting.reprompt import is_question
@@ -171,7 +172,7 @@ class ChatObserver:
     async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
         if question.patch:
-            self.say(visible(question.patch), end="")
+            print_diff(visible(question.patch), self._results)
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader, self._screen.tell))
@@ -182,7 +183,7 @@ class ChatObserver:
             self.answer(self._reply)
             self._reply = ""
         if not self._screen.showed_diff and self._said_patch != question.patch:
-            self.say(visible(question.patch), end="")
+            print_diff(visible(question.patch), self._results)
             self._said_patch = question.patch
         if self.yes and question.passed:
             return Decision(decision="yes")

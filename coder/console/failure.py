@@ -9,6 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from coder.console.styling import print_error
 from coder.errors import CoderError
 
 MACHINE = 5
@@ -59,8 +60,7 @@ def say(message: str) -> None:
     from coder.text.sanitize import printable  # not on the path of `--help`
 
     first, _, rest = printable(message).partition("\n")
-    lines = [f"error: {first}", *(f"  {line.strip()}" for line in rest.splitlines())]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    print_error([first, *(line.strip() for line in rest.splitlines())])
 
 
 def _where(error: OSError) -> str:

@@ -227,7 +227,7 @@ class Screen:
     def _show_diff(self, patch: str) -> None:
         if self._terminal.is_one and not self._quiet and not self.showed_diff:
             self.showed_diff = True
-            self._terminal.print(visible(patch).rstrip("\n"))
+            self._terminal.print_diff(visible(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
         if self._verbose and not self._quiet and (shown := self._body.feed(printable(text))):

@@ -15,8 +15,8 @@ if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
     SIGNALS.append(signal.SIGHUP)
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
-WIPE = "\r\x1b[K"
-"""What a terminal needs before words that come in the middle of a line, as a spinner's."""
+WIPE = "\r\x1b[K\x1b[?25h"
+"""What a terminal needs before words that come in the middle of a line: a live line has hidden the cursor."""
 
 
 def end_on_signals() -> None:

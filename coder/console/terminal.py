@@ -1,4 +1,4 @@
-"""Standard error, a terminal or a pipe: lines, pieces of text, a spinner between them; and a question."""
+"""Standard error, a terminal or a pipe: lines, pieces of text, a live line below them; and a question."""
 
 import asyncio
 import os
@@ -6,14 +6,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from coder.console.styling import diff_text, is_terminal, open_console, signed_line, spinner
 from coder.run.questions import YES_OR_NO, is_yes
 from coder.text.sanitize import one_line
 
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
 TICK_S = 0.1
-GREEN, RED, YELLOW, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
-COLOURS = {"✓": GREEN, "✗": RED, "!": YELLOW, "?": YELLOW}
 
 
 async def ask_human(question: str) -> bool:
@@ -41,56 +46,62 @@ async def read_line(question: str) -> str | None:
 
 
 class Terminal:
-    """Where a screen writes."""
+    """Where a screen writes: plainly into a pipe, by rich on a terminal."""
 
     def __init__(self) -> None:
         self._out = sys.stderr
-        self.is_one = self._out.isatty() and os.environ.get("TERM") != "dumb"
-        self._colour = self.is_one and not os.environ.get("NO_COLOR")
+        self.is_one = is_terminal(self._out)
         self._mid_line = False
         self.doing = ""
-        """What the spinner says is going on; empty: no spinner is shown."""
+        """What the live line says is going on; empty: none is shown."""
+        self._live: Progress | None = None
+        """The live line, while it is shown."""
         self._is_held = False
         self._later: list[Callable[[], None]] = []
         """What is written once nothing is held."""
 
+    @cached_property
+    def _console(self) -> "Console":
+        return open_console(self._out)
+
     def print(self, line: str) -> None:
         """Print a line; its sign is coloured on a terminal."""
+        self._print(line, signed_line)
+
+    def print_diff(self, patch: str) -> None:
+        """Print a patch."""
+        self._print(patch, diff_text)
+
+    def _print(self, text: str, styled: "Callable[[str], Text]") -> None:
         if self._is_held:
-            self._later.append(lambda: self.print(line))
+            self._later.append(lambda: self._print(text, styled))
             return
-        self.clear()
-        sign = line.lstrip()[:1]
-        if self._colour and sign in COLOURS:
-            line = line.replace(sign, f"{COLOURS[sign]}{sign}{PLAIN}", 1)
-        print(line, file=self._out, flush=True)
+        self._end_line()
+        if self.is_one:
+            self._console.print(styled(text), soft_wrap=True)  # above the live line
+        else:
+            print(text, file=self._out, flush=True)
 
     def write(self, text: str) -> None:
         """Write a piece of text behind what stands there."""
         if self._is_held:
             self._later.append(lambda: self.write(text))
             return
+        self._stop_live()
         self._out.write(text)
         self._out.flush()
         self._mid_line = not text.endswith("\n")
 
     def speak(self, text: str) -> None:
-        """Write a piece of text; the spinner is wiped before."""
-        if not text:
-            return
-        if not self._mid_line:
-            self.clear()
-        self.write(text)
+        """Write a piece of text, if there is one."""
+        if text:
+            self.write(text)
 
     def clear(self) -> None:
-        """End a line of pieces, or wipe the spinner's, before something else is written."""
-        if self._is_held:
-            return
-        if self._mid_line:
-            self._out.write("\n")
-        elif self.is_one:
-            self._out.write("\r\x1b[K")
-        self._mid_line = False
+        """End a line of pieces, or wipe the live line, before something else is written."""
+        if not self._is_held:
+            self._stop_live()
+            self._end_line()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -106,21 +117,30 @@ class Terminal:
                 write()
 
     async def spin(self) -> None:
-        """Show a spinner until this is cancelled."""
-        started, turn = time.monotonic(), 0
-        while True:
-            await asyncio.sleep(TICK_S)
-            if not self.doing or self._mid_line or self._is_held:
-                continue
-            turn += 1
-            text = f"{FRAMES[turn % len(FRAMES)]} {time.monotonic() - started:.0f} s  {self.doing}"
-            # A line that wraps could not be wiped.
-            self._out.write(f"\r\x1b[K{text[: self._columns() - 1]}")
-            self._out.flush()
-
-    def _columns(self) -> int:
-        """The width of the terminal now; 80 where it doesn't say."""
+        """Show a live line with what is going on until this is cancelled."""
+        started = time.monotonic()
         try:
-            return os.get_terminal_size(self._out.fileno()).columns or 80
-        except OSError:
-            return 80
+            while True:
+                await asyncio.sleep(TICK_S)
+                if not self.doing or self._mid_line or self._is_held:
+                    self._stop_live()
+                else:
+                    self._show_live(started)
+        finally:
+            self._stop_live()
+
+    def _show_live(self, started: float) -> None:
+        if self._live is None:
+            self._live = spinner(self._console, self.doing, started)
+            self._live.start()
+        self._live.update(self._live.task_ids[0], description=self.doing, refresh=True)
+
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _end_line(self) -> None:
+        if self._mid_line:
+            self._out.write("\n")
+        self._mid_line = False

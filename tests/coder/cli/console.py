@@ -22,7 +22,8 @@ from tests.coder.cli.warm_start import warm_start
 
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
-KEYS = ("_API_KEY", "CODER_")
+LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
+"""In names of variables that no command gets: keys, and the size of another terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Console:
     @property
     def environ(self) -> dict[str, str]:
         """The environment of every command."""
-        kept = {name: value for name, value in os.environ.items() if not any(key in name for key in KEYS)}
+        kept = {name: value for name, value in os.environ.items() if not any(map(name.count, LEFT_OUT))}
         home = str(self.home)
         own = {
             "HOME": home,

@@ -1,0 +1,121 @@
+"""Draw for people by rich: colours, panels, tables and a live line. Loads rich only where a terminal is.
+
+A pipe gets plain text, and so does a terminal with NO_COLOR or TERM=dumb. Texts are printed as they are:
+without markup, emoji and highlighting.
+"""
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
+_SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
+_DIFF = {
+    r"(?m)^(diff |index |--- |\+\+\+ |(new|deleted|old) (file )?mode |rename |similarity ).*$": "bold",
+    r"(?m)^@@.*$": "cyan",
+    r"(?m)^\+(?!\+\+ ).*$": "green",
+    r"(?m)^-(?!-- ).*$": "red",
+}
+"""Styles of the lines of a patch."""
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether somebody looks at a stream through a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_styled(stream: TextIO) -> bool:
+    """Whether a stream gets colours and borders."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def open_console(stream: TextIO) -> "Console":
+    """A console of rich that prints texts as they are; without colours where they aren't wanted."""
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        color_system="auto" if is_styled(stream) else None,
+        force_terminal=is_terminal(stream),
+        force_jupyter=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+
+
+def signed_line(line: str) -> "Text":
+    """A line of the screen; the sign that it begins with is coloured."""
+    from rich.text import Text
+
+    text, start = Text(line), len(line) - len(line.lstrip())
+    if (style := _SIGNS.get(line[start : start + 1])) is not None:
+        text.stylize(style, start, start + 1)
+    return text
+
+
+def diff_text(patch: str) -> "Text":
+    """A patch with colours; its text is unchanged."""
+    from rich.text import Text
+
+    text = Text(patch)
+    for pattern, style in _DIFF.items():
+        text.highlight_regex(pattern, style)
+    return text
+
+
+def print_diff(patch: str, stream: TextIO) -> None:
+    """Print a patch with its own line ends, in colours where they are wanted."""
+    if is_styled(stream):
+        open_console(stream).print(diff_text(patch), soft_wrap=True, end="")
+    else:
+        print(patch, end="", file=stream, flush=True)
+
+
+def print_error(lines: list[str]) -> None:
+    """Print an error on stderr; in colours as a panel without sides, so that commands can be copied."""
+    if not is_styled(sys.stderr):
+        first, *rest = lines
+        print("\n".join([f"error: {first}", *(f"  {line}" for line in rest)]), file=sys.stderr, flush=True)
+        return
+    from rich import box
+    from rich.panel import Panel
+    from rich.text import Text
+
+    text = Text("\n".join(lines))
+    text.stylize("bold", 0, len(lines[0]))
+    panel = Panel(text, title="error", title_align="left", border_style="red", box=box.HORIZONTALS)
+    open_console(sys.stderr).print(panel)
+
+
+def spinner(console: "Console", doing: str, started: float) -> "Progress":
+    """A live line of one task: what is going on, and since when.
+
+    It is drawn when it is told to, by no thread, and gone once it stops.
+
+    Args:
+        doing: what is going on.
+        started: on the monotonic clock.
+    """
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    line = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # a line that wraps could not be wiped
+    live = Progress(
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, table_column=line),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        expand=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    live.add_task(doing)
+    live.tasks[0].start_time = started
+    return live
