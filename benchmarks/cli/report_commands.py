@@ -12,13 +12,21 @@ from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.page import page, read_answers
 from benchmarks.reports.read_report import read_report
-from benchmarks.reports.terminal_report import comparison_lines, list_lines, listed, report_lines, run_line
+from benchmarks.reports.terminal_report import (
+    RUN_COLUMNS,
+    comparison_lines,
+    list_lines,
+    listed,
+    report_lines,
+    run_cells,
+)
 from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
 from coder.console.flags import File, option
+from coder.console.tables import print_table
 from coder.errors import own_command
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
@@ -93,8 +101,7 @@ def _list_runs(limit: int | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    for row in rows:
-        typer.echo(run_line(row))
+    print_table(RUN_COLUMNS, map(run_cells, rows))
     if not rows:
         typer.echo(f"No runs yet. Start one with: {own_command()} bench run starter", err=True)
 

@@ -10,6 +10,7 @@ from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
 from benchmarks.verdict import Value, Verdict
 from coder.console.render import age
+from coder.console.tables import Column
 from coder.store import SqliteLog
 from coder.store.run_list import RunSummary
 from coder.text.sanitize import count_of
@@ -102,10 +103,19 @@ def _row(one: RunSummary) -> ListedBench:
     )
 
 
-def run_line(row: ListedBench) -> str:
-    """A run as a line of the list of runs."""
-    columns = (row.run, f"{row.state:<10}", f"{age(row.started):>6}", f"{row.samples:>9,}", row.model or "")
-    return line(f"{'  '.join(columns)}  {row.suite}".rstrip(), width=160)
+RUN_COLUMNS = (
+    Column("run", is_whole=True),
+    Column("state", width=10, is_whole=True),
+    Column("started", width=6, is_number=True, is_whole=True),
+    Column("samples", width=9, is_number=True, is_whole=True),
+    Column("model"),
+    Column("suite"),
+)
+
+
+def run_cells(row: ListedBench) -> tuple[str, ...]:
+    """A run as a row of the list of runs."""
+    return (row.run, row.state, age(row.started), f"{row.samples:,}", line(row.model or ""), line(row.suite))
 
 
 def _sample(one: Verdict) -> str:

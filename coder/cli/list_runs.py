@@ -1,8 +1,6 @@
 """`coder ls`: the runs in the log, newest first."""
 
 import asyncio
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +8,7 @@ import typer
 
 from coder.console.flags import Json, option
 from coder.console.render import age, money
+from coder.console.tables import Column, print_table
 from coder.errors import own_command
 from coder.requests import ListedRun, list_run
 from coder.store import EventLog, RunSummary, open_log
@@ -18,6 +17,17 @@ from coder.text.sanitize import one_line
 SHOWN = 20
 _FOLDER = 16
 """Most characters of a folder."""
+_COLUMNS = (
+    Column("run", is_whole=True),
+    Column("status", width=11, is_whole=True),
+    Column("started", width=10, is_number=True, is_whole=True),
+    Column("kind", is_whole=True),
+    Column("folder", width=_FOLDER),
+    Column("task"),
+    Column("cost", is_number=True, is_whole=True),
+    Column("model"),
+    Column("origin"),
+)
 
 
 def ls(
@@ -32,11 +42,11 @@ def ls(
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in rows:
-        typer.echo(_line(row)[:width])
-        if waiting:
-            typer.echo(f"  ? {one_line(row.question or '', width=120)}  {own_command()} approve {row.run_id}")
+    if not waiting:
+        print_table(_COLUMNS, map(_cells, rows))
+    for row in rows if waiting else ():
+        print_table(_COLUMNS, [_cells(row)])
+        typer.echo(f"  ? {one_line(row.question or '', width=120)}  {own_command()} approve {row.run_id}")
     if not rows:
         none = (
             "No run waits for an answer."
@@ -71,16 +81,15 @@ def _short(folder: str | None) -> str:
     return text if len(text) <= _FOLDER else f"…{text[-_FOLDER + 1 :]}"
 
 
-def _line(row: ListedRun) -> str:
-    columns = (
+def _cells(row: ListedRun) -> tuple[str, ...]:
+    return (
         row.run_id,
-        f"{row.status:<11}",
-        f"{age(row.started) + ' ago' if row.started else '':>10}",
+        row.status,
+        f"{age(row.started)} ago" if row.started else "",
         row.kind,
-        f"{_short(row.folder):<{_FOLDER}}",
+        _short(row.folder),
         one_line(row.task, width=60),
         money(row.cost),
         one_line(row.model or "", width=28),
         f"({row.origin})" if row.origin else "",
     )
-    return "  ".join(columns).rstrip()

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from coder.config.layers import load
 from coder.console.flags import Json, group, option
 from coder.console.interrupt import run_until_interrupted
+from coder.console.tables import Column, print_table
 from coder.errors import own_command
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
@@ -77,8 +78,7 @@ def list_models(
     if json:
         typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2, default=float))
     else:
-        for line in _table(rows):
-            typer.echo(line)
+        _print(rows)
     if not catalog.providers:
         typer.echo(
             f"Only what is known without the catalogue. Load it with: {own_command()} models update", err=True
@@ -124,20 +124,29 @@ def _costs_at_most(row: ListedModel, usd: float) -> bool:
     return row.input_usd is not None and float(max(row.input_usd, row.output_usd or 0)) <= usd
 
 
-def _table(rows: Iterable[ListedModel]) -> Iterator[str]:
+def _print(rows: Iterable[ListedModel]) -> None:
     ordered = sorted(rows, key=lambda row: (not row.key_is_set, row.model))
     width = min(56, max((len(row.model) for row in ordered), default=0))
-    for row in ordered:
-        able = [name for name in ("tools", "reasoning", "images") if getattr(row, name)]
-        columns = (
-            "✓" if row.key_is_set else " ",
-            f"{one_line(row.model, width=LONGEST_NAME):<{width}}",
-            f"{_short(row.context):>5}",
-            f"{_usd(row.input_usd):>8}",
-            f"{_usd(row.output_usd):>8}",
-            " ".join(able),
-        )
-        yield "  ".join(columns).rstrip()
+    columns = (
+        Column("key", width=1),
+        Column("model", width=width, is_whole=True),
+        Column("context", width=5, is_number=True, is_whole=True),
+        Column("$ in/M", width=8, is_number=True, is_whole=True),
+        Column("$ out/M", width=8, is_number=True, is_whole=True),
+        Column("abilities"),
+    )
+    print_table(columns, map(_cells, ordered))
+
+
+def _cells(row: ListedModel) -> tuple[str, ...]:
+    return (
+        "✓" if row.key_is_set else "",
+        one_line(row.model, width=LONGEST_NAME),
+        _short(row.context),
+        _usd(row.input_usd),
+        _usd(row.output_usd),
+        " ".join(name for name in ("tools", "reasoning", "images") if getattr(row, name)),
+    )
 
 
 def _short(tokens: int | None) -> str:
