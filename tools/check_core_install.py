@@ -1,4 +1,4 @@
-"""Check that an install without extras has at most 40 packages and 80 MB, and that its packages fit each other.
+"""Check that an install without extras has at most 40 packages and 80 MB, which fit each other.
 
 python3 -m venv DIR && DIR/bin/pip install . && DIR/bin/python tools/check_core_install.py
 """

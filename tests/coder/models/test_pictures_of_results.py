@@ -54,7 +54,7 @@ async def test_the_responses_api_takes_them_in_a_message_behind_all_results() ->
     urls = [f"data:image/png;base64,{one.base64}" for one in (PICTURE, OTHER)]
     assert items[-2]["content"] == [
         {"type": "input_text", "text": WORDS},
-        *({"type": "input_image", "image_url": url} for url in urls),
+        *({"type": "input_image", "detail": "auto", "image_url": url} for url in urls),
     ]
 
 

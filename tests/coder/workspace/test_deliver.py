@@ -70,7 +70,7 @@ async def test_what_was_solved_is_committed_and_only_that(repository: GitReposit
     run = await solve(repository.top, answer(RIGHT + FAR), commit=True)
 
     assert (run.commit, run.branch) == (repository.git("rev-parse", "HEAD"), "main")
-    assert repository.git("log", "-1", "--format=%s") == "Mend add"
+    assert repository.git("log", "-1", "--format=%s") == "Change calc.py"
     assert repository.git("show", "--name-only", "--format=", "HEAD") == "calc.py"
     assert repository.git("status", "--porcelain") == "A  mine.txt"
 
