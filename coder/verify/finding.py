@@ -21,7 +21,7 @@ _NAMES = 2_000
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs in each process, and so would requests about the same failure."""
 _RUNNER = re.compile(
-    r"""^  File "[^"\n]*/\.coder/(?:reporter|scripts)\.py", line .*\n(?:    .*\n)*"""
+    r"""^  File "[^"\n]*/\.coder/(?:launch|ours\.zip/\w+\.py)", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
     re.MULTILINE,
 )

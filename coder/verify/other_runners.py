@@ -20,10 +20,10 @@ _MOST_FILES = 200
 """JUnit files of one run: some tools write one for each class."""
 _KEPT = """\
 KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
-PYTHONPATH="$KEEP/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
+PYTHONPATH="$KEEP/ours.zip/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
 for folder in $(IFS=:; echo $PATH); do
     if [ "$folder" != "$KEEP/bin" ] && [ -x "$folder/python3" ]; then
-        exec "$folder/python3" -I "$KEEP/keeper.py" "$KEEP/config.json" "$0" "$@" {1}
+        exec "$folder/python3" -I "$KEEP/launch" keeper "$KEEP/config.json" "$0" "$@" {1}
     fi
 done
 exec "$0" "$@" {1}

@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel
@@ -14,27 +13,16 @@ from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
 from coder.verify.additions import Additions
 from coder.verify.finding import Finding, finding_of, stopped
+from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins
 from coder.verify.reports.failures import Places
 from coder.verify.signed_report import SignedReport, read_report
 from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput
 
-FOLDER = ".coder"
-"""Folder of the sandbox's workspace for the reporter and its report; never part of an answer."""
-KEEPER = f"{FOLDER}/keeper.py"
 _CONFIG = f"{FOLDER}/config.json"
-_INSIDE = (
-    *("keeper.py", "scripts.py", "reporter.py", "added_names.py", "file_trace.py", "pytest_plugin.py"),
-    *("pytest_setup.py", "skips.py", "start_path.py", "tamper_checks.py", "unittest_run.py"),
-)
-_IN_SCRIPTS = "python_in_scripts.sh"
-_START = "start/sitecustomize.py"
 _BROUGHT = f"{FOLDER}/brought.json"
 _NO_SETTINGS = ".coder.ini"
 """Empty settings of pytest, which the reporter writes where there are none."""
-_NO_CACHE = "__pycache__"
-"""A file in the place of the folder from which later programs of a script would load what code wrote."""
-_STANDS_FOR = ("python", "python3", "pytest", "py.test")
 _MAX_REPORT = 32 << 20
 _LONGEST_NAME = 2000
 
@@ -79,8 +67,8 @@ async def run_tests(
     before = await sandbox.manifest()
     run = _Run(sandbox, limits, on_output, before, [path for path in before if brings(path)])
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
-    for name in _INSIDE:
-        await sandbox.write(f"{FOLDER}/{name}", _source(name))
+    for path, content in programs().items():
+        await sandbox.write(path, content)
     inner = reported(argv)
     if inner is None:
         return await run.script(argv)
@@ -110,22 +98,9 @@ class _Run:
 
         sandbox = self.sandbox
         await sandbox.write(_BROUGHT, json.dumps(self.brought).encode())
-        for name in _STANDS_FOR:
-            await sandbox.write(f"{FOLDER}/bin/{name}", _source(_IN_SCRIPTS), executable=True)
-        await sandbox.write(f"{FOLDER}/{_START}", _source("python_start.py"))
-        for folder in (FOLDER, f"{FOLDER}/start"):
-            await sandbox.write(f"{folder}/{_NO_CACHE}", b"")
-        watched = [
-            f"{FOLDER}/{name}"
-            for name in (
-                *_INSIDE,
-                _START,
-                _NO_CACHE,
-                f"start/{_NO_CACHE}",
-                "bin",
-                *(f"bin/{one}" for one in _STANDS_FOR),
-            )
-        ]
+        for path, content in stand_ins().items():
+            await sandbox.write(path, content, executable=True)
+        watched = [*programs(), _BROUGHT, f"{FOLDER}/bin", *stand_ins()]
         kept = json.dumps({**self._keeping(at_once=False), "watched": watched}).encode()
         await sandbox.write(_CONFIG, kept)
         found = await run_other(
@@ -153,14 +128,8 @@ class _Run:
         python = call.python if call is not None else "python3"
         command = Command(
             argv=(
-                "python3",
-                "-I",
-                KEEPER,
-                _CONFIG,
-                python,
-                f"{up}{FOLDER}/reporter.py",
-                f"{up}{_CONFIG}",
-                *inner,
+                *("python3", "-I", LAUNCH, "keeper", _CONFIG),
+                *(python, f"{up}{LAUNCH}", "reporter", f"{up}{_CONFIG}", *inner),
             ),
             environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
         )
@@ -184,10 +153,6 @@ class _Run:
 
     async def _read_report(self) -> SignedReport:
         return read_report(await _read_file(self.sandbox, self.report), self.key, Places(self.before))
-
-
-def _source(name: str) -> bytes:
-    return files("coder.verify.inside").joinpath(name).read_bytes()
 
 
 async def _read_file(sandbox: Sandbox, path: str) -> bytes:

@@ -1,6 +1,6 @@
 """Tell whether a test failed because a name, parameter or module that the change adds isn't there.
 
-Copied beside reporter.py into the sandbox; standard library only. Decided by the exception's attributes, the
+In the sandbox's archive with reporter.py; standard library only. Decided by the exception's attributes, the
 frames and the syntax of the line that failed: never by a message, which the code under test can write.
 """
 

@@ -1,6 +1,6 @@
 """Record which files of the workspace the tests open or import, and which files' code does so.
 
-Copied beside reporter.py into the sandbox; standard library of Python 3.8 only. What a started program opens
+In the sandbox's archive with reporter.py; standard library of Python 3.8 only. What a started program opens
 isn't seen, only the files that its arguments name.
 """
 

@@ -1,9 +1,9 @@
 """Keep the key of a report: run the command as a child, and sign the rows that it sends.
 
-Copied beside reporter.py into the sandbox; standard library only (Python 3.8 and later). The code under test
+In the sandbox's archive with reporter.py; standard library only (Python 3.8 and later). The code under test
 runs in the child, and finds no key there.
 
-    python3 -I keeper.py CONFIG COMMAND…
+    python3 -I launch keeper CONFIG COMMAND…
 
 CONFIG is JSON: {"report": path, "key": hex, "at_once": whether rows are written as they come, "watched":
 files that the command must leave as they are, "folder": where it runs, "environment": variables for it}. It
@@ -24,12 +24,8 @@ import os
 import select
 import signal
 import socket
-import sys
 
-sys.path.insert(
-    0, os.path.dirname(os.path.abspath(__file__))
-)  # `-I` leaves it out, with what a change brings
-from scripts import environment  # type: ignore[import-not-found]
+from scripts import environment  # type: ignore[import-not-found]  # beside this file
 
 _LARGEST = 1 << 20
 """Bytes of a row."""
@@ -137,7 +133,3 @@ def _stamp(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))

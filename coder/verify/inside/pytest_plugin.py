@@ -1,6 +1,6 @@
 """Report each test of a pytest session, and tell the tests' own doing from that of the code under test.
 
-Copied beside reporter.py into the sandbox; standard library only.
+In the sandbox's archive with reporter.py; standard library only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where pytest takes its settings and plugins from.
 
-Copied beside reporter.py into the sandbox; standard library only.
+In the sandbox's archive with reporter.py; standard library only.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import os
 import sys
 from typing import Any
 
+import start_path  # type: ignore[import-not-found]  # beside this file
+
 
 class Untouched:
     """Has pytest take its settings as before the work, and refuses files that the change brings.
 
-    Such a file can't be settings or a plugin. Paths are relative to the workspace, which holds this folder.
+    Such a file can't be settings or a plugin. Paths are relative to the workspace.
     """
 
     def __init__(self, brought: list[str], setup: dict[str, Any] | None) -> None:
-        self._root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+        self._root = start_path.ROOT
         self._brought, self._setup = set(brought), setup
         self.refused: dict[str, str] = {}
         """Messages by path."""

@@ -13,6 +13,6 @@ done
 unset IFS
 [ "$folder" = "$here" ] && { echo "$name: not found" >&2; exit 127; }
 case $name in
-    pytest | py.test) exec "$python" "${here%/*}/scripts.py" "$name" "$@" ;;
+    pytest | py.test) exec "$python" "${here%/*}/launch" scripts "$name" "$@" ;;
 esac
-exec "$folder/$name" "${here%/*}/scripts.py" "$name" "$@"
+exec "$folder/$name" "${here%/*}/launch" scripts "$name" "$@"

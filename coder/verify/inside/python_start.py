@@ -1,7 +1,8 @@
 """Have scripts.py run the tests of an interpreter that a test command's script calls by its path.
 
-Copied as sitecustomize.py into a folder of its own, which comes first on PYTHONPATH; standard library only.
-Python imports it before the folder that it runs in is on its path, so before anything that a change brings.
+In the sandbox's archive as sitecustomize.py in a folder of its own, which comes first on PYTHONPATH; standard
+library only. Python imports it before the folder that it runs in is on its path, so before anything that a
+change brings.
 """
 
 import os
@@ -18,9 +19,13 @@ def _start() -> None:
         beside = os.path.dirname(_HERE)
         sys.path.insert(0, beside)
         try:
-            from scripts import redirected  # type: ignore[import-not-found]  # in the folder above
+            import start_path  # type: ignore[import-not-found]  # in the folder above, and first
 
-            del sys.modules["scripts"]
+            # isort: split
+            from scripts import redirected  # type: ignore[import-not-found]
+
+            start_path.restore()
+            del sys.modules["scripts"], sys.modules["start_path"]
         finally:
             sys.path.remove(beside)
         with open("/proc/self/cmdline", "rb") as file:

@@ -1,9 +1,9 @@
 """Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
 
-Copied beside the tests with pytest_plugin.py and tamper_checks.py; standard library of Python 3.8 only. An
+In the sandbox's archive with pytest_plugin.py and tamper_checks.py; standard library of Python 3.8 only. An
 exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
-    python3 reporter.py CONFIG -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
+    python3 launch reporter CONFIG -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
 CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "now": path that gets the
 running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
@@ -180,7 +180,7 @@ def main_of_script(args: list[str], tell: Callable[[dict[str, Any]], None]) -> i
     if args[0] != "-m":
         ours.append(os.path.relpath(args[0]))
     guard_exits(ours)
-    with open(os.path.join(os.path.dirname(__file__), "brought.json"), encoding="utf-8") as file:
+    with open(os.path.join(start_path.FOLDER, "brought.json"), encoding="utf-8") as file:
         paths = Untouched(json.load(file), None)
     return _run(report, args, Skips(ours, names), paths) or int(report.failed)
 
@@ -238,7 +238,3 @@ def _run(
     sys.stdout.flush()
     sys.stderr.flush()
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,10 +1,10 @@
 """Run Python for a test command that is a script: python_in_scripts.sh stands for the interpreter.
 
-Copied beside reporter.py into the sandbox; standard library only. What is run is sent to keeper.py before the
+In the sandbox's archive with reporter.py; standard library only. What is run is sent to keeper.py before the
 code under test is there, so that it can be run away from it. An exit that isn't the tests' own makes the exit
 code 1.
 
-    python3 scripts.py NAME ARGS…       NAME is python, python3, pytest or py.test
+    python3 launch scripts NAME ARGS…       NAME is python, python3, pytest or py.test
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ def redirected(args: list[str]) -> list[str]:
         args: those of an interpreter that was called by its path, or by that of its pytest.
     """
     flags, rest = _parted(args)
-    own = os.path.abspath(__file__)
+    own = [os.path.join(start_path.FOLDER, "launch"), "scripts"]
     if rest[:2] in _TESTS:
-        return [*flags, own, "python", *rest]
+        return [*flags, *own, "python", *rest]
     if rest and os.path.basename(rest[0]) in ("pytest", "py.test"):
-        return [*flags, own, "pytest", *rest[1:]]
+        return [*flags, *own, "pytest", *rest[1:]]
     return []
 
 
@@ -154,7 +154,3 @@ def _changed() -> dict[str, str] | None:
     if not before.keys() <= now.keys():
         return None
     return {name: value for name, value in now.items() if before.get(name) != value}
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,6 +1,6 @@
 """Tell whether the tests or the code under test skip a test, or make it fail.
 
-Copied beside reporter.py into the sandbox; standard library only.
+In the sandbox's archive with reporter.py; standard library only.
 """
 
 from __future__ import annotations

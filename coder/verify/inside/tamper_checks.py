@@ -1,6 +1,6 @@
 """Check that the tools of testing still decide, after the code under test has run.
 
-Copied beside reporter.py into the sandbox; standard library only. Code that shares a process with its tests
+In the sandbox's archive with reporter.py; standard library only. Code that shares a process with its tests
 can do anything in it, so this finds the plain ways of changing the tools, and no clever one.
 """
 

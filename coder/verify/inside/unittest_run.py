@@ -1,6 +1,6 @@
 """Report each test of a run of unittest.
 
-Copied beside reporter.py into the sandbox; standard library only.
+In the sandbox's archive with reporter.py; standard library only.
 """
 
 from __future__ import annotations

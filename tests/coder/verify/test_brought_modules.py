@@ -37,20 +37,36 @@ import marshal
 import os
 import sys
 
-PATH, CACHES = ".coder/reporter.py", ".coder/__pycache__"
+SOURCE = "def guard_exits(ours): 0\\ndef main_of_script(*args): return 0\\ndef main(*args): return 0\\n"
+if os.path.exists(".coder"):
+    os.makedirs(".coder/__pycache__", exist_ok=True)
+    for name in ("launch", "reporter", "scripts"):
+        path = f".coder/{name}.py"
+        if not os.path.exists(path):
+            with open(path, "w") as file:
+                file.write(SOURCE)
+        about = os.stat(path)
+        numbers = (0, int(about.st_mtime), about.st_size)
+        header = b"".join(number.to_bytes(4, "little") for number in numbers)
+        cache = f".coder/__pycache__/{name}.{sys.implementation.cache_tag}.pyc"
+        if os.path.exists(cache):
+            os.unlink(cache)
+        with open(cache, "wb") as file:
+            file.write(importlib.util.MAGIC_NUMBER + header + marshal.dumps(compile(SOURCE, path, "exec")))
+"""
+PACKED = """import os
+import zipfile
+
+PATH = ".coder/ours.zip"
 if os.path.exists(PATH):
-    if os.path.isfile(CACHES):
-        os.unlink(CACHES)
-    os.makedirs(CACHES, exist_ok=True)
     about = os.stat(PATH)
-    code = compile("def guard_exits(ours): 0\\ndef main_of_script(*args): return 0\\n", PATH, "exec")
-    numbers = (0, int(about.st_mtime), about.st_size)
-    header = b"".join(number.to_bytes(4, "little") for number in numbers)
-    name = f"{CACHES}/reporter.{sys.implementation.cache_tag}.pyc"
-    if os.path.exists(name):
-        os.unlink(name)
-    with open(name, "wb") as file:
-        file.write(importlib.util.MAGIC_NUMBER + header + marshal.dumps(code))
+    with zipfile.ZipFile(PATH) as archive:
+        sources = {name: archive.read(name) for name in archive.namelist()}
+    sources["reporter.py"] = b"def guard_exits(ours): 0\\ndef main_of_script(*args): return 0\\n"
+    with zipfile.ZipFile(PATH, "w") as archive:
+        for name, source in sources.items():
+            archive.writestr(name, source)
+    os.utime(PATH, ns=(about.st_atime_ns, about.st_mtime_ns))
 """
 SCRIPT = "#!/bin/sh\nset -e\npython3 -c 'import solution'\npython3 -m pytest -q\n"
 CALLS = {
@@ -59,9 +75,11 @@ CALLS = {
 }
 
 
-async def answered(folder: Path, command: tuple[str, ...], answer: dict[str, str]) -> Run:
+async def answered(
+    folder: Path, command: tuple[str, ...], answer: dict[str, str], *, script: str = SCRIPT
+) -> Run:
     (folder / "lib").mkdir()
-    for path, text in {"lib/solution.py": WRONG, "test_it.py": TEST, "run.sh": SCRIPT}.items():
+    for path, text in {"lib/solution.py": WRONG, "test_it.py": TEST, "run.sh": script}.items():
         (folder / path).write_text(text)
         (folder / path).chmod(0o755)
     task = Task(prompt="Mend f.", workspace=folder, test_command=command)
@@ -91,8 +109,11 @@ async def test_a_module_in_a_folder_of_pythonpath_is_not_taken_for_one_of_pytest
     assert any("assert 1 == 2" in line.message for line in run.tests), run.tests
 
 
-async def test_a_cache_that_code_writes_for_a_later_program_of_a_script_is_not_loaded(tmp_path: Path) -> None:
-    run = await answered(tmp_path, CALLS["a script"], {"lib/solution.py": f"{CACHED}\n\n{WRONG}"})
+@pytest.mark.parametrize("writes", [CACHED, PACKED], ids=["caches", "an archive"])
+async def test_a_module_that_code_writes_for_a_later_program_of_a_script_decides_nothing(
+    writes: str, tmp_path: Path
+) -> None:
+    run = await answered(tmp_path, CALLS["a script"], {"lib/solution.py": f"{writes}\n\n{WRONG}"})
 
     assert (run.status, run.landed) == ("unsolved", ()), run.reason
 
@@ -100,5 +121,25 @@ async def test_a_cache_that_code_writes_for_a_later_program_of_a_script_is_not_l
 @pytest.mark.parametrize("kind", CALLS)
 async def test_code_in_a_folder_of_pythonpath_is_found_as_ever(kind: str, tmp_path: Path) -> None:
     run = await answered(tmp_path, CALLS[kind], {"lib/solution.py": RIGHT})
+
+    assert (run.status, run.landed) == ("solved", ("lib/solution.py",)), run.reason
+
+
+@pytest.mark.parametrize("program", ["python3 -W error program.py", "PATH=${PATH#*:} python3 program.py"])
+async def test_a_program_of_a_script_finds_code_in_a_folder_of_pythonpath(
+    program: str, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text("from solution import f\n\nassert f(1) == 2\n")
+    script = f"#!/bin/sh\nset -e\n{program}\n"
+
+    run = await answered(tmp_path, CALLS["a script"], {"lib/solution.py": RIGHT}, script=script)
+
+    assert (run.status, run.landed) == ("solved", ("lib/solution.py",)), run.reason
+
+
+async def test_a_script_that_goes_through_all_python_files_finds_none_of_ours(tmp_path: Path) -> None:
+    script = "#!/bin/sh\nset -e\npython3 -m pytest -q\ntest \"$(find . -name '*.py' | wc -l)\" = 2\n"
+
+    run = await answered(tmp_path, CALLS["a script"], {"lib/solution.py": RIGHT}, script=script)
 
     assert (run.status, run.landed) == ("solved", ("lib/solution.py",)), run.reason

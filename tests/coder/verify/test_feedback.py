@@ -19,7 +19,8 @@ def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> N
 def test_a_traceback_begins_with_the_test_and_not_with_what_runs_it(runpy: str) -> None:
     test = '  File "check.py", line 2, in <module>\n    assert add(2, 3) == 5\nAssertionError\n'
     ours = (
-        '  File "/w/.coder/reporter.py", line 210, in run_file\n    runpy.run_path(args[0])\n'
+        '  File "/w/.coder/launch", line 27, in <module>\n'
+        '  File "/w/.coder/ours.zip/reporter.py", line 210, in run_file\n    runpy.run_path(args[0])\n'
         f'  File "{runpy}", line 291, in run_path\n  File "{runpy}", line 88, in _run_code\n    exec(code)\n'
     )
     head = "Traceback (most recent call last):\n"

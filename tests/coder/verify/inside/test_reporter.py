@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.verify.our_programs import LAUNCH, programs
 from tests.only_pytest import only_pytest
-
-INSIDE = Path(__file__).parents[4] / "coder" / "verify" / "inside"
 
 
 def report(
@@ -21,10 +20,13 @@ def report(
         "setup": None, "now": "now", "at_once": True, "watched": [],
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
+    for path, content in programs().items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)
     done = subprocess.run(
         [
-            *(only_pytest(), INSIDE / "keeper.py", "config.json"),
-            *(only_pytest(), INSIDE / "reporter.py", "config.json", *args),
+            *(only_pytest(), "-I", LAUNCH, "keeper", "config.json"),
+            *(only_pytest(), LAUNCH, "reporter", "config.json", *args),
         ],
         cwd=folder,
         capture_output=True,
