@@ -7,6 +7,8 @@ for a later program of a script. This file has no `.py` in the sandbox: compilea
 through the project, finds no Python file of ours. Standard library of Python 3.8 only.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 

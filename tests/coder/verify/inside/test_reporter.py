@@ -1,11 +1,13 @@
 """The reporter: what it says of a test command, in a process of its own."""
 
+import ast
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from coder.verify import inside
 from coder.verify.our_programs import LAUNCH, programs
 from tests.only_pytest import only_pytest
 
@@ -259,3 +261,14 @@ def test_a_test_file_with_its_own_exit_code_is_believed(tmp_path: Path) -> None:
     code, rows = report(tmp_path, "test_it.py")
 
     assert (code, rows[-1]) == (0, {"end": 0})
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(inside.__file__).parent.glob("*.py")), ids=lambda path: path.name
+)
+def test_a_program_inside_can_be_read_by_python_3_8(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
+
+    evaluated = [node for node in ast.walk(tree) if isinstance(node, ast.arg) and node.annotation is not None]
+    futures = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    assert futures or not evaluated, "Python 3.8 has no list[str] for an annotation that it evaluates"
