@@ -81,6 +81,7 @@ class Session:
             if self.purse is not None:
                 self.purse.spent = Decimal(str(sum(one.cost_usd or 0.0 for one in record.usage)))
             self.logged = True
+            stack.callback(progress.stop)
             progress.begin(record)
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
             reason = await run_jobs(

@@ -1,11 +1,15 @@
-"""Show a benchmark's progress on stderr: a live line on a terminal, occasional lines elsewhere."""
+"""Show a benchmark's progress on stderr: a bar on a terminal, occasional lines elsewhere."""
 
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from benchmarks.runner.runlog import BenchJudged, RunLog
+from coder.console.styling import is_terminal, progress_bar
 from coder.text.sanitize import count_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 _MOVING_S, _STANDING_S = 0.2, 30.0
 
@@ -16,7 +20,9 @@ class Progress:
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
         self._began = self._shown = time.monotonic()
-        self._width = self._earlier = self.done = self.passed = 0
+        self._earlier = self.done = self.passed = 0
+        self._bar: Bar | None = None
+        """Shown on a terminal."""
         self.cost_usd = 0.0
 
     def begin(self, log: RunLog) -> None:
@@ -28,6 +34,9 @@ class Progress:
         by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         before = f", {self.done:,} of them done before" if self.done else ""
         self._say(f"{log.run}: {count_of(self._total, 'sample')}{by}{before}\n")
+        if is_terminal(self._out) and not self._quiet:
+            self._bar = progress_bar(self._out, f"passed {self.passed:,}", total=self._total, done=self.done)
+            self._bar.start()
 
     def count(self, judged: BenchJudged) -> None:
         """Count one more sample."""
@@ -35,17 +44,17 @@ class Progress:
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
             self.cost_usd += judged.usage.cost_usd or 0.0
-        moves, now = self._out.isatty(), time.monotonic()
-        if now - self._shown < (_MOVING_S if moves else _STANDING_S):
+        now = time.monotonic()
+        if now - self._shown < (_MOVING_S if self._bar is not None else _STANDING_S):
             return
         self._shown = now
         cost = f"  ${self.cost_usd:.2f}" if self.cost_usd else ""
+        facts = f"passed {self.passed:,}  {_speed(self.rate)}{cost}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self.done, description=facts, refresh=True)
+            return
         left = _time((self._total - self.done) / max(self.rate, 1e-9))
-        line = (
-            f"{self.done:,}/{self._total:,}  passed {self.passed:,}  {_speed(self.rate)}{cost}  {left} left"
-        )
-        self._say("\r" + line.ljust(self._width) if moves else line + "\n")
-        self._width = len(line) if moves else 0
+        self._say(f"{self.done:,}/{self._total:,}  {facts}  {left} left\n")
 
     @property
     def rate(self) -> float:
@@ -54,10 +63,15 @@ class Progress:
 
     def end(self) -> None:
         """Finish the line with the rate."""
-        if self._width:
-            self._say("\r" + " " * self._width + "\r")
+        self.stop()
         done = count_of(self.done - self._earlier, "sample")
         self._say(f"{done} in {_time(time.monotonic() - self._began)}, {_speed(self.rate)}\n")
+
+    def stop(self) -> None:
+        """Wipe the bar; nothing where none is shown."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def _say(self, text: str) -> None:
         if not self._quiet:

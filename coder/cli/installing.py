@@ -12,7 +12,7 @@ from coder.errors import Refused, UsageError
 from coder.install.building import Plan, install, plan_install
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.text.sanitize import printable
+from coder.text.sanitize import one_line, printable
 from coder.workspace.read import read_workspace
 from sandbox import open_sandbox
 
@@ -62,6 +62,7 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
 
 async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
     began = time.monotonic()
+    screen.do(f"installing: {one_line(plan.command)}")
     with network_refusals() as refusals:
         try:
             await install(plan, partial(open_sandbox, backend=settings.backend))
@@ -69,5 +70,7 @@ async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
             unnamed = any("is not among the hosts" in line for line in refusals)
             hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
             raise UsageError("\n".join([str(error), *refusals]) + hint) from error
+        finally:
+            screen.rest()
     seconds = time.monotonic() - began
     screen.note(f"installed in {seconds:.0f} s; drop it: rm -r {plan.installed.folder}")

@@ -155,8 +155,12 @@ class Screen:
                 self._terminal.print(line)
             return typed_answer(question, await read_line(prompt_of(question)))
 
+    def do(self, what: str) -> None:
+        """Say on the live line what is going on."""
+        self._terminal.doing = what
+
     async def spinning(self, work: Awaitable[T]) -> T:
-        """Wait for `work` with a spinner on a terminal."""
+        """Wait for `work` with a live line on a terminal."""
         if not self.is_lively:
             return await work
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
     from rich.text import Text
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
@@ -101,21 +101,47 @@ def spinner(console: "Console", doing: str, started: float) -> "Progress":
         doing: what is going on.
         started: on the monotonic clock.
     """
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
     line = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # a line that wraps could not be wiped
-    live = Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False, table_column=line),
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        expand=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
+    text = TextColumn("{task.description}", markup=False, table_column=line)
+    live = _live(console, SpinnerColumn(), TimeElapsedColumn(), text, expand=True)
     live.add_task(doing)
     live.tasks[0].start_time = started
     return live
+
+
+def progress_bar(stream: TextIO, doing: str, *, total: int, done: int = 0) -> "Progress":
+    """A bar of one task: how many steps are done, what `doing` says of them, and how long the rest takes.
+
+    It is drawn when it is told to, and gone once it stops. What is printed on stderr stands above it.
+
+    Args:
+        doing: what is going on.
+        total: number of steps.
+        done: number of steps done before.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    text, left = (TextColumn(format, markup=False) for format in ("{task.description}", "left"))
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), text, TimeRemainingColumn(), left)
+    live = _live(open_console(stream), *columns, redirects=True)
+    live.add_task(doing, total=total, completed=done)
+    return live
+
+
+def _live(
+    console: "Console", *columns: "ProgressColumn", expand: bool = False, redirects: bool = False
+) -> "Progress":
+    from rich.progress import Progress
+
+    return Progress(
+        *columns,
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        expand=expand,
+        redirect_stdout=False,
+        redirect_stderr=redirects,
+    )

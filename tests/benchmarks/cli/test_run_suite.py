@@ -331,6 +331,17 @@ def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -
     assert re.fullmatch(r"0 samples in \d+ s, 0.0/min", again.said[1])
 
 
+def test_a_bar_shows_progress_on_a_terminal_and_is_wiped_before_the_report(console: Console) -> None:
+    grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
+
+    shown = console.on_terminal(*grade).out
+    piped = console.run(*grade)
+
+    assert " 0/8 passed 0 -:--:-- left" in shown
+    assert shown.rindex("━") < shown.rindex("\x1b[1A\x1b[2K8 samples in")
+    assert "━" not in piped.err + piped.out
+
+
 @pytest.mark.slow
 def test_the_answers_of_a_run_are_written_in_the_order_of_the_suite(console: Console) -> None:
     all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
