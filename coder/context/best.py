@@ -9,19 +9,24 @@ count together.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
 from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
 from coder.context.docstrings import without_docstrings
+from coder.context.named_code import named_code
 from coder.context.quoting import Range
 from coder.context.spans import MOST_LINES, Span, spans
 
 _K1, _B = 1.2, 0.75
 _NAME_COUNTS = 3
 """The words of a definition's name count so often."""
+_CODE_COUNTS = 2.0
+"""Weight of words that the task names as code, compared with those of its prose."""
+_RARE, _MOST_LEADING = 3, 2
+"""Definitions whose names hold a rare word, and how many of them come before all others."""
 _MOST_FILES = 150
 """Files whose definitions are compared; in a larger tree, those that share the rarest words with the task."""
 _CLOSE = 0.45
@@ -46,6 +51,8 @@ class _Chunk:
     place: Place
     region: tuple[str, Range]
     """Path and lines of what is shown for it."""
+    named: frozenset[str]
+    """Words of names that the task points to, and that the definition's own name holds."""
     words: Counter[str]
     length: int
 
@@ -53,9 +60,20 @@ class _Chunk:
 class _Wanted(dict[str, tuple[str, ...]]):
     """For each identifier the words that it shares with a text."""
 
-    def __init__(self, asked: str) -> None:
+    def __init__(self, asked: str, defined: Container[str]) -> None:
         super().__init__()
         self.often = Counter(part for word in _WORD.findall(asked) for part in _parts(word))
+        code = named_code(asked)
+        self.pointed = {part for word in code.pointed for part in _parts(word)}
+        """Those of names in backticks and of tests."""
+        known = (word for word in code.identifiers if word in defined)
+        self.code = self.pointed.union(part for word in known for part in _parts(word))
+        """Those, and those of defined names in its other code."""
+        self.often.update(self.code - self.often.keys())
+
+    def factor(self, word: str) -> float:
+        """How much a word counts more than one of prose."""
+        return _CODE_COUNTS if word in self.code else 1.0
 
     def __missing__(self, identifier: str) -> tuple[str, ...]:
         shared = self[identifier] = tuple(part for part in _parts(identifier) if part in self.often)
@@ -66,8 +84,10 @@ class _Wanted(dict[str, tuple[str, ...]]):
 class Ranking:
     """Definitions by how near they are to a text, the nearest first."""
 
+    leading: list[Place]
+    """Those whose name holds a rare word that the text names as code."""
     best: list[Place]
-    """Those whose score is close to the best one."""
+    """Those, and then all whose score is close to the best one."""
     places: list[Place]
     """All that share words with the text."""
     weights: Mapping[str, float]
@@ -82,21 +102,33 @@ class Ranking:
 
 def rank(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ranking:
     """Rank the definitions of files by the words that they share with a text."""
-    wanted = _Wanted(asked)
+    wanted = _Wanted(asked, {name for one in facts.values() for name, _ in one.definitions()})
     likely = _likely(facts, wanted)
     chunks = [chunk for path in likely for chunk in _chunks(path, texts[path], facts[path], wanted)]
     if not chunks:
-        return Ranking([], [], {}, wanted)
+        return Ranking([], [], [], {}, wanted)
     usual = sum(chunk.length for chunk in chunks) / len(chunks)
     rarity = _rarity([chunk.words for chunk in chunks])
-    weights = {word: rarity[word] * _saturated(wanted.often[word], 1.0) for word in rarity}
+    weights = {
+        word: rarity[word] * _saturated(wanted.often[word], 1.0) * wanted.factor(word) for word in rarity
+    }
     scores = [
         sum(weights[word] * _saturated(often, chunk.length / usual) for word, often in chunk.words.items())
         for chunk in chunks
     ]
     order = sorted(zip(scores, chunks, strict=True), key=lambda pair: (-pair[0], pair[1].place.path))
     order = [(score, one) for score, one in order if score > 0]
-    return Ranking(_best_regions(order), [one.place for _, one in order], weights, wanted)
+    leading = _leading(order)
+    best = list(dict.fromkeys([*leading, *_best_regions(order)]))
+    places = list(dict.fromkeys([*leading, *(one.place for _, one in order)]))
+    return Ranking(leading, best, places, weights, wanted)
+
+
+def _leading(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
+    """The definitions whose names hold a word that the task names as code and few other names hold."""
+    holders = Counter(word for _, one in order for word in one.named)
+    rare = {word for word, count in holders.items() if count <= _RARE}
+    return [one.place for _, one in order if one.named & rare][:_MOST_LEADING]
 
 
 def _best_regions(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
@@ -150,7 +182,8 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
         own += names * _NAME_COUNTS
         words = Counter(part for word in own for part in wanted[word])
         shown = next((outer for outer in around if outer.name and outer.length <= MOST_LINES), span)
-        yield _Chunk(Place(path, span.line), (path, shown.extent), words, len(own))
+        named = wanted.pointed.intersection(wanted[span.name])
+        yield _Chunk(Place(path, span.line), (path, shown.extent), frozenset(named), words, len(own))
 
 
 def _parts(identifier: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 _BEGIN = re.compile(r"""\s*[rRuU]?(\"{3}|'{3})""")
 _LEAST = 4
@@ -21,7 +22,7 @@ def without_docstrings(lines: Sequence[str], first: int, last: int) -> str:
     while n <= last:
         line = lines[n - 1]
         kept.append(line)
-        end = _docstring_end(lines, n, last)
+        end = docstring_end(lines, n)
         if end is not None and end - n + 1 >= _LEAST:
             indent = line[: len(line) - len(line.lstrip())]
             kept.append(f"{indent}… (docstring to line {end} left out)")
@@ -30,7 +31,13 @@ def without_docstrings(lines: Sequence[str], first: int, last: int) -> str:
     return "\n".join(kept)
 
 
-def _docstring_end(lines: Sequence[str], n: int, last: int) -> int | None:
+def is_in_docstring(lines: Sequence[str], line: int) -> bool:
+    """Whether a line, by its number from 1, is in a docstring."""
+    begins = (n for n in range(line, 0, -1) if _BEGIN.match(lines[n - 1]))
+    return any((docstring_end(lines, n) or 0) >= line for n in islice(begins, 2))
+
+
+def docstring_end(lines: Sequence[str], n: int) -> int | None:
     """The last line of a docstring that begins at a line; None where none begins there, or it doesn't end."""
     begin = _BEGIN.match(lines[n - 1])
     above = next((line for line in reversed(lines[: n - 1]) if line.strip()), ":")
@@ -39,4 +46,4 @@ def _docstring_end(lines: Sequence[str], n: int, last: int) -> int | None:
     quotes = begin[1]
     if quotes in lines[n - 1][begin.end() :]:
         return n
-    return next((m for m in range(n + 1, last + 1) if quotes in lines[m - 1]), None)
+    return next((m for m in range(n + 1, len(lines) + 1) if quotes in lines[m - 1]), None)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from coder.context.definition_facts import Facts
-from coder.context.docstrings import without_docstrings
+from coder.context.docstrings import docstring_end, without_docstrings
 from coder.context.quoting import Range, depth_of
 
 MOST_LINES = 70
@@ -85,9 +85,13 @@ def shown_ranges(
     if line > head[1]:
         return [(span.line, head), (line, _window(line, head[1] + 1, last))]
     if above < last:  # of a class, what stands above its first method
-        return [(span.line, (head[0], _without_blank_end(lines, head[0], min(above, head[0] + most - 1))))]
-    hits = _heaviest(lines, head[1] + 1, last, weigh)
-    return [(span.line, head), *((hit, _window(hit, head[1] + 1, last)) for hit in hits)]
+        last = _without_blank_end(lines, head[0], above)
+    begin = min(head[1] + 1, last)
+    begin = min((docstring_end(lines, begin) or begin - 1) + 1, last)
+    if without_docstrings(lines, head[0], last).count("\n") < min(most, _MOST_OF_HEAD + _WINDOW):
+        return [(span.line, (head[0], last))]
+    hits = _heaviest(lines, begin, last, weigh)
+    return [(span.line, head), *((hit, _window(hit, begin, last)) for hit in hits)]
 
 
 def values_used(shown: Iterable[Range], lines: Sequence[str], facts: Facts) -> list[Range]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from coder.context.best import Ranking, rank
 from coder.context.best_places import Place, Places
+from coder.context.called import called
 from coder.context.definition_facts import Facts, definers_of, facts_of
 from coder.context.guidance import is_guidance
+from coder.context.named_code import lines_with, named_code
 from coder.context.quoting import Range
 from coder.context.repo_map import repo_map
 from coder.context.setters import setters
@@ -28,6 +30,10 @@ _MOST_WHOLE = 2
 """Of the best files."""
 _MOST_PLACES, _MOST_TESTS = 6, 1
 """With the task's words."""
+_MOST_FOLLOWED = 3
+"""Of the best places, those whose calls are followed."""
+_AROUND_A_LITERAL = 4
+"""Lines before and after a quoted text that stands in no definition."""
 _MOST_OF_A_TEST = 24
 """Lines."""
 _MOST_LISTED = 40
@@ -64,45 +70,48 @@ async def take_survey(
         command: the test command; the files that it names count as named by the task.
     """
     facts = await facts_of(texts, cache=cache)
-    places = Places(texts, definers_of(facts))
-    named = [Place(target.path)] if target.path in texts else []
-    named += [place for place in places.named(prompt) if not is_guidance(place.path)]
-    named += [Place(path) for path in places.paths(command)]
+    definers = definers_of(facts)
+    places = Places(texts, definers)
+    named = _named(places, prompt, [target.path] if target.path in texts else [], command)
     imported = _imported_by_tests(named, texts, places)
     tests = {path: one for path, one in facts.items() if is_test(path) or path in target.tests}
     code = {path: one for path, one in facts.items() if path not in tests}
     best, best_tests = rank(prompt, code, texts), rank(prompt, tests, texts)
+    literals = named_code(prompt).literals
+    holders = lines_with(literals, {path: texts[path] for path in code})
 
     excerpts = _Excerpts(texts, facts)
-    first = [*named, *imported[:1]]
-    for place in [*named, *best.best[:_MOST_PLACES]]:
-        excerpts.add(place, best)
+    first = [*best.leading, *named, *imported[:1]]
     likely = best.best[:_MOST_PLACES]
+    for place in [*first, *likely, *holders]:
+        excerpts.add(place, best, around=_AROUND_A_LITERAL if place in holders else 0)
     for place in best_tests.best[:_MOST_TESTS]:
         excerpts.add(place, best_tests, most=_MOST_OF_A_TEST)
-    wanted = [*excerpts.of(first), *excerpts.of(likely), *excerpts.of(best_tests.best[:_MOST_TESTS])]
-    values = _values(
-        {place: excerpts.ranges[place] for place in wanted if place in excerpts.ranges}, texts, facts
-    )
+    callers = excerpts.shown([*first, *likely[:_MOST_FOLLOWED], *holders])
+    followed = called(callers, texts, code, definers, asked=prompt, literals=literals)
+    for place in followed:
+        excerpts.add(place, best)
+    likely = [*likely[:1], *holders, *followed, *likely[1:]]
+    wanted = excerpts.of([*first, *likely, *best_tests.best[:_MOST_TESTS]])
+    values = _values(excerpts.shown(wanted), texts, facts)
     whole = dict.fromkeys([place.path for place in (*imported[:1], *likely)][:_MOST_WHOLE], _OF_BEST)
     whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
     for_map = budget // _SHARE_OF_MAP
     files, shown = show_files(
-        texts,
-        [*wanted, *values],
-        extents={**excerpts.ranges, **values},
-        whole=whole,
-        budget=budget - for_map,
+        texts, [*wanted, *values], extents={**excerpts.ranges, **values}, whole=whole, budget=budget - for_map
     )
     about = tuple(dict.fromkeys(place.path for place in (*named, *imported)))
     near = list(dict.fromkeys([*about, *(place.path for place in best.places)]))
     set_elsewhere = setters(wanted, excerpts.ranges, texts, code, near)
     listed = list(dict.fromkeys([*set_elsewhere, *best.places]))[:_MOST_LISTED]
-    return Survey(
-        files=files,
-        map=repo_map(facts, texts, listed, budget=for_map, shown=shown),
-        named=about,
-    )
+    listing = repo_map(facts, texts, listed, budget=for_map, shown=shown)
+    return Survey(files=files, map=listing, named=about)
+
+
+def _named(places: Places, prompt: str, paths: Iterable[str], command: str) -> list[Place]:
+    """The places that the task names, behind these paths; last the files of the test command."""
+    by_task = [place for place in places.named(prompt) if not is_guidance(place.path)]
+    return [*map(Place, paths), *by_task, *map(Place, places.paths(command))]
 
 
 class _Excerpts:
@@ -114,12 +123,17 @@ class _Excerpts:
         self.ranges: dict[Place, Range] = {}
         """The lines of each part."""
 
-    def add(self, place: Place, ranking: Ranking, **limits: int) -> None:
-        """Find the lines that show a place; one without a line has none."""
+    def add(self, place: Place, ranking: Ranking, *, around: int = 0, **limits: int) -> None:
+        """Find the lines that show a place, or that stand `around` one that is in no definition.
+
+        A place without a line has none.
+        """
         if place.line is None or place.path not in self._facts or place in self._parts:
             return
         lines = self._texts[place.path].splitlines()
         ranges = shown_ranges(place.line, lines, self._facts[place.path], weigh=ranking.weigh, **limits)
+        if not ranges and around:
+            ranges = [(place.line, (max(1, place.line - around), min(len(lines), place.line + around)))]
         parts = {Place(place.path, line): extent for line, extent in ranges}
         self.ranges |= {part: extent for part, extent in parts.items() if part not in self.ranges}
         self._parts[place] = list(parts) or [place]
@@ -127,6 +141,10 @@ class _Excerpts:
     def of(self, places: Iterable[Place]) -> list[Place]:
         """The parts of places in their order."""
         return [part for place in places for part in self._parts.get(place, [place])]
+
+    def shown(self, places: Iterable[Place]) -> dict[Place, Range]:
+        """The lines of the parts of places, as far as they have any."""
+        return {part: self.ranges[part] for part in self.of(places) if part in self.ranges}
 
 
 def _values(

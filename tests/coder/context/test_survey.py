@@ -1,5 +1,7 @@
 """What is chosen of a repository for a task."""
 
+import pytest
+
 from coder.context.survey import Survey, take_survey
 from coder.run.target import Target
 
@@ -87,3 +89,62 @@ async def test_the_file_whose_function_is_cut_is_on_the_map_with_its_other_defin
     assert "shop/order.py:" in survey.map
     assert "  def discount_5():" in survey.map
     assert "def check_in(order):" in survey.files
+
+
+UNIQUE = (
+    "def sync_do_items(value):\n    return value\n\n\ndef do_unique(value, key=None):\n"
+    + "    for item in value:\n        yield item\n" * 25
+)
+STEPS = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(900))
+NOISE = {
+    f"shop/render{n}.py": f"def render_template_{n}(environment, generator):\n"
+    "    # the environment renders the template of a filter from an async generator value\n"
+    "    return environment.template.render(generator, filter, value, table)\n" + f"    more_{n}()\n" * 9
+    for n in range(9)
+}
+
+
+@pytest.mark.parametrize("name", ["the filter `|unique`", "test_unique"])
+async def test_a_function_with_a_rare_word_of_the_named_code_comes_before_those_with_more_prose(
+    name: str,
+) -> None:
+    prompt = f"In {name} an async generator value of a template filter is rendered by the environment."
+
+    files = await shown({**FILLER, **NOISE, "shop/filters.py": f"{UNIQUE}\n\n{STEPS}"}, prompt)
+
+    assert files.splitlines()[1].startswith("`shop/filters.py`, lines 5 to 55 ")
+
+
+async def test_lines_with_a_quoted_sign_are_shown() -> None:
+    table = "TABLE = {\n" + '    "%H": "hours",\n    "%Q": "parts",\n' + "}\n"
+    prompt = "The format with `%Q` takes too many digits."
+
+    files = await shown({**FILLER, **NOISE, "shop/clock.py": STEPS + table}, prompt)
+
+    assert '"%Q": "parts",' in files
+
+
+async def test_a_called_function_that_raises_what_the_task_names_is_shown() -> None:
+    inner = "def checked(row):\n    if not row:\n        raise ValueError(row)\n    return row\n"
+    outer = "def read_table(rows):\n    return [checked(row) for row in rows]\n"
+    texts = {**FILLER, **NOISE, "shop/rows.py": STEPS + inner, "shop/table.py": STEPS + outer}
+
+    files = await shown(
+        texts,
+        "`read_table` ends with ValueError where the environment renders the template of an async generator.",
+    )
+
+    assert "raise ValueError(row)" in files
+
+
+async def test_of_a_long_class_docstring_nothing_but_its_first_line_is_shown() -> None:
+    doc = '    """Holds orders.\n\n' + "    An order has a discount, and words.\n" * 120 + '    """\n'
+    fields = "    discount_of_orders = 3\n" + "    other = 1\n" * 60
+    methods = "    def close(self):\n" + "        wait()\n" * 300
+    texts = {**FILLER, "shop/order.py": f"class Orders:\n{doc}\n{fields}\n{methods}"}
+
+    files = await shown(texts, "Orders has a wrong discount_of_orders.")
+
+    assert "class Orders:" in files
+    assert "discount_of_orders = 3" in files
+    assert "An order has a discount" not in files

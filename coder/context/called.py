@@ -1,0 +1,68 @@
+"""Called functions: those that shown lines call, and that hold a quoted text or raise a named exception."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from coder.context.best_places import Place
+from coder.context.definition_facts import Definers, Facts
+from coder.context.docstrings import without_docstrings
+from coder.context.quoting import Range
+from coder.context.spans import spans
+
+_CALL = re.compile(r"\b([^\W\d]\w+)\(")
+_RAISED = re.compile(r"\b(?:raise|throw)\s+(?:new\s+)?([\w.]*[A-Z]\w*)")
+_WORD = re.compile(r"[^\W\d]\w*")
+_MOST_DEFINERS, _MOST_ASKED, _MOST_CALLED = 2, 60, 2
+"""Files that define a called name, called definitions that are looked at, and those that are shown."""
+
+
+def called(
+    shown: Mapping[Place, Range],
+    texts: Mapping[str, str],
+    facts: Mapping[str, Facts],
+    definers: Definers,
+    *,
+    asked: str,
+    literals: Iterable[str],
+) -> list[Place]:
+    """Definitions that shown lines call and that matter to the task, in the order of their calls.
+
+    Args:
+        shown: the places that are shown, and their lines.
+        asked: the task's text; a definition matters that raises an exception which it names.
+        literals: texts that the task quotes; a definition matters that holds one.
+    """
+    words = set(_WORD.findall(asked))
+    literals = list(literals)
+    places: list[Place] = []
+    for place, (_, last) in list(_definitions(shown, texts, facts, definers).items())[:_MOST_ASKED]:
+        assert place.line is not None
+        body = without_docstrings(texts[place.path].splitlines(), place.line, last)
+        raised = {name.rpartition(".")[2] for name in _RAISED.findall(body)}
+        if raised & words or any(literal in body for literal in literals):
+            places.append(place)
+    return places[:_MOST_CALLED]
+
+
+def _definitions(
+    shown: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts], definers: Definers
+) -> dict[Place, Range]:
+    """The lines of each definition that shown lines call, without those that are shown."""
+    definitions: dict[Place, Range] = {}
+    for name in dict.fromkeys(_calls(shown, texts)):
+        at = definers.get(name, {})
+        for path, line in at.items() if len(at) <= _MOST_DEFINERS else ():
+            is_shown = any(
+                place.path == path and first <= line <= last for place, (first, last) in shown.items()
+            )
+            if path in facts and not is_shown:
+                extents = (
+                    span.extent for span in spans(texts[path].splitlines(), facts[path]) if span.line == line
+                )
+                definitions |= {Place(path, line): extent for extent in extents}
+    return definitions
+
+
+def _calls(shown: Mapping[Place, Range], texts: Mapping[str, str]) -> Iterator[str]:
+    for place, (first, last) in shown.items():
+        yield from _CALL.findall("\n".join(texts[place.path].splitlines()[first - 1 : last]))
