@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from coder.context.definition_facts import Definers
+from coder.run.target import is_test
 from coder.text.paths_in_text import PrintedPaths
 
 MOST_PLACES = 60
 MOST_READ = 256 << 10
 """Characters of a text that are looked at."""
+_MOST_FAULTS = 3
+"""Lines at which tracebacks end, if they are to be shown."""
 _MOST_DEFINERS = 2
 """Files that define a word, if it is to name a place."""
 _TOKEN = re.compile(
@@ -45,6 +48,27 @@ class Places:
         found = [*self._by_path(text), *self._by_word(text)]
         return list(dict.fromkeys(found))[:MOST_PLACES]
 
+    def faults(self, text: str) -> list[Place]:
+        """The last line outside of tests of each traceback in a text; a traceback begins in a test."""
+        faults: list[Place] = []
+        last: Place | None = None
+        for place in self._lines(text[:MOST_READ]):
+            if not is_test(place.path):
+                last = place
+            elif last is not None:
+                faults.append(last)
+                last = None
+        faults += [last] if last is not None else []
+        return list(dict.fromkeys(faults))[:_MOST_FAULTS]
+
+    def _lines(self, text: str) -> Iterator[Place]:
+        """The lines of files that a text names, in order, repeated as there."""
+        for token in _TOKEN.finditer(text):
+            line = token["said"] or token["after"] or token["inside"]
+            path = self._paths.find(token["name"].rstrip(".")) if line and "." in token["name"] else None
+            if path is not None:
+                yield Place(path, int(line))
+
     def paths(self, text: str) -> list[str]:
         """The files whose paths a text holds, each once, in order."""
         return list(dict.fromkeys(place.path for place in self._by_path(text[:MOST_READ])))
@@ -56,7 +80,9 @@ class Places:
 
     def _by_path(self, text: str) -> Iterator[Place]:
         found = (
-            (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"]) for t in _TOKEN.finditer(text)
+            (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"])
+            for t in _TOKEN.finditer(text)
+            if t["name"].endswith(".py") or not text.startswith("::", t.end())  # else a test item of data
         )
         for name, line in dict.fromkeys(pair for pair in found if "." in pair[0]):
             path = self._paths.find(name)

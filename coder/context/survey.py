@@ -34,6 +34,8 @@ _MOST_FOLLOWED = 3
 """Of the best places, those whose calls are followed."""
 _AROUND_A_LITERAL = 4
 """Lines before and after a quoted text that stands in no definition."""
+_AROUND_A_FAULT = 15
+"""Lines before and after the one at which a traceback ends."""
 _MOST_OF_A_TEST = 24
 """Lines."""
 _MOST_LISTED = 40
@@ -81,7 +83,10 @@ async def take_survey(
     holders = lines_with(literals, {path: texts[path] for path in code})
 
     excerpts = _Excerpts(texts, facts)
-    first = [*best.leading, *named, *imported[:1]]
+    faults = places.faults(prompt)
+    for place in faults:
+        excerpts.add(place, best, around=_AROUND_A_FAULT, is_in_definition=False)
+    first = [*faults, *best.leading, *named, *imported[:1]]
     likely = best.best[:_MOST_PLACES]
     for place in [*first, *likely, *holders]:
         excerpts.add(place, best, around=_AROUND_A_LITERAL if place in holders else 0)
@@ -123,15 +128,26 @@ class _Excerpts:
         self.ranges: dict[Place, Range] = {}
         """The lines of each part."""
 
-    def add(self, place: Place, ranking: Ranking, *, around: int = 0, **limits: int) -> None:
-        """Find the lines that show a place, or that stand `around` one that is in no definition.
+    def add(
+        self,
+        place: Place,
+        ranking: Ranking,
+        *,
+        around: int = 0,
+        is_in_definition: bool = True,
+        **limits: int,
+    ) -> None:
+        """Find the lines that show a place; one without a line has none.
 
-        A place without a line has none.
+        Args:
+            around: lines before and after a place that is in no definition.
+            is_in_definition: the definition is looked for.
         """
         if place.line is None or place.path not in self._facts or place in self._parts:
             return
         lines = self._texts[place.path].splitlines()
-        ranges = shown_ranges(place.line, lines, self._facts[place.path], weigh=ranking.weigh, **limits)
+        facts = self._facts[place.path] if is_in_definition else Facts()
+        ranges = shown_ranges(place.line, lines, facts, weigh=ranking.weigh, **limits)
         if not ranges and around:
             ranges = [(place.line, (max(1, place.line - around), min(len(lines), place.line + around)))]
         parts = {Place(place.path, line): extent for line, extent in ranges}

@@ -148,3 +148,23 @@ async def test_of_a_long_class_docstring_nothing_but_its_first_line_is_shown() -
     assert "class Orders:" in files
     assert "discount_of_orders = 3" in files
     assert "An order has a discount" not in files
+
+
+async def test_the_last_line_outside_of_tests_of_a_traceback_comes_first() -> None:
+    outer = "def outer(x):\n" + "    step()\n" * 300 + "    return inner(x)\n"
+    inner = "def inner(x):\n" + "    wait()\n" * 200 + "    return x.fault\n" + "    rest()\n" * 200
+    test = "def test_outer():\n" + "    outer(None)\n"
+    texts = {**FILLER, "shop/outer.py": outer, "shop/inner.py": inner, "tests/test_outer.py": test}
+    failing = "tests/test_outer.py:2: \n_ _ _\nshop/outer.py:302: \n_ _ _\nshop/inner.py:202: AttributeError"
+
+    files = await shown(texts, f"tests/test_outer.py::test_outer fails\n{failing}")
+
+    assert files.splitlines()[1].startswith("`shop/inner.py`, lines 187 to 217 ")
+
+
+async def test_data_whose_test_item_fails_is_not_shown() -> None:
+    texts = {**FILLER, "tests/data/one.xm": "some data\n" * 90}
+
+    files = await shown(texts, "2 checks fail:\ntests/data/one.xm::one\ntests/data/one.xm::two")
+
+    assert "some data" not in files
