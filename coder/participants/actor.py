@@ -129,7 +129,7 @@ class Actor:
             return code
         if asks(text) and turn.state.settings.asks:
             return _message(turn.state, "question", text)
-        return prompt("nudge")
+        return prompt("stands" if code.files or code.test_edits else "nudge")
 
     async def _tell_verdict(self, state: State, talk: Dialogue, place: Workplace) -> None:
         """Report the outcome of the last `done`, question or edits, once, and what others have said since."""

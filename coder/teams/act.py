@@ -17,7 +17,11 @@ from coder.run.termination import (
     why_unverified,
 )
 from coder.teams.in_turn import InTurn
+from coder.text.sanitize import one_line
 from coder.workspace.consent import is_accepted
+
+_MOST_SAID = 300
+"""Characters of the model's explanation in a reason."""
 
 
 class Act:
@@ -77,7 +81,8 @@ def given_up(state: State) -> Reason | None:
         return Reason("unverified", why_unverified(state, outcome))
     if outcome is not None and (reason := contradiction(outcome)) is not None:
         return reason
-    return Reason("unsolved", "the model submitted the same code twice")
+    explanation = f", and says: {one_line(last.text, width=_MOST_SAID)}" if last.text.strip() else ""
+    return Reason("unsolved", f"the model submitted the same code twice{explanation}")
 
 
 @Stop
