@@ -87,5 +87,6 @@ def of_one_message(before: State | None, run: Run) -> Run:
             "tokens": Tokens(**tokens),
             "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
             "seconds": run.seconds - earlier.seconds,
+            "test_seconds": run.test_seconds - earlier.test_seconds,
         }
     )

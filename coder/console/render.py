@@ -151,7 +151,11 @@ def tool_call(called: event_types.ToolCalled) -> str:
 def _before(baseline: event_types.BaselineTaken) -> str | None:
     """What was red or flaky before the work; nothing where all of it was one or the other."""
     red = [test.name for test in baseline.tests if not test.passed]
-    parts = [f"{len(red)} of {len(baseline.tests)} tests fail"] if 0 < len(red) < len(baseline.tests) else []
+    count = len(baseline.tests)
+    parts = [f"{len(red)} of {count} tests fail"] if 0 < len(red) < count else []
+    if baseline.is_cut:
+        failing = f"{len(red)} of the {count} tests that ran fail" if red else f"{count} tests ran"
+        parts = [f"stopped after {baseline.seconds:.0f} s by --test-timeout; {failing}"]
     parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
     missing = ", ".join(baseline.missing[:3])
     parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
@@ -214,7 +218,8 @@ def spent(run: Run) -> str:
     """Calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
     counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
-    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s"
+    tests = f" and {run.test_seconds:,.0f} s of tests" if run.test_seconds else ""
+    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s{tests}"
 
 
 def money(cost: float | None) -> str:

@@ -8,6 +8,7 @@ from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
 from coder.prompting.history import account, history, history_budget
 from coder.prompting.messages import asked_for, asked_words, calls_and_time, plan_words, what_to_pass
 from coder.prompts import prompt
+from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.run.target import Target
@@ -103,8 +104,9 @@ def _green(state: State) -> str:
 
 def _limits(state: State) -> str:
     """The limits of the run, which count the repairs of a model that acts as answers."""
+    tests = f" (tests that take {LONG_TESTS_S:g} s or more are not)" if state.task.test_command else ""
     return (
-        f"Limits: {calls_and_time(state.budget)}, commands, tests and repairs included: "
+        f"Limits: {calls_and_time(state.budget)}, commands and repairs included{tests}: "
         "what `done` finds failing may be repaired until they are reached."
     )
 
@@ -155,7 +157,9 @@ def verdict_words(state: State) -> str | None:
         why = contradicts if outcome.contradicts else why_unverified(state, outcome)
         return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
     if not outcome.passed:
-        lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
+        known = state.baseline.missing if state.baseline is not None else ()
+        new = [name for name in outcome.lacks if name not in known]
+        lacks = ", ".join(new) if outcome.cause == "missing_module" else ""
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
         told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told

@@ -46,9 +46,10 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
         body: what it says, where that has been parsed.
     """
     body = body or event_types.parse(event)
-    passed = event.time - state.time - _tested(state, body)
-    worked = 0.0 if _waited_for_human(state, body) else max(0.0, passed)
-    moved = replace(state, seq=event.seq, time=event.time, seconds=state.seconds + worked)
+    passed = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.time)
+    tested = min(passed, _tested(state, body))
+    seconds, test_seconds = state.seconds + passed - tested, state.test_seconds + tested
+    moved = replace(state, seq=event.seq, time=event.time, seconds=seconds, test_seconds=test_seconds)
     return moved if body is None else _after(moved, body)
 
 
@@ -171,7 +172,7 @@ def _tested(state: State, body: event_types.Body | None) -> float:
     """Seconds of long tests before this event, which don't count as the run's."""
     match body:
         case event_types.BaselineTaken(is_long=True):
-            return body.seconds
+            return body.seconds + body.alone_s
         case event_types.ProgramFinished() if state.baseline is not None and state.baseline.is_long:
             return body.seconds
         case _:

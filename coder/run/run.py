@@ -96,6 +96,9 @@ class Run(BaseModel, frozen=True):
     cost: float | None
     """US dollars; None where the price is unknown."""
     seconds: float
+    """Wall time without `test_seconds`; the time limit is for these."""
+    test_seconds: float = 0.0
+    """Wall time of a test command that takes 30 s or more."""
     limits: Budget
     limit: Limit | None = None
     """Which of them ended the run, where status is `limit`."""
@@ -164,6 +167,7 @@ def summarize(state: State) -> Run:
         ),
         cost=float(state.cost_usd) if state.cost_known else None,
         seconds=round(state.seconds, 3),
+        test_seconds=round(state.test_seconds, 3),
         limits=state.budget,
         limit=_limit(state) if stopped.status == "limit" else None,
         limit_least=float(least) if stopped.status == "limit" and least is not None else None,

@@ -37,6 +37,8 @@ class State:
     """When the last event happened, seconds since the epoch."""
     seconds: float = 0.0
     """Wall time of the run's own work."""
+    test_seconds: float = 0.0
+    """Wall time of long tests, which isn't in `seconds`."""
     baseline: event_types.BaselineTaken | None = None
     """How the test command ended before the work; None where it wasn't run."""
     owes_baseline: bool = False
@@ -181,7 +183,7 @@ _FORKED = (
 )
 """What a fork keeps of the run that it is of."""
 OF_RUN = (
-    *(*_SAME, "origin", "is_untold", "seconds", "granted", "cleared"),
+    *(*_SAME, "origin", "is_untold", "seconds", "test_seconds", "granted", "cleared"),
     *("open_calls", "calls", "usage", "cost_usd", "cost_known"),
 )
 """What a run keeps when the user's next message begins."""

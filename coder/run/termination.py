@@ -99,6 +99,8 @@ def _before_and_after(state: State) -> str:
         return "the tests pass, but there was no test before the change"
     if not baseline.told:
         return "the test command succeeds, as it did before the change, and it reports no test"
+    if baseline.is_cut:
+        return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
     if not baseline.passed:
         return f"the tests pass, and what failed before is flaky ({named(baseline.flaky)})"
     return "the tests passed before and after"

@@ -6,11 +6,13 @@ It runs twice where that is quick and may matter: tests that then end differentl
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from coder.environment.python_line import python_line
 from coder.environment.workbench import Workbench
 from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
+from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.run.target import is_greenfield, target_of
 from coder.source.manifests import missing_modules
@@ -80,9 +82,10 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         return await on.command(is_shown=False, traces=traces)
 
     runs = [await run(traces=True)]
-    first = runs[0]
+    first, alone_s = await _with_running(on, runs[0])
     missing = () if first.passed else missing_modules(first.said, state.files)
     refuse_what_decides_nothing(first, state, missing=missing)
+    runs[0] = first
     decides = state.task.mends or bool(first.passing)
     if decides and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
         runs.append(await run())
@@ -96,16 +99,35 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         tests=tuple(BaselineTest(name=line.name, passed=line.passed) for line in steady),
         flaky=flaky,
         first=red[0] if red else None,
-        feedback="" if failed is None else feedback(red, failed.result, note=first.note),
-        failures="" if failed is None else failures(red, failed.result, note=first.note),
+        feedback="" if failed is None else feedback(red, failed.result, note=first.note, stop=failed.stop),
+        failures="" if failed is None else failures(red, failed.result, note=first.note, stop=failed.stop),
         runs=len(runs),
         seconds=first.result.wall_s,
+        is_cut=first.is_cut,
+        alone_s=alone_s,
         told=first.told,
         missing=missing,
         pytest=first.pytest,
         calls=first.calls[:_MOST_CALLS],
         opened={path: users for path, users in first.opened.items() if users},
     )
+
+
+async def _with_running(on: Verification, cut: Finding) -> tuple[Finding, float]:
+    """The run with the test that was stopped, as it ends alone, and the seconds of that further run.
+
+    It fails if it is stopped again.
+    """
+    if not cut.running:
+        return cut, 0.0
+    await on.lay_over({})
+    limit_s = on.state.settings.test_timeout_s / 2
+    alone = await on.command(only=(cut.running,), wall_s=limit_s, is_shown=False)
+    told = [line for line in alone.lines if line.name == cut.running]
+    if not told and alone.running == cut.running:
+        message = f"Run alone, it was stopped after {alone.result.wall_s:.0f} s."
+        told = [CheckLine(name=cut.running, passed=False, message=message)]
+    return replace(cut, lines=(*cut.lines, *told)), alone.result.wall_s
 
 
 def _flaky(runs: list[Finding]) -> tuple[str, ...]:

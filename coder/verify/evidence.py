@@ -36,8 +36,18 @@ async def evidence(on: Verification, code: Message, outcome: Outcome) -> tuple[O
     names = find_new_tests(on.state, code, found)
     if names and found.passed and found.verified != "reproduced":
         found = await trial.tests(found, names)
-    shows = outcome.passed or found.verified == "reproduced"
-    return found if shows else outcome, tuple(trial.tried)
+    if outcome.passed or found.verified == "reproduced":
+        return found, tuple(trial.tried)
+    return _still_red(outcome, found), tuple(trial.tried)
+
+
+def _still_red(outcome: Outcome, found: Outcome) -> Outcome:
+    """The failure of a suite that is red as before, with why the check and the new tests show nothing."""
+    why = found.unshown if found.passed else found.feedback
+    if not why:
+        return outcome
+    gist = found.gist or found.unshown
+    return outcome.model_copy(update={"feedback": f"{why}\n\n{outcome.feedback}".strip(), "gist": gist})
 
 
 def with_unreported(state: State, code: Message, outcome: Outcome) -> Outcome:
@@ -58,5 +68,7 @@ def _without_old_reds(outcome: Outcome) -> Outcome:
 def _is_red_as_before(state: State, outcome: Outcome) -> bool:
     baseline, given = state.baseline, {test.path for test in state.task.test_files}
     if baseline is None or state.task.mends:
+        return False
+    if outcome.cause == "test_timeout" and not baseline.is_cut:
         return False
     return is_red_as_before(outcome.checks, baseline, given=given)

@@ -70,6 +70,22 @@ class Finding:
     """Python programs that a script has run, as far as that is known."""
     calls: tuple[PytestCall, ...] = ()
     """Its calls of pytest, as far as they are known."""
+    running: str | None = None
+    """Where the time limit stopped Python tests: the test that ran then, or empty; the code can forge it."""
+
+    @property
+    def is_cut(self) -> bool:
+        """The time limit stopped Python tests, so that some may not have run."""
+        return self.running is not None
+
+    @property
+    def stop(self) -> str:
+        """How the time limit stopped Python tests; empty where it didn't."""
+        if self.running is None:
+            return ""
+        during = f" while {self.running} ran; {self.running} may not be at fault" if self.running else ""
+        ended = f"stopped after {self.result.wall_s:.0f} s ({len(self.lines):,} tests ran)"
+        return f"The whole test command was {ended}{during}."
 
     @property
     def failing(self) -> list[CheckLine]:
@@ -150,27 +166,30 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:head].rstrip()}\n…\n{text[-tail:].lstrip()}"
 
 
-def feedback(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "") -> str:
-    """What the next prompt quotes of a failed run."""
+def feedback(
+    lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "", stop: str = ""
+) -> str:
+    """What the next prompt quotes of a failed run; `stop` says how it was stopped."""
     failed = next((line for line in lines if not line.passed), None)
-    if failed is None:
-        return _joined(note, [], result, said="")
-    return _joined(note, _of_check(failed, _MESSAGE), result, said=failed.message)
+    parts, said = (_of_check(failed, _MESSAGE), failed.message) if failed is not None else ([], "")
+    return _joined(note, parts, result, said=said, stop=stop)
 
 
-def failures(lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "") -> str:
+def failures(
+    lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "", stop: str = ""
+) -> str:
     """What a first prompt quotes of a failed run: names of checks that fail, and the first three messages."""
     failed = [line for line in lines if not line.passed]
     parts = [_names(failed)] if len(failed) > 1 else []
     for line, most in zip(failed, _FIRST_MESSAGES, strict=False):
         parts += _of_check(line, most)
-    return _joined(note, parts, result, said="\n".join(line.message for line in failed))
+    return _joined(note, parts, result, said="\n".join(line.message for line in failed), stop=stop)
 
 
-def _joined(note: str, parts: list[str], result: Result, *, said: str) -> str:
+def _joined(note: str, parts: list[str], result: Result, *, said: str, stop: str) -> str:
     every = [note] if note else []
     every += parts
-    if (why := stopped(result)) and why not in said:
+    if (why := stop or stopped(result)) and why not in said:
         every.append(why)
     if not said and result.stderr.strip():
         every.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
@@ -206,9 +225,9 @@ def _of_check(failed: CheckLine, most: int) -> list[str]:
     return parts
 
 
-def gist(result: Result, *, note: str = "") -> str:
+def gist(result: Result, *, note: str = "", stop: str = "") -> str:
     """One line for a person where no check failed by name."""
-    return note or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
+    return note or stop or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
 
 
 def last_line(text: str) -> str:

@@ -3,7 +3,7 @@
 They decide as given. Where only these are red, the change contradicts them, and the user decides.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import uses_pytest
@@ -11,11 +11,13 @@ from coder.run.message import CheckLine, Message, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.termination import named
+from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered
 from coder.verify.regressions import is_red_as_before, judge, red_in, was_run, without_tests_of
 from coder.verify.trial_outcomes import reproduced_outcome
 from coder.verify.verification import Verification
+from coder.workspace.overlay import workspace_files
 
 
 def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
@@ -51,6 +53,9 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
         return await _collected(on, code, outcome)
     await on.lay_over(code.files, test_edits=code.test_edits)
     run = await on.command()
+    if on.state.baseline is not None and on.state.baseline.is_cut:
+        files = workspace_files(on.state, code.files, test_edits=code.test_edits)
+        run = await reach_baseline(on, files, run, on.state.baseline)
     reds = red_where_edited(on.state, code, outcome)
     if _passes(run, on.state, code):
         if not reds:
@@ -60,10 +65,11 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
     hidden = [line for line in run.failing if line.name not in told]
     if reds:
         hidden = [line for line in hidden if line.path not in code.test_edits]
-    if not hidden:
+    if not hidden and not (run.is_cut and outcome.passed):
         return outcome
     too = f"\nOf the given tests that you change, these fail as they were: {named(reds)}." if reds else ""
-    failed = {"passed": False, "feedback": f"{feedback(hidden, run.result)}{too}", "gist": gist(run.result)}
+    said = feedback(hidden, run.result, stop=run.stop)
+    failed = {"passed": False, "feedback": f"{said}{too}", "gist": gist(run.result, stop=run.stop)}
     return outcome.model_copy(update={**failed, "checks": _merged(hidden, run.lines)})
 
 
@@ -120,10 +126,12 @@ async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outco
     )
 
 
-async def _uncollected(on: Verification, paths: Collection[str]) -> list[CheckLine]:
+async def _uncollected(on: Verification, paths: Sequence[str]) -> list[CheckLine]:
     """What of these files pytest can't collect in the candidate's workspace."""
     argv = ("python", "-m", "pytest", "-q", "--collect-only", *paths)
-    return (await on.command(argv, is_shown=False)).failing
+    run = await on.command(argv, is_shown=False)
+    stopped = [CheckLine(name=run.running or paths[0], passed=False, message=run.stop)] if run.is_cut else []
+    return [*run.failing, *stopped]
 
 
 def _passes(run: Finding, state: State, code: Message) -> bool:
@@ -134,7 +142,7 @@ def _passes(run: Finding, state: State, code: Message) -> bool:
         return False
     if judge(run, others, mends=state.task.mends, given=given).passed:
         return True
-    if others is None or not run.complete or state.task.mends:
+    if others is None or state.task.mends or not (run.complete or (run.is_cut and others.is_cut)):
         return False
     return is_red_as_before(run.lines, others, given=given)
 

@@ -20,24 +20,37 @@ def judge(
 
     A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
     before, no test of the `given` files fails, and at least one that failed before passes now. With `mends`,
-    all that failed must pass.
+    all that failed must pass. A run that the time limit stopped is judged so only if the baseline was
+    stopped, too, and it must have all tests of the baseline.
     """
     failing = run.failing
-    if run.passed or baseline is None or run.result.status != "error" or not failing or not run.complete:
+    if run.passed or baseline is None or not _is_comparable(run, baseline):
         return replace(run, note=_why_not(run))
     before, now = baseline.before, {line.name: line.passed for line in run.lines}
     new = [line for line in failing if before.get(line.name, True)]
     old = [line for line in failing if not before.get(line.name, True)]
-    missing = [name for name, passed in before.items() if passed and name not in now]
+    missing = [name for name, passed in before.items() if (passed or run.is_cut) and name not in now]
     if new or missing:
         return replace(run, lines=_first(run, new), note=_told(new, missing, old) if before else "")
     asked = [line for line in old if mends or line.name.partition("::")[0] in given]
     mended = any(now.get(name, True) for name, passed in before.items() if not passed)
-    if asked or not mended:
+    was_green = all(before.values()) and not mends
+    if asked or not (mended or was_green):
         deciding = asked or old
         many = f"{len(deciding)} tests fail: {_named(deciding)}" if len(deciding) > 1 else ""
         return replace(run, lines=_first(run, deciding), note=many)
-    return replace(run, passed=True, note=f"still red, as before the work: {_named(old)}")
+    notes = [f"still red, as before the work: {_named(old)}"] if old else []
+    if not run.is_cut:
+        return replace(run, passed=True, note=notes[0])
+    notes.append(f"the tests were stopped by --test-timeout, as before the work: {len(before):,} decide")
+    return replace(run, passed=True, strength="inside", note="; ".join(notes))
+
+
+def _is_comparable(run: Finding, baseline: BaselineTaken) -> bool:
+    """Whether a run that is not green can be judged test by test."""
+    if run.is_cut:
+        return baseline.is_cut and bool(run.lines)
+    return run.result.status == "error" and run.complete and bool(run.failing)
 
 
 def new_reds(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
@@ -58,14 +71,24 @@ def is_red_as_before(lines: Iterable[CheckLine], baseline: BaselineTaken, *, giv
     return kept and bool(failing) and failing == old
 
 
-def shows_work(lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, given: Collection[str]) -> bool:
-    """Whether a passing run shows anything: a given test ran, or what failed before the work passes now."""
+def shows_work(
+    lines: Iterable[CheckLine],
+    baseline: BaselineTaken | None,
+    *,
+    given: Collection[str],
+    mends: bool = False,
+) -> bool:
+    """Whether a passing run shows anything: a given test ran, or what failed before the work passes now.
+
+    That a suite no longer reaches its time limit shows something only where the task is to make it pass.
+    """
     names = [line.name for line in lines]
     if any(was_run(path, names) for path in given):
         return True
     if baseline is None:
         return False
-    return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky)
+    slow = baseline.is_cut and not mends
+    return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky or slow)
 
 
 def red_in(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from coder.run.command_inputs import parted, reported
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
+from coder.text.sanitize import printable
 from coder.verify.additions import Additions
 from coder.verify.finding import Finding, finding_of, stopped
 from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins
@@ -136,14 +137,21 @@ class _Run:
         result = await sandbox.run(command, limits=self.limits, on_output=self.on_output)
         read = await self._read_report()
         lines = list(read.lines.values())
-        if not read.complete and (running := await _read_running(sandbox, self.report)):
+        running, is_cut = "", result.status == "timeout" and not read.complete
+        if not read.complete:
+            running = await _read_running(sandbox, self.report)
+        if is_cut:
+            lines = [line for line in lines if line.name != running]
+        elif running:
             why = stopped(result) or "It ended all tests while it ran."
             lines = [line for line in lines if line.name != running]
             lines.append(CheckLine(name=running, passed=False, message=why))
         await sandbox.remove(FOLDER)
         await sandbox.remove(_NO_SETTINGS)
         found = finding_of(result, lines, complete=read.complete, reached=read.reached)
-        return replace(found, pytest=read.setup, opened=read.opened)
+        return replace(
+            found, pytest=read.setup, opened=read.opened, running=printable(running) if is_cut else None
+        )
 
     def _keeping(self, *, at_once: bool) -> dict[str, object]:
         """What keeper.py needs for the report."""

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from coder.run.command_inputs import reported
 from coder.run.state import State
 from coder.verify.confirmation import confirm, confirm_programs
+from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding
 from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
 from coder.verify.verification import Verification
@@ -23,8 +24,11 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
     """Run the task's test command on what stands in the candidate's workspace."""
     state, target = on.state, on.target
     run = await _without_flaky(on, files)
+    if state.baseline is not None and state.baseline.is_cut:
+        run = await reach_baseline(on, files, run, state.baseline)
     given = {test.path for test in state.task.test_files}
     judged = judge(run, state.baseline, mends=state.task.mends, given=given)
+    shows = not judged.passed or shows_work(run.lines, state.baseline, given=given, mends=state.task.mends)
     nothing = replace(judged, verified="none", strength="none")
     if judged.passed and target.writes_tests:
         return replace(nothing, verified="self", note="the tests were written with the code")
@@ -32,10 +36,11 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
         judged = await confirm_programs(on, files, run=judged)
     if judged.passed and not run.told:
         return _by_exit_code(judged, state)
-    shows = not run.passed or shows_work(run.lines, state.baseline, given=given)
     if not judged.passed or reported(state.task.test_command or ()) is None:
         return judged if shows else nothing
     confirmed = await confirm(on, files, run=judged, script=_script(state.task.test_command or ()))
+    if confirmed.passed and run.is_cut:
+        confirmed = replace(confirmed, strength="inside")
     return confirmed if shows or not confirmed.passed else nothing
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.event_types import PytestCall, Tried
-from coder.run.message import Message, Outcome
+from coder.run.message import CheckLine, Message, Outcome
 from coder.run.termination import named
 from coder.source.shell import command_words, shown
 from coder.verify.additions import find_additions
@@ -32,6 +32,10 @@ from sandbox import Command
 
 _MOST_UNSTEADY = 3
 """Tests that end differently on the same files, after which no other is tried."""
+_CHECKED, _LONG_CHECK_S = 2, 10.0
+"""Runs of a check on the same files, and the seconds after which one run is enough."""
+_LEAST_TIMES = 2
+"""A check on the code before has at least this many times the time that it took with the change."""
 _MOST_NAMED = 20
 """Names of tests in the log of one run."""
 _NOT_RUN = (126, 127)
@@ -56,6 +60,8 @@ class Trial:
         run = await self._run_after(only)
         new = [line for line in run.lines if any(is_of(path, line.name) for path in self.unrun)]
         red = [line for line in new if not line.passed]
+        if run.is_cut:
+            red.append(CheckLine(name=run.running or self.unrun[0], passed=False, message=run.stop))
         if red and self._call is not None:  # they may need what the script prepares
             return unshown_outcome(
                 outcome, f"the new tests fail apart from the test command: {telling_line(red[0].message)}"
@@ -68,15 +74,20 @@ class Trial:
     async def check(self, outcome: Outcome) -> Outcome:
         """What the answer's command shows; one that fails with the change fails the answer."""
         name = _quoted(self.code.check)
-        for _ in range(2):
+        for _ in range(_CHECKED):
             run, _ = await self._checked(self.code.files)
             if not run.result.ok:
-                note = f"The check {name} fails with the change."
-                said = f"{note}\n{feedback((), run.result)}"
+                ended = "is stopped" if run.result.status == "timeout" else "fails"
+                note = f"The check {name} {ended} with the change."
+                said = f"{note}\n{feedback(run.failing, run.result, stop=run.stop)}"
                 failed = {"passed": False, "feedback": said, "gist": gist(run.result, note=note)}
                 return outcome.model_copy(update=failed)
-        for _ in range(2):
-            run, failed_by_code = await self._checked(self._tests, outcome)
+            if run.result.wall_s > _LONG_CHECK_S:
+                break
+        most_s = self.on.state.settings.test_timeout_s
+        wall_s = min(most_s, max(self._wall_s, _LEAST_TIMES * run.result.wall_s))
+        for _ in range(_CHECKED):
+            run, failed_by_code = await self._checked(self._tests, outcome, wall_s=wall_s)
             if run.result.ok:
                 return unshown_outcome(
                     outcome, f"the check {name} succeeds without the change, too, so it proves nothing"
@@ -85,6 +96,8 @@ class Trial:
                 ended = "it fails for another reason than the code" if run.failing else "it can't run"
                 said = f"the check {name} succeeds, but without the change {ended}: {first_failure(run)}"
                 return unshown_outcome(outcome, said, added=True)
+            if run.result.wall_s > _LONG_CHECK_S:
+                break
         return reproduced_outcome(outcome, (name,))
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
@@ -136,24 +149,23 @@ class Trial:
         return self._note(run, shown((*command, *more)), names, on="after" if proof is None else "before")
 
     async def _checked(
-        self, files: Mapping[str, str | None], before: Outcome | None = None
+        self, files: Mapping[str, str | None], before: Outcome | None = None, *, wall_s: float | None = None
     ) -> tuple[Finding, bool]:
         """How the check ends, and whether the code made it fail, if that is known.
 
         Args:
             before: given on the code before the change, the outcome with it.
+            wall_s: time limit, that of the tests by default.
         """
         await self.on.lay_over(files)
         where: Literal["before", "after"] = "after" if before is None else "before"
         if (words := _python_tests(self.code.check)) is not None:
             proof = self._proof(before) if before is not None else None
-            run = await self.on.command(
-                words, ours=self._tests, wall_s=self._wall_s, is_shown=False, proof=proof
-            )
+            run = await self.on.command(words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof)
             return self._note(run, self.code.check, (), on=where), bool(run.reached)
         argv = ("bash", "-c", self.code.check)
         asked = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
-        result = await (await self.on.bench.candidate()).run(asked, limits=self.on.limits(self._wall_s))
+        result = await (await self.on.bench.candidate()).run(asked, limits=self.on.limits(wall_s))
         run = self._note(Finding("none", result.ok, result=result), self.code.check, (), on=where)
         return run, result.status == "error" and result.exit_code not in _NOT_RUN
 

@@ -23,14 +23,14 @@ def outcome_of_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -
     """The outcome where the code made no new test fail."""
     if run.passing.issuperset(names):
         return unshown_outcome(outcome, "the new tests pass without the change, too, so they prove nothing")
-    ended = "they fail for another reason than the code" if run.failing else "they can't run"
+    ended = "they fail for another reason than the code" if run.failing or run.is_cut else "they can't run"
     said = f"the new tests pass, but without the change {ended}: {first_failure(run)}"
     return unshown_outcome(outcome, said, added=True)
 
 
 def first_failure(run: Finding) -> str:
     """What the first failure of a run says."""
-    return (telling_line(run.failing[0].message) if run.failing else gist(run.result))[:LENGTH]
+    return (telling_line(run.failing[0].message) if run.failing else gist(run.result, stop=run.stop))[:LENGTH]
 
 
 def telling_line(message: str) -> str:

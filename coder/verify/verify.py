@@ -37,8 +37,8 @@ async def verify(on: Verification, files: Mapping[str, bytes]) -> tuple[Outcome,
         verified=(failed or deciding[0]).verified,
         strength=next((weak for weak in ("none", "inside") if weak in strengths), "outside"),
         checks=lines,
-        feedback=feedback(failed.lines, result, note=failed.note) if failed else "",
-        gist=gist(result, note=failed.note) if failed else "",
+        feedback=feedback(failed.lines, result, note=failed.note, stop=failed.stop) if failed else "",
+        gist=gist(result, note=failed.note, stop=failed.stop) if failed else "",
         note="" if failed else " ".join(part.note for part in findings if part.note),
         cause="own_tests" if failed is None and target.writes_tests else cause,
         lacks=lacks,
@@ -66,7 +66,7 @@ async def _findings(on: Verification, files: Mapping[str, bytes]) -> list[Findin
         from coder.verify.test_command_verifier import by_command
 
         found.append(await by_command(on, files))
-        ran = [line.name for line in found[0].lines]
+        ran = [line.name for line in found[0].lines if not found[0].is_cut]  # a file may have run in part
         tests = [one for one in means.get("tests", ()) if not was_run(one.name, ran)]
         means = {**means, "tests": tests}
     for verified, checks in means.items():

@@ -161,6 +161,10 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     runs: int = 0
     seconds: float = 0.0
     """Of the first run."""
+    is_cut: bool = Field(default=False, exclude_if=not_)
+    """The time limit stopped Python tests: `tests` are those that had ended, and the one that was stopped."""
+    alone_s: float = Field(default=0.0, exclude_if=not_)
+    """Seconds of a further run, of the test that was stopped alone."""
     told: bool = True
     """The test command told of single tests; False: nothing is known but its exit code."""
     pytest: PytestSetup | None = Field(default=None, exclude_if=not_)

@@ -7,6 +7,8 @@ import pytest
 
 from coder.console.render import ending, money, progress, tool_line
 from coder.run.event_types import (
+    BaselineTaken,
+    BaselineTest,
     CallRetried,
     FileUndone,
     LandingRefused,
@@ -259,3 +261,15 @@ def test_a_tool_call_is_a_line_with_its_end(name: str, arguments: dict[str, str]
     answered = ToolAnswered(call=1, id="a", name=name, text="", exit_code=0, seconds=1.25)
 
     assert tool_line(called, answered) == f"  · {shown}  [exit 0, 1.2 s]"
+
+
+def test_the_verdict_names_the_time_of_long_tests_beside_the_run_s_own() -> None:
+    assert ending(run(seconds=54.44, test_seconds=1492.6))[-1].endswith("  54.4 s and 1,493 s of tests")
+
+
+def test_a_suite_that_was_stopped_before_the_work_is_said_to_be_with_the_limit_that_stopped_it() -> None:
+    tests = (BaselineTest(name="a", passed=True), BaselineTest(name="b", passed=False))
+
+    line = progress(BaselineTaken(passed=False, tests=tests, seconds=300.2, is_cut=True))
+
+    assert line == "  · before  stopped after 300 s by --test-timeout; 1 of the 2 tests that ran fail"

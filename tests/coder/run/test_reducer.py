@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.run.attempts import best_code, is_repeat, most_repeated, next_round, samples_used
-from coder.run.event_types import BudgetReached, RunResumed, RunStopped
+from coder.run.event_types import BaselineTaken, BudgetReached, RunResumed, RunStopped
 from coder.run.events import Event
 from coder.run.reducer import fold, fold_all
 from coder.run.settings import Budget
@@ -206,3 +206,11 @@ def test_time_before_a_call_that_the_user_asks_for_between_two_messages_is_not_t
 
     assert after.calls == 2
     assert after.seconds == before.seconds + 1  # of the call itself
+
+
+def test_long_tests_are_counted_apart_so_that_both_times_are_the_wall_time() -> None:
+    baseline = BaselineTaken(passed=True, seconds=300.0, alone_s=40.0, is_cut=True)
+
+    state = fold_all(events([started(), baseline, *call(1)], step_s=400.0))
+
+    assert (state.seconds, state.test_seconds) == (860.0, 340.0)

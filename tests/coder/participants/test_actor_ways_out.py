@@ -1,0 +1,91 @@
+"""What a model is told that believes to be done, and how its check ends."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.prompting.acting import verdict_words
+from coder.run.event_types import BaselineTaken, ProgramFinished, parse
+from coder.run.settings import Settings
+from tests.coder.states import code, outcome, started, state_of
+from tests.memory_log import MemoryLog
+
+from .test_actor import DONE, EDIT, bash, call, project, told, worked
+
+__all__ = ["project"]
+OTHER = "def test_other():\n    assert False\n"
+HALF = bash("sed -i 's/a - b/a * b/' calc.py")
+
+
+@pytest.mark.slow
+async def test_words_after_a_change_are_answered_with_the_change_standing(project: Path) -> None:
+    _, model = await worked(project, HALF, DONE, "The change is right.", EDIT)
+
+    assert told(model, 4) == "Your change stands. Call `done`, or continue."
+
+
+@pytest.mark.slow
+async def test_done_again_without_a_change_ends_with_the_models_explanation(project: Path) -> None:
+    again = [call("done", summary="The test itself is wrong.")]
+
+    run, _ = await worked(project, HALF, DONE, again)
+
+    assert run.status == "unsolved"
+    assert run.reason.endswith("and says: The test itself is wrong.")
+
+
+async def checked(project: Path, check: str, **settings: float) -> tuple[str, list[tuple[str, str]]]:
+    """What the model is told of its check in a suite that is red as before, and the check's runs."""
+    (project / "test_calc.py").write_text(OTHER)
+    log = MemoryLog()
+    values = Settings(strategy="act", **settings)  # type: ignore[arg-type]
+    run, model = await worked(
+        project, EDIT, [call("done", summary="It adds.", check=check)], DONE, settings=values, log=log
+    )
+    bodies = [parse(event) for event in await log.read(run.run_id)]
+    tried = [one for body in bodies if isinstance(body, ProgramFinished) for one in body.tried]
+    words = told(model, 3) if len(model.requests) > 2 else ""
+    return words, [(one.on, one.status) for one in tried if one.command == check]
+
+
+@pytest.mark.slow
+async def test_a_check_that_fails_is_told_with_its_output_though_the_suite_is_red_as_before(
+    project: Path,
+) -> None:
+    words, runs = await checked(project, "echo seen by nobody; exit 3")
+
+    assert "The check `echo seen by nobody; exit 3` fails with the change." in words
+    assert "seen by nobody" in words
+    assert runs == [("after", "error")]
+
+
+@pytest.mark.slow
+async def test_a_check_that_is_stopped_is_told_to_be(project: Path) -> None:
+    words, runs = await checked(project, "sleep 60", test_timeout_s=5.0)
+
+    assert "The check `sleep 60` is stopped with the change." in words
+    assert runs == [("after", "timeout")]
+
+
+@pytest.mark.slow
+async def test_a_long_check_has_the_time_of_the_tests_and_runs_once_on_each_code(project: Path) -> None:
+    check = "sleep 31; python -c 'import calc; assert calc.add(1, 2) == 3'"
+
+    _, runs = await checked(project, check)
+
+    assert runs == [("after", "ok"), ("before", "error")]
+
+
+def test_the_model_is_not_told_to_do_without_a_module_that_the_tests_lacked_before() -> None:
+    lacks = outcome(False).message.outcome.model_copy(  # type: ignore[union-attr]
+        update={"cause": "missing_module", "lacks": ("numpy", "pandas")}
+    )
+    failed = outcome(False)
+    failed = failed.model_copy(update={"message": failed.message.model_copy(update={"outcome": lacks})})
+    baseline = BaselineTaken(passed=False, missing=("numpy",))
+
+    words = verdict_words(state_of([started(), baseline, code("x"), failed]))
+
+    assert words is not None
+    assert "pandas is missing" in words
+    assert "numpy" not in words
