@@ -11,18 +11,18 @@ FOLDER = ".coder"
 LAUNCH = f"{FOLDER}/launch"
 """Python file that runs a program of the archive by its name."""
 _ARCHIVE = f"{FOLDER}/ours.zip"
-_INSIDE = files("coder.verify.inside")
+_INSIDE = "coder.verify.inside"
 _STANDS_FOR = ("python", "python3", "pytest", "py.test")
 
 
 def programs() -> Mapping[str, bytes]:
     """Contents by path, for any test command."""
-    return {LAUNCH: _INSIDE.joinpath("launch.py").read_bytes(), _ARCHIVE: _pack()}
+    return {LAUNCH: files(_INSIDE).joinpath("launch.py").read_bytes(), _ARCHIVE: _pack()}
 
 
 def stand_ins() -> Mapping[str, bytes]:
     """Contents of executable files by path, which stand for Python's commands in a script."""
-    content = _INSIDE.joinpath("python_in_scripts.sh").read_bytes()
+    content = files(_INSIDE).joinpath("python_in_scripts.sh").read_bytes()
     return {f"{FOLDER}/bin/{name}": content for name in _STANDS_FOR}
 
 
@@ -31,7 +31,7 @@ def _pack() -> bytes:
     """All modules, uncompressed, so that Python needs no other module to read them."""
     packed = BytesIO()
     with ZipFile(packed, "w") as archive:
-        for file in sorted(_INSIDE.iterdir(), key=lambda file: file.name):
+        for file in sorted(files(_INSIDE).iterdir(), key=lambda file: file.name):
             if file.name.endswith(".py"):
                 # A folder of its own, since it is on the path of each interpreter of a script.
                 name = "start/sitecustomize.py" if file.name == "python_start.py" else file.name
