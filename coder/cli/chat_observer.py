@@ -16,7 +16,7 @@ from coder.cli.host_programs import run_attached
 from coder.cli.host_questions import HostQuestions
 from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
-from coder.console.styling import print_diff
+from coder.console.styling import print_diff, print_markdown
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
 from coder.prompting.reprompt import is_question
@@ -86,6 +86,7 @@ class ChatObserver:
                 self.words = Words(with_code=self._is_asked)
                 self._is_to_the_person = body.participant in (Coder.name, Expert.name)
             case event_types.CallRetried() | event_types.CallSwitched():
+                self._screen.clear()
                 self.words = Words(with_code=self._is_asked)
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
                 self.words, self._is_asked = Words(), is_question(task.prompt)
@@ -93,6 +94,7 @@ class ChatObserver:
                 self.words = Words()
             case event_types.CallAnswered():
                 self._speak(self.words.end())
+                self._screen.clear()
                 self._ends = any(call.name == DONE.name for call in body.tool_calls)
             case event_types.Spoken(message=Message(kind="reply", text=text)):
                 self._reply = printable(text.strip())
@@ -122,7 +124,7 @@ class ChatObserver:
     def answer(self, words: str) -> None:
         """Print an answer in words, unless it was shown as it came."""
         if not (self._speaks and self.words.heard == words):
-            self.say(words)
+            print_markdown(words, self._results)
 
     def _speak(self, text: str) -> None:
         if self._speaks and self._is_to_the_person:

@@ -186,7 +186,7 @@ class Screen:
         self._tell(f"  · {one_line(text, width=300)}")
 
     def clear(self) -> None:
-        """End a line of tokens, or wipe the spinner's, before other output."""
+        """End what is spoken, or wipe the live line, before other output."""
         self._terminal.clear()
 
     def rest(self) -> None:

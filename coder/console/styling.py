@@ -76,6 +76,16 @@ def print_diff(patch: str, stream: TextIO) -> None:
         print(patch, end="", file=stream, flush=True)
 
 
+def print_markdown(text: str, stream: TextIO) -> None:
+    """Print a text in Markdown, as it is where no colours are wanted."""
+    if is_styled(stream):
+        from coder.console.markdown_stream import markdown_of  # only in a conversation
+
+        open_console(stream).print(markdown_of(text))
+    else:
+        print(text, file=stream, flush=True)
+
+
 def print_error(lines: list[str]) -> None:
     """Print an error on stderr; in colours as a panel without sides, so that commands can be copied."""
     if not is_styled(sys.stderr):

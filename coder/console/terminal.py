@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from coder.console.styling import diff_text, is_terminal, open_console, signed_line, spinner
+from coder.console.styling import diff_text, is_styled, is_terminal, open_console, signed_line, spinner
 from coder.run.questions import YES_OR_NO, is_yes
 from coder.text.sanitize import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
-    from rich.text import Text
+
+    from coder.console.markdown_stream import MarkdownStream
 
 TICK_S = 0.1
 
@@ -51,6 +52,11 @@ class Terminal:
     def __init__(self) -> None:
         self._out = sys.stderr
         self.is_one = is_terminal(self._out)
+        self._is_styled = is_styled(self._out)
+        self._words: MarkdownStream | None = None
+        """What is spoken, in colours; None: nothing yet."""
+        self._has_words = False
+        """Blocks of what is spoken were printed."""
         self._mid_line = False
         self.doing = ""
         """What the live line says is going on; empty: none is shown."""
@@ -66,19 +72,21 @@ class Terminal:
 
     def print(self, line: str) -> None:
         """Print a line; its sign is coloured on a terminal."""
+        self._end_words()
         self._print(line, signed_line)
 
     def print_diff(self, patch: str) -> None:
         """Print a patch."""
+        self._end_words()
         self._print(patch, diff_text)
 
-    def _print(self, text: str, styled: "Callable[[str], Text]") -> None:
+    def _print(self, text: str, styled: "Callable[[str], RenderableType]", *, wraps: bool = False) -> None:
         if self._is_held:
-            self._later.append(lambda: self._print(text, styled))
+            self._later.append(lambda: self._print(text, styled, wraps=wraps))
             return
         self._end_line()
         if self.is_one:
-            self._console.print(styled(text), soft_wrap=True)  # above the live line
+            self._console.print(styled(text), soft_wrap=not wraps)  # above the live line
         else:
             print(text, file=self._out, flush=True)
 
@@ -93,14 +101,22 @@ class Terminal:
         self._mid_line = not text.endswith("\n")
 
     def speak(self, text: str) -> None:
-        """Write a piece of text, if there is one."""
-        if text:
-            self.write(text)
+        """Write a piece of a text in Markdown: as it comes, or block by block in colours."""
+        if not self._is_styled:
+            if text:
+                self.write(text)
+            return
+        if self._words is None:
+            from coder.console.markdown_stream import MarkdownStream  # only in a conversation
+
+            self._words = MarkdownStream()
+        self._print_words(self._words.feed(text))
 
     def clear(self) -> None:
         """End a line of pieces, or wipe the live line, before something else is written."""
         if not self._is_held:
             self._stop_live()
+            self._end_words()
             self._end_line()
 
     @contextmanager
@@ -139,6 +155,19 @@ class Terminal:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _end_words(self) -> None:
+        if self._words is not None:
+            self._print_words(self._words.end())
+        self._has_words = False
+
+    def _print_words(self, text: str) -> None:
+        """Print blocks of Markdown, if there are any, below a blank line where others stand above."""
+        from coder.console.markdown_stream import markdown_of  # only in a conversation
+
+        if text.strip():
+            above, self._has_words = self._has_words, True
+            self._print(text, lambda text: markdown_of(text, is_below=above), wraps=True)
 
     def _end_line(self) -> None:
         if self._mid_line:

@@ -145,6 +145,19 @@ def test_words_are_shown_once_and_as_they_come_and_code_only_as_a_change(
 
 
 @pytest.mark.slow
+def test_markdown_of_an_answer_is_drawn_and_html_in_it_is_text(console: Console, project: Path) -> None:
+    script = [(PROMPT, f"Is it right?{ENTER}"), ("third", ""), (PROMPT, CTRL_D)]
+    with faulty_endpoint(says("It is **wr", "ong**: `a - b`.\n\nA List<int>,", "\n\n- third")) as endpoint:
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
+
+    assert done.code == 0, done.out
+    assert done.out.count("It is wrong: a - b.") == 1
+    assert "A List<int>," in done.out
+    assert " • third" in done.out
+    assert "**" not in done.out
+
+
+@pytest.mark.slow
 def test_nobody_is_asked_about_a_change_that_was_not_shown(console: Console, project: Path) -> None:
     script = [("> ", "Mend it\n"), ("+    return a + b", ""), ("Write it?", "n\n"), ("> ", CTRL_D)]
 
