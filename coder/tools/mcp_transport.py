@@ -18,11 +18,15 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
 
+from coder.models.http_bounds import BoundedTransport, Bounds
+
 MOST_BYTES = 16 << 20
 """Of one message of a server: one that sends more is dropped."""
 _GRACE_S = 1.0
 """Seconds to end in, once stdin is closed, and again after SIGTERM."""
 _CONNECT_S, _READ_S = 10.0, 300.0
+_BOUNDS = Bounds(body=MOST_BYTES, stream=None, line=MOST_BYTES)
+"""A stream of events may last as long as the server."""
 _TAIL = 500
 _HEX, _HIGH, _LOW = "[0-9a-fA-F]", r"\\u[dD][89abAB]..", r"\\u[dD][c-fC-F].."
 _ESCAPES = re.compile(
@@ -169,36 +173,29 @@ async def _end(process: Process) -> None:
 async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
     """Streamable HTTP. A response or an event over MOST_BYTES fails."""
     client = httpx2.AsyncClient(
-        headers={**headers, "Accept-Encoding": "identity"},
+        headers=headers,
         timeout=httpx2.Timeout(_CONNECT_S, read=_READ_S),
-        event_hooks={"response": [_bound]},
+        transport=BoundedTransport(url, bounds=_BOUNDS),
+        event_hooks={"response": [_repair]},
     )
     connecting = streamable_http_client(url, http_client=client, max_sse_event_size=MOST_BYTES)
     async with client, connecting as streams:
         yield streams
 
 
-async def _bound(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx2.DecodingError("the server packs its answers though it was asked not to")
+async def _repair(response: httpx2.Response) -> None:
     assert isinstance(response.stream, httpx2.AsyncByteStream)
-    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-    response.stream = _Body(response.stream, limit=None if is_stream else MOST_BYTES)
+    response.stream = _Repaired(response.stream)
 
 
-class _Body(httpx2.AsyncByteStream):
-    """A repaired body, which fails once it has more than `limit` bytes."""
-
-    def __init__(self, body: httpx2.AsyncByteStream, *, limit: int | None) -> None:
-        self._body, self._limit = body, limit
+class _Repaired(httpx2.AsyncByteStream):
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size, repair = 0, _Repair().repair
-        async for chunk in self._body:
-            size += len(chunk)
-            if self._limit is not None and size > self._limit:
-                raise httpx2.StreamError(f"the answer has more than {self._limit:,} bytes")
-            yield repair(chunk, last=False)
+        repair = _Repair().repair
+        async for piece in self._body:
+            yield repair(piece, last=False)
         yield repair(b"", last=True)
 
     async def aclose(self) -> None:
