@@ -10,8 +10,14 @@ from pathlib import Path
 
 
 @contextmanager
-def https_server(folder: Path, contents: Mapping[str, bytes | str]) -> Iterator[tuple[str, Path]]:
-    """Its address, and the file of its certificate; a str is where a path redirects to."""
+def https_server(
+    folder: Path, contents: Mapping[str, bytes | str | list[bytes | int]]
+) -> Iterator[tuple[str, Path]]:
+    """Its address, and the file of its certificate.
+
+    A str is where a path redirects to. Of a list each request takes the next item: content, a status with
+    `Retry-After: 3600` (503) or 0, or 0 for a connection that ends without an answer.
+    """
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
     files = ("-keyout", str(key), "-out", str(certificate))
@@ -21,6 +27,15 @@ def https_server(folder: Path, contents: Mapping[str, bytes | str]) -> Iterator[
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = contents.get(self.path)
+            if isinstance(content, list):
+                content = content.pop(0)
+            if content == 0:
+                return
+            if isinstance(content, int):
+                self.send_response(content)
+                self.send_header("retry-after", "3600" if content == 503 else "0")
+                self.end_headers()
+                return
             self.send_response(404 if content is None else 302 if isinstance(content, str) else 200)
             if isinstance(content, str):
                 self.send_header("location", content)

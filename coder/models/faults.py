@@ -72,7 +72,7 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
 
 def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     """The fault for a connection that failed; a certificate that isn't trusted will not heal."""
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ModelUnavailable(
@@ -145,7 +145,8 @@ def _key_refused(endpoint: Endpoint, status: int, said: str) -> ModelAuthError:
     return ModelAuthError(f"{endpoint.name} {what} (HTTP {status}){said}. {advice}")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and what caused it, down to the first one."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

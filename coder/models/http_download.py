@@ -1,11 +1,22 @@
-"""Download from an https address, up to a limit of bytes."""
+"""Download from an https address, up to a limit of bytes; faults that can pass are waited out."""
+
+import ssl
+from typing import TYPE_CHECKING
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from coder.errors import ModelUnavailable, UsageError
 from coder.models.connection import SET_FOR_HTTP
-from coder.models.endpoint import parts_of, without_credentials
+from coder.models.endpoint import Patience, parts_of, without_credentials
+from coder.models.faults import PASSING, causes_of
+from coder.models.retries import AskedOrDoubled, Passing, retry_after_s
+
+if TYPE_CHECKING:
+    import httpx2
 
 TIMEOUT_S = 20.0
 """Of one read; the whole download may take longer."""
+PATIENCE = Patience()
 
 
 def download(url: str, *, most: int) -> bytes:
@@ -13,31 +24,61 @@ def download(url: str, *, most: int) -> bytes:
 
     Raises:
         UsageError: the address or a redirect isn't https, or there are more than `most` bytes.
-        ModelUnavailable: there is no answer, or an error.
+        ModelUnavailable: there is no answer, or an error, also after further attempts.
     """
-    import httpx2
-
     shown = without_credentials(url)
-    content = bytearray()
     if parts_of(url).scheme != "https":
         raise UsageError(f"{shown} is refused: only https:// proves who answers. A file can be named, too.")
+    policy = Retrying(
+        retry=retry_if_exception_type(Passing),
+        wait=AskedOrDoubled(PATIENCE.first_wait_s),
+        stop=stop_after_attempt(PATIENCE.attempts) | stop_before_delay(PATIENCE.deadline_s),
+        reraise=True,
+    )
+    try:
+        return policy(_download, url, shown, most)
+    except Passing as fault:
+        times = policy.statistics["attempt_number"]
+        asked = f" (asked {times} times)" if times > 1 else ""
+        wait = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
+        raise ModelUnavailable(
+            f"{shown} can't be loaded: {fault.reason}{asked}. {fault.advice}{wait}"
+        ) from fault
+
+
+def _download(url: str, shown: str, most: int) -> bytes:
+    """The content, by one attempt. Raises Passing, and what `download` raises."""
+    import httpx2
+
+    content = bytearray()
     try:
         with httpx2.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
-            hops = [*response.history, response]
-            leads = next((str(hop.url) for hop in hops if hop.url.scheme != "https"), None)
-            if leads is not None:
-                raise UsageError(f"{shown} leads to {without_credentials(leads)}, which isn't https.")
-            if not response.is_success:
-                raise ModelUnavailable(
-                    f"{shown} can't be loaded: HTTP {response.status_code} {response.reason_phrase}."
-                )
+            _check(response, shown)
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > most:
                     raise UsageError(f"{shown} holds more than {most >> 20} MiB, and is refused.")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        reason = str(error).replace(url, shown)
-        raise ModelUnavailable(f"{shown} can't be loaded: {reason}. Is this machine online?") from error
+        reason, advice = str(error).replace(url, shown), "Is this machine online?"
+        is_untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
+        passing = httpx2.NetworkError | httpx2.TimeoutException | httpx2.RemoteProtocolError
+        if isinstance(error, passing) and not is_untrusted:
+            raise Passing(reason, advice=advice) from error
+        raise ModelUnavailable(f"{shown} can't be loaded: {reason}. {advice}") from error
     except (ImportError, OSError, ValueError) as error:
         raise ModelUnavailable(f"{shown} can't be loaded: {error}\n{SET_FOR_HTTP}") from error
     return bytes(content)
+
+
+def _check(response: "httpx2.Response", shown: str) -> None:
+    """Raise unless a response succeeded, over https alone."""
+    hops = [*response.history, response]
+    leads = next((str(hop.url) for hop in hops if hop.url.scheme != "https"), None)
+    if leads is not None:
+        raise UsageError(f"{shown} leads to {without_credentials(leads)}, which isn't https.")
+    if response.is_success:
+        return
+    status = f"HTTP {response.status_code} {response.reason_phrase}"
+    if response.status_code in PASSING or response.status_code >= 500:
+        raise Passing(status, after_s=retry_after_s(response.headers), advice="Try again later.")
+    raise ModelUnavailable(f"{shown} can't be loaded: {status}.")

@@ -64,7 +64,7 @@ class Clock:
         return max(0.0, self._since + self._deadline_s - monotonic())
 
 
-class _Wait(wait_base):
+class AskedOrDoubled(wait_base):
     """As long as the endpoint asks, or else doubled with each attempt and drawn from its upper half."""
 
     def __init__(self, first_s: float) -> None:
@@ -105,7 +105,7 @@ async def retried(
 
     policy = AsyncRetrying(
         retry=retry_if_exception_type(Passing),
-        wait=_Wait(patience.first_wait_s),
+        wait=AskedOrDoubled(patience.first_wait_s),
         stop=is_over,
         before_sleep=report,
         reraise=True,

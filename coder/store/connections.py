@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from coder.errors import LogDamaged, LogNewer, MachineError, UsageError
 from coder.text.redact import Redactor
@@ -20,6 +21,7 @@ RETRY_S = 15.0
 """How long a statement may take, and is made again while its server is away."""
 _AWAY_S = 1.0
 """The same after one that failed by it: what saves and cleans up at the end doesn't wait as long again."""
+_PAUSE_S = 0.05
 _PASSES = ("08", "40", "57P", "53300")
 """SQLSTATEs that pass: a broken connection, a deadlock, a shutdown, too many connections."""
 _KEPT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -92,22 +94,27 @@ class Connections:
         and has to allow for that. `more_s`: what a long one may take beyond RETRY_S. Raises MachineError: the
         server refuses, stays away or doesn't answer.
         """
-        ends = time.monotonic() + max(self._wait_s + more_s, _AWAY_S)
-        while True:
-            try:
-                with self._explained(), self._one(max(ends - time.monotonic(), _AWAY_S)) as connection:
-                    rows = connection.execute(statement, values).fetchall()
-                self._wait_s = RETRY_S
-                return rows
-            except MachineError as error:
-                cause = error.__cause__
-                is_gone = isinstance(cause, psycopg.OperationalError)
-                if not is_gone or not (getattr(cause, "sqlstate", "") or "08").startswith(_PASSES):
-                    raise
-                if time.monotonic() > ends:
-                    self._wait_s = _AWAY_S
-                    raise
-                time.sleep(0.05)
+        patience_s = max(self._wait_s + more_s, _AWAY_S)
+        ends = time.monotonic() + patience_s
+
+        def carry_out() -> Rows:
+            with self._explained(), self._one(max(ends - time.monotonic(), _AWAY_S)) as connection:
+                return connection.execute(statement, values).fetchall()
+
+        policy = Retrying(
+            retry=retry_if_exception(_is_away),
+            wait=wait_fixed(_PAUSE_S),
+            stop=stop_after_delay(patience_s),
+            reraise=True,
+        )
+        try:
+            rows = policy(carry_out)
+        except MachineError as error:
+            if _is_away(error):
+                self._wait_s = _AWAY_S
+            raise
+        self._wait_s = RETRY_S
+        return rows
 
     def damaged(self, what: str) -> LogDamaged:
         """The error for content that can't be read."""
@@ -140,6 +147,14 @@ class Connections:
             raise MachineError(
                 f"{what}\nSee that its server runs and CODER_LOG is right, or unset it."
             ) from error
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether the fault of a statement passes when its server is back."""
+    cause = error.__cause__
+    if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
+        return False
+    return (cause.sqlstate or "08").startswith(_PASSES)
 
 
 def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -1,6 +1,7 @@
 """The Docker engine of the user's settings, called in threads."""
 
 import asyncio
+import operator
 import os
 import shlex
 import socket
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sandbox.docker.polling import poll
 from sandbox.errors import BackendMissing, SandboxBroken, own_command
 
 if TYPE_CHECKING:
@@ -114,14 +116,15 @@ class Engine:
         await self.ask(
             "remove a container", lambda api: api.remove_container(name, force=True, v=True), missing_ok=True
         )
-        for _ in range(200):
-            left = await self.ask(
+
+        async def is_left() -> bool:
+            look = await self.ask(
                 "look at a container", lambda api: api.inspect_container(name), missing_ok=True
             )
-            if left is None:
-                return
-            await asyncio.sleep(0.02)
-        raise SandboxBroken(f"Docker doesn't remove the container {name}.")
+            return look is not None
+
+        if await poll(is_left, operator.not_, every_s=0.02, times=200) is None:
+            raise SandboxBroken(f"Docker doesn't remove the container {name}.")
 
     def close(self) -> None:
         """Close the connections."""

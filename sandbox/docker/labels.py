@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import Engine, connect
+from sandbox.docker.polling import repeat
 from sandbox.errors import SandboxBroken
 from sandbox.supervisor.owner import Owner, owner_in, this_process
 
@@ -65,15 +66,12 @@ def remove_containers_of(owner: str) -> None:
     """Remove a dead owner's containers, including ones created a moment later; for its keeper."""
 
     async def remove() -> None:
-        engine = await connect()
-        for _ in range(_TRIES):
-            with contextlib.suppress(SandboxBroken):  # the next try may succeed
-                for item in await list_containers(engine, f"{OWNER}={owner}"):
-                    with contextlib.suppress(SandboxBroken):  # others can still be removed
-                        await engine.remove(str(item["Id"]))
-            await asyncio.sleep(_PAUSE_S)
+        with contextlib.closing(await connect()) as engine:
+            for item in await list_containers(engine, f"{OWNER}={owner}"):
+                with contextlib.suppress(SandboxBroken):  # others can still be removed
+                    await engine.remove(str(item["Id"]))
 
-    asyncio.run(remove())
+    asyncio.run(repeat(remove, every_s=_PAUSE_S, times=_TRIES))
 
 
 async def reap_containers() -> list[str]:

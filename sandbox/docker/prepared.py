@@ -14,6 +14,7 @@ from sandbox.docker.boot import SINGLE, UID, run_settings
 from sandbox.docker.container import Container, rlimits_of
 from sandbox.docker.control_channel import Ended
 from sandbox.docker.engine import plain_socket, to_the_end
+from sandbox.docker.polling import poll
 from sandbox.errors import FileFault, FileRefused, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.host.output import Stream
@@ -118,12 +119,15 @@ class Prepared:
     async def exit_code(self) -> int:
         """Its exit code from the engine: 128 + n for signal n. Its processes are dead."""
         engine = self.container.engine
-        for _ in range(500):
-            found = await engine.ask("ask how a run ended", lambda api: api.exec_inspect(self._exec_id))
-            if found is not None and not found["Running"]:
-                return int(found["ExitCode"])
-            await asyncio.sleep(0.005)
-        raise SandboxBroken("The Docker engine doesn't say how a run ended.")
+
+        async def look() -> dict[str, Any]:
+            ask = engine.ask("ask how a run ended", lambda api: api.exec_inspect(self._exec_id))
+            return await ask or {"Running": True}
+
+        last = await poll(look, lambda state: not state["Running"], every_s=0.005, times=500)
+        if last is None:
+            raise SandboxBroken("The Docker engine doesn't say how a run ended.")
+        return int(last["ExitCode"])
 
     async def discard(self) -> None:
         """End it, and wait until all its processes are dead; without an answer condemn the container."""

@@ -1,19 +1,23 @@
 """Downloads from https addresses: bounded, and never by http."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from coder.errors import ModelUnavailable, UsageError
+from coder.models import http_download
 from coder.models.catalog_update import update_catalog
+from coder.models.endpoint import Patience
 from coder.models.http_download import download
 from tests.coder.models.test_catalog import document, provider
 from tests.https_server import https_server
 
 WEIGHTS = b"GGUF"
-CONTENTS: dict[str, bytes | str] = {
+Contents = dict[str, bytes | str | list[bytes | int]]
+CONTENTS: Contents = {
     "/m.gguf": WEIGHTS,
     "/api.json": document(acme=provider()),
     "/moved": "/m.gguf",
@@ -22,13 +26,25 @@ CONTENTS: dict[str, bytes | str] = {
 
 
 @pytest.fixture
-def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An https server whose certificate is trusted."""
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Contents], str]]:
+    """Starts an https server whose certificate is trusted; gives its address. No retry waits for long."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl isn't here to make a certificate")
-    with https_server(tmp_path, CONTENTS) as (url, certificate):
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        yield url
+    monkeypatch.setattr(http_download, "PATIENCE", Patience(first_wait_s=0.01))
+    with ExitStack() as servers:
+
+        def start(contents: Contents) -> str:
+            url, certificate = servers.enter_context(https_server(tmp_path, contents))
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            return url
+
+        yield start
+
+
+@pytest.fixture
+def address(trusted: Callable[[Contents], str]) -> str:
+    """An https server with these contents, whose certificate is trusted."""
+    return trusted(CONTENTS)
 
 
 async def test_the_catalogue_is_loaded_from_its_address(address: str, tmp_path: Path) -> None:
@@ -52,6 +68,37 @@ def test_no_more_is_taken_than_was_asked_for(address: str) -> None:
 def test_what_is_not_there_is_said(address: str) -> None:
     with pytest.raises(ModelUnavailable, match="Not Found"):
         download(f"{address}/none", most=1)
+
+
+def test_a_server_that_fails_for_a_moment_is_asked_again_when_it_says(
+    trusted: Callable[[Contents], str],
+) -> None:
+    replies: list[bytes | int] = [502, 0, 429, WEIGHTS]
+
+    content = download(trusted({"/m.gguf": replies}) + "/m.gguf", most=1 << 20)
+
+    assert (content, replies) == (WEIGHTS, [])
+
+
+def test_a_server_that_asks_to_wait_longer_than_the_deadline_is_asked_once(
+    trusted: Callable[[Contents], str],
+) -> None:
+    replies: list[bytes | int] = [503, WEIGHTS]
+    address = trusted({"/m.gguf": replies})
+
+    with pytest.raises(ModelUnavailable, match=r"HTTP 503 .*It asks to wait 3600 s"):
+        download(f"{address}/m.gguf", most=1 << 20)
+
+    assert replies == [WEIGHTS]
+
+
+def test_a_server_that_keeps_failing_is_asked_five_times(
+    trusted: Callable[[Contents], str],
+) -> None:
+    address = trusted({"/m.gguf": [500] * 9})
+
+    with pytest.raises(ModelUnavailable, match=r"HTTP 500 .*asked 5 times"):
+        download(f"{address}/m.gguf", most=1 << 20)
 
 
 def test_a_certificate_that_nobody_trusts_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -664,6 +664,26 @@ async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_
         await remove_containers(made)
 
 
+async def test_an_engine_that_is_away_when_an_owner_dies_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.docker.labels._PAUSE_S", 0.2)
+    owner = uuid.uuid4().hex
+    made = [_create(labels() | {OWNER: owner})]
+    socket = tmp_path / "engine"
+    try:
+        with monkeypatch.context() as away:
+            away.setenv("DOCKER_HOST", f"unix://{socket}")
+            removing = asyncio.create_task(asyncio.to_thread(remove_containers_of, owner))
+            await asyncio.sleep(0.3)
+            socket.symlink_to("/var/run/docker.sock")
+            await removing
+
+        assert await containers(owner) == []
+    finally:
+        await remove_containers(made)
+
+
 def _import_empty_image() -> str:
     empty = io.BytesIO()
     tarfile.open(fileobj=empty, mode="w").close()

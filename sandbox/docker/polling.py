@@ -1,0 +1,42 @@
+"""Ask a Docker engine several times, by tenacity: no other module of `sandbox` imports it."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sandbox.errors import SandboxError
+
+T = TypeVar("T")
+
+
+async def poll(
+    look: Callable[[], Awaitable[T]], is_done: Callable[[T], bool], *, every_s: float, times: int
+) -> T | None:
+    """The first result of `look` that is done; None after so many that weren't. Errors aren't repeated."""
+    from tenacity import AsyncRetrying, retry_if_not_result, stop_after_attempt, wait_fixed
+
+    policy = AsyncRetrying(
+        retry=retry_if_not_result(is_done),
+        wait=wait_fixed(every_s),
+        stop=stop_after_attempt(times),
+        retry_error_callback=lambda _: None,
+    )
+    return await policy(look)
+
+
+async def repeat(work: Callable[[], Awaitable[None]], *, every_s: float, times: int) -> None:
+    """Do work so often, whether it succeeds or the engine fails."""
+    from tenacity import (
+        AsyncRetrying,
+        retry_if_exception_type,
+        retry_if_result,
+        stop_after_attempt,
+        wait_fixed,
+    )
+
+    policy = AsyncRetrying(
+        retry=retry_if_exception_type(SandboxError) | retry_if_result(lambda _: True),
+        wait=wait_fixed(every_s),
+        stop=stop_after_attempt(times),
+        retry_error_callback=lambda _: None,
+    )
+    await policy(work)
