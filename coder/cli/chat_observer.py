@@ -121,6 +121,10 @@ class ChatObserver:
         """Print a result."""
         print(text, end=end, file=self._results, flush=True)
 
+    def show_diff(self, patch: str) -> None:
+        """Print a patch that is harmless for a terminal."""
+        print_diff(patch, self._results)
+
     def answer(self, words: str) -> None:
         """Print an answer in words, unless it was shown as it came."""
         if not (self._speaks and self.words.heard == words):
@@ -174,7 +178,7 @@ class ChatObserver:
     async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
         if question.patch:
-            print_diff(visible(question.patch), self._results)
+            self.show_diff(visible(question.patch))
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader, self._screen.tell))
@@ -185,7 +189,7 @@ class ChatObserver:
             self.answer(self._reply)
             self._reply = ""
         if not self._screen.showed_diff and self._said_patch != question.patch:
-            print_diff(visible(question.patch), self._results)
+            self.show_diff(visible(question.patch))
             self._said_patch = question.patch
         if self.yes and question.passed:
             return Decision(decision="yes")

@@ -103,8 +103,9 @@ class SessionCommands:
         lines += [f"flaky: {', '.join(seen.flaky)}"] if seen.flaky else []
         return "\n".join([*lines, seen.feedback]).rstrip()
 
-    async def _diff(self, rest: str) -> str:
-        return self._session.diff().rstrip("\n")
+    async def _diff(self, rest: str) -> None:
+        if patch := printable(self._session.diff().rstrip("\n")):
+            self._onlooker.show_diff(f"{patch}\n")
 
     async def _undo(self, rest: str) -> None:
         left = await self._session.undo()  # the screen has told each file as it happened

@@ -1,0 +1,36 @@
+"""What is drawn for people, and what a pipe gets."""
+
+import re
+from io import StringIO
+
+import pytest
+
+from coder.console.styling import print_diff
+
+PATCH = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-[red]a[/red] :smile:\n+" + 300 * "b" + "\n"
+
+
+class Screen(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(out: StringIO, monkeypatch: pytest.MonkeyPatch, no_color: str) -> str:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    print_diff(PATCH, out)
+    return out.getvalue()
+
+
+def test_colours_leave_the_text_of_a_patch_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(Screen(), monkeypatch, "")
+
+    assert "\x1b[31m-[red]a[/red] :smile:\x1b[0m\n" in text
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == PATCH
+
+
+@pytest.mark.parametrize(("out", "no_color"), [(StringIO(), ""), (Screen(), "1")])
+def test_a_pipe_and_no_color_get_the_patch_itself(
+    out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shown(out, monkeypatch, no_color) == PATCH
