@@ -1,6 +1,5 @@
 """Look at, answer or stop a run from another process: through its log alone."""
 
-import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -10,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from coder.edits.paths import Names, refusal
 from coder.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError, own_command
@@ -159,14 +159,18 @@ async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: f
         LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't hear.
     """
     async with AsyncExitStack() as stack:
-        log = log or stack.enter_context(open_log())
-        for _ in range(round(patience_s / _LOOK_S)):
-            try:
-                return await _stopped(run, who, log)
-            except LeaseHeld:
-                await log.request_stop(run, who)
-            await asyncio.sleep(_LOOK_S)
-        raise MachineError(f"The process that works on {run} has not ended it within {patience_s:g} s.")
+        opened = log or stack.enter_context(open_log())
+
+        async def ask_to_stop(_: RetryCallState) -> None:
+            await opened.request_stop(run, who)
+
+        policy = _when_released(every_s=_LOOK_S, within_s=patience_s).copy(before_sleep=ask_to_stop)
+        try:
+            return await policy(_stopped, run, who, opened)
+        except LeaseHeld as error:
+            raise MachineError(
+                f"The process that works on {run} has not ended it within {patience_s:g} s."
+            ) from error
 
 
 async def state_of(log: EventLog, run: str) -> State:
@@ -243,12 +247,21 @@ async def status_of(log: EventLog, state: State) -> Run:
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:
     """Do work once no other process holds its run. Raises LeaseHeld: one keeps it for 10 s."""
-    for _ in range(round(_FREE_S / _FREE_STEP_S)):
-        try:
-            return await work()
-        except LeaseHeld:
-            await asyncio.sleep(_FREE_STEP_S)
-    return await work()
+
+    async def attempt() -> T:  # tenacity awaits only what is declared as async
+        return await work()
+
+    return await _when_released(every_s=_FREE_STEP_S, within_s=_FREE_S)(attempt)
+
+
+def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
+    """The policy for a run that another process holds and is about to release."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(LeaseHeld),
+        wait=wait_fixed(every_s),
+        stop=stop_after_delay(within_s),
+        reraise=True,
+    )
 
 
 async def _stopped(run: str, who: str, log: EventLog) -> Run:
