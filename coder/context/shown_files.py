@@ -73,8 +73,11 @@ def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget:
         if 0 < line <= len(lines):
             kept.append((max(1, first), min(len(lines), last)))
     parts: dict[Range, str] = {}
-    for first, last in _joined(kept):
+    joined = _joined(kept)
+    for first, last in joined:
         end = _end(lines, first, last)
+        if first == last < end and not any(first < begin <= end for begin, _ in joined):
+            continue  # the first line of a definition alone tells no more than the map
         more = f" (the definition ends at line {end})" if end > last else ""
         heading = f"{shown_path(path)}, lines {first} to {last} of {len(lines)}{more}:"
         part = f"\n{heading}\n{fenced(_quoted(path, lines, first, last))}\n"

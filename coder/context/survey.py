@@ -22,8 +22,8 @@ from coder.context.spans import shown_ranges, values_used
 from coder.run.target import Target, is_test
 from coder.source.python_names import imported_modules
 
-_SHARE_OF_MAP = 4
-"""The map may take one in so many tokens of the budget."""
+_SHARE_OF_FILES, _SHARE_OF_MAP = 0.75, 0.125
+"""Of the budget: what files may take, and what the map may."""
 _OF_NAMED, _OF_BEST, _OF_TEST = 0.4, 0.25, 0.15
 """Share of the files' part that one file may take whole: a named one, one of the best, a named test."""
 _MOST_WHOLE = 2
@@ -101,15 +101,18 @@ async def take_survey(
     values = _values(excerpts.shown(wanted), texts, facts)
     whole = dict.fromkeys([place.path for place in (*imported[:1], *likely)][:_MOST_WHOLE], _OF_BEST)
     whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
-    for_map = budget // _SHARE_OF_MAP
     files, shown = show_files(
-        texts, [*wanted, *values], extents={**excerpts.ranges, **values}, whole=whole, budget=budget - for_map
+        texts,
+        [*wanted, *values],
+        extents={**excerpts.ranges, **values},
+        whole=whole,
+        budget=int(budget * _SHARE_OF_FILES),
     )
     about = tuple(dict.fromkeys(place.path for place in (*named, *imported)))
     near = list(dict.fromkeys([*about, *(place.path for place in best.places)]))
     set_elsewhere = setters(wanted, excerpts.ranges, texts, code, near)
     listed = list(dict.fromkeys([*set_elsewhere, *best.places]))[:_MOST_LISTED]
-    listing = repo_map(facts, texts, listed, budget=for_map, shown=shown)
+    listing = repo_map(facts, texts, listed, budget=int(budget * _SHARE_OF_MAP), shown=shown)
     return Survey(files=files, map=listing, named=about)
 
 

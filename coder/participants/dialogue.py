@@ -98,7 +98,7 @@ class Dialogue:
         """Speak in plain text from here on."""
         self._is_text = True
         self._talk = as_text(self._talk)
-        words = system_words(in_text=True, chat=self._turn.state.settings.chat)
+        words = system_words(self._turn.state, in_text=True)
         self._talk[0] = ChatMessage(role="system", content=words)
         await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
 

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 _PENDING = "They still run on the files as they are; if you make calls, a later result says how they end."
 
+_GIVEN_PROOF = "The failing tests are the proof."
+_NEW_PROOF = (
+    "Add at least one test, in a new test file, that runs and fails without your change, by an assertion or "
+    "by an exception that the project's code causes, unless a test of the project already fails by it; an "
+    "import that fails or a name that isn't there doesn't count."
+)
+
 
 def first_request(
     state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str
@@ -29,7 +36,7 @@ def first_request(
     """The messages that a dialogue begins with; `python` names the sandbox's Python and its packages."""
     words = _task(state, target, survey, context, python)
     return [
-        ChatMessage(role="system", content=system_words(in_text=False, chat=state.settings.chat)),
+        ChatMessage(role="system", content=system_words(state, in_text=False)),
         *history(state, budget=history_budget(context)),
         ChatMessage(role="user", content=words, images=state.task.pictures),
     ]
@@ -75,10 +82,11 @@ def _edited(state: State) -> str:
     return f"[The user has changed these files, here too: {named(paths)}]" if paths else ""
 
 
-def system_words(*, in_text: bool, chat: bool = False) -> str:
+def system_words(state: State, *, in_text: bool) -> str:
     """The system prompt of a model that acts; `in_text`: its endpoint takes no tools."""
-    words = prompt("act").format(how=prompt("act-text" if in_text else "act-tools"))
-    return f"{words}\n{prompt('act-chat')}" if chat else words
+    how = prompt("act-text" if in_text else "act-tools")
+    words = prompt("act").format(how=how, proof=_GIVEN_PROOF if state.task.mends else _NEW_PROOF)
+    return f"{words}\n{prompt('act-chat')}" if state.settings.chat else words
 
 
 def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:

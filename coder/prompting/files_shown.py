@@ -208,13 +208,14 @@ def _kinds(path: str, text: str) -> str:
 
 
 def _hidden(state: State, texts: Mapping[str, str]) -> str:
-    """Lines that name files with keys, which no model is shown, and binary ones."""
+    """Lines that name files with keys, which no model is shown, and count binary ones."""
     hidden = sorted(state.files.keys() - texts.keys(), key=lambda path: (path.count("/"), path))
     if not hidden:
         return ""
     from coder.context.secrecy import is_secret
 
-    secret = [shown_path(path) for path in hidden if is_secret(path)]
-    other = [shown_path(path) for path in hidden if not is_secret(path)]
-    lines = ((secret, "there too, and kept from you"), (other, "there too; no UTF-8 text, or too large"))
-    return "".join(f"\n{', '.join(names[:_MOST_HIDDEN])}: {why}.\n" for names, why in lines if names)
+    secret = [shown_path(path) for path in hidden if is_secret(path)][:_MOST_HIDDEN]
+    named = f"\n{', '.join(secret)}: there too, and kept from you.\n" if secret else ""
+    other = count_of(sum(not is_secret(path) for path in hidden), "file")
+    is_other = any(not is_secret(path) for path in hidden)
+    return named + (f"\nThere too, and no UTF-8 text or too large: {other}.\n" if is_other else "")

@@ -38,11 +38,11 @@ def test_an_excerpt_says_where_its_definition_ends() -> None:
 
     cut, head, whole = (
         show_files({"a.py": text}, [place], extents={place: extent}, whole={}, budget=5000)[0]
-        for extent in [(1, 9), (13, 13), (1, 11)]
+        for extent in [(1, 9), (13, 15), (1, 11)]
     )
 
     assert "lines 1 to 9 of 16 (the definition ends at line 11):" in cut
-    assert "lines 13 to 13 of 16 (the definition ends at line 16):" in head
+    assert "lines 13 to 15 of 16 (the definition ends at line 16):" in head
     assert "lines 1 to 11 of 16:" in whole
 
 
@@ -78,3 +78,12 @@ def test_a_long_docstring_in_an_excerpt_is_its_first_line() -> None:
     shown = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole={}, budget=500)[0]
 
     assert '"""Round.\n    … (docstring to line 6 left out)\n    return """\n1\n2\n3\n"""' in shown
+
+
+def test_the_first_line_of_a_long_definition_alone_is_not_shown() -> None:
+    text = "class TestLoop:\n" + "    x = 1\n" * 90
+    place = Place("a.py", 1)
+
+    shown = show_files({"a.py": text}, [place], extents={place: (1, 1)}, whole={}, budget=500)
+
+    assert shown == ("", {"a.py": set()})

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from coder import Settings, Task, solve
+from coder import Budget, Settings, Task, solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.prompting.acting import system_words
+from coder.run.state import State
 from tests.memory_log import MemoryLog
 
 EDIT = "shop/price.py\n```\n<<<<<<< SEARCH\nint(amount)\n=======\nround(amount, 2)\n>>>>>>> REPLACE\n```"
@@ -180,9 +181,33 @@ async def test_a_repository_of_180_000_characters_is_shown_by_10_000_whatever_th
     assert len(request) < 11_000
 
 
+def state(*, mends: bool) -> State:
+    """A run at its beginning."""
+    task = Task(prompt="Round to cents.", test_command=COMMAND, mends=mends)
+    return State(run="r", task=task, settings=Settings(), budget=Budget(), model="m")
+
+
+def test_where_the_tests_fail_no_further_test_is_asked_for() -> None:
+    mends, solves = (system_words(state(mends=mends), in_text=False) for mends in (True, False))
+
+    assert "The failing tests are the proof." in mends
+    assert "Add at least one test" not in mends
+    assert "unless a test of the project already fails by it" in solves
+
+
+async def test_binary_files_are_counted(shop: Path) -> None:
+    for i in range(7):
+        (shop / f"picture{i}.png").write_bytes(b"\x89PNG\xff")
+
+    request = await first(shop)
+
+    assert "no UTF-8 text or too large: 7 files." in request
+    assert "picture3.png" not in request
+
+
 @pytest.mark.parametrize("in_text", [True, False])
 def test_a_model_without_tools_is_told_of_none(in_text: bool) -> None:
-    words = system_words(in_text=in_text)
+    words = system_words(state(mends=False), in_text=in_text)
 
     assert ("`edit`" in words) != in_text
     assert ("```bash" in words) == in_text
