@@ -339,7 +339,7 @@ async def test_a_brief_answer_gets_all_the_room_there_is_where_its_model_reasons
 @pytest.mark.parametrize(
     ("bound", "limit", "words"),
     [
-        ({"max_output": 900}, "answer", "name one that reasons less"),
+        ({"max_output": 900}, "answer", "name another model"),
         ({"price": Price(input=Decimal(1), output=Decimal(20))}, "cost", "the budget left no more"),
     ],
 )
