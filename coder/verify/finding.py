@@ -9,6 +9,7 @@ from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
 from coder.text.sanitize import printable
+from coder.verify.failure_messages import by_place, names, trimmed
 from sandbox import CheckReport, Result
 
 NOTHING_RAN = Result(status="ok", exit_code=None)
@@ -16,8 +17,6 @@ _MESSAGE = 1500
 _OUTPUT = 600
 _FIRST_MESSAGES = (2_000, 600, 600)
 """Characters of the messages of the first checks that fail, in a first prompt."""
-_NAMES = 2_000
-"""Characters of the names of all checks that fail."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
 """Address of an object: it differs in each process, and so would requests about the same failure."""
 _RUNNER = re.compile(
@@ -180,9 +179,11 @@ def failures(
 ) -> str:
     """What a first prompt quotes of a failed run: names of checks that fail, and the first three messages."""
     failed = [line for line in lines if not line.passed]
-    parts = [_names(failed)] if len(failed) > 1 else []
-    for line, most in zip(failed, _FIRST_MESSAGES, strict=False):
+    parts = [names(failed)] if len(failed) > 1 else []
+    for (line, others), most in zip(by_place(failed), _FIRST_MESSAGES, strict=False):
         parts += _of_check(line, most)
+        if others:
+            parts.append(f"{others} other{'s end' if others > 1 else ' ends'} at the same line.")
     return _joined(note, parts, result, said="\n".join(line.message for line in failed), stop=stop)
 
 
@@ -198,19 +199,6 @@ def _joined(note: str, parts: list[str], result: Result, *, said: str, stop: str
     return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
 
 
-def _names(failed: Sequence[CheckLine]) -> str:
-    """The names of failed checks, one a line, as many as there is room for."""
-    names: list[str] = []
-    left = _NAMES
-    for line in failed:
-        left -= len(line.name) + 1
-        if left < 0:
-            names.append(f"… and {len(failed) - len(names)} more")
-            break
-        names.append(line.name)
-    return "\n".join([f"{len(failed)} checks fail:", *names, ""])
-
-
 def _of_check(failed: CheckLine, most: int) -> list[str]:
     """One failed check, its message in about `most` characters."""
     parts = [f"This check fails: {failed.name}"]
@@ -221,7 +209,7 @@ def _of_check(failed: CheckLine, most: int) -> list[str]:
     if (failed.expected, failed.actual) != (None, None) and not is_said:
         parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
     if failed.message:
-        parts.append(shorten(_RUNNER.sub("", failed.message), most))
+        parts.append(shorten(trimmed(_RUNNER.sub("", failed.message)), most))
     return parts
 
 

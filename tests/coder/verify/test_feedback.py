@@ -41,3 +41,31 @@ def test_failures_of_a_first_prompt_take_a_few_thousand_characters_and_keep_each
     assert len(text) < 6_000
     assert [f"AssertionError: {n}" in text for n in range(4)] == [True, True, True, False]
     assert text.startswith("500 checks fail:\ntest_0\n")
+
+
+def test_failures_that_end_at_the_same_line_are_quoted_once() -> None:
+    raised = "    raise ValueError(x)\nE   ValueError: 3\n\nsrc/shop.py:216: ValueError"
+    lines = [CheckLine(name=f"test_{n}", passed=False, message=f"frame {n}\n{raised}") for n in range(7)]
+    other = CheckLine(
+        name="test_other", passed=False, message="E   assert 1 == 2\n\ntests/test_x.py:3: AssertionError"
+    )
+
+    text = failures([*lines, other])
+
+    assert text.count("src/shop.py:216: ValueError") == 1
+    assert "6 others end at the same line." in text
+    assert "tests/test_x.py:3: AssertionError" in text
+
+
+def test_a_quoted_failure_has_ten_lines_before_the_one_that_failed_and_no_long_line() -> None:
+    source = "\n".join(f"    line {n}" for n in range(40))
+    message = (
+        f"    def total():\n{source}\n>   return {'x' * 900}\nE   NameError: x\n\nsrc/shop.py:50: NameError"
+    )
+
+    said = feedback([CheckLine(name="t", passed=False, message=message)])
+
+    assert [f"line {n}\n" in f"{said}\n" for n in (29, 30, 39)] == [False, True, True]
+    assert "x" * 180 in said
+    assert "x" * 201 not in said
+    assert said.endswith("src/shop.py:50: NameError")
