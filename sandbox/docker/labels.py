@@ -34,6 +34,8 @@ while os.read(0, 1):
     pass
 sys.path[:] = sys.argv[2:]
 from sandbox.docker.labels import remove_containers_of
+from sandbox.docker.socket_folders import remove_folders_of
+remove_folders_of(sys.argv[1])
 remove_containers_of(sys.argv[1])
 """
 
@@ -46,7 +48,7 @@ def labels() -> dict[str, str]:
 
 @contextlib.contextmanager
 def keeper(owner: str) -> Iterator[None]:
-    """Run a process that removes the containers with this owner's label if the owner dies in the block."""
+    """Run a process that removes containers and folders of this owner if it dies in the block."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
         stdin=subprocess.PIPE,

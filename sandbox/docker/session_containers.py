@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import struct
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from sandbox.docker.boot import run_settings
 from sandbox.docker.container import Container, open_container, rlimits_of
 from sandbox.docker.engine import Chores, Engine, EngineRefused, to_the_end
 from sandbox.docker.lasting_container import LastingContainer
+from sandbox.docker.socket_folders import listening
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.host.child import Child
@@ -97,15 +97,8 @@ class SessionContainers:
 
     async def lend_session(self, limits: RunLimits) -> Child:
         """The agent of a new container."""
-        with (
-            tempfile.TemporaryDirectory(prefix="coder-") as folder,
-            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
-        ):
-            listener.bind(f"{folder}/host")
-            os.chmod(f"{folder}/host", 0o666)  # no other user may enter the folder
-            listener.listen(1)
-            listener.setblocking(False)
-            container = await self._open(f"{folder}/host")
+        with listening() as (listener, path):
+            container = await self._open(path)
             try:
                 child = await self._begin(listener, container, limits)
             except BaseException:

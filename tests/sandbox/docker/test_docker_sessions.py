@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, PythonCode, SandboxBroken
+from sandbox.backends.reap import reap_leftovers
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.open_docker import open_docker
 from sandbox.supervisor.owner import this_process
@@ -25,6 +28,7 @@ from tests.docker_engine import (
     wait_until_none_of,
 )
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
+from tests.processes import wait_until
 
 ROOMY = POLICY.model_copy(update={"wall_s": 60})
 
@@ -141,6 +145,43 @@ async def test_an_owner_that_is_killed_leaves_no_container_of_a_session() -> Non
     mark = await asyncio.to_thread(start_and_kill, [sys.executable, "-c", _OWNER])
 
     assert await wait_until_none_of(mark, seconds=60) == []
+
+
+_KILLED = """
+import asyncio, os, signal, sys, tempfile
+from sandbox.docker.open_docker import open_docker
+from tests.docker_engine import POLICY
+async def main():
+    async with open_docker(POLICY, without=frozenset(sys.argv[1:])) as box:
+        opening = asyncio.create_task(box.session(fresh=True).__aenter__())
+        while not os.listdir(tempfile.gettempdir()):
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without", [(), ("keeper",)], ids=["with-keeper", "reaped"])
+def test_an_owner_that_is_killed_while_it_opens_a_session_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...]
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, *without],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+    if without:
+        assert os.listdir(tmp_path) != []
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        reap_leftovers()
+
+    assert wait_until(lambda: os.listdir(tmp_path) == [])
 
 
 @pytest.mark.slow
