@@ -7,8 +7,9 @@ costs a run no more than a moment at its end.
 import asyncio
 import logging
 import os
+import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -32,6 +33,8 @@ from coder.text.redact import redact
 from coder.traces.fold import SCOPE, Trace, resource_of
 
 EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
+_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 METRICS_S = 60.0
 """Between two sends of metrics, as the SDK's own readers have it."""
 HISTOGRAMS = [("token.usage", "{token}", [4.0**n for n in range(14)])]
@@ -55,14 +58,14 @@ class Collector(Watch):
     """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
-        """Take the address, and what shows a line. Raises UsageError: it is no address."""
+        """Take the address, and what shows a line. Raises UsageError: no address, or a bad header."""
         if not is_address(url) or parts_of(url).port == 0 or set("?#") & set(url):
             shown = redact(url).partition("?")[0]
             raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")
         for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
         self._url = url.rstrip("/").removesuffix("/v1/traces")  # which some name with it
-        self._note, self._content = note, content
+        self._note, self._content, self._headers = note, content, _headers_from(os.environ)
         self._stack = AsyncExitStack()
         self.followed: dict[str, _Followed] = {}
         """The runs that go on, or whose end isn't sent yet."""
@@ -80,8 +83,7 @@ class Collector(Watch):
 
     async def __aenter__(self) -> Self:
         self._log = self._stack.enter_context(open_log())
-        headers = parse_env_headers(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""), liberal=True)
-        client = httpx2.AsyncClient(headers={**headers, "Content-Type": "application/x-protobuf"})
+        client = httpx2.AsyncClient(headers={**self._headers, "Content-Type": "application/x-protobuf"})
         self._client = await self._stack.enter_async_context(client)
         self._following = asyncio.create_task(self._follow())
         return self
@@ -174,3 +176,15 @@ class Collector(Watch):
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             why = error or type(error).__name__
         raise MachineError(f"{redact(url)} did not take it: {why}")
+
+
+def _headers_from(environ: Mapping[str, str]) -> dict[str, str]:
+    """The collector's headers. Raises UsageError: one can't be sent; it isn't quoted, as it may be a key."""
+    headers = parse_env_headers(environ.get(_HEADERS, ""), liberal=True)
+    for number, (name, value) in enumerate(headers.items(), 1):
+        if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise UsageError(
+                f"--otlp: header {number} of {_HEADERS} can't be sent: names and values are characters "
+                "of ASCII, without line ends. Write it as name=value, percent-encoded."
+            )
+    return dict(headers)

@@ -192,6 +192,18 @@ def test_only_scheme_host_port_and_path_are_an_address(url: str) -> None:
     assert "k3y" not in str(refused.value)
 
 
+@pytest.mark.parametrize("value", ["k3y%0Anext", "k3y%C3%A9", "k3y%00"])
+def test_a_header_that_cannot_be_sent_is_refused_before_the_run_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"x-ok=1,x-key={value}")
+
+    with pytest.raises(UsageError, match="header 2 of OTEL_EXPORTER_OTLP_HEADERS") as refused:
+        Collector("http://localhost:4318", print)
+
+    assert "k3y" not in str(refused.value)
+
+
 async def test_each_process_and_the_environment_name_what_reports_and_no_bad_pair_is_quoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
