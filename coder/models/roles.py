@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from coder.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
-from coder.models.connection import import_client
+from coder.models.connection import import_client, require_client
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
 from coder.models.model import Model
@@ -135,6 +135,9 @@ def _model(choice: Choice, patience: Patience) -> Model:
     )
 
 
-def warm() -> None:
-    """Import in a thread what the first call needs."""
-    Thread(target=import_client, daemon=True).start()
+def warm(roles: Roles) -> None:
+    """Import in a thread the clients that the first calls need. Raises MissingExtra: one isn't installed."""
+    apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
+    for api in apis:
+        require_client(api)
+    Thread(target=lambda: [import_client(api) for api in apis], daemon=True).start()

@@ -80,8 +80,8 @@ async def _chosen(
     note: Callable[[str], None],
     shows_pictures: bool,
 ) -> AbstractAsyncContextManager[Model]:
-    warm()
     roles = await resolve_roles(asked, environ=os.environ, book=book)
+    warm(roles)
     for choice in roles.all:
         for text in choice.notes:
             note(f"{choice.name}: {text}")

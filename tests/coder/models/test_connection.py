@@ -3,9 +3,11 @@
 import asyncio
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +244,24 @@ def test_an_answer_that_the_package_openai_writes_as_responses_is_read_as_it_say
 def lines_of(reply: Reply) -> list[bytes]:
     """Lines of the body of a stream, without the sizes of its parts."""
     return b"".join(reply.pieces).replace(b"\r\n", b"\n").split(b"\n")
+
+
+def test_a_model_of_anthropic_without_its_client_is_refused_before_the_run(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['anthropic'] = None\n"
+        "from coder.cli.main import main\n"
+        "sys.exit(main(['solve', 'Write add.', '--model', 'anthropic/claude-toy', '--check', 'assert 1']))"
+    )
+    environ = {**os.environ, "CODER_HOME": str(tmp_path), "ANTHROPIC_API_KEY": "unused"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env=environ,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "The client of Anthropic's models isn't installed. Install it: " in done.stderr
+    assert "Traceback" not in done.stderr
