@@ -142,7 +142,7 @@ python=$(find_python)
 
 make_venv "$python"
 : >"$unfinished"
-extra='[chat,mcp,server]'
+extra='[anthropic,chat,mcp,server]'
 [ "$purpose" = use ] || extra='[dev]'
 say "installing coder$extra and what it needs into .venv"
 pip --editable "$root$extra" || give_up "pip could not install coder. What it said stands above."

@@ -145,7 +145,7 @@ def test_a_set_up_installs_what_chat_serve_and_mcp_need(clone: Path, tools: Path
     done = run(clone, tools, "serve")
 
     assert done.stdout == "coder serve\n"
-    assert f"--editable {clone}[chat,mcp,server]\n" in (clone / "asked").read_text()
+    assert f"--editable {clone}[anthropic,chat,mcp,server]\n" in (clone / "asked").read_text()
 
 
 def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
