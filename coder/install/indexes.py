@@ -5,12 +5,14 @@ The public indexes, unless the user's own configuration of pip or npm names othe
 
 import configparser
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from coder.errors import UsageError
+from coder.models.endpoint import keys_of, looks_like_key
+from coder.text.redact import Redactor
 
 PYPI = ("pypi.org", "files.pythonhosted.org")
 NPM = ("registry.npmjs.org",)
@@ -37,11 +39,12 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...
     """Read the user's configuration, and add hosts that the user names; a repository can't set it.
 
     Raises:
-        UsageError: an index whose address holds a password: no program of a sandbox may see it.
+        UsageError: an index whose address holds a password or a key: no program of a sandbox may see it.
     """
     pip = dict.fromkeys(_OPTIONS, "") | _pip_files(home)
     pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
     npm = environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or _npm_file(home)
+    redact = Redactor.from_environment(environ).redact
     hosts: list[str] = []
     environment = {**_QUIET, "PIP_TRUSTED_HOST": pip["trusted_host"]}
     for variable, words, usual in (
@@ -49,7 +52,7 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...
         ("PIP_EXTRA_INDEX_URL", pip["extra_index_url"], ()),
         ("npm_config_registry", npm, NPM),
     ):
-        found = _addresses(words)
+        found = _addresses(words, redact)
         hosts += [place for address in found if (place := urlsplit(address).netloc)] or usual
         environment[variable] = " ".join(found)
     if _CERTIFICATES.exists():  # what this machine trusts, where an installer brings a list of its own
@@ -80,15 +83,22 @@ def _npm_file(home: Path) -> str:
     return named[1] if named else ""
 
 
-def _addresses(words: str) -> list[str]:
+def _addresses(words: str, redact: Callable[[str], str]) -> list[str]:
     """The web addresses among some words; file addresses don't exist in the sandbox."""
     found = [
         word for word in words.split() if urlsplit(word).scheme in ("http", "https") and urlsplit(word).netloc
     ]
     for address in found:
-        if "@" in urlsplit(address).netloc:
+        if "@" in urlsplit(address).netloc or _may_hold_key(address, redact):
             raise UsageError(
-                f"The index {urlsplit(address).hostname} of your configuration needs a password, which no "
-                "program of a sandbox may see. Install into .venv yourself, or name another: PIP_INDEX_URL"
+                f"The index {urlsplit(address).hostname} of your configuration needs a password or a key, "
+                "which no program of a sandbox may see. Install into .venv yourself, or name another: "
+                "PIP_INDEX_URL"
             )
     return found
+
+
+def _may_hold_key(address: str, redact: Callable[[str], str]) -> bool:
+    """Whether a key is among an address's parameters or, as some hosts of packages have it, in its path."""
+    words = re.split("[^A-Za-z0-9]", urlsplit(address).path)
+    return redact(address) != address or bool(keys_of(address)) or any(map(looks_like_key, words))

@@ -230,5 +230,10 @@ def keys_of(url: str) -> tuple[str, ...]:
 
 def _is_key(name: str, value: str) -> bool:
     """Whether a parameter is called as those of keys are, or its value looks like one."""
-    looks = len(value) >= _LONG and re.search(r"\d", value) is not None
-    return name.lower() not in HARMLESS and (names_secret(name) or name.lower() in _SIGNATURES or looks)
+    known = names_secret(name) or name.lower() in _SIGNATURES
+    return name.lower() not in HARMLESS and (known or looks_like_key(value))
+
+
+def looks_like_key(value: str) -> bool:
+    """Whether a part of an address is long and holds a digit, as keys do and hardly a word does."""
+    return len(value) >= _LONG and re.search(r"\d", value) is not None

@@ -1,6 +1,7 @@
 """What a folder's manifests say is to be installed, and from where."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -106,6 +107,39 @@ def test_an_index_behind_a_password_is_refused_without_saying_it(tmp_path: Path)
         find_indexes({"PIP_INDEX_URL": "https://me:hunter2@a.example/simple"}, home=tmp_path)
 
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://pypi.host.example/1x9fakeTokenOfAHost23/me/",
+        "https://a.example/simple?token=k3yk3yk3yk3yk3yk",
+        "https://a.example/glpat-abcdefghijklmnopqrst/simple",
+        "https://a.example/hunter2hunter/simple",
+    ],
+)
+@pytest.mark.parametrize("variable", ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "npm_config_registry"])
+def test_an_index_with_a_key_in_its_address_is_refused_without_saying_it(
+    tmp_path: Path, variable: str, address: str
+) -> None:
+    with pytest.raises(UsageError, match="a password or a key") as refused:
+        find_indexes({variable: address, "INDEX_TOKEN": "hunter2hunter"}, home=tmp_path)
+
+    assert urlsplit(address).path not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://gitlab.example/api/v4/projects/12345678/packages/pypi/simple",
+        "https://a.example/artifactory/api/pypi/pypi-local/simple",
+        "https://pkgs.example/org/_packaging/0f8fad5b-d9cb-469f-a165-70867728950e/pypi/simple/",
+        "https://europe-python.example/my-project-123456/repo/simple/",
+        "https://download.example/whl/cu118",
+    ],
+)
+def test_an_index_of_a_team_is_taken(tmp_path: Path, address: str) -> None:
+    assert find_indexes({"PIP_INDEX_URL": address}, home=tmp_path).environment["PIP_INDEX_URL"] == address
 
 
 def test_what_isnt_installed_is_read_off_what_python_and_node_say() -> None:
