@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from coder.console.styling import is_styled, open_console
+from coder.console.styling import is_styled, is_terminal, open_console
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,18 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
         _draw_table(columns, list(rows))
         return
     for row in rows:
-        print(plain_line(columns, row), flush=True)
+        print(_fitting(plain_line(columns, row)), flush=True)
+
+
+def _fitting(line: str) -> str:
+    """The line, cut where a terminal without colours would wrap it."""
+    if not is_terminal(sys.stdout):
+        return line
+    from rich.text import Text
+
+    text = Text(line)
+    text.truncate(open_console(sys.stdout).width, overflow="ellipsis")
+    return text.plain
 
 
 def plain_line(columns: Sequence[Column], row: Sequence[str]) -> str:

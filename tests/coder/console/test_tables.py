@@ -50,7 +50,11 @@ def test_a_terminal_gets_headings_and_long_cells_are_shortened_and_no_markup_is_
     assert second.split() == ["run_22", "$12", "Mend"]
 
 
-def test_no_color_gets_what_a_pipe_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_gets_the_lines_of_a_pipe_cut_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    assert shown(Screen(), monkeypatch) == shown(StringIO(), monkeypatch)
+    first, second = shown(Screen(), monkeypatch)
+    piped, other = shown(StringIO(), monkeypatch)
+
+    assert first == f"{piped[:49]}…"
+    assert second == other
