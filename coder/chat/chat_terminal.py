@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder.chat.commands import COMMANDS, is_message
+from coder.chat.input_line import InputLine, interrupt
 from coder.chat.line_reader import Cancelled, PlainReader, Reader
 from coder.errors import MachineError, install_command
 from coder.fs.private_folder import private_folder
@@ -14,11 +15,14 @@ from coder.fs.private_folder import private_folder
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completion
     from prompt_toolkit.document import Document
-    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import Output
 
 HISTORY = "chat_history"
 """The file of what was typed, in the user's data folder."""
 _MOST_COMPLETIONS = 100
+_UNFOLD = "/show"
+"""What Ctrl-O stands for."""
 
 
 def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader:
@@ -46,30 +50,43 @@ class TerminalReader:
         from prompt_toolkit.completion import Completer
         from prompt_toolkit.history import FileHistory
         from prompt_toolkit.output import create_output
+        from prompt_toolkit.output.vt100 import Vt100_Output
 
         class Names(Completer):
             def get_completions(self, document: "Document", complete_event: object) -> "Iterable[Completion]":
                 return _completions(document, paths)
 
-        self._output = create_output(stdout=sys.stderr)
-        self._session: PromptSession[str] = PromptSession(
-            history=FileHistory(str(history)),
-            completer=Names(),
-            complete_while_typing=False,
-            multiline=True,
-            key_bindings=_keys(self._unfold),
-            prompt_continuation="  ",
-            reserve_space_for_menu=4,
-            output=self._output,
-        )
-        self._draft = ""
-        self._plain: PromptSession[str] = PromptSession(output=self._output)
+        def open_session(
+            keys: "KeyBindings", output: "Output", *, suspends: bool = False
+        ) -> "PromptSession[str]":
+            return PromptSession(
+                history=written,
+                completer=Names(),
+                complete_while_typing=False,
+                multiline=True,
+                key_bindings=keys,
+                prompt_continuation="  ",
+                reserve_space_for_menu=4,
+                output=output,
+                enable_suspend=suspends,
+            )
+
+        written, output = FileHistory(str(history)), create_output(stdout=sys.stderr)
+        self._session = open_session(_keys(_accept, self._unfold), output)
+        keys, below = _working_keys(lambda text: self.bottom.send(text)), create_output(stdout=sys.stderr)
+        if isinstance(below, Vt100_Output):
+            below.enable_cpr = False  # what is printed above moves the row that the terminal would tell
+        working = open_session(keys, below, suspends=True)
+        working.app.erase_when_done = True
+        self.bottom = InputLine(working, sys.stderr)
+        """Takes what is typed while the model works."""
+        self._plain: PromptSession[str] = PromptSession(output=output)
 
     async def line(self, question: str) -> str | None:
         """What was typed; questions other than the prompt itself leave no trace in the history."""
         session, draft = self._plain, ""
         if question.strip() == ">":
-            session, draft, self._draft = self._session, self._draft, ""
+            session, draft, self.bottom.draft = self._session, self.bottom.draft, ""
         try:
             return await session.prompt_async(
                 question, default=draft, handle_sigint=False, set_exception_handler=False
@@ -79,10 +96,10 @@ class TerminalReader:
         except EOFError:
             return None
 
-    def _unfold(self, draft: str) -> str:
-        """The line that Ctrl-O stands for; what was typed so far is there again afterwards."""
-        self._draft = draft
-        return "/show"
+    def _unfold(self, event: "KeyPressEvent") -> None:
+        """Send the line that Ctrl-O stands for; what was typed so far is there again afterwards."""
+        self.bottom.draft = event.current_buffer.text
+        event.app.exit(result=_UNFOLD)
 
 
 def completed(before: str, names: Sequence[str]) -> list[str]:
@@ -104,13 +121,15 @@ def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "I
     return [Completion(name, start_position=-len(word)) for name in completed(before, paths())]
 
 
-def _keys(unfold: Callable[[str], str]) -> "KeyBindings":
-    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+def _keys(
+    send: "Callable[[KeyPressEvent], None]", unfold: "Callable[[KeyPressEvent], None]"
+) -> "KeyBindings":
+    from prompt_toolkit.key_binding import KeyBindings
 
     keys = KeyBindings()
 
     @keys.add("enter")
-    def _send(event: KeyPressEvent) -> None:
+    def _send(event: "KeyPressEvent") -> None:
         buffer = event.current_buffer
         if buffer.document.char_before_cursor == "\\":
             buffer.delete_before_cursor()
@@ -118,15 +137,39 @@ def _keys(unfold: Callable[[str], str]) -> "KeyBindings":
         elif event.key_processor.input_queue and is_message([buffer.text, ""]):
             buffer.insert_text("\n")  # more came at once: pasted, on a terminal that doesn't mark that
         else:
-            buffer.validate_and_handle()
+            send(event)
 
     @keys.add("escape", "enter")
-    def _new_line(event: KeyPressEvent) -> None:
+    def _new_line(event: "KeyPressEvent") -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-o")
-    def _unfold(event: KeyPressEvent) -> None:
-        event.app.exit(result=unfold(event.current_buffer.text))
+    keys.add("c-o")(unfold)
+    return keys
+
+
+def _accept(event: "KeyPressEvent") -> None:
+    event.current_buffer.validate_and_handle()
+
+
+def _working_keys(send: Callable[[str], None]) -> "KeyBindings":
+    """The keys of a line that stays: what is sent is gone from it, and Ctrl-D ends nothing."""
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.filters import Condition
+
+    def sent(event: "KeyPressEvent") -> None:
+        text = event.current_buffer.text
+        event.current_buffer.reset(append_to_history=True)
+        send(text)
+
+    keys = _keys(sent, lambda event: send(_UNFOLD))
+
+    @keys.add("c-c")
+    def _interrupt(event: "KeyPressEvent") -> None:
+        interrupt()
+
+    @keys.add("c-d", filter=Condition(lambda: not get_app().current_buffer.text))
+    def _stay(event: "KeyPressEvent") -> None:
+        pass
 
     return keys
 

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from select import select
 from typing import Protocol, TextIO
 
 from coder.chat.commands import is_for_us, is_message, why_not_now
+from coder.chat.input_line import InputLine
 
 CONTINUED = "\\"
 """At the end of a line: the message continues in the next one."""
@@ -25,6 +26,10 @@ class Cancelled(Exception):
 
 class Reader(Protocol):
     """Asks for a line."""
+
+    @property
+    def bottom(self) -> InputLine | None:
+        """Takes what is typed while the model works; None: the terminal itself does, or there is none."""
 
     async def line(self, question: str) -> str | None:
         """What was answered, without its end; None when nothing more will come.
@@ -51,6 +56,8 @@ async def answer_to(question: str, reader: Reader, tell: Callable[[str], None]) 
 
 class PlainReader:
     """Lines from standard input, be it a pipe, a file or a bare terminal; questions on stderr."""
+
+    bottom = None
 
     def __init__(self, *, errors: TextIO | None = None) -> None:
         self._errors = errors or sys.stderr
@@ -115,13 +122,17 @@ class Typed:
         self,
         is_taken: Callable[[str], bool] = lambda line: False,
         on_dropped: Callable[[str], None] = lambda text: None,
+        bottom: InputLine | None = None,
     ) -> None:
         """Take what hears of each line as it comes, and of one without an end that a question throws away.
 
         Args:
             is_taken: whether the line was for the program, and not for the model.
+            bottom: where lines are typed; None: descriptor 0 is read as it is.
         """
-        self._is_taken, self._on_dropped = is_taken, on_dropped
+        self._is_taken, self._on_dropped, self._bottom = is_taken, on_dropped, bottom
+        if bottom is not None:
+            bottom.on_text = self._add
         self._lines: list[str] = []
         self._rest = b""
         self._is_on = False
@@ -131,37 +142,54 @@ class Typed:
         lines, self._lines = self._lines, []
         return lines
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take lines from descriptor 0 while the block lasts."""
-        loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):  # Windows
-            loop.add_reader(0, self._read)
-            self._is_on = True
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Take lines while the block lasts."""
+        await self._begin()
+        self._is_on = True
         try:
             yield
         finally:
-            if self._is_on:
-                loop.remove_reader(0)
             self._is_on = False
+            await self._end()
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
         """Leave the terminal to a question; a line that has no end by then is thrown away, and told of."""
         if not self._is_on:
             yield
             return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(0)
-        if select([0], [], [], 0)[0]:
-            self._read()
-        if begun := (self._rest + unended_line(0)).decode("utf-8", "replace").strip():
+        await self._end()
+        if begun := self._take_begun().strip():
             self._on_dropped(begun)
-        self._rest = b""
         try:
             yield
         finally:
-            loop.add_reader(0, self._read)
+            await self._begin()
+
+    async def _begin(self) -> None:
+        if self._bottom is not None:
+            await self._bottom.begin()
+            return
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_reader(0, self._read)
+
+    async def _end(self) -> None:
+        if self._bottom is not None:
+            await self._bottom.end()
+            return
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_reader(0)
+
+    def _take_begun(self) -> str:
+        """What was typed behind the last line end, once."""
+        if self._bottom is not None:
+            begun, self._bottom.draft = self._bottom.draft, ""
+            return begun
+        if select([0], [], [], 0)[0]:
+            self._read()
+        begun, self._rest = (self._rest + unended_line(0)).decode("utf-8", "replace"), b""
+        return begun
 
     def _read(self) -> None:
         pieces = [os.read(0, _PIECE)]
@@ -170,9 +198,12 @@ class Typed:
         if not any(pieces):  # Ctrl-D, which ends nothing while there is work
             return
         *parts, self._rest = b"".join([self._rest, *pieces]).split(b"\n")
-        lines = [part.decode("utf-8", "replace").rstrip("\r") for part in parts]
-        filled = [line.strip() for line in lines if line.strip()]
-        filled = ["\n".join(lines).strip("\n")] if is_message(filled) else filled
+        self._add("\n".join(part.decode("utf-8", "replace").rstrip("\r") for part in parts))
+
+    def _add(self, text: str) -> None:
+        """Take lines that came at once."""
+        filled = [line.strip() for line in text.split("\n") if line.strip()]
+        filled = [text.strip("\n")] if is_message(filled) else filled
         self._lines += [line for line in filled if not self._is_taken(line)]
 
 

@@ -43,7 +43,9 @@ class ChatObserver:
         """Take the screen, where answers to questions come from, and where results are printed."""
         self.words = Words()
         """What the latest answer has said so far."""
-        self.lines = Typed(self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))))
+        self.lines = Typed(
+            self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))), reader.bottom
+        )
         """What is typed while the model works."""
         self.commands: list[str] = []
         """Commands typed while the model works; they run after the message."""
@@ -52,6 +54,8 @@ class ChatObserver:
         self.hosts: HostQuestions | None = None
         """Asks about hosts; None without a terminal."""
         self._screen = screen
+        if reader.bottom is not None:
+            screen.print_above(reader.bottom)
         self._reader = reader
         self._results = results
         self._speaks = results.isatty() and screen.is_lively
@@ -165,10 +169,9 @@ class ChatObserver:
         """Show what is asked, and ask until there is an answer; the end of input is a no."""
         if self.hosts is not None:
             await self.hosts.withdraw()  # a program in the background may have asked
-        async with self.hosts.turn if self.hosts is not None else nullcontext():
-            with self.lines.paused():
-                decided = self._decided if question.about == "landing" else self._answered
-                return (await decided(question)).model_copy(update={"who": this_person(), "how": "terminal"})
+        async with self.hosts.turn if self.hosts is not None else nullcontext(), self.lines.paused():
+            decided = self._decided if question.about == "landing" else self._answered
+            return (await decided(question)).model_copy(update={"who": this_person(), "how": "terminal"})
 
     @property
     def ask_host(self) -> AskHost | None:

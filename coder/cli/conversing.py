@@ -25,6 +25,7 @@ from coder.console.failure import report, single
 from coder.console.flags import given_flags, see_backend
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
+from coder.console.signals import keep_terminal_modes
 from coder.errors import UsageError, own_command
 from coder.models.model import Model
 from coder.models.roles import Asked
@@ -161,6 +162,7 @@ def talk(context: typer.Context) -> int:
     screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
     one = Conversation(given_flags(context), given, screen)
     error: str | None = None
+    keep_terminal_modes()
     try:
         see_one_form(given)
         code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)

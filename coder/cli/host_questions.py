@@ -82,5 +82,6 @@ class HostQuestions:
         return True
 
     async def _answer(self, named: str) -> str:
-        with self._lines.paused(), self._screen.held():
-            return (await answer_to(QUESTION.format(host=named), self._reader, self._screen.tell)).lower()
+        async with self._lines.paused():
+            with self._screen.held():
+                return (await answer_to(QUESTION.format(host=named), self._reader, self._screen.tell)).lower()

@@ -112,7 +112,7 @@ class Repl:
     async def _work(self, step: Coroutine[object, object, Run]) -> None:
         """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
         before = self._session.state
-        with self._onlooker.lines.listening() if self.asks else nullcontext():
+        async with self._onlooker.lines.listening() if self.asks else nullcontext():
             run = await self.unless_cancelled(step)
         if run is None:
             self._code = INTERRUPTED

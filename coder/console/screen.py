@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, TypeVar
 
+from coder.chat.input_line import InputLine
 from coder.console import render
 from coder.console.bounded_text import BoundedText
 from coder.console.failure import single
@@ -113,7 +114,7 @@ class Screen:
         if self.also is not None:
             self.also.event(event)
         if self._jsonl:
-            print(event.as_json(), flush=True)
+            print(event.as_json(), file=self._terminal.results, flush=True)
 
     def watch_model(self, name: str, *, has_folder: bool) -> None:
         """Set the model's name, and whether the run works on a folder."""
@@ -193,6 +194,10 @@ class Screen:
         """Show no spinner until something happens: another program uses the terminal."""
         self._terminal.doing = ""
         self.clear()
+
+    def print_above(self, line: InputLine) -> None:
+        """Print above a line that takes what is typed; it shows what is going on."""
+        self._terminal.print_above(line)
 
     def held(self) -> AbstractContextManager[None]:
         """Show no spinner while the block lasts, whatever happens."""

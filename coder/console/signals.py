@@ -6,7 +6,7 @@ import stat
 import sys
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 SIGNALS = [*ENDINGS]
@@ -15,8 +15,20 @@ if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
     SIGNALS.append(signal.SIGHUP)
 INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
-WIPE = "\r\x1b[K\x1b[?25h"
-"""What a terminal needs before words that come in the middle of a line: a live line has hidden the cursor."""
+WIPE = "\r\x1b[J\x1b[?25h\x1b[?2004l"
+"""What a terminal needs before words in the middle of a line: a live line has hidden the cursor, and
+an input line has it mark what is pasted."""
+_modes: list[Any] = []
+"""Modes of the terminal before any program part has changed them; empty: there is none."""
+
+
+def keep_terminal_modes() -> None:
+    """Have `end_at_once` set the modes that the terminal has now: an input line turns its echo off."""
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        return
+    import termios
+
+    _modes[:] = termios.tcgetattr(0)
 
 
 def end_on_signals() -> None:
@@ -44,6 +56,11 @@ def ignore_signals() -> None:
 def end_at_once(go_on: str | None = None) -> NoReturn:
     """End the process in words, whatever it is doing, and name the command that continues."""
     words = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
+    if sys.platform != "win32" and _modes:
+        import termios
+
+        with suppress(termios.error):  # it has closed
+            termios.tcsetattr(0, termios.TCSANOW, _modes)
     # Not print: the signal may have come in the middle of another one.
     with suppress(OSError):
         os.write(2, (WIPE if os.isatty(2) else "").encode() + words.encode())

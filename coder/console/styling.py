@@ -6,6 +6,8 @@ without markup, emoji and highlighting.
 
 import os
 import sys
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _DIFF = {
     r"(?m)^(diff |index |--- |\+\+\+ |(new|deleted|old) (file )?mode |rename |similarity ).*$": "bold",
     r"(?m)^@@.*$": "cyan",
@@ -120,6 +123,18 @@ def spinner(console: "Console", doing: str, started: float) -> "Progress":
     live.add_task(doing)
     live.tasks[0].start_time = started
     return live
+
+
+def status_line(doing: str, started: float) -> str:
+    """The live line as a text: what is going on, and since when; empty where nothing is.
+
+    Args:
+        started: on the monotonic clock.
+    """
+    if not doing:
+        return ""
+    spent = time.monotonic() - started
+    return f"{_FRAMES[int(spent * 10) % len(_FRAMES)]} {timedelta(seconds=int(spent))} {doing}"
 
 
 def progress_bar(stream: TextIO, doing: str, *, total: int, done: int = 0) -> "Progress":

@@ -7,9 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
-from coder.console.styling import diff_text, is_styled, is_terminal, open_console, signed_line, spinner
+from coder.console.styling import (
+    diff_text,
+    is_styled,
+    is_terminal,
+    open_console,
+    signed_line,
+    spinner,
+    status_line,
+)
 from coder.run.questions import YES_OR_NO, is_yes
 from coder.text.sanitize import one_line
 
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
+    from coder.chat.input_line import InputLine
     from coder.console.markdown_stream import MarkdownStream
 
 TICK_S = 0.1
@@ -51,6 +60,8 @@ class Terminal:
 
     def __init__(self) -> None:
         self._out = sys.stderr
+        self._bottom: InputLine | None = None
+        """Above it everything is printed, while it is open."""
         self.is_one = is_terminal(self._out)
         self._is_styled = is_styled(self._out)
         self._words: MarkdownStream | None = None
@@ -69,6 +80,17 @@ class Terminal:
     @cached_property
     def _console(self) -> "Console":
         return open_console(self._out)
+
+    def print_above(self, line: "InputLine") -> None:
+        """Print through a line at the bottom; while that is open, it shows what is going on."""
+        self._bottom, self._out = line, cast(TextIO, line)
+        self._console.file = self._out
+
+    @property
+    def results(self) -> TextIO:
+        """Standard output; where it is the terminal of the line at the bottom, above that."""
+        is_above = self._bottom is not None and self._bottom.is_open and sys.stdout.isatty()
+        return self._out if is_above else sys.stdout
 
     def print(self, line: str) -> None:
         """Print a line; its sign is coloured on a terminal."""
@@ -138,12 +160,17 @@ class Terminal:
         try:
             while True:
                 await asyncio.sleep(TICK_S)
-                if not self.doing or self._mid_line or self._is_held:
+                if self._bottom is not None and self._bottom.is_open:
+                    self._stop_live()
+                    self._bottom.show(status_line(self.doing, started))
+                elif not self.doing or self._mid_line or self._is_held:
                     self._stop_live()
                 else:
                     self._show_live(started)
         finally:
             self._stop_live()
+            if self._bottom is not None:
+                self._bottom.show("")
 
     def _show_live(self, started: float) -> None:
         if self._live is None:

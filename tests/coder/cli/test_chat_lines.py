@@ -96,7 +96,7 @@ def test_commands_typed_while_it_works_run_afterwards_and_an_unknown_one_is_name
     with faulty_endpoint(calls("bash", command="sleep 4"), says("Done so.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
-            ("sleep 4", "!echo $((40 + 2))\n"),
+            ("bash sleep", "!echo $((40 + 2))\n"),
             ("runs after this message: !echo", "/cots\n"),
             ("There is no command /cots; did you mean cost", ""),
             ("42\r\n", ""),
@@ -115,7 +115,7 @@ def test_lines_pasted_while_it_works_are_one_message(console: Console, project: 
     with faulty_endpoint(calls("bash", command="sleep 4"), says("Done so.")) as endpoint:
         script = (
             (PROMPT, f"Look.{ENTER}"),
-            ("sleep 4", "It fails:\n/usr/bin/x: 1\ny\n"),
+            ("bash sleep", "It fails:\n/usr/bin/x: 1\ny\n"),
             ("Done so.", ""),
             (PROMPT, CTRL_D),
         )

@@ -18,7 +18,9 @@ from tests.coder.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 PROMPT = "\x1b[?2004h"
-"""What prompt_toolkit sends when it begins to read a line."""
+"""What prompt_toolkit sends when it begins to read a line: at the prompt and at a question."""
+_ASKING = re.compile(rb"\x1b\[\?2004h(?:(?!\x1b\[\?25h|\x1b\[0m\+[ \x08\x1b]).)*\x1b\[\?25h", re.DOTALL)
+"""A line that is read, and not the one while the model works."""
 ALT_ENTER, CTRL_C, CTRL_D, ENTER = "\x1b\r", "\x03", "\x04", "\r"
 
 
@@ -56,7 +58,7 @@ def talk(
             except OSError:  # Linux: the other end has been closed
                 break
             shown += piece
-            while left and (place := shown.find(left[0][0].encode(), seen)) >= 0:
+            while left and (place := _place_of(left[0][0], shown, seen)) >= 0:
                 wanted, typed = left.pop(0)
                 seen = place + len(wanted)
                 if typed == CTRL_C:  # before the request is there, the next one would be the first
@@ -69,6 +71,13 @@ def talk(
         os.close(terminal)
     text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown.decode("utf-8", "replace"))
     return Finished(os.waitstatus_to_exitcode(status), text, "")
+
+
+def _place_of(wanted: str, shown: bytes, start: int) -> int:
+    if wanted != PROMPT:
+        return shown.find(wanted.encode(), start)
+    asking = _ASKING.search(shown, start)
+    return asking.start() if asking is not None else -1
 
 
 @pytest.mark.slow
@@ -87,7 +96,7 @@ def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Con
         done = talk(console, endpoint, script, cwd=project)
 
     assert done.code == 0, done.out
-    assert endpoint.requests[0].body["messages"][-1]["content"].startswith("What is\nwrong?")
+    assert endpoint.requests[0].body["messages"][-1]["content"].startswith("What is\nwrong?"), done.out
     assert (project / "calc.py").read_text() == RIGHT
     history = console.home / "data" / "chat_history"
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
@@ -190,7 +199,7 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
     with faulty_endpoint(mend, says("Like this."), says("It adds now.")) as endpoint:
         script = (
             (PROMPT, f"Mend it.{ENTER}"),
-            ("sleep 4", "Be brief.\n"),
+            ("bash sleep", "Be brief.\n"),
             ("told the model: Be brief.", "y"),
             ("Write it?", f"n{ENTER}"),
             (PROMPT, CTRL_D),
@@ -230,3 +239,46 @@ def test_ctrl_o_shows_what_the_latest_call_printed_and_leaves_what_was_typed(
 
     assert (done.code, len(endpoint.requests)) == (0, 5), done.out
     assert endpoint.requests[4].body["messages"][-1]["content"].startswith("And then?")
+
+
+@pytest.mark.slow
+def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_with_the_next_enter(
+    console: Console, project: Path
+) -> None:
+    work = calls("bash", command="sleep 3; echo $((40 + 2))")
+    with faulty_endpoint(work, says("Nothing else."), says("It is brief.")) as endpoint:
+        script = (
+            (PROMPT, f"Look.{ENTER}"),
+            ("bash sleep", "Be br"),
+            ("[exit 0, 3.", ""),
+            ("+ Be br", ""),  # drawn again below the line that was printed
+            ("Nothing else.", ""),
+            (PROMPT, ""),
+            ("> Be br", f"ief.{ENTER}"),
+            ("It is brief.", ""),
+            (PROMPT, CTRL_D),
+        )
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert (done.code, len(endpoint.requests)) == (0, 3), done.out
+    assert endpoint.requests[1].body["messages"][-1]["role"] == "tool"
+    assert endpoint.requests[2].body["messages"][-1]["content"].startswith("Be brief.")
+
+
+@pytest.mark.slow
+def test_ctrl_d_and_ctrl_o_while_it_works_end_nothing_and_a_line_can_be_edited(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(calls("bash", command="sleep 3; echo 42"), says("Done so.")) as endpoint:
+        script = (
+            (PROMPT, f"Look.{ENTER}"),
+            ("bash sleep", f"{CTRL_D}\x0f"),
+            ("runs after this message: /show", f"Be briex\x7ff.{ENTER}"),
+            ("told the model: Be brief.", ""),
+            ("Done so.", ""),
+            ("\r\n42", ""),
+            (PROMPT, CTRL_D),
+        )
+        done = talk(console, endpoint, script, cwd=project)
+
+    assert (done.code, len(endpoint.requests)) == (0, 2), done.out

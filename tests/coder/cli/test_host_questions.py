@@ -15,6 +15,8 @@ from coder.console.screen import Screen
 class Person:
     """Answers what it is asked, or thinks for ever."""
 
+    bottom = None
+
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []

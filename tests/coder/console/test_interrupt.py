@@ -1,7 +1,10 @@
 """A signal cancels the work of a command, whenever it comes."""
 
+import os
+import pty
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -92,3 +95,34 @@ def test_a_second_signal_before_or_after_all_is_saved_does_not_lose_how_to_go_on
 
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "error: Interrupted.\n  Go on with: coder resume run_1\n"
+
+
+_ENDS_IN_THE_MODES_OF_AN_INPUT_LINE = """
+import sys, termios, tty
+from coder.console.signals import end_at_once, keep_terminal_modes
+
+{keep}
+tty.setraw(0, termios.TCSANOW)
+end_at_once()
+"""
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_second_signal_gives_the_terminal_its_echo_back(keeps: bool) -> None:
+    keep = "keep_terminal_modes()" if keeps else ""
+    terminal, its_end = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _ENDS_IN_THE_MODES_OF_AN_INPUT_LINE.format(keep=keep)],
+            stdin=its_end,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        echoes = bool(termios.tcgetattr(its_end)[3] & termios.ECHO)
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+
+    assert done.stderr == "error: Interrupted.\n"
+    assert echoes is keeps
