@@ -165,9 +165,7 @@ def verdict_words(state: State) -> str | None:
         why = contradicts if outcome.contradicts else why_unverified(state, outcome)
         return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
     if not outcome.passed:
-        known = state.baseline.missing if state.baseline is not None else ()
-        new = [name for name in outcome.lacks if name not in known]
-        lacks = ", ".join(new) if outcome.cause == "missing_module" else ""
+        lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
         told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told

@@ -81,6 +81,7 @@ class Trial:
                 note = f"The check {name} {ended} with the change."
                 said = f"{note}\n{feedback(run.failing, run.result, stop=run.stop)}"
                 failed = {"passed": False, "feedback": said, "gist": gist(run.result, note=note)}
+                failed |= {"cause": None, "lacks": ()}  # those were of the suite, as it was before
                 return outcome.model_copy(update=failed)
             if run.result.wall_s > _LONG_CHECK_S:
                 break

@@ -1,6 +1,7 @@
 """Faults of the machine and of what is given, met through the command line: words, a code, nothing lost."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_wri
         done = solve(console, endpoint, str(folder), *CHECK)
         left = file.read_text()
         file.chmod(0o644)
-        resumed = console.run(*done.said[-1].split()[-3:][1:])
+        (again,) = re.findall(r"coder (resume run_\w+)", done.err)
+        resumed = console.run(*again.split())
 
     assert done.code == 5
     assert "is read-only" in done.err

@@ -260,7 +260,7 @@ def test_an_install_is_asked_about_and_made_once(console: Console, folder: Path)
 
     assert (refused.code, first.code, second.code) == (7, 0, 0), refused.err + first.err + second.err
     assert MODULE in refused.err
-    assert "beforehand: -y" in refused.err
+    assert "or with -y" in refused.err
     assert "drop it: rm -r " in first.err
     assert "installed before" in second.err
     assert sorted(folder.iterdir()) == before

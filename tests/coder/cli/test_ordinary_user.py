@@ -60,4 +60,4 @@ def test_an_ordinary_user_fixes_a_repository_and_has_it_committed() -> None:
     done = run_as_ordinary_user(FIX, timeout_s=LONGEST_S)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Ada Make `python check.py` pass \n")
+    assert done.stdout.endswith("Ada Change check.py \n")

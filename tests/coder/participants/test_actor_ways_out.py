@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.prompting.acting import verdict_words
-from coder.run.event_types import BaselineTaken, ProgramFinished, parse
+from coder.run.event_types import ProgramFinished, parse
 from coder.run.settings import Settings
-from tests.coder.states import code, outcome, started, state_of
 from tests.memory_log import MemoryLog
 
 from .test_actor import DONE, EDIT, bash, call, project, told, worked
@@ -74,18 +72,3 @@ async def test_a_long_check_has_the_time_of_the_tests_and_runs_once_on_each_code
     _, runs = await checked(project, check)
 
     assert runs == [("after", "ok"), ("before", "error")]
-
-
-def test_the_model_is_not_told_to_do_without_a_module_that_the_tests_lacked_before() -> None:
-    lacks = outcome(False).message.outcome.model_copy(  # type: ignore[union-attr]
-        update={"cause": "missing_module", "lacks": ("numpy", "pandas")}
-    )
-    failed = outcome(False)
-    failed = failed.model_copy(update={"message": failed.message.model_copy(update={"outcome": lacks})})
-    baseline = BaselineTaken(passed=False, missing=("numpy",))
-
-    words = verdict_words(state_of([started(), baseline, code("x"), failed]))
-
-    assert words is not None
-    assert "pandas is missing" in words
-    assert "numpy" not in words
