@@ -9,8 +9,8 @@ _NAMES = 2_000
 """Characters of the names of all checks that fail."""
 _LINES_BEFORE = 10
 """Lines of source that pytest prints before the one that failed, as far as they are quoted."""
-_LONGEST_LINE = 200
-"""Characters of a quoted line."""
+_LINE_HEAD, _LINE_TAIL = 130, 70
+"""Characters at both ends of a quoted line that is longer."""
 _PLACE = re.compile(r"\S+:\d+: \w+")
 """Where pytest says that an exception was raised: file, line and its type."""
 
@@ -42,12 +42,13 @@ def _place(line: CheckLine) -> str:
 
 
 def trimmed(message: str) -> str:
-    """The message with at most ten lines of source before one that failed, all cut at 200 characters."""
+    """The message with at most ten lines of source before one that failed, each in 200 characters."""
     kept: list[str] = []
     block = 0
     for line in message.split("\n"):
         if line.startswith(">") and block > _LINES_BEFORE:
             kept[-block:] = ["…", *kept[-_LINES_BEFORE:]]
         block = block + 1 if line[:1] in ("", " ") else 0
-        kept.append(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …")
+        is_long = len(line) > _LINE_HEAD + _LINE_TAIL
+        kept.append(f"{line[:_LINE_HEAD]} … {line[-_LINE_TAIL:]}" if is_long else line)
     return "\n".join(kept)

@@ -243,6 +243,7 @@ def test_a_cache_that_is_damaged_is_the_same_as_none(tmp_path: Path, content: by
     assert list(read_catalog(tmp_path).rows(providers())) == []
 
 
+@pytest.mark.slow
 async def test_an_address_that_is_not_https_is_refused_and_one_that_is_dead_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="only https"):
         await update_catalog(tmp_path, source="http://127.0.0.1:9/api.json")
