@@ -250,7 +250,7 @@ def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_w
         script = (
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", "Be br"),
-            ("[exit 0, 3.", ""),
+            ("[exit 0, ", ""),
             ("+ Be br", ""),  # drawn again below the line that was printed
             ("Nothing else.", ""),
             (PROMPT, ""),
