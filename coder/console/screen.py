@@ -6,9 +6,8 @@ Lines appear as things happen, on a terminal above a spinner. The last one is th
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from coder.chat.input_line import InputLine
 from coder.console import render
 from coder.console.bounded_text import BoundedText
 from coder.console.failure import single
@@ -22,6 +21,9 @@ from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.text.sanitize import one_line, printable, visible
 from coder.workspace.consent import in_parts
+
+if TYPE_CHECKING:
+    from coder.chat.input_line import InputLine  # of conversations alone
 
 T = TypeVar("T")
 PROGRAMS = {
@@ -195,7 +197,7 @@ class Screen:
         self._terminal.doing = ""
         self.clear()
 
-    def print_above(self, line: InputLine) -> None:
+    def print_above(self, line: "InputLine") -> None:
         """Print above a line that takes what is typed; it shows what is going on."""
         self._terminal.print_above(line)
 

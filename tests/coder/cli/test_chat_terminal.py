@@ -210,7 +210,7 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
     assert (told[-1]["role"], told[-1]["content"]) == ("user", "Be brief.")
     assert told[-2]["role"] == "tool"
     assert (project / "calc.py").read_text() == WRONG, done.out
-    assert "[exit 0, 4." in done.out
+    assert "[exit 0, " in done.out
     assert "'y' was not sent: it had no Enter before this question" in done.out
 
 
