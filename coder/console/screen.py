@@ -15,6 +15,7 @@ from coder.console.terminal import Terminal, read_line
 from coder.errors import own_command
 from coder.run import event_types
 from coder.run.events import Event
+from coder.run.message import Message
 from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -58,6 +59,8 @@ class Screen:
         """The tool call that is under way, by run."""
         self._attempts: dict[str, str] = {}
         """Which attempt a run is, where several are made side by side."""
+        self._passed: set[tuple[str, int, int]] = set()
+        """Attempts that passed since a person spoke: the one that is chosen is tried again."""
         self._model = ""
         self._body = BoundedText()
         """What is streamed between two events, with `verbose`."""
@@ -215,6 +218,8 @@ class Screen:
 
     def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)
+        if isinstance(body, event_types.Spoken) and self._has_passed(run, body.message):
+            return None
         if isinstance(body, event_types.RunOrigin) and body.of:
             self._attempts[run] = f"{body.attempt}/{body.of} "
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
@@ -228,6 +233,17 @@ class Screen:
             return line
         is_told = not isinstance(body, event_types.RunOrigin | event_types.RunResumed)
         return f"  {self._attempts[run]}{line[2:]}" if is_told else None
+
+    def _has_passed(self, run: str, message: Message) -> bool:
+        """Whether this is the outcome of an attempt whose pass is told already."""
+        if message.author == "human":
+            self._passed.clear()
+        if message.outcome is None or message.kind != "outcome" or not message.outcome.passed:
+            return False
+        attempt = (run, message.sample, message.attempt)
+        is_known = attempt in self._passed
+        self._passed.add(attempt)
+        return is_known
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:

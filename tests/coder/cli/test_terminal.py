@@ -262,3 +262,12 @@ def test_two_runs_that_ask_at_once_ask_one_after_the_other() -> None:
     see(b"['yes', 'no']")
     os.waitpid(pid, 0)
     os.close(terminal)
+
+
+@pytest.mark.slow
+def test_an_attempt_that_is_chosen_and_tried_again_is_printed_once(console: Console) -> None:
+    done = solve(console, says(code(ADD)), "--samples", "3")
+
+    lines = visible(done.out)
+    assert done.code == 0, done.out
+    assert [line[:15] for line in lines if "✓ attempt" in line] == ["  ✓ attempt 1.1"]
