@@ -22,9 +22,6 @@ from coder.models.endpoint import Api, Endpoint, Patience
 from coder.models.model import Answer, ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, says, unused_port
 
-if "CODER_LITELLM" not in os.environ:
-    pytest.skip("LiteLLM is not installed: see above", allow_module_level=True)
-
 pytestmark = pytest.mark.slow
 KEY = "sk-planted-0123456789-planted"
 PATIENCE = Patience(first_wait_s=0, attempts=2)
