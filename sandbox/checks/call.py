@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sandbox.checks.relay import decoded
+from sandbox.checks.relay import Exchange, decoded
 from sandbox.contract import Running, Sandbox
-from sandbox.errors import CalleeEnded, CallFailed, SandboxBroken
+from sandbox.errors import CalleeEnded, CallFailed
+from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.standard import from_parts, parts_of
 from sandbox.policy import Limits
@@ -75,7 +76,7 @@ class Function:
     """A function in a process of a sandbox."""
 
     def __init__(self, running: Running, name: str) -> None:
-        self._running, self._name = running, name
+        self._exchange, self._name = Exchange(running), name
 
     async def find(self) -> None:
         """Load its module. Raises CallFailed if that fails or the name is missing."""
@@ -96,17 +97,12 @@ class Function:
         return await self._ask("run", self._name, *_operands(args, kwargs))
 
     async def _ask(self, *request: object) -> Any:  # noqa: ANN401 - any plain value
-        try:
-            await self._running.send(encode(request, refer=parts_of))
-            frame = await self._running.receive()
-        except SandboxBroken:
-            frame = None
-        if frame is None:
-            result = await self._running.finish()
+        frame = await self._exchange.ask(encode(request, refer=parts_of))
+        if (result := self._exchange.result) is not None:
             said, late = f"{self._name} gave no answer: {ending(result)}.", out_of_time(result)
             raise CalleeEnded(said, kind="timeout" if late else "ended")
         try:
-            answer = await decoded(frame, _read)
+            answer = await decoded(frame[len(FROM_CANDIDATE) :], _read)
         except CodecError as error:
             raise self._not_plain(str(error)) from error
         if answer[0] == "value":

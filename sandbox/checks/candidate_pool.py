@@ -53,17 +53,18 @@ class Standby:
         *,
         max_cpu_s: float = math.inf,
         once: Limits | None = None,
+        fresh: bool = True,
     ) -> None:
         self._sandbox, self._entry, self._arguments = sandbox, entry, arguments
-        self._max_cpu_s, self._once = max_cpu_s, once
+        self._max_cpu_s, self._once, self._fresh = max_cpu_s, once, fresh
         self._idle: list[Held] = []
 
     async def take(self) -> Held:
         """Take a process for one job. Raises SandboxBroken if the sandbox stopped working."""
         if self._idle:
             return self._idle.pop()
-        limits, fresh = self._once or Limits(wall_s=_WALL_S), self._once is None
-        return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=fresh))
+        limits = self._once or Limits(wall_s=_WALL_S)
+        return Held(await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=self._fresh))
 
     async def put_back(self, held: Held, *, sound: bool) -> Result | None:
         """Keep a process for the next job if `sound`; otherwise end it and return how it ended."""
@@ -83,10 +84,10 @@ class Standby:
 class Checkers(Standby):
     """Checkers, each for one trial at a time; one that ends badly is not reused."""
 
-    def __init__(self, sandbox: Sandbox, *, once: Limits | None = None) -> None:
-        """`once`: limits of a checker for a single job in the sandbox's own workspace."""
-        arguments = {"once": once is not None}
-        super().__init__(sandbox, "checker.checker", arguments, max_cpu_s=_CHECKER_CPU_S, once=once)
+    def __init__(self, sandbox: Sandbox, *, once: Limits | None = None, fresh: bool = True) -> None:
+        """`once`: limits of a checker for a single job; `fresh`: not in the sandbox's own workspace."""
+        arguments, most = {"once": once is not None}, _CHECKER_CPU_S
+        super().__init__(sandbox, "checker.checker", arguments, max_cpu_s=most, once=once, fresh=fresh)
 
 
 class Candidates:

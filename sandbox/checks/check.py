@@ -136,6 +136,7 @@ async def check(
     wall_s, behind = walls_behind(limits or Limits())
     allowed = crossing.plain()
     job = {
+        "runner": "checks",
         "checks": [{**one.model_dump(), "name": one.name} for one in checks],
         "module": module,
         "provides": list(provides),
@@ -148,7 +149,7 @@ async def check(
         arguments = {key: allowed[key] for key in ("write_back", "kinds")}
         return await candidate.start("bridge.callee", arguments, limits=behind)
 
-    tried = await hold(start, Checkers(checker, once=behind), json.dumps(job).encode(), wall_s)
+    tried = await hold(start, Checkers(checker, once=behind, fresh=False), json.dumps(job).encode(), wall_s)
     return _report(checks, tried)
 
 

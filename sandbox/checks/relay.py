@@ -5,6 +5,7 @@ Otherwise frames are relayed unread and counted.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ Start = Callable[[], Awaitable[Running | Candidate]]
 _AT_ONCE = 32 << 10
 """Bytes that decode within a few milliseconds, whatever their content."""
 MAX_RELAYED = 512 << 20
-"""Bytes of one job, in both directions."""
+"""Bytes of one candidate, in both directions."""
 _GRACE_S = 0.4
 """Seconds for the checker to report unfinished tests, added to the caller's limit."""
 _SLACK_S = 2.0
@@ -48,8 +49,11 @@ class TrialResult:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold(start: Start, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
-    """Run a job in a checker, on candidates from `start`. Raises SandboxBroken if a sandbox fails."""
+async def hold(start: Start | None, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
+    """Run a job in a checker, on candidates from `start` (None: the candidate is in the checker's process).
+
+    Raises SandboxBroken if a sandbox fails.
+    """
     report = RunReport()
     held = await checkers.take()
     relay = _Relay(start, held.running, report, wall_s)
@@ -81,25 +85,64 @@ async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 
 
+class Exchange:
+    """Requests to one candidate, each answered by it or by why it no longer answers."""
+
+    def __init__(self, candidate: Running | Candidate, *, most: float = math.inf) -> None:
+        """`most`: bytes in both directions after which the candidate is ended."""
+        self.candidate = candidate
+        self.result: Result | None = None
+        """How it ended."""
+        self.gone = b""
+        """Why it no longer answers, as sent to the checker."""
+        self._left = most
+
+    async def ask(self, request: bytes, deadline: float | None = None) -> bytes:
+        """FROM_CANDIDATE and its answer, or why there is none, as `gone` from now on."""
+        if self.gone:
+            return self.gone
+        assert not isinstance(self.candidate, Candidate)
+        answer, why = None, b""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.candidate.send(request)
+                answer = await self.candidate.receive()
+        except TimeoutError:
+            why = TIMED_OUT
+        except SandboxBroken:
+            pass
+        self._left -= len(request) + len(answer or b"")
+        if answer is not None and len(answer) < MAX_FRAME and self._left >= 0:
+            return FROM_CANDIDATE + answer
+        await self.end(why if answer is None else ENDED + b" (it sent more than a check may)")
+        return self.gone
+
+    async def end(self, why: bytes = b"") -> None:
+        """End the candidate, if it hasn't ended."""
+        if self.result is None:
+            self.result = await self.candidate.finish()
+            own = TIMED_OUT if out_of_time(self.result) else ENDED + f" ({ending(self.result)})".encode()
+            self.gone = why or own
+
+
 class _Relay:
     """One checker and its candidates in turn. Close it even after a failure."""
 
-    def __init__(self, start: Start, checker: Running, report: RunReport, wall_s: float) -> None:
+    def __init__(self, start: Start | None, checker: Running, report: RunReport, wall_s: float) -> None:
         self.results: list[Result] = []
         """How each candidate ended."""
         self._start, self._checker, self._report, self._wall_s = start, checker, report, wall_s
-        self._candidate: Running | Candidate | None = None
-        self._gone = b""
-        """Why the candidate no longer answers, as sent to the checker."""
+        self._exchange: Exchange | None = None
         self._late = False
         self._deadline = 0.0
-        self._bytes = 0
 
     async def close(self) -> None:
         """End the candidate."""
-        if self._candidate is not None:
-            candidate, self._candidate = self._candidate, None
-            self.results.append(await candidate.finish())
+        if self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            await exchange.end()
+            assert exchange.result is not None
+            self.results.append(exchange.result)
 
     async def run(self, job: bytes) -> None:
         """Serve the checker until it finishes, falls silent or runs out of time."""
@@ -114,7 +157,9 @@ class _Relay:
                     self._report.timed_out = True
                     self._report.note = f"it did not end within {self._wall_s:g} s"
                     return
-                await self._end(TIMED_OUT)
+                self._allow_last_reports()
+                if self._exchange is not None:
+                    await self._exchange.end(TIMED_OUT)
                 continue
             if frame is None or not await self._take(frame):
                 return
@@ -122,8 +167,8 @@ class _Relay:
     async def _introduce(self, frame: bytes) -> None:
         """Start a candidate; send the checker a frame, with a socket to the candidate where possible."""
         await self.close()
-        self._candidate = candidate = await self._start()
-        self._gone = b""
+        candidate = await self._start() if self._start is not None else None
+        self._exchange = Exchange(candidate, most=MAX_RELAYED) if candidate is not None else None
         if isinstance(self._checker, RunningEntry) and isinstance(candidate, RunningEntry | Candidate):
             await self._checker.send_with(frame, candidate.hand_over())
         else:
@@ -135,15 +180,13 @@ class _Relay:
         try:
             if kind == REPORT:
                 self._report.take(await decoded(content))
+            elif self._exchange is None:
+                raise CodecError("the process of the tests sent what isn't a report")
             elif kind == AGAIN:
                 await self._introduce(AGAIN)
-            elif kind == LOST:
-                if isinstance(self._candidate, RunningEntry | Candidate):
-                    self._candidate.hung_up()
-                await self._end(b"")
-                await self._checker.send(self._gone)
             else:
-                await self._checker.send(await self._answer(content))
+                request = None if kind == LOST else content
+                await self._checker.send(await self._answer(self._exchange, request))
         except CodecError as error:
             self._report.note = str(error)
             return False
@@ -151,32 +194,17 @@ class _Relay:
             return False
         return True
 
-    async def _answer(self, request: bytes) -> bytes:
-        """The candidate's next frame, or the host's notice that none will come."""
-        if self._gone:
-            return self._gone
-        assert self._candidate is not None
-        assert not isinstance(self._candidate, Candidate)
-        answer, why = None, b""
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._candidate.send(request)
-                answer = await self._candidate.receive()
-        except TimeoutError:
-            why = TIMED_OUT
-        except SandboxBroken:
-            pass
-        self._bytes += len(request) + len(answer or b"")
-        if answer is not None and len(answer) < MAX_FRAME and self._bytes <= MAX_RELAYED:
-            return FROM_CANDIDATE + answer
-        await self._end(why if answer is None else ENDED + b" (it sent more than a check may)")
-        return self._gone
+    async def _answer(self, exchange: Exchange, request: bytes | None) -> bytes:
+        """The candidate's next frame, or why none will come; None: its socket to the checker closed."""
+        if request is not None:
+            answer = await exchange.ask(request, self._deadline)
+            if not self._late and asyncio.get_running_loop().time() >= self._deadline:
+                self._allow_last_reports()
+            return answer
+        if isinstance(exchange.candidate, RunningEntry | Candidate):
+            exchange.candidate.hung_up()
+        await exchange.end()
+        return exchange.gone
 
-    async def _end(self, why: bytes) -> None:
-        """End the candidate, and keep the notice for the checker."""
-        if why == TIMED_OUT:
-            self._late, self._deadline = True, self._deadline + _GRACE_S
-        if not self._gone and self._candidate is not None:
-            result = await self._candidate.finish()
-            timed_out = TIMED_OUT if out_of_time(result) else ENDED + f" ({ending(result)})".encode()
-            self._gone = why or timed_out
+    def _allow_last_reports(self) -> None:
+        self._late, self._deadline = True, self._deadline + _GRACE_S

@@ -3,20 +3,19 @@
 Unlike `check`, which supports repair, a trial gives the verdict: what may cross is fixed beforehand.
 """
 
-import asyncio
 import json
 import math
+from dataclasses import replace
 from importlib.resources import files
 
 from pydantic import Field
 
 from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
-from sandbox.checks.relay import TrialResult, decoded, hold, walls_behind
-from sandbox.checks.run_report import Crossing, RunReport
+from sandbox.checks.relay import TrialResult, hold, walls_behind
+from sandbox.checks.run_report import Crossing
 from sandbox.contract import Running, Sandbox
-from sandbox.inner.bridge.codec import CodecError
 from sandbox.policy import Limits, Policy
-from sandbox.result import Value, ending
+from sandbox.result import Value
 
 _MODULE = "solution"
 _SPARE_CPU_S = 1.0
@@ -54,20 +53,15 @@ async def hold_trial(
     cpu_s = limits.cpu_s or Policy().cpu_s
     behind = behind.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    job = {
-        **trial.model_dump(include={"tests", "prelude", "tidy", "entry_point", "replays", "seed"}),
-        "module": _MODULE,
-        "crossing": crossing,
-        "wall_s": wall_s,
-        "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S),
-    }
+    more = trial.model_dump(include={"tidy", "replays", "seed"})
+    more |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}
         candidate |= {"modules": {_MODULE: trial.source}, "timer_s": cpu_s}
         return await candidates.start(candidate, limits=behind)
 
-    return await hold(start, checkers, json.dumps(job).encode(), wall_s)
+    return await hold(start, checkers, _job("trial", trial, **more, wall_s=wall_s), wall_s)
 
 
 def alarm_source() -> str:
@@ -77,16 +71,14 @@ def alarm_source() -> str:
 
 async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
     """Try one function in its tests' process, which it can tamper with. Raises SandboxBroken."""
-    outcome = RunReport()
-    arguments = {"source": trial.source, "tests": list(trial.tests), "entry_point": trial.entry_point}
-    running = await sandbox.start("checker.together", arguments, limits=limits, fresh=True)
-    try:
-        while not outcome.complete and (frame := await running.receive()) is not None:
-            outcome.take(await decoded(frame[1:]))
-    except CodecError as error:
-        outcome.note = str(error)
-    finally:
-        result = await asyncio.shield(running.finish())
-    if not outcome.complete and not outcome.note:
-        outcome.note = f"it gave no verdict: {ending(result)}"
-    return TrialResult(outcome, (result,), result.model_copy(update={"cpu_s": 0.0}))
+    wall_s, behind = walls_behind(limits)
+    checkers = Checkers(sandbox, once=behind)
+    tried = await hold(None, checkers, _job("together", trial, source=trial.source), wall_s)
+    counted = tried.checker.model_copy(update={"cpu_s": 0.0})  # as its candidate's
+    return replace(tried, candidates=(tried.checker,), checker=counted)
+
+
+def _job(runner: str, trial: Trial, **more: object) -> bytes:
+    checks = [{"source": source} for source in trial.tests]
+    job = {"runner": runner, "checks": checks, "prelude": trial.prelude, "entry_point": trial.entry_point}
+    return json.dumps({**job, **more}).encode()

@@ -27,8 +27,8 @@ from sandbox.inner.process.wire import Channel
 _NO_TEST = "no test ran: the file has no test_ function, TestCase, check() or assert, or all were skipped"
 
 
-def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
-    """Run the checks of a job, and report each.
+def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports) -> None:
+    """Run assertions, examples and test files, and report each.
 
     Args:
         line: To the candidate; None if the host relays frames.
@@ -36,7 +36,6 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
             `folders` (where these are, too), `crossing`, `wall_s`.
     """
     link = Link(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
-    reports = Reports(channel)
     module: str = job["module"]
     sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
     sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))
@@ -53,7 +52,6 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -
                 session.prepare(ast.parse(check["source"]))
                 run_example(check["source"], check["want"], session)
     reports.end(link)
-    reports.flush()
 
 
 def _run_assertion(check: Mapping[str, Any], module: str) -> None:

@@ -22,7 +22,10 @@ from typing import Any, NoReturn
 
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.checker import case_trial, check_run
+from sandbox.inner.checker import function_test
+from sandbox.inner.checker.check_run import run_checks
+from sandbox.inner.checker.reporting import Reports
+from sandbox.inner.checker.together import run_together
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST, kill_remaining
@@ -47,18 +50,32 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
         if frame is None:
             return
         job = json.loads(frame)
+        if job["runner"] == "trial":
+            function_test.prepare(job)
         if arguments["once"]:
-            check_run.run_checks(channel, line, job)
-            channel.send(_end_report(0, time.process_time(), _resident_kib()))
+            _run_here(channel, line, job)
+            if job["runner"] == "together":
+                channel.receive()  # the host closes it; at an exit, the candidate's threads might still write
+                os._exit(0)
             return
-        case_trial.prepare(job)
         if job["tidy"] and _limit_cpu(job["cpu_s"]):
-            _run_trial_here(channel, line, job)
+            _run_here(channel, line, job)
             held += 1
             if held % _COLLECTED_AFTER == 0:
                 gc.collect()
         else:
-            _run_trial_in_fork(channel, line, job)
+            _run_in_fork(channel, line, job)
+
+
+def _run(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> Reports:
+    """Run the checks of a job; return its reports, of which the last are to be sent."""
+    reports = Reports(channel)
+    if job["runner"] == "together":
+        run_together(job, reports)
+    else:
+        runner = run_checks if job["runner"] == "checks" else function_test.run_trial
+        runner(channel, line, job, reports)
+    return reports
 
 
 def _prepare_process() -> None:
@@ -71,15 +88,15 @@ def _prepare_process() -> None:
     gc.freeze()
 
 
-def _run_trial_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
-    """Hold a trial that leaves nothing behind; an unexpected exit ends this process."""
+def _run_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+    """Run a job that leaves nothing behind, or the only one; an unexpected exit ends this process."""
     before = time.process_time()
     random.seed()
-    last = case_trial.hold(channel, line, job)
-    channel.send_all([*last, _end_report(0, time.process_time() - before, _resident_kib())])
+    reports = _run(channel, line, job)
+    reports.flush(_end_report(0, time.process_time() - before, _resident_kib()))
 
 
-def _run_trial_in_fork(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
+def _run_in_fork(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
     process = os.fork()
     if process == 0:
         _become(channel, line, job)
@@ -97,7 +114,7 @@ def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> N
     try:
         _limit_cpu(job["cpu_s"])
         random.seed()
-        channel.send_all(case_trial.hold(channel, line, job))
+        _run(channel, line, job).flush()
         code = 0
     finally:
         os._exit(code)

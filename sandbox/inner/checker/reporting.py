@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+from _thread import RLock
 from collections.abc import Iterator
 
 from sandbox.inner.bridge.candidate_line import REPORT
@@ -25,7 +26,8 @@ class Reports:
         self.count = 0
         """Results so far."""
         self._channel = channel
-        self.unsent: list[bytes] = []
+        self._turns = RLock()  # reentrant: an alarm goes off within a report, and in any thread
+        self._unsent: list[bytes] = []
 
     def begin(self, name: str) -> None:
         """Announce a test: the host names it if it never ends."""
@@ -64,8 +66,11 @@ class Reports:
         else:
             self.result(name, True)
 
-    def end(self, link: Link, *, timed_out: bool = False) -> None:
-        """Report the end of all checks, and what crossed."""
+    def end(self, link: Link | None = None, *, timed_out: bool = False) -> None:
+        """Report the end of all checks, and what crossed a link."""
+        if link is None:
+            self.say("end", [], [], [], [], [], 0, False, False)
+            return
         guard = link.guard
         crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses, link.ambiguous))
         late = timed_out or (link.gone is not None and link.gone.timed_out)
@@ -73,13 +78,21 @@ class Reports:
 
     def say(self, *report: object) -> None:
         """Keep a report for the next flush."""
-        self.unsent.append(REPORT + encode(report))
+        frame = REPORT + encode(report)
+        with self._turns:
+            self._unsent.append(frame)
 
-    def flush(self) -> None:
-        """Send the kept reports."""
-        if self.unsent:
-            self._channel.send_all(self.unsent)
-            self.unsent.clear()
+    def flush(self, *last: bytes) -> None:
+        """Send the kept reports, and frames after them, whole even if another thread sends, too."""
+        with self._turns:
+            frames, self._unsent = [*self._unsent, *last], []
+            if frames:
+                self._channel.send_all(frames)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an exception, on one line."""
+    return "; ".join(line.strip() for line in told(error))[:_MAX_MESSAGE]
 
 
 def told(error: BaseException) -> list[str]:

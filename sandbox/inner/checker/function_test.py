@@ -1,4 +1,4 @@
-"""The checker's side of a trial: pristine tests of one function, and repeated calls.
+"""Run a trial: pristine tests of one function, and repeated calls.
 
 The candidate's code is never here. Helpers defined by the prompt come from the prompt itself.
 """
@@ -15,34 +15,34 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.checker.replay import RecordingLink, same_answer
-from sandbox.inner.checker.reporting import Reports, remember, told
+from sandbox.inner.checker.reporting import Reports, one_line, remember
 from sandbox.inner.process.wire import Channel
 
-_TEST, _PRELUDE = "<test>", "<prompt>"
-_MAX_MESSAGE = 2000
+TEST, _PRELUDE = "<test>", "<prompt>"
 _KEPT = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
 
 
-def hold(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> list[bytes]:
-    """Hold a trial; return the last frames for the host, still to be sent.
+def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports) -> None:
+    """Run the tests of one function; if all pass, repeat calls.
 
     Args:
         line: To the candidate; None if the host relays frames.
-        job: `tests` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
+        job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
             `wall_s`, `replays`, `seed`.
     """
-    trial = _Trial(channel, line, job)
+    trial = _Trial(channel, line, job, reports)
     try:
         trial.hold()
     finally:
         trial.close()
-    return trial.reports.unsent
 
 
 class _Trial:
-    def __init__(self, channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
-        self.reports = Reports(channel)
+    def __init__(
+        self, channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports
+    ) -> None:
+        self._reports = reports
         self._channel, self._job = channel, job
         self._links: list[RecordingLink] = []
         self._link = self._connect(line)
@@ -54,13 +54,13 @@ class _Trial:
         """Run the tests; if all pass, repeat calls."""
         job = self._job
         if self._load():
-            for number, source in enumerate(job["tests"]):
-                self.reports.flush()
-                self.reports.number = number
-                self._test(source)
+            for number, check in enumerate(job["checks"]):
+                self._reports.flush()
+                self._reports.number = number
+                self._test(check["source"])
             if self._passed and job["replays"]:
                 self._replay(job["replays"], random.Random(job["seed"]))
-        self.reports.end(self._link, timed_out=self._timed_out)
+        self._reports.end(self._link, timed_out=self._timed_out)
 
     def close(self) -> None:
         """Close the lines to the candidates, which ends them."""
@@ -76,7 +76,7 @@ class _Trial:
         return link
 
     def _another(self) -> RecordingLink:
-        self.reports.flush()
+        self._reports.flush()
         self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
         return self._connect(line)
@@ -86,7 +86,7 @@ class _Trial:
         try:
             self._candidate = self._link.entry(self._job["module"], self._job["entry_point"])
         except BaseException as error:  # noqa: BLE001 - any exception of its module is its result
-            self.reports.say("unloaded", _one_line(error))
+            self._reports.say("unloaded", one_line(error))
             return False
         return True
 
@@ -94,12 +94,11 @@ class _Trial:
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
-            _run(self._job["prelude"], _PRELUDE, space)
+            execute(self._job["prelude"], _PRELUDE, space)
             space[self._job["entry_point"]] = self._candidate
-            _run(source, _TEST, space)
-            space["check"](self._candidate)
+            run_test(source, self._candidate, space)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
-            message = _one_line(error)
+            message = one_line(error)
             if isinstance(error, AssertionError) and self._link.last:
                 message = f"{message}; the last call {self._link.last}"
         else:
@@ -107,7 +106,7 @@ class _Trial:
                 message = str(self._link.gone)
         space.clear()  # breaks the cycle between it and its functions
         self._passed = self._passed and not message
-        self.reports.result("", not message, message)
+        self._reports.result("", not message, message)
 
     def _replay(self, most: int, chance: random.Random) -> None:
         """Repeat calls in another order on a fresh candidate, and report whether an answer differs."""
@@ -124,16 +123,30 @@ class _Trial:
                 differing += not same_answer(*calls[i], link.repeat(calls[i][0]))
         except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
             self._timed_out = link.gone is not None and link.gone.timed_out
-            differing, why = max(differing, 1), _one_line(error)
-        self.reports.say("replayed", len(chosen), differing, why)
+            differing, why = max(differing, 1), one_line(error)
+        self._reports.say("replayed", len(chosen), differing, why)
+
+
+def run_test(source: str, candidate: object, space: dict[str, Any]) -> None:
+    """Run a test's source in a namespace, and its check(candidate). Raises what these raise."""
+    execute(source, TEST, space)
+    space["check"](candidate)
 
 
 def prepare(job: Mapping[str, Any]) -> None:
     """Compile a trial's sources for all clones of this process; the trial reports invalid ones."""
-    for source in (job["prelude"], *job["tests"]):
+    tests = [(check["source"], TEST) for check in job["checks"]]
+    for source, filename in ((job["prelude"], _PRELUDE), *tests):
         if len(source) <= _KEPT:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-                _compiled_once(source, _PRELUDE if source is job["prelude"] else _TEST)
+                _compiled_once(source, filename)
+
+
+def execute(source: str, filename: str, space: dict[str, Any]) -> None:
+    """Run a source in a namespace. Raises what it raises."""
+    if filename != _PRELUDE:
+        remember(filename, source)
+    exec((_compiled_once if len(source) <= _KEPT else _compile)(source, filename), space)
 
 
 def _compile(source: str, filename: str) -> CodeType:
@@ -141,13 +154,3 @@ def _compile(source: str, filename: str) -> CodeType:
 
 
 _compiled_once = lru_cache(maxsize=512)(_compile)
-
-
-def _run(source: str, filename: str, space: dict[str, Any]) -> None:
-    if filename == _TEST:
-        remember(filename, source)
-    exec((_compiled_once if len(source) <= _KEPT else _compile)(source, filename), space)
-
-
-def _one_line(error: BaseException) -> str:
-    return "; ".join(line.strip() for line in told(error))[:_MAX_MESSAGE]

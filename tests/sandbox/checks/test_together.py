@@ -1,0 +1,55 @@
+"""A function in its tests' process: reported as one apart is, by the same checker and relay."""
+
+import pytest
+
+from sandbox import Limits, Policy, open_sandbox
+from sandbox.checks.relay import TrialResult
+from sandbox.checks.trial import Trial, hold_together
+
+ADD = "def add(a, b):\n    return a - b\n"
+CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3, 'a sum'\n"
+SEND = """\
+import os, stat
+def add(a, b):
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, len(FRAME).to_bytes(4, "little") + FRAME)
+        except OSError:
+            pass
+    return 3
+"""
+
+pytestmark = pytest.mark.asyncio
+
+
+async def _hold(source: str, *tests: str, wall_s: float = 30) -> TrialResult:
+    async with open_sandbox(Policy()) as sandbox:
+        trial = Trial(source=source, entry_point="add", tests=tests)
+        return await hold_together(sandbox, trial, limits=Limits(wall_s=wall_s, cpu_s=2))
+
+
+async def test_a_failure_shows_the_line_of_the_test_that_failed() -> None:
+    tried = await _hold(ADD, CHECK)
+
+    assert tried.outcome.complete
+    assert tried.outcome.tests == ["assert candidate(1, 2) == 3, 'a sum'; AssertionError: a sum"]
+    assert tried.checker.cpu_s == 0  # counted once
+
+
+async def test_a_test_that_does_not_end_is_named_and_its_time_is_over() -> None:
+    endless = "import time\ndef check(candidate):\n    time.sleep(60)\n"
+
+    tried = await _hold(ADD, endless, wall_s=1)
+
+    assert tried.outcome.timed_out
+    assert tried.outcome.unfinished == (0, "")
+    assert tried.candidates[0].wall_s < 10
+
+
+@pytest.mark.parametrize("frame", [b"C", b"N", b"L", b"", b"Rx"])
+async def test_a_forged_frame_ends_the_trial_without_a_verdict(frame: bytes) -> None:
+    tried = await _hold(f"FRAME = {frame!r}\n{SEND}", CHECK)
+
+    assert not tried.outcome.complete
+    assert tried.outcome.note
