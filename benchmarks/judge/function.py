@@ -1,7 +1,6 @@
 """Judge an answer to a function case, with tests and candidate in separate processes where possible."""
 
 import functools
-import hashlib
 from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
@@ -15,7 +14,7 @@ from sandbox.checks.relay import TrialResult
 from sandbox.checks.run_report import OPEN, Crossing
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
-REPLAYS = 8
+REPLAYS = 64
 """Calls of a passing sample to repeat, in another order, on a fresh copy."""
 _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
 """Generator steps allowed beyond the canonical answer's: a correct one yields as many items."""
@@ -44,7 +43,8 @@ async def judge_function(
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
-    if outcome == "passed" and tried.outcome.changed - (trial.crossing.changed or frozenset()):
+    agreed = (trial.crossing.changed or frozenset()) | (trial.crossing.uses or frozenset())
+    if outcome == "passed" and tried.outcome.changed - agreed:
         # It changed arguments that the canonical answer leaves: it must also pass where that is visible.
         shown = trial.crossing.model_copy(update={"write_back": True, "changed": None})
         again = await _hold(pair, trial.model_copy(update={"crossing": shown, "replays": 0}), mode, case)
@@ -59,7 +59,7 @@ async def judge_function(
         tried.candidates[0].wall_s,
         output=end_of(tried.candidates[0]),
         base=_base(tried, case),
-        stateful=_passed(tried, case) and tried.outcome.differing > 0,
+        stateful=_passed(tried, case) and bool(tried.outcome.stateful),
         tripped=tripped,
         incomplete=not tried.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(killed_by_nobody, tried.candidates)),
@@ -72,19 +72,21 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     if module is None:
         return without_canonical(case)
     everything = Mode(how="by_reference", crossing=OPEN)
-    replays = 0 if keeps_nothing(module) else REPLAYS
-    tried = await _hold(pair, _trial(case, module, everything, replays=replays), everything, case)
+    trial = _trial(case, module, everything, replays=REPLAYS)
+    if keeps_nothing(module) and _are_tidy((trial.prelude, *trial.tests)):  # tests can be run again
+        trial = trial.model_copy(update={"replays": 0})
+    tried = await _hold(pair, trial.model_copy(update={"rerun": True}), everything, case)
     said = tried.outcome
     if _passed(tried, case):
         crossing = Crossing(
             kinds=said.kinds & CARRIERS,
             errors=said.errors,
             steps=_STEPS_FACTOR * said.steps + _STEPS_MORE,
-            write_back=bool(said.changed),
+            write_back=bool(said.changed) or any(" set " in use for use in said.uses),
             changed=said.changed,
             uses=said.uses,
         )
-        mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful or said.differing > 0)
+        mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful or bool(said.stateful))
         if not (said.kinds or said.errors or said.uses) or await _holds(pair, case, module, mode):
             return mode
         found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
@@ -118,7 +120,6 @@ def _trial(case: FunctionCase, module: str, mode: Mode, *, replays: int) -> Tria
         prelude=helpers,
         crossing=mode.crossing,
         replays=replays,
-        seed=int.from_bytes(hashlib.sha256(f"{case.id}\0{module}".encode(errors="replace")).digest()[:6]),
     )
 
 
@@ -152,10 +153,9 @@ def _read(tried: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
         return "failed", failure
     if not _passed(tried, case):
         return "error", said.note or "its tests were not run to their end"
-    if said.differing:
-        more = f" ({said.difference})" if said.difference else ""
-        share = f"{said.differing} of {said.replayed}"
-        return "failed", f"stateful: {share} repeated calls gave another answer{more}"
+    if said.stateful:
+        share = f"{said.differing} of {said.replayed} repeated calls gave another answer"
+        return "failed", f"stateful: {share}, and its tests fail on a copy called before: {said.stateful}"
     return "passed", ""
 
 

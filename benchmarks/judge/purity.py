@@ -76,6 +76,9 @@ class _Module:
             one for node in nodes if isinstance(node, ast.Compare) for one in (node.left, *node.comparators)
         ]
         self._asked_kinds = {id(one.func) for one in compared if _asks_kind(one)}
+        self._annotations = [one for node in nodes for one in _annotations_of(node)]
+        self._in_annotations = {id(one) for whole in self._annotations for one in ast.walk(whole)}
+        self._names_of_typing = self._bound_to_typing()
 
     def keeps_nothing(self) -> bool:
         """Whether all objects made by the module are immutable."""
@@ -83,7 +86,7 @@ class _Module:
 
     def leaves_nothing(self) -> bool:
         """Whether every statement and every expression is harmless."""
-        return all(map(self._is_harmless, self._nodes))
+        return all(map(_is_annotation, self._annotations)) and all(map(self._is_harmless, self._nodes))
 
     def _stands(self, node: ast.stmt) -> bool:
         """Whether a top-level statement makes only immutable objects."""
@@ -120,8 +123,17 @@ class _Module:
                 return id(node) in self._asked_kinds
             case ast.Name(id=name):
                 is_module = name in self._modules and id(node) not in self._bases
-                return not (is_module or name.startswith("__") or name in _FORBIDDEN)
+                is_cached = name in self._names_of_typing and id(node) not in self._in_annotations
+                return not (is_module or is_cached or name.startswith("__") or name in _FORBIDDEN)
         return not isinstance(node, _STATEFUL)
+
+    def _bound_to_typing(self) -> set[str]:
+        """Names of typing's forms and of typing itself: subscripting one shows and fills a cache."""
+        names = {name for name, modules in self._modules.items() if "typing" in modules}
+        for node in self._nodes:
+            if isinstance(node, ast.ImportFrom) and node.module == "typing":
+                names |= {alias.asname or alias.name for alias in node.names}
+        return names
 
     def _has(self, value: ast.expr, attribute: str) -> bool:
         modules = self._modules.get(value.id, set()) if isinstance(value, ast.Name) else set()
@@ -139,6 +151,34 @@ _STATEFUL = (
 """Nodes that may leave state or wait for it. Attributes: those that are written."""
 _INWARD = ("_", "gi_", "ag_", "cr_", "tb_", "f_", "co_")
 """Prefixes of attributes that lead from a generator or a traceback to its frame, and to all names."""
+
+
+_IN_ANNOTATIONS = (
+    *(
+        ast.Name,
+        ast.Attribute,
+        ast.Subscript,
+        ast.Constant,
+        ast.Tuple,
+        ast.List,
+        ast.BinOp,
+        ast.BitOr,
+        ast.Load,
+    ),
+)
+"""Nodes of an annotation that makes and binds nothing mutable which a name could reach."""
+
+
+def _annotations_of(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.arg(annotation=ast.expr() as hint) | ast.AnnAssign(annotation=hint):
+            yield hint
+        case ast.FunctionDef(returns=ast.expr() as hint):
+            yield hint
+
+
+def _is_annotation(node: ast.expr) -> bool:
+    return all(isinstance(one, _IN_ANNOTATIONS) for one in ast.walk(node))
 
 
 def _asks_kind(node: ast.expr) -> TypeGuard[ast.Call]:

@@ -65,7 +65,8 @@ class RunReport:
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and of those with a different answer."""
-    difference: str = ""
+    stateful: str = ""
+    """Why the tests fail with such answers, or on a candidate that was called before."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     steps: int = 0
@@ -112,7 +113,7 @@ class RunReport:
             case ("unloaded", str(why)):
                 self.unloaded = why
             case ("replayed", int(count), int(differing), str(why)):
-                self.replayed, self.differing, self.difference = count, differing, why
+                self.replayed, self.differing, self.stateful = count, differing, why
             case ("end", list(), list(), list(), list(), list(), int(steps), bool(timed_out), bool(disowned)):
                 crossed = (frozenset(map(str, names)) for names in report[1:6])
                 self.kinds, self.errors, self.changed, self.uses, self.ambiguous = crossed

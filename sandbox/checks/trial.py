@@ -37,8 +37,8 @@ class Trial(Value):
     crossing: Crossing = Crossing()
     replays: int = 0
     """Maximum number of calls to repeat, in another order, on a fresh candidate."""
-    seed: int = 0
-    """Selects these calls and their order."""
+    rerun: bool = False
+    """Run the tests again on that candidate, even if no answer of it differs."""
 
 
 async def hold_trial(
@@ -53,7 +53,7 @@ async def hold_trial(
     cpu_s = limits.cpu_s or Policy().cpu_s
     behind = behind.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    more = trial.model_dump(include={"tidy", "replays", "seed"})
+    more = trial.model_dump(include={"tidy", "replays", "rerun"})
     more |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
 
     async def start() -> Running | Candidate:

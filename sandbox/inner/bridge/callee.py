@@ -5,7 +5,8 @@ wrong and holds no secret; the other side takes plain values, and builds its own
 
 A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
 ("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Any number of
-("ask", operation, operands…) may precede it, each answered by ("answer", value) or ("threw", error).
+("ask", operation, operands…) may precede it, each answered by
+("answer", value, changes) or ("threw", error, changes).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
 from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
 from sandbox.inner.bridge.standard import from_parts, to_parts
-from sandbox.inner.bridge.writeback import Writeback, awaited, resume
+from sandbox.inner.bridge.writeback import Writeback, awaited, mutable_containers, resume, write_back
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.wire import Channel
 
@@ -46,6 +47,10 @@ class Callee:
         self._foreign: dict[int, object] = {}
         self._thrown: dict[int, int] = {}
         self._printed = Printed()
+        self._loan = Writeback(())
+        """Containers of the other side, as copies, during the current request."""
+        self._given: list[Any] = []
+        """Containers of this side, given to the other one's object."""
         self._operations: dict[str, Callable[..., object]] = {
             "import": self._import,
             "get": getattr,
@@ -72,11 +77,13 @@ class Callee:
 
     def _answer(self, request: tuple[Any, ...]) -> bytes:
         operation, *operands = request
-        loan = Writeback(() if self._write_back is None else request)
+        outer, self._loan = self._loan, Writeback(() if self._write_back is None else request)
         try:
-            return self._frame(("value", self._operations[operation](*operands)), loan)
+            return self._frame(("value", self._operations[operation](*operands)), self._loan)
         except BaseException as error:  # noqa: BLE001 - any exception of the candidate is its answer
-            return self._frame(("raised", error, _last_frames(error)), loan)
+            return self._frame(("raised", error, _last_frames(error)), self._loan)
+        finally:
+            self._loan = outer
 
     def _frame(self, outcome: tuple[object, ...], loan: Writeback) -> bytes:
         # Copying a value may change and print more, as its items are taken during encoding.
@@ -91,16 +98,22 @@ class Callee:
     def ask(self, operation: str, *operands: object) -> Any:
         """Request an operation on an object of the other side, serving its requests. Raises its error."""
         self._channel.send(encode(("ask", operation, *operands), refer=self._refer))
+        given = mutable_containers(operands)
         while True:
             frame = self._channel.receive()
             if frame is None:
                 os._exit(0)  # the other side is gone
+            self._given = given
             message = decode(frame, resolve=self._resolve)
-            if message[0] == "answer":
-                return message[1]
+            if message[0] not in ("answer", "threw"):
+                self._channel.send(self._answer(message))
+                continue
+            write_back(given, message[2])
             if message[0] == "threw":
                 raise message[1]
-            self._channel.send(self._answer(message))
+            if self._write_back is not None:
+                self._loan.lend(message[1], own=[*map(id, given)])
+            return message[1]
 
     def _refer(self, value: Any) -> object:
         kind = type(value)
@@ -140,6 +153,10 @@ class Callee:
             if rest[0] not in self._foreign:
                 self._foreign[rest[0]] = foreign(self.ask, *rest)
             return self._foreign[rest[0]]
+        if kind == "lent":
+            return self._loan.containers[rest[0]]
+        if kind == "given":
+            return self._given[rest[0]]
         if kind == "error":
             return self._rebuilt(*rest)
         if kind == "record":

@@ -28,6 +28,9 @@ class CandidateLine:
         """The first request since this was set to None."""
         self.received = b""
         """The latest frame."""
+        self.substitutes: dict[bytes, list[bytes]] = {}
+        """Frames to receive, by request, in place of the candidate's answers."""
+        self._substitute: bytes | None = None
         self._host, self._direct = host, direct
         self._count = 0
         self._lost = False
@@ -35,6 +38,9 @@ class CandidateLine:
     def send(self, request: bytes) -> None:
         """Send a request."""
         self.sent = self.sent or request
+        self._substitute = self.substitutes[request].pop() if self.substitutes.get(request) else None
+        if self._substitute is not None:
+            return
         if self._direct is None:
             self._host.send(TO_CANDIDATE + request)
             return
@@ -45,7 +51,9 @@ class CandidateLine:
 
     def receive(self) -> bytes | None:
         """Receive a frame beginning with FROM_CANDIDATE, ENDED or TIMED_OUT; None once the host is gone."""
-        frame = self._host.receive() if self._direct is None else self._answer(self._direct)
+        frame, self._substitute = self._substitute, None
+        if frame is None:
+            frame = self._host.receive() if self._direct is None else self._answer(self._direct)
         self.received = frame or b""
         return frame
 

@@ -8,7 +8,7 @@ answer were recorded, no others are allowed.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
@@ -16,6 +16,7 @@ from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLA
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
+from sandbox.inner.bridge.writeback import Writeback
 
 MAX_CALLBACKS = 200_000
 """Callbacks of one check. Sorting 10,000 items by a callback takes some 10,000."""
@@ -43,6 +44,50 @@ _USES = {
     "__call__": "call",
 }
 """Effect of an operator; any other one reads."""
+
+
+class Lent:
+    """Mutable containers of this side that the other one holds copies of, during one request."""
+
+    def __init__(self, arguments: list[Any], owners: list[frozenset[str]]) -> None:
+        self.containers, self.owners = arguments, owners
+        """Containers, and the arguments, or the uses of the test's objects, as which they may be changed."""
+        self._before = len(arguments)
+        self._answered = Writeback(())
+        """Those that came with answers."""
+
+    def lend(self, value: object, *, own: Collection[int], owners: frozenset[str]) -> None:
+        """Lend the containers of an answer."""
+        more = self._answered.lend(value, own=own)
+        if more:
+            self.containers += self._answered.containers[-more:]
+            self.owners += [owners] * more
+
+    def place(self, number: int) -> int | None:
+        """Place of the container of this id(), if it came with an answer and didn't change since."""
+        place = self._answered.place(number)
+        return None if place is None else self._before + place
+
+
+class _Known(Mapping[int, object]):
+    """Payloads by id() of containers that the other side has: those it gave, and those it was lent."""
+
+    def __init__(self, given: Mapping[int, object], lent: Lent) -> None:
+        self.given, self._lent = given, lent
+
+    def __getitem__(self, number: int) -> object:
+        if number in self.given:
+            return self.given[number]
+        place = self._lent.place(number)
+        if place is None:
+            raise KeyError(number)
+        return ("lent", place)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.given)
+
+    def __len__(self) -> int:
+        return len(self.given)
 
 
 class Exports:
@@ -92,17 +137,25 @@ class Exports:
             raise CodecError("an object of ours that never crossed")
         return self._objects[number]
 
-    def answer(self, asked: list[Any], refer: Callable[[object], object]) -> bytes:
-        """Perform a request on our object; return the answer's frame. Raises CandidateGone, NotPlain."""
+    def answer(self, asked: list[Any], refer: Callable[[object], object], lent: Lent) -> bytes:
+        """Perform a request on our object; return the answer's frame. Raises CandidateGone, NotPlain.
+
+        Containers in the operands may be changed, those in the answer are lent.
+        """
         outer = self._serving
+        given = Writeback((*asked[2:],))
+        known = _Known(given.known("given"), lent)
         try:
             value = self._do(*asked)
             self._serving = self._owners[asked[1]]
-            return encode(("answer", value), refer=refer)
+            frame = encode(("answer", value, given.changes()), refer=refer, known=known)
+            use = ("set", asked[2]) if asked[0] == "get" else ("change",)
+            lent.lend(value, own=known.given, owners=self._labels(asked[1], *use))
+            return frame
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
-            return encode(("threw", error), refer=refer)
+            return encode(("threw", error, given.changes()), refer=refer, known=known)
         finally:
             self._serving = outer
 
@@ -152,12 +205,17 @@ class Exports:
         is_plain = kind in _CLOSED if use == "call" else kind.__module__ in _PLAIN
         if is_plain and use not in ("set", "change"):
             return True
-        done = {" ".join((owner, kind.__name__, use, name)).rstrip() for owner in self._owners[number]}
+        done = self._labels(number, use, name)
         if self._allowed is not None:
             return not self._allowed.isdisjoint(done)
         if len(self.uses) < MAX_USES:
             self.uses |= done
         return True
+
+    def _labels(self, number: Any, use: str, name: str = "") -> frozenset[str]:
+        """A use of an object as it is recorded, for each argument that it came with."""
+        kind = type(self._objects[number]).__name__
+        return frozenset(" ".join((owner, kind, use, name)).rstrip() for owner in self._owners[number])
 
 
 def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:

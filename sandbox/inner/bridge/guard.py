@@ -13,6 +13,8 @@ from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 
+_UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
+"""The latter stands among the names of arguments for an item that a generator gives again, changed."""
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
 
@@ -37,14 +39,17 @@ class Guard:
         self.changed: set[str] = set()
         self.steps = 0
         """What crossed so far, in the terms of the arguments."""
-        self.exports = Exports(uses, spares_mocks=uses is not None or data_decides)
+        may_change = frozenset(changed or ()) | frozenset(uses or ())
+        self.exports = Exports(
+            None if uses is None else may_change, spares_mocks=uses is not None or data_decides
+        )
         self.compares = kinds is None and not data_decides
         """Whether the candidate's objects may be compared by their own operators."""
         self.only_data = kinds is not None
         self.write_back = write_back
         self._allowed = None if kinds is None else frozenset(kinds)
         self._expected = None if errors is None else frozenset(errors)
-        self._changeable = None if changed is None else frozenset(changed)
+        self._changeable = None if changed is None else may_change
         self._max_steps = steps
 
     @contextmanager
@@ -65,8 +70,8 @@ class Guard:
         if self._max_steps is not None and self.steps > self._max_steps:
             raise CandidateGone(f"its generators went on for more than {self._max_steps:,} steps")
 
-    def shown(self, changes: Any, owners: list[str]) -> Any:
-        """The changes that the test sees; `owners`: the argument of each lent container."""
+    def shown(self, changes: Any, owners: list[frozenset[str]]) -> Any:
+        """The changes that the test sees; `owners`: the arguments or uses of each lent container."""
         if not changes:
             return ()
         if not self.write_back:
@@ -74,11 +79,18 @@ class Guard:
             return ()
         if type(changes) is not tuple or any(type(one) is not tuple or len(one) != 2 for one in changes):
             return changes  # write_back refuses it
-        owner_of = dict(enumerate(owners))
-        owned = [(owner_of.get(one[0], "*"), one) for one in changes]
-        self.changed.update(owner for owner, _ in owned)
-        may = self._changeable
-        return tuple(one for owner, one in owned if may is None or owner in may)
+        owners_of = dict(enumerate(owners))
+        return tuple(one for one in changes if self._may_change(owners_of.get(one[0], _UNKNOWN)))
+
+    def _may_change(self, owners: frozenset[str]) -> bool:
+        """Whether the test sees a change; records it."""
+        agreed = owners if self._changeable is None else owners & self._changeable
+        self.changed |= agreed or owners
+        return bool(agreed)
+
+    def shows_again(self) -> bool:
+        """Whether the test sees that an item of a generator is the changed one before."""
+        return self._may_change(_ITEM) and self.write_back
 
     def admit(self, met: dict[str, object], doing: str) -> None:
         """Record the kinds of references received. Raises CandidateGone if one may not cross."""

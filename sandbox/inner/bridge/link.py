@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
+from sandbox.inner.bridge.exports import Lent
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
@@ -39,8 +40,8 @@ _OWN = ("describe", "import")
 
 
 class _Exchange:
-    def __init__(self, operation: str, lent: list[Any], owners: list[str]) -> None:
-        self.operation, self.lent, self.owners = operation, lent, owners
+    def __init__(self, operation: str, lent: Lent) -> None:
+        self.operation, self.lent = operation, lent
         self.met: dict[str, object] = {}
         """For each kind of reference in the answer, the first one."""
 
@@ -66,7 +67,7 @@ class Link:
         self._depth = 0
         self._requests = 0
         self._exports = self.guard.exports
-        self._now = _Exchange("", [], [])
+        self._now = _Exchange("", Lent([], []))
         self._classes = Classes(self)
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._origins: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
@@ -124,11 +125,11 @@ class Link:
             self.guard.step()
         named = self._named_arguments(message)
         lent = mutable_containers(message)
-        owners = ["*"] * len(lent)
+        owners = [frozenset("*")] * len(lent)
         if named and self.guard.write_back:
-            owners = [name for name, value in named for _ in mutable_containers(value)]
+            owners = [frozenset({name}) for name, value in named for _ in mutable_containers(value)]
         outer, giving = self._now, self._exports.giving
-        self._now, self._exports.giving = _Exchange(message[0], lent, owners), named
+        self._now, self._exports.giving = _Exchange(message[0], Lent(lent, owners)), named
         try:
             return self._exchange(message)
         finally:
@@ -156,7 +157,7 @@ class Link:
                 raise raised
             if kind != "ask":
                 return value
-            self._line.send(self._exports.answer(rest, self._refer))
+            self._line.send(self._exports.answer(rest, self._refer, self._now.lent))
 
     def _receive(self) -> tuple[Any, ...]:
         frame = self._line.receive()
@@ -179,7 +180,8 @@ class Link:
     def _outcome(self, kind: str, rest: list[Any]) -> tuple[object, BaseException | None]:
         """The value of an answer, or its exception; ValueError and TypeError for a malformed one."""
         *outcome, changes, printed = rest
-        write_back(self._now.lent, self.guard.shown(changes, self._now.owners))
+        lent = self._now.lent
+        write_back(lent.containers, self.guard.shown(changes, lent.owners))
         if type(printed) is not str:
             raise CodecError("no text")
         if printed:
@@ -217,7 +219,7 @@ class Link:
         if type(payload) is not tuple or not payload or type(payload[0]) is not str:
             raise CodecError("an extension that isn't a tuple")
         kind, *rest = payload
-        lent = self._now.lent
+        lent = self._now.lent.containers
         if kind == "lent" and len(rest) == 1 and type(rest[0]) is int and 0 <= rest[0] < len(lent):
             return lent[rest[0]]
         take = self._exports.original if kind == "yours" else self._take.get(kind)

@@ -6,8 +6,9 @@ contents; a container that was moved or returned keeps its identity.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from operator import is_not
 from types import GeneratorType
 from typing import Any
@@ -15,8 +16,11 @@ from typing import Any
 _ROWS = (list, deque)
 _TABLES = (dict, OrderedDict, Counter, defaultdict)
 _ORDERED = frozenset({*_ROWS, tuple})
-MUTABLE = frozenset({*_ROWS, *_TABLES, set, bytearray})
+_NUMBERS = (bytearray, array)
+MUTABLE = frozenset({*_ROWS, *_TABLES, set, *_NUMBERS})
 """Types of containers that can be lent."""
+MAX_LENT = 10_000
+"""Containers that a test's objects may lend in one call."""
 _loop: Any = None
 _last: dict[int, object] = {}
 """Latest item of each iterator, by id(); iterators that crossed stay alive."""
@@ -35,28 +39,58 @@ def mutable_containers(value: object) -> list[Any]:
             stack.extend(reversed(item))
         elif kind in _TABLES:
             stack.extend(reversed(list(item.values())))
+        elif kind is slice:
+            stack.extend((item.step, item.stop, item.start))
     return found
 
 
 class Writeback:
-    """Containers lent to a call, and their contents before it."""
+    """Containers lent to the other side, and their contents before."""
 
     def __init__(self, arguments: object) -> None:
         self.containers = mutable_containers(arguments)
-        self._before = [item.copy() for item in self.containers]
+        self._before = [*map(_copied, self.containers)]
+        self._places = {id(item): i for i, item in enumerate(self.containers)}
+        self._room = MAX_LENT
 
-    def known(self) -> dict[int, object]:
+    def lend(self, value: object, *, own: Collection[int] = ()) -> int:
+        """Lend further containers, but for those of these id(); return their number."""
+        found = {id(item): item for item in mutable_containers(value)}
+        more = [item for one, item in found.items() if one not in own and one not in self._places]
+        more = more[: self._room]
+        self._room -= len(more)
+        self._places.update((id(item), len(self.containers) + i) for i, item in enumerate(more))
+        self.containers += more
+        self._before += map(_copied, more)
+        return len(more)
+
+    def place(self, number: int) -> int | None:
+        """Place of the container of this id(), if it is as it was lent."""
+        place = self._places.get(number)
+        if place is None or _differs(self.containers[place], self._before[place]):
+            return None
+        return place
+
+    def known(self, word: str = "lent") -> dict[int, object]:
         """Payloads that stand for the lent containers, by id()."""
-        return {id(item): ("lent", i) for i, item in enumerate(self.containers)}
+        return {one: (word, place) for one, place in self._places.items()}
 
     def changes(self) -> tuple[tuple[int, object], ...]:
         """Number and copy of each container whose contents changed."""
         pairs = zip(self.containers, self._before)  # noqa: B905 - as long by construction; no strict before 3.10
-        return tuple((i, now.copy()) for i, (now, before) in enumerate(pairs) if _differs(now, before))
+        return tuple((i, _copied(now)) for i, (now, before) in enumerate(pairs) if _differs(now, before))
+
+
+def _copied(container: Any) -> Any:
+    return container[:] if type(container) is array else container.copy()
 
 
 def _differs(now: Any, before: Any) -> bool:
     if len(now) != len(before):
+        return True
+    if type(now) in _NUMBERS:
+        return bytes(now) != bytes(before)
+    if type(now) is defaultdict and now.default_factory is not before.default_factory:
         return True
     if type(now) is set:
         return set(map(id, now)) != set(map(id, before))
@@ -75,17 +109,21 @@ def write_back(containers: list[Any], changes: object) -> None:
         number, now = change
         if not 0 <= number < len(containers) or type(now) is not type(containers[number]):
             raise ValueError("a change to an argument that wasn't lent")
+        if type(now) is array and now.typecode != containers[number].typecode:
+            raise ValueError("a change to an array of another type")
     for number, now in changes:
         hold(containers[number], now)
 
 
 def hold(container: Any, now: Any) -> None:
     """Replace a container's contents by those of another of its type."""
-    if type(container) in (list, bytearray):
+    if type(container) in (list, *_NUMBERS):
         container[:] = now
     else:
         container.clear()
         (container.extend if type(container) is deque else container.update)(now)
+    if type(container) is defaultdict:
+        container.default_factory = now.default_factory
 
 
 def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
@@ -128,7 +166,9 @@ def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
         kind, item = link.request("resume", proxy, how, value)
         if kind == "done":
             return item
-        if kind == "again" and type(item) in MUTABLE and type(item) is type(last) and item is not last:
+        fits = type(item) in MUTABLE and type(item) is type(last) and item is not last
+        # The last item is the test's own list, if it was sent, or one that the test has kept.
+        if kind == "again" and fits and link.guard.shows_again():
             hold(last, item)
             item = last
         last = item

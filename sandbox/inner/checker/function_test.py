@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.replay import RecordingLink, same_answer
+from sandbox.inner.checker.replay import RecordingLink, reordered, same_answer
 from sandbox.inner.checker.reporting import Reports, one_line, remember
 from sandbox.inner.process.wire import Channel
 
@@ -29,7 +29,7 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     Args:
         line: To the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
-            `wall_s`, `replays`, `seed`.
+            `wall_s`, `replays`, `rerun`.
     """
     trial = _Trial(channel, line, job, reports)
     try:
@@ -46,20 +46,15 @@ class _Trial:
         self._channel, self._job = channel, job
         self._links: list[RecordingLink] = []
         self._link = self._connect(line)
-        self._candidate: Any = None
         self._timed_out = False
-        self._passed = True
 
     def hold(self) -> None:
         """Run the tests; if all pass, repeat calls."""
-        job = self._job
-        if self._load():
-            for number, check in enumerate(job["checks"]):
-                self._reports.flush()
-                self._reports.number = number
-                self._test(check["source"])
-            if self._passed and job["replays"]:
-                self._replay(job["replays"], random.Random(job["seed"]))
+        candidate = self._load()
+        if candidate is not None:
+            messages = [self._report(number, candidate) for number in range(len(self._job["checks"]))]
+            if not any(messages) and self._job["replays"]:
+                self._replay(self._job["replays"])
         self._reports.end(self._link, timed_out=self._timed_out)
 
     def close(self) -> None:
@@ -81,50 +76,75 @@ class _Trial:
         _, line = self._channel.receive_with_line()
         return self._connect(line)
 
-    def _load(self) -> bool:
-        """Have the candidate load its module; return whether it has the function."""
+    def _load(self) -> Any:
+        """Have the candidate load its module; return its function, None if there is none."""
         try:
-            self._candidate = self._link.entry(self._job["module"], self._job["entry_point"])
+            return self._entry(self._link)
         except BaseException as error:  # noqa: BLE001 - any exception of its module is its result
             self._reports.say("unloaded", one_line(error))
-            return False
-        return True
+            return None
 
-    def _test(self, source: str) -> None:
+    def _entry(self, link: RecordingLink) -> Any:
+        return link.entry(self._job["module"], self._job["entry_point"])
+
+    def _report(self, number: int, candidate: Any) -> str:
+        """Run a test and report it; return why it failed."""
+        self._reports.flush()
+        self._reports.number = number
+        message = self._test(self._job["checks"][number]["source"], self._link, candidate)
+        self._reports.result("", not message, message)
+        return message
+
+    def _test(self, source: str, link: RecordingLink, candidate: Any) -> str:
+        """Run a test; return why it failed."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
             execute(self._job["prelude"], _PRELUDE, space)
-            space[self._job["entry_point"]] = self._candidate
-            run_test(source, self._candidate, space)
+            space[self._job["entry_point"]] = candidate
+            run_test(source, candidate, space)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
             message = one_line(error)
-            if isinstance(error, AssertionError) and self._link.last:
-                message = f"{message}; the last call {self._link.last}"
+            if isinstance(error, AssertionError) and link.last:
+                message = f"{message}; the last call {link.last}"
         else:
-            if self._link.gone is not None:  # the test caught it, with a bare except
-                message = str(self._link.gone)
+            if link.gone is not None:  # the test caught it, with a bare except
+                message = str(link.gone)
         space.clear()  # breaks the cycle between it and its functions
-        self._passed = self._passed and not message
-        self._reports.result("", not message, message)
+        return message
 
-    def _replay(self, most: int, chance: random.Random) -> None:
-        """Repeat calls in another order on a fresh candidate, and report whether an answer differs."""
-        calls = self._link.calls
-        chosen = chance.sample(range(len(calls)), min(most, len(calls)))
-        if chosen == sorted(chosen):
-            chosen.reverse()
-        if not chosen:
+    def _replay(self, most: int) -> None:
+        """Repeat calls in another order on a fresh candidate, and report whether tests fail with the answers.
+
+        Answers may differ, as random ones do, if the tests hold with them.
+        """
+        first = self._link
+        calls = [call for _, *call in first.calls[:most]]
+        if first.count < 2:
             return
         link, differing, why = self._another(), 0, ""
         try:
-            link.entry(self._job["module"], self._job["entry_point"])
-            for i in chosen:
-                differing += not same_answer(*calls[i], link.repeat(calls[i][0]))
+            candidate = self._entry(link)
+            answers = [(sent, received, link.repeat(sent)) for _, sent, received in reordered(calls)]
+            different = [(sent, other) for sent, one, other in answers if not same_answer(sent, one, other)]
+            differing = len(different)
+            if differing or self._job["rerun"] or not first.is_compared:
+                why = self._run_again(link, candidate, different)
         except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
-            self._timed_out = link.gone is not None and link.gone.timed_out
-            differing, why = max(differing, 1), one_line(error)
-        self._reports.say("replayed", len(chosen), differing, why)
+            why = one_line(error)
+        self._timed_out = link.gone is not None and link.gone.timed_out
+        self._reports.say("replayed", len(calls), differing, why)
+
+    def _run_again(self, link: RecordingLink, candidate: Any, different: list[tuple[bytes, bytes]]) -> str:
+        """Run the tests on a candidate that was called before; return why one failed."""
+        tests = [check["source"] for check in self._job["checks"]]
+        if not self._link.is_compared:  # what repeated calls don't show may depend on the number of calls
+            link.stop_after = random.randrange(1, self._link.count)
+            for source in tests:
+                self._test(source, link, candidate)
+            link.stop_after = None
+        link.substitute(different)
+        return next(filter(None, (self._test(source, link, candidate) for source in tests)), "")
 
 
 def run_test(source: str, candidate: object, space: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import random
 from functools import partial
 from math import isclose
 from typing import Any
@@ -16,10 +18,17 @@ from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
-MAX_BYTES = 1 << 16
+"""Calls that are kept: a random choice among all."""
+MAX_BYTES = 1 << 20
 """Bytes of one call's arguments, and of its answer."""
+_MAX_KEPT = 16 << 20
+"""Bytes of all kept calls and answers."""
 _CLOSE = 1e-9
 """Relative tolerance; a sum over a set depends on its order."""
+
+
+class Stopped(BaseException):
+    """A test was ended at a call. Not an Exception, so few tests catch it."""
 
 
 class RecordingLink(Link):
@@ -27,8 +36,13 @@ class RecordingLink(Link):
 
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
-        self.calls: list[tuple[bytes, bytes]] = []
-        """Frames of calls and of their answers."""
+        self.calls: list[tuple[float, int, bytes, bytes]] = []
+        """Random numbers (least dropped first), and each call's number, frame and answer's frame."""
+        self.count = 0
+        """Calls of `entry` so far."""
+        self.stop_after: int | None = None
+        """Number of calls after which a test is stopped."""
+        self._bytes = 0
         self.last = ""
         """Answer of the latest call, for messages."""
         self._ties = False
@@ -41,8 +55,12 @@ class RecordingLink(Link):
         return found
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of the candidate's objects, and record the call."""
+        """Call one of the candidate's objects, and record the call. Raises Stopped as `stop_after` says."""
         self._ties, self._line.sent = False, None
+        if self._entry is not None and number_of(proxy) == self._entry:
+            if self.stop_after is not None and self.count >= self.stop_after:
+                raise Stopped
+            self.count += 1
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
@@ -67,12 +85,27 @@ class RecordingLink(Link):
         self._line.close()
         self.calls.clear()
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether repeated calls compare all that the candidate answered."""
+        return len(self.calls) == self.count and not self.guard.kinds
+
+    def substitute(self, answers: list[tuple[bytes, bytes]]) -> None:
+        """Answer these calls, when they are made again, by these frames, each once."""
+        for call, answer in answers:
+            self._line.substitutes.setdefault(call, []).append(answer)
+
     def _keep(self, proxy: object) -> None:
         sent, received = self._line.sent, self._line.received
         if sent is None or self._ties or self._entry is None or number_of(proxy) != self._entry:
             return
-        if len(self.calls) < MAX_CALLS and max(len(sent), len(received)) <= MAX_BYTES:
-            self.calls.append((sent, received))
+        if max(len(sent), len(received)) > MAX_BYTES:
+            return
+        heapq.heappush(self.calls, (random.random(), self.count, sent, received))
+        self._bytes += len(sent) + len(received)
+        while len(self.calls) > MAX_CALLS or self._bytes > _MAX_KEPT:
+            *_, call, answer = heapq.heappop(self.calls)
+            self._bytes -= len(call) + len(answer)
 
     def _refer(self, value: Any) -> Any:
         payload = super()._refer(value)
@@ -80,6 +113,15 @@ class RecordingLink(Link):
         if is_bound or payload[0] in ("mine", "record", "error"):
             self._ties = True
         return payload
+
+
+def reordered(calls: list[list[Any]]) -> list[list[Any]]:
+    """The calls, each with its number first, in a random order that leaves none in its place."""
+    in_order = sorted(calls)
+    order = in_order[:]
+    while len(order) > 1 and any(one is other for one, other in zip(order, in_order)):  # noqa: B905 - same length
+        random.shuffle(order)
+    return order
 
 
 def same_answer(call: bytes, one: bytes, other: bytes) -> bool:
