@@ -18,6 +18,7 @@ from benchmarks.verdict import Outcome, Strength, Value
 from benchmarks.written import write_text
 from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
+from coder.console.tables import Block, Column, Table, pairs, print_blocks
 from coder.run.settings import Settings
 from coder.text.sanitize import count_of
 
@@ -63,7 +64,10 @@ def audit(
     """
     settings, named = bench_options.judging_settings(context), load_suite(suite)
     found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
-    typer.echo(found.model_dump_json() if context.params["json"] else "\n".join(_suite_lines(found, named)))
+    if context.params["json"]:
+        typer.echo(found.model_dump_json())
+    else:
+        print_blocks(_suite_blocks(found, named))
     if out is not None:  # last: the result is already printed if writing fails
         write_text(out, found.model_dump_json(indent=1) + "\n")
     raise typer.Exit(not all(one.sound for one in found.cases))
@@ -89,24 +93,28 @@ async def _examined(judge: Judge, case: Case, turns: asyncio.Semaphore) -> Exami
         return found.model_copy(update={"own": own, "nothing": (await judge.judge(case, "")).verdict})
 
 
-def _suite_lines(found: Examination, suite: Suite) -> list[str]:
+def _suite_blocks(found: Examination, suite: Suite) -> list[Block]:
     """Counts, shares, and each weak or unsound case."""
     counts = ", ".join(f"{count:,} {name}" for name, count in found.strengths.items())
     share = f"{found.strengths['strong'] / max(len(found.cases), 1):.0%}"
     own = [one.own == "passed" for one in found.cases if one.own is not None]
     nothing = [one.nothing != "passed" for one in found.cases if one.nothing is not None]
     what = "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
-    lines = [
+    weak = [_cells(one) for one in found.cases if one.strength != "strong" or not one.sound]
+    lines = [line(f"  {case}  {strength}: {reason}", width=400) for case, strength, reason in weak]
+    return [
         line(f"{found.suite}: {count_of(len(found.cases), 'case')}: {counts} ({share} strong)"),
-        f"  own answers that pass  {_of(own)}",
-        f"  {what + ' that fail':<21}  {_of(nothing)}",
+        pairs([("own answers that pass", _of(own)), (f"{what} that fail", _of(nothing))], width=21),
+        Table(_COLUMNS, weak, indent=2, plain=lines),
     ]
-    for one in found.cases:
-        if one.strength != "strong" or not one.sound:
-            fault = "" if one.sound else f" (own answer: {one.own}, no answer: {one.nothing})"
-            strength = one.strength or "judges nobody"
-            lines.append(line(f"  {one.id}  {strength}{fault}: {one.reason}", width=400))
-    return lines
+
+
+_COLUMNS = (Column("case", is_whole=True), Column("strength", wraps=True), Column("reason", wraps=True))
+
+
+def _cells(one: Examined) -> tuple[str, ...]:
+    fault = "" if one.sound else f" (own answer: {one.own}, no answer: {one.nothing})"
+    return (line(one.id), f"{one.strength or 'judges nobody'}{fault}", line(one.reason, width=400))
 
 
 def _of(held: Sequence[bool]) -> str:

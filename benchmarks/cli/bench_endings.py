@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import typer
 
 from benchmarks.report import Report, write_report
-from benchmarks.reports.terminal_report import report_lines
+from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.runner.bench_session import Session
 from coder.console.interrupt import run_until_interrupted
+from coder.console.tables import print_blocks
 from coder.errors import MachineError, ModelError, own_command
 from coder.models.endpoint import for_log
 from coder.text.redact import Redactor
@@ -55,7 +56,10 @@ def show(report: Report, session: Session, *, reason: str, out: Path | None, as_
             again = f"{own_command()} bench {session.command} --resume {session.run} -o FILE"
             told = f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
             raise MachineError(told) from error
-    typer.echo(report.model_dump_json() if as_json else "\n".join(report_lines(report)))
+    if as_json:
+        typer.echo(report.model_dump_json())
+    else:
+        print_blocks(report_blocks(report))
     if reason == "cost":
         again = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
         typer.echo(f"--max-cost is reached. Go on with: {again}", err=True)

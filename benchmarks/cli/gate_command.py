@@ -9,11 +9,12 @@ import typer
 from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
-from benchmarks.reports.terminal_report import gate_lines
+from benchmarks.reports.terminal_report import gate_blocks
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
 from coder.console import flags
 from coder.console.flags import File, Number, option, takes
+from coder.console.tables import print_blocks
 from coder.errors import UsageError
 
 NOT_PASSED = 1
@@ -70,7 +71,7 @@ def gate(
     if json:
         typer.echo(answer.model_dump_json())
     elif not quiet:
-        typer.echo("\n".join(gate_lines(answer)))
+        print_blocks(gate_blocks(answer))
     if not answer.passed:
         raise typer.Exit(NOT_PASSED)
     if update_baseline:

@@ -10,13 +10,14 @@ from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line
 from benchmarks.report import Report, Times, differing, write_report
 from benchmarks.reports.read_report import read_report
-from benchmarks.reports.terminal_report import report_lines
+from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from coder.console import flags
 from coder.console.flags import Text, option
+from coder.console.tables import print_blocks
 from coder.errors import UsageError
 
 
@@ -41,7 +42,10 @@ def merge(
     ).model_copy(update={"command": command_line()})
     if out is not None:
         write_report(merged, out)
-    typer.echo(merged.model_dump_json() if json else "\n".join(report_lines(merged)))
+    if json:
+        typer.echo(merged.model_dump_json())
+    else:
+        print_blocks(report_blocks(merged))
 
 
 def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bool = False) -> Report:

@@ -13,12 +13,11 @@ from benchmarks.reports.markdown import markdown
 from benchmarks.reports.page import page, read_answers
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import (
-    RUN_COLUMNS,
-    comparison_lines,
-    list_lines,
+    comparison_blocks,
     listed,
-    report_lines,
-    run_cells,
+    report_blocks,
+    run_table,
+    suite_blocks,
 )
 from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several
@@ -26,7 +25,7 @@ from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.console import flags
 from coder.console.flags import File, option
-from coder.console.tables import print_table
+from coder.console.tables import print_blocks
 from coder.errors import own_command
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
@@ -56,7 +55,7 @@ def report(
     if json:
         typer.echo(found.model_dump_json())
     elif html is None and markdown_file is None and junit_file is None:
-        typer.echo("\n".join(report_lines(found)))
+        print_blocks(report_blocks(found))
 
 
 def compare(
@@ -77,9 +76,8 @@ def compare(
     if json:
         typer.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
         return
-    typer.echo(f"{reports[0].suite}  compared with {names[0]}")
-    for name, one in zip(names[1:], found, strict=True):
-        typer.echo("\n".join(comparison_lines(one, name=name)))
+    compared = dict(zip(names[1:], found, strict=True))
+    print_blocks([f"{reports[0].suite}  compared with {names[0]}", *comparison_blocks(compared)])
 
 
 def list_suites(
@@ -92,7 +90,10 @@ def list_suites(
         _list_runs(limit or None, as_json=json)
         return
     told = {name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()}
-    typer.echo(dumps(told) if json else "\n".join(list_lines(told)))
+    if json:
+        typer.echo(dumps(told))
+    else:
+        print_blocks(suite_blocks(told))
 
 
 def _list_runs(limit: int | None, *, as_json: bool) -> None:
@@ -101,7 +102,7 @@ def _list_runs(limit: int | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    print_table(RUN_COLUMNS, map(run_cells, rows))
+    print_blocks([run_table(rows)])
     if not rows:
         typer.echo(f"No runs yet. Start one with: {own_command()} bench run starter", err=True)
 

@@ -1,6 +1,6 @@
-"""Reports as lines of a terminal: first the result, then the details."""
+"""Reports as lines and tables of a terminal: first the result, then the details."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from benchmarks.report import Report
 from benchmarks.reports.figures import facts, p_text, points, points_interval, scores, share, title
@@ -10,7 +10,7 @@ from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
 from benchmarks.verdict import Value, Verdict
 from coder.console.render import age
-from coder.console.tables import Column
+from coder.console.tables import Block, Column, Table, pairs
 from coder.store import SqliteLog
 from coder.store.run_list import RunSummary
 from coder.text.sanitize import count_of
@@ -19,57 +19,96 @@ SHOWN = 10
 """Most cases listed; the others are counted."""
 
 
-def report_lines(report: Report, *, shown: int = SHOWN) -> list[str]:
+def report_blocks(report: Report, *, shown: int = SHOWN) -> list[Block]:
     """A report: scores, facts, and the first samples that didn't pass."""
-    rows = [*scores(report), *facts(report)]
+    rows = [(name, line(value)) for name, value in (*scores(report), *facts(report))]
     failed = [one for one in report.verdicts if one.verdict != "passed"]
-    width = max(len(name) for name, _ in rows) + 2
-    lines = [line(title(report)), *(f"  {name:<{width}}{line(value)}" for name, value in rows)]
+    blocks: list[Block] = [line(title(report)), pairs(rows)]
     if failed:
-        lines.append("  not passed")
-        lines += [f"    {line(_sample(one))}" for one in failed[:shown]]
+        cells = [_sample_cells(one) for one in failed[:shown]]
+        lines = [f"    {line('  '.join(row))}" for row in cells]
+        blocks += ["  not passed", Table(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
         if len(failed) > shown:
-            lines.append(f"    and {len(failed) - shown:,} more")
-    return lines
+            blocks.append(f"    and {len(failed) - shown:,} more")
+    return blocks
 
 
-def comparison_lines(found: Comparison, *, name: str, shown: int = SHOWN) -> list[str]:
-    """A comparison: the difference with its p-value, and what changed."""
-    p = found.p_value if found.corrected_p is None else found.corrected_p
+def comparison_blocks(compared: Mapping[str, Comparison], *, shown: int = SHOWN) -> list[Block]:
+    """Comparisons by the names of their runs: the difference with its p-value, and what changed."""
+    rows, changes, lines = [], [], []
+    for name, found in compared.items():
+        shares = (share(found.before), share(found.after))
+        gains = (points(found.difference), points_interval(found.interval))
+        p = f"{p_text(_p_value(found)).removeprefix('p = ')} {found.method}"
+        rows.append((line(name), *shares, *(gain.removesuffix(" points") for gain in gains), p))
+        changes += [(line(name), *change) for change in _changes(found, shown)]
+        lines += _comparison_lines(found, name, shown)
+    return [Table(_COMPARED_COLUMNS, rows, plain=lines), Table(_CHANGE_COLUMNS, changes, plain=())]
+
+
+_COMPARED_COLUMNS = (
+    Column("run"),
+    *(Column(name, is_number=True, is_whole=True) for name in ("before", "after", "points", "95 %", "p")),
+)
+_CHANGE_COLUMNS = (Column("run"), Column("change", is_whole=True), Column("cases", wraps=True))
+
+
+def _p_value(found: Comparison) -> float:
+    return found.p_value if found.corrected_p is None else found.corrected_p
+
+
+def _changes(found: Comparison, shown: int) -> list[tuple[str, str]]:
+    """What changed, and in which cases."""
+    changes: list[tuple[str, str]] = [
+        (kind, _named(found.named(kind), shown)) for kind in KINDS if found.named(kind)
+    ]
+    if found.other:
+        changes.append(("differs in", line(", ".join(found.other))))
+    return changes if found.flaky is None else [*changes, ("flaky", _flaky(found, found.flaky, shown))]
+
+
+def _named(names: Sequence[str], shown: int) -> str:
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
+
+
+def _flaky(found: Comparison, names: Sequence[str], shown: int) -> str:
+    others = f"{len(names)} of {count_of(found.cases, 'case')} ({share(len(names) / found.cases)})"
+    return line(f"{others}{': ' if names else ''}{', '.join(names[:shown])}", width=400)
+
+
+def _comparison_lines(found: Comparison, name: str, shown: int) -> list[str]:
+    """A comparison in a pipe."""
     corrected = "" if found.corrected_p is None else ", corrected by Holm"
+    p, sure = p_text(_p_value(found)), points_interval(found.interval)
     lines = [
         line(f"{name}: {share(found.before)} → {share(found.after)}  {points(found.difference)}"),
-        f"  {p_text(p)} ({found.method}{corrected})  95 % {points_interval(found.interval)}",
+        f"  {p} ({found.method}{corrected})  95 % {sure}",
     ]
-    for kind in KINDS:
-        names = found.named(kind)
-        if names:
-            more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-            lines.append(
-                f"  {kind:<10} " + line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
-            )
+    lines += [f"  {kind:<10} {_named(found.named(kind), shown)}" for kind in KINDS if found.named(kind)]
     if found.other:
         lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
     if found.flaky is not None:
-        others = (
-            f"{len(found.flaky)} of {count_of(found.cases, 'case')} ({share(len(found.flaky) / found.cases)})"
-        )
-        flaky = f": {', '.join(found.flaky[:shown])}" if found.flaky else ""
-        lines.append(line(f"  the same answers judged again: other verdicts in {others}{flaky}", width=400))
+        told = f"  the same answers judged again: other verdicts in {_flaky(found, found.flaky, shown)}"
+        lines.append(line(told, width=400))
     return lines
 
 
-def gate_lines(gate: Gate) -> list[str]:
+def gate_blocks(gate: Gate) -> list[Block]:
     """The gate's result, and each condition."""
-    lines = ["✓ passed" if gate.passed else "✗ not passed"]
-    return lines + [f"  {line(one.sentence, width=400)}" for one in gate.conditions]
+    rows = [("✓" if one.passed else "✗", line(one.sentence, width=400)) for one in gate.conditions]
+    lines = [f"  {sentence}" for _, sentence in rows]
+    return ["✓ passed" if gate.passed else "✗ not passed", Table(_SIGNED, rows, indent=2, plain=lines)]
 
 
-def list_lines(told: Mapping[str, str]) -> list[str]:
+def suite_blocks(told: Mapping[str, str]) -> list[Block]:
     """Suites available by name, with their descriptions."""
-    width = max(map(len, told), default=0) + 2
-    lines = [line(f"{name:<{width}}{told[name]}") for name in sorted(told)]
-    return [*lines, "", "Or give a file or a folder: docs/reference/suites.md says of which formats."]
+    rows = [(name, line(told[name])) for name in sorted(told)]
+    return [
+        pairs(rows, indent=0),
+        "",
+        "Or give a file or a folder: docs/reference/suites.md says of which formats.",
+    ]
 
 
 class ListedBench(Value):
@@ -103,7 +142,7 @@ def _row(one: RunSummary) -> ListedBench:
     )
 
 
-RUN_COLUMNS = (
+_RUN_COLUMNS = (
     Column("run", is_whole=True),
     Column("state", width=10, is_whole=True),
     Column("started", width=6, is_number=True, is_whole=True),
@@ -113,11 +152,23 @@ RUN_COLUMNS = (
 )
 
 
-def run_cells(row: ListedBench) -> tuple[str, ...]:
-    """A run as a row of the list of runs."""
+def run_table(rows: Sequence[ListedBench]) -> Table:
+    """The list of runs."""
+    return Table(_RUN_COLUMNS, [_run_cells(row) for row in rows])
+
+
+def _run_cells(row: ListedBench) -> tuple[str, ...]:
     return (row.run, row.state, age(row.started), f"{row.samples:,}", line(row.model or ""), line(row.suite))
 
 
-def _sample(one: Verdict) -> str:
+_SIGNED = (Column(), Column(wraps=True))
+_SAMPLE_COLUMNS = (
+    Column("sample", is_whole=True),
+    Column("verdict", is_whole=True),
+    Column("detail", wraps=True),
+)
+
+
+def _sample_cells(one: Verdict) -> tuple[str, ...]:
     weak = "" if one.strength == "strong" else f" ({one.strength})"
-    return f"{one.id} #{one.sample}  {one.verdict}{weak}  {one.detail}"
+    return (line(f"{one.id} #{one.sample}"), f"{one.verdict}{weak}", line(one.detail))

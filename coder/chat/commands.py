@@ -87,10 +87,8 @@ def words_of(text: str) -> list[str]:
         raise UsageError(f"{text!r} can't be read as words: {error}.") from error
 
 
-def help_lines() -> list[str]:
-    """The list of commands."""
+def help_rows() -> list[tuple[str, str]]:
+    """Each command, and what it does."""
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
     rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
-    rows += [("@PATH", "in a message: that file is meant")]
-    width = max(len(left) for left, _ in rows)
-    return [f"  {left:<{width}}  {words}" for left, words in rows]
+    return [*rows, ("@PATH", "in a message: that file is meant")]

@@ -17,6 +17,7 @@ from coder.cli.host_questions import HostQuestions
 from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
 from coder.console.styling import print_diff, print_markdown
+from coder.console.tables import Block, print_blocks
 from coder.errors import UsageError
 from coder.participants.coder import Coder, Expert
 from coder.prompting.reprompt import is_question
@@ -120,6 +121,10 @@ class ChatObserver:
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Something that a program wrote."""
         self._screen.output(stream, data)
+
+    def show(self, blocks: list[Block]) -> None:
+        """Print the result of a command."""
+        print_blocks(blocks, self._results)
 
     def say(self, text: str, *, end: str = "\n") -> None:
         """Print a result."""

@@ -19,6 +19,7 @@ from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.console.flags import Json
 from coder.console.interrupt import run_until_interrupted
+from coder.console.tables import Column, Table, print_blocks
 from coder.errors import CoderError, UsageError, own_command
 from coder.models.find_model import server_that_answers
 from coder.models.model import Usage
@@ -55,15 +56,19 @@ def doctor(json: Json = False) -> None:
         raise typer.Exit(0 if ready else NOT_READY)
     named = {finding.name: finding.text for finding in findings}
     sure = f": {named['model']}, and {named['sandbox']}"
-    typer.echo(
-        f"✓ {own_command()} solve can work{one_line(sure, width=200)}"
-        if ready
-        else f"✗ {own_command()} solve can't work yet"
-    )
-    for finding in findings:
-        sign = "✓" if finding.works else "✗" if finding.needed else "·"
-        typer.echo(f"  {sign} {finding.name:<20}  {one_line(finding.text, width=200)}")
+    ends = f"can work{one_line(sure, width=200)}" if ready else "can't work yet"
+    cells = [_cells(finding) for finding in findings]
+    table = Table(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
+    print_blocks([f"{'✓' if ready else '✗'} {own_command()} solve {ends}", table])
     raise typer.Exit(0 if ready else NOT_READY)
+
+
+_COLUMNS = (Column(), Column(is_whole=True), Column(wraps=True))
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    sign = "✓" if finding.works else "✗" if finding.needed else "·"
+    return (sign, finding.name, one_line(finding.text, width=200))
 
 
 async def _examine() -> list[Finding]:

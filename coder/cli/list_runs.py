@@ -8,7 +8,7 @@ import typer
 
 from coder.console.flags import Json, option
 from coder.console.render import age, money
-from coder.console.tables import Column, print_table
+from coder.console.tables import Column, Table, print_blocks
 from coder.errors import own_command
 from coder.requests import ListedRun, list_run
 from coder.store import EventLog, RunSummary, open_log
@@ -28,6 +28,7 @@ _COLUMNS = (
     Column("model"),
     Column("origin"),
 )
+_WAITING_COLUMNS = tuple(column for column in _COLUMNS if column.name in ("run", "started", "folder"))
 
 
 def ls(
@@ -42,11 +43,7 @@ def ls(
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    if not waiting:
-        print_table(_COLUMNS, map(_cells, rows))
-    for row in rows if waiting else ():
-        print_table(_COLUMNS, [_cells(row)])
-        typer.echo(f"  ? {one_line(row.question or '', width=120)}  {own_command()} approve {row.run_id}")
+    print_blocks([_waiting_table(rows) if waiting else Table(_COLUMNS, [_cells(row) for row in rows])])
     if not rows:
         none = (
             "No run waits for an answer."
@@ -71,6 +68,17 @@ async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
     return latest.model_copy(update={"status": "running"}) if latest.status == "unfinished" else latest
 
 
+def _waiting_table(rows: list[ListedRun]) -> Table:
+    """Runs with their questions; in a pipe each question stands below its run."""
+    cells, lines = [], []
+    for row in rows:
+        question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
+        cells.append((row.run_id, _ago(row), _short(row.folder), question))
+        lines += [*Table(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
+    columns = (*_WAITING_COLUMNS, Column(f"question: answer with {own_command()} approve RUN", wraps=True))
+    return Table(columns, cells, plain=lines)
+
+
 def _short(folder: str | None) -> str:
     """The end of a folder's path, below the user's own where it is there."""
     if folder is None:
@@ -81,11 +89,15 @@ def _short(folder: str | None) -> str:
     return text if len(text) <= _FOLDER else f"…{text[-_FOLDER + 1 :]}"
 
 
+def _ago(row: ListedRun) -> str:
+    return f"{age(row.started)} ago" if row.started else ""
+
+
 def _cells(row: ListedRun) -> tuple[str, ...]:
     return (
         row.run_id,
         row.status,
-        f"{age(row.started)} ago" if row.started else "",
+        _ago(row),
         row.kind,
         _short(row.folder),
         one_line(row.task, width=60),

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from coder.config.layers import load
 from coder.console.flags import Json, group, option
 from coder.console.interrupt import run_until_interrupted
-from coder.console.tables import Column, print_table
+from coder.console.tables import Column, Table, print_blocks
 from coder.errors import own_command
 from coder.fs.private_folder import cache_folder
 from coder.models.catalog import Catalog, Listed, UserModels
@@ -135,7 +135,7 @@ def _print(rows: Iterable[ListedModel]) -> None:
         Column("$ out/M", width=8, is_number=True, is_whole=True),
         Column("abilities"),
     )
-    print_table(columns, map(_cells, ordered))
+    print_blocks([Table(columns, [_cells(row) for row in ordered])])
 
 
 def _cells(row: ListedModel) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 import json as json_format
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from coder.config.layers import load
 from coder.console.flags import Image, Json, Python, Quiet, group, option
 from coder.console.interrupt import run_until_interrupted
 from coder.console.signals import interrupt_on_signals
+from coder.console.tables import Block, pairs, print_blocks
 from coder.environment.run_policy import policy_of
 from coder.errors import UsageError, own_command
 from coder.text.sanitize import one_line
@@ -47,11 +50,10 @@ def doctor(
         typer.echo(json_format.dumps({"ready": ready, "auto": auto, "backends": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
     if backend is not None:
-        typer.echo(f"✓ programs can run in {backend}" if ready else f"✗ programs can't run in {backend}")
+        verdict = f"✓ programs can run in {backend}" if ready else f"✗ programs can't run in {backend}"
     else:
-        typer.echo(f"✓ programs run in {auto}" if ready else "✗ programs can't run here")
-    for report in reports:
-        _show(report)
+        verdict = f"✓ programs run in {auto}" if ready else "✗ programs can't run here"
+    print_blocks([verdict, *chain.from_iterable(map(_blocks, reports))])
     raise typer.Exit(0 if ready else NOT_READY)
 
 
@@ -143,16 +145,17 @@ def _named(name: str, reports: list[BackendReport]) -> BackendReport:
     raise UsageError(f"There is no backend {name!r}. These are: {', '.join(each.name for each in reports)}.")
 
 
-def _show(report: BackendReport) -> None:
+def _blocks(report: BackendReport) -> Iterator[Block]:
     usual = report.automatic
     sign = "✓" if report.works and usual else "·"
     detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
-    typer.echo(f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}")
+    yield f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}"
     if report.fix:
-        typer.echo(f"    next  {report.fix}")
-    width = max((len(each.guarantee) for each in report.capabilities), default=0)
-    for each in report.capabilities:
-        typer.echo(f"    {_SIGNS[each.kept]} {each.guarantee:<{width}}  {_mechanism(each)}")
+        yield f"    next  {report.fix}"
+    yield pairs(
+        [(f"{_SIGNS[each.kept]} {each.guarantee}", _mechanism(each)) for each in report.capabilities],
+        indent=4,
+    )
 
 
 def _mechanism(kept: Capability) -> str:

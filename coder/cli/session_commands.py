@@ -7,15 +7,16 @@ from typing import Any, get_args
 
 from coder.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.chat.chat_session import Session
-from coder.chat.commands import Command, help_lines, words_of
+from coder.chat.commands import Command, help_rows, words_of
 from coder.chat.line_reader import Reader
 from coder.chat.permissions import Allowed, Permissions
 from coder.cli.chat_observer import ChatObserver
-from coder.cli.cost_lines import cost_lines
+from coder.cli.cost_table import cost_blocks
 from coder.cli.host_commands import HostCommands
 from coder.config.task_file import split_command
 from coder.console.render import money, tool_line
 from coder.console.screen import Screen
+from coder.console.tables import Block, Column, Table, pairs
 from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
@@ -54,7 +55,7 @@ class SessionCommands:
         if sys.stdin.isatty():
             onlooker.permit(self._permissions)
         host = HostCommands(session, reader, screen)
-        self._by_name: dict[str, Callable[[str], Awaitable[str | None]]] = {
+        self._by_name: dict[str, Callable[[str], Awaitable[str | list[Block] | None]]] = {
             "help": self._help,
             "add": self._add,
             "test": self._test,
@@ -77,11 +78,11 @@ class SessionCommands:
 
     async def do(self, command: Command) -> None:
         """Do what a command says, and print what it gives."""
-        if text := await self._by_name[command.name](command.rest):
-            self._onlooker.say(printable(text))
+        if given := await self._by_name[command.name](command.rest):
+            self._onlooker.show([printable(given)] if isinstance(given, str) else given)
 
-    async def _help(self, rest: str) -> str:
-        return "\n".join(help_lines())
+    async def _help(self, rest: str) -> list[Block]:
+        return [pairs(help_rows())]
 
     async def _add(self, rest: str) -> str:
         if not rest:
@@ -112,10 +113,10 @@ class SessionCommands:
         if left is not None:
             self._screen.tell(f"  ! {one_line(left)}")
 
-    async def _cost(self, rest: str) -> str:
+    async def _cost(self, rest: str) -> list[Block]:
         budget = self._session.settings.budget
         most = f"of at most {count_of(budget.calls, 'call')} and {money(float(budget.cost_usd))}"
-        return "\n".join([*cost_lines(await self._session.costs()), most])
+        return [*cost_blocks(await self._session.costs()), most]
 
     async def _command(self, rest: str) -> str:
         def show(chunk: bytes) -> None:
@@ -175,12 +176,16 @@ class SessionCommands:
     async def _jobs(self, rest: str) -> str:
         return await told_jobs(self._session, words_of(rest))
 
-    async def _context(self, rest: str) -> str:
+    async def _context(self, rest: str) -> list[Block]:
         window, parts = abilities_of(self._session.model).context, await context_parts(self._session)
         used = sum(parts.values())
         limit = f"of {window:,} ({used / window:.0%})" if window else "; the model's limit is unknown"
-        rows = [f"  {name:<12} {tokens:>10,}" for name, tokens in parts.items()]
-        return "\n".join([f"{used:,} tokens{' ' if window else ''}{limit}", *rows])
+        rows = [
+            (name, f"{tokens:,}", f"{tokens / (window or used or 1):.1%}") for name, tokens in parts.items()
+        ]
+        columns = (Column("part"), Column("tokens", is_number=True), Column("share", is_number=True))
+        table = Table(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
+        return [f"{used:,} tokens{' ' if window else ''}{limit}", table]
 
     async def _clear(self, rest: str) -> None:
         await clear(self._session)

@@ -10,12 +10,14 @@ import typer
 from coder.config.layers import load, usual_user_file
 from coder.config.schema import Config, default_of
 from coder.console.flags import Json
+from coder.console.tables import Column, Table, print_blocks
 from coder.errors import UsageError
 from coder.fs.private_folder import data_folder
 from coder.models.endpoint import for_log, name_for_log
 from coder.text.sanitize import one_line
 
 _DEFAULT = "default"
+_COLUMNS = (Column("setting", width=17, is_whole=True), Column("value", width=24, wraps=True), Column("from"))
 
 
 def config(
@@ -44,8 +46,7 @@ def config(
         }
         typer.echo(json_format.dumps(document, indent=2, default=str))
         return
-    for key, (value, origin) in rows.items():
-        typer.echo(f"{key:<17}  {one_line(_shown(value), width=48):<24}  {one_line(origin)}".rstrip())
+    print_blocks([Table(_COLUMNS, [_cells(key, *both) for key, both in rows.items()])])
     there = "" if file.exists() else ", which isn't there"
     typer.echo(f"  · your file is {file}{there}", err=True)
     database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())
@@ -62,6 +63,10 @@ def _value(settings: Config, key: str) -> object:
     if isinstance(value, str):
         return for_log(value) if key == "base_url" else name_for_log(value)
     return [name_for_log(str(one)) for one in value] if isinstance(value, tuple) else value
+
+
+def _cells(key: str, value: object, origin: str) -> tuple[str, ...]:
+    return (key, one_line(_shown(value), width=48), one_line(origin))
 
 
 def _shown(value: object) -> str:

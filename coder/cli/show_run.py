@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from coder.cli.cost_lines import cost_lines, json_of
+from coder.cli.cost_table import cost_blocks, json_of
 from coder.console.flags import Json, option
 from coder.console.run_transcript import Entry, Transcript, landed
+from coder.console.tables import print_blocks
 from coder.errors import UsageError
 from coder.requests import latest_run
 from coder.run.costs import costs_of
@@ -46,8 +47,10 @@ def show(
     events = asyncio.run(events_of(run))
     if cost:
         costs = costs_of(events)
-        for line in [json_of(costs)] if json else cost_lines(costs):
-            typer.echo(printable(line))
+        if json:
+            typer.echo(json_of(costs))
+        else:
+            print_blocks(cost_blocks(costs))
         return
     chosen = events if step is None else [_at(events, step)]
     if json:

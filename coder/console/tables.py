@@ -1,70 +1,117 @@
-"""Tables: drawn by rich for people, lines with aligned cells in a pipe."""
+"""Tables: drawn by rich for people, lines in a pipe."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from coder.console.styling import is_styled, is_terminal, open_console
+from coder.console.styling import is_styled, is_terminal, open_console, signed_line
+
+if TYPE_CHECKING:
+    from rich.padding import Padding
+    from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table."""
 
-    name: str
-    """The heading, for people alone."""
+    name: str = ""
+    """The heading, for people."""
     width: int = 0
     """Characters to which a cell is filled up in a pipe."""
     is_number: bool = False
     """Cells stand at the right."""
     is_whole: bool = False
     """A cell is never shortened to fit into a terminal, as it is to be copied."""
+    wraps: bool = False
+    """A long cell takes several lines of a terminal."""
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on stdout; a row has a cell for each column, harmless for a terminal."""
-    if is_styled(sys.stdout):
-        _draw_table(columns, list(rows))
-        return
-    for row in rows:
-        print(_fitting(plain_line(columns, row)), flush=True)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with a cell for each column, harmless for a terminal."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    indent: int = 0
+    """Blanks before a row."""
+    plain: Sequence[str] | None = None
+    """The lines of a pipe; None: a line for each row, its cells filled up."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What a pipe gets."""
+        return [self._line(row) for row in self.rows] if self.plain is None else self.plain
+
+    def _line(self, row: Sequence[str]) -> str:
+        cells = (
+            cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
+            for column, cell in zip(self.columns, row, strict=True)
+        )
+        return " " * self.indent + "  ".join(cells).rstrip()
 
 
-def _fitting(line: str) -> str:
-    """The line, cut where a terminal without colours would wrap it."""
-    if not is_terminal(sys.stdout):
+Block = str | Table
+"""A part of what a command prints: a line, or a table."""
+
+
+def pairs(rows: Sequence[Sequence[str]], *, indent: int = 2, width: int = 0) -> Table:
+    """Names and their values; names are filled up to the longest one, or to `width`."""
+    width = width or max((len(name) for name, _ in rows), default=0)
+    return Table((Column(width=width, is_whole=True), Column(wraps=True)), rows, indent)
+
+
+def plain_lines(blocks: Iterable[Block]) -> list[str]:
+    """What a pipe gets."""
+    return [line for block in blocks for line in ([block] if isinstance(block, str) else block.lines)]
+
+
+def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
+    """Print lines and tables, by default on stdout."""
+    stream = stream or sys.stdout
+    above: Block = ""
+    for block in blocks:
+        if not is_styled(stream):
+            for line in plain_lines([block]):
+                print(_fitted(line, block, stream), file=stream)
+        elif isinstance(block, str):
+            open_console(stream).print(signed_line(block), soft_wrap=True)
+        elif block.rows:
+            open_console(stream).print(_drawn(block, is_below=isinstance(above, Table)))
+        above = block
+    stream.flush()
+
+
+def _fitted(line: str, block: Block, stream: TextIO) -> str:
+    """The line, cut where a terminal without colours would wrap a row that has no cell for it."""
+    if isinstance(block, str) or any(column.wraps for column in block.columns) or not is_terminal(stream):
         return line
     from rich.text import Text
 
     text = Text(line)
-    text.truncate(open_console(sys.stdout).width, overflow="ellipsis")
+    text.truncate(open_console(stream).width, overflow="ellipsis")
     return text.plain
 
 
-def plain_line(columns: Sequence[Column], row: Sequence[str]) -> str:
-    """A row as a line of aligned cells."""
-    cells = (
-        cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
-        for column, cell in zip(columns, row, strict=True)
-    )
-    return "  ".join(cells).rstrip()
-
-
-def _draw_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+def _drawn(table: Table, *, is_below: bool) -> "Padding":
     from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from rich.padding import Padding
+    from rich.table import Table as Drawn
 
-    if not rows:
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    used = [any(row[at].strip() for row in rows) for at in range(len(columns))]
-    for column, is_used in zip(columns, used, strict=True):
-        if is_used:
-            justify: Literal["left", "right"] = "right" if column.is_number else "left"
-            table.add_column(column.name, justify=justify, no_wrap=column.is_whole)
-    for row in rows:
-        cells = [cell for cell, is_used in zip(row, used, strict=True) if is_used]
-        table.add_row(*(Text(cell.strip(), no_wrap=True, overflow="ellipsis") for cell in cells))
-    open_console(sys.stdout).print(table)
+    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    if not any(column.name for column in table.columns):
+        drawn.box, drawn.show_header, drawn.padding = None, False, (0, 2, 0, 0)
+    used = [at for at in range(len(table.columns)) if any(row[at].strip() for row in table.rows)]
+    for column in (table.columns[at] for at in used):
+        justify: Literal["left", "right"] = "right" if column.is_number else "left"
+        drawn.add_column(column.name, justify=justify, no_wrap=column.is_whole)
+    for row in table.rows:
+        drawn.add_row(*(_cell(row[at], wraps=table.columns[at].wraps) for at in used))
+    return Padding(drawn, (int(is_below), 0, 0, table.indent))
+
+
+def _cell(text: str, *, wraps: bool) -> "Text":
+    cell = signed_line(text.strip())
+    cell.no_wrap, cell.overflow = not wraps, "fold" if wraps else "ellipsis"
+    return cell

@@ -2,14 +2,16 @@
 
 import re
 import xml.etree.ElementTree as ET
+from io import StringIO
 
 import pytest
 
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
-from benchmarks.reports.terminal_report import comparison_lines, gate_lines, report_lines
+from benchmarks.reports.terminal_report import comparison_blocks, gate_blocks, report_blocks
 from benchmarks.stats.comparison import compare
 from benchmarks.stats.gate import gate
+from coder.console.tables import plain_lines, print_blocks
 from coder.text.ci_commands import no_commands
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
@@ -18,7 +20,7 @@ REPORT = report_of({"a": "p", "b": "f", "c": "x", "d": "i"}, detail="expected 1,
 
 
 def test_the_terminal_says_score_interval_outcomes_and_reasons() -> None:
-    text = "\n".join(report_lines(REPORT))
+    text = "\n".join(plain_lines(report_blocks(REPORT)))
 
     assert (
         "25.0 %  (95 % 4.6–69.9 %, standard error 25.0)" in text
@@ -29,7 +31,7 @@ def test_the_terminal_says_score_interval_outcomes_and_reasons() -> None:
 
 
 def test_a_long_list_of_failures_has_an_end() -> None:
-    lines = report_lines(report_of({f"case {i}": "f" for i in range(50)}), shown=10)
+    lines = plain_lines(report_blocks(report_of({f"case {i}": "f" for i in range(50)}), shown=10))
 
     assert lines[-1].strip() == "and 40 more"
 
@@ -37,17 +39,43 @@ def test_a_long_list_of_failures_has_an_end() -> None:
 def test_a_comparison_says_its_test_and_what_changed() -> None:
     found = compare([report_of(dict.fromkeys("abcdef", "p"))], [report_of(dict.fromkeys("abcdef", "f"))])
 
-    text = "\n".join(comparison_lines(found, name="later"))
+    text = "\n".join(plain_lines(comparison_blocks({"later": found})))
 
     assert "later: 100.0 % → 0.0 %  -100.0 points" in text
     assert "p = 0.031 (mcnemar)" in text
     assert "changed    6: a, b, c, d, e, f" in text
 
 
+class Screen(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_table_of_samples_that_did_not_pass_and_one_of_all_comparisons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    one, other = (report_of(dict.fromkeys("abcdef", letter)) for letter in "pf")
+    out = Screen()
+
+    print_blocks(report_blocks(REPORT), out)
+    print_blocks(comparison_blocks({"later": compare([one], [other]), "same": compare([one], [one])}), out)
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).split() for line in out.getvalue().splitlines()]
+    assert lines.count(["sample", "verdict", "detail"]) == 1
+    assert ["b", "#0", "failed", "expected", "1,", "got", "2"] in lines
+    assert lines.count(["run", "before", "after", "points", "95", "%", "p"]) == 1
+    compared = next(words for words in lines if words[:1] == ["later"])
+    assert (compared[1:6], compared[-2:]) == (["100.0", "%", "0.0", "%", "-100.0"], ["0.031", "mcnemar"])
+    assert ["later", "changed", "6:", "a,", "b,", "c,", "d,", "e,", "f"] in lines
+
+
 def test_flaky_verdicts_have_a_rate_and_names() -> None:
     one, other = (report_of({"a": letter, "b": "p"}, samples="s") for letter in "pf")
 
-    text = "\n".join(comparison_lines(compare([one], [other]), name="again"))
+    text = "\n".join(plain_lines(comparison_blocks({"again": compare([one], [other])})))
 
     assert "the same answers judged again: other verdicts in 1 of 2 cases (50.0 %): a" in text
 
@@ -55,7 +83,7 @@ def test_flaky_verdicts_have_a_rate_and_names() -> None:
 def test_a_summary_holds_gate_scores_and_reasons() -> None:
     answer = gate([REPORT], min_pass=0.5)
 
-    text, lines = markdown(REPORT, gate=answer), gate_lines(answer)
+    text, lines = markdown(REPORT, gate=answer), plain_lines(gate_blocks(answer))
 
     score = answer.conditions[0].text
     assert score.startswith("pass@1 ")
@@ -89,7 +117,7 @@ def test_what_a_model_wrote_gives_a_log_no_commands_and_a_terminal_no_sequences(
     answer = gate([report], baseline=[other], min_pass=0.5)
     found = compare([other], [report])
 
-    lines = [*report_lines(report), *comparison_lines(found, name=text), *gate_lines(answer)]
+    lines = plain_lines([*report_blocks(report), *comparison_blocks({text: found}), *gate_blocks(answer)])
 
     for line in lines:
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\n\r]", line)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.chat.chat_terminal import completed
-from coder.chat.commands import COMMANDS, Command, help_lines, is_message, parse_line, why_not_now
+from coder.chat.commands import COMMANDS, Command, help_rows, is_message, parse_line, why_not_now
 from coder.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
 
 
 def test_help_lists_every_command() -> None:
-    assert [line.split()[0] for line in help_lines()] == [
+    assert [name.split()[0] for name, _ in help_rows()] == [
         *(f"/{name}" for name in COMMANDS),
         "!COMMAND",
         "@PATH",

@@ -32,7 +32,10 @@ def test_a_run_that_waits_is_listed_approved_elsewhere_and_lands(console: Consol
         assert f"coder approve {run}" in done.next
         assert not (folder / "solution.py").exists()
         listed = console.run("ls", "--waiting")
+        drawn = console.on_terminal("ls", "--waiting", columns=160, NO_COLOR="")
         assert "Change solution.py?" in listed.out
+        assert drawn.out.count("answer with coder approve RUN") == 1
+        assert "Change solution.py?" in drawn.out
         assert "+def add" in console.run("show", run).out
 
         approved = console.run("approve", run)

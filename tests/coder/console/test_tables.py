@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from coder.console.tables import Column, print_table
+from coder.console.tables import Block, Column, Table, pairs, print_blocks
 
 COLUMNS = (
     Column("run", is_whole=True),
@@ -15,6 +15,8 @@ COLUMNS = (
     Column("unused"),
 )
 ROWS = [("run_1", "$0.10", "[bold]Add[/bold] :smile: " + 60 * "x", ""), ("run_22", "$12", "Mend", "")]
+TABLE = Table(COLUMNS, ROWS)
+FACTS = pairs([("samples", "passed 3"), ("digests", "suite 1234 " + 60 * "x")])
 
 
 class Screen(StringIO):
@@ -22,11 +24,11 @@ class Screen(StringIO):
         return True
 
 
-def shown(out: StringIO, monkeypatch: pytest.MonkeyPatch, rows: Sequence[Sequence[str]] = ROWS) -> list[str]:
+def shown(out: StringIO, monkeypatch: pytest.MonkeyPatch, blocks: Sequence[Block] = (TABLE,)) -> list[str]:
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "50")
-    print_table(COLUMNS, rows)
+    print_blocks(blocks)
     return out.getvalue().splitlines()
 
 
@@ -58,3 +60,29 @@ def test_no_color_gets_the_lines_of_a_pipe_cut_to_the_terminal(monkeypatch: pyte
 
     assert first == f"{piped[:49]}…"
     assert second == other
+
+
+def test_a_long_value_takes_several_lines_of_a_terminal_below_its_own_column(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    title, first, *long = shown(Screen(), monkeypatch, ["a title", FACTS])
+
+    assert title == "a title"
+    assert first.rstrip() == "  samples  passed 3"
+    assert len(long) == 3
+    assert all(line.startswith(11 * " ") for line in long[1:])
+    assert "".join(line[11:].rstrip() for line in long[1:]) == 60 * "x"
+
+
+@pytest.mark.parametrize(("out", "no_color"), [(StringIO(), ""), (Screen(), "1")])
+def test_without_colours_a_long_value_is_whole_and_rows_have_the_form_of_their_table(
+    out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    formed = Table(COLUMNS[:2], [("run_1", "$1")], plain=["run|cost", "run_1|$1"])
+
+    lines = shown(out, monkeypatch, [FACTS, formed])
+
+    assert lines == ["  samples  passed 3", f"  digests  {FACTS.rows[1][1]}", *(formed.plain or ())]

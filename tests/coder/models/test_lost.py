@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
-from coder.cli.cost_lines import cost_lines
+from coder.cli.cost_table import cost_blocks
+from coder.console.tables import plain_lines
 from coder.errors import ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
@@ -104,7 +105,7 @@ async def test_a_run_counts_what_was_lost_in_its_tokens_its_cost_and_its_table()
     assert costs.cost_usd is not None
     assert call.cost_usd is not None
     assert costs.cost_usd > call.cost_usd
-    line, last = list(cost_lines(costs))[1:]
+    line, last = plain_lines(cost_blocks(costs))[1:]
     assert "lost on the way: about" in line
     assert "about" in last
 

@@ -3,7 +3,8 @@
 import json
 from decimal import Decimal
 
-from coder.cli.cost_lines import cost_lines, json_of
+from coder.cli.cost_table import cost_blocks, json_of
+from coder.console.tables import plain_lines
 from coder.models.model import Sampling, Usage
 from coder.run.costs import costs_of
 from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
@@ -32,7 +33,7 @@ def test_a_cost_that_is_unknown_in_one_call_is_unknown_in_all() -> None:
     costs = costs_of(events([started(), FIRST, ANSWER, *call(2, cost=None)]))
 
     assert costs.cost_usd is None
-    assert "unknown" in list(cost_lines(costs))[-1]
+    assert "unknown" in plain_lines(cost_blocks(costs))[-1]
 
 
 def test_a_call_tells_its_retries_its_switches_and_how_it_ended() -> None:
@@ -45,7 +46,7 @@ def test_a_call_tells_its_retries_its_switches_and_how_it_ended() -> None:
         FIRST.model_copy(update={"call": 2}),
     ]
 
-    _, first, second, last = cost_lines(costs_of(events(bodies)))
+    _, first, second, last = plain_lines(cost_blocks(costs_of(events(bodies))))
 
     assert first.endswith("ModelUnavailable  1 retry  1 switch")
     assert second.endswith("no answer; $0.25 reserved")
@@ -57,7 +58,7 @@ def test_what_was_only_estimated_is_said_so() -> None:
 
     costs = costs_of(events([started(), FIRST, estimated]))
 
-    assert "about 10 tokens in" in list(cost_lines(costs))[-1]
+    assert "about 10 tokens in" in plain_lines(cost_blocks(costs))[-1]
 
 
 def test_json_has_numbers_and_null_for_what_is_not_known() -> None:

@@ -1,24 +1,32 @@
-"""The words of `coder show --cost`: a line for each call, and one for all. Functions of data."""
+"""The words of `coder show --cost`: a row for each call, and a line for all. Functions of data."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 
+from coder.console.tables import Block, Column, Table
 from coder.models.model import Usage
 from coder.run.costs import CallCost, Costs
 from coder.text.sanitize import count_of, one_line
 
 
-def cost_lines(costs: Costs) -> Iterator[str]:
-    """A table with a line for each call, then what they make together."""
-    counted = "".join(f"{name:>9}" for name in ("in", "cached", "out", "reasoned"))
-    yield f"{'call':>4}  {'who':<11}{counted}{'cost':>11}{'time':>8}  model"
-    for call in costs.calls:
-        yield _line(call)
+def cost_blocks(costs: Costs) -> list[Block]:
+    """A table with a row for each call, then what they make together."""
     usage, rate = costs.usage, costs.hit_rate
     cached = "" if rate is None else f"  {rate:.0%} of the input came from caches"
     calls = count_of(len(costs.calls), "call")
-    yield f"{calls}  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"
+    names = tuple(column.name for column in _COLUMNS)
+    rows = [_cells(call) for call in costs.calls]
+    table = Table(_COLUMNS, rows, plain=[_LINE.format(*row).rstrip() for row in (names, *rows)])
+    return [table, f"{calls}  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"]
+
+
+_COLUMNS = (
+    Column("call", is_number=True),
+    Column("who"),
+    *(Column(name, is_number=True) for name in ("in", "cached", "out", "reasoned", "cost", "time")),
+    Column("model", wraps=True),
+)
+_LINE = "{:>4}  {:<11}{:>9}{:>9}{:>9}{:>9}{:>11}{:>8}  {}"
 
 
 def json_of(costs: Costs) -> str:
@@ -32,7 +40,7 @@ def json_of(costs: Costs) -> str:
     return json.dumps(document, indent=2)
 
 
-def _line(call: CallCost) -> str:
+def _cells(call: CallCost) -> tuple[str, ...]:
     usage = call.usage
     counts = (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens)
     cost = _usd(call.cost_usd) if call.ended == "answered" else "-"
@@ -42,9 +50,9 @@ def _line(call: CallCost) -> str:
     notes += ["1 retry" if call.retries == 1 else f"{call.retries} retries"] if call.retries else []
     notes += ["1 switch" if call.switches == 1 else f"{call.switches} switches"] if call.switches else []
     notes += [f"lost on the way: {_tokens(lost.usage)}, {_usd(lost.cost_usd)}" for lost in call.lost]
-    numbers = "".join(f"{count:>9,}" for count in counts)
-    start = f"{call.call:>4}  {call.participant:<11}{numbers}{cost:>11}{call.seconds:>7.1f}s"
-    return "  ".join([start, *filter(None, notes)])
+    numbers = (f"{count:,}" for count in counts)
+    noted = "  ".join(filter(None, notes))
+    return (str(call.call), one_line(call.participant), *numbers, cost, f"{call.seconds:.1f}s", noted)
 
 
 def _tokens(usage: Usage) -> str:
