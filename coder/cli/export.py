@@ -1,6 +1,7 @@
 """`coder export`: the patch of a run, for `git apply` and `patch -p1`; or its trace, to a collector."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,15 +11,18 @@ from coder.cli.show_run import RunHere, events_of
 from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
+from coder.console.styling import print_diff
 from coder.requests import patch_of
 from coder.run.reducer import fold_all
+from coder.text.sanitize import visible
 
 
 @takes("otlp otel_content")
 def export(context: typer.Context, run: RunHere = "") -> None:
     """Print the patch of a run: what it has written, or what it would write. With --otlp send its trace."""
     if context.params["otlp"] is None:
-        typer.echo(patch_of(fold_all(asyncio.run(events_of(run)))), nl=False)
+        patch = patch_of(fold_all(asyncio.run(events_of(run))))
+        print_diff(visible(patch) if sys.stdout.isatty() else patch, sys.stdout)
     else:
         run_until_interrupted(_send(run, context.params))
 

@@ -11,7 +11,7 @@ import typer
 from coder.cli.cost_table import cost_blocks, json_of
 from coder.console.flags import Json, option
 from coder.console.run_transcript import Entry, Transcript, landed
-from coder.console.tables import print_blocks
+from coder.console.tables import Block, Source, print_blocks
 from coder.errors import UsageError
 from coder.requests import latest_run
 from coder.run.costs import costs_of
@@ -60,8 +60,7 @@ def show(
     entries = [transcript.entry(event, with_call=step is not None) for event in events]
     for entry in entries:
         if entry is not None and (step is None or entry.seq == chosen[0].seq):
-            for line in _lines(entry):
-                typer.echo(printable(line))
+            print_blocks(_blocks(entry))
 
 
 def _at(events: list[Event], number: int) -> Event:
@@ -84,9 +83,9 @@ async def named_run(log: EventLog, prefix: str) -> str:
     return await log.resolve(prefix) if prefix else await latest_run(log, Path.cwd())
 
 
-def _lines(entry: Entry) -> Iterator[str]:
-    if entry.heading:
-        yield f"\n{entry.heading}" if entry.type in _APART else entry.heading
+def _blocks(entry: Entry) -> Iterator[Block]:
+    if heading := printable(entry.heading):
+        yield f"\n{heading}" if entry.type in _APART else heading
     for part in entry.parts:
-        yield f"  {part.title}"
-        yield from (f"    {line}" for line in part.text.rstrip().splitlines())
+        lines = (printable(line) for line in part.text.rstrip().splitlines())
+        yield Source(printable(part.title), "\n".join(lines), part.format)

@@ -31,6 +31,8 @@ class Part:
     text: str
     is_aside: bool = False
     """Of use to few readers: a request, what a model thought, the names of all tests."""
+    format: str = ""
+    """Format or file name by which a terminal colours it; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,9 @@ class Transcript:
         match body:
             case event_types.RunStarted(task=task):
                 notes = Part("left out", "\n".join(body.notes))
-                return f"{event.run}  {body.model}", [Part("task", task.prompt), notes]
+                return f"{event.run}  {body.model}", [Part("task", task.prompt, format="markdown"), notes]
             case event_types.StepStarted():
-                return f"message  {body.model}", [Part("task", body.task.prompt)]
+                return f"message  {body.model}", [Part("task", body.task.prompt, format="markdown")]
             case event_types.CallIntended():
                 return f"call {body.call}  {body.participant}", [*self._request(body)]
             case event_types.CallAnswered():
@@ -117,10 +119,11 @@ class Transcript:
             case event_types.Spoken(message=message):
                 return self._spoken(body, message)
             case event_types.LandingPlanned():
-                return "", [Part("patch", body.patch), Part("left out", body.tests)]
+                patches = {"patch": body.patch, "left out": body.tests}
+                return "", [Part(title, patch, format="diff") for title, patch in patches.items()]
             case event_types.QuestionAsked():
                 asked = "\n".join([body.text, *body.options])
-                return "", [Part(f"question {body.id}", asked), Part("patch", body.patch)]
+                return "", [Part(f"question {body.id}", asked), Part("patch", body.patch, format="diff")]
             case event_types.QuestionAnswered():
                 said = f"{body.decision} {body.words}".strip()
                 return "", [Part(f"answer {body.id}  {body.who} ({body.how})", said)]
@@ -134,11 +137,11 @@ class Transcript:
         for message in body.messages:
             is_folded = message.role == "user" and not self._full
             content = without_files(message.content) if is_folded else message.content
-            yield Part(message.role, content, is_aside=True)
+            yield Part(message.role, content, is_aside=True, format="markdown")
 
     def _answer(self, body: event_types.CallAnswered) -> tuple[str, list[Part]]:
         used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
-        said = [Part("reasoning", body.reasoning, is_aside=True), Part("text", body.text)]
+        said = [Part("reasoning", body.reasoning, is_aside=True), Part("text", body.text, format="markdown")]
         said += [
             Part(f"calls {called.name}  (step {number})", _in_words(called))
             for number, called in enumerate(body.tool_calls, self.steps + 1)
@@ -152,7 +155,7 @@ class Transcript:
                 again = "  the same as before" if message.repeats else ""
                 return f"code {message.sample}.{message.attempt}{again}", [*self._code(message)]
             case Message(kind="reply", text=text):
-                return "", [Part("reply", text)]
+                return "", [Part("reply", text, format="markdown")]
             case Message(kind="decision"):
                 return "the human has decided", []
             case Message(outcome=Outcome() as outcome):
@@ -170,11 +173,11 @@ class Transcript:
 
     def _code(self, message: Message) -> Iterator[Part]:
         for path, text in message.files.items():
-            yield Part(path, self._whole(text))
+            yield Part(path, self._whole(text), format=path)
         for path, text in message.test_edits.items():
-            yield Part(f"{path}  (left out: needs --allow)", self._whole(text))
+            yield Part(f"{path}  (left out: needs --allow)", self._whole(text), format=path)
         yield Part("left out", "\n".join(message.left_out))
-        yield Part("check", message.check)
+        yield Part("check", message.check, format="python")
 
     def _whole(self, text: str | None) -> str:
         """The text of a changed file, or its length."""
@@ -192,7 +195,8 @@ class Transcript:
         yield Part("gave", body.text)
         names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
         patch = diff_of(self.state, body.changes, self._before) if self.state is not None else None
-        yield Part("changed", "\n".join(sorted(names)) if patch is None else patch)
+        changed = "\n".join(sorted(names)) if patch is None else patch
+        yield Part("changed", changed, format="diff" if patch else "")
         yield Part("left out", "\n".join(body.left_out))
 
 

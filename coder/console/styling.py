@@ -17,13 +17,8 @@ if TYPE_CHECKING:
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_DIFF = {
-    r"(?m)^(diff |index |--- |\+\+\+ |(new|deleted|old) (file )?mode |rename |similarity ).*$": "bold",
-    r"(?m)^@@.*$": "cyan",
-    r"(?m)^\+(?!\+\+ ).*$": "green",
-    r"(?m)^-(?!-- ).*$": "red",
-}
-"""Styles of the lines of a patch."""
+_MOST_COLOURED = 50_000
+"""Characters of a text that gets colours."""
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -61,20 +56,29 @@ def signed_line(line: str) -> "Text":
     return text
 
 
-def diff_text(patch: str) -> "Text":
-    """A patch with colours; its text is unchanged."""
+def highlighted(text: str, format: str) -> "Text":
+    """A text with colours; its characters are unchanged.
+
+    Args:
+        format: a name that pygments has, such as `diff`, or the name of the file that holds the text.
+    """
+    from rich.syntax import Syntax
     from rich.text import Text
 
-    text = Text(patch)
-    for pattern, style in _DIFF.items():
-        text.highlight_regex(pattern, style)
-    return text
+    if len(text) > _MOST_COLOURED:
+        return Text(text)
+    lexer = Syntax.guess_lexer(format) if "." in format else format
+    coloured = Syntax("", lexer, theme="ansi_dark", tab_size=0).highlight(text)
+    if not text.endswith("\n"):
+        coloured.right_crop(1)  # it adds a line end
+    coloured.tab_size = None
+    return coloured if coloured.plain == text else Text(text)
 
 
 def print_diff(patch: str, stream: TextIO) -> None:
     """Print a patch with its own line ends, in colours where they are wanted."""
     if is_styled(stream):
-        open_console(stream).print(diff_text(patch), soft_wrap=True, end="")
+        open_console(stream).print(highlighted(patch, "diff"), soft_wrap=True, end="")
     else:
         print(patch, end="", file=stream, flush=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from coder.console.styling import is_styled, is_terminal, open_console, signed_line
+from coder.console.styling import highlighted, is_styled, is_terminal, open_console, signed_line
 
 if TYPE_CHECKING:
     from rich.padding import Padding
@@ -52,8 +52,23 @@ class Table:
         return " " * self.indent + "  ".join(cells).rstrip()
 
 
-Block = str | Table
-"""A part of what a command prints: a line, or a table."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text whose lines have colours on a terminal, below a title."""
+
+    title: str
+    text: str
+    format: str = ""
+    """As `highlighted` takes it; empty: without colours."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What a pipe gets."""
+        return [f"  {self.title}", *(f"    {line}" for line in self.text.splitlines())]
+
+
+Block = str | Table | Source
+"""A part of what a command prints: a line, a table, or a text."""
 
 
 def pairs(rows: Sequence[Sequence[str]], *, indent: int = 2, width: int = 0) -> Table:
@@ -77,6 +92,8 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
                 print(_fitted(line, block, stream), file=stream)
         elif isinstance(block, str):
             open_console(stream).print(signed_line(block), soft_wrap=True)
+        elif isinstance(block, Source):
+            open_console(stream).print(_coloured(block), soft_wrap=True)
         elif block.rows:
             open_console(stream).print(_drawn(block, is_below=isinstance(above, Table)))
         above = block
@@ -85,13 +102,24 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
 
 def _fitted(line: str, block: Block, stream: TextIO) -> str:
     """The line, cut where a terminal without colours would wrap a row that has no cell for it."""
-    if isinstance(block, str) or any(column.wraps for column in block.columns) or not is_terminal(stream):
+    if not isinstance(block, Table) or any(column.wraps for column in block.columns):
+        return line
+    if not is_terminal(stream):
         return line
     from rich.text import Text
 
     text = Text(line)
     text.truncate(open_console(stream).width, overflow="ellipsis")
     return text.plain
+
+
+def _coloured(source: Source) -> "Text":
+    from rich.text import Text
+
+    text = "\n".join(source.text.splitlines())
+    lines = (highlighted(text, source.format) if source.format else Text(text)).split()
+    indented = (Text("    ").append_text(line) for line in lines)
+    return Text("\n").join([Text(f"  {source.title}", "bold"), *indented])
 
 
 def _drawn(table: Table, *, is_below: bool) -> "Padding":

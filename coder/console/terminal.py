@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, cast
 
 from coder.console.styling import (
-    diff_text,
+    highlighted,
     is_styled,
     is_terminal,
     open_console,
@@ -100,7 +100,7 @@ class Terminal:
     def print_diff(self, patch: str) -> None:
         """Print a patch."""
         self._end_words()
-        self._print(patch, diff_text)
+        self._print(patch, lambda text: highlighted(text, "diff"))
 
     def _print(self, text: str, styled: "Callable[[str], RenderableType]", *, wraps: bool = False) -> None:
         if self._is_held:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.termination import named
 from coder.store import SqliteLog
+from tests.coder.cli.console import Console
 
 TESTS = "import pytest\n\nfrom calc import add\n\n\n@pytest.mark.parametrize('n', range(12))\n"
 TESTS += "def test_add(n):\n    assert add(n, 0) == n\n\n\ndef test_two():\n    assert add(1, 1) == 2\n"
@@ -119,3 +121,17 @@ def test_what_stands_around_quoted_files_stays() -> None:
 
 def test_of_many_tests_a_reason_names_three_and_a_count() -> None:
     assert named([f"t{i}" for i in range(40)]) == "t0, t1, t2 and 37 more"
+
+
+@pytest.mark.parametrize("command", [("show", "--diff"), ("export",)])
+def test_a_terminal_gets_colours_and_the_same_text_as_a_pipe(
+    command: tuple[str, ...], home: Path, tmp_path: Path
+) -> None:
+    console, told = Console(tmp_path), {"CODER_HOME": str(home), "NO_COLOR": ""}
+    name, *flags = command
+
+    drawn = console.on_terminal(name, "run_", *flags, columns=60, **told).out
+    piped = console.run(name, "run_", *flags, **told).out
+
+    assert "\x1b[92m+    return a + b\x1b[0m" in drawn
+    assert re.sub(r"\x1b\[[0-9;]*m", "", drawn) == piped

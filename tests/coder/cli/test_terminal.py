@@ -77,8 +77,8 @@ def test_a_diff_has_colours_and_keeps_its_text(console: Console, folder: Path) -
 
     done = solve(console, says(code(marked)), str(folder), "-y", NO_COLOR="")
 
-    assert "\x1b[31m-    return a - b\x1b[0m" in done.out
-    assert "\x1b[32m+    return a + b\x1b[0m" in done.out
+    assert "\x1b[91m-    return a - b\x1b[0m" in done.out
+    assert "\x1b[92m+    return a + b\x1b[0m" in done.out
     assert "+# [red]not markup[/red] :smile:" in done.out
 
 

@@ -25,7 +25,7 @@ def shown(out: StringIO, monkeypatch: pytest.MonkeyPatch, no_color: str) -> str:
 def test_colours_leave_the_text_of_a_patch_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(Screen(), monkeypatch, "")
 
-    assert "\x1b[31m-[red]a[/red] :smile:\x1b[0m\n" in text
+    assert "\x1b[91m-[red]a[/red] :smile:\x1b[0m\n" in text
     assert re.sub(r"\x1b\[[0-9;]*m", "", text) == PATCH
 
 
