@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import start_path  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run_pytest(
     pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
+    start_path.drop_shadowed()
     plugin = PytestPlugin(report, skips, untouched, only, is_proof=is_proof)
     plugins: list[Any] = [plugin]
     # All of the named tests run, whatever else can't be collected, and whatever -x says.

@@ -76,10 +76,17 @@ CALLS = {
 
 
 async def answered(
-    folder: Path, command: tuple[str, ...], answer: dict[str, str], *, script: str = SCRIPT
+    folder: Path,
+    command: tuple[str, ...],
+    answer: dict[str, str],
+    *,
+    script: str = SCRIPT,
+    project: dict[str, str] | None = None,
 ) -> Run:
-    (folder / "lib").mkdir()
-    for path, text in {"lib/solution.py": WRONG, "test_it.py": TEST, "run.sh": script}.items():
+    (folder / "lib").mkdir(exist_ok=True)
+    if project is None:
+        project = {"lib/solution.py": WRONG, "test_it.py": TEST, "run.sh": script}
+    for path, text in project.items():
         (folder / path).write_text(text)
         (folder / path).chmod(0o755)
     task = Task(prompt="Mend f.", workspace=folder, test_command=command)
@@ -107,6 +114,27 @@ async def test_a_module_in_a_folder_of_pythonpath_is_not_taken_for_one_of_pytest
 
     assert (run.status, run.landed) == ("unsolved", ())
     assert any("assert 1 == 2" in line.message for line in run.tests), run.tests
+
+
+@pytest.mark.parametrize(
+    "command", [("env", "PYTHONPATH=lib", "pytest", "-q"), ("python", "-m", "pytest", "-q", "../test_own.py")]
+)
+async def test_a_project_that_pytest_imports_is_tested_as_it_is_in_the_workspace(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    if command[0] == "python":
+        command = ("sh", "-c", f"cd lib && {' '.join(command)}")
+    (tmp_path / "lib/iniconfig").mkdir(parents=True)
+    (tmp_path / "lib/iniconfig/__init__.py").write_text("def add(a, b):\n    return a - b\n")
+    (tmp_path / "test_own.py").write_text(
+        "from iniconfig import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+    )
+
+    run = await answered(
+        tmp_path, command, {"lib/iniconfig/__init__.py": "def add(a, b):\n    return a + b\n"}, project={}
+    )
+
+    assert (run.status, run.landed) == ("solved", ("lib/iniconfig/__init__.py",)), run.reason
 
 
 @pytest.mark.parametrize("writes", [CACHED, PACKED], ids=["caches", "an archive"])
