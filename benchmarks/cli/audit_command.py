@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import bench_options
+from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
 from benchmarks.judge.judge import Judge
 from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
@@ -22,6 +23,9 @@ from coder.console.tables import Block, Column, Table, pairs, print_blocks
 from coder.run.settings import Settings
 from coder.text.sanitize import count_of
 
+_WIDTH = 400
+"""Most columns of a line."""
+
 
 class Examined(Value):
     """How one case is judged."""
@@ -31,6 +35,8 @@ class Examined(Value):
     strength: Strength | None
     """None: the case can't be judged."""
     reason: str
+    exposures: tuple[Exposure, ...] = ()
+    """Classes of cheats that its tests offer a surface to."""
     own: Outcome | None = None
     """The verdict on its canonical answer; None if there is none."""
     nothing: Outcome | None = None
@@ -49,6 +55,8 @@ class Examination(Value):
     cases: tuple[Examined, ...]
     strengths: dict[str, int]
     """Number of cases by strength of their verdicts; `none` for those that can't be judged."""
+    exposures: dict[Exposure, int]
+    """Number of cases by class of cheats."""
 
 
 @takes(bench_options.JUDGING)
@@ -58,7 +66,7 @@ def audit(
     workers: bench_options.Judges = None,
     out: bench_options.Out = None,
 ) -> None:
-    """Examine a suite: how strong verdicts on each case are, and whether each case is sound.
+    """Examine a suite: how strong verdicts are, which cheats could try a case, and whether it is sound.
 
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
@@ -80,13 +88,20 @@ async def _examination(suite: Suite, settings: Settings, workers: int) -> Examin
         cases = await asyncio.gather(*(_examined(judge, case, turns) for case in suite.cases))
     found = Counter[str](case.strength or "none" for case in cases)
     counts = {name: found[name] for name in (*STRENGTHS, "none") if found[name] or name == "strong"}
-    return Examination(suite=suite.name, cases=tuple(cases), strengths=counts)
+    exposures = count_exposures([case.exposures for case in cases])
+    return Examination(suite=suite.name, cases=tuple(cases), strengths=counts, exposures=exposures)
 
 
 async def _examined(judge: Judge, case: Case, turns: asyncio.Semaphore) -> Examined:
     async with turns:
         plan = await judge.plan(case)
-        found = Examined(id=case.id, kind=case.kind, strength=plan.strength, reason=plan.reason)
+        found = Examined(
+            id=case.id,
+            kind=case.kind,
+            strength=plan.strength,
+            reason=plan.reason,
+            exposures=exposures_of(case, plan.mode),
+        )
         if plan.strength is None:
             return found
         own = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
@@ -101,20 +116,42 @@ def _suite_blocks(found: Examination, suite: Suite) -> list[Block]:
     nothing = [one.nothing != "passed" for one in found.cases if one.nothing is not None]
     what = "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
     weak = [_cells(one) for one in found.cases if one.strength != "strong" or not one.sound]
-    lines = [line(f"  {case}  {strength}: {reason}", width=400) for case, strength, reason in weak]
+    lines = [line(f"  {case}  {strength}: {reason}", width=_WIDTH) for case, strength, reason in weak]
     return [
         line(f"{found.suite}: {count_of(len(found.cases), 'case')}: {counts} ({share} strong)"),
         pairs([("own answers that pass", _of(own)), (f"{what} that fail", _of(nothing))], width=21),
+        *_exposures(found),
         Table(_COLUMNS, weak, indent=2, plain=lines),
     ]
 
 
 _COLUMNS = (Column("case", is_whole=True), Column("strength", wraps=True), Column("reason", wraps=True))
+_CLASSES = (Column("class", is_whole=True), Column("number", is_number=True), Column("cases", wraps=True))
+
+
+def _exposures(found: Examination) -> list[Block]:
+    """Classes of cheats with the cases whose tests offer them a surface."""
+    if not found.exposures:
+        return []
+    cells = [
+        (
+            name,
+            f"{count:,}",
+            line(", ".join(one.id for one in found.cases if name in one.exposures), width=_WIDTH),
+        )
+        for name, count in found.exposures.items()
+    ]
+    width = max(map(len, found.exposures))
+    lines = [f"    {name:<{width}}  {number}: {cases}" for name, number, cases in cells]
+    return [
+        "  classes of cheats that tests offer a surface to, with the rates in docs/reference/judging.md",
+        Table(_CLASSES, cells, indent=4, plain=lines),
+    ]
 
 
 def _cells(one: Examined) -> tuple[str, ...]:
     fault = "" if one.sound else f" (own answer: {one.own}, no answer: {one.nothing})"
-    return (line(one.id), f"{one.strength or 'judges nobody'}{fault}", line(one.reason, width=400))
+    return (line(one.id), f"{one.strength or 'judges nobody'}{fault}", line(one.reason, width=_WIDTH))
 
 
 def _of(held: Sequence[bool]) -> str:
