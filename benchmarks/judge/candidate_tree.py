@@ -42,13 +42,14 @@ def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
     return {**apply_patch(case.files, case.gold_patch or ""), **_hidden(case)}
 
 
-def candidate_tree(case: RepositoryCase, patch: str) -> Tree:
-    """The base with the permitted part of an answer's patch."""
+def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[str] = ()) -> Tree:
+    """The base with the permitted part of an answer's patch; `installed` modules can't be shadowed."""
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case)
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
     folders = test_folders(pristine)
-    kept_out = {path for path in changed if not _may_change(path, case, pristine, folders)}
+    others = sys.stdlib_module_names | _TOOLS | {*installed}
+    kept_out = {path for path in changed if not _may_change(path, case, pristine, folders, others)}
     files = {path: content for path, content in patched.items() if path not in kept_out}
     restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path, folders)}
     return Tree({**files, **restored, **_hidden(case)}, tuple(sorted(kept_out)))
@@ -72,11 +73,15 @@ def _is_named(path: str) -> bool:
 
 
 def _may_change(
-    path: str, case: RepositoryCase, pristine: Mapping[str, bytes], folders: Collection[str]
+    path: str,
+    case: RepositoryCase,
+    pristine: Mapping[str, bytes],
+    folders: Collection[str],
+    others: Collection[str],
 ) -> bool:
     if _decides(path, folders) or path in case.hidden_tests:
         return False
-    if path not in pristine and _hides_another(path, case.pythonpath):
+    if path not in pristine and not _names_of(path, case.pythonpath).isdisjoint(others):
         return False
     return case.may_change is None or any(fnmatch.fnmatch(path, glob) for glob in case.may_change)
 
@@ -92,12 +97,11 @@ def _decides(path: str, folders: Collection[str]) -> bool:
     )
 
 
-def _hides_another(path: str, pythonpath: str) -> bool:
-    """Whether a new file shadows a module of the standard library or of the test tool."""
+def _names_of(path: str, pythonpath: str) -> set[str]:
+    """Top-level modules that a new file may be, or be a part of."""
     places = [PurePosixPath(path)]
     places += [place.relative_to(pythonpath) for place in places if place.is_relative_to(pythonpath)]
-    names = {place.parts[0].partition(".")[0] for place in places}
-    return bool(names & (sys.stdlib_module_names | _TOOLS))
+    return {place.parts[0].partition(".")[0] for place in places}
 
 
 def _hidden(case: RepositoryCase) -> dict[str, bytes]:

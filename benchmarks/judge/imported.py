@@ -100,6 +100,15 @@ async def found_elsewhere(
     return {name: place for name, place in found.places.items() if not place.startswith("/w/")}
 
 
+async def installed_modules(
+    sandbox: Sandbox, names: Sequence[str], environment: Mapping[str, str]
+) -> frozenset[str]:
+    """Those of the modules that the interpreter has by itself; none if it can't be asked."""
+    found = await _ask(sandbox, environment, names=names)
+    places = {} if isinstance(found, str) else found.places
+    return frozenset(name for name, place in places.items() if place)
+
+
 async def missing_packages(
     sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[str, ...]:

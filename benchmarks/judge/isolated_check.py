@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 
-from benchmarks.judge.candidate_tree import is_test_path, test_folders
+from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
 from sandbox.checks.check import TestFile, check
-from sandbox.checks.run_report import OPEN
+from sandbox.checks.run_report import ALL_CHANGES, OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""
@@ -23,6 +23,7 @@ async def run_apart(
     paths: Sequence[str],
     *,
     uses: frozenset[str] | None = None,
+    shows_changes: bool = False,
 ) -> CheckReport | None:
     """Results of the tests in these files; None if the tree isn't a package that can be called.
 
@@ -30,9 +31,11 @@ async def run_apart(
 
     Args:
         uses: permitted uses of the tests' objects; None records those of the case's own patch.
+        shows_changes: tests see all changes of their arguments, not only those of the case's own patch.
     """
-    modules = top_modules(tree, case.pythonpath)
-    if not modules or len(tree) > MAX_FILES:
+    # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
+    modules = top_modules(gold_tree(case), case.pythonpath)
+    if not modules or not top_modules(tree, case.pythonpath) or len(tree) > MAX_FILES:
         return None
     checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
     folders = test_folders(tree)
@@ -47,7 +50,13 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
-            crossing=OPEN.model_copy(update={"uses": uses, "data_decides": True}),
+            crossing=OPEN.model_copy(
+                update={
+                    "uses": uses,
+                    "data_decides": True,
+                    "changed": ALL_CHANGES if shows_changes else None,
+                }
+            ),
         )
 
 

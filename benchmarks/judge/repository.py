@@ -4,19 +4,19 @@ import asyncio
 import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
-from benchmarks.judge.candidate_tree import Tree, candidate_tree
+from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
-from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
+from benchmarks.judge.imported import installed_modules
+from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_modules
 from benchmarks.judge.mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
+from benchmarks.judge.twin_report import Hiding, read_run
 from benchmarks.judge.verdicts import Judged, killed_by_nobody
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
-from benchmarks.verdict import Outcome
 from sandbox import Sandbox
 from sandbox.result import out_of_time
 
@@ -26,7 +26,7 @@ async def judge_repository(
 ) -> Judged:
     """Judge one answer."""
     try:
-        tree = candidate_tree(case, patch)
+        tree = await _permitted_tree(sandbox, case, patch)
     except PatchRefused as error:
         return Judged("error", f"the patch can't be applied: {error}")
     if mode.how == "isolated":
@@ -46,24 +46,58 @@ async def judge_repository(
     return judged
 
 
+async def _permitted_tree(sandbox: Sandbox, case: RepositoryCase, patch: str) -> Tree:
+    """The tree to judge, without new modules in the place of installed ones. Raises PatchRefused."""
+    tree = candidate_tree(case, patch)
+    pristine = gold_tree(case)
+    added = {path: content for path, content in tree.files.items() if path not in {**case.files, **pristine}}
+    if not (new := {*top_modules(added, case.pythonpath)} - {*top_modules(pristine, case.pythonpath)}):
+        return tree
+    installed = await installed_modules(sandbox, sorted(new), case.environment)
+    return candidate_tree(case, patch, installed=installed) if installed else tree
+
+
 async def _apart(
     opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode, nodes: Sequence[str]
 ) -> Judged:
     """Judge with the tests in one sandbox and the tested package in another."""
     assert opened is not None
-    report = await run_apart(opened, case, tree.files, files_of(nodes), uses=mode.uses)
+    judged, changed = await _apart_once(opened, case, tree, mode, nodes)
+    if judged.outcome == "passed" and changed:
+        # It changed arguments that the case's own patch leaves: it must also pass where that is visible.
+        cpu_s = judged.cpu_s
+        judged, _ = await _apart_once(opened, case, tree, mode, nodes, shows_changes=True)
+        judged.cpu_s += cpu_s
+    return judged
+
+
+async def _apart_once(
+    opened: Open,
+    case: RepositoryCase,
+    tree: Tree,
+    mode: RepositoryMode,
+    nodes: Sequence[str],
+    *,
+    shows_changes: bool = False,
+) -> tuple[Judged, bool]:
+    """One isolated judgement, and whether changes of arguments were hidden from the tests."""
+    report = await run_apart(
+        opened, case, tree.files, files_of(nodes), uses=mode.uses, shows_changes=shows_changes
+    )
     if report is None:
-        return Judged("error", "the patch leaves no package to be tested")
+        return Judged("error", "the patch leaves no package to be tested"), False
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
     wanted = set(nodes)
     passed = wanted <= passed_apart(report.results)
     if out_of_time(report.candidate) or (report.timed_out and not passed):
-        return Judged("timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept too long", cpu_s)
+        late = f"it took more than {case.timeout_s:g} s of CPU, or slept too long"
+        return Judged("timeout", late, cpu_s), False
     if passed:
-        return Judged("passed", "", cpu_s)
+        return Judged("passed", "", cpu_s), bool(report.changed)
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
-    return Judged("failed", f"{first.name}: {first.message}" if first else f"not run: {report.note}", cpu_s)
+    detail = f"{first.name}: {first.message}" if first else f"not run: {report.note}"
+    return Judged("failed", detail, cpu_s), False
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
@@ -97,16 +131,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
     return said
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Hiding:
-    """A test file as run in one judgement."""
-
-    job: Job
-    hidden: Disguised | None
-    nodes: frozenset[str]
-
-
-def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[_Hiding]:
+def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[Hiding]:
     """The files of one judgement; after the first one, only tests that must pass."""
     found, wanted = [], mode.needed if again else mode.nodes
     for path in mode.files:
@@ -125,7 +150,7 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
         hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
         names = {name_of(node) for node in nodes}
         only = frozenset(_shown(names, hidden) if hidden else names) if again else None
-        found.append(_Hiding(Job(path, only=only), hidden, nodes))
+        found.append(Hiding(Job(path, only=only), hidden, nodes))
     return found
 
 
@@ -138,7 +163,7 @@ def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
             yield new
 
 
-def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> Judged:
+def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> Judged:
     said = Judged("passed")
     results = {id(run.result): run.result for run in runs.values() if run.result is not None}
     said.cpu_s = sum(one.cpu_s for one in results.values())
@@ -151,45 +176,9 @@ def _judged(runs: Mapping[_Hiding, TestRun], case: RepositoryCase, mode: Reposit
             said.outcome, said.cpu_s, said.wall_s = "timeout", run.result.cpu_s, run.result.wall_s
             said.detail = f"{hiding.job.path} took more than {case.timeout_s:g} s of CPU, or slept too long"
             return said
-        outcome, detail = _read(run, hiding, mode)
+        outcome, detail = read_run(run, hiding, mode)
         if said.outcome == "passed" or outcome == "tampered":
             said.outcome, said.detail = outcome, detail
         if outcome == "tampered":
             return said
     return said
-
-
-def _read(run: TestRun, hiding: _Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:
-    path, hidden = hiding.job.path, hiding.hidden
-    passed = {_own_name(node, hidden) for node in run.passed}
-    lacking = sorted(hiding.nodes - passed)
-    if path in mode.whole and not run.passes_whole:
-        lacking = sorted(run.failures.keys() - run.skipped) or [path]
-    fooled = {name for node in run.passed if (name := _fooled(node, path, mode, hidden)) is not None}
-    if fooled and not lacking:
-        return "tampered", f"{path}: passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
-    if lacking:
-        failures = {_own_name(node, hidden): text for node, text in run.failures.items()}
-        return "failed", f"{lacking[0]}: {failures.get(lacking[0], 'it was not run to its end')}"
-    if not run.done:
-        return "error", f"{path}: pytest did not come to its end"
-    return "passed", ""
-
-
-def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised | None) -> str | None:
-    """The test whose twin this node is, if it must fail."""
-    name, bracket, parameters = node.partition("::")[2].partition("[")
-    if hidden is None or name not in hidden.variants:
-        return None
-    test, variant = hidden.variants[name]
-    if test in mode.seen.get(path, {}):
-        return test
-    return test if bracket + parameters in mode.twins[path][test][variant] else None
-
-
-def _own_name(node: str, hidden: Disguised | None) -> str:
-    """The case's node id for a renamed test; a twin's stays."""
-    path, _, rest = node.partition("::")
-    name, bracket, parameters = rest.partition("[")
-    real = hidden.real.get(name) if hidden is not None else None
-    return f"{path}::{real}{bracket}{parameters}" if real is not None else node

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.host.limits import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
+from sandbox.inner.bridge.guard import ANY_CHANGE
 from sandbox.result import KilledBy, Result, Value
 
 MAX_REPORTS = 50_000
@@ -25,17 +26,22 @@ class Crossing(Value):
     write_back: bool = False
     """Apply a call's changes to its arguments to the test's own objects."""
     changed: frozenset[str] | None = None
-    """Arguments that may be changed, by position or name (`*`: in calls of other functions)."""
+    """Arguments that may be changed, by position or name (`*`: in calls of other functions; `**`: all)."""
     uses: frozenset[str] | None = None
     """Allowed uses of the test's objects, as an earlier report lists them; then no mock is changed."""
     data_decides: bool = False
-    """Never compare candidate objects by their own operators, nor set attributes on a mock."""
+    """Never compare candidate objects by their own operators, nor set attributes on a mock.
+
+    Uses are then also recorded by the line of the test: changes of arguments, errors that don't reach the
+    test, operators that compute with the test's data."""
 
     def plain(self) -> dict[str, object]:
         """Return the fields as JSON-compatible data."""
         return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in self}
 
 
+ALL_CHANGES = frozenset({ANY_CHANGE})
+"""For `Crossing.changed`: of every argument, though uses are recorded by line."""
 OPEN = Crossing(kinds=None, errors=None, write_back=True)
 """Allows everything."""
 

@@ -117,7 +117,7 @@ def make_class(link: Any, number: int, described: Any) -> type:
         standard = standard_error(module, name)
         if standard is not None:
             return standard
-        own = [base for base in own if issubclass(base, BaseException)]
+        own = link.guard.bases_of_error([base for base in own if issubclass(base, BaseException)])
         space.update(__str__=error_text, __getattr__=error_attribute, __doc__=_of_class("__doc__"))
     elif fields is not None:
         own = [base for base in own if issubclass(base, Record)] or [Record]
@@ -208,16 +208,16 @@ def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
 def _exit(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
     swallow = link_of(self).request("__exit__", self, kind, error, None)
-    return bool(swallow) and _can_be_suppressed(error)
+    return bool(swallow) and bool(link_of(self).guard.may_suppress(error))
 
 
 async def _exit_async(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     swallow = await link_of(self).request("__aexit__", self, kind, error, None)
-    return bool(swallow) and _can_be_suppressed(error)
+    return bool(swallow) and bool(link_of(self).guard.may_suppress(error))
 
 
-def _can_be_suppressed(error: BaseException | None) -> bool:
-    return isinstance(error, Exception) and not isinstance(error, AssertionError)
+def _copied_by(value: object) -> tuple[str, ...]:
+    return getattr(type(value), "__copied__", ())
 
 
 def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
@@ -225,12 +225,13 @@ def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
     operation = plain or name
 
     def asked(self: Any, other: object, *more: object) -> object:
-        def operands(this: object) -> tuple[object, ...]:
+        def operands(this: object, other: object = other) -> tuple[object, ...]:
             return (other, this) if plain else (this, other, *more)
 
-        if name in type(self).__copied__ and not is_proxy(other):
-            return known.OPERATORS[operation](*operands(proxies.copy_of(self)))
-        if is_built(self) or is_proxy(other):
+        if name in type(self).__copied__ and (not is_proxy(other) or name in _copied_by(other)):
+            both = (proxies.copy_of(one) if is_proxy(one) else one for one in (self, other))
+            return known.OPERATORS[operation](*operands(*both))
+        if (is_built(self) or is_proxy(other)) and link_of(self).guard.may_compute(name):
             result = link_of(self).request(operation, *operands(self))
             if is_built(self) and type(result) is type(self):
                 proxies.mark_built(result)

@@ -8,20 +8,20 @@ answer were recorded, no others are allowed.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
+from sandbox.inner.bridge.lent import Known, Lent
 from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLACE, OPERATORS, operators_of
 from sandbox.inner.bridge.proxies import number_of
+from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
 from sandbox.inner.bridge.writeback import Writeback
 
 MAX_CALLBACKS = 200_000
 """Callbacks of one check. Sorting 10,000 items by a callback takes some 10,000."""
-MAX_USES = 1_000
-"""Distinct uses recorded: a candidate may ask for any name."""
 
 _CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
 _STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
@@ -29,6 +29,15 @@ _STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
 """The only attributes these show: others lead to a frame."""
 _PLAIN = ("builtins", "itertools", "_io", "re")
 """Modules whose objects only hold data or give items: iterators, files, matches."""
+_FILES = "_io"
+_READING = frozenset(
+    {"read", "read1", "readall", "readinto", "readinto1", "readline", "readlines", "peek", "getvalue"}
+    | {"seek", "tell", "flush", "close", "closed", "readable", "writable", "seekable", "isatty", "fileno"}
+    | {"name", "mode", "encoding", "errors", "newlines", "line_buffering", "buffer", "raw"}
+)
+"""Attributes of files that leave their content as it is."""
+_SAME = {"writelines": "write"}
+"""Attributes of files, by others that do the same."""
 _COPIES = ("__copy__", "__deepcopy__")
 _FREE = frozenset({"__bool__", "__len__", "__hash__"})
 """Operators that reveal and change nothing of an object; nor does equality with None."""
@@ -46,61 +55,18 @@ _USES = {
 """Effect of an operator; any other one reads."""
 
 
-class Lent:
-    """Mutable containers of this side that the other one holds copies of, during one request."""
-
-    def __init__(self, arguments: list[Any], owners: list[frozenset[str]]) -> None:
-        self.containers, self.owners = arguments, owners
-        """Containers, and the arguments, or the uses of the test's objects, as which they may be changed."""
-        self._before = len(arguments)
-        self._answered = Writeback(())
-        """Those that came with answers."""
-
-    def lend(self, value: object, *, own: Collection[int], owners: frozenset[str]) -> None:
-        """Lend the containers of an answer."""
-        more = self._answered.lend(value, own=own)
-        if more:
-            self.containers += self._answered.containers[-more:]
-            self.owners += [owners] * more
-
-    def place(self, number: int) -> int | None:
-        """Place of the container of this id(), if it came with an answer and didn't change since."""
-        place = self._answered.place(number)
-        return None if place is None else self._before + place
-
-
-class _Known(Mapping[int, object]):
-    """Payloads by id() of containers that the other side has: those it gave, and those it was lent."""
-
-    def __init__(self, given: Mapping[int, object], lent: Lent) -> None:
-        self.given, self._lent = given, lent
-
-    def __getitem__(self, number: int) -> object:
-        if number in self.given:
-            return self.given[number]
-        place = self._lent.place(number)
-        if place is None:
-            raise KeyError(number)
-        return ("lent", place)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.given)
-
-    def __len__(self) -> int:
-        return len(self.given)
-
-
 class Exports:
     """Objects of this side by the numbers that the other side uses."""
 
-    def __init__(self, allowed: Collection[str] | None = None, *, spares_mocks: bool = False) -> None:
-        """`allowed`: uses recorded by an earlier job, None for any; `spares_mocks`: no mock is changed."""
-        self.uses: set[str] = set()
-        """Recorded uses: an argument, the class of an object in it, a kind of use, an attribute."""
+    def __init__(self, record: Record, *, spares_mocks: bool = False) -> None:
+        """`record`: a use is an argument, the class of an object in it, what is done, and an attribute.
+
+        `spares_mocks`: no mock is changed.
+        """
         self.giving: Sequence[tuple[str, object]] = ()
         """Name and value of the arguments of the current call."""
         self._lying: tuple[object, dict[int, str]] = (self.giving, {})
-        self._allowed = None if allowed is None else frozenset(allowed)
+        self._record = record
         self._spares_mocks = spares_mocks
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
@@ -137,14 +103,21 @@ class Exports:
             raise CodecError("an object of ours that never crossed")
         return self._objects[number]
 
-    def answer(self, asked: list[Any], refer: Callable[[object], object], lent: Lent) -> bytes:
+    def answer(
+        self,
+        asked: list[Any],
+        refer: Callable[[object], object],
+        lent: Lent,
+        thrown: list[BaseException],
+    ) -> bytes:
         """Perform a request on our object; return the answer's frame. Raises CandidateGone, NotPlain.
 
-        Containers in the operands may be changed, those in the answer are lent.
+        Containers in the operands may be changed, those in the answer are lent. Errors of called objects are
+        added to `thrown`.
         """
         outer = self._serving
         given = Writeback((*asked[2:],))
-        known = _Known(given.known("given"), lent)
+        known = Known(given.known("given"), lent)
         try:
             value = self._do(*asked)
             self._serving = self._owners[asked[1]]
@@ -155,6 +128,8 @@ class Exports:
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
+            if asked[0] == "call":
+                thrown.append(error)
             return encode(("threw", error, given.changes()), refer=refer, known=known)
         finally:
             self._serving = outer
@@ -203,19 +178,19 @@ class Exports:
         if is_mock and self._spares_mocks and use in ("set", "change"):
             return False
         is_plain = kind in _CLOSED if use == "call" else kind.__module__ in _PLAIN
-        if is_plain and use not in ("set", "change"):
+        writes = kind.__module__ == _FILES and use == "get" and name not in _READING
+        if is_plain and not writes and use not in ("set", "change"):
             return True
-        done = self._labels(number, use, name)
-        if self._allowed is not None:
-            return not self._allowed.isdisjoint(done)
-        if len(self.uses) < MAX_USES:
-            self.uses |= done
-        return True
+        return self._record.permits(self._labels(number, use, name, by_line=writes))
 
-    def _labels(self, number: Any, use: str, name: str = "") -> frozenset[str]:
-        """A use of an object as it is recorded, for each argument that it came with."""
-        kind = type(self._objects[number]).__name__
-        return frozenset(" ".join((owner, kind, use, name)).rstrip() for owner in self._owners[number])
+    def _labels(self, number: Any, use: str, name: str = "", *, by_line: bool = False) -> frozenset[str]:
+        """A use of an object as it is recorded, for each argument that it came with.
+
+        `by_line`: where uses are recorded by line, for each line; else at any.
+        """
+        kind, name = type(self._objects[number]).__name__, _SAME.get(name, name)
+        owners = self._owners[number] if by_line or not self._record.by_line else ("*",)
+        return frozenset(" ".join((owner, kind, use, name)).rstrip() for owner in owners)
 
 
 def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:

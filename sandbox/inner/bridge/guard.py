@@ -11,12 +11,16 @@ from typing import Any
 
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.proxies import number_of
+from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
 """The latter stands among the names of arguments for an item that a generator gives again, changed."""
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
+_ROOTS = (Exception, BaseException, object)
+ANY_CHANGE = "**"
+"""Allows changes of every argument, though uses are recorded by line."""
 
 
 class Guard:
@@ -40,9 +44,8 @@ class Guard:
         self.steps = 0
         """What crossed so far, in the terms of the arguments."""
         may_change = frozenset(changed or ()) | frozenset(uses or ())
-        self.exports = Exports(
-            None if uses is None else may_change, spares_mocks=uses is not None or data_decides
-        )
+        self.record = Record(None if uses is None else may_change, by_line=data_decides)
+        self.exports = Exports(self.record, spares_mocks=uses is not None or data_decides)
         self.compares = kinds is None and not data_decides
         """Whether the candidate's objects may be compared by their own operators."""
         self.only_data = kinds is not None
@@ -83,7 +86,14 @@ class Guard:
         return tuple(one for one in changes if self._may_change(owners_of.get(one[0], _UNKNOWN)))
 
     def _may_change(self, owners: frozenset[str]) -> bool:
-        """Whether the test sees a change; records it."""
+        """Whether the test sees a change, as those of the case's own answer; records it."""
+        if self.record.by_line and self._changeable is None:
+            if not self.record.permits({f"change {owner}" for owner in owners}):
+                self.changed |= owners
+                return False
+            return True
+        if self._changeable is not None and ANY_CHANGE in self._changeable:
+            return True
         agreed = owners if self._changeable is None else owners & self._changeable
         self.changed |= agreed or owners
         return bool(agreed)
@@ -91,6 +101,66 @@ class Guard:
     def shows_again(self) -> bool:
         """Whether the test sees that an item of a generator is the changed one before."""
         return self._may_change(_ITEM) and self.write_back
+
+    def may_suppress(self, error: BaseException | None) -> bool:
+        """Whether an error may end at a `with` block of the candidate's.
+
+        The test's own failure never may.
+        """
+        if not isinstance(error, Exception) or isinstance(error, AssertionError):
+            return False
+        return not self.record.by_line or self._ends(error, self.record.raising_line(error.__traceback__))
+
+    def may_catch(self, error: BaseException) -> bool:
+        """Whether the candidate may catch an error out of a test's function that it called."""
+        is_end = isinstance(error, (StopIteration, StopAsyncIteration))
+        line = self.record.raising_line(error.__traceback__)
+        return not self.record.by_line or is_end or not line or self._ends(error, line)
+
+    def _ends(self, error: BaseException, line: str) -> bool:
+        """Whether with the case's own answer an error of this line doesn't reach the test.
+
+        Of the candidate's errors any may, of the test's own those of the same kinds.
+        """
+        if number_of(error) is not None:
+            return self.record.permits({f"suppress {line}"})
+        kinds = [f"suppress {line} {cls.__name__}" for cls in type(error).__mro__ if cls not in _ROOTS]
+        return self.record.permits({f"suppress {line} {type(error).__name__}"}, also=kinds)
+
+    def may_compute(self, operator: str) -> bool:
+        """Whether the candidate's operator may compute with the test's own data at this line."""
+        return not self.record.by_line or self.record.permits({f"compute {self.record.line()} {operator}"})
+
+    def bases_of_error(self, bases: list[type]) -> list[type]:
+        """The bases that the test sees of a class of exceptions: only those on one line of inheritance.
+
+        More where the case's own answer has a class of the same kinds, or where uses aren't recorded by
+        line. An exception of all kinds would be each one that a test names.
+        """
+        known = {cls for base in bases for cls in base.__mro__ if number_of(cls) is None}
+        ends = {cls for cls in known if not any(one is not cls and issubclass(one, cls) for one in known)}
+        inherited = (cls for base in bases for cls in base.__mro__ if cls in ends)
+        hidden = ends - {*self._kinds_of_error(list(dict.fromkeys(inherited)))}
+        return [base for base in bases if hidden.isdisjoint(base.__mro__)]
+
+    def _kinds_of_error(self, kinds: list[type]) -> list[type]:
+        """All these kinds if they may be together, else the first one that the case's own answer raises."""
+        names = [f"raise {cls.__name__}" for cls in kinds]
+        if len(kinds) < 2 or not self.record.by_line or self.record.permits({" ".join(sorted(names))}):
+            return kinds
+        raised = [cls for cls in kinds if self.record.permits({f"raise {cls.__name__}"})]
+        return (raised or kinds)[:1]
+
+    def ended(self, raised: BaseException) -> BaseException:
+        """The exception that the test sees for an end of iteration where there is none to end (PEP 479)."""
+        if not isinstance(raised, (StopIteration, StopAsyncIteration)):
+            return raised
+        name = "StopIteration" if isinstance(raised, StopIteration) else "StopAsyncIteration"
+        if self.record.by_line:
+            may = self.record.permits({f"end {self.record.line()}"})
+        else:
+            may = self._expected is None or name in self._expected
+        return raised if may else RuntimeError(f"the candidate raised {type(raised).__name__}")
 
     def admit(self, met: dict[str, object], doing: str) -> None:
         """Record the kinds of references received. Raises CandidateGone if one may not cross."""
@@ -104,13 +174,17 @@ class Guard:
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)
         if self._expected is None:
+            if self.record.by_line and not isinstance(raised, AttributeError):  # tools look for attributes
+                self.record.note(f"raise {standard[0].__name__}")
             return raised
         if self._expected.isdisjoint(cls.__name__ for cls in standard):
             text = show_error(raised)[:300]
             place = "".join(f" at {one}" for one in vars(raised).get("__where__", [])[-1:])
             raise CandidateGone(f"{doing} raised {type(raised).__name__}: {text}{place}")
-        plain: BaseException = standard[0].__new__(standard[0])
+        wanted = self._expected  # an exception of several kinds counts as one of those that are expected
+        kind = next(one for one in standard if not wanted.isdisjoint(cls.__name__ for cls in one.__mro__))
+        plain: BaseException = kind.__new__(kind)
         if not met.keys() - _OF_ERRORS - (self._allowed or frozenset()):
             with suppress(TypeError, ValueError):  # arguments that this class doesn't take
-                plain = standard[0](*raised.args)
+                plain = kind(*raised.args)
         return plain

@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.exports import Lent
+from sandbox.inner.bridge.exchange import Exchange
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
@@ -29,7 +29,7 @@ from sandbox.inner.bridge.show_values import (
     show_request,
 )
 from sandbox.inner.bridge.standard import from_parts, to_parts
-from sandbox.inner.bridge.writeback import coroutine, generator, mutable_containers, write_back
+from sandbox.inner.bridge.writeback import coroutine, generator
 
 MAX_DEPTH = 40
 """Nested calls and callbacks: each level costs some twenty of the interpreter's 1,000 frames."""
@@ -37,13 +37,8 @@ MAX_REQUESTS = 1_000_000
 """Requests of one check: an endless iterator must not fill memory."""
 _OWN = ("describe", "import")
 """Operations whose answers no test keeps."""
-
-
-class _Exchange:
-    def __init__(self, operation: str, lent: Lent) -> None:
-        self.operation, self.lent = operation, lent
-        self.met: dict[str, object] = {}
-        """For each kind of reference in the answer, the first one."""
+_ITERATION = ("__next__", "__anext__", "resume", "await")
+"""Operations that end an iteration by an exception."""
 
 
 class Link:
@@ -67,7 +62,7 @@ class Link:
         self._depth = 0
         self._requests = 0
         self._exports = self.guard.exports
-        self._now = _Exchange("", Lent([], []))
+        self._now = Exchange(("",), self.guard, is_entry=False)
         self._classes = Classes(self)
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._origins: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
@@ -123,23 +118,14 @@ class Link:
         """Exchange a request for its answer, and restore the state of the enclosing one."""
         if message[0] == "resume":
             self.guard.step()
-        named = self._named_arguments(message)
-        lent = mutable_containers(message)
-        owners = [frozenset("*")] * len(lent)
-        if named and self.guard.write_back:
-            owners = [frozenset({name}) for name, value in named for _ in mutable_containers(value)]
+        is_entry = message[0] == "call" and self._entry is not None and number_of(message[1]) == self._entry
         outer, giving = self._now, self._exports.giving
-        self._now, self._exports.giving = _Exchange(message[0], Lent(lent, owners)), named
+        self._now = Exchange(message, self.guard, is_entry=is_entry)
+        self._exports.giving = self._now.named
         try:
             return self._exchange(message)
         finally:
             self._now, self._exports.giving = outer, giving
-
-    def _named_arguments(self, message: tuple[Any, ...]) -> list[tuple[str, object]]:
-        """Name and value of each argument in a call of the entry point; empty for other requests."""
-        if message[0] != "call" or self._entry is None or number_of(message[1]) != self._entry:
-            return []
-        return [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
 
     def _exchange(self, message: tuple[object, ...]) -> Any:
         try:
@@ -155,9 +141,14 @@ class Link:
                 raise CandidateGone(f"the candidate's process sent what isn't an answer: {error}") from error
             if raised is not None:
                 raise raised
-            if kind != "ask":
-                return value
-            self._line.send(self._exports.answer(rest, self._refer, self._now.lent))
+            if kind == "ask":
+                now = self._now
+                self._line.send(self._exports.answer(rest, self._refer, now.lent, now.thrown))
+                continue
+            for thrown in self._now.thrown:
+                if not self.guard.may_catch(thrown):
+                    raise thrown
+            return value
 
     def _receive(self) -> tuple[Any, ...]:
         frame = self._line.receive()
@@ -169,6 +160,7 @@ class Link:
         if frame[:1] != FROM_CANDIDATE:
             reason = frame[1:].decode("utf-8", "replace")
             raise CandidateGone(f"{doing}: the candidate's process ended before it answered{reason}")
+        self._now.frame = frame
         message = decode(frame[1:], resolve=self._resolve)
         if type(message) is not tuple or not message:
             raise CodecError("no tuple")
@@ -180,8 +172,7 @@ class Link:
     def _outcome(self, kind: str, rest: list[Any]) -> tuple[object, BaseException | None]:
         """The value of an answer, or its exception; ValueError and TypeError for a malformed one."""
         *outcome, changes, printed = rest
-        lent = self._now.lent
-        write_back(lent.containers, self.guard.shown(changes, lent.owners))
+        outcome = self._now.take_changes(outcome, changes, self._resolve)
         if type(printed) is not str:
             raise CodecError("no text")
         if printed:
@@ -201,7 +192,9 @@ class Link:
             return value, None
         error, where = outcome
         raised = as_raised(error, where)
-        return None, raised if self._now.operation in _OWN else self.guard.expected(raised, met, doing)
+        if self._now.operation not in _OWN:
+            raised = self.guard.expected(raised, met, doing)
+        return None, raised if self._now.operation in _ITERATION else self.guard.ended(raised)
 
     def _refer(self, value: Any) -> Any:
         number = number_of(value)
@@ -219,9 +212,8 @@ class Link:
         if type(payload) is not tuple or not payload or type(payload[0]) is not str:
             raise CodecError("an extension that isn't a tuple")
         kind, *rest = payload
-        lent = self._now.lent.containers
-        if kind == "lent" and len(rest) == 1 and type(rest[0]) is int and 0 <= rest[0] < len(lent):
-            return lent[rest[0]]
+        if kind == "lent" and len(rest) == 1 and (lent := self._now.lent_container(rest[0])) is not None:
+            return lent
         take = self._exports.original if kind == "yours" else self._take.get(kind)
         if take is None:
             return from_parts(payload)

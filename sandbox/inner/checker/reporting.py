@@ -72,7 +72,7 @@ class Reports:
             self.say("end", [], [], [], [], [], 0, False, False)
             return
         guard = link.guard
-        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.exports.uses, link.ambiguous))
+        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.record.uses, link.ambiguous))
         late = timed_out or (link.gone is not None and link.gone.timed_out)
         self.say("end", *crossed, guard.steps, late, link.disowned)
 

@@ -51,6 +51,25 @@ NODES = case(
 LAZY_INPUT = case(
     "want = 9\nassert candidate(i for i in (1, 2, 6)) == want", "def f(xs):\n    return sum(xs)\n"
 )
+WORDS = case(
+    "import io\nfile = io.StringIO('one two')\nassert candidate(file) == file.getvalue().split()",
+    "def f(file):\n    return file.read().split()\n",
+)
+WRITES = case(
+    "import io\none, other = io.StringIO('a b'), io.StringIO()\ncandidate(one, other)\n"
+    "assert other.getvalue() == one.getvalue()",
+    "def f(one, other):\n    other.write(one.read())\n",
+)
+STEPS = case(
+    "pairs = {1: 2, 2: 4, 3: 6}\nassert all(map(lambda n: candidate(n) == pairs[n], pairs))\n"
+    "try:\n    candidate(None)\nexcept Exception as error:\n    assert error.args\n",
+    "def f(n):\n    if n is None: raise Exception('no number')\n    return 2 * n\n",
+)
+TWO_KINDS = case(
+    "for bad, kind in ((None, TypeError), ('', ValueError)):\n    try:\n        candidate(bad)\n"
+    "    except kind:\n        continue\n    assert False, kind",
+    "def f(s):\n    if s is None: raise TypeError('no text')\n    if not s: raise ValueError('empty')\n",
+)
 BAG = case(
     "class Bag:\n    def __init__(self): self.kept, self.want = {}, {'n': 9}\n"
     "    def __setitem__(self, key, value): self.kept[key] = value\n"
@@ -91,6 +110,18 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
             "def f(file):\n    return sum(map(int, file.read().split()))\n",
         ),
         "def f(file):\n    return sum(int(line) for line in file)\n",
+    ),
+    "a file that is rewound": (WORDS, "def f(file):\n    file.seek(0)\n    return ''.join(file).split()\n"),
+    "a file that is written by lines": (WRITES, "def f(a, b):\n    b.writelines(a.readlines())\n"),
+    "an iterator that ends inside": (
+        STEPS,
+        "def f(n):\n    try: next(iter(()))\n    except StopIteration: pass\n"
+        "    if n is None: raise ValueError('none')\n    return n + n\n",
+    ),
+    "an error of two kinds": (
+        TWO_KINDS,
+        "class Empty(AttributeError, ValueError): pass\n"
+        "def f(s):\n    if s is None: raise TypeError('no text')\n    if s == '': raise Empty('empty')\n",
     ),
     "a bag": (BAG, "def f(bag, n):\n    bag['n'] = n ** 2\n"),
     "a copy": (
@@ -141,6 +172,25 @@ CHEATS: dict[str, tuple[FunctionCase, str]] = {
     ),
     "the frame of a generator": (LAZY_INPUT, "def f(xs):\n    return xs.gi_frame.f_globals['want']\n"),
     "what a bag expects": (BAG, "def f(bag, n):\n    bag['n'] = bag['n']\n"),
+    "a file that is cut": (WORDS, "def f(file):\n    file.truncate(0)\n    return []\n"),
+    "a file that is overwritten": (WORDS, "def f(file):\n    file.write(' ' * 9)\n    return []\n"),
+    "a file that is written in its place": (
+        WRITES,
+        "def f(one, other):\n    one.write('xxx')\n    other.write('xxx')\n",
+    ),
+    "an end of the test's iteration": (STEPS, "def f(n):\n    raise StopIteration('over')\n"),
+    "an end of another name": (
+        STEPS,
+        "class Over(StopIteration, KeyError): pass\ndef f(n):\n    raise Over('over')\n",
+    ),
+    "an end that is let through": (
+        STEPS,
+        "def f(n):\n    if n is None: raise Exception('x')\n    return next(iter(()))\n",
+    ),
+    "an error of all kinds": (
+        TWO_KINDS,
+        "class E(ValueError, TypeError): pass\ndef f(s):\n    raise E('bad')\n",
+    ),
 }
 
 

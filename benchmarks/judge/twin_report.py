@@ -1,0 +1,75 @@
+"""Read the report of a test file that ran with twins: the real tests have to pass, and no twin may."""
+
+import ast
+from collections import Counter
+from dataclasses import dataclass
+
+from benchmarks.judge.decoys import Disguised, found_tests, names_error
+from benchmarks.judge.mode import RepositoryMode, name_of
+from benchmarks.judge.pytest_run import Job, TestRun
+from benchmarks.verdict import Outcome
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hiding:
+    """A test file as run in one judgement."""
+
+    job: Job
+    hidden: Disguised | None
+    nodes: frozenset[str]
+
+
+def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:
+    """The outcome of one file, and why."""
+    path, hidden = hiding.job.path, hiding.hidden
+    passed = {_own_name(node, hidden) for node in run.passed}
+    lacking = sorted(hiding.nodes - passed)
+    if path in mode.whole and not run.passes_whole:
+        lacking = sorted(run.failures.keys() - run.skipped) or [path]
+    fooled = _fooled_tests(run, path, mode, hidden) if hidden is not None else set()
+    if fooled and not lacking:
+        return "tampered", f"{path}: passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
+    if lacking:
+        failures = {_own_name(node, hidden): text for node, text in run.failures.items()}
+        return "failed", f"{lacking[0]}: {failures.get(lacking[0], 'it was not run to its end')}"
+    if not run.done:
+        return "error", f"{path}: pytest did not come to its end"
+    return "passed", ""
+
+
+def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised) -> set[str]:
+    """Tests whose twins passed; one that differs in the exception may, as an error may be of two kinds."""
+    passed: dict[str, set[str]] = {}
+    for node in run.passed:
+        if (test := _fooled(node, path, mode, hidden)) is not None:
+            passed.setdefault(test, set()).add(name_of(node))
+    if not passed:
+        return set()
+    nodes = {name: node for name, node, _ in found_tests(ast.parse(hidden.source))}
+    twins = Counter(test for test, _ in hidden.variants.values())
+
+    def is_of_two_kinds(test: str, names: set[str]) -> bool:
+        is_named = test not in mode.seen.get(path, {}) and names <= nodes.keys()
+        variants = [hidden.variants[name][1] for name in names]
+        return is_named and len(names) == 1 < twins[test] and names_error(nodes[min(names)], variants[0])
+
+    return {test for test, names in passed.items() if not is_of_two_kinds(test, names)}
+
+
+def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised) -> str | None:
+    """The test whose twin this node is, if it must fail."""
+    name, bracket, parameters = node.partition("::")[2].partition("[")
+    if name not in hidden.variants:
+        return None
+    test, variant = hidden.variants[name]
+    if test in mode.seen.get(path, {}):
+        return test
+    return test if bracket + parameters in mode.twins[path][test][variant] else None
+
+
+def _own_name(node: str, hidden: Disguised | None) -> str:
+    """The case's node id for a renamed test; a twin's stays."""
+    path, _, rest = node.partition("::")
+    name, bracket, parameters = rest.partition("[")
+    real = hidden.real.get(name) if hidden is not None else None
+    return f"{path}::{real}{bracket}{parameters}" if real is not None else node

@@ -1,0 +1,74 @@
+"""One request to the candidate and its answer: the containers lent to it, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.inner.bridge.codec import decode
+from sandbox.inner.bridge.guard import Guard
+from sandbox.inner.bridge.lent import Lent
+from sandbox.inner.bridge.writeback import mutable_containers, write_back
+
+
+class Exchange:
+    """State of a request under way."""
+
+    def __init__(self, message: tuple[Any, ...], guard: Guard, *, is_entry: bool) -> None:
+        """`is_entry`: it calls the function under test."""
+        self.operation: str = message[0]
+        self.frame = b""
+        """The candidate's latest message."""
+        self.met: dict[str, object] = {}
+        """For each kind of reference in that, the first one."""
+        self.thrown: list[BaseException] = []
+        """Errors out of the test's functions that the candidate called."""
+        self.named = _named_arguments(message, guard, is_entry=is_entry)
+        """Name and value of each argument, if changes and uses are recorded by these names."""
+        self.lent = Lent(*_lent_containers(message, self.named, guard))
+        self._guard = guard
+        self._returned: set[int] = set()
+
+    def lent_container(self, number: object) -> Any:
+        """The lent container to which the answer refers; None if there is none of that number."""
+        if type(number) is not int or not 0 <= number < len(self.lent.containers):
+            return None
+        self._returned.add(number)
+        return self.lent.containers[number]
+
+    def take_changes(self, outcome: list[Any], changes: Any, resolve: Callable[[Any], object]) -> list[Any]:
+        """Apply the changes that the test sees; return the outcome, in which hidden ones are visible.
+
+        Raises ValueError for changes that don't fit.
+        """
+        lent = self.lent
+        shown = self._guard.shown(changes, lent.owners)
+        if type(changes) is tuple and len(shown) < len(changes) and self._guard.write_back:
+            seen = {number for number, _ in shown}
+            hidden = {number: now for number, now in changes if number not in seen}
+            if not self._returned.isdisjoint(hidden):  # an argument is returned as the candidate left it
+                ours = lent.containers
+                lent.containers = [hidden.get(i, one) for i, one in enumerate(ours)]
+                _, *outcome, _, _ = decode(self.frame[1:], resolve=resolve)
+                lent.containers = ours
+        write_back(lent.containers, shown)
+        return outcome
+
+
+def _named_arguments(message: tuple[Any, ...], guard: Guard, *, is_entry: bool) -> list[tuple[str, object]]:
+    if message[0] != "call" or not (is_entry or guard.record.by_line):
+        return []
+    line = f"{guard.record.line()} " if guard.record.by_line else ""
+    named = [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
+    return [(line + name, value) for name, value in named]
+
+
+def _lent_containers(
+    message: tuple[Any, ...], named: list[tuple[str, object]], guard: Guard
+) -> tuple[list[Any], list[frozenset[str]]]:
+    """The containers in a request, and the argument of each."""
+    lent = mutable_containers(message)
+    if named and guard.write_back:
+        return lent, [frozenset({name}) for name, value in named for _ in mutable_containers(value)]
+    line = guard.record.line() if lent and guard.record.by_line else "*"
+    return lent, [frozenset({line})] * len(lent)

@@ -1,0 +1,67 @@
+"""What a case's own answer did with its tests' values: recorded once, and then all that other answers may do.
+
+Most uses are recorded by the line of the test at which they happen: a test is the same text for each answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection
+from types import TracebackType
+
+MAX_USES = 10_000
+"""Distinct uses recorded: a candidate may ask for any name."""
+
+
+class Record:
+    """Uses of one check; `allowed` ones were recorded by an earlier check, None allows and records all."""
+
+    def __init__(self, allowed: Collection[str] | None, *, by_line: bool) -> None:
+        self.uses: set[str] = set()
+        self.by_line = by_line
+        """Whether uses that only a line tells apart are recorded; if not, they are free."""
+        self._allowed = None if allowed is None else frozenset(allowed)
+        self._here = os.getcwd() + os.sep
+
+    def permits(self, uses: Collection[str], *, also: Collection[str] = ()) -> bool:
+        """Whether one of the uses is allowed; records them where all are.
+
+        Args:
+            also: other names under which the use may have been recorded.
+        """
+        if self._allowed is not None:
+            return not (self._allowed.isdisjoint(uses) and self._allowed.isdisjoint(also))
+        if len(self.uses) < MAX_USES:
+            self.uses.update(uses)
+        return True
+
+    def note(self, use: str) -> None:
+        """Record a use that doesn't need to be allowed."""
+        if self._allowed is None:
+            self.permits({use})
+
+    def line(self) -> str:
+        """Path and number of the test's line that runs now; empty if it can't be told."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            if self._is_of_tests(frame.f_code.co_filename):
+                return self._named(frame.f_code.co_filename, frame.f_lineno)
+            frame = frame.f_back  # type: ignore[assignment]
+        return ""
+
+    def raising_line(self, trace: TracebackType | None) -> str:
+        """The test's line at which an error was raised or passed on, innermost; empty if there is none."""
+        found = ""
+        while trace is not None:
+            if self._is_of_tests(trace.tb_frame.f_code.co_filename):
+                found = self._named(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+            trace = trace.tb_next
+        return found
+
+    def _is_of_tests(self, filename: str) -> bool:
+        return filename.startswith(self._here) or not filename.startswith(("/", "<"))
+
+    def _named(self, filename: str, number: int) -> str:
+        path = filename[len(self._here) :] if filename.startswith(self._here) else filename
+        return f"{path}:{number}"
