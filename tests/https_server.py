@@ -39,6 +39,8 @@ def https_server(
             self.send_response(404 if content is None else 302 if isinstance(content, str) else 200)
             if isinstance(content, str):
                 self.send_header("location", content)
+            if isinstance(content, bytes):
+                self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content if isinstance(content, bytes) else b"")
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for
+from benchmarks.runner.progress import Progress
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import Outcome, Strength, Value
@@ -71,7 +73,8 @@ def audit(
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
     settings, named = bench_options.judging_settings(context), load_suite(suite)
-    found = run_until_interrupted(_examination(named, settings, workers or default_workers()))
+    progress = Progress(len(named.cases), quiet=context.params["json"])
+    found = run_until_interrupted(_examination(named, settings, workers or default_workers(), progress))
     if context.params["json"]:
         typer.echo(found.model_dump_json())
     else:
@@ -81,31 +84,40 @@ def audit(
     raise typer.Exit(not all(one.sound for one in found.cases))
 
 
-async def _examination(suite: Suite, settings: Settings, workers: int) -> Examination:
+async def _examination(suite: Suite, settings: Settings, workers: int, progress: Progress) -> Examination:
     """Judge each case's canonical answer and an empty one."""
     turns = asyncio.Semaphore(workers)
-    async with judge_for(suite, settings) as judge:
-        cases = await asyncio.gather(*(_examined(judge, case, turns) for case in suite.cases))
+
+    async def examined(case: Case) -> Examined:
+        async with turns:
+            found = await _examined(judge, case)
+        progress.advance()
+        return found
+
+    async with AsyncExitStack() as stack:
+        judge = await stack.enter_async_context(judge_for(suite, settings))
+        stack.callback(progress.stop)
+        progress.start()
+        cases = await asyncio.gather(*map(examined, suite.cases))
     found = Counter[str](case.strength or "none" for case in cases)
     counts = {name: found[name] for name in (*STRENGTHS, "none") if found[name] or name == "strong"}
     exposures = count_exposures([case.exposures for case in cases])
     return Examination(suite=suite.name, cases=tuple(cases), strengths=counts, exposures=exposures)
 
 
-async def _examined(judge: Judge, case: Case, turns: asyncio.Semaphore) -> Examined:
-    async with turns:
-        plan = await judge.plan(case)
-        found = Examined(
-            id=case.id,
-            kind=case.kind,
-            strength=plan.strength,
-            reason=plan.reason,
-            exposures=exposures_of(case, plan.mode),
-        )
-        if plan.strength is None:
-            return found
-        own = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
-        return found.model_copy(update={"own": own, "nothing": (await judge.judge(case, "")).verdict})
+async def _examined(judge: Judge, case: Case) -> Examined:
+    plan = await judge.plan(case)
+    found = Examined(
+        id=case.id,
+        kind=case.kind,
+        strength=plan.strength,
+        reason=plan.reason,
+        exposures=exposures_of(case, plan.mode),
+    )
+    if plan.strength is None:
+        return found
+    own = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
+    return found.model_copy(update={"own": own, "nothing": (await judge.judge(case, "")).verdict})
 
 
 def _suite_blocks(found: Examination, suite: Suite) -> list[Block]:

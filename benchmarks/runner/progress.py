@@ -15,7 +15,7 @@ _MOVING_S, _STANDING_S = 0.2, 30.0
 
 
 class Progress:
-    """Counts samples; shows number, rate, cost, and remaining time."""
+    """Counts samples or cases; shows number, rate, cost, and remaining time."""
 
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
@@ -34,22 +34,35 @@ class Progress:
         by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         before = f", {self.done:,} of them done before" if self.done else ""
         self._say(f"{log.run}: {count_of(self._total, 'sample')}{by}{before}\n")
+        self.start()
+
+    def start(self) -> None:
+        """Show the bar on a terminal."""
         if is_terminal(self._out) and not self._quiet:
-            self._bar = progress_bar(self._out, f"passed {self.passed:,}", total=self._total, done=self.done)
+            self._bar = progress_bar(self._out, "", total=self._total, done=self.done)
             self._bar.start()
 
     def count(self, judged: BenchJudged) -> None:
         """Count one more sample."""
-        self.done += 1
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
             self.cost_usd += judged.usage.cost_usd or 0.0
+        cost = f"  ${self.cost_usd:.2f}" if self.cost_usd else ""
+        self.advance(f"passed {self.passed:,}  ", cost)
+
+    def advance(self, before: str = "", after: str = "") -> None:
+        """Count one more step.
+
+        Args:
+            before: what stands before the rate.
+            after: what stands behind it.
+        """
+        self.done += 1
         now = time.monotonic()
         if now - self._shown < (_MOVING_S if self._bar is not None else _STANDING_S):
             return
         self._shown = now
-        cost = f"  ${self.cost_usd:.2f}" if self.cost_usd else ""
-        facts = f"passed {self.passed:,}  {_speed(self.rate)}{cost}"
+        facts = f"{before}{_speed(self.rate)}{after}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done, description=facts, refresh=True)
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_suite
+from coder.console.styling import download_bar
 from coder.errors import ModelUnavailable, UsageError
 from coder.fs.atomic_replace import replacing
 from coder.fs.private_folder import cache_folder
@@ -54,7 +55,7 @@ def fetched(source: Source, *, folder: Path | None = None) -> Suite:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
-        content = download(source.url, most=MAX_BYTES) if is_new else path.read_bytes()
+        content = _downloaded(source) if is_new else path.read_bytes()
         is_right = hashlib.sha256(content).hexdigest() == source.sha256
         if is_new and not is_right:
             raise UsageError(f"{source.url} has another checksum than {source.sha256}.")
@@ -72,3 +73,8 @@ def fetched(source: Source, *, folder: Path | None = None) -> Suite:
             f"Delete it, and it is downloaded again."
         )
     return read_suite(path, name=source.name, version=source.version)
+
+
+def _downloaded(source: Source) -> bytes:
+    with download_bar(source.name) as on_progress:
+        return download(source.url, most=MAX_BYTES, on_progress=on_progress)

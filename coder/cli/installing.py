@@ -63,9 +63,14 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
 async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
     began = time.monotonic()
     screen.do(f"installing: {one_line(plan.command)}")
+
+    def show(stream: str, data: bytes) -> None:
+        if lines := data.decode("utf-8", "replace").strip().splitlines():
+            screen.do(f"installing: {one_line(lines[-1])}")
+
     with network_refusals() as refusals:
         try:
-            await install(plan, partial(open_sandbox, backend=settings.backend))
+            await install(plan, partial(open_sandbox, backend=settings.backend), on_output=show)
         except UsageError as error:
             unnamed = any("is not among the hosts" in line for line in refusals)
             hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""

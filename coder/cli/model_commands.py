@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from coder.config.layers import load
 from coder.console.flags import Json, group, option
 from coder.console.interrupt import run_until_interrupted
+from coder.console.styling import download_bar
 from coder.console.tables import Column, Table, print_blocks
 from coder.errors import own_command
 from coder.fs.private_folder import cache_folder
@@ -93,7 +94,9 @@ def update(
     source: Annotated[str, option("--from", "A copy of the catalogue; https only.", "FILE|URL")] = SOURCE,
 ) -> None:
     """Load the public catalogue of models.dev into your cache, so that its providers can be named."""
-    catalog = run_until_interrupted(update_catalog(cache_folder(), source=source))
+    with download_bar("models") as on_progress:
+        work = update_catalog(cache_folder(), source=source, on_progress=on_progress)
+        catalog = run_until_interrupted(work)
     callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
     typer.echo(f"{catalog.size:,} models; {len(callable_ones)} providers can be called by name")
 

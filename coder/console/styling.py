@@ -7,12 +7,15 @@ without markup, emoji and highlighting.
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn
+    from rich.live import Live
+    from rich.progress import Progress
     from rich.text import Text
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
@@ -109,26 +112,6 @@ def print_error(lines: list[str]) -> None:
     open_console(sys.stderr).print(panel)
 
 
-def spinner(console: "Console", doing: str, started: float) -> "Progress":
-    """A live line of one task: what is going on, and since when.
-
-    It is drawn when it is told to, by no thread, and gone once it stops.
-
-    Args:
-        doing: what is going on.
-        started: on the monotonic clock.
-    """
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    line = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # a line that wraps could not be wiped
-    text = TextColumn("{task.description}", markup=False, table_column=line)
-    live = _live(console, SpinnerColumn(), TimeElapsedColumn(), text, expand=True)
-    live.add_task(doing)
-    live.tasks[0].start_time = started
-    return live
-
-
 def status_line(doing: str, started: float) -> str:
     """The live line as a text: what is going on, and since when; empty where nothing is.
 
@@ -141,36 +124,54 @@ def status_line(doing: str, started: float) -> str:
     return f"{_FRAMES[int(spent * 10) % len(_FRAMES)]} {timedelta(seconds=int(spent))} {doing}"
 
 
-def progress_bar(stream: TextIO, doing: str, *, total: int, done: int = 0) -> "Progress":
+def live_line(console: "Console") -> "Live":
+    """A line at the bottom that is drawn when it is told to, by no thread, and gone once it stops."""
+    from rich.live import Live
+
+    return Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+
+
+def progress_bar(stream: TextIO, doing: str, *, total: int | None, done: int = 0) -> "Progress":
     """A bar of one task: how many steps are done, what `doing` says of them, and how long the rest takes.
 
-    It is drawn when it is told to, and gone once it stops. What is printed on stderr stands above it.
+    It is drawn when it is told to, by no thread, and gone once it stops. What is printed on stderr stands
+    above it.
 
     Args:
         doing: what is going on.
-        total: number of steps.
+        total: number of steps; None: bytes are counted, and how many there are isn't known yet.
         done: number of steps done before.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich import progress
 
-    text, left = (TextColumn(format, markup=False) for format in ("{task.description}", "left"))
-    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), text, TimeRemainingColumn(), left)
-    live = _live(open_console(stream), *columns, redirects=True)
-    live.add_task(doing, total=total, completed=done)
-    return live
-
-
-def _live(
-    console: "Console", *columns: "ProgressColumn", expand: bool = False, redirects: bool = False
-) -> "Progress":
-    from rich.progress import Progress
-
-    return Progress(
-        *columns,
-        console=console,
+    counts = (
+        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+        if total is None
+        else [progress.MofNCompleteColumn()]
+    )
+    text, left = (progress.TextColumn(format, markup=False) for format in ("{task.description}", "left"))
+    bar = progress.Progress(
+        progress.BarColumn(bar_width=24),
+        *counts,
+        text,
+        progress.TimeRemainingColumn(),
+        left,
+        console=open_console(stream),
         auto_refresh=False,
         transient=True,
-        expand=expand,
         redirect_stdout=False,
-        redirect_stderr=redirects,
     )
+    bar.add_task(doing, total=total, completed=done)
+    return bar
+
+
+@contextmanager
+def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A bar while a download lasts, which takes the bytes so far and of all; None: stderr is no terminal."""
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    with progress_bar(sys.stderr, doing, total=None) as bar:
+        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total, refresh=True)

@@ -13,9 +13,9 @@ from coder.console.styling import (
     highlighted,
     is_styled,
     is_terminal,
+    live_line,
     open_console,
     signed_line,
-    spinner,
     status_line,
 )
 from coder.run.questions import YES_OR_NO, is_yes
@@ -23,7 +23,7 @@ from coder.text.sanitize import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.progress import Progress
+    from rich.live import Live
 
     from coder.chat.input_line import InputLine
     from coder.console.markdown_stream import MarkdownStream
@@ -71,7 +71,7 @@ class Terminal:
         self._mid_line = False
         self.doing = ""
         """What the live line says is going on; empty: none is shown."""
-        self._live: Progress | None = None
+        self._live: Live | None = None
         """The live line, while it is shown."""
         self._is_held = False
         self._later: list[Callable[[], None]] = []
@@ -173,10 +173,13 @@ class Terminal:
                 self._bottom.show("")
 
     def _show_live(self, started: float) -> None:
+        from rich.text import Text
+
         if self._live is None:
-            self._live = spinner(self._console, self.doing, started)
+            self._live = live_line(self._console)
             self._live.start()
-        self._live.update(self._live.task_ids[0], description=self.doing, refresh=True)
+        line = Text(status_line(self.doing, started), no_wrap=True, overflow="ellipsis")
+        self._live.update(line, refresh=True)  # a line that wraps could not be wiped
 
     def _stop_live(self) -> None:
         if self._live is not None:

@@ -29,6 +29,7 @@ from coder.source.manifests import install_command, named_in
 from coder.text.sanitize import printable
 from coder.verify.finding import shorten
 from sandbox import Command, FileRefused, Policy
+from sandbox.contract import OnOutput
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 
 _VERSION = 2
@@ -115,14 +116,22 @@ def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mappin
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
 
 
-async def install(plan: Plan, open_sandbox: OpenSandbox) -> None:
-    """Install, and make the entry; UsageError, with what it said last: the command failed."""
+async def install(plan: Plan, open_sandbox: OpenSandbox, *, on_output: OnOutput | None = None) -> None:
+    """Install, and make the entry.
+
+    Args:
+        on_output: called with each piece of what the command prints.
+
+    Raises:
+        UsageError: the command failed; with what it printed last.
+    """
     async with open_sandbox(_policy(plan)) as box:
         await box.lay(plan.files)
         packing = resources("coder.install").joinpath("packing.py").read_text(encoding="utf-8")
         is_for_python = "pip" in plan.command or any(path.endswith(".py") for path in plan.files)
         kind = "python" if is_for_python else "other"
-        ended = await box.run(Command(argv=("sh", "-c", _SCRIPT, "sh", plan.command, kind, packing)))
+        command = Command(argv=("sh", "-c", _SCRIPT, "sh", plan.command, kind, packing))
+        ended = await box.run(command, on_output=on_output)
         if not ended.ok:
             said = printable(shorten(f"{ended.stdout}\n{ended.stderr}", _SAID))
             why = "took too long" if ended.status == "timeout" else f"ended with {ended.exit_code}"

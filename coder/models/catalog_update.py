@@ -11,22 +11,27 @@ from coder.errors import MachineError, ModelUnavailable, UsageError
 from coder.fs.atomic_replace import replacing
 from coder.fs.safe_open import read_named
 from coder.models.catalog import FILE, Catalog
-from coder.models.http_download import download
+from coder.models.http_download import OnProgress, download
 
 SOURCE = "https://models.dev/api.json"
 LARGEST = 64 << 20
 """Bytes; the catalogue had 2 MB in 2026."""
 
 
-async def update_catalog(folder: Path, *, source: str = SOURCE) -> Catalog:
+async def update_catalog(
+    folder: Path, *, source: str = SOURCE, on_progress: OnProgress | None = None
+) -> Catalog:
     """Load the catalogue from a file or an https address, check it, and replace the folder's.
+
+    Args:
+        on_progress: called as a download comes.
 
     Raises:
         UsageError: the source can't be read, isn't https, or is no catalogue.
         ModelUnavailable: the address doesn't answer.
         MachineError: the folder can't be written.
     """
-    content = await asyncio.to_thread(_read, source)
+    content = await asyncio.to_thread(_read, source, on_progress)
     catalog = parse_catalog(content, source=source, date=datetime.now(UTC).isoformat(timespec="seconds"))
     await asyncio.to_thread(_put, folder, catalog)
     return catalog
@@ -49,10 +54,10 @@ def parse_catalog(content: bytes, *, source: str, date: str = "") -> Catalog:
     return catalog
 
 
-def _read(source: str) -> bytes:
+def _read(source: str, on_progress: OnProgress | None) -> bytes:
     if "://" in source:
         try:
-            return download(source, most=LARGEST)
+            return download(source, most=LARGEST, on_progress=on_progress)
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} A copy can be given with --from FILE.") from error
     return read_named(Path(source).expanduser(), limit=LARGEST)

@@ -1,6 +1,7 @@
 """Download from an https address, up to a limit of bytes; faults that can pass are waited out."""
 
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0
 """Of one read; the whole download may take longer."""
 PATIENCE = Patience()
+OnProgress = Callable[[int, int | None], None]
+"""Takes how many bytes have come, and how many there are where that is known."""
 
 
-def download(url: str, *, most: int) -> bytes:
+def download(url: str, *, most: int, on_progress: OnProgress | None = None) -> bytes:
     """The content of an address, over https to the end of every redirect.
+
+    Args:
+        most: bytes of a content that is accepted.
+        on_progress: called with each piece.
 
     Raises:
         UsageError: the address or a redirect isn't https, or there are more than `most` bytes.
@@ -36,7 +43,7 @@ def download(url: str, *, most: int) -> bytes:
         reraise=True,
     )
     try:
-        return policy(_download, url, shown, most)
+        return policy(_download, url, shown, most, on_progress)
     except Passing as fault:
         times = policy.statistics["attempt_number"]
         asked = f" (asked {times} times)" if times > 1 else ""
@@ -46,7 +53,7 @@ def download(url: str, *, most: int) -> bytes:
         ) from fault
 
 
-def _download(url: str, shown: str, most: int) -> bytes:
+def _download(url: str, shown: str, most: int, on_progress: OnProgress | None) -> bytes:
     """The content, by one attempt. Raises Passing, and what `download` raises."""
     import httpx2
 
@@ -54,10 +61,14 @@ def _download(url: str, shown: str, most: int) -> bytes:
     try:
         with httpx2.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
             _check(response, shown)
+            length = response.headers.get("content-length", "")
+            whole = int(length) if length.isdecimal() else None
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > most:
                     raise UsageError(f"{shown} holds more than {most >> 20} MiB, and is refused.")
+                if on_progress is not None:
+                    on_progress(response.num_bytes_downloaded, whole)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason, advice = str(error).replace(url, shown), "Is this machine online?"
         is_untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))

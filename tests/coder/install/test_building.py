@@ -124,12 +124,14 @@ async def test_another_index_of_the_same_host_is_another_entry(
 
 
 async def test_an_install_that_leaves_nothing_is_no_install(tmp_path: Path) -> None:
-    plan = plan_install(tmp_path, {}, settings=Settings(), command="true")
+    plan = plan_install(tmp_path, {}, settings=Settings(), command="echo nothing to do")
+    printed: list[bytes] = []
 
     with pytest.raises(UsageError, match="installed nothing"):
-        await install(plan, open_bubblewrap)
+        await install(plan, open_bubblewrap, on_output=lambda _, data: printed.append(data))
 
     assert not plan.installed.is_there
+    assert b"".join(printed) == b"nothing to do\n"
 
 
 def test_no_archive_says_which_interpreter_runs_or_has_anything_else_written(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """Downloads from https addresses: bounded, and never by http."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from coder.console.styling import download_bar
 from coder.errors import ModelUnavailable, UsageError
 from coder.models import http_download
 from coder.models.catalog_update import update_catalog
@@ -16,6 +19,13 @@ from tests.coder.models.test_catalog import document, provider
 from tests.https_server import https_server
 
 WEIGHTS = b"GGUF"
+
+
+class Screen(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 Contents = dict[str, bytes | str | list[bytes | int]]
 CONTENTS: Contents = {
     "/m.gguf": WEIGHTS,
@@ -63,6 +73,30 @@ def test_no_more_is_taken_than_was_asked_for(address: str) -> None:
     assert download(f"{address}/m.gguf", most=len(WEIGHTS)) == WEIGHTS
     with pytest.raises(UsageError, match="and is refused"):
         download(f"{address}/m.gguf", most=len(WEIGHTS) - 1)
+
+
+def test_a_download_tells_how_much_of_it_has_come(address: str) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    download(f"{address}/m.gguf", most=1 << 20, on_progress=lambda *both: told.append(both))
+
+    assert told[-1] == (len(WEIGHTS), len(WEIGHTS))
+
+
+def test_a_bar_of_a_download_is_drawn_on_a_terminal_and_gone_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+
+    with download_bar("models") as on_progress:
+        assert on_progress is not None
+        on_progress(500_000, 2_000_000)
+    shown = screen.getvalue()
+
+    assert "0.5/2.0 MB" in shown
+    assert shown.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 def test_what_is_not_there_is_said(address: str) -> None:
