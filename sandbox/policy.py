@@ -23,6 +23,8 @@ class Limits(Value):
     memory_mb: int | None = Field(default=None, ge=16, le=1 << 20)
     processes: int | None = Field(default=None, ge=1, le=1 << 16)
     output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
+    behind: bool = False
+    """Leave processors to whatever else runs: the lowest priority."""
 
 
 class Policy(Value):

@@ -38,6 +38,11 @@ class CasePlan:
         return one_line(self.mode.reason, width=MAX_DETAIL) if self.mode is not None else ""
 
     @property
+    def own_s(self) -> float:
+        """CPU seconds of a function's canonical answer; 0 if unknown."""
+        return self.mode.cpu_s if isinstance(self.mode, Mode) else 0.0
+
+    @property
     def good(self) -> str | None:
         """The case's canonical answer."""
         match self.case:

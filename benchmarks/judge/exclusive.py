@@ -8,10 +8,11 @@ from contextlib import AbstractAsyncContextManager
 
 
 class _Count:
-    """Number of running samples of one kind."""
+    """Samples of one kind: seconds of those that wait, and the number of those that run."""
 
     def __init__(self) -> None:
-        self.waiting = self.running = 0
+        self.waiting: list[float] = []
+        self.running = 0
 
 
 class Exclusive:
@@ -20,24 +21,30 @@ class Exclusive:
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
         self._processors = processors or os.cpu_count() or 1
-        self._shared, self._retries = _Count(), _Count()
+        self._shared, self._behind, self._retries = _Count(), _Count(), _Count()
 
     def shared(self) -> AbstractAsyncContextManager[None]:
         """Run concurrently with other samples."""
         return self._turn(self._shared, self._may_share)
+
+    def behind(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Run behind other samples, on half of the processors while some are pending; short ones first."""
+        return self._turn(self._behind, lambda: self._may_follow(seconds), seconds)
 
     def quiet(self) -> AbstractAsyncContextManager[None]:
         """Run as a retry: one at a time, or one per processor when no other sample is pending."""
         return self._turn(self._retries, self._may_retry)
 
     @contextlib.asynccontextmanager
-    async def _turn(self, count: _Count, is_free: Callable[[], bool]) -> AsyncIterator[None]:
+    async def _turn(
+        self, count: _Count, is_free: Callable[[], bool], seconds: float = 0.0
+    ) -> AsyncIterator[None]:
         async with self._changed:
-            count.waiting += 1
+            count.waiting.append(seconds)
             try:
                 await self._changed.wait_for(is_free)
             finally:
-                count.waiting -= 1
+                count.waiting.remove(seconds)
                 self._changed.notify_all()
             count.running += 1
         try:
@@ -50,6 +57,11 @@ class Exclusive:
     def _may_share(self) -> bool:
         retries = self._retries
         return not (retries.waiting or retries.running) or self._shared.running < self._room()
+
+    def _may_follow(self, seconds: float) -> bool:
+        is_alone = not (self._shared.running or self._shared.waiting)
+        room = self._processors if is_alone else max(1, self._processors // 2)
+        return self._behind.running < room and seconds <= min(self._behind.waiting)
 
     def _may_retry(self) -> bool:
         shared, running = self._shared, self._retries.running

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, why_late
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
@@ -86,7 +86,8 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             changed=said.changed,
             uses=said.uses,
         )
-        mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful or bool(said.stateful))
+        stateful = case.stateful or bool(said.stateful)
+        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=tried.cpu_s)
         if not (said.kinds or said.errors or said.uses) or await _holds(pair, case, module, mode):
             return mode
         found = ", ".join(sorted(said.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
@@ -99,7 +100,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     )
     tried = await _hold(pair, _trial(case, module, together, replays=0), together, case)
     if _passed(tried, case):
-        return together.model_copy(update={"tripped": tried.outcome.tripped})
+        return together.model_copy(update={"tripped": tried.outcome.tripped, "cpu_s": tried.cpu_s})
     _, detail = _read(tried, case)
     return Mode(how="broken", reason=f"the case's own canonical answer fails: {detail}"[:500])
 
@@ -129,7 +130,7 @@ def _are_tidy(sources: tuple[str, ...]) -> bool:
 
 
 async def _hold(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
-    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s)
+    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s, behind=case.behind)
     if mode.how == "shared_process":  # its limit counts whole seconds
         limits = limits.model_copy(update={"cpu_s": case.timeout_s + 1})
         return await hold_together(pair.candidate, trial, limits=limits)
@@ -145,7 +146,7 @@ def _passed(tried: TrialResult, case: FunctionCase) -> bool:
 def _read(tried: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
     said = tried.outcome
     if _late(tried, case):
-        return "timeout", f"it took more than {case.timeout_s:g} s of CPU, or slept longer than it may"
+        return "timeout", why_late(case.timeout_s)
     if said.unloaded is not None:
         return "error", said.unloaded
     failure = next((why for why in said.tests if why), None)

@@ -1,12 +1,13 @@
 """Judge one answer: its final verdict.
 
-A timeout is retried, unless the sample had a processor to itself. A trial without a verdict is the
+A trial without a verdict is the
 candidate's fault, unless a known good solution fails in the same place.
 """
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.judge.case_plan import CasePlan, CasePlans
@@ -16,7 +17,8 @@ from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody
+from benchmarks.judge.tries import Tries
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, why_late
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
@@ -38,20 +40,37 @@ _REOPENINGS = 3
 class Judge(CasePlans):
     """Made by `open_judge`. Judges any number of samples concurrently."""
 
-    def __init__(self, policy: Policy, backend: str, known: KnownModes | None) -> None:
+    def __init__(self, policy: Policy, backend: str, known: KnownModes | None, slots: int | None) -> None:
         super().__init__(Places(policy, backend), Exclusive(), known)
+        self.tries = Tries(self._turns, slots)
 
-    async def judge(self, case: Case, code: str, *, sample: int = 0, retry: bool = True) -> Verdict:
+    async def judge(
+        self,
+        case: Case,
+        code: str,
+        *,
+        sample: int = 0,
+        retry: bool = True,
+        on_slow: Callable[[], None] = lambda: None,
+    ) -> Verdict:
         """The final verdict on one answer: a module, a script, or a unified diff, by the kind of the case.
 
-        `retry`: repeat a timeout that may be due to a busy machine, with few others beside it.
+        Args:
+            retry: try briefly first, then up to the case's limit, and again if the machine was too busy;
+                otherwise once, in `case.wall_s`.
+            on_slow: called when the answer takes longer than others, which it lets pass.
         """
         plan = await self.plan(case)
-        async with self._turns.shared():
-            judged = await self._try(plan, code)
-        if retry and judged.outcome == "timeout" and not judged.had_a_processor(case.timeout_s):
-            async with self._turns.quiet():
-                judged = await self._try(plan, code)
+
+        async def attempt(limited: Case) -> Judged:
+            return await self._try(replace(plan, case=limited), code)
+
+        if retry:
+            judged = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)
+        else:
+            judged = await self.tries.once(case, attempt)
+        if judged.outcome == "timeout" and not isinstance(case, RepositoryCase):
+            judged.detail = why_late(case.timeout_s)  # whatever the limit of its last try
         if judged.incomplete and not await self._is_sound(plan):
             judged.outcome = "infrastructure"
         return judged.verdict(case.id, sample, plan.strength or "weaker")
@@ -70,6 +89,11 @@ class Judge(CasePlans):
     async def sandboxes(self) -> Pair:
         """Sandboxes for judging; reopened once broken."""
         return await self.places.pair()
+
+    def forget(self) -> None:
+        """Forget all plans, and how long answers take; searches under way end by themselves."""
+        super().forget()
+        self.tries.forget()
 
     async def close(self) -> None:
         """Cancel pending searches and close the sandboxes."""
@@ -119,7 +143,7 @@ class Judge(CasePlans):
 
 async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
     """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
-    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s)
+    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s, behind=case.behind)
     judged = Judged("passed")
     for number, run in enumerate(case.runs, 1):
         program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
@@ -136,7 +160,7 @@ async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged
 
 def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
     if result.killed_by in ("wall", "cpu") or result.cpu_s > timeout_s:
-        return "timeout", f"it took more than {timeout_s:g} s of CPU, or slept longer than it may"
+        return "timeout", why_late(timeout_s)
     if not result.ok:
         how = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
         last = result.stderr.strip().splitlines()[-1:]
@@ -173,6 +197,7 @@ async def open_judge(
     memory_mb: int = 512,
     image: str | None = None,
     cache: Path | None = None,
+    slots: int | None = None,
 ) -> AsyncIterator[Judge]:
     """Open a judge for the cases of a suite, for as long as the block lasts.
 
@@ -181,6 +206,7 @@ async def open_judge(
         memory_mb: limit of each of the two processes.
         image: Docker image for cases that name none; None is the one that `coder sandbox build` makes.
         cache: a folder that stores how each case is judged.
+        slots: most first tries at once, if the caller has no such limit.
 
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
@@ -199,7 +225,7 @@ async def open_judge(
     )
     about = (suite.digest, str(python), _packages(python), backend, *([image] if image else []))
     known = KnownModes(cache, *about) if cache is not None else None
-    judge = Judge(policy, backend, known)
+    judge = Judge(policy, backend, known, slots)
     try:
         yield judge
         if known is not None:

@@ -35,6 +35,8 @@ class Mode(Value):
     """Answers may depend on earlier calls, as the case states or its canonical answer shows."""
     tripped: frozenset[str] = frozenset()
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
+    cpu_s: float = 0.0
+    """CPU seconds of the canonical answer and its tests; 0 if there is none."""
     reason: str = ""
 
     @property

@@ -10,8 +10,6 @@ from sandbox import Result
 MAX_DETAIL = 500
 _MAX_OUTPUT = 1000
 """Characters of a candidate's output in a report, which may hold 100,000 of them."""
-_OWN_PROCESSOR = 1.5
-"""Highest wall time by CPU time of a sample that hardly waited for a processor."""
 
 
 @dataclass(slots=True)
@@ -47,9 +45,10 @@ class Judged:
             wall_s=round(self.wall_s, 3),
         )
 
-    def had_a_processor(self, timeout_s: float) -> bool:
-        """Whether CPU time advanced with the clock: the timeout isn't due to a busy machine."""
-        return timeout_s <= self.cpu_s and 0 < self.wall_s <= _OWN_PROCESSOR * self.cpu_s
+
+def why_late(timeout_s: float) -> str:
+    """The reason of a timeout."""
+    return f"it took more than {timeout_s:g} s of CPU, or slept longer than it may"
 
 
 def killed_by_nobody(result: Result) -> bool:

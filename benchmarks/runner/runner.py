@@ -60,17 +60,21 @@ async def run_jobs(
                 return
             if not attempt.exit_code:
                 went_well = True
-                await keep((job, attempt))
+                slow = asyncio.Event()
+                kept = group.create_task(keep((job, attempt), on_slow=slow.set))
+                passing = asyncio.ensure_future(slow.wait())
+                await asyncio.wait([kept, passing], return_when=asyncio.FIRST_COMPLETED)
+                passing.cancel()  # what takes long is judged beside the next answers
                 continue
             spoilt.append((job, attempt))
             if len(spoilt) >= IN_A_ROW:
                 _raise_fault(attempt, f"{IN_A_ROW} attempts in a row failed. The last one: ")
 
-    async def keep(*fresh: tuple[Job, CaseAttempt]) -> None:
+    async def keep(*fresh: tuple[Job, CaseAttempt], on_slow: Callable[[], None] = lambda: None) -> None:
         held = [*spoilt, *fresh]
         spoilt.clear()
         for job, attempt in held:
-            judged = await _judged(job, attempt, judge)
+            judged = await _judged(job, attempt, judge, on_slow)
             await log.judge(judged)
             on_judged(judged)
 
@@ -100,8 +104,8 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
     raise kind(f"{text}{attempt.error}")
 
 
-async def _judged(job: Job, attempt: CaseAttempt, judge: Judge) -> BenchJudged:
-    verdict = await judge.judge(job.case, attempt.text, sample=job.sample)
+async def _judged(job: Job, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]) -> BenchJudged:
+    verdict = await judge.judge(job.case, attempt.text, sample=job.sample, on_slow=on_slow)
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return BenchJudged(

@@ -19,6 +19,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
 from sandbox.inner.bridge.candidate_line import BEGIN, END, HUNG_UP
 from sandbox.inner.bridge.codec import CodecError, decode
+from sandbox.inner.process.wire import LOWEST
 from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
 
@@ -145,7 +146,7 @@ class Candidate:
     def __init__(self, stems: Standby, stem: Held, limits: Limits) -> None:
         assert isinstance(stem.running, RunningEntry)
         self._stems, self._stem, self._running = stems, stem, stem.running
-        self._cpu_s = limits.cpu_s or Policy().cpu_s
+        self._cpu_s, self._behind = limits.cpu_s or Policy().cpu_s, limits.behind
         self._line, self._inside = socket.socketpair()
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -154,7 +155,8 @@ class Candidate:
 
     async def begin(self, job: Mapping[str, object]) -> None:
         """Clone it and send its job. Raises SandboxBroken if its parent ended; the socket is closed then."""
-        content = json.dumps({**job, "cpu_s": math.ceil(self._cpu_s)}).encode()
+        own = {"cpu_s": math.ceil(self._cpu_s), "nice": LOWEST if self._behind else 0}
+        content = json.dumps({**job, **own}).encode()
         try:
             await self._running.send_with(BEGIN, self._inside)
             self._line.setblocking(False)

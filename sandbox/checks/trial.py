@@ -55,6 +55,7 @@ async def hold_trial(
     crossing = trial.crossing.plain()
     more = trial.model_dump(include={"tidy", "replays", "rerun"})
     more |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
+    more["behind"] = limits.behind
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}

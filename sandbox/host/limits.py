@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.contract import OnOutput
 from sandbox.host.output import Output, Stream
-from sandbox.inner.process.wire import ENDING
+from sandbox.inner.process.wire import ENDING, LOWEST
 from sandbox.policy import Limits, Policy
 from sandbox.program import Command, Program
 from sandbox.result import KilledBy, Result, Status
@@ -42,6 +42,7 @@ class RunLimits:
     memory_mb: int
     processes: int
     output_bytes: int
+    behind: bool = False
 
     def within(self, other: "RunLimits") -> bool:
         """Whether a process made for `other` can be held to these limits."""
@@ -59,6 +60,7 @@ class RunLimits:
             "processes": self.processes,
             "data_bytes": None if counted else memory + _STACKS,
             "address_bytes": None if counted else 4 * memory + _RESERVED,
+            "nice": LOWEST if self.behind else 0,
         }
 
 
@@ -71,6 +73,7 @@ def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
         memory_mb=given.memory_mb or policy.memory_mb,
         processes=given.processes or policy.processes,
         output_bytes=given.output_bytes or policy.output_bytes,
+        behind=given.behind,
     )
 
 

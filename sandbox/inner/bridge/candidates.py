@@ -118,6 +118,7 @@ def _become(line: Channel) -> NoReturn:
         job = json.loads(line.receive() or b"null")
         if job is not None:
             lower(resource.RLIMIT_CPU, job["cpu_s"], grace=1)
+            os.nice(job["nice"])
             if "timer_s" in job:
                 # The limit counts whole seconds. Code can stop the timer, and gains time up to that limit.
                 with suppress(OSError):  # neighbours of its user have taken all timers

@@ -29,7 +29,7 @@ from sandbox.inner.checker.together import run_together
 from sandbox.inner.process.descendants import become_subreaper, end_descendants
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST, kill_remaining
-from sandbox.inner.process.wire import Channel
+from sandbox.inner.process.wire import LOWEST, Channel
 
 _COLLECTED_AFTER = 16
 """Jobs in this process: each leaves some cycles behind."""
@@ -58,7 +58,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
                 channel.receive()  # the host closes it; at an exit, the candidate's threads might still write
                 os._exit(0)
             return
-        if job["tidy"] and _limit_cpu(job["cpu_s"]):
+        if job["tidy"] and not job["behind"] and _limit_cpu(job["cpu_s"]):
             _run_here(channel, line, job)
             held += 1
             if held % _COLLECTED_AFTER == 0:
@@ -113,6 +113,7 @@ def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> N
     code = 1
     try:
         _limit_cpu(job["cpu_s"])
+        os.nice(LOWEST if job["behind"] else 0)
         random.seed()
         _run(channel, line, job).flush()
         code = 0

@@ -28,6 +28,8 @@ MAX_MESSAGE = 400_000
 """Bytes of a message to or from a session's agent; it fits a socket of default size."""
 SPARE_PROCESSES = 16
 """Processes of the agent beyond the limit, so that a command can start at the limit."""
+LOWEST = 19
+"""Added to the number of a priority: leaves processors to whatever else runs."""
 HOME, OUTPUT, TOOLS = "/tmp/home", "/tmp/out", "/tmp/.tools"
 """Folders of a session."""
 

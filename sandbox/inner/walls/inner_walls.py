@@ -83,6 +83,8 @@ class Rlimits(NamedTuple):
     processes: int | None
     data_bytes: int | None
     address_bytes: int | None
+    nice: int = 0
+    """Added to the number of the priority."""
 
 
 def map_own_user(uid: int, gid: int) -> None:
@@ -196,6 +198,7 @@ def tighten(walls: Walls, rlimits: Rlimits) -> None:
         lower(resource.RLIMIT_DATA, rlimits.data_bytes)
     if rlimits.address_bytes is not None and "memory" not in walls.without:
         lower(resource.RLIMIT_AS, rlimits.address_bytes)
+    os.nice(rlimits.nice)
 
 
 def lower_of(pid: int, walls: Walls, processes: int, cpu_s: int | None) -> None:

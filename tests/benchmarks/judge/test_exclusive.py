@@ -2,10 +2,7 @@
 
 import asyncio
 
-import pytest
-
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.verdicts import Judged
 
 
 class Watched:
@@ -84,12 +81,22 @@ async def test_a_second_try_waits_until_few_others_run() -> None:
     assert events == ["two ran", "again"]
 
 
-@pytest.mark.parametrize(
-    ("cpu_s", "wall_s", "expected"),
-    [(11, 12, True), (11, 25, False), (0.1, 25, False), (3, 3.1, False)],
-    ids=["used its time up", "waited for a processor", "slept", "was ended otherwise"],
-)
-def test_a_timeout_is_final_where_the_sample_had_a_processor(
-    cpu_s: float, wall_s: float, expected: bool
-) -> None:
-    assert Judged("timeout", cpu_s=cpu_s, wall_s=wall_s).had_a_processor(10) is expected
+async def test_of_slow_samples_short_ones_run_first_and_half_of_the_processors_are_left_to_others() -> None:
+    turns = Exclusive(processors=4)
+    order: list[float] = []
+    all_wait = asyncio.Event()
+
+    async def slow(seconds: float) -> None:
+        async with turns.behind(seconds):
+            order.append(seconds)
+            await all_wait.wait()
+
+    async with turns.shared():
+        both = [asyncio.create_task(slow(seconds)) for seconds in (9, 8)]
+        await asyncio.sleep(0.01)
+        rest = [asyncio.create_task(slow(seconds)) for seconds in (3, 1, 2)]
+        await asyncio.sleep(0.01)
+        all_wait.set()
+        await asyncio.gather(*both, *rest)
+
+    assert order == [9, 8, 1, 2, 3]

@@ -53,6 +53,25 @@ except OSError:
     assert int(result.stdout.split()[-1]) <= 20
 
 
+async def a_run_behind_others_has_the_lowest_priority_and_the_next_one_the_usual(box: Sandbox) -> None:
+    """A process can't raise its priority again."""
+    asked = """
+import os
+before = os.nice(0)
+try:
+    os.nice(-5)
+except OSError:
+    pass
+print(before, os.nice(0))
+"""
+
+    behind = await box.run(python(asked), limits=Limits(behind=True))
+    usual = await box.run(python(asked))
+
+    assert behind.stdout == "19 19\n"
+    assert usual.stdout == "0 0\n"
+
+
 async def the_disk_is_bounded(box: Sandbox) -> None:
     """In the workspace and in /tmp, in one file or many."""
     source = """
@@ -140,6 +159,7 @@ async def the_environment_is_clean(box: Sandbox) -> None:
 BOUNDS = (
     a_greedy_program_is_stopped,
     ten_greedy_children_are_stopped_too,
+    a_run_behind_others_has_the_lowest_priority_and_the_next_one_the_usual,
     processes_are_counted,
     the_disk_is_bounded,
     the_workspace_lasts_and_nothing_else_does,
