@@ -52,8 +52,8 @@ def variants_of(source: str) -> dict[str, list[list[int]]]:
     """Possible twins of each test: a list for each place."""
     return {
         name: [
-            [OTHERS * place + other for other in range(_others(found))]
-            for place, found in enumerate(_places(node)[:PLACES])
+            [OTHERS * place + other for other in range(others_of(found))]
+            for place, found in enumerate(places_of(node)[:PLACES])
         ]
         for name, node, _ in found_tests(ast.parse(source))
     }
@@ -72,7 +72,7 @@ def twins_of(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNod
     """Twins in which one constant differs."""
     made = [copied(node) for _ in variants]
     for twin, variant in zip(made, variants, strict=True):
-        other_constant(_places(twin)[variant // OTHERS], variant % OTHERS)
+        other_constant(places_of(twin)[variant // OTHERS], variant % OTHERS)
     return made
 
 
@@ -155,7 +155,7 @@ def _copied(value: object) -> object:
     return copied(value) if isinstance(value, ast.AST) else value
 
 
-def _places(node: TestNode) -> list[ast.AST]:
+def places_of(node: TestNode) -> list[ast.AST]:
     """Constants whose change should make the test fail: those in assertions first."""
     found: list[ast.AST] = []
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
@@ -178,7 +178,7 @@ def _places(node: TestNode) -> list[ast.AST]:
 
 def names_error(node: TestNode, variant: int) -> bool:
     """Whether a twin differs from its test in the exception that is expected."""
-    return isinstance(_places(node)[variant // OTHERS], ast.Name)
+    return isinstance(places_of(node)[variant // OTHERS], ast.Name)
 
 
 def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
@@ -196,7 +196,7 @@ def called(node: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _others(node: ast.AST) -> int:
+def others_of(node: ast.AST) -> int:
     """Number of other values for a place."""
     return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
 from benchmarks.suite import RepositoryCase
@@ -24,6 +25,7 @@ async def run_apart(
     *,
     uses: frozenset[str] | None = None,
     shows_changes: bool = False,
+    sources: Mapping[str, str] = MappingProxyType({}),
 ) -> CheckReport | None:
     """Results of the tests in these files; None if the tree isn't a package that can be called.
 
@@ -32,11 +34,13 @@ async def run_apart(
     Args:
         uses: permitted uses of the tests' objects; None records those of the case's own patch.
         shows_changes: tests see all changes of their arguments, not only those of the case's own patch.
+        sources: contents that replace the tree's test files.
     """
     # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
     modules = top_modules(gold_tree(case), case.pythonpath)
     if not modules or not top_modules(tree, case.pythonpath) or len(tree) > MAX_FILES:
         return None
+    tree = {**tree, **{path: text.encode() for path, text in sources.items()}}
     checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
     folders = test_folders(tree)
     async with opened() as candidate, opened() as checker:

@@ -160,6 +160,8 @@ class RepositoryMode(Value):
     """Load the plugins installed beside pytest: the case needs them."""
     twins: dict[str, Twins] = Field(default_factory=dict)
     """By file: twins that fail with the case's own patch."""
+    twins_apart: dict[str, Twins] = Field(default_factory=dict)
+    """By file: twins of isolated tests in which the candidate's code may decide, with the nodes that fail."""
     seen: dict[str, dict[str, dict[int, str]]] = Field(default_factory=dict)
     """By file, test and variant: results of the case's own patch for other inputs (`consistent_twins.py`)."""
     tripped: frozenset[str] = frozenset()
@@ -179,6 +181,11 @@ class RepositoryMode(Value):
     def needed_names(self, path: str) -> frozenset[str]:
         """Qualified names of one file's tests that must pass."""
         return frozenset(name_of(node) for node in self.needed if node.partition("::")[0] == path)
+
+    def computing_lines(self, path: str) -> set[int]:
+        """Lines of a file at which an operator of the case's own patch computes with the test's data."""
+        places = (use.split()[1].rpartition(":") for use in self.uses or () if use.startswith("compute "))
+        return {int(number) for file, _, number in places if file == path}
 
     def nodes_of(self, path: str) -> set[str]:
         """Node ids of one file."""

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchmarks.judge.apart_search import with_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, gold_tree, is_test_path, test_folders
 from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.imported import missing_packages
@@ -49,7 +50,7 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
         pinned, reason = await _decided_apart(opened, case, gold, pinned, longest)
         if pinned.how == "isolated":
-            return pinned
+            return await with_apart_twins(opened, case, gold, pinned, longest)
     mode = await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
     return await _passed_among_twins(mode, sandbox, opened, case)
 

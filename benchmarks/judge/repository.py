@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from random import Random
 
+from benchmarks.judge.apart_twins import changed_source
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
@@ -19,6 +20,9 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
 from sandbox.result import out_of_time
+
+_APART_RUNS = 2
+"""Most runs of twins of isolated tests, each with another constant."""
 
 
 async def judge_repository(
@@ -68,7 +72,39 @@ async def _apart(
         cpu_s = judged.cpu_s
         judged, _ = await _apart_once(opened, case, tree, mode, nodes, shows_changes=True)
         judged.cpu_s += cpu_s
+    if judged.outcome == "passed" and mode.how == "isolated":
+        fooled = await _fooled_apart(opened, case, tree, mode)
+        if fooled:
+            detail = f"passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
+            judged.outcome, judged.detail = "tampered", detail
     return judged
+
+
+async def _fooled_apart(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> set[str]:
+    """Isolated tests whose twin passes: the candidate decides them, and says yes to everything."""
+    chance = secrets.SystemRandom()
+    most = max((len(twins) for tests in mode.twins_apart.values() for twins in tests.values()), default=0)
+    order = {
+        (path, name): chance.sample(sorted(twins), len(twins))
+        for path, tests in mode.twins_apart.items()
+        for name, twins in tests.items()
+    }
+
+    async def run(number: int) -> set[str]:
+        variant_of = {test: variants[number % len(variants)] for test, variants in order.items()}
+        sources = {
+            path: changed_source(
+                tree.files[path].decode("utf-8", "replace"), {name: variant_of[path, name] for name in tests}
+            )
+            for path, tests in mode.twins_apart.items()
+        }
+        report = await run_apart(opened, case, tree.files, [*sources], uses=mode.uses, sources=sources)
+        wrong = {
+            node for (path, name), one in variant_of.items() for node in mode.twins_apart[path][name][one]
+        }
+        return wrong & passed_apart(report.results) if report is not None else set()
+
+    return set[str]().union(*await asyncio.gather(*map(run, range(min(most, _APART_RUNS)))))
 
 
 async def _apart_once(

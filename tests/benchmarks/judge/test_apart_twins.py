@@ -1,0 +1,57 @@
+"""Which isolated tests get twins, and how these are written."""
+
+import pytest
+
+from benchmarks.judge.apart_twins import changed_source, handing_tests
+
+HEAD = "import pytest\nimport shop\nfrom helpers import same, check\n\n"
+
+
+def test_of(body: str) -> str:
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return f"{HEAD}def test_it():\n{lines}"
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert same(shop.area(2), 12)",
+        "result = shop.area(2)\ncheck(result, 12)",
+        "check(shop.area, [(2, 12)])",
+        "assert shop.difference(shop.area(2), 12) == []",
+        "assert shop.Result(2).equals(12)",
+        "check('2')",
+    ],
+)
+def test_a_test_that_hands_over_what_it_expects_has_twins(body: str) -> None:
+    assert [*handing_tests(test_of(body), ["test_it"], ())] == ["test_it"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert shop.area(2) == 12",
+        "prices = [1, 2]\nassert shop.total(prices, 0.5) == 4.5",
+        "with pytest.raises(ValueError):\n    shop.area(-1)",
+        "assert sorted(shop.names(), key=len) == ['a']",
+        "cart = shop.Cart()\ncart.add('a', 2)\nassert cart.total() == 2",
+    ],
+)
+def test_a_test_that_compares_by_itself_has_none(body: str) -> None:
+    assert handing_tests(test_of(body), ["test_it"], ()) == {}
+
+
+def test_a_test_at_whose_line_the_package_computes_has_twins() -> None:
+    assert [*handing_tests(test_of("assert shop.Money(5) - 3 == 2"), ["test_it"], {6})] == ["test_it"]
+
+
+def test_a_twin_has_another_constant_and_the_same_lines() -> None:
+    source = test_of("# größer\nassert same('ä',\n    shop.area(2))  # 2")
+    variants = handing_tests(source, ["test_it"], ())["test_it"]
+
+    twin = changed_source(source, {"test_it": variants[0][0]})
+
+    assert twin == source.replace("area(2)", "area(3)")
