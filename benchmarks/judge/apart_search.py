@@ -42,7 +42,9 @@ async def with_apart_twins(
         report = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
-                report = await run_apart(opened, case, gold, [*twins], uses=mode.uses, sources=twins)
+                report = await run_apart(
+                    opened, case, gold, [*twins], uses=mode.uses, sources=twins, helpers=mode.helpers
+                )
         failed = (
             {one.name for one in report.results if not one.passed} if report and report.ended else set[str]()
         )

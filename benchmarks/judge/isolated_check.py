@@ -1,6 +1,6 @@
 """Run a repository's tests isolated from it: pytest and tests in one sandbox, the package in another."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -26,6 +26,7 @@ async def run_apart(
     uses: frozenset[str] | None = None,
     shows_changes: bool = False,
     sources: Mapping[str, str] = MappingProxyType({}),
+    helpers: Collection[str] = (),
 ) -> CheckReport | None:
     """Results of the tests in these files; None if the tree isn't a package that can be called.
 
@@ -35,9 +36,11 @@ async def run_apart(
         uses: permitted uses of the tests' objects; None records those of the case's own patch.
         shows_changes: tests see all changes of their arguments, not only those of the case's own patch.
         sources: contents that replace the tree's test files.
+        helpers: modules that run beside the tests, as the case has them.
     """
     # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
-    modules = top_modules(gold_tree(case), case.pythonpath)
+    gold = gold_tree(case)
+    modules = [name for name in top_modules(gold, case.pythonpath) if name not in helpers]
     if not modules or not top_modules(tree, case.pythonpath) or len(tree) > MAX_FILES:
         return None
     tree = {**tree, **{path: text.encode() for path, text in sources.items()}}
@@ -46,7 +49,11 @@ async def run_apart(
     async with opened() as candidate, opened() as checker:
         for path, content in tree.items():
             box = checker if is_test_path(path, folders) else candidate
-            await box.write(_at_root(path, case.pythonpath), content)
+            await box.write(at_root(path, case.pythonpath), content)
+        for path, content in gold.items():
+            place = at_root(path, case.pythonpath)
+            if place.partition("/")[0].removesuffix(".py") in helpers:
+                await checker.write(place, content)
         return await check(
             candidate,
             checker,
@@ -74,7 +81,7 @@ def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
     """Top-level modules of the tree that aren't tests, with its root and this folder on the import path."""
     found, folders = [], test_folders(tree)
     for path in sorted(tree):
-        first = PurePosixPath(_at_root(path, pythonpath)).parts[0]
+        first = PurePosixPath(at_root(path, pythonpath)).parts[0]
         name = first.removesuffix(".py")
         is_code = path.endswith(".py") and not is_test_path(path, folders) and first != "setup.py"
         if is_code and name.isidentifier():
@@ -82,7 +89,7 @@ def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _at_root(path: str, pythonpath: str) -> str:
+def at_root(path: str, pythonpath: str) -> str:
     """Path relative to the folder on the import path."""
     place = PurePosixPath(path)
     if pythonpath not in ("", ".") and place.is_relative_to(pythonpath):

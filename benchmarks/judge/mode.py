@@ -160,6 +160,8 @@ class RepositoryMode(Value):
     """Load the plugins installed beside pytest: the case needs them."""
     twins: dict[str, Twins] = Field(default_factory=dict)
     """By file: twins that fail with the case's own patch."""
+    helpers: tuple[str, ...] = ()
+    """Modules of the repository that only its tests use: they run beside isolated tests, from the case."""
     twins_apart: dict[str, Twins] = Field(default_factory=dict)
     """By file: twins of isolated tests in which the candidate's code may decide, with the nodes that fail."""
     seen: dict[str, dict[str, dict[int, str]]] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchmarks.judge.apart_search import with_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, gold_tree, is_test_path, test_folders
 from benchmarks.judge.decoys import TWINS, chosen
+from benchmarks.judge.helper_modules import helper_modules
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.mode import GUESS, RepositoryMode, files_of
@@ -48,9 +49,12 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
         reason = "its tests have another Python than the one on their image's PATH"
     else:
         longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
-        pinned, reason = await _decided_apart(opened, case, gold, pinned, longest)
-        if pinned.how == "isolated":
-            return await with_apart_twins(opened, case, gold, pinned, longest)
+        for helpers in dict.fromkeys((helper_modules(case), ())):
+            tried = pinned.model_copy(update={"helpers": helpers})
+            tried, reason = await _decided_apart(opened, case, gold, tried, longest)
+            if tried.how == "isolated":
+                return await with_apart_twins(opened, case, gold, tried, longest)
+        pinned = tried
     mode = await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
     return await _passed_among_twins(mode, sandbox, opened, case)
 
@@ -70,7 +74,7 @@ async def _decided_apart(
         report = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
-                report = await run_apart(opened, case, gold, paths)
+                report = await run_apart(opened, case, gold, paths, helpers=pinned.helpers)
         if report is None or not report.ended:
             break
         reports.append(report)

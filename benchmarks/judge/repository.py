@@ -10,6 +10,7 @@ from benchmarks.judge.apart_twins import changed_source
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
+from benchmarks.judge.helper_modules import changed_helpers
 from benchmarks.judge.imported import installed_modules
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_modules
 from benchmarks.judge.mode import RepositoryMode, files_of, name_of
@@ -67,6 +68,10 @@ async def _apart(
     """Judge with the tests in one sandbox and the tested package in another."""
     assert opened is not None
     judged, changed = await _apart_once(opened, case, tree, mode, nodes)
+    if judged.outcome == "passed" and mode.helpers and changed_helpers(case, tree.files, mode.helpers):
+        own = mode.model_copy(update={"helpers": ()})  # the patch's own ones have to pass, too
+        judged, more = await _apart_once(opened, case, tree, own, nodes)
+        changed = changed or more
     if judged.outcome == "passed" and changed:
         # It changed arguments that the case's own patch leaves: it must also pass where that is visible.
         cpu_s = judged.cpu_s
@@ -98,7 +103,15 @@ async def _fooled_apart(opened: Open, case: RepositoryCase, tree: Tree, mode: Re
             )
             for path, tests in mode.twins_apart.items()
         }
-        report = await run_apart(opened, case, tree.files, [*sources], uses=mode.uses, sources=sources)
+        report = await run_apart(
+            opened,
+            case,
+            tree.files,
+            [*sources],
+            uses=mode.uses,
+            sources=sources,
+            helpers=mode.helpers,
+        )
         wrong = {
             node for (path, name), one in variant_of.items() for node in mode.twins_apart[path][name][one]
         }
@@ -118,7 +131,13 @@ async def _apart_once(
 ) -> tuple[Judged, bool]:
     """One isolated judgement, and whether changes of arguments were hidden from the tests."""
     report = await run_apart(
-        opened, case, tree.files, files_of(nodes), uses=mode.uses, shows_changes=shows_changes
+        opened,
+        case,
+        tree.files,
+        files_of(nodes),
+        uses=mode.uses,
+        shows_changes=shows_changes,
+        helpers=mode.helpers,
     )
     if report is None:
         return Judged("error", "the patch leaves no package to be tested"), False
