@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import start_path  # type: ignore[import-not-found]  # beside this file
@@ -35,8 +36,7 @@ def run_pytest(
     """Run pytest in this process."""
     import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
 
-    # First, since pytest's own part for unittest puts a skip of its own in the place of one of unittest's.
-    pytest.hookimpl(tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
+    pytest.hookimpl(hookwrapper=True, tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
     sys.path[0] = os.getcwd()
     start_path.drop_shadowed()
@@ -88,14 +88,26 @@ class PytestPlugin:
             config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
             items[:] = wanted
 
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        """Look at the exception; pytest makes the report."""
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+        """Look at the exception; pytest makes the report.
+
+        pytest's own part for unittest puts a skip of its own in the place of one of unittest's, and the
+        exception of a TestCase where there was none: it is looked at before that, or else after it.
+        """
         self._places.pop(item.nodeid, None)
         self._reached.discard(item.nodeid)
-        if call.excinfo is not None:
-            frames = [(str(entry.path), str(entry.name)) for entry in call.excinfo.traceback]
+        excinfo = call.excinfo
+        self._look(item, excinfo)
+        yield
+        if excinfo is None:
+            self._look(item, call.excinfo)
+
+    def _look(self, item: Any, excinfo: Any) -> None:
+        """Note the files of an exception's frames, and whether it reached the code."""
+        if excinfo is not None:
+            frames = [(str(entry.path), str(entry.name)) for entry in excinfo.traceback]
             self._places[item.nodeid] = [path for path, _ in frames]
-            if self._skips.reach_the_code(call.excinfo.value, frames, getattr(item, "originalname", "")):
+            if self._skips.reach_the_code(excinfo.value, frames, getattr(item, "originalname", "")):
                 self._reached.add(item.nodeid)
 
     def pytest_collectstart(self, collector: Any) -> None:

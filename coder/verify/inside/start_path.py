@@ -4,6 +4,8 @@ In the sandbox's archive with reporter.py; standard library only. Whoever import
 from those folders, where a change could bring one in the place of the standard library's or of pytest's.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from importlib.machinery import PathFinder

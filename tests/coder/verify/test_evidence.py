@@ -128,13 +128,17 @@ async def test_an_exception_that_the_code_causes_reproduces_too(shop: Path, new:
     assert (run.status, run.verified) == ("solved", "reproduced")
 
 
-async def test_so_does_a_new_test_of_unittest(shop: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("python -m unittest", "test_two.Case.test_it"), ("pytest -q", "test_two.py::Case::test_it")],
+)
+async def test_so_does_a_new_test_of_unittest(shop: Path, command: str, name: str) -> None:
     (shop / "test_shop.py").write_text(UNITTEST.format(0))
     new = UNITTEST.format(2)
 
-    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), command="python -m unittest")
+    run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), command=command)
 
-    assert (run.status, run.reproduced_by) == ("solved", ("test_two.Case.test_it",))
+    assert (run.status, run.reproduced_by) == ("solved", (name,))
 
 
 @pytest.mark.slow
