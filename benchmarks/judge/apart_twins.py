@@ -9,6 +9,7 @@ import ast
 import builtins
 from collections.abc import Collection, Iterator, Mapping
 
+from benchmarks.judge.alike import words_of_tests
 from benchmarks.judge.decoys import (
     OTHERS,
     TestNode,
@@ -49,15 +50,16 @@ def handing_tests(source: str, names: Collection[str], lines: Collection[int]) -
 
 def changed_source(source: str, variants: Mapping[str, int]) -> str:
     """The source with another constant in each of these tests, on the same lines."""
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
-    for name, node, _ in list(found_tests(ast.parse(source))):
+    lines, tree = [line.encode() for line in source.splitlines(keepends=True)], ast.parse(source)
+    words = words_of_tests(tree)
+    for name, node, _ in list(found_tests(tree)):
         if name in variants:
             place, other = divmod(variants[name], OTHERS)
             old = places_of(node)[place]
             assert isinstance(old, ast.Constant | ast.Name)
             assert old.end_col_offset is not None
             new = copied(old)
-            other_constant(new, other)
+            other_constant(new, other, words)
             line = lines[old.lineno - 1]
             text = ast.unparse(new).encode()
             lines[old.lineno - 1] = line[: old.col_offset] + text + line[old.end_col_offset :]

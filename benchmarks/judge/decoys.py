@@ -1,17 +1,19 @@
 """Decoys: each test gets twins with another expected value, with random names and order.
 
 An answer that detects tests instead of solving the task makes the twins pass too. All twins of a test differ
-from it in the same place; its own value can be the least, the greatest or between.
+from it in the same place, by values of the same kind (`alike.py`); its own value can be the least, the
+greatest or between. Test and twins lose what explains them (`bare_tests.py`).
 """
 
 import ast
+import builtins
 import random
-import string
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from benchmarks.judge.alike import Words, alike, words_of_tests
+from benchmarks.judge.bare_tests import remove_explanations
 from benchmarks.judge.inherited_tests import heirs_of
 
 PLACES = 6
@@ -21,19 +23,16 @@ OTHERS = 6
 TWINS = 3
 """Most twins of a test that must be passed, per judgement."""
 _SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
-"""Indices into `STEPS`, by how many values are below the test's own: none, one, two or all."""
-STEPS = (1, -1, 2, -2, 3, -3)
-KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase, "!#$&*+,-./:;=?@^_~")
-"""Character classes: a character is replaced by one of its own class."""
+"""Indices of `alike`, by how many values are below the test's own: none, one, two or all."""
 _ERRORS = (
     *("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "RuntimeError"),
-    "ZeroDivisionError",
+    *("ZeroDivisionError", "FileNotFoundError", "AssertionError", "OverflowError"),
 )
-"""None derives from another. An exception of all kinds derives from the usual ones."""
+"""Errors that tests often expect. None derives from another; an exception of all kinds derives from them."""
 _PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
-MakeTwins = Callable[[str, TestNode, Sequence[int]], Sequence[TestNode]]
-"""Makes twins of the test of a qualified name from variants."""
+MakeTwins = Callable[[str, TestNode, Sequence[int], Words], Sequence[TestNode]]
+"""Makes twins of the test of a qualified name from variants, with the words of its file."""
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
@@ -46,16 +45,20 @@ class Disguised:
     """Name under which a test runs → its qualified name, such as `TestF::test_g`; also inherited tests."""
     variants: dict[str, tuple[str, int]]
     """Name of a twin → qualified name of its test and variant index; from `OTHERS * n` on: place n."""
+    ids: dict[str, str] = field(default_factory=dict)
+    """Random id of parameters → the id that the case has."""
 
 
 def variants_of(source: str) -> dict[str, list[list[int]]]:
     """Possible twins of each test: a list for each place."""
+    tests = list(found_tests(tree := ast.parse(source)))
+    remove_explanations(tree, (node for _, node, _ in tests), random.Random(0))
     return {
         name: [
             [OTHERS * place + other for other in range(others_of(found))]
             for place, found in enumerate(places_of(node)[:PLACES])
         ]
-        for name, node, _ in found_tests(ast.parse(source))
+        for name, node, _ in tests
     }
 
 
@@ -68,11 +71,16 @@ def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
     return [min(variants)]
 
 
-def twins_of(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNode]:
+def chosen_inputs(variants: Collection[int], chance: random.Random) -> list[int]:
+    """Inputs of the twins of one judgement, of those with which the case's own patch gives plain values."""
+    return chosen(variants, chance) if len(variants) == OTHERS else chance.sample(sorted(variants), TWINS)
+
+
+def twins_of(name: str, node: TestNode, variants: Sequence[int], words: Words) -> list[TestNode]:
     """Twins in which one constant differs."""
     made = [copied(node) for _ in variants]
     for twin, variant in zip(made, variants, strict=True):
-        other_constant(places_of(twin)[variant // OTHERS], variant % OTHERS)
+        other_constant(places_of(twin)[variant // OTHERS], variant % OTHERS, words)
     return made
 
 
@@ -81,13 +89,13 @@ def disguise(
 ) -> Disguised:
     """The file with the `twins` of its tests, renamed and reordered; tests without twins stay."""
     tree = ast.parse(source)
-    heirs = heirs_of(tree)
+    heirs, words = heirs_of(tree), words_of_tests(tree)
     real: dict[str, str] = {}
     fake: dict[str, tuple[str, int]] = {}
-    for name, node, siblings in list(found_tests(tree)):
-        if name not in twins:
-            continue
-        made = list(make(name, node, twins[name]))
+    tests = [test for test in found_tests(tree) if test[0] in twins]
+    ids = remove_explanations(tree, (node for _, node, _ in tests), chance)
+    for name, node, siblings in tests:
+        made = list(make(name, node, twins[name], words))
         owners = [one.rpartition("::")[0] for one in (name, *heirs.get(name, ()))]
         new = _rename(node, chance)
         real.update((_in(owner, new), _in(owner, name.rpartition("::")[2])) for owner in owners)
@@ -98,7 +106,7 @@ def disguise(
         siblings[at : at + 1] = chance.sample([node, *made], len(made) + 1)
     for siblings in _bodies(tree):
         _shuffle_tests(siblings, chance)
-    return Disguised(ast.unparse(tree), real, fake)
+    return Disguised(ast.unparse(tree), real, fake, ids)
 
 
 def _rename(node: TestNode, chance: random.Random) -> str:
@@ -165,7 +173,7 @@ def places_of(node: TestNode) -> list[ast.AST]:
         elif isinstance(inner, ast.Call) and called(inner).startswith("assert"):
             found += [one for argument in reversed(inner.args) for one in _constants(argument)]
         elif isinstance(inner, ast.Call) and called(inner) in ("raises", "warns") and inner.args:
-            found += [inner.args[0]] if isinstance(inner.args[0], ast.Name) else []
+            found.append(inner.args[0] if isinstance(inner.args[0], ast.Name) else inner)
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and called(decorator) == "parametrize":
             found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]
@@ -178,7 +186,7 @@ def places_of(node: TestNode) -> list[ast.AST]:
 
 def names_error(node: TestNode, variant: int) -> bool:
     """Whether a twin differs from its test in the exception that is expected."""
-    return isinstance(places_of(node)[variant // OTHERS], ast.Name)
+    return isinstance(places_of(node)[variant // OTHERS], ast.Name | ast.Call)
 
 
 def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
@@ -201,38 +209,24 @@ def others_of(node: ast.AST) -> int:
     return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
 
 
-def other_constant(node: ast.AST, other: int) -> None:
-    """Change a constant, or an exception's name, to another one of its kind, by number."""
+def other_constant(node: ast.AST, other: int, words: Words) -> None:
+    """Change a constant, or the exception that a call expects, to another one of its kind, by number."""
     if isinstance(node, ast.Name):
-        node.id = [name for name in _ERRORS if name != node.id][other]
+        errors = _unrelated_errors(node.id)
+        node.id = errors[other % len(errors)]
+    elif isinstance(node, ast.Call):
+        errors = _unrelated_errors(ast.unparse(node.args[0]))
+        node.args[0] = ast.Name(errors[other % len(errors)], ast.Load())
     elif isinstance(node, ast.Constant):
-        node.value = another(node.value, STEPS[other])
+        others = alike(node.value, words, OTHERS)
+        node.value = others[other % len(others)]
 
 
-def another(value: object, step: int, start: int | None = None) -> bool | int | float | str | bytes:
-    """Another value of its kind. Raises TypeError for other kinds.
-
-    Args:
-        step: distance; different steps make different values.
-        start: start of the part of a text in which a letter is replaced; None: the second half.
-    """
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value + step
-        case float():
-            return float(Decimal(repr(value)) + step)  # avoids digits added by rounding
-        case str():
-            return _changed(value, step, len(value) // 2 if start is None else start)
-        case bytes():
-            return _changed(value.decode("latin-1"), step, len(value) // 2).encode("latin-1")
-    raise TypeError(f"no other value for {value!r}")
-
-
-def _changed(text: str, step: int, start: int) -> str:
-    for i in range(start, len(text)):
-        for kind in KINDS:
-            if text[i] in kind:
-                return text[:i] + kind[(kind.index(text[i]) + step) % len(kind)] + text[i + 1 :]
-    return text + "uvwxyz_"[step + 3]
+def _unrelated_errors(expected: str) -> list[str]:
+    """Usual errors in an order that depends on the expected one, without those that are related to it."""
+    own = getattr(builtins, expected, None)
+    lines = {name: getattr(builtins, name).__mro__ for name in _ERRORS}
+    found = [name for name, line in lines.items() if own not in line]
+    if isinstance(own, type):
+        found = [name for name in found if lines[name][0] not in own.__mro__]
+    return random.Random(expected).sample(found, len(found))

@@ -106,18 +106,17 @@ async def with_twins(
 ) -> RepositoryMode:
     """The mode among twins; plain if a test that the base fails has no failing twin."""
     search = Search(sandbox, case, gold, pinned, seconds)
-    twins = await search.twins()
+    twins, seen, known = await search.twins(), await search.seen(), dict[str, int]()
     twins_of = {
         f"{path}::{one}": (path, name)
-        for path, names in twins.items()
-        for name in names
+        for path in twins.keys() | seen.keys()
+        for name in {**twins.get(path, {}), **seen.get(path, {})}
         for one in (name, *search.heirs[path].get(name, ()))
     }
     bare = next((node for node in pinned.needed if node.partition("[")[0] not in twins_of), None)
     if bare is not None:
         reason = f"no twin of {bare} fails with the case's own patch"
         return pinned.model_copy(update={"how": "plain", "twins": twins, "reason": reason})
-    seen, known = await search.seen(), {}
     for test in {node.partition("[")[0] for node in pinned.needed}:
         path, name = twins_of[test]
         is_seen = name in seen.get(path, {})
@@ -141,7 +140,7 @@ async def _passed_among_twins(
     mode: RepositoryMode, sandbox: Sandbox, opened: Open | None, case: RepositoryCase
 ) -> RepositoryMode:
     """The mode once the case's own patch passes in it; without twins if it doesn't."""
-    if not any(mode.twins.values()):
+    if not any(mode.twins.values()) and not any(mode.seen.values()):
         return mode
     for _ in range(_TRIES):
         judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)

@@ -5,11 +5,13 @@ import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from random import Random
+from zlib import crc32
 
+from benchmarks.judge.alike import Words
 from benchmarks.judge.apart_twins import changed_source
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.consistent_twins import wrong_twins
-from benchmarks.judge.decoys import Disguised, TestNode, chosen, disguise, twins_of
+from benchmarks.judge.decoys import Disguised, TestNode, chosen, chosen_inputs, disguise, twins_of
 from benchmarks.judge.helper_modules import changed_helpers
 from benchmarks.judge.imported import installed_modules
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_modules
@@ -162,16 +164,19 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
-    async def judgement(*, again: bool) -> Judged:
-        some = {one.job: one for one in _round(tree.files, mode, chance, again=again)}
+    first_turn = chance.randrange(2**16)
+
+    async def judgement(number: int) -> Judged:
+        turn = first_turn + number
+        some = {one.job: one for one in _round(tree.files, mode, chance, turn, again=number > 0)}
         files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
         runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
         return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
 
-    said = await judgement(again=False)
+    said = await judgement(0)
     done, beside = 1, os.cpu_count() or 1
     while done < mode.rounds and said.outcome == "passed":
-        some = (judgement(again=True) for _ in range(min(beside, mode.rounds - done)))
+        some = (judgement(number) for number in range(done, min(done + beside, mode.rounds)))
         for found in await asyncio.gather(*some):
             said.tripped |= found.tripped
             if said.outcome == "passed":
@@ -186,7 +191,9 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
     return said
 
 
-def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, again: bool) -> list[Hiding]:
+def _round(
+    files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, turn: int, *, again: bool
+) -> list[Hiding]:
     """The files of one judgement; after the first one, only tests that must pass."""
     found, wanted = [], mode.needed if again else mode.nodes
     for path in mode.files:
@@ -195,12 +202,20 @@ def _round(files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, *, 
             continue
         seen = mode.seen.get(path, {})
         variants: dict[str, Collection[int]] = {**mode.twins.get(path, {}), **seen}
-        twins = {name: chosen(some, chance) for name, some in variants.items()}
+        twins = {
+            name: (chosen_inputs if name in seen else chosen)(some, chance) for name, some in variants.items()
+        }
 
         def made(
-            name: str, node: TestNode, some: Sequence[int], seen: Mapping[str, Mapping[int, str]] = seen
+            name: str,
+            node: TestNode,
+            some: Sequence[int],
+            words: Words,
+            seen: Mapping[str, Mapping[int, str]] = seen,
         ) -> list[TestNode]:
-            return wrong_twins(node, seen[name], some, chance) if name in seen else twins_of(name, node, some)
+            if name not in seen:
+                return twins_of(name, node, some, words)
+            return wrong_twins(node, seen[name], some, words, chance=chance, turn=turn + crc32(name.encode()))
 
         hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
         names = {name_of(node) for node in nodes}

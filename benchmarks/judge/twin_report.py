@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from dataclasses import dataclass
 
+from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.decoys import Disguised, found_tests, names_error
 from benchmarks.judge.mode import RepositoryMode, name_of
 from benchmarks.judge.pytest_run import Job, TestRun
@@ -22,6 +23,7 @@ class Hiding:
 def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:
     """The outcome of one file, and why."""
     path, hidden = hiding.job.path, hiding.hidden
+    run = with_own_ids(run, hidden.ids) if hidden is not None else run
     passed = {_own_name(node, hidden) for node in run.passed}
     lacking = sorted(hiding.nodes - passed)
     if path in mode.whole and not run.passes_whole:
@@ -39,9 +41,9 @@ def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcom
 
 def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised) -> set[str]:
     """Tests whose twins passed; one that differs in the exception may, as an error may be of two kinds."""
-    passed: dict[str, set[str]] = {}
+    passed, failing = dict[str, set[str]](), {name_of(node) for node in run.failures}
     for node in run.passed:
-        if (test := _fooled(node, path, mode, hidden)) is not None:
+        if (test := _fooled(node, path, mode, hidden, failing)) is not None:
             passed.setdefault(test, set()).add(name_of(node))
     if not passed:
         return set()
@@ -56,14 +58,14 @@ def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguis
     return {test for test, names in passed.items() if not is_of_two_kinds(test, names)}
 
 
-def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised) -> str | None:
-    """The test whose twin this node is, if it must fail."""
+def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised, failing: set[str]) -> str | None:
+    """The test whose twin this node is, if it must fail: as a whole, or with these parameters."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
     if name not in hidden.variants:
         return None
     test, variant = hidden.variants[name]
-    if test in mode.seen.get(path, {}):
-        return test
+    if test in mode.seen.get(path, {}):  # its other rows are right
+        return test if name not in failing else None
     return test if bracket + parameters in mode.twins[path][test][variant] else None
 
 

@@ -5,9 +5,12 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from benchmarks.judge.alike import Words
+from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.consistent_twins import PLACES, inputs_of, probe, told
 from benchmarks.judge.decoys import (
     OTHERS,
+    TWINS,
     Disguised,
     MakeTwins,
     TestNode,
@@ -30,7 +33,7 @@ _OTHERS_SHARE, _OTHERS_MORE_S = 0.5, 0.1
 """Time for twins of tests that the base passes: multiple of the suite's time, and seconds added."""
 _LIMIT_FACTOR, _LIMIT_MORE_S = 4.0, 0.5
 """Wall time of a twin, as a multiple of its test's."""
-_MORE_FACTOR, _MORE_S = 1.0, 0.5
+_MORE_FACTOR, _MORE_S = 1.0, 1.5
 """Time for more than one twin per test that must pass, as a multiple of the suite's."""
 _PLACE_STEPS = ((0, 1), (1, 3), (3, 6))
 
@@ -113,9 +116,13 @@ class Search:
             for path, hidden, run in await self._run(self._of_files(asked), _probes):
                 for node, text in run.failures.items():
                     name, variant = hidden.variants.get(name_of(node), ("", 0))
-                    if name and node not in run.left and (value := told(text, tests[path, name])) is not None:
+                    if (
+                        name
+                        and node not in run.left
+                        and (value := told(text, tests[path, name], variant)) is not None
+                    ):
                         found.setdefault((path, name), {})[variant] = value
-            found = {test: some for test, some in found.items() if len(some) == OTHERS}
+            found = {test: some for test, some in found.items() if len(some) >= TWINS}
         return _by_file(found)
 
     def cost(self, twins: int) -> float:
@@ -189,11 +196,14 @@ class Search:
             disguised.append((path, hidden))
             jobs.append(Job(path, hidden.source, frozenset(tests), limits))
         runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, plugins=self._pinned.plugins)
-        return [(path, hidden, run) for (path, hidden), run in zip(disguised, runs, strict=True)]
+        return [
+            (path, hidden, with_own_ids(run, hidden.ids))
+            for (path, hidden), run in zip(disguised, runs, strict=True)
+        ]
 
 
-def _probes(name: str, node: TestNode, variants: Sequence[int]) -> list[TestNode]:
-    return [probe(node, variant) for variant in variants]
+def _probes(name: str, node: TestNode, variants: Sequence[int], words: Words) -> list[TestNode]:
+    return [probe(node, variant, words) for variant in variants]
 
 
 def _by_file(found: Mapping[Test, _Value]) -> dict[str, dict[str, _Value]]:

@@ -54,4 +54,4 @@ def test_a_twin_has_another_constant_and_the_same_lines() -> None:
 
     twin = changed_source(source, {"test_it": variants[0][0]})
 
-    assert twin == source.replace("area(2)", "area(3)")
+    assert twin == source.replace("area(2)", "area(4)")

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from benchmarks.judge.consistent_twins import inputs_of, probe, told, wrong_twins
-from benchmarks.judge.decoys import TestNode, another, found_tests
+from benchmarks.judge.alike import common_words
+from benchmarks.judge.consistent_twins import inputs_of, probe, told
+from benchmarks.judge.consistent_twins import wrong_twins as made_twins
+from benchmarks.judge.decoys import TestNode, found_tests
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
@@ -110,6 +112,10 @@ def run(node: TestNode, **known: object) -> str:
     return ""
 
 
+def wrong_twins(node: TestNode, seen: dict[int, str], seed: int, turn: int = 1) -> list[TestNode]:
+    return made_twins(node, seen, [*seen][:3], common_words(), chance=random.Random(seed), turn=turn)
+
+
 SHOUT = only_test("def test_shout():\n    text = 'abc'\n    assert shout(text, 1) == 'ABC!'\n")
 
 
@@ -117,66 +123,102 @@ def shout(text: str, marks: int) -> str:
     return text.upper() + "!" * marks
 
 
+def seen_of(node: TestNode, place: int, **known: object) -> dict[int, str]:
+    """What the own answer gives for the other inputs of one place."""
+    found = {}
+    for variant in range(6 * place, 6 * place + 6):
+        found[variant] = told(run(probe(node, variant, common_words()), **known), node, variant)
+    return {variant: text for variant, text in found.items() if text is not None}
+
+
 def test_a_probe_tells_what_the_own_answer_gives_for_another_input() -> None:
     assert inputs_of(SHOUT) == 2
-    assert told(run(probe(SHOUT, 0), shout=shout), SHOUT) == "['ABC!!']"  # of the number
-    assert told(run(probe(SHOUT, 6), shout=shout), SHOUT) == "['ACC!']"  # of the text
-    assert told("AssertionError: seen: [object()]", SHOUT) is None
+    assert seen_of(SHOUT, 0, shout=shout)[0] == "['ABC!!!']"  # of the number
+    assert seen_of(SHOUT, 1, shout=shout)[6] == "['BCD!']"  # of the text
+    assert told("AssertionError: seen: [object()]", SHOUT, 0) is None
 
 
-def test_a_twin_is_wrong_where_its_expectation_is_not_like_its_input() -> None:
-    seen = {6: "['ACC!']", 7: "['AAC!']"}
+def test_a_twin_fails_and_has_an_input_of_its_own() -> None:
+    seen = seen_of(SHOUT, 1, shout=shout)
 
     for seed in range(20):
-        twins = wrong_twins(SHOUT, seen, [6, 7], random.Random(seed))
-        texts = [ast.unparse(twin) for twin in twins]
-        assert ["'acc'" in texts[0], "'aac'" in texts[1]] == [True, True]
-        assert ["'ACC" in texts[0], "'AAC" in texts[1]] == [True, True]
+        twins = wrong_twins(SHOUT, seen, seed, turn=seed)
         assert all(run(twin, shout=shout) for twin in twins)
+        assert len({ast.unparse(twin.body[0]) for twin in [SHOUT, *twins]}) == 4
 
 
 @pytest.mark.parametrize(
     ("given", "sound"),
     [
-        ("-2", r"-[135]|[01]|-4"),
-        ("{-2: {7, (8,)}, (3,): 'a'}", r"\{-2: \{7, \(8,\)\}, \(3,\): '[^']*'\}"),
+        ("-2", r"-[1-9]"),
+        ("{-2: {7, (8,)}, (3,): 'a'}", r"\{-2: \{(7, \(8,\)|\(8,\), 7)\}, \(3,\): '[^']*'\}"),
     ],
 )
 def test_a_twin_reads_as_a_written_test_and_keeps_keys_and_sets(given: str, sound: str) -> None:
-    (_, node, _), *_ = found_tests(ast.parse(f"def test_f():\n    assert f(3) == {given}\n"))
+    node = only_test(f"def test_f():\n    assert f(3) == {given}\n")
 
-    twins = [wrong_twins(node, {0: f"[{given}]"}, [0], random.Random(seed))[0] for seed in range(40)]
+    twins = [wrong_twins(node, {0: f"[{given}]"}, seed)[0] for seed in range(40)]
 
     expected = {ast.unparse(twin.body[0]).partition(" == ")[2] for twin in twins}
     assert len(expected) > 1
     assert [one for one in expected if not re.fullmatch(sound, one)] == []
 
 
-def test_a_vote_among_twins_and_their_test_tells_nothing() -> None:
-    seen = dict.fromkeys(range(6), "['ABC!']")
+def test_all_twins_of_a_judgement_are_wrong_in_the_same_place() -> None:
+    greet = only_test("def test_f():\n    assert greet('ann') == 'a long day for ann'\n")
+    seen = dict.fromkeys(range(6), "['a long day for ann']")
 
     for seed in range(20):
-        twins = wrong_twins(SHOUT, seen, [0, 1, 2], random.Random(seed))
-        expected = [ast.unparse(one.body[-1]).rpartition("== ")[2] for one in (SHOUT, *twins)]
-        assert [len(set(letters)) for letters in zip(*expected, strict=True)].count(4) == 1
-        assert sorted(len(set(letters)) for letters in zip(*expected, strict=True))[:-1] == [1] * 5
+        twins = wrong_twins(greet, seen, seed)
+        expected = [ast.unparse(one.body[-1]).rpartition("== ")[2].split() for one in (greet, *twins)]
+        changed = [[a != b for a, b in zip(expected[0], one, strict=True)] for one in expected[1:]]
+        assert sum(map(any, zip(*changed, strict=True))) <= 3
+        assert len(set(map(tuple, expected))) == 4
+
+
+def test_of_a_test_with_parameters_one_row_has_another_input_and_a_wrong_expectation() -> None:
+    source = (
+        "@mark.parametrize('text, n, shouted', [('ab', 1, 'AB!'), ('red', 2, 'RED!!')])\n"
+        "def test_shout(text, n, shouted):\n    assert shout(text, n) == shouted\n"
+    )
+    node = only_test(source)
+    rows: list[tuple[object, ...]] = []
+
+    class mark:
+        @staticmethod
+        def parametrize(_: str, given: list[tuple[object, ...]]) -> object:
+            rows[:] = given
+            return lambda test: lambda: [test(*row) for row in given]
+
+    seen = seen_of(node, 0, shout=shout, mark=mark)
+    twins = wrong_twins(node, seen, 1)
+
+    assert len(seen) == 6
+    for twin in twins:
+        assert run(twin, shout=shout, mark=mark)
+        assert rows[0] == ("ab", 1, "AB!")
+        assert rows[1] != ("red", 2, "RED!!")
+        assert shout(*rows[1][:2]) != rows[1][2]  # type: ignore[arg-type]
 
 
 def test_truth_values_have_no_twins_of_their_own_input() -> None:
     is_even = only_test("def test_f():\n    assert is_even(4) == True\n")
 
-    assert told("seen: [False]", is_even) is None
+    assert told("seen: [False]", is_even, 0) is None
 
 
-def test_another_number_has_no_digits_that_rounding_brings() -> None:
-    assert [another(value, 2) for value in (4.35, 0.1, 2.2)] == [6.35, 2.1, 4.2]
-
-
-def test_tests_with_parameters_or_expectations_that_are_computed_have_none() -> None:
-    computed = only_test("def test_f():\n    assert f(1) == g(2)\n")
-    marked = only_test("@pytest.mark.parametrize('a', [1])\ndef test_f(a):\n    assert f(a) == 1\n")
-
-    assert (inputs_of(computed), inputs_of(marked)) == (0, 0)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_a():\n    assert f(1) == g(2)\n",
+        "@pytest.mark.parametrize('a', ROWS)\ndef test_a(a):\n    assert f(a) == 1\n",
+        "@pytest.mark.parametrize('a', [1])\n@pytest.mark.parametrize('b', [1])\n"
+        "def test_a(a, b):\n    assert f(a) == b\n",
+    ],
+    ids=["a computed expectation", "computed rows", "two parametrize"],
+)
+def test_tests_whose_inputs_or_expectations_are_not_written_have_none(source: str) -> None:
+    assert inputs_of(only_test(source)) == 0
 
 
 async def test_nothing_is_run_for_tests_whose_inputs_cannot_be_changed() -> None:

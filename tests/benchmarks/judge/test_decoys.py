@@ -2,13 +2,16 @@
 
 import ast
 import random
+import re
 from collections import Counter
 
 import pytest
 
+from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.decoys import chosen, disguise, variants_of
+from benchmarks.judge.pytest_run import TestRun
 
-SOURCE = "def test_f():\n    assert f(3) == 7\n\n\ndef test_g():\n    assert g('abc') is True\n"
+SOURCE = "def test_f():\n    assert f(3) == 50\n\n\ndef test_g():\n    assert g('abc') is True\n"
 
 
 def values(source: str) -> list[object]:
@@ -21,11 +24,19 @@ def values(source: str) -> list[object]:
 
 
 def test_all_twins_of_a_test_differ_from_it_in_one_place() -> None:
-    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 7)]
+    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 50)]
 
     hidden = disguise(SOURCE, {"test_f": place}, random.Random(1))
 
-    assert sorted(value for value in values(hidden.source) if value is not True) == [4, 5, 6, 7, 8, 9, 10]
+    assert sorted(value for value in values(hidden.source) if value is not True) == [
+        20,
+        30,
+        40,
+        50,
+        60,
+        70,
+        80,
+    ]
 
 
 def _is_of(variant: int, value: int) -> bool:
@@ -35,13 +46,13 @@ def _is_of(variant: int, value: int) -> bool:
 
 
 def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> None:
-    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 7)]
+    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 50)]
     chance = random.Random(1)
     ranks: Counter[int] = Counter()
 
     for _ in range(300):
         hidden = disguise(SOURCE, {"test_f": chosen(place, chance)}, chance)
-        ranks[sorted(value for value in values(hidden.source) if value is not True).index(7)] += 1
+        ranks[sorted(value for value in values(hidden.source) if value is not True).index(50)] += 1
 
     assert set(ranks) == {0, 1, 2, 3}
     assert min(ranks.values()) > 50
@@ -61,3 +72,36 @@ def test_a_text_without_letters_is_no_shorter_than_its_twins_nor_the_only_one_th
 @pytest.mark.parametrize("variants", [[0], [1, 2], [6, 8], [7, 8, 9]])
 def test_twins_that_fail_with_the_right_answer_are_chosen_only_among_the_given(variants: list[int]) -> None:
     assert set(chosen(variants, random.Random(1))) <= set(variants)
+
+
+def test_a_test_and_its_twins_lose_docstrings_messages_and_ids() -> None:
+    source = (
+        "'''f('cat') is 7'''\nclass TestF(unittest.TestCase):\n    '''f('cat')'''\n"
+        "    def test_f(self):\n        '''it is 7'''\n        self.assertEqual(f('cat'), 7, 'a cat')\n\n\n"
+        "@pytest.mark.parametrize('a', [3, pytest.param(4, id='four')], ids=['cat', None])\n"
+        "def test_g(a):\n    'of 3'\n    assert g(a) == 9, 'three'\n"
+    )
+
+    hidden = disguise(source, {"TestF::test_f": [0], "test_g": [0]}, random.Random(1))
+
+    explained = ("it is", "a cat", "of 3", "three", "four", "ids=['cat'", "f('cat') is")
+    assert [words for words in explained if words in hidden.source] == []
+    assert sorted(hidden.ids.values()) == ["cat", "four"]
+
+
+def test_a_report_has_the_ids_of_the_case() -> None:
+    run = TestRun(passed={"a.py::test_1[p0-2]"}, failures={"a.py::test_1[p1]": "no p1"})
+
+    own = with_own_ids(run, {"p0": "cat", "p1": "dog"})
+
+    assert (own.passed, own.failures) == ({"a.py::test_1[cat-2]"}, {"a.py::test_1[dog]": "no p1"})
+
+
+def test_a_twin_expects_a_usual_error_that_is_not_related_to_the_tests_own() -> None:
+    source = "def test_f():\n    with pytest.raises(LookupError):\n        f()\n"
+
+    hidden = disguise(source, {"test_f": range(6)}, random.Random(1))
+
+    errors = set(re.findall(r"raises\((\w+)\)", hidden.source)) - {"LookupError"}
+    assert len(errors) == 6
+    assert errors.isdisjoint({"KeyError", "IndexError", "Exception"})
