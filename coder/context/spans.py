@@ -16,6 +16,8 @@ _WINDOW, _MOST_WINDOWS = 24, 2
 """Lines of a part of a long definition, and how many parts are shown."""
 _MOST_ABOVE, _MOST_OF_A_TABLE = 60, 12
 """Lines above a definition that are searched for its decorators, and shown of one that is longer."""
+_MOST_OF_A_CONSTRUCTOR = 40
+"""Lines of one that is shown with its class."""
 _MOST_VALUES, _MOST_OF_A_VALUE = 8, 6
 """Values that shown definitions of a file use, and lines of one."""
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -92,6 +94,20 @@ def shown_ranges(
         return [(span.line, (head[0], last))]
     hits = _heaviest(lines, begin, last, weigh)
     return [(span.line, head), *((hit, _window(hit, begin, last)) for hit in hits)]
+
+
+def constructor_of(line: int, lines: Sequence[str], facts: Facts) -> int | None:
+    """The line of a Python class's constructor, if that is short; None where the line begins no class."""
+    if not "".join(lines[line - 1 : line]).lstrip().startswith("class "):
+        return None
+    inside = iter(spans(lines, facts))
+    own = next((span for span in inside if span.line == line), None)
+    for span in inside:
+        if own is None or span.line > own.extent[1]:
+            return None
+        if span.name == "__init__":
+            return span.line if span.length <= _MOST_OF_A_CONSTRUCTOR else None
+    return None
 
 
 def values_used(shown: Iterable[Range], lines: Sequence[str], facts: Facts) -> list[Range]:

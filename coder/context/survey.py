@@ -18,7 +18,7 @@ from coder.context.quoting import Range
 from coder.context.repo_map import repo_map
 from coder.context.setters import setters
 from coder.context.shown_files import show_files
-from coder.context.spans import shown_ranges, values_used
+from coder.context.spans import constructor_of, shown_ranges, values_used
 from coder.run.target import Target, is_test
 from coder.source.python_names import imported_modules
 
@@ -86,7 +86,8 @@ async def take_survey(
     faults = places.faults(prompt)
     for place in faults:
         excerpts.add(place, best, around=_AROUND_A_FAULT, is_in_definition=False)
-    first = [*faults, *best.leading, *named, *imported[:1]]
+    constructors = _constructors([*named, *best.leading], texts, facts)
+    first = [*faults, *best.leading, *named, *constructors, *imported[:1]]
     likely = best.best[:_MOST_PLACES]
     for place in [*first, *likely, *holders]:
         excerpts.add(place, best, around=_AROUND_A_LITERAL if place in holders else 0)
@@ -120,6 +121,18 @@ def _named(places: Places, prompt: str, paths: Iterable[str], command: str) -> l
     """The places that the task names, behind these paths; last the files of the test command."""
     by_task = [place for place in places.named(prompt) if not is_guidance(place.path)]
     return [*map(Place, paths), *by_task, *map(Place, places.paths(command))]
+
+
+def _constructors(
+    places: Iterable[Place], texts: Mapping[str, str], facts: Mapping[str, Facts]
+) -> list[Place]:
+    """The short constructors of the classes at these places: they show the attributes of an instance."""
+    lines = {
+        place: constructor_of(place.line, texts[place.path].splitlines(), facts[place.path])
+        for place in places
+        if place.line is not None and place.path in facts and not is_test(place.path)
+    }
+    return [Place(place.path, line) for place, line in lines.items() if line is not None]
 
 
 class _Excerpts:

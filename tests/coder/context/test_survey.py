@@ -150,6 +150,16 @@ async def test_of_a_long_class_docstring_nothing_but_its_first_line_is_shown() -
     assert "An order has a discount" not in files
 
 
+async def test_of_a_named_class_that_is_too_long_the_constructor_is_shown() -> None:
+    start = "    def __init__(self, text):\n        # what it is made of\n        self._text = text\n\n"
+    methods = "".join(f"    def read_{n}(self):\n" + "        read_property()\n" * 40 for n in range(9))
+    texts = {**FILLER, "shop/order.py": f"class Orders:\n{start}\n{methods}"}
+
+    files = await shown(texts, "Please give `Orders` a read-only property.")
+
+    assert "self._text = text" in files
+
+
 async def test_the_last_line_outside_of_tests_of_a_traceback_comes_first() -> None:
     outer = "def outer(x):\n" + "    step()\n" * 300 + "    return inner(x)\n"
     inner = "def inner(x):\n" + "    wait()\n" * 200 + "    return x.fault\n" + "    rest()\n" * 200
