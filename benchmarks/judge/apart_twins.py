@@ -27,6 +27,8 @@ _CHECKS = ("raises", "warns", "fail", "approx")
 def handing_tests(source: str, names: Collection[str], lines: Collection[int]) -> dict[str, list[list[int]]]:
     """Variants by place of the tests of these names in which the candidate's code may decide.
 
+    Only of what is handed over for a decision: what other input gives is nowhere said.
+
     Args:
         lines: at which an operator of the candidate computes with the test's data.
     """
@@ -39,11 +41,14 @@ def handing_tests(source: str, names: Collection[str], lines: Collection[int]) -
     }
     found = {}
     for name, node, _ in found_tests(tree):
+        handing = _handing_calls(node, imported) if name in names else []
         computes = any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
-        if name in names and (computes or _hands_over(node, imported)):
+        if name in names and (handing or computes):
+            inputs = _inputs(node, {id(call) for call in handing})
             found[name] = [
                 [OTHERS * number + other for other in range(others_of(place))]
                 for number, place in _written_places(node)
+                if id(place) not in inputs
             ]
     return found
 
@@ -68,21 +73,34 @@ def changed_source(source: str, variants: Mapping[str, int]) -> str:
 
 def _written_places(node: TestNode) -> Iterator[tuple[int, ast.AST]]:
     """Places, with their numbers, whose text is on one line and not part of a formatted one."""
-    parts = {
-        id(one) for outer in ast.walk(node) if isinstance(outer, ast.JoinedStr) for one in ast.walk(outer)
-    }
+    formatted = (one for one in ast.walk(node) if isinstance(one, ast.JoinedStr))
+    parts = {id(one) for outer in formatted for one in ast.walk(outer)}
     for number, place in enumerate(places_of(node)):
         is_written = isinstance(place, ast.Constant | ast.Name) and place.lineno == place.end_lineno
         if is_written and id(place) not in parts:
             yield number, place
 
 
-def _hands_over(node: TestNode, imported: Collection[str]) -> bool:
-    """Whether the test asserts nothing itself, or passes something of the candidate's with something else."""
+def _inputs(node: TestNode, handing: Collection[int]) -> set[int]:
+    """Constants, by id(), the candidate computes with: in other calls, in all parameters but the last."""
+    found: set[int] = set()
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and called(call) == "parametrize":
+            rows = [row for one in call.args[1:] for row in getattr(one, "elts", [])]
+            parts = [part for row in rows for part in getattr(row, "elts", [])[:-1]]
+        elif isinstance(call, ast.Call) and id(call) not in handing and not _is_known(call):
+            parts = [*call.args, *call.keywords]
+        else:
+            continue
+        found |= {id(one) for part in parts for one in ast.walk(part)}
+    return found
+
+
+def _handing_calls(node: TestNode, imported: Collection[str]) -> list[ast.Call]:
+    """Calls that pass something of the candidate's with something else; all, if the test asserts nothing."""
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
-    own = [one for one in inside if isinstance(one, ast.Assert | ast.Call) and _is_own_check(one)]
-    if not own:
-        return True
+    if not any(map(_is_own_check, inside)):
+        return [one.value for one in inside if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call)]
     derived = {
         target.id
         for one in inside
@@ -98,22 +116,27 @@ def _hands_over(node: TestNode, imported: Collection[str]) -> bool:
             for part in ast.walk(operand)
         )
 
-    for call in inside:
-        if isinstance(call, ast.Call) and not _is_own_check(call) and not hasattr(builtins, called(call)):
-            operands = [*call.args, *(one.value for one in call.keywords)]
-            is_said = id(call) in said
-            if is_said and isinstance(call.func, ast.Attribute) and _name_of(call.func.value) not in imported:
-                operands.append(call.func.value)
-            if len(operands) > 1 and (is_said or any(map(is_derived, operands))):
-                return True
-    return False
+    def hands_over(call: ast.Call) -> bool:
+        operands = [*call.args, *(one.value for one in call.keywords)]
+        is_said = id(call) in said
+        if is_said and isinstance(call.func, ast.Attribute) and _name_of(call.func.value) not in imported:
+            operands.append(call.func.value)
+        return len(operands) > 1 and (is_said or any(map(is_derived, operands)))
+
+    return [one for one in inside if isinstance(one, ast.Call) and not _is_known(one) and hands_over(one)]
 
 
-def _is_own_check(node: ast.Assert | ast.Call) -> bool:
-    if isinstance(node, ast.Assert):
-        return True
-    is_method = isinstance(node.func, ast.Attribute) and called(node).startswith("assert")
-    return called(node) in _CHECKS or (is_method and _name_of(node.func.value) in ("self", "cls"))  # type: ignore[attr-defined]
+def _is_known(call: ast.Call) -> bool:
+    """Whether a call is of the test's own tools, and not of the candidate."""
+    return _is_own_check(call) or hasattr(builtins, called(call))
+
+
+def _is_own_check(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.Assert | ast.Raise)
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    is_method = called(node).startswith("assert") and owner is not None and _name_of(owner) in ("self", "cls")
+    return called(node) in _CHECKS or is_method
 
 
 def _targets(node: ast.AST) -> Iterator[ast.Name]:

@@ -208,12 +208,12 @@ def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
 def _exit(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
     swallow = link_of(self).request("__exit__", self, kind, error, None)
-    return bool(swallow) and bool(link_of(self).guard.may_suppress(error))
+    return bool(swallow) and bool(link_of(self).guard.suppresses(error))
 
 
 async def _exit_async(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
     swallow = await link_of(self).request("__aexit__", self, kind, error, None)
-    return bool(swallow) and bool(link_of(self).guard.may_suppress(error))
+    return bool(swallow) and bool(link_of(self).guard.suppresses(error))
 
 
 def _copied_by(value: object) -> tuple[str, ...]:

@@ -102,20 +102,30 @@ class Guard:
         """Whether the test sees that an item of a generator is the changed one before."""
         return self._may_change(_ITEM) and self.write_back
 
-    def may_suppress(self, error: BaseException | None) -> bool:
-        """Whether an error may end at a `with` block of the candidate's.
+    def suppresses(self, error: BaseException | None) -> bool:
+        """Whether an error that the candidate suppresses ends at its block; the test's failure doesn't.
 
-        The test's own failure never may.
+        Raises CandidateGone where the case's own answer lets it through: raised again, a test may expect it.
         """
         if not isinstance(error, Exception) or isinstance(error, AssertionError):
             return False
-        return not self.record.by_line or self._ends(error, self.record.raising_line(error.__traceback__))
+        if self.record.by_line:
+            self._require_end(error, self.record.raising_line(error.__traceback__))
+        return True
 
-    def may_catch(self, error: BaseException) -> bool:
-        """Whether the candidate may catch an error out of a test's function that it called."""
+    def check_caught(self, error: BaseException) -> None:
+        """Check an error of a test's function that the candidate called and caught. Raises CandidateGone."""
         is_end = isinstance(error, (StopIteration, StopAsyncIteration))
         line = self.record.raising_line(error.__traceback__)
-        return not self.record.by_line or is_end or not line or self._ends(error, line)
+        if self.record.by_line and line and not is_end:
+            self._require_end(error, line)
+
+    def _require_end(self, error: BaseException, line: str) -> None:
+        if not self._ends(error, line):
+            kind = type(error).__name__
+            raise CandidateGone(
+                f"the candidate caught an error of {line}, which is to reach the test: {kind}"
+            )
 
     def _ends(self, error: BaseException, line: str) -> bool:
         """Whether with the case's own answer an error of this line doesn't reach the test.

@@ -146,8 +146,7 @@ class Link:
                 self._line.send(self._exports.answer(rest, self._refer, now.lent, now.thrown))
                 continue
             for thrown in self._now.thrown:
-                if not self.guard.may_catch(thrown):
-                    raise thrown
+                self.guard.check_caught(thrown)
             return value
 
     def _receive(self) -> tuple[Any, ...]:

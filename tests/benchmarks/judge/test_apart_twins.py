@@ -1,5 +1,7 @@
 """Which isolated tests get twins, and how these are written."""
 
+import re
+
 import pytest
 
 from benchmarks.judge.apart_twins import changed_source, handing_tests
@@ -49,9 +51,20 @@ def test_a_test_at_whose_line_the_package_computes_has_twins() -> None:
 
 
 def test_a_twin_has_another_constant_and_the_same_lines() -> None:
-    source = test_of("# größer\nassert same('ä',\n    shop.area(2))  # 2")
+    source = test_of("# größer\nassert same(shop.area(2),\n    'ä', 12)  # größer")
     variants = handing_tests(source, ["test_it"], ())["test_it"]
 
     twin = changed_source(source, {"test_it": variants[0][0]})
 
-    assert twin == source.replace("area(2)", "area(4)")
+    assert twin != source
+    assert re.sub(r"'ä', \d+", "'ä', 12", twin) == source
+
+
+def test_what_the_package_computes_with_is_not_changed() -> None:
+    source = test_of("result = shop.area(3)\nassert same(result, 27)")
+
+    variants = handing_tests(source, ["test_it"], ())["test_it"]
+
+    twins = [changed_source(source, {"test_it": some[0]}) for some in variants]
+    assert [re.sub(r"result, \d+", "result, 27", twin) for twin in twins] == [source]
+    assert twins != [source]
