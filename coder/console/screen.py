@@ -153,13 +153,14 @@ class Screen:
         from coder.console.asking import prompt_of, question_lines, typed_answer  # hardly a run asks
 
         async with self._asking:
-            self._terminal.doing = ""
+            self.rest()
             self._show_diff(question.patch)
             if self._yes and question.kind == "approve":
                 return Decision(decision="yes", who=this_person(), how="flag")
             for line in question_lines(question):
                 self._terminal.print(line)
-            return typed_answer(question, await read_line(prompt_of(question)))
+            with self.held():  # a live line would be drawn over the question
+                return typed_answer(question, await read_line(prompt_of(question)))
 
     def do(self, what: str) -> None:
         """Say on the live line what is going on."""

@@ -118,6 +118,8 @@ def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folde
     assert done.code == 0, done.out
     assert "-    return a - b" in done.out
     assert done.out.index("+    return a + b") < done.out.index("[y]es, [N]o")
+    asked = [line for line in visible(done.out) if "[y]es, [N]o" in line]
+    assert [line.partition("?")[0] for line in asked] == ["Change solution.py"]  # no live line beside it
     assert (folder / "solution.py").read_text() == ADD
 
 
