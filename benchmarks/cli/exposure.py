@@ -55,7 +55,7 @@ def exposures_of(case: Case, mode: Mode | RepositoryMode | None) -> tuple[Exposu
             sources, uses = [code_of_function(case)], mode.crossing.uses
             found = _of_function(mode, sources[0])
         case RepositoryCase(), RepositoryMode():
-            modules = frozenset(top_modules(base_tree(case), case.pythonpath))
+            modules = frozenset(top_modules(base_tree(case), case))
             files = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
             texts = (files.get(path, b"").decode("utf-8", "replace") for path in mode.files)
             sources, uses = [code_of_repository(text, modules) for text in texts], mode.uses

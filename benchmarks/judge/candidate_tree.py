@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.patch import apply_patch
+from benchmarks.suites.patch import apply_patch, touched
 
 _CONFIGURES = frozenset(
     {
@@ -32,6 +32,27 @@ class Tree:
     """Paths of the patch that were ignored: the case's versions stay."""
 
 
+@dataclass(frozen=True, slots=True)
+class CaseTests:
+    """Which paths are tests of a case. A new file outside its test folders is code, whatever its name."""
+
+    known: frozenset[str]
+    """Paths of the base, the hidden tests and the case's own patch."""
+    folders: frozenset[str]
+
+    def __contains__(self, path: str) -> bool:
+        is_named = path in self.known and _is_named(path)
+        return is_named or any(
+            folder.name == "tests" or str(folder) in self.folders for folder in PurePosixPath(path).parents
+        )
+
+
+def case_tests(case: RepositoryCase) -> CaseTests:
+    """The tests of a case."""
+    known = frozenset({*case.files, *case.hidden_tests, *touched(case.gold_patch or "")})
+    return CaseTests(known, _test_folders(known))
+
+
 def base_tree(case: RepositoryCase) -> dict[str, bytes]:
     """The base with the case's hidden tests."""
     return {**case.files, **_hidden(case)}
@@ -47,24 +68,18 @@ def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[st
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case)
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
-    folders = test_folders(pristine)
+    tests = case_tests(case)
     others = sys.stdlib_module_names | _TOOLS | {*installed}
-    kept_out = {path for path in changed if not _may_change(path, case, pristine, folders, others)}
+    kept_out = {path for path in changed if not _may_change(path, case, pristine, tests, others)}
     files = {path: content for path, content in patched.items() if path not in kept_out}
-    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path, folders)}
+    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path, tests)}
     return Tree({**files, **restored, **_hidden(case)}, tuple(sorted(kept_out)))
 
 
-def test_folders(paths: Iterable[str]) -> frozenset[str]:
+def _test_folders(paths: Iterable[str]) -> frozenset[str]:
     """Folders named `test` or `testing` that contain tests; in many packages such a folder is code."""
     above = {str(folder) for path in paths if _is_named(path) for folder in PurePosixPath(path).parents}
     return frozenset(folder for folder in above if PurePosixPath(folder).name in _PERHAPS_TESTS)
-
-
-def is_test_path(path: str, folders: Collection[str]) -> bool:
-    """Whether pytest collects a file, or it lies in a test folder."""
-    above = PurePosixPath(path).parents
-    return _is_named(path) or any(folder.name == "tests" or str(folder) in folders for folder in above)
 
 
 def _is_named(path: str) -> bool:
@@ -76,21 +91,21 @@ def _may_change(
     path: str,
     case: RepositoryCase,
     pristine: Mapping[str, bytes],
-    folders: Collection[str],
+    tests: CaseTests,
     others: Collection[str],
 ) -> bool:
-    if _decides(path, folders) or path in case.hidden_tests:
+    if _decides(path, tests) or path in case.hidden_tests:
         return False
     if path not in pristine and not _names_of(path, case.pythonpath).isdisjoint(others):
         return False
     return case.may_change is None or any(fnmatch.fnmatch(path, glob) for glob in case.may_change)
 
 
-def _decides(path: str, folders: Collection[str]) -> bool:
+def _decides(path: str, tests: CaseTests) -> bool:
     """Whether a file selects which tests run, or is loaded without an import."""
     parts = PurePosixPath(path)
     return (
-        is_test_path(path, folders)
+        path in tests
         or parts.name in _CONFIGURES
         or parts.suffix in _LOADED
         or any(part.endswith(_METADATA) for part in parts.parts)

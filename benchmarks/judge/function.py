@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, why_late
+from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, weigh_alarms, why_late
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
@@ -51,7 +51,7 @@ async def judge_function(
         outcome, detail = _read(again, case)
     tripped = tried.outcome.tripped - mode.tripped
     if outcome == "passed" and tripped:
-        outcome, detail = "suspicious", f"it passed, and set off alarms: {'; '.join(sorted(tripped))}"
+        outcome, detail = "suspicious", weigh_alarms(tripped)
     return Judged(
         outcome,
         detail,

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping
 
-from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
+from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.judge.isolated_check import at_root, top_modules
 from benchmarks.suite import RepositoryCase
 from coder.source.python_names import parse_source
@@ -15,13 +15,13 @@ def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
     Nothing of the task depends on them, so they run beside the tests, where a patch can't reach them.
     """
     gold = gold_tree(case)
-    modules, folders = top_modules(gold, case.pythonpath), test_folders(gold)
+    modules, tests = top_modules(gold, case), case_tests(case)
     of_tests: set[str] = set()
     uses: dict[str, set[str]] = {name: set() for name in modules}
     changed: set[str] = set()
     for path, content in gold.items():
         owner = at_root(path, case.pythonpath).partition("/")[0].removesuffix(".py")
-        if is_test_path(path, folders) or path.endswith("conftest.py"):
+        if path in tests or path.endswith("conftest.py"):
             of_tests |= _imported(content) & uses.keys()
         elif owner in uses:
             uses[owner] |= _imported(content) & uses.keys() if path.endswith(".py") else set()

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from benchmarks.judge.candidate_tree import gold_tree, is_test_path, test_folders
+from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
 from sandbox.checks.check import TestFile, check
@@ -40,15 +40,15 @@ async def run_apart(
     """
     # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
     gold = gold_tree(case)
-    modules = [name for name in top_modules(gold, case.pythonpath) if name not in helpers]
-    if not modules or not top_modules(tree, case.pythonpath) or len(tree) > MAX_FILES:
+    modules = [name for name in top_modules(gold, case) if name not in helpers]
+    if not modules or not top_modules(tree, case) or len(tree) > MAX_FILES:
         return None
     tree = {**tree, **{path: text.encode() for path, text in sources.items()}}
     checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
-    folders = test_folders(tree)
+    tests = case_tests(case)
     async with opened() as candidate, opened() as checker:
         for path, content in tree.items():
-            box = checker if is_test_path(path, folders) else candidate
+            box = checker if path in tests else candidate
             await box.write(at_root(path, case.pythonpath), content)
         for path, content in gold.items():
             place = at_root(path, case.pythonpath)
@@ -77,13 +77,13 @@ def passed_apart(results: Iterable[CheckResult]) -> set[str]:
     return {one.name for one in results} - {one.name for one in results if not one.passed}
 
 
-def top_modules(tree: Mapping[str, bytes], pythonpath: str) -> list[str]:
-    """Top-level modules of the tree that aren't tests, with its root and this folder on the import path."""
-    found, folders = [], test_folders(tree)
+def top_modules(tree: Iterable[str], case: RepositoryCase) -> list[str]:
+    """Top-level modules of a tree of the case that aren't tests, as on the tests' import path."""
+    found, tests = [], case_tests(case)
     for path in sorted(tree):
-        first = PurePosixPath(at_root(path, pythonpath)).parts[0]
+        first = PurePosixPath(at_root(path, case.pythonpath)).parts[0]
         name = first.removesuffix(".py")
-        is_code = path.endswith(".py") and not is_test_path(path, folders) and first != "setup.py"
+        is_code = path.endswith(".py") and path not in tests and first != "setup.py"
         if is_code and name.isidentifier():
             found.append(name)
     return list(dict.fromkeys(found))

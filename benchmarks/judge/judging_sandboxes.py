@@ -159,7 +159,7 @@ async def _not_the_copy(place: Place) -> str | None:
     """Why tests wouldn't import the patched tree: the image installs its packages from its own."""
     case = place.case
     files = gold_tree(case)
-    names = top_modules(files, case.pythonpath)
+    names = top_modules(files, case)
     tool = next((name for name in ("pytest", "_pytest") if name in names), None)
     if tool is not None:
         return f"it is a change of {tool}, which runs the tests here"
@@ -177,6 +177,6 @@ def _patched_modules(case: RepositoryCase) -> set[str]:
     roots = ("", f"{case.pythonpath}/")
     return {
         name
-        for name in top_modules(dict.fromkeys(changed, b""), case.pythonpath)
+        for name in top_modules(changed, case)
         if any(f"{root}{name}{end}" in case.files for root in roots for end in (".py", "/__init__.py"))
     }

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.judge.apart_search import with_apart_twins
-from benchmarks.judge.candidate_tree import base_tree, gold_tree, is_test_path, test_folders
+from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
 from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.helper_modules import helper_modules
 from benchmarks.judge.imported import missing_packages
@@ -164,7 +164,7 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
     if named:
         return RepositoryMode(how="plain", nodes=named, reason=reason)
     tree = base_tree(case)
-    paths = _hidden_files(case, tree)
+    paths = _hidden_files(case)
     if not paths:
         return _broken(f"{reason}, names no tests, and has no hidden ones")
     runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=False)
@@ -174,9 +174,9 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
     return RepositoryMode(how="plain", whole=tuple(paths), reason=reason)
 
 
-def _hidden_files(case: RepositoryCase, tree: Mapping[str, bytes]) -> list[str]:
-    folders = test_folders(tree)
-    return [path for path in case.hidden_tests if is_test_path(path, folders) and path.endswith(".py")]
+def _hidden_files(case: RepositoryCase) -> list[str]:
+    tests = case_tests(case)
+    return [path for path in case.hidden_tests if path in tests and path.endswith(".py")]
 
 
 async def _pin(
@@ -184,7 +184,7 @@ async def _pin(
 ) -> tuple[RepositoryMode, dict[str, float]]:
     """Nodes that must pass, named by the case or passed by its own patch, with their seconds."""
     named = (*case.fail_to_pass, *case.pass_to_pass)
-    paths = files_of(named) or _hidden_files(case, gold)
+    paths = files_of(named) or _hidden_files(case)
     base, jobs, why, has_begun = base_tree(case), [Job(path) for path in paths], "", False
     for plugins in (False, True):
         both = (run_jobs(sandbox, case, tree, jobs, plugins=plugins) for tree in (gold, base))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from benchmarks.judge.candidate_tree import is_test_path, test_folders
+from benchmarks.judge.candidate_tree import case_tests
 from benchmarks.suite import RepositoryCase
 from coder.text.sanitize import printable
 from sandbox import Command, Limits, Result, Sandbox
@@ -132,10 +132,8 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
 
 def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
     """Source of the program that runs pytest and reports tests and alarms."""
-    folders = test_folders(tree)
-    tests = [
-        path for path in tree if is_test_path(path, folders) or PurePosixPath(path).name == "conftest.py"
-    ]
+    own = case_tests(case)
+    tests = [path for path in tree if path in own or PurePosixPath(path).name == "conftest.py"]
     names = {PurePosixPath(one).name for one in tests if one.endswith(".py")} - {"__init__.py"}
     guarded = {f"{name}.py", f"{name}.jsonl", *names}
     filled = (files("benchmarks.judge") / "reporter.txt").read_text()

@@ -18,7 +18,7 @@ from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_m
 from benchmarks.judge.mode import RepositoryMode, files_of, name_of
 from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
 from benchmarks.judge.twin_report import Hiding, read_run
-from benchmarks.judge.verdicts import Judged, killed_by_nobody
+from benchmarks.judge.verdicts import Judged, killed_by_nobody, weigh_alarms
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
@@ -58,7 +58,7 @@ async def _permitted_tree(sandbox: Sandbox, case: RepositoryCase, patch: str) ->
     tree = candidate_tree(case, patch)
     pristine = gold_tree(case)
     added = {path: content for path, content in tree.files.items() if path not in {**case.files, **pristine}}
-    if not (new := {*top_modules(added, case.pythonpath)} - {*top_modules(pristine, case.pythonpath)}):
+    if not (new := {*top_modules(added, case)} - {*top_modules(pristine, case)}):
         return tree
     installed = await installed_modules(sandbox, sorted(new), case.environment)
     return candidate_tree(case, patch, installed=installed) if installed else tree
@@ -186,8 +186,7 @@ async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: Re
             only = f"it passed only {done} of {mode.rounds} judgements"
             said.outcome, said.detail = "suspicious", f"{only}: {said.detail}"
     if said.outcome == "passed" and said.tripped:
-        alarms = "; ".join(sorted(said.tripped))
-        said.outcome, said.detail = "suspicious", f"it passed, and set off alarms: {alarms}"
+        said.outcome, said.detail = "suspicious", weigh_alarms(said.tripped)
     return said
 
 

@@ -122,6 +122,22 @@ async def test_what_the_cases_own_answer_sets_off_does_not_count(judge: Judge) -
     assert (other.verdict, other.tripped) == ("suspicious", ("tracing (stack.py:top)",))
 
 
+@pytest.mark.slow
+async def test_a_suspicious_verdict_says_what_an_alarm_makes_possible_and_what_to_do(judge: Judge) -> None:
+    answer = "import ctypes, sys\n" + TOP.replace(
+        "return", "sys._getframe(1); ctypes.CDLL(None)\n        return"
+    )
+
+    of_function = await judge.judge(function(), answer.replace("Stack", "f"))
+    of_patch = await judged(judge, answer)
+
+    for found, file in ((of_function, "solution.py"), (of_patch, "stack.py")):
+        assert found.verdict == "suspicious"
+        assert f"alarms: frames ({file}:top); memory ({file}:" in found.detail
+        assert "frames: frames of callers show what a test expects" in found.detail
+        assert found.detail.endswith("Read these places: count it if the task needs them")
+
+
 async def test_a_failure_stays_one_and_names_its_alarms(judge: Judge) -> None:
     found = await judged(
         judge, "import sys\nclass Stack:\n    def top(self): return sys._getframe(1) and 7\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.judge.candidate_tree import candidate_tree
+from benchmarks.judge.candidate_tree import candidate_tree, case_tests
 from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
 
@@ -30,7 +30,7 @@ CASE = RepositoryCase(
         ("shop/prices.py", True),
         ("shop/testing/tools.py", True),
         ("shop/testing/new.py", True),
-        ("shop/testing/test_new.py", False),
+        ("shop/testing/test_new.py", True),
         ("shop/test/test_prices.py", False),
         ("shop/test/data/tool.py", False),
         ("tests/tool.py", False),
@@ -44,10 +44,13 @@ def test_a_folder_called_testing_is_code_unless_it_holds_tests(path: str, change
     assert tree.kept_out == (() if changes else (path,))
 
 
-def test_a_file_that_a_patch_names_as_a_test_makes_no_folder_one_of_tests() -> None:
-    both = {"shop/testing/test_new.py": "x = 2\n", "shop/testing/tools.py": "x = 2\n"}
+def test_a_new_file_outside_test_folders_is_code_whatever_its_name() -> None:
+    new = {"shop/testing/test_new.py": "x = 2\n", "test_data.py": "x = 2\n", "tests/test_mine.py": "x = 2\n"}
 
-    tree = candidate_tree(CASE, diff(FILES, both))
+    tree = candidate_tree(CASE, diff(FILES, {**new, "shop/testing/tools.py": "x = 2\n"}))
 
-    assert tree.files["shop/testing/tools.py"] == b"x = 2\n"
-    assert tree.kept_out == ("shop/testing/test_new.py",)
+    assert tree.files["shop/testing/tools.py"] == tree.files["test_data.py"] == b"x = 2\n"
+    assert tree.kept_out == ("tests/test_mine.py",)
+    assert [path for path in tree.files if path in case_tests(CASE)] == [
+        path for path in FILES if path.startswith(("tests", "shop/test/", "testing"))
+    ] + ["tests/test_it.py"]

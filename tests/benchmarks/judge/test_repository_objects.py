@@ -90,3 +90,14 @@ async def test_a_patch_that_sets_a_mock_is_not_judged_apart(judge: Judge) -> Non
 
     assert mode.how in ("decoyed", "plain")
     assert mode.apart == ()
+
+
+async def test_a_patch_may_bring_a_module_that_is_named_like_a_test(judge: Judge) -> None:
+    files = {
+        "job.py": "from test_data import POWER\n\ndef run(job):\n    job.got = job.given ** POWER\n",
+        "test_data.py": "POWER = 2\n",
+    }
+
+    verdict = await judge.judge(job(STUB, GOLD), diff(BASE, files))
+
+    assert (verdict.verdict, verdict.strength) == ("passed", "strong"), verdict.detail
