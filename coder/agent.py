@@ -8,7 +8,7 @@ from typing import Unpack
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.errors import UsageError
-from coder.loop import Landing, run_until_stopped
+from coder.loop import Deliver, run_until_stopped
 from coder.models.model import Model
 from coder.options import Options, see_known
 from coder.run.event_types import RunOrigin, RunResumed, Spoken
@@ -65,7 +65,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         team, stop = options.get("team"), options.get("stop")
         settings = await settled_here(settings, task, model, bench, team=team, stop=stop)
 
-        async def attempt(run: str, own: Settings, land: Landing, *origin: RunOrigin) -> State:
+        async def attempt(run: str, own: Settings, land: Deliver, *origin: RunOrigin) -> State:
             async with AsyncExitStack() as its:
                 environment = open_environment(task, own, read.files, options)
                 here = await its.enter_async_context(environment) if origin else bench
@@ -165,7 +165,7 @@ async def _go_on(
         )
     settings = with_roles(settings, team)
     if team is not None:
-        settings = with_team(settings, team, options.get("stop"), acts=bool(state.callers))
+        settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))
     elif settings.strategy is not None:
         settings = settings.model_copy(update={"team": None, "stop": None})
     elif (stop := options.get("stop")) is not None and settings.team is not None:
@@ -181,7 +181,7 @@ async def _go_on(
         model = await stack.enter_async_context(open_models(asked, state.settings))
     if team is None:
         if settings.strategy != before.strategy:
-            limits = budget or named_limits(before, state.budget)
+            limits = budget or named_limits(before, state.spend.budget)
             wanted = settings.model_copy(update={"budget": limits})
             settings = await settled_here(wanted, state.task, model, bench)
             budget = settings.budget
@@ -189,7 +189,7 @@ async def _go_on(
             budget = taken(settings).limited(budget)
         see_tools(settings, bench)
     changed = settings if settings != before else None
-    limits = budget or state.budget
+    limits = budget or state.spend.budget
     resumed = RunResumed(budget=limits, model=model.name, settings=changed, sandbox=bench.opened)
     happened = (*restored.happened, *words) if copied else (*words, *restored.happened)  # a fork's are last
     await journal.append(resumed, *happened, copied=copied)
@@ -245,7 +245,7 @@ async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options:
 
 
 async def work(
-    journal: Journal, model: Model, bench: Workbench, options: Options | None = None, land: Landing = deliver
+    journal: Journal, model: Model, bench: Workbench, options: Options | None = None, land: Deliver = deliver
 ) -> Run:
     """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
     given = options or Options()

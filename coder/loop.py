@@ -71,7 +71,7 @@ class Finish:
 
 
 Command = Speak | SpeakAll | Land | Finish
-Landing = Callable[[Journal], Awaitable[None]]
+Deliver = Callable[[Journal], Awaitable[None]]
 """Writes what a run has made, or proposes it."""
 
 
@@ -114,7 +114,7 @@ async def run_until_stopped(
     *,
     team: Team,
     stop: Stop,
-    land: Landing,
+    land: Deliver,
 ) -> Run:
     """Advance until the run has delivered and stopped, and log what ended it.
 
@@ -159,10 +159,10 @@ async def advance(
     team: Team,
     stop: Stop,
     turn: Callable[[str], Turn],
-    land: Landing,
+    land: Deliver,
 ) -> None:
     """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
-    while journal.state.stopped is None:
+    while journal.state.progress.stopped is None:
         match decide(journal.state, team, stop):
             case Speak() | SpeakAll():
                 await _speak(journal, team, turn)
@@ -172,7 +172,7 @@ async def advance(
                     async with limited(journal, None):
                         await land(journal)
                 except TimeoutError:
-                    if journal.state.stop_requested is None:
+                    if journal.state.progress.stop_requested is None:
                         raise
                 assert journal.state is not before  # or the same command would come for ever
             case Finish(reason):
@@ -197,19 +197,19 @@ async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> N
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
     """What a participant says; None where a limit has ended its turn."""
     its = turn(participant.name)
-    budget = journal.state.budget.seconds
+    budget = journal.state.spend.budget.seconds
     try:
         if journal.state.awaits_execution:
             async with limited(journal, None):
                 await its.baseline()
-        left = max(0.0, budget - journal.state.seconds)
+        left = max(0.0, budget - journal.state.spend.seconds)
         has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
         async with limited(journal, None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:
         return None
     except TimeoutError:
-        if journal.state.stop_requested is not None:
+        if journal.state.progress.stop_requested is not None:
             return None
         text = f"the time limit of {budget:g} s was reached"
         await journal.append(BudgetReached(limit="time", text=text))
@@ -223,4 +223,4 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
 
 def _runs_long_tests(state: State) -> bool:
     """Whether long tests run next: each run of theirs has a limit of its own."""
-    return state.awaits_execution and state.baseline is not None and state.baseline.is_long
+    return state.awaits_execution and state.progress.baseline is not None and state.progress.baseline.is_long

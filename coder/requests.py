@@ -145,7 +145,7 @@ async def end_failed(run: str, error: Exception, log: EventLog) -> None:
     """End a run on which an error of ours has put an end to work: else it seems to be worked on."""
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
-        if (await journal.load()).stopped is None:
+        if (await journal.load()).progress.stopped is None:
             told = f"This is a bug in coder: {type(error).__name__}."
             code = MachineError.exit_code
             await journal.append(RunStopped(status="error", reason=told, error=told, exit_code=code))
@@ -188,17 +188,18 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
         state = await _folded(log, run)
     except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
         return ListedRun(run_id=run, status="unreadable", started=first.time or None)
-    begun = state.steps[0].task if state.steps else state.task  # a conversation has further tasks
+    steps = state.progress.steps
+    begun = steps[0].task if steps else state.task  # a conversation has further tasks
     return ListedRun(
         run_id=run,
-        status=state.stopped.status if state.stopped else "unfinished",
+        status=state.progress.stopped.status if state.progress.stopped else "unfinished",
         started=first.time,
         task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
         folder=state.root,
         kind="chat" if state.settings.chat else "task",
         model=state.model,
-        cost=float(state.cost_usd) if state.cost_known else None,
-        question=state.question.text if state.question is not None else None,
+        cost=float(state.spend.cost_usd) if state.spend.cost_known else None,
+        question=state.questions.open.text if state.questions.open is not None else None,
         origin=state.origin.words if state.origin is not None else None,
         landed=_landed(state),
     )
@@ -207,21 +208,22 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
 async def _folded(log: EventLog, run: str) -> State:
     """The state of a run, of which some events at a time are in memory."""
     state = fold_all(await log.read(run, limit=_AT_ONCE))
-    while events := await log.read(run, after=state.seq, limit=_AT_ONCE):
+    while events := await log.read(run, after=state.progress.seq, limit=_AT_ONCE):
         state = reduce(fold, events, state)
     return state
 
 
 def _landed(state: State) -> tuple[str, ...]:
-    earlier = (path for step in state.steps if not step.taken_back for path in step.landed)
-    return tuple(dict.fromkeys((*earlier, *standing(state))))
+    earlier = [step.landing for step in state.progress.steps if not step.landing.taken_back]
+    paths = (path for landing in earlier for path in landing.written)
+    return tuple(dict.fromkeys((*paths, *standing(state))))
 
 
 def patch_of(state: State) -> str:
     """The patch of a run: what it has written, or would write. Raises UsageError: it has made no files."""
     from coder.workspace.proposal import proposal  # most runs land, and have their patch
 
-    shown = state.landing or state.proposed
+    shown = state.landing.planned or state.landing.proposed
     if shown is not None:
         return shown.patch
     if best_code(state) is None:
@@ -237,11 +239,11 @@ def patch_of(state: State) -> str:
 
 async def status_of(log: EventLog, state: State) -> Run:
     """The result of a run so far; its status is `running` while a living process works on it."""
-    if state.stopped is not None:
+    if state.progress.stopped is not None:
         return summarize(state)
     holder = await log.holder(state.run)
     state = await state_of(log, state.run)  # it may have ended meanwhile
-    told = {"status": "running", "reason": holder} if holder and state.stopped is None else {}
+    told = {"status": "running", "reason": holder} if holder and state.progress.stopped is None else {}
     return summarize(state).model_copy(update=told)
 
 
@@ -266,10 +268,10 @@ def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
 
 async def _stopped(run: str, who: str, log: EventLog) -> Run:
     """End a run that no process works on, or see that it has been. Raises LeaseHeld: one does."""
-    if (events := await log.read(run)) and (state := fold_all(events)).stopped is not None:
-        if state.stop_requested is not None:
+    if (events := await log.read(run)) and (state := fold_all(events)).progress.stopped is not None:
+        if state.progress.stop_requested is not None:
             return summarize(state)
-        how = state.stopped.status
+        how = state.progress.stopped.status
         goes_on = how == "waiting" or (how == "interrupted" and state.settings.served is not None)
         if not goes_on:  # by an answer, or by the next server
             raise TooLate(f"{run} has ended already: {how}. See it with: {own_command()} show {run}")
@@ -278,7 +280,7 @@ async def _stopped(run: str, who: str, log: EventLog) -> Run:
         state = await journal.load("stop")
         code = EXIT_CODES["interrupted"]
         ended = RunStopped(status="interrupted", reason=f"stopped by {who}", exit_code=code)
-        since = RunResumed(budget=state.budget, model=state.model)  # nobody has worked on it since
+        since = RunResumed(budget=state.spend.budget, model=state.model)  # nobody has worked on it since
         return summarize(await journal.append(since, StopRequested(who=who), ended))
 
 

@@ -42,7 +42,7 @@ async def run_command(session: Session, command: str, on_output: Callable[[bytes
 async def compact(session: Session) -> tuple[int, int]:
     """Fold the dialogue with the model; gives its tokens before and after."""
     state = session.state
-    before, plan = (list(state.dialogue), state.plan) if state is not None else ([], "")
+    before, plan = (list(state.dialogue.messages), state.dialogue.plan) if state is not None else ([], "")
     if (shorter := folded(before, None, plan=plan)) != before:
         await session.journal.append(ContextFolded(messages=tuple(shorter)))
     return input_tokens(before), input_tokens(shorter)
@@ -69,8 +69,8 @@ async def context_parts(session: Session) -> Mapping[str, int]:
     latest = asked[-1] if asked else None
     if not isinstance(latest, CallIntended):
         return {}
-    messages = state.dialogue if latest.in_dialogue else latest.messages
-    prompts = [step.task.prompt.strip() for step in (*state.steps, state)]
+    messages = state.dialogue.messages if latest.in_dialogue else latest.messages
+    prompts = [step.task.prompt.strip() for step in (*state.progress.steps, state)]
     return _parts(messages, latest.form, prompts)
 
 

@@ -32,6 +32,7 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import Message
+from coder.run.records.spend import Spend
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -87,8 +88,10 @@ class Session:
     @property
     def is_cut_off(self) -> bool:
         """A kill, an interrupt, a limit or an error ended the latest step, so it can continue."""
-        state = self.state
-        return state is not None and (state.stopped is None or state.stopped.status in CUT_OFF)
+        if self.state is None:
+            return False
+        stopped = self.state.progress.stopped
+        return stopped is None or stopped.status in CUT_OFF
 
     @property
     def can_undo(self) -> bool:
@@ -134,7 +137,7 @@ class Session:
         if state is None or (code := _offered(state)) is None:
             raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
         team, stop = team_and_stop(state.settings, None, None)
-        offer = Offer(team, stop, heard=len(state.messages))
+        offer = Offer(team, stop, heard=len(state.progress.messages))
         return await self._resumed(state, code, Options(team=offer, stop=Stop(offer.until)))
 
     async def _resumed(
@@ -213,7 +216,15 @@ class Session:
     def unbegun(self, read: Snapshot) -> State:
         """A run that has not begun, on the user's files as they are."""
         settings, model = self.settings, self.model.name
-        return State(self.run, self.task, settings, settings.budget, model, read.files, str(read.root))
+        return State(
+            run=self.run,
+            task=self.task,
+            settings=settings,
+            model=model,
+            spend=Spend(budget=settings.budget),
+            files=read.files,
+            root=str(read.root),
+        )
 
     async def _begin(self, task: Task, settings: Settings, read: Snapshot) -> None:
         """Put a message into the log: the first one begins the run, a later one is a step of it."""

@@ -70,8 +70,8 @@ def happened_before(state: State, read: Snapshot, task: Task) -> list[Body]:
     changed = changed_since(state.files, read.files)
     happened: list[Body] = [changed] if changed is not None else []
     is_same = state.task.test_command == task.test_command
-    if changed is None and state.baseline is not None and is_same:
-        happened.append(state.baseline)  # the same command on the same files
+    if changed is None and state.progress.baseline is not None and is_same:
+        happened.append(state.progress.baseline)  # the same command on the same files
     if (joined := joined_tree(state, read.files)) is not None:
         happened.append(joined)
     return happened

@@ -39,7 +39,9 @@ def document(state: State | None, *, exit_code: int, error: str | None) -> str:
 
 
 def _said(step: State) -> Said:
-    stopped = step.stopped or RunStopped(status="interrupted", reason="it was broken off", exit_code=130)
+    stopped = step.progress.stopped or RunStopped(
+        status="interrupted", reason="it was broken off", exit_code=130
+    )
     last = step.last
     answer = last.text.strip() if last is not None and last.kind == "reply" else None
     return Said(
@@ -47,9 +49,9 @@ def _said(step: State) -> Said:
         status=stopped.status,
         reason=stopped.reason,
         answer=answer,
-        patch=step.patch,
-        landed=step.landed,
-        taken_back=step.taken_back,
+        patch=step.landing.patch,
+        landed=step.landing.written,
+        taken_back=step.landing.taken_back,
         exit_code=0 if answer is not None else stopped.exit_code,  # words need nothing that checks them
     )
 
@@ -66,12 +68,13 @@ def written(state: State, now: Mapping[str, StoredFile]) -> str:
 
 def standing_landings(state: State) -> list[LandingPlanned]:
     """What was written and not taken back, in order."""
-    return [one.landing for one in steps_of(state) if one.landing is not None and not one.taken_back]
+    landings = [one.landing for one in steps_of(state)]
+    return [one.planned for one in landings if one.planned is not None and not one.taken_back]
 
 
 def steps_of(state: State) -> list[State]:
     """All messages, the latest as the state has it."""
-    return [*state.steps, state]
+    return [*state.progress.steps, state]
 
 
 def of_one_message(before: State | None, run: Run) -> Run:

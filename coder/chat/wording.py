@@ -68,6 +68,8 @@ def latest_words(state: State) -> str:
 def _said(state: State) -> Iterator[str]:
     for step in steps_of(state):
         yield f"User: {step.task.prompt[:_LONG]}"
-        spoken = (one.text for one in reversed(step.messages) if one.author != HUMAN and one.text.strip())
+        spoken = (
+            one.text for one in reversed(step.progress.messages) if one.author != HUMAN and one.text.strip()
+        )
         if text := next(spoken, ""):
             yield f"Model: {text[:_LONG]}"

@@ -55,7 +55,7 @@ class Repl:
     async def run(self) -> int:
         """Talk until the end; gives the exit code of the latest message."""
         state = self._session.state
-        if state is not None and state.stopped is None:  # killed: it ended unintentionally
+        if state is not None and state.progress.stopped is None:  # killed: it ended unintentionally
             await self._told("/go")
         elif self._session.is_cut_off:
             self._screen.tell("  · the latest message was interrupted: /go continues it")
@@ -133,7 +133,12 @@ class Repl:
         else:
             for line in [render.verdict(own), *render.details(own)]:
                 self._screen.tell(line)
-        if run.landed and self._session.settings.commits and state is not None and state.committed is None:
+        if (
+            run.landed
+            and self._session.settings.commits
+            and state is not None
+            and state.landing.committed is None
+        ):
             self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
         if before is not None and run.cost is not None:
             self._screen.note(f"so far: {count_of(run.calls, 'call')}, {render.money(run.cost)}")

@@ -82,7 +82,7 @@ async def with_state(
     async with opening as model:
         return await continued(
             model=model,
-            budget=flags.budget(named_limits(state.settings, state.budget)),
+            budget=flags.budget(named_limits(state.settings, state.spend.budget)),
             settings=settings,
             tools=tools_named(given, loaded),
             watch=screen,
@@ -91,15 +91,18 @@ async def with_state(
 
 def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
     """Raise UsageError for a run that is done and was undone, or for an --allow that comes too late."""
-    status = state.stopped.status if state.stopped is not None else None
-    has_landed = status in ("solved", "unverified") and not state.settings.chat and bool(state.landed)
-    held = state.landing.held if state.landing is not None else ()
+    status = state.progress.stopped.status if state.progress.stopped is not None else None
+    has_landed = (
+        status in ("solved", "unverified") and not state.settings.chat and bool(state.landing.written)
+    )
+    planned = state.landing.planned
+    held = planned.held if planned is not None else ()
     if has_landed and allow and state.codes[-1].test_edits and {*allow}.isdisjoint(held):
         raise UsageError(
             f"{state.run} was {status} and has written its files: --allow comes too late.\n"
             f"What it made of given tests is `test_patch` of: {own_command()} resume {state.run} --json"
         )
-    if has_landed and {*state.landed} <= {*state.undone}:
+    if has_landed and {*state.landing.written} <= {*state.landing.undone}:
         raise UsageError(
             f"{state.run} was {status}, and "
             f"{own_command()} undo took back what it wrote: nothing is left to do.\n"

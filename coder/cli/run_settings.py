@@ -46,7 +46,7 @@ def changed_conversation(state: State, flags: Config, given: Mapping[str, Any]) 
     settings = changed_settings(state, flags, given)
     if not settings.chat:  # the log doesn't say which limits were set
         unusual = {
-            name for name in OF_A_CONVERSATION if getattr(state.budget, name) != getattr(Budget(), name)
+            name for name in OF_A_CONVERSATION if getattr(state.spend.budget, name) != getattr(Budget(), name)
         }
         settings = _roomy(settings, named=unusual)
     return settings.model_copy(update={"budget": flags.budget(settings.budget)})
@@ -70,9 +70,13 @@ def asked_now(flags: Config, state: State) -> Asked:
 
 def must_know_price(flags: Config, state: State) -> bool:
     """A limit of cost was set, now or when the run began, and until now each price was known."""
-    named = named_limits(state.settings, state.budget).model_fields_set
+    named = named_limits(state.settings, state.spend.budget).model_fields_set
     was_asked = not named.isdisjoint(("call_usd", "cost_usd"))
-    return flags.max_cost is not None or flags.max_call_cost is not None or (was_asked and state.cost_known)
+    return (
+        flags.max_cost is not None
+        or flags.max_call_cost is not None
+        or (was_asked and state.spend.cost_known)
+    )
 
 
 def _delivery(given: Mapping[str, Any], before: Settings) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def diff_of(state: State, changes: Files, landed: Files) -> str:
 
 def _known(path: str, state: State, landed: Files) -> StoredFile | None:
     """A file before a step; where the log only lists it, its content from the landing or the folder."""
-    file = state.tree.get(path, state.files.get(path))
-    if path in state.tree or file is None or not file.is_listed:
+    file = state.dialogue.session.tree.get(path, state.files.get(path))
+    if path in state.dialogue.session.tree or file is None or not file.is_listed:
         return file
     if path in landed:
         return landed[path]

@@ -172,15 +172,17 @@ class Workbench:
                     work.kernel = Kernel(session)
                 installs = [place for place in self.policy.folders if place.endswith("node_modules")]
                 self.read_only = await make_repository(session, installs)
-                if state.tree:
-                    await work.write(state.tree)
-                self._work, self._laid = work, state.tree
+                if state.dialogue.session.tree:
+                    await work.write(state.dialogue.session.tree)
+                self._work, self._laid = work, state.dialogue.session.tree
                 self.known_to.clear()
                 return work
             laid, self._laid = self._laid, None
             if self._work.files is not state.files:
-                await self._work.rebase(state.files, state.tree)
-            elif late := _since(laid, state.tree):  # edits in an answer's text came while it opened
+                await self._work.rebase(state.files, state.dialogue.session.tree)
+            elif late := _since(
+                laid, state.dialogue.session.tree
+            ):  # edits in an answer's text came while it opened
                 await self._work.write(late)
             return self._work
 

@@ -10,7 +10,7 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, ToolCall, ToolSpec
-from coder.participants.dialogue import Dialogue
+from coder.participants.dialogue import DialogueTurn
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import came_of_it, first_request, next_request, verdict_words
 from coder.prompting.files_shown import survey_of
@@ -59,11 +59,11 @@ class Actor:
         own = [tool for tool in own if self.own_tools is None or tool.spec.name in self.own_tools]
         tools = Registry(own, kernel=settings.kernel, plan=settings.asks or settings.chat)
         endings = (DONE, ASK) if settings.asks and not settings.chat else (DONE,)  # there, words ask
-        if turn.state.talker != self.name:
+        if turn.state.dialogue.participant != self.name:
             await turn.journal.append(DialogueTaken(participant=self.name))
         place = Workplace(turn, tools)
         first: list[ChatMessage] = []
-        if not turn.state.dialogue:
+        if not turn.state.dialogue.messages:
             line = python_line(turn.bench, turn.state.files)
             survey, python = await asyncio.gather(survey_of(turn), line)
             if own:
@@ -77,10 +77,10 @@ class Actor:
             first[0] = first[0].model_copy(update={"content": f"{first[0].content}\n{self.brief}".strip()})
         turn.bench.open_session_early(turn.state)
         form = Form(tools=(*tools.specs, *endings, *self.endings))
-        talk = Dialogue(turn, form, first, endings=[spec.name for spec in self.endings])
-        if turn.state.known is not None:
+        talk = DialogueTurn(turn, form, first, endings=[spec.name for spec in self.endings])
+        if turn.state.dialogue.known_files is not None:
             await _tell_task(turn, talk, place)
-        await (_tell_fork if turn.state.is_untold else self._tell_verdict)(turn.state, talk, place)
+        await (_tell_fork if turn.state.dialogue.is_untold else self._tell_verdict)(turn.state, talk, place)
         nudges = 0
         while True:
             for one in talk.open_calls():
@@ -110,7 +110,7 @@ class Actor:
             talk.say(reply)
 
     async def _after_words(
-        self, talk: Dialogue, turn: Turn, target: Target, place: Workplace
+        self, talk: DialogueTurn, turn: Turn, target: Target, place: Workplace
     ) -> Message | str | None:
         """The turn's message, words to the model, or None where the answer is a call in text."""
         text = talk.words or ""
@@ -131,13 +131,13 @@ class Actor:
             return _message(turn.state, "question", text)
         return prompt("stands" if code.files or code.test_edits else "nudge")
 
-    async def _tell_verdict(self, state: State, talk: Dialogue, place: Workplace) -> None:
+    async def _tell_verdict(self, state: State, talk: DialogueTurn, place: Workplace) -> None:
         """Report the outcome of the last `done`, question or edits, once, and what others have said since."""
         endings = [spec.name for spec in (DONE, ASK, *self.endings)]
         ending = next((one.call for one in talk.open_calls() if one.call.name in endings), None)
         is_own = not self.speaks or (bool(state.codes) and state.codes[-1].author == self.name)
         words = verdict_words(state) if is_own else None
-        if words is None and not state.pending and self.speaks:
+        if words is None and not state.progress.pending and self.speaks:
             from coder.prompting.thread import thread_words  # no run without a team needs it
 
             words = thread_words(state, self.name, self.within, since=True) or None
@@ -173,9 +173,10 @@ class Actor:
 
 def _dropped(state: State, call: ToolCall) -> str:
     """Why `done` isn't carried out behind a call that failed; empty where none did."""
-    if call.name != DONE.name or not state.failed_tool:
+    failed = state.dialogue.failed_tool
+    if call.name != DONE.name or not failed:
         return ""
-    return f"Not carried out: a call of `{state.failed_tool}` before it failed. Read its result, then go on."
+    return f"Not carried out: a call of `{failed}` before it failed. Read its result, then go on."
 
 
 class LastTree:
@@ -190,7 +191,7 @@ class LastTree:
 
 def untried_work(state: State) -> Message | None:
     """What the session has changed since the latest answer that was tried, as a change; None: nothing."""
-    if not state.tree:
+    if not state.dialogue.session.tree:
         return None
     code = _code(state, target_of(state), "")
     return code if (code.files or code.test_edits) and not code.repeats else None
@@ -201,7 +202,7 @@ def has_new_tree(state: State) -> bool:
     return untried_work(state) is not None
 
 
-async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
+async def _tell_task(turn: Turn, talk: DialogueTurn, place: Workplace) -> None:
     """Report the outcome of the previous message, then the new message."""
     calls = talk.open_calls()
     for one in calls:
@@ -209,7 +210,7 @@ async def _tell_task(turn: Turn, talk: Dialogue, place: Workplace) -> None:
     talk.add(next_request(turn.state, context=turn.abilities.context, told=bool(calls)))
 
 
-async def _tell_fork(state: State, talk: Dialogue, place: Workplace) -> None:
+async def _tell_fork(state: State, talk: DialogueTurn, place: Workplace) -> None:
     """Tell the user's other words, and that calls behind the step were not made."""
     for one in talk.open_calls():
         talk.add(await place.tell(one.call, _NOT_MADE))

@@ -73,7 +73,7 @@ class Coder:
             is_done = answered.problem is None or _edits_tests_alone(answered, upcoming)
             is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
             cause = "form" if answered.fits else "misfit"
-            is_last = not left[cause] or turn.state.empty_answers >= EMPTY_ANSWERS
+            is_last = not left[cause] or turn.state.progress.empty_answers >= EMPTY_ANSWERS
             # A model that repeats itself word for word isn't moved by being asked again.
             if is_done or is_words or is_last or text == said or _is_question(state, answered, text):
                 return answered, text

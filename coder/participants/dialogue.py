@@ -1,4 +1,4 @@
-"""Dialogue: the messages of a model that works in a session, with native tool calls or in plain text.
+"""DialogueTurn: the messages of a model that works in a session, with native tool calls or in plain text.
 
 It only grows, except for folds (`folding.py`), and is kept in the log. An endpoint that refuses tools gets
 plain text from then on: one ```bash block is a call.
@@ -20,7 +20,7 @@ _MOST_FOLDS = 3
 """Of one request that stays too long for its model."""
 
 
-class Dialogue:
+class DialogueTurn:
     """The messages of one step of a run."""
 
     def __init__(
@@ -32,8 +32,8 @@ class Dialogue:
         self._turn = turn
         self._form = form
         self._names = [spec.name for spec in form.tools]
-        self._talk = list(state.dialogue) or first
-        self._is_text = state.speaks_text
+        self._talk = list(state.dialogue.messages) or first
+        self._is_text = state.dialogue.is_text
         if self._is_text:
             self._talk = as_text(self._talk)
 
@@ -54,7 +54,7 @@ class Dialogue:
         if at is None:
             return []
         taken = {call.id for message in self._talk[:at] for call in message.tool_calls}
-        pending = self._turn.state.pending
+        pending = self._turn.state.progress.pending
         cut_off = bool(pending) and pending[-1].finish == "length"
         if self._is_text:
             call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
@@ -91,7 +91,8 @@ class Dialogue:
     def speaks_text(self) -> bool:
         """Whether the last answer shows that its model knows no tools."""
         state = self._turn.state
-        has_called = bool(state.pending) and state.pending[-1].model in state.callers
+        pending = state.progress.pending
+        has_called = bool(pending) and pending[-1].model in state.dialogue.callers
         return not self._is_text and not has_called and speaks_tools(self.words or "")
 
     async def to_text(self) -> None:
@@ -130,7 +131,7 @@ class Dialogue:
 
     async def _fold(self, window: int | None) -> bool:
         """Fold the dialogue, or, without a window, cut it; False where nothing can be left out."""
-        shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.plan)
+        shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.dialogue.plan)
         if shorter == self._talk:
             shorter = shrunk(self._talk) if window is None else None
         if shorter is None:

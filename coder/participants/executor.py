@@ -38,7 +38,7 @@ class Executor:
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
-            nothing = "No file was changed." if state.dialogue else "The answer held no code."
+            nothing = "No file was changed." if state.dialogue.messages else "The answer held no code."
             feedback = nothing if said else "The answer was empty."
             cause: Cause | None = "no_code" if said else None
             outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
@@ -52,7 +52,7 @@ class Executor:
         async with _logged(turn, "verify", files) as ended:
             outcome, result = await verify(on, files)
             ended |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
-        if code.check or state.baseline is not None:
+        if code.check or state.progress.baseline is not None:
             from coder.verify.evidence import evidence, wants_evidence, with_unreported
 
             if wants_evidence(state, code, outcome):

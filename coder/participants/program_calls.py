@@ -63,7 +63,9 @@ class ProgramCalls:
         call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=said)
         logged = CodeCalled(id=call.id, name=call.name, arguments=said[:_LOGGED])
         async with self._effects:
-            effects = self._turn.state.effects  # also of other calls: each needs a word of its own
+            effects = (
+                self._turn.state.dialogue.session.effects
+            )  # also of other calls: each needs a word of its own
             alike = sum((made.name, made.arguments) == (logged.name, logged.arguments) for made in effects)
             if refused := await self._refused(call, f"{call.name} {said} {alike}"):
                 raise ValueError(refused)

@@ -48,9 +48,9 @@ class Workplace:
     def see_given(self, call: ToolCall) -> None:
         """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
         state = self._turn.state
-        asked = question_id(state.run, len(state.messages), self._key(call))
-        is_open = state.question is not None and state.question.id == asked
-        if call.name not in self._tools and (is_open or asked in state.answers):
+        asked = question_id(state.run, len(state.progress.messages), self._key(call))
+        is_open = state.questions.open is not None and state.questions.open.id == asked
+        if call.name not in self._tools and (is_open or asked in state.questions.answers):
             raise UsageError(
                 f"A call of {call.name} waits for its tool, which isn't given. "
                 f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
@@ -60,7 +60,8 @@ class Workplace:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
         effect = self._tools.has_effect(call.name)
-        is_cut_off = state.open_tool is not None and state.open_tool.id == call.id
+        open_tool = state.dialogue.session.open_tool
+        is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (effect and await self._is_made_again(call)):
             return await self.tell(
                 call, f"{_CUT_OFF}{_made_by(state, call)}{self._let_through()}", failed=True
@@ -71,11 +72,11 @@ class Workplace:
         await turn.baseline(0)
         await turn.bench.session(state)
         is_new = turn.participant not in turn.bench.known_to
-        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue)
+        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue.messages)
         redact = turn.bench.redactor.redact
         said = redact(call.arguments)
         await turn.journal.append(
-            ToolCalled(call=state.calls, id=call.id, name=call.name, arguments=said, effect=effect)
+            ToolCalled(call=state.spend.calls, id=call.id, name=call.name, arguments=said, effect=effect)
         )
         try:
             given, changes, left_out = await self._made(call)
@@ -91,7 +92,7 @@ class Workplace:
         if is_new and turn.bench.read_only:
             text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
         answered = ToolAnswered(
-            call=state.calls,
+            call=state.spend.calls,
             id=call.id,
             name=call.name,
             text=f"{_RESTARTED}{text}" if is_restarted else text,
@@ -121,7 +122,7 @@ class Workplace:
 
     def _key(self, call: ToolCall) -> str:
         """What tells a call from any other of the turn: its id alone may come again."""
-        return f"{call.id} {self._turn.state.calls} {call.name} {call.arguments}"
+        return f"{call.id} {self._turn.state.spend.calls} {call.name} {call.arguments}"
 
     async def _is_made_again(self, call: ToolCall) -> bool:
         """Whether the user wants a call made again of which nobody knows how far it came."""
@@ -129,7 +130,7 @@ class Workplace:
             f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
         )
         question = self._question(call, words, options=("yes", "no"))
-        key = f"again {self._key(call)} {self._turn.state.tools_called}"
+        key = f"again {self._key(call)} {self._turn.state.spend.tool_calls}"
         return (await self._turn.question(question, key=key)).agrees
 
     def _question(self, call: ToolCall, words: str, *, options: tuple[str, ...]) -> Question:
@@ -159,7 +160,7 @@ class Workplace:
 
         def seconds_left() -> float:
             state = self._turn.state
-            return max(1.0, state.budget.seconds - state.seconds)
+            return max(1.0, state.spend.budget.seconds - state.spend.seconds)
 
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
@@ -168,7 +169,7 @@ class Workplace:
 
             given = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
             is_killed = given.exit_code is None and not given.running
-            if is_killed or self._turn.state.open_effect is not None:
+            if is_killed or self._turn.state.dialogue.session.open_effect is not None:
                 given = replace(given, text=f"{given.text}{_made_by(self._turn.state, call)}")
         else:
             given = await self._tools.answer(call, desk)
@@ -192,7 +193,7 @@ class Workplace:
             subject=host,
             by=turn.participant,
         )
-        answer = await turn.question(question, key=f"host {host} {turn.state.tools_called}")
+        answer = await turn.question(question, key=f"host {host} {turn.state.spend.tool_calls}")
         if not answer.agrees or hosts is None:
             return (
                 f"[The user does not let programs reach {host}.{f' {answer.words}' if answer.words else ''}]"
@@ -202,7 +203,9 @@ class Workplace:
 
     def _let_through(self) -> str:
         """Let programs reach what the user has allowed so far; gives the line that tells the model."""
-        allowed = sorted(subject for about, subject in self._turn.state.granted if about == "network")
+        allowed = sorted(
+            subject for about, subject in self._turn.state.questions.granted if about == "network"
+        )
         if self._turn.bench.asked_hosts is not None:
             self._turn.bench.asked_hosts.allowed.update(allowed)
         return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
@@ -213,7 +216,7 @@ class Workplace:
         lines = _lines(state)
         return await self._logged(
             ToolAnswered(
-                call=state.calls, id=call.id, name=call.name, text=text, failed=failed, left_out=lines
+                call=state.spend.calls, id=call.id, name=call.name, text=text, failed=failed, left_out=lines
             )
         )
 
@@ -221,17 +224,17 @@ class Workplace:
         """Make the edits that stood in the text of an answer."""
         state, bench = self._turn.state, self._turn.bench
         changes: dict[str, StoredFile | None] = {
-            path: text_file(text, like=state.tree.get(path) or state.files.get(path))
+            path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
             for path, text in files.items()
         }
         if bench.open_session is not None:
             await (await bench.session(state)).write(changes)
-        made = ToolAnswered(call=state.calls, id="", name="edits", text="", changes=changes)
+        made = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
         await self._turn.journal.append(made)
 
     async def _logged(self, answered: ToolAnswered) -> ChatMessage:
         turn = self._turn
-        if turn.state.owes_baseline:
+        if turn.state.dialogue.owes_baseline:
             told = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
             answered = answered.model_copy(update={"text": f"{answered.text}\n[{told}]"})
         await turn.journal.append(answered)
@@ -242,14 +245,14 @@ class Workplace:
 
 def _lines(state: State) -> tuple[str, ...]:
     """What was left out at the latest look, as the log has it."""
-    return tuple(f"{path}: {reason}" for path, reason in state.left_out.items())
+    return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())
 
 
 def _made_by(state: State, call: ToolCall) -> str:
     """What a model is told of the calls with effects that the programs of a call have made; often empty."""
-    made = [one for one in state.effects if one.id == call.id]
+    made = [one for one in state.dialogue.session.effects if one.id == call.id]
     lines = [f"{one.name}({one_line(one.arguments, width=_SHOWN)})" for one in made[-_MOST_SHOWN:]]
-    if made and state.open_effect is made[-1]:
+    if made and state.dialogue.session.open_effect is made[-1]:
         lines[-1] += ": cut off, it may have had its effect or not"
     if len(made) > _MOST_SHOWN:
         lines.insert(0, f"{len(made) - _MOST_SHOWN} others")

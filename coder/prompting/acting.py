@@ -44,9 +44,9 @@ def first_request(
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
     """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
-    last, edited = state.steps[-1].messages[-1:], _edited(state)
+    last, edited = state.progress.steps[-1].progress.messages[-1:], _edited(state)
     is_reply = bool(last) and last[0].kind == "reply"
-    is_red = state.baseline is not None and not state.baseline.passed
+    is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
         "" if told or is_reply else f"[{came_of_it(state)}]",
         edited,
@@ -59,21 +59,21 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
 
 def came_of_it(state: State) -> str:
     """The result of the previous message, for the user's files and the session's."""
-    before = state.steps[-1]
-    if state.tree:
+    before = state.progress.steps[-1]
+    if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
-    if before.stopped is not None and before.stopped.status == "interrupted":
+    if before.progress.stopped is not None and before.progress.stopped.status == "interrupted":
         return "Stopped by the user."
     came = account(before, fully=False)
-    return f"{came} Your copy is as the user's files again." if before.refused is not None else came
+    return f"{came} Your copy is as the user's files again." if before.landing.refused is not None else came
 
 
 def _edited(state: State) -> str:
     """The user's own changes since, without a change that they refused or took back."""
-    known, now, before = state.known or {}, state.worked, state.steps[-1]
-    codes = [message for message in before.messages if message.kind == "code"]
+    known, now, before = state.dialogue.known_files or {}, state.worked, state.progress.steps[-1]
+    codes = [message for message in before.progress.messages if message.kind == "code"]
     own = {path for code in codes for path in (*code.files, *code.test_edits)}
-    is_told = before.taken_back or before.refused is not None
+    is_told = before.landing.taken_back or before.landing.refused is not None
     paths = [
         path
         for path in {**known, **now}
@@ -106,7 +106,8 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
 
 def _green(state: State) -> str:
     """The remark that the given tests pass without a change."""
-    passed = sum(test.passed for test in state.baseline.tests) if state.baseline is not None else 0
+    baseline = state.progress.baseline
+    passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
     return prompt("act-green").format(passed=f"{passed:,}" if passed else "they")
 
 
@@ -114,7 +115,7 @@ def _limits(state: State) -> str:
     """The limits of the run, which count the repairs of a model that acts as answers."""
     tests = f" (tests that take {LONG_TESTS_S:g} s or more are not)" if state.task.test_command else ""
     return (
-        f"Limits: {calls_and_time(state.budget)}, commands and repairs included{tests}: "
+        f"Limits: {calls_and_time(state.spend.budget)}, commands and repairs included{tests}: "
         "what `done` finds failing may be repaired until they are reached."
     )
 
@@ -148,7 +149,7 @@ def _needs_its_file(state: State, target: Target) -> bool:
 
 def verdict_words(state: State) -> str | None:
     """The result of the model's last turn; None where there is none, or the turn isn't over."""
-    if state.pending or state.last is None:
+    if state.progress.pending or state.last is None:
         return None
     if state.last.author == HUMAN:
         said = state.last.text or (state.outcome.feedback if state.outcome is not None else "")

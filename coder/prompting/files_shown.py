@@ -49,16 +49,18 @@ def texts_of(state: State) -> dict[str, str]:
 
 def failing_now(state: State, context: int | None) -> str:
     """How the test command fails before the work; empty where it passes or hasn't been run."""
-    if state.baseline is None:
+    if state.progress.baseline is None:
         return ""
     is_small = context is not None and context < _SMALL
-    short = is_small or not state.baseline.failures
-    return (state.baseline.feedback if short else state.baseline.failures).strip()
+    short = is_small or not state.progress.baseline.failures
+    return (state.progress.baseline.feedback if short else state.progress.baseline.failures).strip()
 
 
 def latest_plan(state: State) -> Message | None:
     """The Planner's plan."""
-    return next((message for message in reversed(state.messages) if message.author == "planner"), None)
+    return next(
+        (message for message in reversed(state.progress.messages) if message.author == "planner"), None
+    )
 
 
 def survey_budget(context: int | None) -> int:

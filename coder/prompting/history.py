@@ -30,7 +30,7 @@ def history_budget(context: int | None) -> int:
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
     """The steps before this one as a dialogue of at most so many tokens, oldest first."""
-    if not (known := state.steps[state.cleared :]):
+    if not (known := state.progress.steps[state.dialogue.cleared_steps :]):
         return []
     first, *rest = known
     left = budget - input_tokens([]) - _cost(_first(first, len(rest)))
@@ -60,8 +60,8 @@ def _told(step: State, *, fully: bool) -> Dialogue:
     prompt = step.task.prompt.strip()
     if not fully:
         return _dialogue(shortened(prompt, _SHORT), account(step, fully=False))
-    plan = next((message.text for message in reversed(step.messages) if message.kind == "plan"), "")
-    outcome = next((message.outcome for message in reversed(step.messages) if message.outcome), None)
+    plan = next((message.text for message in reversed(step.progress.messages) if message.kind == "plan"), "")
+    outcome = next((message.outcome for message in reversed(step.progress.messages) if message.outcome), None)
     parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST)}"] if plan.strip() else []
     parts.append(account(step, fully=True))
     if outcome is not None and not outcome.passed and outcome.feedback.strip():
@@ -83,16 +83,16 @@ def _dialogue(said: str, answer: str) -> Dialogue:
 
 def account(step: State, *, fully: bool) -> str:
     """The result of a step: the answer in words, or the change, and whether it stands."""
-    last = step.messages[-1] if step.messages else None
+    last, patch = step.last, step.landing.patch
     if last is not None and last.kind == "reply":
         return shortened(last.text.strip(), _WORDS if fully else _SHORT)
-    shown = f"\n{fenced(shortened(step.patch.rstrip(), _PATCH), 'diff')}" if fully and step.patch else ""
-    if step.landed:
-        names = ", ".join(step.landed)
-        if step.taken_back:
+    shown = f"\n{fenced(shortened(patch.rstrip(), _PATCH), 'diff')}" if fully and patch else ""
+    if step.landing.written:
+        names = ", ".join(step.landing.written)
+        if step.landing.taken_back:
             return f"Changed {names}. The user has taken that back: the files are as they were.{shown}"
         return f"Changed {names}.{shown}"
-    if step.refused is not None and step.refused.by_human:
+    if step.landing.refused is not None and step.landing.refused.by_human:
         return f"The user did not want this change, so nothing was written.{shown}"
-    why = step.stopped.reason if step.stopped is not None else "it was broken off"
+    why = step.progress.stopped.reason if step.progress.stopped is not None else "it was broken off"
     return f"Nothing was changed: {why}.{shown}"

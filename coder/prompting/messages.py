@@ -38,9 +38,11 @@ def coder_view(
         system = f"{system}\n\n{prompt('chat')}"
     words = task_words(state, target, survey, context=context, form=form)
     if form != "whole":
-        words = f"{words.rstrip()}\n\n{_limits(state.budget)}"
+        words = f"{words.rstrip()}\n\n{_limits(state.spend.budget)}"
     messages = _asking(system, state, words, context)
-    outcome = next((said.outcome for said in reversed(state.messages) if said.outcome is not None), None)
+    outcome = next(
+        (said.outcome for said in reversed(state.progress.messages) if said.outcome is not None), None
+    )
     if turn.previous is not None and outcome is not None:
         said = outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
@@ -110,7 +112,7 @@ def _team_words(state: State) -> str:
 
 def asked_words(state: State) -> str:
     """The task, the model's questions, and the user's answers."""
-    pairs = pairwise(state.messages)
+    pairs = pairwise(state.progress.messages)
     told = [f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if a.kind == "answer"]
     return "\n\n".join([state.task.prompt.strip(), *told])
 
@@ -147,7 +149,7 @@ def what_to_pass(
 
 def late_baseline(state: State, context: int | None) -> str:
     """How the tests ended before the work, reported during it."""
-    baseline = state.baseline
+    baseline = state.progress.baseline
     passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
     failing = failing_now(state, context)
     how = f"{passed:,} pass" if passed or failing else "they pass"
@@ -160,9 +162,17 @@ def _fails_now(state: State, context: int | None, green: str, pending: str) -> s
     if state.task.test_command is None:
         return ""
     command = shown_path(shlex.join(state.task.test_command))
-    if state.baseline is None or state.baseline.passed:
-        is_pending = state.baseline is None and state.files and not is_greenfield(state.task, state.files)
-        now = f" {green}" if state.baseline is not None else f" {pending}" if is_pending and pending else ""
+    if state.progress.baseline is None or state.progress.baseline.passed:
+        is_pending = (
+            state.progress.baseline is None and state.files and not is_greenfield(state.task, state.files)
+        )
+        now = (
+            f" {green}"
+            if state.progress.baseline is not None
+            else f" {pending}"
+            if is_pending and pending
+            else ""
+        )
         return f"\nThe tests are run by {command}.{now}\n"
     failing = failing_now(state, context)
     what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"

@@ -19,7 +19,7 @@ def visible(state: State, within: Sequence[str] = ()) -> tuple[Message, ...]:
     Those of its own team, of a nested team the last one only, and of the teams around it what was said last.
     """
     place, found = tuple(within), []
-    for message, after in zip(state.messages, (*state.messages[1:], None), strict=False):
+    for message, after in zip(state.progress.messages, (*state.progress.messages[1:], None), strict=False):
         its = message.within
         if its == place:
             found.append(message)

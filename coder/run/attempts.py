@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from coder.run.message import HUMAN, Message, Outcome
-from coder.run.state import State, replace
+from coder.run.state import State
 
 CHOOSER = "chooser"
 """The participant that repeats the chosen answer."""
@@ -39,7 +39,7 @@ def next_round(state: State) -> Attempt:
     last = codes[-1]
     if state.last is not None and is_rejection(state.last) and last.files:
         return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
-    if last.repeats or not last.files or last.attempt > state.budget.repairs:
+    if last.repeats or not last.files or last.attempt > state.spend.budget.repairs:
         return Attempt(sample=last.sample + 1, attempt=1)
     return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
 
@@ -90,7 +90,9 @@ def agreed(state: State) -> tuple[int, ...]:
 
 def decisive_outcome(state: State) -> Outcome | None:
     """The outcome that decides a run: the latest that passed, or else the latest."""
-    outcomes = [message.outcome for message in reversed(state.messages) if message.outcome is not None]
+    outcomes = [
+        message.outcome for message in reversed(state.progress.messages) if message.outcome is not None
+    ]
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
 
@@ -136,7 +138,7 @@ def is_green(state: State) -> bool:
 
 def suite_passed(state: State) -> bool:
     """Whether the tests of the test command passed, though they may show nothing of the task."""
-    outcome, baseline = decisive_outcome(state), state.baseline
+    outcome, baseline = decisive_outcome(state), state.progress.baseline
     told = state.task.test_command is not None and (baseline is None or baseline.told)
     return told and outcome is not None and outcome.passed
 
@@ -148,10 +150,10 @@ def is_rejection(message: Message) -> bool:
 
 def before_talk(state: State) -> State:
     """The state at the question about a change, without words about it that were answered in words."""
-    messages = state.messages
+    messages = state.progress.messages
     while len(messages) > 1 and messages[-1].kind == "reply" and is_rejection(messages[-2]):
         messages = messages[:-2]
-    return state if messages is state.messages else replace(state, messages=messages)
+    return state if messages is state.progress.messages else state.with_messages(messages)
 
 
 def is_decided(state: State) -> bool:
@@ -161,21 +163,21 @@ def is_decided(state: State) -> bool:
 
 def is_approved(state: State) -> bool:
     """Whether the human wants the latest change to land."""
-    return is_decided(state) and state.refused is None
+    return is_decided(state) and state.landing.refused is None
 
 
 def since_rejection(state: State) -> tuple[Message, ...]:
     """The messages after the human's last rejection; words that words have answered reject nothing."""
-    following = ""
-    for index in range(len(state.messages) - 1, -1, -1):
-        if is_rejection(state.messages[index]) and following != "reply":
-            return state.messages[index + 1 :]
-        following = state.messages[index].kind
-    return state.messages
+    messages, following = state.progress.messages, ""
+    for index in range(len(messages) - 1, -1, -1):
+        if is_rejection(messages[index]) and following != "reply":
+            return messages[index + 1 :]
+        following = messages[index].kind
+    return messages
 
 
 def unwritten(state: State) -> Message | None:
     """The latest change of the user's message, if that has written none."""
-    if state.landing is not None and not state.taken_back:
+    if state.landing.planned is not None and not state.landing.taken_back:
         return None
     return next((code for code in reversed(state.codes) if code.is_change), None)

@@ -13,14 +13,14 @@ def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) 
 
     One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
     """
-    budget, prompt_usd = state.budget, price(tokens_in, 0) or Decimal(0)
-    left = budget.cost_usd - state.spent_usd - prompt_usd
+    budget, prompt_usd = state.spend.budget, price(tokens_in, 0) or Decimal(0)
+    left = budget.cost_usd - state.spend.usd - prompt_usd
     rooms: list[tuple[int, Limit | None]] = [
         (most, None),
         (affordable(price, tokens_in, most, left / 2), "cost"),
     ]
     if budget.tokens is not None:
-        rooms.append(((budget.tokens - state.spent_tokens - tokens_in) // 2, "tokens"))
+        rooms.append(((budget.tokens - state.spend.tokens - tokens_in) // 2, "tokens"))
     if budget.call_usd is not None:
         rooms.append((affordable(price, tokens_in, most, budget.call_usd - prompt_usd), "call"))
     room, limit = min(rooms, key=lambda one: one[0])
@@ -29,8 +29,8 @@ def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) 
 
 def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
     """Which limit the next call would break, reservations counted, or None."""
-    budget, reserved = state.budget, intent.reserved_usd or Decimal(0)
-    if state.calls >= budget.calls:
+    budget, reserved = state.spend.budget, intent.reserved_usd or Decimal(0)
+    if state.spend.calls >= budget.calls:
         return BudgetReached(limit="calls", text=budget.calls_reached)
     if budget.call_usd is not None and reserved > budget.call_usd:
         text = f"the next call could cost ${reserved:.4f}, more than the ${budget.call_usd} that one may"
@@ -42,12 +42,12 @@ def spent_budget(
     state: State, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
 ) -> BudgetReached | None:
     """Which limit these additional tokens and dollars would break, or None."""
-    budget, needed, cost = state.budget, state.spent_tokens + tokens, state.spent_usd + usd
+    budget, needed, cost = state.spend.budget, state.spend.tokens + tokens, state.spend.usd + usd
     if budget.tokens is not None and needed > budget.tokens:
-        text = f"{what} could go over the limit of {budget.tokens} tokens ({state.spent_tokens} used)"
+        text = f"{what} could go over the limit of {budget.tokens} tokens ({state.spend.tokens} used)"
         return BudgetReached(limit="tokens", text=text, least=Decimal(needed))
     if cost > budget.cost_usd:
-        text = f"{what} could go over the limit of ${budget.cost_usd} (${state.spent_usd:.4f} used)"
+        text = f"{what} could go over the limit of ${budget.cost_usd} (${state.spend.usd:.4f} used)"
         return BudgetReached(limit="cost", text=text, least=cost)
     return None
 

@@ -48,25 +48,25 @@ def _condition(
 @_condition("{0} messages were said")
 def messages(n: int) -> Callable[[State], bool]:
     """So many messages, results of programs among them."""
-    return lambda state: len(state.messages) >= n
+    return lambda state: len(state.progress.messages) >= n
 
 
 @_condition("{0} turns were taken")
 def turns(n: int) -> Callable[[State], bool]:
     """So many messages of members: no results, choices and plans of the team itself."""
-    return lambda state: sum(m.kind in TURNS for m in state.messages) >= n
+    return lambda state: sum(m.kind in TURNS for m in state.progress.messages) >= n
 
 
 @_condition("{0!r} was said")
 def said(text: str, by: str | None = None) -> Callable[[State], bool]:
     """A member, or a given one, has used these words."""
-    return lambda state: any(text in m.text for m in state.messages if by in (None, m.author))
+    return lambda state: any(text in m.text for m in state.progress.messages if by in (None, m.author))
 
 
 @_condition("{0} has spoken")
 def spoke(name: str) -> Callable[[State], bool]:
     """A member has spoken."""
-    return lambda state: any(m.author == name for m in state.messages)
+    return lambda state: any(m.author == name for m in state.progress.messages)
 
 
 @_condition("it was handed to {0}")
@@ -80,7 +80,7 @@ def called(tool: str) -> Callable[[State], bool]:
     """A model has called a tool."""
     return lambda state: any(
         call.name == tool
-        for talk in (state.dialogue, *state.dialogues.values())
+        for talk in (state.dialogue.messages, *state.dialogue.others.values())
         for message in talk
         for call in message.tool_calls
     )
@@ -89,25 +89,25 @@ def called(tool: str) -> Callable[[State], bool]:
 @_condition("{0} tokens were used", "limit")
 def tokens(n: int) -> Callable[[State], bool]:
     """So many tokens of all calls, in and out."""
-    return lambda state: state.usage.input_tokens + state.usage.output_tokens >= n
+    return lambda state: state.spend.usage.input_tokens + state.spend.usage.output_tokens >= n
 
 
 @_condition("{0} US dollars were spent", "limit")
 def cost(usd: float) -> Callable[[State], bool]:
     """So many US dollars, as far as prices are known."""
-    return lambda state: float(state.cost_usd) >= usd
+    return lambda state: float(state.spend.cost_usd) >= usd
 
 
 @_condition("{0} s have passed", "limit")
 def seconds(s: float) -> Callable[[State], bool]:
     """So many seconds of the run's own work."""
-    return lambda state: state.seconds >= s
+    return lambda state: state.spend.seconds >= s
 
 
 @_condition("somebody asked for the end", "interrupted")
 def asked_to_stop() -> Callable[[State], bool]:
     """`coder stop`, a server or a client; every run ends so, whatever its conditions."""
-    return lambda state: state.stop_requested is not None
+    return lambda state: state.progress.stop_requested is not None
 
 
 @cache

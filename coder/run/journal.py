@@ -88,7 +88,7 @@ class Journal:
             copied: events of another run that this log begins with; the watch sees the last one only.
         """
         async with self._appending:
-            after = self._state.seq - len(copied) if self._state is not None else 0
+            after = self._state.progress.seq - len(copied) if self._state is not None else 0
             drafts = [Draft(type=event.type, version=event.version, body=event.body) for event in copied]
             drafts += [body.draft() for body in bodies]
             try:
@@ -121,15 +121,15 @@ class Journal:
             Waits: nobody can answer now.
         """
         state, watch = self.state, self.watch
-        identity = question_id(self.run, len(state.messages), key or question.text)
-        if (given := state.answers.get(identity)) is not None:
+        identity = question_id(self.run, len(state.progress.messages), key or question.text)
+        if (given := state.questions.answers.get(identity)) is not None:
             return given
-        if (question.about, question.subject) in state.granted:
+        if (question.about, question.subject) in state.questions.granted:
             return Decision(decision="yes", how="default")
         decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
         if decider is None and otherwise is not None and question.about not in state.settings.approve:
             return otherwise
-        if state.question is None or state.question.id != identity:
+        if state.questions.open is None or state.questions.open.id != identity:
             await self.append(QuestionAsked(id=identity, **question.model_dump()))
         if decider is None:
             raise Waits(question.text)
@@ -140,15 +140,15 @@ class Journal:
 
 def open_question(state: State) -> tuple[str, Question]:
     """Id and text of what a run waits with. Raises TooLate: nothing; it says who has answered."""
-    if state.question is not None:
-        return state.question.id, state.question
+    if state.questions.open is not None:
+        return state.questions.open.id, state.questions.open
     last = state.last
     if last is not None and last.kind == "question":
-        identity = question_id(state.run, len(state.messages), last.text)
-        if identity not in state.answers:
+        identity = question_id(state.run, len(state.progress.messages), last.text)
+        if identity not in state.questions.answers:
             return identity, asked_by(last)
-    if state.answers:
-        given = [*state.answers.values()][-1]
+    if state.questions.answers:
+        given = [*state.questions.answers.values()][-1]
         raise TooLate(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
     raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
 

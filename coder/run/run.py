@@ -128,11 +128,13 @@ class Run(BaseModel, frozen=True):
 
 def summarize(state: State) -> Run:
     """What is known of a run; one that has not stopped is said to be interrupted."""
-    stopped = state.stopped or RunStopped(status="interrupted", reason="it has not ended yet", exit_code=130)
-    best, made = best_code(state), state.committed
+    stopped = state.progress.stopped or RunStopped(
+        status="interrupted", reason="it has not ended yet", exit_code=130
+    )
+    best, made = best_code(state), state.landing.committed
     last = best or next(reversed(state.codes), None)
-    shown = state.landing or state.proposed
-    least = state.exhausted.least if state.exhausted is not None else None
+    shown = state.landing.planned or state.landing.proposed
+    least = state.spend.exhausted.least if state.spend.exhausted is not None else None
     outcome = decisive_outcome(state)
     caused = outcome if outcome is not None and stopped.status != "solved" else None
     return Run(
@@ -158,17 +160,17 @@ def summarize(state: State) -> Run:
         commit=made.commit if isinstance(made, CommitMade) else None,
         branch=made.branch if isinstance(made, CommitMade) else None,
         uncommitted=made.reason if isinstance(made, CommitRefused) else None,
-        calls=state.calls,
+        calls=state.spend.calls,
         tokens=Tokens(
-            input=state.usage.input_tokens,
-            output=state.usage.output_tokens,
-            cached=state.usage.cached_tokens,
-            reasoning=state.usage.reasoning_tokens,
+            input=state.spend.usage.input_tokens,
+            output=state.spend.usage.output_tokens,
+            cached=state.spend.usage.cached_tokens,
+            reasoning=state.spend.usage.reasoning_tokens,
         ),
-        cost=float(state.cost_usd) if state.cost_known else None,
-        seconds=round(state.seconds, 3),
-        test_seconds=round(state.test_seconds, 3),
-        limits=state.budget,
+        cost=float(state.spend.cost_usd) if state.spend.cost_known else None,
+        seconds=round(state.spend.seconds, 3),
+        test_seconds=round(state.spend.test_seconds, 3),
+        limits=state.spend.budget,
         limit=_limit(state) if stopped.status == "limit" else None,
         limit_least=float(least) if stopped.status == "limit" and least is not None else None,
         cause=caused.cause if caused is not None else None,
@@ -180,13 +182,17 @@ def summarize(state: State) -> Run:
 
 
 def _question(state: State) -> Question | None:
-    asked = state.question
+    asked = state.questions.open
     return Question(**asked.model_dump(exclude={"id"})) if asked is not None else None
 
 
 def standing(state: State) -> tuple[str, ...]:
     """Paths that the run has written and `coder undo` hasn't taken back."""
-    return () if state.taken_back else tuple(path for path in state.landed if path not in state.undone)
+    return (
+        ()
+        if state.landing.taken_back
+        else tuple(path for path in state.landing.written if path not in state.landing.undone)
+    )
 
 
 def _texts(code: Message) -> dict[str, str]:
@@ -204,12 +210,12 @@ def _summary(code: Message) -> str:
 
 
 def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
-    found: dict[str, LeftOut] = {**state.left_out}
+    found: dict[str, LeftOut] = {**state.dialogue.session.left_out}
     for path in last.test_edits if last is not None else ():
         found[path] = "needs_allow"
     for path in last.left_out if last is not None else ():
         found[path] = "decides"
-    shown = state.landing or state.proposed
+    shown = state.landing.planned or state.landing.proposed
     for path in shown.held if shown is not None else ():
         found[path] = "held"
     landed = standing(state)
@@ -217,6 +223,6 @@ def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
 
 
 def _limit(state: State) -> Limit:
-    if state.exhausted is not None:
-        return state.exhausted.limit
-    return "time" if state.seconds >= state.budget.seconds else "calls"
+    if state.spend.exhausted is not None:
+        return state.spend.exhausted.limit
+    return "time" if state.spend.seconds >= state.spend.budget.seconds else "calls"

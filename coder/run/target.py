@@ -71,7 +71,9 @@ class Target:
 
 def target_of(state: State) -> Target:
     """The target of a run's task, on its files."""
-    return find_target(state.task, state.files, opened=state.baseline.opened if state.baseline else None)
+    return find_target(
+        state.task, state.files, opened=state.progress.baseline.opened if state.progress.baseline else None
+    )
 
 
 def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None) -> Target:

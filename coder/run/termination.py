@@ -58,13 +58,13 @@ def _joined(one: Stop, sign: str, other: Stop) -> str:
 
 def asked_to_stop(state: State) -> Reason | None:
     """Somebody has asked for the end: `coder stop`, a server or a client."""
-    asked = state.stop_requested
+    asked = state.progress.stop_requested
     return Reason("interrupted", f"stopped by {asked.who}") if asked is not None else None
 
 
 def nothing_to_mend(state: State) -> Reason | None:
     """The command that fails doesn't, or only its flaky tests do: no model has anything to mend."""
-    baseline = state.baseline
+    baseline = state.progress.baseline
     if baseline is None or not state.task.mends or state.codes:
         return None
     if baseline.passed and not baseline.told:
@@ -94,7 +94,7 @@ def why_unverified(state: State, outcome: Outcome) -> str:
 
 
 def _before_and_after(state: State) -> str:
-    baseline = state.baseline
+    baseline = state.progress.baseline
     if baseline is None:
         return "the tests pass, but there was no test before the change"
     if not baseline.told:
@@ -149,14 +149,16 @@ def named(names: Sequence[str], *, most: int = 3) -> str:
 
 def goes_round(state: State) -> bool:
     """Whether a model makes the same calls with the same results again and again."""
-    return not state.has_background and any(len(calls) >= SAME_RESULTS for calls in state.results.values())
+    return not state.dialogue.session.has_background and any(
+        len(calls) >= SAME_RESULTS for calls in state.dialogue.session.results.values()
+    )
 
 
 @Stop
 def stuck(state: State) -> Reason | None:
     """The model repeated an answer, or gave empty ones, too often."""
-    if state.empty_answers >= EMPTY_ANSWERS:
-        return Reason("stuck", f"the model's last {state.empty_answers} answers were empty")
+    if state.progress.empty_answers >= EMPTY_ANSWERS:
+        return Reason("stuck", f"the model's last {state.progress.empty_answers} answers were empty")
     if state.awaits_execution or most_repeated(state) < STUCK_AFTER:
         return None
     return Reason("stuck", f"the model gave the same answer {STUCK_AFTER} times")
@@ -167,7 +169,7 @@ def samples_spent(state: State) -> Reason | None:
     """Every sample and its repairs have been tried."""
     if not state.codes or state.awaits_execution or not next_round(state).fresh:
         return None
-    if samples_used(state) < state.budget.samples:
+    if samples_used(state) < state.spend.budget.samples:
         return None
     attempts = sum(not message.repeats for message in state.codes)
     tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
@@ -177,14 +179,14 @@ def samples_spent(state: State) -> Reason | None:
 @Stop
 def budget_reached(state: State) -> Reason | None:
     """A limit: calls, tokens, cost or time. What was answered is still tried."""
-    if state.exhausted is not None:
-        return Reason("limit", state.exhausted.text)
-    if state.seconds >= state.budget.seconds:
-        return Reason("limit", f"the time limit of {state.budget.seconds:g} s was reached")
-    is_unread = bool(state.pending) or len(state.ahead) > drawn(state)
-    if state.awaits_execution or state.calls < state.budget.calls or is_unread:
+    if state.spend.exhausted is not None:
+        return Reason("limit", state.spend.exhausted.text)
+    if state.spend.seconds >= state.spend.budget.seconds:
+        return Reason("limit", f"the time limit of {state.spend.budget.seconds:g} s was reached")
+    is_unread = bool(state.progress.pending) or len(state.progress.prefetched) > drawn(state)
+    if state.awaits_execution or state.spend.calls < state.spend.budget.calls or is_unread:
         return None
-    return Reason("limit", state.budget.calls_reached)
+    return Reason("limit", state.spend.budget.calls_reached)
 
 
 def default_stop() -> Stop:

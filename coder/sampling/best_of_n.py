@@ -40,12 +40,14 @@ class BestOfN:
         """Whose turn it is."""
         if state.awaits_execution:
             return Trier()
-        is_drawn = drawn(state) >= state.budget.samples or bool(agreed(state))
+        is_drawn = drawn(state) >= state.spend.budget.samples or bool(agreed(state))
         return Chooser() if is_drawn or budget_reached(state) is not None else _writer(state)
 
     def has_last_word(self, state: State) -> bool:
         """Whether there is something to choose from, and time to do so, though no call may be made."""
-        return bool(tried(state)) and not _is_chosen(state) and state.seconds < state.budget.seconds
+        return (
+            bool(tried(state)) and not _is_chosen(state) and state.spend.seconds < state.spend.budget.seconds
+        )
 
 
 def _writer(state: State) -> Participant:
@@ -82,9 +84,9 @@ class Drawer(Coder):
     async def speak(self, turn: Turn) -> Message:
         """Answer, by what was asked ahead where that is there."""
         state, first = turn.state, next_round(turn.state)
-        if first.fresh and len(state.ahead) < first.sample < state.budget.samples:
+        if first.fresh and len(state.progress.prefetched) < first.sample < state.spend.budget.samples:
             many = _ENOUGH if first.sample == 1 else _AT_ONCE
-            rest = range(first.sample, min(state.budget.samples, first.sample + many - 1) + 1)
+            rest = range(first.sample, min(state.spend.budget.samples, first.sample + many - 1) + 1)
             samplings = [sampling_of(state, Attempt(sample=sample, attempt=1)) for sample in rest]
             await turn.ask_ahead(await self.view(turn, target_now(state), first), samplings)
         return await super().speak(turn)

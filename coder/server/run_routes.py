@@ -72,9 +72,9 @@ async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
 async def served_run(serving: Serving, caller: Caller, run: str, status: int = 200) -> Response:
     """The answer that is a run as it stands. Raises Problem: there is none for this caller."""
     state = await seen_state(serving, caller, run)
-    asked = state.question.id if state.question is not None else None
-    own = {"is_live": state.stopped is None, "question_id": asked, "last": state.seq}
-    if state.stopped is None and run in serving.live:
+    asked = state.questions.open.id if state.questions.open is not None else None
+    own = {"is_live": state.progress.stopped is None, "question_id": asked, "last": state.progress.seq}
+    if state.progress.stopped is None and run in serving.live:
         found = summarize(state).model_copy(
             update={"status": "running", "reason": "This server works on it."}
         )
@@ -200,7 +200,7 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     async def resume(run: str, caller: Works) -> Response:
         """Go on with a run that has stopped; no answered model call is made again."""
         state = await seen_state(serving, caller, run)
-        if state.stopped is not None:
+        if state.progress.stopped is not None:
             await serving.ended(run)
         serving.see_free()
         await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()

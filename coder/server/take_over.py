@@ -60,9 +60,11 @@ async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
     state = fold_all(events := await log.read(found.run))
     if state.settings.served is None or (state.origin is not None and state.origin.run != state.run):
         return None  # continued on the command line; one of several attempts, of which the first goes on
-    stopped, tries = state.stopped, 0
+    stopped, tries = state.progress.stopped, 0
     for event in events:
         tries = 0 if event.type == RunStopped.type else tries + (event.type == RunResumed.type)
-    is_answered = stopped is not None and stopped.status == "waiting" and state.question is None
-    is_cut_off = stopped is not None and stopped.status == "interrupted" and state.stop_requested is None
+    is_answered = stopped is not None and stopped.status == "waiting" and state.questions.open is None
+    is_cut_off = (
+        stopped is not None and stopped.status == "interrupted" and state.progress.stop_requested is None
+    )
     return state if (stopped is None and tries < _MOST) or is_answered or is_cut_off else None

@@ -38,7 +38,7 @@ class Act:
     def has_last_word(self, state: State) -> bool:
         """Whether something is to be taken over, or tried, after a limit."""
         if state.awaits_execution:
-            return state.seconds < state.budget.seconds
+            return state.spend.seconds < state.spend.budget.seconds
         return has_new_tree(state)
 
 
@@ -62,12 +62,12 @@ def going_round(state: State) -> Reason | None:
 def idle(state: State) -> Reason | None:
     """The model has only words, though it was told how to act, and nothing has changed."""
     last = state.last
-    if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue:
+    if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue.messages:
         return None
-    if last.files or last.test_edits or last.check or state.dialogue[-1].tool_calls:
+    if last.files or last.test_edits or last.check or state.dialogue.messages[-1].tool_calls:
         return None
     text = f"the model's last {MOST_NUDGES + 1} answers changed nothing and called nothing"
-    return Reason("stuck", text) if state.dialogue[-1].role == "assistant" else None
+    return Reason("stuck", text) if state.dialogue.messages[-1].role == "assistant" else None
 
 
 @Stop
@@ -76,7 +76,7 @@ def given_up(state: State) -> Reason | None:
     last = state.last
     if last is None or last.kind != "code" or not last.repeats:
         return None
-    outcome = next((m.outcome for m in reversed(state.messages) if m.outcome is not None), None)
+    outcome = next((m.outcome for m in reversed(state.progress.messages) if m.outcome is not None), None)
     if outcome is not None and outcome.passed:
         return Reason("unverified", why_unverified(state, outcome))
     if outcome is not None and (reason := contradiction(outcome)) is not None:
@@ -100,7 +100,7 @@ def _contradicts(state: State) -> Reason | None:
     reason = contradiction(state.outcome) if state.outcome is not None else None
     if reason is None:
         return None
-    outcomes = [message.outcome for message in state.messages if message.outcome is not None]
+    outcomes = [message.outcome for message in state.progress.messages if message.outcome is not None]
     told = sum(bool(outcome.contradicts) for outcome in outcomes)
     outcome = state.outcome
     shown = outcome is not None and set(outcome.contradicts) <= set(outcome.reproduced_by)
@@ -110,7 +110,7 @@ def _contradicts(state: State) -> Reason | None:
 
 def _is_remarked(state: State) -> bool:
     """Whether the model was told already that nothing shows its work."""
-    outcomes = [message.outcome for message in state.messages if message.outcome is not None]
+    outcomes = [message.outcome for message in state.progress.messages if message.outcome is not None]
     tried = 2 if state.codes[-1].check else 1  # a check that shows nothing is told, too
     return sum(outcome.passed for outcome in outcomes) > tried
 
@@ -118,5 +118,5 @@ def _is_remarked(state: State) -> bool:
 def _has_nothing_to_do(member: Participant, state: State) -> bool:
     if isinstance(member, Planner):
         is_wanted = state.settings.plan is True or "plan" in state.settings.approve
-        return bool(state.messages) or not is_wanted or not wants_plan(state)
+        return bool(state.progress.messages) or not is_wanted or not wants_plan(state)
     return isinstance(member, Executor) and not state.awaits_execution

@@ -1,6 +1,6 @@
 """Conversation: any team, and a human who decides before a change lands; an answer may be words alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from coder.loop import Concluding, Team
 from coder.participants.human import Human
@@ -45,7 +45,7 @@ def conversation_stop(stop: Stop) -> Stop:
         if state.last is not None and state.last.kind == "reply":
             return Reason("unverified", "it was answered in words")
         if is_decided(state):
-            return stop(before_talk(replace(state, messages=state.messages[:-1])))
+            return stop(before_talk(state.with_messages(state.progress.messages[:-1])))
         reason = stop(state)
         return None if reason is not None and awaits_decision(state) else reason
 
@@ -82,13 +82,13 @@ class Offer:
         return reason or (Reason("unsolved", "the change does not pass") if is_decided(state) else None)
 
     def _is_open(self, state: State) -> bool:
-        since = state.messages[self.heard :]
+        since = state.progress.messages[self.heard :]
         return awaits_decision(state) and not any(message.author == HUMAN for message in since)
 
 
 def awaits_decision(state: State) -> bool:
     """Whether there is a change that the human has not been asked about."""
-    if state.last is None or state.awaits_execution or state.refused is not None:
+    if state.last is None or state.awaits_execution or state.landing.refused is not None:
         return False
     if state.last.kind in ("reply", "decision", "plan") or is_rejection(state.last):
         return False

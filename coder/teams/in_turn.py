@@ -37,7 +37,7 @@ def default_team() -> InTurn:
 
 def _has_nothing_to_do(member: "Participant", state: State) -> bool:
     if isinstance(member, Planner):
-        return bool(state.messages) or not wants_plan(state)
+        return bool(state.progress.messages) or not wants_plan(state)
     if isinstance(member, Executor):
         return not state.awaits_execution
     return False

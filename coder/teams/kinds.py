@@ -1,7 +1,6 @@
 """Kinds of teams: Selector, Handoff, Panel and Orchestrated. RoundRobin is what all of them fall back on."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field
@@ -93,7 +92,7 @@ class Panel(TeamSpec):
         """Who has spoken since the last round's end."""
         found: set[str] = set()
         names = {node.name for node in self.members}
-        for message in reversed(state.messages):
+        for message in reversed(state.progress.messages):
             if message.within != within or message.author not in names:
                 if self.then is not None and message.author == self.then.name and message.within == within:
                     break
@@ -118,7 +117,7 @@ class Orchestrated(TeamSpec):
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The next step's member; the orchestrator where there is no plan, or no progress."""
-        said = state.messages
+        said = state.progress.messages
         at = max((i for i, m in enumerate(said) if m.kind == "ledger" and m.within == within), default=None)
         if at is None:
             return Orchestrator(_about(self.speakers), within, is_new=True)
@@ -130,7 +129,7 @@ class Orchestrated(TeamSpec):
             looks = sum(m.kind == "ledger" for m in since)
             return Orchestrator(_about(self.speakers), within, is_new=looks % self.stalls == 0)
         ledger = said[at].ledger
-        states = [replace(state, messages=said[: i + 1]) for i in range(at + 1, len(said))]
+        states = [state.with_messages(said[: i + 1]) for i in range(at + 1, len(said))]
         taken = sum(self._ends_step(until, within) for until in states)
         steps = [step.member for step in ledger.steps] if ledger is not None else []
         if taken < len(steps) and (node := self.named(steps[taken])) is not None:
@@ -147,7 +146,7 @@ class Orchestrated(TeamSpec):
 
     def given_up(self, state: State, within: Place = ()) -> Reason | None:
         """Done, as far as the orchestrator knows; or stuck after so many plans."""
-        ledgers = [m for m in state.messages if m.kind == "ledger" and m.within == within]
+        ledgers = [m for m in state.progress.messages if m.kind == "ledger" and m.within == within]
         if ledgers and ledgers[-1].ledger is not None and ledgers[-1].ledger.satisfied:
             return Reason("unverified", "the orchestrator is satisfied; nothing shows that the task is done")
         if len(ledgers) > 1 + self.stalls * (self.replans + 1):

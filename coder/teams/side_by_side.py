@@ -11,7 +11,7 @@ from functools import partial
 from typing import get_args
 
 from coder.errors import UsageError
-from coder.loop import Landing
+from coder.loop import Deliver
 from coder.run.attempts import decisive_outcome
 from coder.run.event_types import PatchProposed, RunOrigin, RunResumed
 from coder.run.journal import Journal
@@ -32,7 +32,7 @@ _WARM = 0.8
 """Temperature of all attempts but the first, as of fresh starts."""
 
 
-Start = Callable[[str, Settings, Landing, RunOrigin], Awaitable[State]]
+Start = Callable[[str, Settings, Deliver, RunOrigin], Awaitable[State]]
 """Makes one attempt, in a run with this id, and gives its last state."""
 
 
@@ -108,7 +108,7 @@ class _Selection:
         state = journal.state
         stays = state.settings.model_copy(update={"apply": False, "commit": False, "branch": None})
         patch, tests = proposal(state)  # of the files as read: the chosen attempt has changed them since
-        resumed = RunResumed(budget=state.budget, model=state.model, settings=stays)
+        resumed = RunResumed(budget=state.spend.budget, model=state.model, settings=stays)
         await journal.append(resumed, PatchProposed(patch=patch, tests=tests))
 
 

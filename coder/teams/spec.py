@@ -4,7 +4,6 @@ A spec is a Team: `next` is pure, also where a model picks, since its choice is 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
@@ -105,7 +104,9 @@ class TeamSpec(BaseModel):
     def going_on(self, state: State, within: Place) -> "Nested | None":
         """The nested team that has spoken last and isn't through."""
         # The user's words to a change stand in no team: the one that made it hears them.
-        last = next((message for message in reversed(state.messages) if not is_rejection(message)), None)
+        last = next(
+            (message for message in reversed(state.progress.messages) if not is_rejection(message)), None
+        )
         place = last.within if last is not None else ()
         if len(place) <= len(within):  # a choice or a plan of this team's own came after it
             return None
@@ -135,7 +136,7 @@ class TeamSpec(BaseModel):
 def speaker_of(state: State, within: Place) -> str:
     """The member or nested team of the team at this place that has spoken last; empty before that."""
     deep = len(within)
-    for message in reversed(state.messages):
+    for message in reversed(state.progress.messages):
         if message.within[:deep] != within:
             continue
         if len(message.within) > deep:
@@ -187,13 +188,13 @@ class Nested(BaseModel):
         """Whether its own condition holds for what it has said since it began."""
         place = (*within, self.name)
         block: list[Message] = []
-        for message in reversed(state.messages):
+        for message in reversed(state.progress.messages):
             if message.within[: len(place)] != place:
                 break
             block.insert(0, message)
         if block and block[-1].kind == "answer":  # the user's: whoever asked has yet to read it
             return False
-        return condition_of(self.stop)(replace(state, messages=tuple(block))) is not None
+        return condition_of(self.stop)(state.with_messages(tuple(block))) is not None
 
 
 class RoundRobin(TeamSpec):

@@ -45,7 +45,7 @@ class LoggedCalls:
         self._journal = journal
         self._redactor = redactor
         self._clean: dict[str, str] = {}
-        self.given = [*journal.state.pending, *journal.state.ahead]
+        self.given = [*journal.state.progress.pending, *journal.state.progress.prefetched]
         """Answers that the log holds of a turn that was cut off, and of requests that were made ahead."""
         self.bound_by: Limit | None = None
         """The limit of the budget that left the latest answer no more room."""
@@ -76,9 +76,9 @@ class LoggedCalls:
             )
             if self.bound_by is not None or known_limit(model, sampling) is not None:
                 sampling = sampling.model_copy(update={"room": most})
-            kept = _kept(state.dialogue, sent) if in_dialogue else 0
+            kept = _kept(state.dialogue.messages, sent) if in_dialogue else 0
             intent = CallIntended(
-                call=state.calls + 1,
+                call=state.spend.calls + 1,
                 participant=self._participant,
                 key=key,
                 messages=tuple(sent[kept:]),

@@ -122,7 +122,7 @@ class Turn:
         for done in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(done, BaseException) and not isinstance(done, (BudgetSpent, ModelError)):
                 raise done
-        self._calls.given = [*self.state.pending, *self.state.ahead]
+        self._calls.given = [*self.state.progress.pending, *self.state.progress.prefetched]
 
     async def answer(
         self,
@@ -151,7 +151,7 @@ class Turn:
             answer = await self._calls.call(self._model, sent, more, form, in_dialogue=in_dialogue)
         if is_spent_on_reasoning(answer):
             reached = no_room(
-                answer, self.state.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
+                answer, self.state.spend.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
             )
             await self.journal.append(reached)
             raise BudgetSpent(reached.text)

@@ -67,7 +67,7 @@ async def _taken(bench: Workbench, state: State, *, acts: bool) -> BaselineTaken
 
 def wants_baseline(state: State) -> bool:
     """Whether a baseline can be taken and is missing."""
-    if state.baseline is not None or state.task.test_command is None:
+    if state.progress.baseline is not None or state.task.test_command is None:
         return False
     return bool(state.files) and not is_greenfield(state.task, state.files)
 

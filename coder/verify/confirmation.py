@@ -68,7 +68,7 @@ async def confirm_programs(on: Verification, files: Mapping[str, bytes], *, run:
         report = await confirmation.checked(files, checks)
     if report.passed or confirmation.is_ambiguous(report):
         return run
-    if on.state.baseline is not None and on.state.baseline.passed:
+    if on.state.progress.baseline is not None and on.state.progress.baseline.passed:
         before = await confirmation.checked(workspace_files(on.state, {}), checks)
         if not before.passed:
             return run
@@ -131,13 +131,13 @@ class _Confirmation:
     @property
     def _folders(self) -> tuple[str, ...]:
         """Where pytest has the tests import from, as found before the work if that is known."""
-        baseline = self.on.state.baseline
+        baseline = self.on.state.progress.baseline
         setup = (baseline.pytest if baseline is not None else None) or self.run.pytest
         return setup.paths if setup is not None else ()
 
     async def _is_disowned_newly(self, checks: Sequence[TestFile]) -> bool:
         """Whether the untouched code, as far as that is known, has no such objects."""
-        if self.on.state.baseline is None:
+        if self.on.state.progress.baseline is None:
             return True
         before = await self.checked(workspace_files(self.on.state, {}), checks)
         return before.complete and not before.disowned
@@ -164,7 +164,7 @@ class _Confirmation:
         self, checks: Sequence[TestFile], suspects: Mapping[str, set[str]]
     ) -> dict[str, set[str]]:
         """Without those that passed before the work and fail away from the untouched code, too."""
-        baseline = self.on.state.baseline
+        baseline = self.on.state.progress.baseline
         before = (
             self._plain(checks, [test.name for test in baseline.tests if test.passed]) if baseline else {}
         )
@@ -178,7 +178,7 @@ class _Confirmation:
     def _names_of_run(self, checks: Sequence[TestFile]) -> set[str]:
         """Tests that passed beside the code, or ran before the work and aren't reported any more."""
         reported = {line.name: line.passed for line in self.run.lines}
-        before = self.on.state.baseline.before if self.on.state.baseline is not None else {}
+        before = self.on.state.progress.baseline.before if self.on.state.progress.baseline is not None else {}
         programs = {check.path for check in checks if check.as_program}
         return {name for name, passed in reported.items() if passed} | (before.keys() - reported) | programs
 

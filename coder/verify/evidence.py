@@ -66,7 +66,7 @@ def _without_old_reds(outcome: Outcome) -> Outcome:
 
 
 def _is_red_as_before(state: State, outcome: Outcome) -> bool:
-    baseline, given = state.baseline, {test.path for test in state.task.test_files}
+    baseline, given = state.progress.baseline, {test.path for test in state.task.test_files}
     if baseline is None or state.task.mends:
         return False
     if outcome.cause == "test_timeout" and not baseline.is_cut:

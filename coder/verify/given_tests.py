@@ -27,7 +27,7 @@ def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str
     """
     if outcome.passed or outcome.verified != "tests":
         return ()
-    mends, baseline = state.task.mends, state.baseline
+    mends, baseline = state.task.mends, state.progress.baseline
     if names := red_in(code.test_edits, outcome.checks, baseline, mends=mends):
         return names
     before = baseline.before if baseline is not None else {}
@@ -53,9 +53,9 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
         return await _collected(on, code, outcome)
     await on.lay_over(code.files, test_edits=code.test_edits)
     run = await on.command()
-    if on.state.baseline is not None and on.state.baseline.is_cut:
+    if on.state.progress.baseline is not None and on.state.progress.baseline.is_cut:
         files = workspace_files(on.state, code.files, test_edits=code.test_edits)
-        run = await reach_baseline(on, files, run, on.state.baseline)
+        run = await reach_baseline(on, files, run, on.state.progress.baseline)
     reds = red_where_edited(on.state, code, outcome)
     if _passes(run, on.state, code):
         if not reds:
@@ -94,10 +94,10 @@ async def _contradicting(
 
 def _are_ordered(state: State, code: Message, reds: Collection[str]) -> bool:
     """Whether the user's own task says what all the edited tests expect now."""
-    if not state.task.is_users or state.baseline is None:
+    if not state.task.is_users or state.progress.baseline is None:
         return False
     given = {path: state.files[path].text for path in code.test_edits if path in state.files}
-    return all(state.baseline.before.get(name) for name in reds) and all(
+    return all(state.progress.baseline.before.get(name) for name in reds) and all(
         edit is not None
         and was_run(path, reds)
         and are_ordered(state.task.prompt, given.get(path) or "", edit)
@@ -136,7 +136,7 @@ async def _uncollected(on: Verification, paths: Sequence[str]) -> list[CheckLine
 
 def _passes(run: Finding, state: State, code: Message) -> bool:
     """Whether only tests fail that failed before, in files that the change leaves as they are."""
-    others = without_tests_of(code.test_edits, state.baseline)
+    others = without_tests_of(code.test_edits, state.progress.baseline)
     given = {test.path for test in state.task.test_files}
     if not run.told:
         return False

@@ -18,7 +18,7 @@ def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, 
 
     Tests of another language than Python can't run alone: none counts if all of them take long.
     """
-    baseline, paths, call = state.baseline, test_files(state, code), find_call(state)
+    baseline, paths, call = state.progress.baseline, test_files(state, code), find_call(state)
     if baseline is None or not (baseline.told or call) or not paths:
         return ()
     known = {*baseline.before, *baseline.flaky}
@@ -54,14 +54,14 @@ def find_call(state: State) -> PytestCall | None:
 
     New tests can run as this call does. The arguments are those of the first one.
     """
-    calls = state.baseline.calls if state.baseline is not None else ()
+    calls = state.progress.baseline.calls if state.progress.baseline is not None else ()
     alike = {call.model_copy(update={"arguments": ()}).model_dump_json() for call in calls}
     return calls[0] if len(alike) == 1 else None
 
 
 def _names_tests(state: State) -> bool:
     """Whether the test command is pytest's or unittest's, and may name what it runs."""
-    inner, baseline = reported(state.task.test_command or ("",)), state.baseline
+    inner, baseline = reported(state.task.test_command or ("",)), state.progress.baseline
     if inner is None or inner[0] != "-m" or "discover" in inner:
         return False
     return baseline is not None and baseline.told

@@ -24,11 +24,13 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
     """Run the task's test command on what stands in the candidate's workspace."""
     state, target = on.state, on.target
     run = await _without_flaky(on, files)
-    if state.baseline is not None and state.baseline.is_cut:
-        run = await reach_baseline(on, files, run, state.baseline)
+    if state.progress.baseline is not None and state.progress.baseline.is_cut:
+        run = await reach_baseline(on, files, run, state.progress.baseline)
     given = {test.path for test in state.task.test_files}
-    judged = judge(run, state.baseline, mends=state.task.mends, given=given)
-    shows = not judged.passed or shows_work(run.lines, state.baseline, given=given, mends=state.task.mends)
+    judged = judge(run, state.progress.baseline, mends=state.task.mends, given=given)
+    shows = not judged.passed or shows_work(
+        run.lines, state.progress.baseline, given=given, mends=state.task.mends
+    )
     nothing = replace(judged, verified="none", strength="none")
     if judged.passed and target.writes_tests:
         return replace(nothing, verified="self", note="the tests were written with the code")
@@ -46,7 +48,7 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
 
 def _by_exit_code(run: Finding, state: State) -> Finding:
     """A command that succeeds and reports no test shows something only where it failed before."""
-    if state.baseline is not None and not all(state.baseline.before.values()):
+    if state.progress.baseline is not None and not all(state.progress.baseline.before.values()):
         return replace(run, note="by its exit code, which was different before the change")
     return replace(run, verified="none", strength="none", note="the command reports no test")
 
@@ -58,8 +60,8 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
     """
     state = on.state
     run = await on.command()
-    flaky = set(state.baseline.flaky) if state.baseline is not None else set()
-    if new := new_reds(run, state.baseline):
+    flaky = set(state.progress.baseline.flaky) if state.progress.baseline is not None else set()
+    if new := new_reds(run, state.progress.baseline):
         await on.lay(files)
         alone = await on.command(only=new)
         if not alone.passing.isdisjoint(new):

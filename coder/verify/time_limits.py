@@ -10,7 +10,7 @@ _LEAST_S = 30.0
 
 def trial_s(state: State) -> float:
     """Seconds for the new tests or the check, as without the change one may never end."""
-    known = state.baseline.seconds if state.baseline is not None else 0.0
+    known = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
     return min(state.settings.test_timeout_s, _LEAST_S + 2 * known)
 
 

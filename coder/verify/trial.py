@@ -204,7 +204,7 @@ class Trial:
     @property
     def _rootdir(self) -> str:
         """Where names of pytest's tests begin."""
-        baseline = self.on.state.baseline
+        baseline = self.on.state.progress.baseline
         setup = self._call.setup if self._call is not None else baseline and baseline.pytest
         return setup.rootdir if setup else "."
 

@@ -82,7 +82,7 @@ class Verification:
 
     def _setup(self) -> PytestSetup | None:
         """Where pytest took its settings from before the work; what the user allows may be settings."""
-        baseline, settings = self.state.baseline, self.state.settings
+        baseline, settings = self.state.progress.baseline, self.state.settings
         return baseline.pytest if baseline is not None and not settings.allow else None
 
     def _brings(self, path: str) -> bool:

@@ -56,22 +56,23 @@ async def revert_commit(state: State, made: CommitMade) -> str:
 def _changed(state: State) -> tuple[Path, dict[str, Changed]]:
     """The run's folder, and what its commit changes there by path."""
     contents, _ = contents_of(state)
-    planned = state.landing.plan if state.landing is not None else intended(state, contents)
-    before = {**state.files, **(state.landing.before if state.landing is not None else {})}
-    return Path(planned.root), {
+    landing = state.landing.planned
+    plan = landing.plan if landing is not None else intended(state, contents)
+    before = {**state.files, **(landing.before if landing is not None else {})}
+    return Path(plan.root), {
         change.path: Changed(
             before[change.path].content if change.before else None,
             contents[change.path] if change.after else None,
             change.executable,
             switched=change.chmod is not None,
         )
-        for change in planned.changes
+        for change in plan.changes
     }
 
 
 def _is_to_be_committed(state: State) -> bool:
     """Whether it is solved, or unverified and accepted by the user."""
-    if state.committed is not None:
+    if state.landing.committed is not None:
         return False
-    decided = state.landing is not None and not state.settings.keep and suite_passed(state)
+    decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
     return is_green(state) or is_accepted(state) or decided

@@ -132,14 +132,13 @@ def is_accepted(state: State) -> bool:
 
 def landing_edits(state: State, best: Message) -> dict[str, str | None]:
     """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
-    planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
     shown = is_ordered or (state.settings.chat and is_contradicted(state))
     return {
         path: text
         for path, text in best.test_edits.items()
-        if shown or path in planned or is_allowed(path, state.settings.allow)
+        if shown or path in state.landing.planned_paths or is_allowed(path, state.settings.allow)
     }
 
 

@@ -61,14 +61,14 @@ async def deliver(journal: Journal) -> None:
     settings = journal.state.settings
     try:
         if not settings.lands:
-            if (state := journal.state).proposed is None:
+            if (state := journal.state).landing.proposed is None:
                 contents, left = contents_of(state)
                 intended(state, contents)  # raises where it can't land
                 tests, held = patch_of(state, left), tuple(held_in(state))
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=held))
             if settings.commits and "landing" in settings.approve and not await _may_commit(journal):
                 return
-        elif journal.state.landing is not None or await _plan(journal):
+        elif journal.state.landing.planned is not None or await _plan(journal):
             await _extend(journal)
             await _apply(journal)
         else:
@@ -78,7 +78,7 @@ async def deliver(journal: Journal) -> None:
 
         await rebase(journal, str(error))
     except PathRefused as error:
-        if settings.lands and journal.state.proposed is None:  # show the other files
+        if settings.lands and journal.state.landing.proposed is None:  # show the other files
             await journal.append(PatchProposed(patch="".join(proposal(journal.state))))
         await journal.append(LandingRefused(reason=str(error)))
     else:
@@ -90,8 +90,8 @@ async def deliver(journal: Journal) -> None:
 
 def with_written(error: MachineError, state: State) -> MachineError:
     """The error, with the files landed so far, and the command that continues."""
-    landing = state.landing
-    if landing is None or state.taken_back:
+    landing = state.landing.planned
+    if landing is None or state.landing.taken_back:
         return error
     plan, root = landing.plan, Path(landing.plan.root)
     with suppress(MachineError):
@@ -143,7 +143,7 @@ async def _plan(journal: Journal) -> bool:
 async def _extend(journal: Journal) -> None:
     """Add files to a landing that it left out, and that the user has allowed since."""
     state = journal.state
-    landing = state.landing
+    landing = state.landing.planned
     assert landing is not None
     contents, left = contents_of(state)
     wanted = {path: contents[path] for path in landing.held if path in contents}
@@ -161,12 +161,12 @@ async def _extend(journal: Journal) -> None:
 
 
 async def _apply(journal: Journal) -> None:
-    landing = journal.state.landing
+    landing = journal.state.landing.planned
     assert landing is not None
     journal.limits.clear()  # files are written to the end
 
     async def record(path: str) -> None:
-        if path not in journal.state.landed:
+        if path not in journal.state.landing.written:
             await journal.append(FileLanded(path=path))
 
     try:
@@ -178,7 +178,7 @@ async def _apply(journal: Journal) -> None:
 
 async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
     """Undo a landing that can't be completed."""
-    landed = [change for change in landing.plan.changes if change.path in journal.state.landed]
+    landed = [change for change in landing.plan.changes if change.path in journal.state.landing.written]
     before = {path: stored.content for path, stored in landing.before.items()}
 
     async def record(path: str, left: str | None) -> None:
@@ -190,7 +190,7 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 async def _may_commit(journal: Journal) -> bool:
     """Whether the user agrees to a commit on a branch of its own."""
     state = journal.state
-    question = landing_question(state, f"Commit it on {state.settings.branch}?", shown=state.patch)
+    question = landing_question(state, f"Commit it on {state.settings.branch}?", shown=state.landing.patch)
     answer = await journal.ask(question)
     if not answer.agrees:
         await _refuse(journal, answer)

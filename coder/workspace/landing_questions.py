@@ -23,11 +23,11 @@ async def ask_consent(
     if not needs_word(state):
         code = best_code(state)
         is_said = state.settings.chat or (code is not None and code.author == HUMAN)
-        is_free = not overwritten and "landing" not in state.settings.approve and not state.declined
+        is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
         if is_said or is_free:
             return yes
         question = landing_question(state, f"Change {', '.join(overwritten or paths)}?", shown=shown)
-        return await journal.ask(question, otherwise=None if state.declined else yes)
+        return await journal.ask(question, otherwise=None if state.landing.declined else yes)
     if not shown:
         return None
     by_flag = not is_whole(state, paths)

@@ -73,8 +73,7 @@ def held_in(state: State) -> dict[str, str]:
     if best is None:
         return {}
     held = held_files(state, {**best.files, **landing_edits(state, best)})
-    planned = {change.path for change in state.landing.plan.changes} if state.landing is not None else set()
-    return {path: why for path, why in held.items() if path not in planned}
+    return {path: why for path, why in held.items() if path not in state.landing.planned_paths}
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
@@ -102,7 +101,7 @@ def session_changes(state: State, target: Target) -> SessionChanges:
     files: dict[str, str | None] = {}
     edits: dict[str, str | None] = {}
     left: list[str] = []
-    for path, now in state.tree.items():
+    for path, now in state.dialogue.session.tree.items():
         if not _differs(state.files.get(path), now):
             continue
         text = None if now is None else as_text(now.content)
@@ -126,7 +125,7 @@ def modes_of(state: State) -> dict[str, bool]:
     """Executable bits of new files, and of those whose bit the session changed."""
     return {
         path: now.is_executable
-        for path, now in state.tree.items()
+        for path, now in state.dialogue.session.tree.items()
         if now is not None and (path not in state.files or is_switched(state.files[path], now))
     }
 

@@ -89,9 +89,11 @@ def restore(state: State) -> Restored:
         return Restored(state.files)
     now = dict(take_snapshot(Path(state.root), read=state.task.read).files)
     same = {p: now[p] for p, file in listed.items() if p in now and file.digest == now[p].digest}
-    if state.landing is not None:  # the landed result was tried on the earlier files and stays valid
-        return Restored({**state.files, **state.landing.before, **same})
-    touched = {path for code in state.codes for path in (*code.files, *code.test_edits)} | state.tree.keys()
+    if state.landing.planned is not None:  # the landed result was tried on the earlier files and stays valid
+        return Restored({**state.files, **state.landing.planned.before, **same})
+    touched = {
+        path for code in state.codes for path in (*code.files, *code.test_edits)
+    } | state.dialogue.session.tree.keys()
     as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
     as_read |= _as_committed(state, [path for path in listed if path in touched and path not in same])
     now |= as_read

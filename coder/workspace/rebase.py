@@ -70,13 +70,13 @@ async def rebase(journal: Journal, reason: str) -> None:
         files={path: stored for path, stored in newer.items() if stored is not None},
         gone=tuple(path for path, stored in newer.items() if stored is None),
     )
-    modes = {path: state.tree[path] for path in modes_of(state)}
+    modes = {path: state.dialogue.session.tree[path] for path in modes_of(state)}
     tree = {
         path: text_file(text, like=modes.get(path) or newer.get(path) or state.files.get(path))
         for path, text in joined.items()
     }
-    session = ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=tree)
-    await journal.append(changed, *([session] if state.tree else []), Spoken(message=again))
+    session = ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=tree)
+    await journal.append(changed, *([session] if state.dialogue.session.tree else []), Spoken(message=again))
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
@@ -91,7 +91,11 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
             tree=Path(state.root or os.curdir),
         )
         changes[path] = now if both is None else text_file(both, like=made)
-    return ToolAnswered(call=state.calls, id="", name="rebase", text="", changes=changes) if changes else None
+    return (
+        ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=changes)
+        if changes
+        else None
+    )
 
 
 def _joined(base: bytes | None, one: bytes | None, other: bytes | None, *, tree: Path) -> str | None:

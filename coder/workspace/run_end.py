@@ -12,24 +12,26 @@ from coder.workspace.consent import is_accepted, is_contradicted
 
 def should_land(state: State, reason: Reason) -> bool:
     """Whether something is to be written, proposed or committed before the run ends for this reason."""
-    if state.task.workspace is None or state.refused is not None or best_code(state) is None:
+    if state.task.workspace is None or state.landing.refused is not None or best_code(state) is None:
         return False
     solved = reason.status == "solved" or _is_accepted(state, reason)
     wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
     offered = reason.status == "unverified" and not (wanted or state.settings.chat)
     if not (is_approved(state) if state.settings.chat else wanted or offered):
         return False
-    if state.settings.lands and (state.landing is not None or not offered):
-        shown = state.landing is not None and len(state.landed) == len(state.landing.plan.changes)
+    landing, planned = state.landing, state.landing.planned
+    if state.settings.lands and (planned is not None or not offered):
+        shown = planned is not None and len(landing.written) == len(planned.plan.changes)
         shown = shown and not may_extend(state)
     else:
-        shown = state.proposed is not None
-    return not shown or (solved and state.settings.commits and state.committed is None)
+        shown = landing.proposed is not None
+    return not shown or (solved and state.settings.commits and landing.committed is None)
 
 
 def may_extend(state: State) -> bool:
     """Whether the user has allowed files that the landing left out."""
-    return state.landing is not None and not {*state.landing.held}.isdisjoint(state.settings.allow)
+    planned = state.landing.planned
+    return planned is not None and not {*planned.held}.isdisjoint(state.settings.allow)
 
 
 def ended(state: State, reason: Reason) -> RunStopped:
@@ -38,19 +40,19 @@ def ended(state: State, reason: Reason) -> RunStopped:
     verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
     if nothing_to_mend(state) == reason and reason.status == "solved":
         verified = "tests"
-    if state.refused is not None and reason.status in ("solved", "unverified"):
-        status: Status = "refused" if state.refused.by_human else "error"
-        code = Refused.exit_code if state.refused.by_human else UsageError.exit_code
+    if state.landing.refused is not None and reason.status in ("solved", "unverified"):
+        status: Status = "refused" if state.landing.refused.by_human else "error"
+        code = Refused.exit_code if state.landing.refused.by_human else UsageError.exit_code
         return RunStopped(
-            status=status, reason=state.refused.reason, verified=verified, exit_code=code,
-            error=state.refused.reason,
+            status=status, reason=state.landing.refused.reason, verified=verified, exit_code=code,
+            error=state.landing.refused.reason,
         )  # fmt: skip
     is_done = reason.status == "solved" or _is_accepted(state, reason)
     if is_done and (refused := _undelivered(state)) is not None:
         return RunStopped(
             status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
         )
-    shown = state.landing or state.proposed
+    shown = state.landing.planned or state.landing.proposed
     if is_done and shown is not None and shown.held:
         text = f"{reason.text}; left out until you allow it: {named(shown.held)}"
         return RunStopped(
@@ -67,7 +69,7 @@ def _is_accepted(state: State, reason: Reason) -> bool:
 
 def _undelivered(state: State) -> str | None:
     """Why the result isn't anywhere: its branch couldn't be made, and the folder stays as it is."""
-    made, shown = state.committed, state.proposed
+    made, shown = state.landing.committed, state.landing.proposed
     if state.settings.branch is None or shown is None or not shown.patch:
         return None
     return made.reason if isinstance(made, CommitRefused) else None

@@ -45,23 +45,23 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
 
 def left_to_undo(state: State) -> list[int]:
     """The steps (from 1) with unreverted files, the latest first."""
-    return [step for step in _written(state) if not _of(state, step).taken_back]
+    return [step for step in _written(state) if not _of(state, step).landing.taken_back]
 
 
 def _written(state: State) -> list[int]:
     """The steps that wrote files, the latest first."""
-    steps = range(len(state.steps) + 1, 0, -1)
-    return [step for step in steps if _of(state, step).landing is not None]
+    steps = range(len(state.progress.steps) + 1, 0, -1)
+    return [step for step in steps if _of(state, step).landing.planned is not None]
 
 
 def _of(state: State, step: int) -> State:
-    return [*state.steps, state][step - 1]
+    return [*state.progress.steps, state][step - 1]
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     """Restore the files from before a step (from 1) landed; a plain run has one step."""
     state = journal.state
-    landing = _of(state, step).landing
+    landing = _of(state, step).landing.planned
     if landing is None:
         return []
     plan = _still_to_do(state, step, landing.plan)
@@ -81,8 +81,8 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
-    done = {*state.undone} if step > len(state.steps) else set()
-    if _of(state, step).taken_back:
+    done = {*state.landing.undone} if step > len(state.progress.steps) else set()
+    if _of(state, step).landing.taken_back:
         done = {change.path for change in plan.changes}
     left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
     return plan.model_copy(update={"changes": left})
@@ -97,7 +97,7 @@ async def take_back_commit(
         What was done about it, or why nothing was.
     """
     state = state if step is None else _of(state, step)
-    made = state.committed
+    made = state.landing.committed
     if not isinstance(made, CommitMade):
         return None
     if state.settings.branch is not None:

@@ -59,7 +59,7 @@ def told(events: Sequence[Event]) -> dict[str, object]:
             "ends": [BenchEnded.model_validate(body).reason for body in ends],
         }
     state = fold_all(events)
-    run, steps = summarize(state), state.steps
+    run, steps = summarize(state), state.progress.steps
     return {
         "status": run.status,
         "verified": run.verified,
@@ -75,7 +75,14 @@ def told(events: Sequence[Event]) -> dict[str, object]:
         "landed": list(run.landed),
         "commit": run.commit,
         "tests": [[one.name, one.passed] for one in run.tests],
-        "earlier": [[one.stopped and one.stopped.status, list(one.landed), one.taken_back] for one in steps],
+        "earlier": [
+            [
+                one.progress.stopped and one.progress.stopped.status,
+                list(one.landing.written),
+                one.landing.taken_back,
+            ]
+            for one in steps
+        ],
     }
 
 

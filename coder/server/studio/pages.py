@@ -125,7 +125,7 @@ def _now(shown: RunView, caller: Caller) -> str:
     """What a page says of a run as it stands, above its entries."""
     state = shown.state
     asked, question = shown.question or ("", None)
-    return fragment("now", summarize(state), asked, question, state.stopped is None, caller.scopes)
+    return fragment("now", summarize(state), asked, question, state.progress.stopped is None, caller.scopes)
 
 
 async def _messages(serving: Serving, shown: RunView, caller: Caller, known: int) -> AsyncIterator[str]:

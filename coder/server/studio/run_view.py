@@ -59,7 +59,7 @@ class RunView:
     @property
     def question(self) -> tuple[str, Question] | None:
         """Id and text of what the run waits with."""
-        stopped = self.state.stopped
+        stopped = self.state.progress.stopped
         if stopped is None or stopped.status != "waiting":
             return None
         try:

@@ -50,7 +50,7 @@ async def until(claim: Callable[[], bool]) -> None:
 def is_in_call(session: Session, number: int) -> bool:
     """Whether the model's so-many-th answer has called a tool that is at work."""
     state = session.state
-    return state is not None and state.calls == number and state.open_tool is not None
+    return state is not None and state.spend.calls == number and state.dialogue.session.open_tool is not None
 
 
 def heard(model: Scripted, request: int) -> str:
@@ -66,7 +66,7 @@ async def test_a_question_is_looked_into_and_answered_in_words(folder: Path) -> 
     assert "x = 1" in heard(model, 2)
     assert (run.status, run.landed) == ("unverified", ())
     assert session.state is not None
-    assert session.state.messages[-1].text == "It is 1."
+    assert session.state.progress.messages[-1].text == "It is 1."
 
 
 async def test_the_next_message_goes_on_with_the_same_dialogue_word_for_word(folder: Path) -> None:

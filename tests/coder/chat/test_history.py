@@ -9,6 +9,9 @@ from coder.models.tokens import input_tokens
 from coder.prompting.history import history, history_budget
 from coder.run.event_types import RunStopped
 from coder.run.message import Message, Outcome
+from coder.run.records.landing import Landing
+from coder.run.records.progress import Progress
+from coder.run.records.spend import Spend
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
@@ -18,22 +21,23 @@ LONG = "many words about it. " * 60
 
 def step(prompt: str, *messages: Message) -> State:
     settings = Settings(chat=True)
+    stopped = RunStopped(status="solved", reason="tests pass", exit_code=0)
     return State(
         run="r",
         task=Task(prompt=prompt),
         settings=settings,
-        budget=settings.budget,
         model="m",
-        messages=messages,
-        landed=("a.py",),
-        stopped=RunStopped(status="solved", reason="tests pass", exit_code=0),
+        spend=Spend(budget=settings.budget),
+        progress=Progress(messages=messages, stopped=stopped),
+        landing=Landing(written=("a.py",)),
     )
 
 
 def state(*steps: State) -> State:
     settings = Settings(chat=True)
     now = Task(prompt="now this")
-    return State(run="r", task=now, settings=settings, budget=settings.budget, model="m", steps=steps)
+    spend, progress = Spend(budget=settings.budget), Progress(steps=steps)
+    return State(run="r", task=now, settings=settings, model="m", spend=spend, progress=progress)
 
 
 def plan(text: str) -> Message:

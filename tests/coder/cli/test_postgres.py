@@ -134,5 +134,5 @@ async def test_a_run_that_is_cancelled_in_any_append_has_said_so_in_its_log(url:
                 await asyncio.create_task(working)
 
             state = fold_all(await log.read((await log.runs(limit=1))[0].run))
-            assert state.stopped is not None, at
-            assert state.stopped.status in ("interrupted", "solved")
+            assert state.progress.stopped is not None, at
+            assert state.progress.stopped.status in ("interrupted", "solved")

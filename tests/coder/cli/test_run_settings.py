@@ -2,6 +2,7 @@
 
 from coder.cli.run_settings import changed_conversation
 from coder.config.schema import Config
+from coder.run.records.spend import Spend
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
@@ -10,7 +11,7 @@ NOTHING = {"allow": None, "replay": None, "commit": False, "price": None}
 
 
 def state(settings: Settings) -> State:
-    return State("run_1", Task(prompt="-"), settings, settings.budget, "some/model")
+    return State("run_1", Task(prompt="-"), settings, "some/model", Spend(budget=settings.budget))
 
 
 def test_without_flags_nothing_changes() -> None:

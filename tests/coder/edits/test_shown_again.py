@@ -57,7 +57,7 @@ async def test_the_log_says_why_edits_were_not_made(tmp_path: Path) -> None:
     run, _, log = await worked(tmp_path, MISFIT, f"{MISFIT} ", f"{MISFIT}  ")
 
     state = fold_all(await log.read(run.run_id))
-    outcome = state.messages[-1].outcome
+    outcome = state.progress.messages[-1].outcome
     assert outcome is not None
     assert outcome.feedback == "`sums.py`: an edit doesn't fit: its lines aren't there."
 

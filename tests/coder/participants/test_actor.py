@@ -362,7 +362,7 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(
     assert "1\ndef add(a, b):\n    return b - a" in told(model, 2)
     assert "-    return a - b\n+    return b - a" in told(model, 2)
     assert run.status == "solved"
-    assert fold_all(await log.read(run.run_id)).calls == 4
+    assert fold_all(await log.read(run.run_id)).spend.calls == 4
 
 
 @pytest.mark.slow

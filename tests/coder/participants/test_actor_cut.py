@@ -51,20 +51,20 @@ async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) ->
         log = await cut_log(events[:cut], first.run_id)
         kept = fold_all(await log.read(first.run_id))
         answered = sum(event.type == "model.answered" for event in events[:cut])
-        lost = kept.calls - answered
+        lost = kept.spend.calls - answered
         rest = Scripted(ANSWERS[answered:])
 
         run = await resume(first.run_id, model=rest, log=log, budget=Budget(calls=20 + lost))
 
         state = fold_all(await log.read(first.run_id))
         where = f"cut after event {cut}, {events[cut - 1].type}"
-        if kept.open_tool is not None:
-            assert any("nothing that it changed is kept" in m.content for m in state.dialogue), where
+        if kept.dialogue.session.open_tool is not None:
+            assert any("nothing that it changed is kept" in m.content for m in state.dialogue.messages), where
         else:
             assert run.status == "solved", where
             assert (project / "calc.py").read_text() == RIGHT, where
             assert (project / "log.txt").read_text() == "1\n22\n", where
-            assert state.tree == expected.tree, where
+            assert state.dialogue.session.tree == expected.dialogue.session.tree, where
         assert len(rest.requests) == len(ANSWERS) - answered, where
-        results = [m.tool_call_id for m in state.dialogue if m.role == "tool"]
+        results = [m.tool_call_id for m in state.dialogue.messages if m.role == "tool"]
         assert len(results) == len(set(results)), where

@@ -129,7 +129,7 @@ async def test_orders_in_a_file_are_data(project: Path, in_text: bool) -> None:
     state = fold_all(await log.read(run.run_id))
     assert "touch ordered" in told(model, 2)
     assert (run.status, run.exit_code == 0, run.verified) == ("limit", False, "none")
-    assert (state.budget.calls, len(model.requests), state.tree) == (2, 2, {})
+    assert (state.spend.budget.calls, len(model.requests), state.dialogue.session.tree) == (2, 2, {})
 
 
 class _KillsContainer(Scripted):

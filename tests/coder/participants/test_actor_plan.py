@@ -44,7 +44,7 @@ async def test_a_plan_that_does_not_fit_is_answered_with_what_is_wrong_and_repla
     results = [message.content for message in model.requests[2].messages[-2:]]
     assert results[0].startswith("error: The arguments of plan don't fit: steps.0.status: Input should be")
     assert results[1].startswith("error: The arguments of plan don't fit: steps: ")
-    assert '"read calc.py"' in fold_all(await log.read(run.run_id)).plan
+    assert '"read calc.py"' in fold_all(await log.read(run.run_id)).dialogue.plan
 
 
 @pytest.mark.slow

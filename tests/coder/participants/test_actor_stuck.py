@@ -117,7 +117,7 @@ async def test_done_without_a_change_is_called_so(project: Path) -> None:
 
     run, _ = await worked(project, DONE, DONE, log=log)
 
-    outcome = fold_all(await log.read(run.run_id)).messages[1].outcome
+    outcome = fold_all(await log.read(run.run_id)).progress.messages[1].outcome
     assert outcome is not None
     assert outcome.feedback == "No file was changed."
     assert run.status == "unsolved"

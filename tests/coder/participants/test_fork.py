@@ -148,7 +148,7 @@ async def test_a_fork_knows_the_plan_that_its_model_has_made(project: Path) -> N
 
     run = await fork(first.run_id, step=2, log=log, model=Scripted([MEND, "Done."]))
 
-    assert json.loads(fold_all(await log.read(run.run_id)).plan) == {"steps": steps}
+    assert json.loads(fold_all(await log.read(run.run_id)).dialogue.plan) == {"steps": steps}
 
 
 @pytest.mark.slow

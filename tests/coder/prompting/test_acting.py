@@ -8,6 +8,7 @@ from coder import Budget, Settings, Task, solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.prompting.acting import system_words
+from coder.run.records.spend import Spend
 from coder.run.state import State
 from tests.memory_log import MemoryLog
 
@@ -184,7 +185,7 @@ async def test_a_repository_of_180_000_characters_is_shown_by_10_000_whatever_th
 def state(*, mends: bool) -> State:
     """A run at its beginning."""
     task = Task(prompt="Round to cents.", test_command=COMMAND, mends=mends)
-    return State(run="r", task=task, settings=Settings(), budget=Budget(), model="m")
+    return State(run="r", task=task, settings=Settings(), model="m", spend=Spend(budget=Budget()))
 
 
 def test_where_the_tests_fail_no_further_test_is_asked_for() -> None:

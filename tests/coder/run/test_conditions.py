@@ -30,20 +30,30 @@ def handed(to: str) -> Message:
 
 def after(*said: Message) -> State:
     """The state once these were said."""
-    return replace(BEGUN, messages=said)
+    return BEGUN.with_messages(said)
+
+
+def worked_for(seconds: float) -> State:
+    return replace(BEGUN, spend=replace(BEGUN.spend, seconds=seconds))
+
+
+def told_to_stop() -> State:
+    return replace(BEGUN, progress=replace(BEGUN.progress, stop_requested=StopRequested(who="me")))
 
 
 def used(tokens_in: int, tokens_out: int) -> State:
-    return replace(BEGUN, usage=Usage(input_tokens=tokens_in, output_tokens=tokens_out))
+    usage = Usage(input_tokens=tokens_in, output_tokens=tokens_out)
+    return replace(BEGUN, spend=replace(BEGUN.spend, usage=usage))
 
 
 def calling(tool: str) -> State:
     call = ToolCall(id="call00001", name=tool, arguments="{}")
-    return replace(BEGUN, dialogue=(ChatMessage(role="assistant", content="", tool_calls=(call,)),))
+    answer = ChatMessage(role="assistant", content="", tool_calls=(call,))
+    return replace(BEGUN, dialogue=replace(BEGUN.dialogue, messages=(answer,)))
 
 
 HELLO, STOP, AGENT = words("user", "Hello"), words("user", "stop"), words("agent", "stop")
-OWN = Stop(lambda state: Reason("unverified", "some words") if state.messages else None)
+OWN = Stop(lambda state: Reason("unverified", "some words") if state.progress.messages else None)
 BOTH, EITHER = messages(2) & said("stop"), messages(3) | said("stop")
 
 
@@ -76,9 +86,9 @@ BOTH, EITHER = messages(2) & said("stop"), messages(3) | said("stop")
         ("or", EITHER, after(HELLO, HELLO, HELLO), True),
         ("or", EITHER, after(HELLO, HELLO, HELLO, STOP), True),
         ("timeout", seconds(0.1), BEGUN, False),
-        ("timeout", seconds(0.1), replace(BEGUN, seconds=0.2), True),
+        ("timeout", seconds(0.1), worked_for(0.2), True),
         ("external", asked_to_stop(), BEGUN, False),
-        ("external", asked_to_stop(), replace(BEGUN, stop_requested=StopRequested(who="me")), True),
+        ("external", asked_to_stop(), told_to_stop(), True),
         ("source_match", spoke("agent"), BEGUN, False),
         ("source_match", spoke("agent"), after(HELLO), False),
         ("source_match", spoke("agent"), after(HELLO, AGENT, HELLO), True),

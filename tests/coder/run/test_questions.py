@@ -195,7 +195,7 @@ async def test_an_answer_waits_until_the_run_s_process_has_let_go_of_it(folder: 
         await refused.wait()
     await answering
 
-    assert (await state_of(log, waiting)).answers
+    assert (await state_of(log, waiting)).questions.answers
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ async def test_words_that_are_neither_yes_nor_no_decide_nothing(folder: Path) ->
 
     with pytest.raises(UsageError, match="yes or no"):
         await answer(waiting.run_id, Decision(decision="", words="perhaps"), log=log)
-    assert (await state_of(log, waiting)).question is not None
+    assert (await state_of(log, waiting)).questions.open is not None
 
 
 class Deployments:
@@ -399,7 +399,7 @@ async def test_a_run_that_waits_or_was_killed_is_stopped_without_its_process(fol
     waiting = await worked(folder, Scripted([code(RIGHT)]), log, "landing")
     ended = await stop(waiting.run_id, "ann@there", log=log)
 
-    assert (ended.status, (await state_of(log, waiting)).question) == ("interrupted", None)
+    assert (ended.status, (await state_of(log, waiting)).questions.open) == ("interrupted", None)
     assert (await stop(waiting.run_id, "ben@there", log=log)).reason == "stopped by ann@there"
 
 
@@ -440,7 +440,7 @@ async def test_each_crash_of_a_call_with_effects_is_asked_about(folder: Path) ->
 async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(folder: Path) -> None:
     log, model = MemoryLog(), Scripted([code(RIGHT), code("x = 1 + 1\n")])
     waiting = await worked(folder, model, log, "landing")
-    read = (await state_of(log, waiting)).question
+    read = (await state_of(log, waiting)).questions.open
     assert read is not None
     await resume(waiting.run_id, model=model, log=log, answer=Decision(decision="no", words="as a sum"))
 

@@ -19,23 +19,23 @@ from tests.coder.states import call, code, events, outcome, started, state_of
 def test_a_call_without_answer_stays_reserved() -> None:
     state = state_of([started(), *call(1), call(2)[0]])
 
-    assert state.calls == 2
-    assert state.spent_tokens == 20 + 100
-    assert state.spent_usd == Decimal("0.11")
+    assert state.spend.calls == 2
+    assert state.spend.tokens == 20 + 100
+    assert state.spend.usd == Decimal("0.11")
 
 
 def test_a_cost_that_is_unknown_once_is_unknown() -> None:
     state = state_of([started(), *call(1, cost=None)])
 
-    assert not state.cost_known
+    assert not state.spend.cost_known
 
 
 def test_answers_wait_until_their_turn_is_spoken() -> None:
     waiting = state_of([started(), *call(1)])
     spoken = state_of([started(), *call(1), code("a")])
 
-    assert [answer.call for answer in waiting.pending] == [1]
-    assert spoken.pending == ()
+    assert [answer.call for answer in waiting.progress.pending] == [1]
+    assert spoken.progress.pending == ()
 
 
 def test_the_pause_before_a_resume_is_not_the_runs_time() -> None:
@@ -48,8 +48,8 @@ def test_the_pause_before_a_resume_is_not_the_runs_time() -> None:
 
     state = fold_all([*log, stop, later])
 
-    assert state.seconds == pytest.approx(3)
-    assert state.stopped is None
+    assert state.spend.seconds == pytest.approx(3)
+    assert state.progress.stopped is None
 
 
 def test_a_resume_with_more_budget_lifts_the_limit() -> None:
@@ -66,7 +66,7 @@ def test_an_unknown_event_only_moves_the_clock() -> None:
 
     state = fold(fold_all(log), unknown)
 
-    assert (state.seq, state.seconds, state.messages) == (2, 10, ())
+    assert (state.progress.seq, state.spend.seconds, state.progress.messages) == (2, 10, ())
 
 
 def test_a_failed_attempt_is_repaired_in_the_same_sample() -> None:
@@ -204,8 +204,8 @@ def test_time_before_a_call_that_the_user_asks_for_between_two_messages_is_not_t
     before = state_of([started(), *call(1), stopped])
     after = state_of([started(), *call(1), stopped, *call(2)])
 
-    assert after.calls == 2
-    assert after.seconds == before.seconds + 1  # of the call itself
+    assert after.spend.calls == 2
+    assert after.spend.seconds == before.spend.seconds + 1  # of the call itself
 
 
 def test_long_tests_are_counted_apart_so_that_both_times_are_the_wall_time() -> None:
@@ -213,4 +213,4 @@ def test_long_tests_are_counted_apart_so_that_both_times_are_the_wall_time() -> 
 
     state = fold_all(events([started(), baseline, *call(1)], step_s=400.0))
 
-    assert (state.seconds, state.test_seconds) == (860.0, 340.0)
+    assert (state.spend.seconds, state.spend.test_seconds) == (860.0, 340.0)

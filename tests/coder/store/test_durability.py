@@ -57,7 +57,7 @@ def test_of_a_turn_the_answer_alone_waits_for_the_disk(tmp_path: Path) -> None:
                 asked = Turn("coder", journal=journal, model=model, bench=bench)
                 with pytest.raises(MachineError):
                     await asked.ask([ChatMessage(role="user", content="?")], sampling=Sampling())
-                return f"{len(model.requests)} {journal.state.calls}"
+                return f"{len(model.requests)} {journal.state.spend.calls}"
 
     said = said_by_child(lambda: asyncio.run(turn()))
 

@@ -134,7 +134,7 @@ async def test_a_nested_team_goes_on_where_the_user_wants_its_change_otherwise(t
     task = TASK.model_copy(update={"workspace": tmp_path})
     run = await solve(task, team=RoundRobin((inner, A)), model=model, log=log, watch=person)
 
-    heard = fold_all(await log.read(run.run_id)).messages
+    heard = fold_all(await log.read(run.run_id)).progress.messages
     assert authors(heard) == ["coder", "executor", "human", "critic", "coder", "executor"]
     assert run.status == "solved"
 
@@ -154,7 +154,7 @@ async def test_a_rule_in_python_may_leave_a_turn_to_a_model_that_picks() -> None
     log, model = MemoryLog(), Scripted(["1", "2", "dora", "3", "4"])
     run = await solve(TASK, team=InCode(), stop=turns(4), model=model, log=log)
 
-    heard = fold_all(await log.read(run.run_id)).messages
+    heard = fold_all(await log.read(run.run_id)).progress.messages
     assert [spoken(message) for message in heard] == ["anna", "bert", "[dora]", "dora", "anna"]
 
 
@@ -179,7 +179,7 @@ async def test_tools_that_are_called_beside_a_hand_off_are_called_once_and_befor
     model, log = Scripted([calls, "Hello.\nOVER"]), MemoryLog()
     run = await solve(TASK, team=team, stop=OVER, model=model, log=log, tools=[first, second])
 
-    heard = fold_all(await log.read(run.run_id)).messages
+    heard = fold_all(await log.read(run.run_id)).progress.messages
     assert [(message.author, message.kind) for message in heard] == [("alpha", "handoff"), ("beta", "words")]
     assert called == ["first 1", "second 2"]
     assert any("alpha:\nYours." in message.content for message in model.requests[1].messages)

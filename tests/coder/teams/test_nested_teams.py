@@ -48,7 +48,7 @@ async def test_a_hand_off_to_the_user_in_the_last_turn_of_a_nested_team_is_asked
     model = Scripted(["Lists, then.", RIGHT])
     done = await resume(run.run_id, model=model, log=log, answer=Decision(decision="", words="lists"))
 
-    said = fold_all(await log.read(run.run_id)).messages
+    said = fold_all(await log.read(run.run_id)).progress.messages
     assert authors(said) == ["fast", "human", "fast", "coder", "executor"]
     assert "lists" in model.requests[0].messages[-1].content
     assert done.status == "solved"

@@ -58,7 +58,7 @@ class Hanging(Scripted):
 
 async def told(log: MemoryLog) -> Told:
     """Who has said what to whom."""
-    heard: Sequence[Message] = fold_all(await log.read("run_a")).messages
+    heard: Sequence[Message] = fold_all(await log.read("run_a")).progress.messages
     return [(message.author, message.to, message.text) for message in heard]
 
 
@@ -129,7 +129,7 @@ async def test_what_a_condition_ended_goes_on_with_the_next_where_a_resume_bring
 
 async def test_an_error_in_a_condition_is_raised_and_the_run_goes_on_with_a_mended_one() -> None:
     def flaky(state: State) -> Reason | None:
-        if len(state.messages) == 2:
+        if len(state.progress.messages) == 2:
             raise RuntimeError("I am flaky")
         return None
 

@@ -107,9 +107,9 @@ async def test_of_two_green_attempts_the_smaller_change_lands(project: Path, fir
     assert [(one.status, one.verified, one.lines) for one in run.others] == [("solved", "tests", 3)]
     assert len(watch.questions) == 1
     other = fold_all(await log.read(run.others[0].run_id))
-    assert other.proposed is not None
-    assert "+    c = a" in other.proposed.patch
-    assert other.landed == ()
+    assert other.landing.proposed is not None
+    assert "+    c = a" in other.landing.proposed.patch
+    assert other.landing.written == ()
 
 
 async def test_given_tests_count_more_than_a_check_of_the_answers_own(project: Path) -> None:
@@ -133,7 +133,8 @@ async def test_every_run_says_which_attempt_it_is_and_keeps_its_share_of_the_lim
     states = [fold_all(await log.read(summary.run)) for summary in await log.runs()]
     said = {state.origin.words for state in states if state.origin is not None}
     assert said == {f"attempt {n} of 3 of {run.run_id}" for n in (1, 2, 3)}
-    assert [(state.budget.calls, str(state.budget.cost_usd)) for state in states] == [(3, "0.3333")] * 3
+    budgets = [state.spend.budget for state in states]
+    assert [(budget.calls, str(budget.cost_usd)) for budget in budgets] == [(3, "0.3333")] * 3
     temperatures = [script.requests[0].sampling.temperature for script in model.scripts]
     assert temperatures == [0.0, 0.8, 0.8]
 
@@ -189,7 +190,9 @@ async def test_an_end_from_outside_ends_all_and_each_can_go_on(project: Path) ->
 
     runs = [summary.run for summary in await log.runs()]
     states = [fold_all(await log.read(run)) for run in runs]
-    assert [state.stopped.status for state in states if state.stopped] == ["interrupted"] * 2
+    assert [state.progress.stopped.status for state in states if state.progress.stopped] == [
+        "interrupted"
+    ] * 2
     again = await resume(runs[0], log=log, model=Scripted([MEND, DONE]))
     assert again.status == "solved"
     assert (project / "calc.py").read_text() == RIGHT

@@ -62,7 +62,7 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
 
     acted = await resume(stopped.run_id, model=model, settings=Settings(strategy="act"), log=log)
 
-    budget = (await state_of(log, acted)).budget
+    budget = (await state_of(log, acted)).spend.budget
     assert (stopped.status, acted.status) == ("error", "solved")
     assert (budget.calls, budget.cost_usd, budget.seconds) == (100, Decimal(3), 77)
     assert "bash" in {tool.name for tool in (model.requests[0].form or pytest.fail("no tools")).tools}

@@ -48,7 +48,7 @@ async def worked(
     script = Scripted(answers)
     log = log or MemoryLog()
     run = await solve(TASK, team=team, stop=stop, model=model or script, log=log)
-    return run, script, list(fold_all(await log.read(run.run_id)).messages)
+    return run, script, list(fold_all(await log.read(run.run_id)).progress.messages)
 
 
 def authors(said_by: Sequence[Message]) -> list[str]:
@@ -185,7 +185,7 @@ async def test_a_hand_off_to_the_user_waits_for_an_answer_that_its_giver_reads()
     model = Scripted([f"solution.py\n{RIGHT}"])
     done = await resume(run.run_id, model=model, log=log, answer=Decision(decision="", words="lists"))
     assert (done.status, "lists" in model.requests[0].messages[-1].content) == ("solved", True)
-    assert fold_all(await log.read(run.run_id)).messages[2].author == "fast"
+    assert fold_all(await log.read(run.run_id)).progress.messages[2].author == "fast"
 
 
 async def test_a_member_that_acts_hands_over_by_a_tool_and_keeps_a_dialogue_of_its_own() -> None:

@@ -208,7 +208,7 @@ async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> Non
                 await turn.ask(ASKED, sampling=GREEDY)
             with pytest.raises(BudgetSpent, match=r"limit of \$0\.01"):
                 await turn.ask(ASKED, sampling=GREEDY)
-            spent = turn.state.spent_usd
+            spent = turn.state.spend.usd
 
     assert len(server.requests) == 8
     assert spent <= Decimal("0.01")

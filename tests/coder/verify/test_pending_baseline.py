@@ -84,9 +84,9 @@ def test_what_the_tests_said_before_the_work_is_owed_until_a_call_is_answered() 
     edits = ToolAnswered(call=1, id="", name="edits", text="")
     answered = ToolAnswered(call=1, id="a", name="bash", text="")
 
-    assert not state_of([started(), LONG, asked]).owes_baseline
-    assert state_of([started(), asked, LONG, edits]).owes_baseline
-    assert not state_of([started(), asked, LONG, edits, answered]).owes_baseline
+    assert not state_of([started(), LONG, asked]).dialogue.owes_baseline
+    assert state_of([started(), asked, LONG, edits]).dialogue.owes_baseline
+    assert not state_of([started(), asked, LONG, edits, answered]).dialogue.owes_baseline
 
 
 def test_tests_that_take_long_are_not_on_the_runs_time() -> None:
@@ -95,5 +95,5 @@ def test_tests_that_take_long_are_not_on_the_runs_time() -> None:
     log = [started(), *call(1), LONG, code("a"), finished, outcome(passed=True)]
     brief = [short if body is LONG else body for body in log]
 
-    assert state_of(log).seconds == pytest.approx(len(events(log)) - 1 - 1 - 0.75)
-    assert state_of(brief).seconds == pytest.approx(len(events(log)) - 1)
+    assert state_of(log).spend.seconds == pytest.approx(len(events(log)) - 1 - 1 - 0.75)
+    assert state_of(brief).spend.seconds == pytest.approx(len(events(log)) - 1)

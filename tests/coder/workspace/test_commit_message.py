@@ -1,7 +1,5 @@
 """Subjects of commits."""
 
-from dataclasses import replace
-
 import pytest
 
 from coder.run.message import Message
@@ -15,7 +13,7 @@ BEGUN = state_of([started()])
 def ended_with(words: str) -> State:
     """The state after an answer that the model ended with these words."""
     code = Message(author="coder", kind="code", sample=1, attempt=1, text=words, files={"calc.py": "x = 1\n"})
-    return replace(BEGUN, messages=(code,))
+    return BEGUN.with_messages((code,))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_
     state = journal.state
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.py"]
     assert workspace_files(state, {"old.py": None}) == {"kept.py": b"y = 1\n"}
-    assert (state.landed, summarize(state).files) == (("old.py",), {})
+    assert (state.landing.written, summarize(state).files) == (("old.py",), {})
     assert "deleted file mode" in summarize(state).patch
     assert is_repeat(state, {"old.py": None}, "")
     assert not is_repeat(state, {"old.py": ""}, "")

@@ -1,0 +1,1 @@
+"""The five records of a run's state, each with the handlers of the events that change it."""

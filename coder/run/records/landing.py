@@ -1,0 +1,115 @@
+"""Landing: what is written into the user's folder, was taken back, or was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coder.run import event_types
+from coder.run.message import HUMAN
+from coder.run.records.record import Handlers, replace
+
+if TYPE_CHECKING:
+    from coder.run.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The way of a change into the user's folder."""
+
+    proposed: event_types.PatchProposed | None = None
+    planned: event_types.LandingPlanned | None = None
+    written: tuple[str, ...] = ()
+    """Paths, in their order."""
+    undone: tuple[str, ...] = ()
+    """Paths whose earlier content is back."""
+    committed: event_types.CommitMade | event_types.CommitRefused | None = None
+    refused: event_types.LandingRefused | None = None
+    declined: bool = False
+    """A person has said no to a change of this task: no flag says yes in their place any more."""
+    taken_back: bool = False
+    """The user has taken back what was written for this task."""
+
+    @property
+    def patch(self) -> str:
+        """The patch that has landed, or would have; empty where nothing was proposed."""
+        shown = self.planned or self.proposed
+        return shown.patch if shown is not None else ""
+
+    @property
+    def planned_paths(self) -> frozenset[str]:
+        """The paths that are written, or are to be."""
+        changes = self.planned.plan.changes if self.planned is not None else ()
+        return frozenset(change.path for change in changes)
+
+
+def _propose(landing: Landing, body: event_types.PatchProposed, state: State) -> Landing:
+    return replace(landing, proposed=body)
+
+
+def _drop_proposal(landing: Landing, body: event_types.Spoken, state: State) -> Landing:
+    """Drop the proposal where the user wants another change."""
+    is_wish = body.message.author == HUMAN and body.message.kind in ("outcome", "code")
+    return replace(landing, proposed=None) if is_wish else landing
+
+
+def _plan(landing: Landing, body: event_types.LandingPlanned, state: State) -> Landing:
+    return replace(landing, planned=body, written=(), undone=(), refused=None, taken_back=False)
+
+
+def _write(landing: Landing, body: event_types.FileLanded, state: State) -> Landing:
+    return replace(landing, written=(*landing.written, body.path))
+
+
+def _undo_file(landing: Landing, body: event_types.FileUndone, state: State) -> Landing:
+    if body.left:
+        return landing
+    if state.progress.stopped is None:  # a run at work takes back a landing that could not be finished
+        written = tuple(path for path in landing.written if path != body.path)
+        landing = replace(landing, written=written)
+    return replace(landing, undone=(*landing.undone, body.path))
+
+
+def _take_back(landing: Landing, body: event_types.LandingUndone, state: State) -> Landing:
+    return replace(landing, taken_back=True) if body.step > len(state.progress.steps) else landing
+
+
+def _commit(
+    landing: Landing, body: event_types.CommitMade | event_types.CommitRefused, state: State
+) -> Landing:
+    return replace(landing, committed=body)
+
+
+def _refuse(landing: Landing, body: event_types.LandingRefused, state: State) -> Landing:
+    return replace(landing, refused=body, declined=landing.declined or body.by_human)
+
+
+def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: State) -> Landing:
+    asked = state.questions.open
+    is_no = asked is not None and asked.about == "landing" and not body.agrees
+    return replace(landing, declined=True) if is_no else landing
+
+
+def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: State) -> Landing:
+    return replace(landing, proposed=None, planned=None, written=())
+
+
+def _resume(landing: Landing, body: event_types.RunResumed, state: State) -> Landing:
+    committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
+    return replace(landing, refused=None, committed=committed)
+
+
+HANDLERS: Handlers = {
+    event_types.PatchProposed: _propose,
+    event_types.Spoken: _drop_proposal,
+    event_types.LandingPlanned: _plan,
+    event_types.FileLanded: _write,
+    event_types.FileUndone: _undo_file,
+    event_types.LandingUndone: _take_back,
+    event_types.CommitMade: _commit,
+    event_types.CommitRefused: _commit,
+    event_types.LandingRefused: _refuse,
+    event_types.QuestionAnswered: _hear_answer,
+    event_types.FilesChanged: _begin_anew,
+    event_types.RunResumed: _resume,
+}

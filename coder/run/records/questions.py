@@ -1,0 +1,58 @@
+"""Questions: what a run has asked a person, and what they have answered and allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from coder.run import event_types
+from coder.run.records.record import Handlers, replace
+
+if TYPE_CHECKING:
+    from coder.run.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions of a run to a person."""
+
+    open: event_types.QuestionAsked | None = None
+    """The one without an answer."""
+    answers: Mapping[str, event_types.QuestionAnswered] = field(default_factory=dict)
+    """By the question's id."""
+    granted: frozenset[tuple[str, str]] = frozenset()
+    """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""
+
+
+def _ask(questions: Questions, body: event_types.QuestionAsked, state: State) -> Questions:
+    return replace(questions, open=body)
+
+
+def _answer(questions: Questions, body: event_types.QuestionAnswered, state: State) -> Questions:
+    asked, granted = questions.open, questions.granted
+    is_lasting = asked is not None and (body.decision == "always" or asked.about == "network")
+    if asked is not None and asked.subject and body.agrees and is_lasting:
+        granted = granted | {(asked.about, asked.subject)}
+    return replace(questions, open=None, granted=granted, answers={**questions.answers, body.id: body})
+
+
+def _close(questions: Questions, body: event_types.Body, state: State) -> Questions:
+    return replace(questions, open=None)
+
+
+def _resume(questions: Questions, body: event_types.RunResumed, state: State) -> Questions:
+    """Keep the answers of a run that was cut off; any other resume may ask again."""
+    stopped = state.progress.stopped
+    is_cut_off = stopped is None or stopped.status in ("waiting", "interrupted", "error", "limit")
+    return questions if is_cut_off else replace(questions, answers={})
+
+
+HANDLERS: Handlers = {
+    event_types.QuestionAsked: _ask,
+    event_types.QuestionAnswered: _answer,
+    event_types.Spoken: _close,
+    event_types.StopRequested: _close,
+    event_types.LandingPlanned: _close,
+    event_types.RunResumed: _resume,
+}

@@ -1,0 +1,32 @@
+"""What the records of a state share: a fast `replace`, and the tables of their handlers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from coder.run import event_types
+
+Handlers = Mapping[type[event_types.Body], Callable[..., Any]]
+"""By the type of an event: a function of the record, the event's body and the state before it, that returns
+the record after it."""
+
+if TYPE_CHECKING:  # so that its arguments are checked
+    from dataclasses import replace as replace
+else:
+
+    @cache
+    def _slots(kind: type) -> tuple[dict[str, Callable[[Any, Any], None]], Callable[[Any], tuple[Any, ...]]]:
+        setters = {one.name: getattr(kind, one.name).__set__ for one in fields(kind)}
+        return setters, attrgetter(*setters)
+
+    def replace(record: Any, **changes: Any) -> Any:  # noqa: ANN401 - of any record
+        """As dataclasses.replace, in a third of its time, of which most of a fold is made."""
+        setters, values = _slots(type(record))
+        new = object.__new__(type(record))
+        for setter, value in zip(setters.values(), values(record), strict=True):
+            setter(new, value)
+        for name, value in changes.items():
+            setters[name](new, value)
+        return new

@@ -1,0 +1,108 @@
+"""Spend: calls, tokens, cost and time of a run, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from coder.models.model import Used
+from coder.run import event_types
+from coder.run.records.record import Handlers, replace
+from coder.run.settings import Budget
+from coder.usage import Usage
+
+if TYPE_CHECKING:
+    from coder.run.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a run has used of its budget."""
+
+    budget: Budget
+    """The limits, in all; a resume may change them."""
+    calls: int = 0
+    """Requests to models."""
+    open_calls: Mapping[int, event_types.CallIntended] = field(default_factory=dict)
+    """Requests without an answer, by number."""
+    tool_calls: int = 0
+    """How often a tool was called, cut off or not."""
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: Decimal = Decimal(0)
+    cost_known: bool = True
+    seconds: float = 0.0
+    """Wall time of the run's own work."""
+    test_seconds: float = 0.0
+    """Wall time of long tests, which isn't in `seconds`."""
+    exhausted: event_types.BudgetReached | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens used, with the reservations of requests that have no answer."""
+        reserved = sum(call.reserved_tokens for call in self.open_calls.values())
+        return self.usage.input_tokens + self.usage.output_tokens + reserved
+
+    @property
+    def usd(self) -> Decimal:
+        """Cost so far, with the reservations of requests that have no answer."""
+        reserved = (call.reserved_usd or Decimal(0) for call in self.open_calls.values())
+        return sum(reserved, self.cost_usd)
+
+
+def _reserve(spend: Spend, body: event_types.CallIntended, state: State) -> Spend:
+    return replace(spend, calls=spend.calls + 1, open_calls={**spend.open_calls, body.call: body})
+
+
+def _settle(spend: Spend, body: event_types.CallAnswered, state: State) -> Spend:
+    return _without_call(_add_usage(spend, body), body.call)
+
+
+def _lose(spend: Spend, body: event_types.CallRetried | event_types.CallSwitched, state: State) -> Spend:
+    return _add_usage(spend, body.lost)
+
+
+def _fail(spend: Spend, body: event_types.CallFailed, state: State) -> Spend:
+    return _without_call(_add_usage(spend, body.lost), body.call)
+
+
+def _count_tool_call(spend: Spend, body: event_types.ToolCalled, state: State) -> Spend:
+    return replace(spend, tool_calls=spend.tool_calls + 1)
+
+
+def _exhaust(spend: Spend, body: event_types.BudgetReached, state: State) -> Spend:
+    return replace(spend, exhausted=body)
+
+
+def _resume(spend: Spend, body: event_types.RunResumed, state: State) -> Spend:
+    return replace(spend, budget=body.budget, exhausted=None)
+
+
+def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Spend:
+    """Add an answer that was paid for, complete or not."""
+    if used is None:
+        return spend
+    return replace(
+        spend,
+        usage=spend.usage + used.usage,
+        cost_usd=spend.cost_usd + (used.cost_usd or Decimal(0)),
+        cost_known=spend.cost_known and used.cost_usd is not None,
+    )
+
+
+def _without_call(spend: Spend, number: int) -> Spend:
+    left = {call: request for call, request in spend.open_calls.items() if call != number}
+    return replace(spend, open_calls=left)
+
+
+HANDLERS: Handlers = {
+    event_types.CallIntended: _reserve,
+    event_types.CallAnswered: _settle,
+    event_types.CallRetried: _lose,
+    event_types.CallSwitched: _lose,
+    event_types.CallFailed: _fail,
+    event_types.ToolCalled: _count_tool_call,
+    event_types.BudgetReached: _exhaust,
+    event_types.RunResumed: _resume,
+}
