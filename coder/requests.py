@@ -188,7 +188,7 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
         state = await _folded(log, run)
     except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
         return ListedRun(run_id=run, status="unreadable", started=first.time or None)
-    steps = state.progress.steps
+    steps = state.steps
     begun = steps[0].task if steps else state.task  # a conversation has further tasks
     return ListedRun(
         run_id=run,
@@ -200,7 +200,7 @@ async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
         model=state.model,
         cost=float(state.spend.cost_usd) if state.spend.cost_known else None,
         question=state.questions.open.text if state.questions.open is not None else None,
-        origin=state.origin.words if state.origin is not None else None,
+        origin=state.progress.origin.words if state.progress.origin is not None else None,
         landed=_landed(state),
     )
 
@@ -214,7 +214,7 @@ async def _folded(log: EventLog, run: str) -> State:
 
 
 def _landed(state: State) -> tuple[str, ...]:
-    earlier = [step.landing for step in state.progress.steps if not step.landing.taken_back]
+    earlier = [step.landing for step in state.steps if not step.landing.taken_back]
     paths = (path for landing in earlier for path in landing.written)
     return tuple(dict.fromkeys((*paths, *standing(state))))
 

@@ -70,7 +70,7 @@ async def context_parts(session: Session) -> Mapping[str, int]:
     if not isinstance(latest, CallIntended):
         return {}
     messages = state.dialogue.messages if latest.in_dialogue else latest.messages
-    prompts = [step.task.prompt.strip() for step in (*state.progress.steps, state)]
+    prompts = [step.task.prompt.strip() for step in (*state.steps, state)]
     return _parts(messages, latest.form, prompts)
 
 

@@ -74,7 +74,7 @@ def standing_landings(state: State) -> list[LandingPlanned]:
 
 def steps_of(state: State) -> list[State]:
     """All messages, the latest as the state has it."""
-    return [*state.progress.steps, state]
+    return [*state.steps, state]
 
 
 def of_one_message(before: State | None, run: Run) -> Run:

@@ -44,7 +44,7 @@ def first_request(
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
     """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
-    last, edited = state.progress.steps[-1].progress.messages[-1:], _edited(state)
+    last, edited = state.steps[-1].progress.messages[-1:], _edited(state)
     is_reply = bool(last) and last[0].kind == "reply"
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
@@ -59,7 +59,7 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
 
 def came_of_it(state: State) -> str:
     """The result of the previous message, for the user's files and the session's."""
-    before = state.progress.steps[-1]
+    before = state.steps[-1]
     if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
     if before.progress.stopped is not None and before.progress.stopped.status == "interrupted":
@@ -70,7 +70,7 @@ def came_of_it(state: State) -> str:
 
 def _edited(state: State) -> str:
     """The user's own changes since, without a change that they refused or took back."""
-    known, now, before = state.dialogue.known_files or {}, state.worked, state.progress.steps[-1]
+    known, now, before = state.dialogue.known_files or {}, state.worked, state.steps[-1]
     codes = [message for message in before.progress.messages if message.kind == "code"]
     own = {path for code in codes for path in (*code.files, *code.test_edits)}
     is_told = before.landing.taken_back or before.landing.refused is not None

@@ -30,7 +30,7 @@ def history_budget(context: int | None) -> int:
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
     """The steps before this one as a dialogue of at most so many tokens, oldest first."""
-    if not (known := state.progress.steps[state.dialogue.cleared_steps :]):
+    if not (known := state.steps[state.dialogue.cleared_steps :]):
         return []
     first, *rest = known
     left = budget - input_tokens([]) - _cost(_first(first, len(rest)))

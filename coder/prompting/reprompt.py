@@ -94,7 +94,7 @@ def target_now(state: State) -> Target:
     target = target_of(state)
     if not state.settings.chat or target.path in state.files:
         return target
-    written = (path for step in reversed(state.progress.steps) for path in step.landing.written)
+    written = (path for step in reversed(state.steps) for path in step.landing.written)
     likely = [path for path in written if path in state.files]
     if not likely:
         sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]

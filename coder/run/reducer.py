@@ -77,7 +77,7 @@ def _after(state: State, body: event_types.Body) -> State:
         case event_types.StepStarted():
             return _next_step(state, body)
         case event_types.RunOrigin():
-            return state.forked(body) if body.step else replace(state, origin=body)
+            return _with_origin(state, body)
     changes: dict[str, Any] = {}
     for name, handlers in _RECORDS.items():
         if (handler := handlers.get(type(body))) is not None:
@@ -88,6 +88,8 @@ def _after(state: State, body: event_types.Body) -> State:
     match body:
         case event_types.RunResumed():
             changes |= {"settings": body.settings or state.settings, "model": body.model}
+        case event_types.LandingUndone() if body.step <= len(state.steps):
+            changes["steps"] = _taken_back(state.steps, body.step - 1)
         case event_types.FilesChanged():
             files = {**state.files, **listed(body.listing), **body.files}
             changes["files"] = {path: file for path, file in files.items() if path not in body.gone}
@@ -136,17 +138,27 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
             plan=before.plan,
             session=Session(tree=state.open_work),
         )
-    earlier = replace(state, progress=replace(state.progress, steps=()))
     return replace(
         state,
         task=body.task,
         settings=body.settings,
         model=body.model,
         spend=replace(state.spend, budget=body.settings.budget, tool_calls=0, exhausted=None),
-        progress=Progress(
-            seq=state.progress.seq, time=state.progress.time, steps=(*state.progress.steps, earlier)
-        ),
+        steps=(*state.steps, replace(state, steps=())),
+        progress=Progress(seq=state.progress.seq, time=state.progress.time, origin=state.progress.origin),
         dialogue=begun,
         landing=Landing(),
         questions=Questions(granted=state.questions.granted),
     )
+
+
+def _with_origin(state: State, origin: event_types.RunOrigin) -> State:
+    if origin.step:
+        return state.forked(origin)
+    return replace(state, progress=replace(state.progress, origin=origin))
+
+
+def _taken_back(steps: tuple[State, ...], at: int) -> tuple[State, ...]:
+    """The earlier tasks, what the one at this place has written taken back."""
+    landing = replace(steps[at].landing, taken_back=True)
+    return (*steps[:at], replace(steps[at], landing=landing), *steps[at + 1 :])

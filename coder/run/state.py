@@ -32,8 +32,8 @@ class State:
     """The user's files as the run read them."""
     root: str | None = None
     """The folder that their paths are relative to."""
-    origin: event_types.RunOrigin | None = None
-    """Where it is a fork, or one of several attempts: of what."""
+    steps: tuple[State, ...] = ()
+    """How the earlier tasks of the run ended."""
     progress: Progress = field(default_factory=Progress)
     dialogue: Dialogue = field(default_factory=Dialogue)
     landing: Landing = field(default_factory=Landing)
@@ -83,13 +83,14 @@ class State:
         return replace(
             self,
             settings=self.settings.model_copy(update={"chat": False}),
-            origin=origin,
+            steps=(),
             spend=Spend(budget=self.spend.budget),
             progress=Progress(
                 seq=progress.seq,
                 time=progress.time,
                 messages=progress.messages,
                 baseline=progress.baseline,
+                origin=origin,
             ),
             dialogue=Dialogue(
                 messages=dialogue.messages,

@@ -58,7 +58,9 @@ async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
     if found.last.type == RunStopped.type and found.last.body.get("status") != "interrupted":
         return None
     state = fold_all(events := await log.read(found.run))
-    if state.settings.served is None or (state.origin is not None and state.origin.run != state.run):
+    if state.settings.served is None or (
+        state.progress.origin is not None and state.progress.origin.run != state.run
+    ):
         return None  # continued on the command line; one of several attempts, of which the first goes on
     stopped, tries = state.progress.stopped, 0
     for event in events:

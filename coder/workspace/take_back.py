@@ -50,12 +50,12 @@ def left_to_undo(state: State) -> list[int]:
 
 def _written(state: State) -> list[int]:
     """The steps that wrote files, the latest first."""
-    steps = range(len(state.progress.steps) + 1, 0, -1)
+    steps = range(len(state.steps) + 1, 0, -1)
     return [step for step in steps if _of(state, step).landing.planned is not None]
 
 
 def _of(state: State, step: int) -> State:
-    return [*state.progress.steps, state][step - 1]
+    return [*state.steps, state][step - 1]
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
@@ -81,7 +81,7 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
 
 
 def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
-    done = {*state.landing.undone} if step > len(state.progress.steps) else set()
+    done = {*state.landing.undone} if step > len(state.steps) else set()
     if _of(state, step).landing.taken_back:
         done = {change.path for change in plan.changes}
     left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))

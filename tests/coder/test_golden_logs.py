@@ -59,7 +59,7 @@ def told(events: Sequence[Event]) -> dict[str, object]:
             "ends": [BenchEnded.model_validate(body).reason for body in ends],
         }
     state = fold_all(events)
-    run, steps = summarize(state), state.progress.steps
+    run, steps = summarize(state), state.steps
     return {
         "status": run.status,
         "verified": run.verified,

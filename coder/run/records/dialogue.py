@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from coder.models.model import ChatMessage
 from coder.run import event_types
 from coder.run.records import session
 from coder.run.records.record import Handlers, replace
 from coder.run.records.session import Session
+from coder.run.records.spend import Spend
 from coder.run.stored_file import StoredFile
-
-if TYPE_CHECKING:
-    from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,23 @@ class Dialogue:
         return replace(self, participant=participant, messages=others.pop(participant, ()), others=others)
 
 
-def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: State) -> Dialogue:
+class _Before(Protocol):
+    """The state before an event, as far as handlers read it here."""
+
+    @property
+    def spend(self) -> Spend: ...
+    @property
+    def steps(self) -> Sequence[object]: ...
+
+
+def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: _Before) -> Dialogue:
     if not body.in_dialogue:
         return dialogue
     messages = (*dialogue.messages[: body.kept], *body.messages)
     return replace(dialogue, messages=messages, known_files=None, is_untold=False, is_text=body.form is None)
 
 
-def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: State) -> Dialogue:
+def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Before) -> Dialogue:
     if body.tool_calls:
         dialogue = replace(dialogue, callers=dialogue.callers | {body.model})
     request = state.spend.open_calls.get(body.call)
@@ -70,7 +77,7 @@ def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: State
     return replace(dialogue, messages=(*dialogue.messages, answer), failed_tool="")
 
 
-def _drop_pictures(dialogue: Dialogue, body: event_types.CallFailed, state: State) -> Dialogue:
+def _drop_pictures(dialogue: Dialogue, body: event_types.CallFailed, state: _Before) -> Dialogue:
     """Leave the last pictures out of a dialogue that was refused: they may be the reason."""
     messages = dialogue.messages
     at = max((i for i, message in enumerate(messages) if message.images), default=None)
@@ -80,11 +87,11 @@ def _drop_pictures(dialogue: Dialogue, body: event_types.CallFailed, state: Stat
     return replace(dialogue, messages=(*messages[:at], without, *messages[at + 1 :]))
 
 
-def _fold_context(dialogue: Dialogue, body: event_types.ContextFolded, state: State) -> Dialogue:
+def _fold_context(dialogue: Dialogue, body: event_types.ContextFolded, state: _Before) -> Dialogue:
     return replace(dialogue, messages=body.messages, is_text=dialogue.is_text or body.in_text)
 
 
-def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: State) -> Dialogue:
+def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Before) -> Dialogue:
     call = dialogue.session.open_tool
     if call is not None and body.name == "plan":
         from coder.run.plan import plan_of
@@ -99,16 +106,16 @@ def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: State
     return replace(dialogue, messages=(*dialogue.messages, result), owes_baseline=False)
 
 
-def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: State) -> Dialogue:
+def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: _Before) -> Dialogue:
     return replace(dialogue, owes_baseline=bool(dialogue.messages) and dialogue.known_files is None)
 
 
-def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: State) -> Dialogue:
+def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: _Before) -> Dialogue:
     return dialogue.of(body.participant)
 
 
-def _clear(dialogue: Dialogue, body: event_types.DialogueCleared, state: State) -> Dialogue:
-    cleared = len(state.progress.steps) + 1
+def _clear(dialogue: Dialogue, body: event_types.DialogueCleared, state: _Before) -> Dialogue:
+    cleared = len(state.steps) + 1
     return replace(dialogue, messages=(), others={}, plan="", cleared_steps=cleared)
 
 
@@ -124,7 +131,7 @@ HANDLERS: Handlers = {
 }
 
 
-def handle(dialogue: Dialogue, body: event_types.Body, state: State) -> Dialogue:
+def handle(dialogue: Dialogue, body: event_types.Body, state: _Before) -> Dialogue:
     """The dialogue, with its session, after one more event."""
     kind, was = type(body), dialogue.session
     if (handler := HANDLERS.get(kind)) is not None:

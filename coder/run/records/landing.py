@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from coder.run import event_types
 from coder.run.message import HUMAN
+from coder.run.records.progress import Progress
+from coder.run.records.questions import Questions
 from coder.run.records.record import Handlers, replace
-
-if TYPE_CHECKING:
-    from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,36 @@ class Landing:
         return frozenset(change.path for change in changes)
 
 
-def _propose(landing: Landing, body: event_types.PatchProposed, state: State) -> Landing:
+class _Before(Protocol):
+    """The state before an event, as far as handlers read it here."""
+
+    @property
+    def progress(self) -> Progress: ...
+    @property
+    def questions(self) -> Questions: ...
+    @property
+    def steps(self) -> Sequence[object]: ...
+
+
+def _propose(landing: Landing, body: event_types.PatchProposed, state: _Before) -> Landing:
     return replace(landing, proposed=body)
 
 
-def _drop_proposal(landing: Landing, body: event_types.Spoken, state: State) -> Landing:
+def _drop_proposal(landing: Landing, body: event_types.Spoken, state: _Before) -> Landing:
     """Drop the proposal where the user wants another change."""
     is_wish = body.message.author == HUMAN and body.message.kind in ("outcome", "code")
     return replace(landing, proposed=None) if is_wish else landing
 
 
-def _plan(landing: Landing, body: event_types.LandingPlanned, state: State) -> Landing:
+def _plan(landing: Landing, body: event_types.LandingPlanned, state: _Before) -> Landing:
     return replace(landing, planned=body, written=(), undone=(), refused=None, taken_back=False)
 
 
-def _write(landing: Landing, body: event_types.FileLanded, state: State) -> Landing:
+def _write(landing: Landing, body: event_types.FileLanded, state: _Before) -> Landing:
     return replace(landing, written=(*landing.written, body.path))
 
 
-def _undo_file(landing: Landing, body: event_types.FileUndone, state: State) -> Landing:
+def _undo_file(landing: Landing, body: event_types.FileUndone, state: _Before) -> Landing:
     if body.left:
         return landing
     if state.progress.stopped is None:  # a run at work takes back a landing that could not be finished
@@ -70,31 +81,31 @@ def _undo_file(landing: Landing, body: event_types.FileUndone, state: State) -> 
     return replace(landing, undone=(*landing.undone, body.path))
 
 
-def _take_back(landing: Landing, body: event_types.LandingUndone, state: State) -> Landing:
-    return replace(landing, taken_back=True) if body.step > len(state.progress.steps) else landing
+def _take_back(landing: Landing, body: event_types.LandingUndone, state: _Before) -> Landing:
+    return replace(landing, taken_back=True) if body.step > len(state.steps) else landing
 
 
 def _commit(
-    landing: Landing, body: event_types.CommitMade | event_types.CommitRefused, state: State
+    landing: Landing, body: event_types.CommitMade | event_types.CommitRefused, state: _Before
 ) -> Landing:
     return replace(landing, committed=body)
 
 
-def _refuse(landing: Landing, body: event_types.LandingRefused, state: State) -> Landing:
+def _refuse(landing: Landing, body: event_types.LandingRefused, state: _Before) -> Landing:
     return replace(landing, refused=body, declined=landing.declined or body.by_human)
 
 
-def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: State) -> Landing:
+def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: _Before) -> Landing:
     asked = state.questions.open
     is_no = asked is not None and asked.about == "landing" and not body.agrees
     return replace(landing, declined=True) if is_no else landing
 
 
-def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: State) -> Landing:
+def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: _Before) -> Landing:
     return replace(landing, proposed=None, planned=None, written=())
 
 
-def _resume(landing: Landing, body: event_types.RunResumed, state: State) -> Landing:
+def _resume(landing: Landing, body: event_types.RunResumed, state: _Before) -> Landing:
     committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
     return replace(landing, refused=None, committed=committed)
 

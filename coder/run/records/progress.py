@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from coder.run import event_types
 from coder.run.message import Message
 from coder.run.records.record import Handlers, replace
-
-if TYPE_CHECKING:
-    from coder.run.state import State
+from coder.run.records.spend import Spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +29,24 @@ class Progress:
     """Answers of models without a word, the latest in a row."""
     baseline: event_types.BaselineTaken | None = None
     """How the test command ended before the work; None where it wasn't run."""
-    steps: tuple[State, ...] = ()
-    """How the earlier tasks of the run ended."""
+    origin: event_types.RunOrigin | None = None
+    """Where it is a fork, or one of several attempts: of what."""
     stop_requested: event_types.StopRequested | None = None
     stopped: event_types.RunStopped | None = None
 
 
-def _add_message(progress: Progress, body: event_types.Spoken, state: State) -> Progress:
+class _Before(Protocol):
+    """The state before an event, as far as handlers read it here."""
+
+    @property
+    def spend(self) -> Spend: ...
+
+
+def _add_message(progress: Progress, body: event_types.Spoken, state: _Before) -> Progress:
     return replace(progress, messages=(*progress.messages, body.message), pending=())
 
 
-def _add_answer(progress: Progress, body: event_types.CallAnswered, state: State) -> Progress:
+def _add_answer(progress: Progress, body: event_types.CallAnswered, state: _Before) -> Progress:
     request = state.spend.open_calls.get(body.call)
     has_content = body.text.strip() or body.tool_calls
     progress = replace(progress, empty_answers=0 if has_content else progress.empty_answers + 1)
@@ -50,23 +55,23 @@ def _add_answer(progress: Progress, body: event_types.CallAnswered, state: State
     return replace(progress, pending=(*progress.pending, body))
 
 
-def _set_baseline(progress: Progress, body: event_types.BaselineTaken, state: State) -> Progress:
+def _set_baseline(progress: Progress, body: event_types.BaselineTaken, state: _Before) -> Progress:
     return replace(progress, baseline=body)
 
 
-def _request_stop(progress: Progress, body: event_types.StopRequested, state: State) -> Progress:
+def _request_stop(progress: Progress, body: event_types.StopRequested, state: _Before) -> Progress:
     return replace(progress, stop_requested=body)
 
 
-def _stop(progress: Progress, body: event_types.RunStopped, state: State) -> Progress:
+def _stop(progress: Progress, body: event_types.RunStopped, state: _Before) -> Progress:
     return replace(progress, stopped=body)
 
 
-def _resume(progress: Progress, body: event_types.RunResumed, state: State) -> Progress:
+def _resume(progress: Progress, body: event_types.RunResumed, state: _Before) -> Progress:
     return replace(progress, stopped=None, stop_requested=None, empty_answers=0)
 
 
-def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: State) -> Progress:
+def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: _Before) -> Progress:
     """What earlier answers have shown was about other files: none of them is the best any more."""
     forgotten = {"passed": False, "checks": (), "contradicts": ()}
     messages = tuple(
@@ -78,14 +83,6 @@ def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: 
     return replace(progress, messages=messages)
 
 
-def _take_back_step(progress: Progress, body: event_types.LandingUndone, state: State) -> Progress:
-    if body.step > len(progress.steps):
-        return progress
-    step = progress.steps[body.step - 1]
-    step = replace(step, landing=replace(step.landing, taken_back=True))
-    return replace(progress, steps=(*progress.steps[: body.step - 1], step, *progress.steps[body.step :]))
-
-
 HANDLERS: Handlers = {
     event_types.Spoken: _add_message,
     event_types.CallAnswered: _add_answer,
@@ -94,5 +91,4 @@ HANDLERS: Handlers = {
     event_types.RunStopped: _stop,
     event_types.RunResumed: _resume,
     event_types.FilesChanged: _forget_outcomes,
-    event_types.LandingUndone: _take_back_step,
 }

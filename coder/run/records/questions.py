@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from coder.run import event_types
+from coder.run.records.progress import Progress
 from coder.run.records.record import Handlers, replace
-
-if TYPE_CHECKING:
-    from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +23,18 @@ class Questions:
     """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""
 
 
-def _ask(questions: Questions, body: event_types.QuestionAsked, state: State) -> Questions:
+class _Before(Protocol):
+    """The state before an event, as far as handlers read it here."""
+
+    @property
+    def progress(self) -> Progress: ...
+
+
+def _ask(questions: Questions, body: event_types.QuestionAsked, state: _Before) -> Questions:
     return replace(questions, open=body)
 
 
-def _answer(questions: Questions, body: event_types.QuestionAnswered, state: State) -> Questions:
+def _answer(questions: Questions, body: event_types.QuestionAnswered, state: _Before) -> Questions:
     asked, granted = questions.open, questions.granted
     is_lasting = asked is not None and (body.decision == "always" or asked.about == "network")
     if asked is not None and asked.subject and body.agrees and is_lasting:
@@ -37,11 +42,11 @@ def _answer(questions: Questions, body: event_types.QuestionAnswered, state: Sta
     return replace(questions, open=None, granted=granted, answers={**questions.answers, body.id: body})
 
 
-def _close(questions: Questions, body: event_types.Body, state: State) -> Questions:
+def _close(questions: Questions, body: event_types.Body, state: _Before) -> Questions:
     return replace(questions, open=None)
 
 
-def _resume(questions: Questions, body: event_types.RunResumed, state: State) -> Questions:
+def _resume(questions: Questions, body: event_types.RunResumed, state: _Before) -> Questions:
     """Keep the answers of a run that was cut off; any other resume may ask again."""
     stopped = state.progress.stopped
     is_cut_off = stopped is None or stopped.status in ("waiting", "interrupted", "error", "limit")

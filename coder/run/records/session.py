@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from coder.run import event_types
 from coder.run.message import LeftOut
 from coder.run.records.record import Handlers, replace
 from coder.run.stored_file import StoredFile
-
-if TYPE_CHECKING:
-    from coder.run.state import State
 
 _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """Durations in the output of commands and test runners."""
@@ -40,11 +37,11 @@ class Session:
     """A call has left programs running, which may change what the next one gives."""
 
 
-def _begin_tool(session: Session, body: event_types.ToolCalled, state: State) -> Session:
+def _begin_tool(session: Session, body: event_types.ToolCalled, state: object) -> Session:
     return replace(session, open_tool=body)
 
 
-def _end_tool(session: Session, body: event_types.ToolAnswered, state: State) -> Session:
+def _end_tool(session: Session, body: event_types.ToolAnswered, state: object) -> Session:
     return replace(
         session,
         open_tool=None,
@@ -56,19 +53,19 @@ def _end_tool(session: Session, body: event_types.ToolAnswered, state: State) ->
     )
 
 
-def _begin_effect(session: Session, body: event_types.CodeCalled, state: State) -> Session:
+def _begin_effect(session: Session, body: event_types.CodeCalled, state: object) -> Session:
     return replace(session, effects=(*session.effects, body), open_effect=body)
 
 
-def _end_effect(session: Session, body: event_types.CodeAnswered, state: State) -> Session:
+def _end_effect(session: Session, body: event_types.CodeAnswered, state: object) -> Session:
     return replace(session, open_effect=None)
 
 
-def _end_turn(session: Session, body: event_types.Spoken, state: State) -> Session:
+def _end_turn(session: Session, body: event_types.Spoken, state: object) -> Session:
     return replace(session, effects=())
 
 
-def _resume(session: Session, body: event_types.RunResumed, state: State) -> Session:
+def _resume(session: Session, body: event_types.RunResumed, state: object) -> Session:
     return replace(session, results={}, has_background=False)
 
 

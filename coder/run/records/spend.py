@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from coder.models.model import Used
 from coder.run import event_types
 from coder.run.records.record import Handlers, replace
 from coder.run.settings import Budget
 from coder.usage import Usage
-
-if TYPE_CHECKING:
-    from coder.run.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +47,31 @@ class Spend:
         return sum(reserved, self.cost_usd)
 
 
-def _reserve(spend: Spend, body: event_types.CallIntended, state: State) -> Spend:
+def _reserve(spend: Spend, body: event_types.CallIntended, state: object) -> Spend:
     return replace(spend, calls=spend.calls + 1, open_calls={**spend.open_calls, body.call: body})
 
 
-def _settle(spend: Spend, body: event_types.CallAnswered, state: State) -> Spend:
+def _settle(spend: Spend, body: event_types.CallAnswered, state: object) -> Spend:
     return _without_call(_add_usage(spend, body), body.call)
 
 
-def _lose(spend: Spend, body: event_types.CallRetried | event_types.CallSwitched, state: State) -> Spend:
+def _lose(spend: Spend, body: event_types.CallRetried | event_types.CallSwitched, state: object) -> Spend:
     return _add_usage(spend, body.lost)
 
 
-def _fail(spend: Spend, body: event_types.CallFailed, state: State) -> Spend:
+def _fail(spend: Spend, body: event_types.CallFailed, state: object) -> Spend:
     return _without_call(_add_usage(spend, body.lost), body.call)
 
 
-def _count_tool_call(spend: Spend, body: event_types.ToolCalled, state: State) -> Spend:
+def _count_tool_call(spend: Spend, body: event_types.ToolCalled, state: object) -> Spend:
     return replace(spend, tool_calls=spend.tool_calls + 1)
 
 
-def _exhaust(spend: Spend, body: event_types.BudgetReached, state: State) -> Spend:
+def _exhaust(spend: Spend, body: event_types.BudgetReached, state: object) -> Spend:
     return replace(spend, exhausted=body)
 
 
-def _resume(spend: Spend, body: event_types.RunResumed, state: State) -> Spend:
+def _resume(spend: Spend, body: event_types.RunResumed, state: object) -> Spend:
     return replace(spend, budget=body.budget, exhausted=None)
 
 

@@ -36,8 +36,8 @@ def step(prompt: str, *messages: Message) -> State:
 def state(*steps: State) -> State:
     settings = Settings(chat=True)
     now = Task(prompt="now this")
-    spend, progress = Spend(budget=settings.budget), Progress(steps=steps)
-    return State(run="r", task=now, settings=settings, model="m", spend=spend, progress=progress)
+    spend = Spend(budget=settings.budget)
+    return State(run="r", task=now, settings=settings, model="m", spend=spend, steps=steps)
 
 
 def plan(text: str) -> Message:

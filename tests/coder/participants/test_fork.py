@@ -79,8 +79,8 @@ async def test_a_fork_says_whose_it_is_and_counts_only_its_own(project: Path) ->
 
     events = await log.read(run.run_id)
     state = fold_all(events)
-    assert state.origin is not None
-    assert state.origin.words == f"fork of {first.run_id} at step 1"
+    assert state.progress.origin is not None
+    assert state.progress.origin.words == f"fork of {first.run_id} at step 1"
     assert (run.status, run.calls, len(costs_of(events).calls)) == ("limit", 3, 3)
     assert run.tokens.input < 4 * first.tokens.input
     assert [summary.run for summary in await log.runs()] == [run.run_id, first.run_id]

@@ -131,7 +131,7 @@ async def test_every_run_says_which_attempt_it_is_and_keeps_its_share_of_the_lim
     run = await raced(project, model, log, calls=10, cost_usd=Decimal(1))
 
     states = [fold_all(await log.read(summary.run)) for summary in await log.runs()]
-    said = {state.origin.words for state in states if state.origin is not None}
+    said = {state.progress.origin.words for state in states if state.progress.origin is not None}
     assert said == {f"attempt {n} of 3 of {run.run_id}" for n in (1, 2, 3)}
     budgets = [state.spend.budget for state in states]
     assert [(budget.calls, str(budget.cost_usd)) for budget in budgets] == [(3, "0.3333")] * 3
