@@ -81,6 +81,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
         crossing = Crossing(
             kinds=said.kinds & CARRIERS,
             errors=said.errors,
+            raising=said.raising,
             steps=_STEPS_FACTOR * said.steps + _STEPS_MORE,
             write_back=bool(said.changed) or any(" set " in use for use in said.uses),
             changed=said.changed,

@@ -21,6 +21,8 @@ class Crossing(Value):
     """Kinds of references: `generator`, `coroutine`, `function`, `record`, or `object` (not verified)."""
     errors: frozenset[str] | None = frozenset()
     """Names of standard exceptions that the tests expect."""
+    raising: frozenset[str] = frozenset()
+    """Digests of calls in which any exception may be raised."""
     steps: int | None = None
     """Maximum steps of all generators together; None: no limit but time."""
     write_back: bool = False
@@ -75,10 +77,13 @@ class RunReport:
     """Why the tests fail with such answers, or on a candidate that was called before."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
+    raising: frozenset[str] = frozenset()
     steps: int = 0
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
+    refused: frozenset[str] = frozenset()
+    """Fields of `Crossing` by which something was refused."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that the checker has, too."""
     disowned: bool = False
@@ -120,9 +125,11 @@ class RunReport:
                 self.unloaded = why
             case ("replayed", int(count), int(differing), str(why)):
                 self.replayed, self.differing, self.stateful = count, differing, why
-            case ("end", list(), list(), list(), list(), list(), int(steps), bool(timed_out), bool(disowned)):
-                crossed = (frozenset(map(str, names)) for names in report[1:6])
-                self.kinds, self.errors, self.changed, self.uses, self.ambiguous = crossed
+            case ("end", dict(crossed), int(steps), bool(timed_out), bool(disowned)) if (
+                crossed.keys() <= _CROSSED
+            ):
+                for name, some in crossed.items():
+                    setattr(self, name, frozenset(map(str, some)))
                 self.steps, self.disowned, self.complete, self.unfinished = steps, disowned, True, None
                 self.timed_out = self.timed_out or timed_out
             case ("tripped", str(what), str(where)):
@@ -149,6 +156,9 @@ def result_of(code: int, killed_by: KilledBy | None, **measured: Any) -> Result:
         killed_by=killed_by,
         **measured,
     )
+
+
+_CROSSED = frozenset({"kinds", "errors", "raising", "changed", "uses", "refused", "ambiguous"})
 
 
 def _is_result(told: list[Any]) -> bool:

@@ -12,7 +12,6 @@ A request is a tuple: an operation's name and its operands. The answer is ("valu
 from __future__ import annotations
 
 import importlib
-import linecache
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -21,17 +20,17 @@ from types import ModuleType
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.foreign import Foreign, foreign
+from sandbox.inner.bridge.foreign import Foreign, foreign, foreign_instance
+from sandbox.inner.bridge.loading import last_frames, load_module, text_of, truth_of
 from sandbox.inner.bridge.metadata import kind_of, metadata_of
 from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
-from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, plain, reference_kind
+from sandbox.inner.bridge.plain_copies import Parts, copied, copied_of, is_record, plain, reference_kind
 from sandbox.inner.bridge.printed import Printed
+from sandbox.inner.bridge.receiving import value_of
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import Writeback, awaited, mutable_containers, resume, write_back
 from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.wire import Channel
-
-_WHERE_LINES = 5
 
 
 class Callee:
@@ -41,6 +40,7 @@ class Callee:
         self._channel = channel
         self._kinds: Collection[str] | None = arguments.get("kinds")
         self._modules = dict(arguments.get("modules", {}))
+        self._loaded: list[ModuleType] = []
         self._write_back: bool | None = arguments.get("write_back")
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
@@ -64,6 +64,7 @@ class Callee:
             "describe": self._describe,
             "metadata": metadata_of,
             "plain": plain,
+            "missing": lambda number, key: value_of(self._objects[number], key),
             **OPERATORS,
         }
 
@@ -81,7 +82,7 @@ class Callee:
         try:
             return self._frame(("value", self._operations[operation](*operands)), self._loan)
         except BaseException as error:  # noqa: BLE001 - any exception of the candidate is its answer
-            return self._frame(("raised", error, _last_frames(error)), self._loan)
+            return self._frame(("raised", error, last_frames(error)), self._loan)
         finally:
             self._loan = outer
 
@@ -126,32 +127,41 @@ class Callee:
         if number in self._thrown:
             return ("yours", self._thrown[number])
         if issubclass(kind, type):
+            if self._kinds is not None and "function" in self._kinds and not issubclass(value, BaseException):
+                return (
+                    "function",
+                    number,
+                    value.__name__,
+                    "",
+                )  # it is called, and what comes of it is checked
             return ("class", number)
         if issubclass(kind, BaseException):
-            return ("error", number, kind, value.args, _text(value))
+            return ("error", number, kind, value.args, text_of(value))
         known = reference_kind(kind, self._kinds)
-        if known == "generator" and not hasattr(kind, "__next__"):
+        if known == "generator" and not hasattr(kind, "__next__") and not hasattr(kind, "send"):
             return (known, self._number(iter(value)))
         if known is not None:
             names = [getattr(value, "__name__", "")] if known in ("function", "module") else []
             names += [kind_of(value)] if known == "function" else []
             return (known, number, *(one if type(one) is str else "" for one in names))
-        if fields_of(kind) is not None:
+        if fields_of(kind) is not None or (self._kinds is not None and is_record(kind)):
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
-        return ("object", number, self._number(kind))
+        return ("object", number, self._number(kind), *(() if self._kinds is None else (truth_of(value),)))
 
     def _parts(self, value: Any) -> tuple[object, ...] | None:
         """Payload of a value that crosses by value: a standard one or, if no objects may cross, a copy."""
         made = None if self._kinds is None else copied(value, self._kinds)
+        if made is not None and made[0] == "missing":
+            return ("missing", self._number(value), *made[1:])
         return to_parts(value) if made is None else made
 
     def _resolve(self, payload: Any) -> object:
         kind, *rest = payload
         if kind == "object":
             return self._objects[rest[0]]
-        if kind == "mine":
+        if kind in ("mine", "shared"):
             if rest[0] not in self._foreign:
-                self._foreign[rest[0]] = foreign(self.ask, *rest)
+                self._foreign[rest[0]] = self._shared(*rest) if kind == "shared" else foreign(self.ask, *rest)
             return self._foreign[rest[0]]
         if kind == "lent":
             return self._loan.containers[rest[0]]
@@ -162,6 +172,21 @@ class Callee:
         if kind == "record":
             return tuple.__new__(self._objects[rest[0]], rest[1])
         return from_parts(payload)
+
+    def _shared(self, number: int, name: str, operators: tuple[str, ...], known: str, content: Any) -> object:
+        """An object of a class of the prompt, which the candidate's module may have too."""
+        cls: Any = next((vars(one)[known] for one in self._loaded if known in vars(one)), None)
+        is_class = isinstance(cls, type) and not issubclass(cls, BaseException)
+        if not is_class:
+            return foreign(self.ask, number, name, operators)
+        try:
+            if content is None:
+                return foreign_instance(self.ask, number, cls)
+            made: object = cls[content] if type(content) is str else cls._make(content)
+        except Exception:  # noqa: BLE001 - the candidate has another class of this name
+            return foreign(self.ask, number, name, operators)
+        self._thrown[self._number(made)] = number
+        return made
 
     def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
         """Rebuild the other side's exception as the nearest class known here."""
@@ -181,7 +206,10 @@ class Callee:
         known = (os.path.join(os.getcwd(), folder) for folder in folders)
         sys.path.extend(path for path in known if path not in sys.path)
         source = self._modules.pop(name, None)
-        return importlib.import_module(name) if source is None else _load(name, source)
+        if source is None:
+            return importlib.import_module(name)
+        self._loaded.append(load_module(name, source))
+        return self._loaded[-1]
 
     def _found(self, path: str) -> Any:
         """Look up `module:name`."""
@@ -192,42 +220,8 @@ class Callee:
         bases = [base for base in cls.__bases__ if base is not object]
         names = (cls.__name__, cls.__qualname__, cls.__module__)
         operators = (operators_of(cls), operators_of(type(cls)), copied_of(cls))
-        return (*names, bases, *operators, fields_of(cls))
-
-
-def _load(name: str, source: str) -> ModuleType:
-    """Make a module from source, as if its file lay in the current folder. Raises what the source raises."""
-    path = os.path.join(os.getcwd(), f"{name}.py")
-    content = source.encode("utf-8", "surrogatepass")
-    linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
-    module = sys.modules[name] = ModuleType(name)
-    module.__file__ = path
-    try:
-        # Not the bytes: a comment naming an encoding could give them another meaning than the judge read.
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return sys.modules.get(name, module)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed
-        return ""
-
-
-def _last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
-    """File, line and function of the candidate's last frames, innermost last."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if code.co_filename.startswith(os.getcwd()):
-            frames.append((os.path.relpath(code.co_filename), trace.tb_lineno, code.co_name))
-        trace = trace.tb_next
-    return tuple(frames[-_WHERE_LINES:])
+        fields = () if self._kinds is not None and is_record(cls) else None
+        return (*names, bases, *operators, fields_of(cls) or fields)
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:

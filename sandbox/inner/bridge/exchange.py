@@ -17,6 +17,9 @@ class Exchange:
     def __init__(self, message: tuple[Any, ...], guard: Guard, *, is_entry: bool) -> None:
         """`is_entry`: it calls the function under test."""
         self.operation: str = message[0]
+        self.is_entry = is_entry
+        self.call: bytes | None = None
+        """The request, if it calls the function under test."""
         self.frame = b""
         """The candidate's latest message."""
         self.met: dict[str, object] = {}

@@ -7,52 +7,43 @@ answer were recorded, no others are allowed.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
 from sandbox.inner.bridge.lent import Known, Lent
-from sandbox.inner.bridge.operators import BINARY, COMPARISONS, EQUALITY, IN_PLACE, OPERATORS, operators_of
+from sandbox.inner.bridge.operators import (
+    EQUALITY,
+    OPERATORS,
+    fields_of,
+    operators_of,
+)
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
+from sandbox.inner.bridge.uses import (
+    CHANGING,
+    CLOSED,
+    COPIES,
+    FILES,
+    FREE,
+    LOOKING,
+    OPERANDS,
+    PLAIN,
+    PROTOCOLS,
+    READING_FILES,
+    SAME,
+    STEPS,
+    STEPWISE,
+    TEXTS,
+    USES,
+)
 from sandbox.inner.bridge.writeback import Writeback
 
 MAX_CALLBACKS = 200_000
 """Callbacks of one check. Sorting 10,000 items by a callback takes some 10,000."""
-
-_CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
-_STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-_STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
-"""The only attributes these show: others lead to a frame."""
-_PLAIN = ("builtins", "itertools", "_io", "re")
-"""Modules whose objects only hold data or give items: iterators, files, matches."""
-_FILES = "_io"
-_READING = frozenset(
-    {"read", "read1", "readall", "readinto", "readinto1", "readline", "readlines", "peek", "getvalue"}
-    | {"seek", "tell", "flush", "close", "closed", "readable", "writable", "seekable", "isatty", "fileno"}
-    | {"name", "mode", "encoding", "errors", "newlines", "line_buffering", "buffer", "raw"}
-)
-"""Attributes of files that leave their content as it is."""
-_SAME = {"writelines": "write"}
-"""Attributes of files, by others that do the same."""
-_COPIES = ("__copy__", "__deepcopy__")
-_FREE = frozenset({"__bool__", "__len__", "__hash__"})
-"""Operators that reveal and change nothing of an object; nor does equality with None."""
-_TEXTS = ("__repr__", "__str__", "__format__")
-_OPERANDS = ((tuple, dict), (str, tuple))
-"""Operand types of a call, and of an operator."""
-_USES = {
-    **dict.fromkeys(COMPARISONS, "compare"),
-    **dict.fromkeys((*IN_PLACE, "__setitem__", "__delitem__"), "change"),
-    **dict.fromkeys(("__repr__", "__str__", "__format__", "__dir__"), "show"),
-    **dict.fromkeys(BINARY, "compute"),
-    **dict.fromkeys(("__enter__", "__exit__", "__aenter__", "__aexit__"), "enter"),
-    "__call__": "call",
-}
-"""Effect of an operator; any other one reads."""
 
 
 class Exports:
@@ -63,8 +54,12 @@ class Exports:
 
         `spares_mocks`: no mock is changed.
         """
+        self.refused: set[str] = set()
+        """Not empty if a use was refused."""
         self.giving: Sequence[tuple[str, object]] = ()
         """Name and value of the arguments of the current call."""
+        self.shared: dict[type, str] = {}
+        """Classes of the prompt, by which answers may tell and read objects, and their names there."""
         self._lying: tuple[object, dict[int, str]] = (self.giving, {})
         self._record = record
         self._spares_mocks = spares_mocks
@@ -80,8 +75,13 @@ class Exports:
             kinds = type(value).__mro__
             known = next(cls for cls in kinds if number_of(cls) is not None or to_parts(cls) is not None)
             return ("error", self._number(value), known, value.args, type(value).__name__)
-        name = getattr(value, "__name__", "") if isinstance(value, _CLOSED) else ""
-        return ("mine", self._number(value), name if type(name) is str else "", operators_of(type(value)))
+        name = getattr(value, "__name__", "") if isinstance(value, CLOSED) else ""
+        mine = (self._number(value), name if type(name) is str else "", operators_of(type(value)))
+        shared = self.shared.get(type(value))
+        if shared is None:
+            return ("mine", *mine)
+        member = value.name if isinstance(value, Enum) else None
+        return ("shared", *mine, shared, tuple(value) if fields_of(type(value)) is not None else member)
 
     def _number(self, value: object) -> int:
         number = self._numbers.get(id(value))
@@ -141,16 +141,16 @@ class Exports:
         self._callbacks += 1
         if self._callbacks > MAX_CALLBACKS:
             raise CandidateGone(f"the candidate made over {MAX_CALLBACKS:,} calls to the test's own objects")
-        if tuple(map(type, operands)) not in _OPERANDS:  # unpacking would read an object of ours
+        if tuple(map(type, operands)) not in OPERANDS:  # unpacking would read an object of ours
             raise CodecError("no operands")
         if operation == "call" and self._is_permitted(operation, number):
             args, kwargs = operands
             return value(*args, **kwargs)
         if operation == "operator":
             name, given = operands
-            if name in _COPIES or (name in operators_of(type(value)) and self._serves(name, number, given)):
+            if name in COPIES or (name in operators_of(type(value)) and self._serves(name, number, given)):
                 return OPERATORS[name](value, *given)
-            if name in _TEXTS:
+            if name in TEXTS:
                 return object.__repr__(value)
         told = f"{operands[0]!r}" if operation == "operator" else "a call"
         raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
@@ -158,37 +158,54 @@ class Exports:
     def _access(self, value: Any, operation: str, number: object, name: str, *new: object) -> Any:
         if type(name) is not str:  # a message would show an object of ours
             raise CodecError("no name of an attribute")
-        if not _shows(value, name):
+        if not (_shows(value, name) or self._shows_state(value, name)):
             raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
-        if not self._is_permitted(operation, number, name):
+        is_method = name in PROTOCOLS and callable(getattr(type(value), name, None))
+        is_method = is_method and type(value).__module__ != FILES
+        use = (PROTOCOLS[name],) if operation == "get" and is_method else (operation, name)
+        if not self._is_permitted(use[0], number, *use[1:]):
             told = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
             raise AttributeError(f"{told}: the case's own one doesn't")
+        if name == "__dict__":
+            return dict(vars(value))
         access: Callable[..., object] = getattr if operation == "get" else setattr
         return access(value, name, *new)
 
+    def _shows_state(self, value: object, name: str) -> bool:
+        """Whether it is of the prompt's own class, and the name stands for its state, or for a part."""
+        state = getattr(value, "__dict__", None) if type(value) in self.shared else None
+        return state is not None and (name == "__dict__" or (name in state and not name.startswith("__")))
+
     def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
-        is_free = name in _FREE or (name in EQUALITY and all(one is None for one in given))
-        return is_free or self._is_permitted(_USES.get(name, "read"), number)
+        is_free = name in FREE or (name in EQUALITY and all(one is None for one in given))
+        return is_free or self._is_permitted(USES.get(name, "read"), number)
 
     def _is_permitted(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used in this way; records the use."""
         value = self._objects[number]
         kind = type(value)
         is_mock = any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in kind.__mro__)
-        if is_mock and self._spares_mocks and use in ("set", "change"):
+        if is_mock and self._spares_mocks and use in CHANGING:
             return False
-        is_plain = kind in _CLOSED if use == "call" else kind.__module__ in _PLAIN
-        writes = kind.__module__ == _FILES and use == "get" and name not in _READING
-        if is_plain and not writes and use not in ("set", "change"):
+        is_plain = kind in CLOSED if use == "call" else kind.__module__ in PLAIN
+        writes = kind.__module__ == FILES and use == "get" and name not in READING_FILES
+        is_known = kind in self.shared and use in LOOKING
+        if (is_plain and not writes and use not in CHANGING) or is_known:
             return True
-        return self._record.permits(self._labels(number, use, name, by_line=writes))
+        labels = self._labels(number, use, name, by_line=writes)
+        if use == "enter" and hasattr(kind, "close"):  # who reads or writes a file may close it
+            labels |= self._labels(number, "read") | self._labels(number, "write")
+        if self._record.permits(labels):
+            return True
+        self.refused.add("uses")
+        return False
 
     def _labels(self, number: Any, use: str, name: str = "", *, by_line: bool = False) -> frozenset[str]:
         """A use of an object as it is recorded, for each argument that it came with.
 
         `by_line`: where uses are recorded by line, for each line; else at any.
         """
-        kind, name = type(self._objects[number]).__name__, _SAME.get(name, name)
+        kind, name = type(self._objects[number]).__name__, SAME.get(name, name)
         owners = self._owners[number] if by_line or not self._record.by_line else ("*",)
         return frozenset(" ".join((owner, kind, use, name)).rstrip() for owner in owners)
 
@@ -211,6 +228,6 @@ def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
 
 
 def _shows(value: object, name: str) -> bool:
-    if isinstance(value, _STEPWISE):
-        return name in _STEPS
-    return not isinstance(value, _CLOSED) and not name.startswith("_")
+    if isinstance(value, STEPWISE):
+        return name in STEPS
+    return not isinstance(value, CLOSED) and not name.startswith("_")

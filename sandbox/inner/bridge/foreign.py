@@ -60,6 +60,29 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
     return type("Foreign", (Foreign,), space)(ask, number)
 
 
+def foreign_instance(ask: Callable[..., Any], number: int, known: type) -> object:
+    """Make a Foreign that is an instance of a class which both sides know. Raises TypeError if none can be.
+
+    What the class has operators for is done here, all else is a request.
+    """
+
+    def read(self: Any, name: str) -> object:
+        if name == "__class__":
+            return known
+        if name == "__dict__" or not name.startswith("_"):
+            return ask("get", number, name)
+        try:
+            return object.__getattribute__(self, name)
+        except AttributeError:
+            if name.startswith("__"):
+                raise
+            return ask("get", number, name)
+
+    space: dict[str, object] = {"__slots__": (), "__getattribute__": read}
+    made: object = type.__call__(type(known.__name__, (Foreign, known), space), ask, number)
+    return made
+
+
 def _call(ask: Callable[..., Any]) -> Callable[..., object]:
     return lambda self, /, *args, **kwargs: ask("call", Foreign.number_of(self), args, kwargs)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from typing import Any
 
 from sandbox.inner.bridge.exports import Exports
@@ -16,6 +17,8 @@ from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kin
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
 """The latter stands among the names of arguments for an item that a generator gives again, changed."""
+_MAX_RAISING = 1_000
+"""Calls recorded as raising."""
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
 _ROOTS = (Exception, BaseException, object)
@@ -31,6 +34,7 @@ class Guard:
         *,
         kinds: Collection[str] | None = None,
         errors: Collection[str] | None = None,
+        raising: Collection[str] = (),
         steps: int | None = None,
         write_back: bool = True,
         changed: Collection[str] | None = None,
@@ -40,7 +44,10 @@ class Guard:
         """Take the fields of `sandbox.checks.crossing.Crossing`."""
         self.kinds: set[str] = set()
         self.errors: set[str] = set()
+        self.raising: set[str] = set()
         self.changed: set[str] = set()
+        self.refused: set[str] = set()
+        """Fields of these that refused something."""
         self.steps = 0
         """What crossed so far, in the terms of the arguments."""
         may_change = frozenset(changed or ()) | frozenset(uses or ())
@@ -52,6 +59,7 @@ class Guard:
         self.write_back = write_back
         self._allowed = None if kinds is None else frozenset(kinds)
         self._expected = None if errors is None else frozenset(errors)
+        self._may_raise = frozenset(raising)
         self._changeable = None if changed is None else may_change
         self._max_steps = steps
 
@@ -66,6 +74,10 @@ class Guard:
             self._allowed, self._expected = agreed
             self.kinds.clear()
             self.errors.clear()
+
+    def admits(self, kind: str) -> bool:
+        """Whether references of a kind may cross."""
+        return self._allowed is None or kind in self._allowed
 
     def step(self) -> None:
         """Count a step of a generator. Raises CandidateGone beyond the limit."""
@@ -176,25 +188,40 @@ class Guard:
         """Record the kinds of references received. Raises CandidateGone if one may not cross."""
         self.kinds |= met.keys()
         if self._allowed is not None and (refused := met.keys() - self._allowed):
+            self.refused.add("kinds")
             found = show_kind(min(refused), met[min(refused)])
             raise CandidateGone(f"{doing} gave {found} where plain data is expected")
 
-    def expected(self, raised: BaseException, met: dict[str, object], doing: str) -> BaseException:
-        """The exception that the test sees. Raises CandidateGone if it isn't an agreed one."""
+    def expected(
+        self, raised: BaseException, met: dict[str, object], doing: str, call: bytes | None
+    ) -> BaseException:
+        """The exception that the test sees; `call`: a call of the entry point with plain data.
+
+        Raises CandidateGone unless it is an agreed one, or the case's own answer raised one in this call.
+        """
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)
+        digest = "" if call is None else sha256(call).hexdigest()[:16]
         if self._expected is None:
             if self.record.by_line and not isinstance(raised, AttributeError):  # tools look for attributes
                 self.record.note(f"raise {standard[0].__name__}")
+            if digest and len(self.raising) < _MAX_RAISING:
+                self.raising.add(digest)
             return raised
-        if self._expected.isdisjoint(cls.__name__ for cls in standard):
+        wanted = self._expected  # an exception of several kinds counts as the first one that is expected
+        agreed = [cls for cls in standard if not wanted.isdisjoint(one.__name__ for one in cls.__mro__)]
+        if not agreed and digest not in self._may_raise:
+            self.refused.add("errors")
             text = show_error(raised)[:300]
             place = "".join(f" at {one}" for one in vars(raised).get("__where__", [])[-1:])
             raise CandidateGone(f"{doing} raised {type(raised).__name__}: {text}{place}")
-        wanted = self._expected  # an exception of several kinds counts as one of those that are expected
-        kind = next(one for one in standard if not wanted.isdisjoint(cls.__name__ for cls in one.__mro__))
+        kind: Any = (agreed or standard)[0]
         plain: BaseException = kind.__new__(kind)
+        text = vars(raised).get("__far__", ("", "", ""))[2]
         if not met.keys() - _OF_ERRORS - (self._allowed or frozenset()):
             with suppress(TypeError, ValueError):  # arguments that this class doesn't take
                 plain = kind(*raised.args)
+        if text and show_error(plain) != text:  # by a __str__ of its own
+            with suppress(TypeError, ValueError):
+                plain = kind(text)
         return plain

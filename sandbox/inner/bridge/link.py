@@ -19,6 +19,7 @@ from sandbox.inner.bridge.exchange import Exchange
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
+from sandbox.inner.bridge.receiving import Table, make_table
 from sandbox.inner.bridge.show_values import (
     CandidateGone,
     CannotCross,
@@ -29,6 +30,7 @@ from sandbox.inner.bridge.show_values import (
     show_request,
 )
 from sandbox.inner.bridge.standard import from_parts, to_parts
+from sandbox.inner.bridge.withheld import Withheld, withheld, withhold
 from sandbox.inner.bridge.writeback import coroutine, generator
 
 MAX_DEPTH = 40
@@ -67,7 +69,8 @@ class Link:
         self._alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._origins: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._take: dict[str, Callable[..., object]] = {
-            "object": lambda number, cls: self._proxy(self._classes.of_instance(cls), number),
+            "object": self._object,
+            "missing": lambda number, content: make_table(self, number, content),
             "class": self._classes.of,
             "function": lambda number, *names: self._once(number, lambda: Function(self, number, *names)),
             "module": lambda number, name: self._once(number, lambda: Module(self, number, str(name))),
@@ -132,6 +135,7 @@ class Link:
             frame = encode(message, refer=self._refer)
         except CodecError as error:
             raise CannotCross(f"an argument can't be copied to the candidate: {error}") from None
+        self._now.call = frame if self._now.is_entry else None
         self._line.send(frame)
         while True:
             try:
@@ -192,11 +196,11 @@ class Link:
         error, where = outcome
         raised = as_raised(error, where)
         if self._now.operation not in _OWN:
-            raised = self.guard.expected(raised, met, doing)
+            raised = self.guard.expected(raised, met, doing, self._now.call)
         return None, raised if self._now.operation in _ITERATION else self.guard.ended(raised)
 
     def _refer(self, value: Any) -> Any:
-        number = number_of(value)
+        number = value.number if type(value) is Table else number_of(withheld(value))
         if number is None and type(value) in (GeneratorType, CoroutineType):
             number = self._origins.get(value)
         if number is not None:
@@ -219,9 +223,20 @@ class Link:
         if not rest or type(rest[0]) is not int:
             raise CodecError(f"a {kind} without a number")
         value = take(*rest)
-        if kind != "yours":
+        if kind not in ("yours", "missing") and type(value) is not Withheld:
             self._now.met.setdefault(kind, value)
         return value
+
+    def _object(self, number: int, cls: int, truth: object = None) -> object:
+        proxy = self._once(number, lambda: self._proxy(self._classes.of_instance(cls), number))
+        if self.guard.admits("object"):
+            return proxy
+        return withhold(self, proxy, truth, self._calling or self._doing)
+
+    def refuse(self, gone: CandidateGone) -> None:
+        """End the candidate: a test looked at what isn't plain data."""
+        self.guard.refused.add("kinds")
+        self.gone = self.gone or gone
 
     def _once(self, number: int, make: Callable[[], Any]) -> Any:
         """The local stand-in of an object, the same as long as it is in use."""

@@ -7,14 +7,15 @@ type, an iterator as its items. The receiver compares the copy.
 from __future__ import annotations
 
 import types
-from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, defaultdict
-from collections.abc import Callable, Collection
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict
+from collections.abc import Callable, Collection, Mapping, Set
 from functools import _lru_cache_wrapper, partial
 from itertools import islice
 from types import CoroutineType, GeneratorType, MappingProxyType
 from typing import Any
 
 from sandbox.inner.bridge.codec import MAX_NODES, CodecError
+from sandbox.inner.bridge.foreign import Foreign
 from sandbox.inner.bridge.operators import ALWAYS, BINARY, EQUALITY, ORDER, REFLECTED, fields_of, operators_of
 from sandbox.inner.bridge.standard import taker, to_parts
 
@@ -57,11 +58,9 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
         BaseException: raised by an iterator of the candidate.
     """
     kind = type(value)
-    if kind is defaultdict and to_parts(value.default_factory) is None:
-        return ("defaultdict", None, dict(value))
-    if taker(kind) is not None or issubclass(kind, type):
-        return None
-    if "record" in kinds and fields_of(kind) is not None:
+    if computes_missing(value):
+        return ("missing", dict.copy(value))
+    if taker(kind) is not None or issubclass(kind, type) or ("record" in kinds and is_record(kind)):
         return None
     if is_path(kind):
         return ("path", kind.__name__, str(value))
@@ -72,11 +71,47 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
     standard = next(((one, take) for one, take in takers if take is not None), None)
     base = base_of(kind) if standard is None else standard[0]
     if base is None or not _inherits_reading_from(kind, base):
-        return None
+        is_called = "function" in kinds and "__call__" in _own(kind)
+        return None if is_called or base_of(kind) is not None else _container(value)
     if standard is None:
         return ("copy", plain(value))
     parts = standard[1](value)
     return None if parts is None else (base.__name__, *parts)
+
+
+def _container(value: Any) -> tuple[object, ...] | None:
+    """Payload of a mapping, set or sequence of a class of its own; None if it isn't one."""
+    kind = type(value)
+    if issubclass(kind, Mapping):
+        return ("UserDict", {key: value[key] for key in value})
+    if issubclass(kind, Set):
+        return ("dict_keys", _items(value))
+    if "__getitem__" not in operators_of(kind):
+        return None
+    try:
+        if hasattr(kind, "keys"):
+            return ("UserDict", {key: value[key] for key in value.keys()})  # noqa: SIM118 - it may have no iterator
+        return ("Items", _items(value), "__eq__" in operators_of(kind))
+    except (TypeError, LookupError):  # its keys are others than places
+        return None
+
+
+def computes_missing(value: Any) -> bool:
+    """Whether a dict of a class of its own, or with a function of its own, computes missing values."""
+    kind = type(value)
+    if kind is defaultdict:
+        factory = value.default_factory  # of the other side, in an argument, it crosses as such
+        return not (factory is None or isinstance(factory, Foreign) or to_parts(factory))
+    own = found_in(kind, "__missing__") if issubclass(kind, dict) else None
+    is_standard = own in (None, vars(defaultdict)["__missing__"], vars(Counter)["__missing__"])
+    return not is_standard and taker(kind) is None and _inherits_reading_from(kind, dict)
+
+
+def is_record(kind: type) -> bool:
+    """Whether it is a named tuple, or another class of tuples, which may name items by properties."""
+    return fields_of(kind) is not None or (
+        issubclass(kind, tuple) and kind is not tuple and _inherits_reading_from(kind, tuple)
+    )
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
@@ -87,7 +122,9 @@ def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
     goes_on = hasattr(kind, "__next__") and kind.__module__ in _STANDARD
     if _is_iterable(kind) and (goes_on or kinds is not None):
         return "generator"
-    return "function" if kinds is not None and "function" in kinds and _own(kind) == {"__call__"} else None
+    if kinds is not None and "generator" in kinds and hasattr(kind, "send") and not hasattr(kind, "__next__"):
+        return "generator"
+    return "function" if kinds is not None and "function" in kinds and "__call__" in _own(kind) else None
 
 
 def _is_iterable(kind: type) -> bool:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, refusal_of
+from sandbox.inner.bridge.receiving import Items
 
 _DIGITS, _FRACTION_BITS = 200_000, 1 << 15
 """Digits of a Decimal, and bits of a part of a Fraction: either is built within 10 ms."""
@@ -71,6 +72,8 @@ _MISFITS = (
 )
 
 
+_FORMATS = frozenset("bBchHiIlLqQfd?")
+"""Formats of a memoryview whose bytes hold data and nothing else."""
 _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     range: lambda v: (v.start, v.stop, v.step),
     slice: lambda v: (v.start, v.stop, v.step),
@@ -79,6 +82,8 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     OrderedDict: lambda v: (list(v.items()),),
     Counter: lambda v: (dict(v),),
     defaultdict: lambda v: (v.default_factory, dict(v)),
+    memoryview: lambda v: (v.tobytes(), v.readonly, *_layout(v)) if v.format in _FORMATS else None,
+    Items: lambda v: (v.items, v.has_equality),
 }
 # By name, so that nothing unused is imported.
 _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
@@ -94,6 +99,15 @@ _TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] 
     **{("ipaddress", name): lambda v: (str(v),) for name in _ADDRESSES},
     ("datetime", "timedelta"): lambda v: (v.days, v.seconds, v.microseconds),
 }
+
+
+def _layout(value: memoryview) -> tuple[object, ...]:
+    return () if value.format == "B" and value.ndim == 1 else (value.format, value.shape)
+
+
+def _memoryview(raw: bytes, is_constant: bool, form: str = "B", shape: tuple[int, ...] = ()) -> memoryview:
+    view = memoryview(raw if is_constant else bytearray(raw))
+    return view.cast(form, shape) if shape and raw else view  # type: ignore[call-overload]
 
 
 def _with_zone(value: Any) -> tuple[object, ...] | None:
@@ -166,6 +180,8 @@ _MAKE: dict[str, Callable[..., object]] = {
         ("dict_values", "odict_values"), lambda items: dict(enumerate(_exact(items, list))).values()
     ),
     **dict.fromkeys(("dict_items", "odict_items"), lambda pairs: _dict(pairs).items()),
+    "memoryview": lambda raw, *parts: _memoryview(_exact(raw, bytes), *parts),
+    "Items": lambda items, has_equality: Items(_exact(items, list), _exact(has_equality, bool)),
     "copy": lambda value: value,
     "iterator": lambda items: iter(_exact(items, list)),
     "Decimal": lambda text: _imported("decimal", "Decimal")(_brief(text)),

@@ -10,8 +10,9 @@ from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Generator
 from operator import is_not
-from types import GeneratorType
 from typing import Any
+
+from sandbox.inner.bridge.standard import from_parts, to_parts
 
 _ROWS = (list, deque)
 _TABLES = (dict, OrderedDict, Counter, defaultdict)
@@ -33,7 +34,7 @@ def mutable_containers(value: object) -> list[Any]:
     while stack:
         item: Any = stack.pop()
         kind = type(item)
-        if kind in MUTABLE:
+        if kind in MUTABLE or (kind is memoryview and not item.readonly):
             found.append(item)
         if kind in _ORDERED:
             stack.extend(reversed(item))
@@ -82,13 +83,15 @@ class Writeback:
 
 
 def _copied(container: Any) -> Any:
+    if type(container) is memoryview:
+        return from_parts(to_parts(container) or ())
     return container[:] if type(container) is array else container.copy()
 
 
 def _differs(now: Any, before: Any) -> bool:
     if len(now) != len(before):
         return True
-    if type(now) in _NUMBERS:
+    if type(now) in (*_NUMBERS, memoryview):
         return bytes(now) != bytes(before)
     if type(now) is defaultdict and now.default_factory is not before.default_factory:
         return True
@@ -111,13 +114,18 @@ def write_back(containers: list[Any], changes: object) -> None:
             raise ValueError("a change to an argument that wasn't lent")
         if type(now) is array and now.typecode != containers[number].typecode:
             raise ValueError("a change to an array of another type")
+        if type(now) is memoryview and (now.format, now.shape) != (
+            containers[number].format,
+            containers[number].shape,
+        ):
+            raise ValueError("a change to a memoryview of another form")
     for number, now in changes:
         hold(containers[number], now)
 
 
 def hold(container: Any, now: Any) -> None:
     """Replace a container's contents by those of another of its type."""
-    if type(container) in (list, *_NUMBERS):
+    if type(container) in (list, *_NUMBERS, memoryview):
         container[:] = now
     else:
         container.clear()
@@ -132,10 +140,12 @@ def resume(iterator: Any, how: str, value: Any) -> tuple[str, object]:
     ("again", …) is the same object as last time: a test that kept it sees changes. Raises what is thrown.
     """
     try:
-        if type(iterator) is GeneratorType:
-            item = getattr(iterator, how)(value)
-        elif how == "throw":
-            raise value
+        if how == "throw":
+            if not hasattr(iterator, "throw"):
+                raise value
+            item = iterator.throw(value)
+        elif hasattr(iterator, "send") and (value is not None or not hasattr(iterator, "__next__")):
+            item = iterator.send(value)
         else:
             item = next(iterator)
     except StopIteration as stop:

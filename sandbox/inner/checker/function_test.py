@@ -101,6 +101,11 @@ class _Trial:
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
             execute(self._job["prelude"], _PRELUDE, space)
+            link.guard.exports.shared = {
+                value: name
+                for name, value in space.items()
+                if isinstance(value, type) and value.__module__ == space["__name__"]
+            }
             space[self._job["entry_point"]] = candidate
             run_test(source, candidate, space)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result

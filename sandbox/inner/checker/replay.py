@@ -167,7 +167,9 @@ def _reference(lent: list[Any], payload: Any) -> object:
         return decode(encode(lent[payload[1]], refer=_payload), resolve=partial(_reference, lent))
     if payload[0] == "error":
         return _Reference(("error", payload[2]))
-    if payload[0] in ("object", "class", "function", "module", "generator", "coroutine", "yours"):
+    if payload[0] in ("object", "missing"):
+        return _Reference((payload[0], *payload[-1:]))  # its truth, its content
+    if payload[0] in ("class", "function", "module", "generator", "coroutine", "yours"):
         return _Reference(payload[:1])
     if payload[0] == "record":
         return _Reference(("record", payload[2]))

@@ -69,12 +69,21 @@ class Reports:
     def end(self, link: Link | None = None, *, timed_out: bool = False) -> None:
         """Report the end of all checks, and what crossed a link."""
         if link is None:
-            self.say("end", [], [], [], [], [], 0, False, False)
+            self.say("end", {}, 0, False, False)
             return
         guard = link.guard
-        crossed = map(sorted, (guard.kinds, guard.errors, guard.changed, guard.record.uses, link.ambiguous))
+        crossed = {
+            "kinds": guard.kinds,
+            "errors": guard.errors,
+            "raising": guard.raising,
+            "changed": guard.changed,
+            "uses": guard.record.uses,
+            "refused": guard.refused | guard.exports.refused,
+            "ambiguous": link.ambiguous,
+        }
         late = timed_out or (link.gone is not None and link.gone.timed_out)
-        self.say("end", *crossed, guard.steps, late, link.disowned)
+        lists = {name: sorted(some) for name, some in crossed.items()}
+        self.say("end", lists, guard.steps, late, link.disowned)
 
     def say(self, *report: object) -> None:
         """Keep a report for the next flush."""

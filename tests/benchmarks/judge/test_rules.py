@@ -54,12 +54,12 @@ async def test_an_object_that_equals_everything_cannot_cross(judge: Judge) -> No
 
 
 async def test_without_the_agreement_on_kinds_an_object_crosses(judge: Judge) -> None:
-    truth = case("assert candidate(2)", "def f(n):\n    return n * n\n")
-    code = "class E:\n    def __bool__(s): return True\ndef f(n): return E()\n"
+    length = case("assert len(candidate(2)) == 2", "def f(n):\n    return [n] * n\n")
+    code = "class E:\n    def __len__(s): return 2\ndef f(n): return E()\n"
     lax = Mode(how="isolated", crossing=Crossing(kinds=None))
 
-    strict = await outcome(judge, truth, code)
-    let_in = await judge_function(await judge.sandboxes(), truth, code, lax)
+    strict = await outcome(judge, length, code)
+    let_in = await judge_function(await judge.sandboxes(), length, code, lax)
 
     assert (strict, let_in.outcome) == ("failed", "passed")
 

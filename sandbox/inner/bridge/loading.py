@@ -1,0 +1,69 @@
+"""Load a candidate's module in its own process, and describe what its code gives and raises."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from contextlib import suppress
+from types import ModuleType
+
+_WHERE_LINES = 5
+_OF_FILES = ("__file__", "multiprocessing", "ProcessPoolExecutor", "subprocess", "runpy", "getfile")
+"""Words of code that may read its own file, or run it in another program.
+
+A file costs: the process that candidates are cloned from isn't used again after a candidate that wrote one.
+"""
+
+
+def load_module(name: str, source: str) -> ModuleType:
+    """Make a module from source, as if its file lay in the current folder. Raises what the source raises."""
+    path = os.path.join(os.getcwd(), f"{name}.py")
+    content = source.encode("utf-8", "surrogatepass")
+    if any(word in source for word in _OF_FILES):
+        _write(path, content)
+    linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = path
+    try:
+        # Not the bytes: a comment naming an encoding could give them another meaning than the judge read.
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return sys.modules.get(name, module)
+
+
+def truth_of(value: object) -> bool | None:
+    """Its truth; None if it has none."""
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001 - then it has none
+        return None
+
+
+def text_of(error: BaseException) -> str:
+    """Its text; empty if that can't be had."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed
+        return ""
+
+
+def last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
+    """File, line and function of the candidate's last frames, innermost last."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename.startswith(os.getcwd()):
+            frames.append((os.path.relpath(code.co_filename), trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(frames[-_WHERE_LINES:])
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write the module's file, and let programs that it starts import the module, and not this program."""
+    with suppress(OSError), open(path, "xb") as file:
+        file.write(content)
+    sys.modules["__main__"] = ModuleType("__main__")
