@@ -25,6 +25,8 @@ class Limits(Value):
     output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
     behind: bool = False
     """Leave processors to whatever else runs: the lowest priority."""
+    stdout_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
+    """A limit for stdout alone. Then `output_bytes` is for stderr, and `truncated` is about stdout."""
 
 
 class Policy(Value):

@@ -11,7 +11,7 @@ from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
 from sandbox.checks.candidate_pool import Candidates, Checkers
 from sandbox.checks.relay import TrialResult
-from sandbox.checks.run_report import OPEN, Crossing
+from sandbox.checks.run_report import ANY_USE, OPEN, Crossing
 from sandbox.checks.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 64
@@ -41,6 +41,19 @@ async def judge_function(
     module = with_setup(case, code)
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
+    judged, tried = await _judge(pair, case, trial, mode)
+    has_own = case.canonical_solution is not None
+    if judged.outcome == "failed" and "uses" in tried.outcome.refused and has_own:
+        opened = trial.crossing.model_copy(update={"uses": frozenset({ANY_USE})})
+        freely, _ = await _judge(pair, case, trial.model_copy(update={"crossing": opened}), mode)
+        if freely.outcome == "passed":
+            freely.strength = "weaker"
+            freely.detail = f"it uses the test's objects as the case's own answer doesn't: {judged.detail}"
+            return freely
+    return judged
+
+
+async def _judge(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> tuple[Judged, TrialResult]:
     tried = await _hold(pair, trial, mode, case)
     outcome, detail = _read(tried, case)
     agreed = (trial.crossing.changed or frozenset()) | (trial.crossing.uses or frozenset())
@@ -52,7 +65,7 @@ async def judge_function(
     tripped = tried.outcome.tripped - mode.tripped
     if outcome == "passed" and tripped:
         outcome, detail = "suspicious", weigh_alarms(tripped)
-    return Judged(
+    judged = Judged(
         outcome,
         detail,
         tried.cpu_s,
@@ -64,6 +77,7 @@ async def judge_function(
         incomplete=not tried.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(killed_by_nobody, tried.candidates)),
     )
+    return judged, tried
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:

@@ -33,6 +33,8 @@ _KNOWN_GOOD = FunctionCase(
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
 """Known good solution for cases without a canonical answer."""
+_MAX_STDOUT = 8 << 20
+"""Bytes of a script's output that are looked at."""
 _REOPENINGS = 3
 """Most sandboxes for one sample; a candidate that breaks all of them fails."""
 
@@ -143,7 +145,12 @@ class Judge(CasePlans):
 
 async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
     """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
-    limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s, behind=case.behind)
+    limits = Limits(
+        cpu_s=case.timeout_s,
+        wall_s=case.wall_s or case.longest_s,
+        behind=case.behind,
+        stdout_bytes=_MAX_STDOUT,
+    )
     judged = Judged("passed")
     for number, run in enumerate(case.runs, 1):
         program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
@@ -166,7 +173,7 @@ def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome
         last = result.stderr.strip().splitlines()[-1:]
         return "error", f"it ended with {result.killed_by or how}: {''.join(last)}"
     if result.truncated:
-        return "failed", "it printed more than is looked at"
+        return "failed", f"it printed more than {_MAX_STDOUT:,} bytes"
     printed, wanted = _lines(result.stdout), _lines(run.stdout)
     if printed == wanted:
         return "passed", ""
@@ -221,7 +228,7 @@ async def open_judge(
         image=image,
         cpu_s=longest + 2,
         wall_s=3 * longest + 10,
-        output_bytes=1 << 16,
+        output_bytes=1 << 20,
     )
     about = (suite.digest, str(python), _packages(python), backend, *([image] if image else []))
     known = KnownModes(cache, *about) if cache is not None else None

@@ -48,6 +48,8 @@ class Judged:
     tripped: frozenset[str] = frozenset()
     incomplete: bool = False
     """The checker gave no verdict: try a known good solution to find the cause."""
+    strength: Strength | None = None
+    """Strength of this verdict, where it isn't that of its case."""
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 
@@ -57,7 +59,7 @@ class Judged:
             id=case,
             sample=sample,
             verdict=self.outcome,
-            strength=strength,
+            strength=self.strength or strength,
             detail=one_line(self.detail, width=MAX_DETAIL),
             output=self.output,
             base=self.base,

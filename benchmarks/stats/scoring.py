@@ -44,7 +44,7 @@ def make_report(
     answered = {one.id for one in judged}
     repeated = len(answered) < len(judged)
     independent = independent and not (greedy and repeated)
-    weaker = set() if count_weaker else {one.id for one in judged if _is_weaker(one)}
+    weaker = set() if count_weaker else answered - {one.id for one in judged if not _is_weaker(one)}
     return Report(
         suite=suite.name,
         suite_version=suite.version,
@@ -98,7 +98,7 @@ def _figures(
     for one in judged:
         samples.get(one.id, []).append(one)
     of_case = list(samples.values())
-    counts = [(len(some), sum(one.verdict == "passed" for one in some)) for some in of_case]
+    counts = [(len(some), _passes(some)) for some in of_case]
     base = [(len(some), sum(one.base == "passed" for one in some)) for some in of_case]
     has_base = any(one.base is not None for one in judged)
     has_costs = usage and all(one.cost_usd is not None for one in usage)
@@ -114,6 +114,13 @@ def _figures(
         "strengths": dict(Counter(one.strength for one in judged)),
         "cost_usd": sum(one.cost_usd or 0.0 for one in usage) if has_costs else None,
     }
+
+
+def _passes(samples: Sequence[Verdict]) -> int:
+    """Passing samples of a case; weaker ones count only if all are."""
+    passed = [one for one in samples if one.verdict == "passed"]
+    is_mixed = not all(map(_is_weaker, samples))
+    return sum(not (is_mixed and _is_weaker(one)) for one in passed)
 
 
 def _pass_at(

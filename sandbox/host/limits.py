@@ -43,6 +43,7 @@ class RunLimits:
     processes: int
     output_bytes: int
     behind: bool = False
+    stdout_bytes: int | None = None
 
     def within(self, other: "RunLimits") -> bool:
         """Whether a process made for `other` can be held to these limits."""
@@ -74,6 +75,7 @@ def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
         processes=given.processes or policy.processes,
         output_bytes=given.output_bytes or policy.output_bytes,
         behind=given.behind,
+        stdout_bytes=given.stdout_bytes,
     )
 
 
@@ -133,7 +135,7 @@ class TimedRun:
         """`ended` is set once the processes of the run are dead."""
         self._loop = asyncio.get_running_loop()
         self._ended, self._limits, self._on_output, self._without = ended, limits, on_output, without
-        self._output = Output(limits.output_bytes)
+        self._output = Output(limits.output_bytes, stdout=limits.stdout_bytes)
         self._killed_by: KilledBy | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._began = 0.0

@@ -21,7 +21,9 @@ class Streams(TypedDict):
 class Output:
     """Keeps at most `limit` bytes of two streams: the first half, then the latest."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, stdout: int | None = None) -> None:
+        """`stdout`: a limit for stdout alone; then `limit` is for stderr."""
+        self._stdout = None if stdout is None else Output(stdout)
         self._limit = limit
         self._head_room = limit // 2
         self._tail_limit = max(limit - self._head_room - 2 * _MARK, 0)
@@ -34,12 +36,15 @@ class Output:
 
     @property
     def truncated(self) -> bool:
-        """Whether something was omitted."""
-        return any(self._dropped.values())
+        """Whether something was omitted; of stdout, if that has a limit of its own."""
+        return any(self._dropped.values()) if self._stdout is None else self._stdout.truncated
 
     def add(self, stream: Stream, chunk: bytes) -> None:
         """Add one chunk."""
         self.total += len(chunk)
+        if stream == "stdout" and self._stdout is not None:
+            self._stdout.add(stream, chunk)
+            return
         head, rest = chunk[: self._head_room], chunk[self._head_room :]
         self._head[stream] += head
         self._head_room -= len(head)
@@ -60,15 +65,19 @@ class Output:
 
     def raw(self, stream: Stream) -> bytes:
         """One stream as bytes. Both together fit the limit."""
+        if stream == "stdout" and self._stdout is not None:
+            return self._stdout.raw(stream)
         return self._mark(stream).encode().join(self._pieces(stream))
 
     def text(self, stream: Stream) -> str:
         """One stream as text, invalid UTF-8 replaced. Both together fit the limit as UTF-8."""
+        if stream == "stdout" and self._stdout is not None:
+            return self._stdout.text(stream)
         whole = {name: self._pieces(name) for name in self._head}
         decoded = {
             name: [piece.decode("utf-8", "replace") for piece in pieces] for name, pieces in whole.items()
         }
-        room = self._limit - (2 * _MARK if self.truncated else 0)
+        room = self._limit - (2 * _MARK if any(self._dropped.values()) else 0)
         if sum(len(text.encode()) for texts in decoded.values() for text in texts) > room:
             decoded = {name: [_cut(piece) for piece in pieces] for name, pieces in whole.items()}
         return self._mark(stream).join(decoded[stream])

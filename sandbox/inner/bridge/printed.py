@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-MAX_PRINTED = 64 << 10
+MAX_PRINTED = 4 << 20
 """Bytes kept of one call's output; the rest is dropped, from the real stdout too."""
 
 

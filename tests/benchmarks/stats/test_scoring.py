@@ -86,6 +86,15 @@ def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds
     assert made.bounds == (0.75, 1.0)
 
 
+def test_a_weaker_pass_beside_strong_verdicts_leaves_its_case_in_and_is_no_pass() -> None:
+    mixed = [verdict("a"), verdict("a", sample=1, strength="weaker"), verdict("b"), verdict("b", sample=1)]
+
+    made = report(*mixed, *(verdict(case, "failed", sample=i) for case in "cd" for i in (0, 1)))
+
+    assert made.left_out == ()
+    assert made.pass_at["1"] == (0.5 + 1) / 4
+
+
 @pytest.mark.parametrize("strength", ["weaker", "weak"])
 def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for(strength: Strength) -> None:
     verdicts = [*(verdict(case, "failed") for case in "abc"), verdict("d", strength=strength)]
