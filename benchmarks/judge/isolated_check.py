@@ -44,7 +44,8 @@ async def run_apart(
     if not modules or not top_modules(tree, case) or len(tree) > MAX_FILES:
         return None
     tree = {**tree, **{path: text.encode() for path, text in sources.items()}}
-    checks = [TestFile(path=path, source=tree[path].decode("utf-8", "replace")) for path in paths]
+    texts = {path: tree[path].decode("utf-8", "replace") for path in paths}
+    checks = [TestFile(path=path, source=text, imports_alone=True) for path, text in texts.items()]
     tests = case_tests(case)
     async with opened() as candidate, opened() as checker:
         for path, content in tree.items():

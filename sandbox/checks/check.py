@@ -59,6 +59,8 @@ class TestFile(Value):
     entry_point: str | None = None
     as_program: bool = False
     """Run it as `python3 PATH` does, instead of its tests: it passes if it ends well."""
+    imports_alone: bool = False
+    """A name that it neither defines nor imports is undefined, as in Python; else it is the candidate's."""
 
     @field_validator("path")
     @classmethod

@@ -21,10 +21,10 @@ class Namespace(dict):  # type: ignore[type-arg]
     """Globals of a check: a missing name is looked up in the candidate's module, each time.
 
     A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name under
-    test; `math.` stays the standard library's.
+    test; `math.` stays the standard library's. Without a module, a missing name is undefined.
     """
 
-    def __init__(self, module: str, name: str, *, entry_point: str | None = None) -> None:
+    def __init__(self, module: str | None, name: str, *, entry_point: str | None = None) -> None:
         super().__init__({"__name__": name, "__builtins__": builtins, FAIL: fail})
         self._module = module
         self._entry_point = entry_point
@@ -39,6 +39,8 @@ class Namespace(dict):  # type: ignore[type-arg]
                     self._standard.add(name)
 
     def __missing__(self, name: str) -> Any:
+        if self._module is None:
+            raise KeyError(name)
         if name != self._entry_point and (hasattr(builtins, name) or name.startswith("__")):
             raise KeyError(name)
         if name in self._standard:

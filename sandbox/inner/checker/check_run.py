@@ -145,7 +145,8 @@ def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict
     stem = os.path.splitext(os.path.basename(path))[0]
     loaded = types.ModuleType(f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem)
     sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look up a class's module
-    space = Namespace(module, loaded.__name__, entry_point=check["entry_point"])
+    names_from = None if check["imports_alone"] else module
+    space = Namespace(names_from, loaded.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
     space.prepare(tree)
     code = compile(tree, path, "exec", dont_inherit=True)
