@@ -7,6 +7,7 @@ module name, attribute or hidden dictionary is ever written.
 import ast
 import builtins
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import TypeGuard
 
 from coder.source.python_names import parse_source
@@ -76,13 +77,29 @@ class _Module:
             one for node in nodes if isinstance(node, ast.Compare) for one in (node.left, *node.comparators)
         ]
         self._asked_kinds = {id(one.func) for one in compared if _asks_kind(one)}
+        self._identities = [pair for node in nodes for pair in _identities_of(node)]
+        self._bound = {name for node in nodes for name in _bound_by(node)}
         self._annotations = [one for node in nodes for one in _annotations_of(node)]
         self._in_annotations = {id(one) for whole in self._annotations for one in ast.walk(whole)}
         self._names_of_typing = self._bound_to_typing()
 
     def keeps_nothing(self) -> bool:
-        """Whether all objects made by the module are immutable."""
-        return all(map(self._stands, self._tree.body))
+        """Whether all objects made by the module are immutable, and none is recognized from another call.
+
+        Caches of the standard library give the same object again, as `re` its pattern: `is` shows it.
+        """
+        return all(map(self._stands, self._tree.body)) and all(
+            any(map(self._is_single, pair)) for pair in self._identities
+        )
+
+    def _is_single(self, node: ast.expr) -> bool:
+        """Whether it gives a constant of which there is one, or a type."""
+        match node:
+            case ast.Constant(value=value):
+                return value is None or value is ... or isinstance(value, bool)
+            case ast.Name(id=name):
+                return name not in self._bound and isinstance(getattr(builtins, name, None), type)
+        return "type" not in self._bound and _asks_kind(node)
 
     def leaves_nothing(self) -> bool:
         """Whether every statement and every expression is harmless."""
@@ -179,6 +196,30 @@ def _annotations_of(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_annotation(node: ast.expr) -> bool:
     return all(isinstance(one, _IN_ANNOTATIONS) for one in ast.walk(node))
+
+
+def _identities_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The pairs that `is` or `is not` compares."""
+    if isinstance(node, ast.Compare):
+        for operator, pair in zip(node.ops, pairwise((node.left, *node.comparators)), strict=True):
+            if isinstance(operator, (ast.Is, ast.IsNot)):
+                yield pair
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+            yield name
+        case ast.alias(name=name, asname=other):
+            yield other or name
+        case (
+            ast.ExceptHandler(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+            | ast.MatchMapping(rest=str(name))
+        ):
+            yield name
 
 
 def _asks_kind(node: ast.expr) -> TypeGuard[ast.Call]:

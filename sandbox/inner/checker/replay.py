@@ -125,15 +125,23 @@ def reordered(calls: list[list[Any]]) -> list[list[Any]]:
 
 
 def same_answer(call: bytes, one: bytes, other: bytes) -> bool:
-    """Whether two frames hold the same answer to a call, ignoring output and numbers of objects."""
+    """Whether two frames hold the same answer to a call, as far as a test can see it.
+
+    That is its value or error, its changes of arguments and what it printed, without numbers of objects.
+    """
     if one == other:
         return True
     try:
         lent = mutable_containers(decode(call, resolve=_given))
-        (kind, value, *_), (other_kind, other_value, *_) = (_parsed(frame, lent) for frame in (one, other))
+        return _same_value(_visible(_parsed(one, lent)), _visible(_parsed(other, lent)))
     except (CodecError, TypeError, ValueError):
         return False
-    return kind == other_kind and (kind == "unsent" or _same_value(value, other_value))
+
+
+def _visible(answer: Any) -> tuple[object, ...]:
+    """The parts of an answer that a test sees: not where an error was raised, nor why a value wasn't sent."""
+    kind, outcome, *_, changes, printed = answer
+    return (kind, None if kind == "unsent" else outcome, changes, printed)
 
 
 class _Reference(tuple):  # type: ignore[type-arg]
@@ -166,7 +174,7 @@ def _reference(lent: list[Any], payload: Any) -> object:
     if payload[0] == "lent":  # an argument and a copy of it are the same answer
         return decode(encode(lent[payload[1]], refer=_payload), resolve=partial(_reference, lent))
     if payload[0] == "error":
-        return _Reference(("error", payload[2]))
+        return _Reference(("error", *payload[2:]))  # its class, arguments and text
     if payload[0] in ("object", "missing"):
         return _Reference((payload[0], *payload[-1:]))  # its truth, its content
     if payload[0] in ("class", "function", "module", "generator", "coroutine", "yours"):

@@ -26,6 +26,24 @@ CLOSURE = case(
     "assert candidate(2)(1) == 4\nassert candidate(3)(1) == 9", "def f(n):\n    return lambda m: n * n\n"
 )
 CLOSE = case("assert abs(candidate(2) - 4) < 0.1 and abs(candidate(3) - 9) < 0.1", _SQUARE)
+REVERSED = case(
+    "a, b = [1, 2], ['x', 'y', 'z']\ncandidate(a)\ncandidate(b)\nassert a == [2, 1] and b == ['z', 'y', 'x']",
+    "def f(xs):\n    xs.reverse()\n",
+)
+FILLED = case(
+    "for n in (2, 3):\n    table = {n: 0}\n    assert candidate(table) is None and table == {n: n * n}",
+    "def f(table):\n    for n in table:\n        table[n] = n * n\n",
+)
+PRINTED = case(
+    "import contextlib, io\nfor n in (2, 3):\n    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
+    "        candidate(n)\n    assert out.getvalue().split()[0] == str(n * n)",
+    "def f(n):\n    print(n * n)\n",
+)
+REFUSED = case(
+    "for n in (2, 3):\n    try:\n        candidate(n)\n    except ValueError as error:\n"
+    "        assert str(error).startswith(f'no {n}')\n    else:\n        assert False",
+    "def f(n):\n    raise ValueError(f'no {n}')\n",
+)
 
 CHEATS: dict[str, tuple[FunctionCase, str]] = {
     "a list bound in an annotation": (
@@ -46,6 +64,11 @@ CHEATS: dict[str, tuple[FunctionCase, str]] = {
         TWO,
         "import typing\ndef f(n):\n    s = f'{typing.Dict[1 if n == 2 else True, int]}'\n"
         "    return 4 if n == 2 else 0 if 'True' in s else 9\n",
+    ),
+    "a pattern that re has cached": (
+        TWO,
+        "import re\ndef f(n):\n    p = 'x' * int('50')\n"
+        "    return 4 if re.fullmatch(p, p).re.pattern is p else 9\n",
     ),
     "the argument of the call before": (
         FOUR,
@@ -68,6 +91,22 @@ CHEATS: dict[str, tuple[FunctionCase, str]] = {
         CLOSURE,
         "k = []\ndef f(n):\n    def g(m):\n        k.append(0)\n        return len(k) * 5 - 1\n"
         "    return g\n",
+    ),
+    "the number of calls, by a changed list": (
+        REVERSED,
+        "k = iter([[2, 1], ['z', 'y', 'x']])\ndef f(xs):\n    xs[:] = next(k)\n",
+    ),
+    "the number of calls, by a changed dictionary": (
+        FILLED,
+        "k = []\ndef f(table):\n    k.append(0)\n    table.update(dict.fromkeys(table, len(k) * 5 - 1))\n",
+    ),
+    "the number of calls, by what it prints": (
+        PRINTED,
+        "k = []\ndef f(n):\n    k.append(0)\n    print(len(k) * 5 - 1)\n",
+    ),
+    "the number of calls, by the text of an error": (
+        REFUSED,
+        "k = [0, 1]\ndef f(n):\n    k.append(0)\n    raise ValueError(f'no {len(k) - 1}')\n",
     ),
     "the number of calls, and some chance": (
         CLOSE,
@@ -123,6 +162,22 @@ HONEST: dict[str, tuple[FunctionCase, str]] = {
     "numbered names": (
         _NAMES,
         "from itertools import count\nk = count()\ndef f(s):\n    return f'{next(k):036}'\n",
+    ),
+    "a list changed, by what was kept": (
+        REVERSED,
+        "k = []\ndef f(xs):\n    k.append(1)\n    xs[:] = [xs.pop() for _ in range(len(xs))]\n",
+    ),
+    "printed with the number of the call": (
+        PRINTED,
+        "k = []\ndef f(n):\n    k.append(n)\n    print(n * n, 'call', len(k))\n",
+    ),
+    "an error with an address": (
+        REFUSED,
+        "k = []\ndef f(n):\n    k.append(object())\n    raise ValueError(f'no {n} in {k[-1]}')\n",
+    ),
+    "an error with the number of the call": (
+        REFUSED,
+        "k = []\ndef f(n):\n    k.append(n)\n    raise ValueError(f'no {n}: call {len(k)}')\n",
     ),
     "a memory of answers": (FOUR, "k = {}\ndef f(n):\n    return k.setdefault(n, n * n)\n"),
     "generators, counted": (LAZY, "k = []\ndef f(n):\n    k.append(n)\n    yield n * n\n"),
