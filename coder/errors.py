@@ -15,7 +15,8 @@ CoderError
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
 │   ├── LogNewer           written by a newer version
-│   └── LeaseHeld          another process works on this run
+│   ├── LeaseHeld          another process works on this run
+│   └── FolderError        the user's folder can't be read or written; the log can
 ├── Busy                5  all workers of a server are taken
 └── Refused             7  the human said no
 """
@@ -122,6 +123,10 @@ class LogNewer(MachineError):
 
 class LeaseHeld(MachineError):
     """Another process works on this run."""
+
+
+class FolderError(MachineError):
+    """A file or folder of the user's can't be read or written; the log isn't concerned."""
 
 
 class Busy(CoderError):

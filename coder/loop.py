@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from coder.environment.workbench import Workbench
-from coder.errors import CoderError, MachineError
+from coder.errors import CoderError, FolderError, MachineError
 from coder.models.model import Model
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant, Together
@@ -144,13 +144,23 @@ async def run_until_stopped(
     except Waits as question:
         stopped = RunStopped(status="waiting", reason=str(question), exit_code=EXIT_CODES["waiting"])
         await journal.append(stopped)
+    except FolderError as error:
+        failure = with_written(error, journal.state)
+        try:
+            await journal.append(_failed(failure, failure.exit_code))
+        except MachineError:  # the same disk may hold the log
+            raise failure from error
     except MachineError as error:
         # The log itself may be what failed: what it holds is enough to resume from.
         raise with_written(error, journal.state) from error
     except (CoderError, SandboxError) as error:
         code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-        await journal.append(RunStopped(status="error", reason=str(error), exit_code=code, error=str(error)))
+        await journal.append(_failed(error, code))
     return summarize(journal.state)
+
+
+def _failed(error: Exception, exit_code: int) -> RunStopped:
+    return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
 
 
 async def advance(

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from benchmarks.runner.runlog import BenchJudged, RunLog
-from coder.console.styling import is_terminal, progress_bar
+from coder.console.styling import is_styled, progress_bar
 from coder.text.sanitize import count_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Progress:
 
     def start(self) -> None:
         """Show the bar on a terminal."""
-        if is_terminal(self._out) and not self._quiet:
+        if is_styled(self._out) and not self._quiet:
             self._bar = progress_bar(self._out, "", total=self._total, done=self.done)
             self._bar.start()
 

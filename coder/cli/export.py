@@ -8,20 +8,29 @@ from typing import Any
 import typer
 
 from coder.cli.show_run import RunHere, events_of
+from coder.console import render
 from coder.console.flags import takes
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.console.styling import print_diff
+from coder.console.tables import print_blocks
 from coder.requests import patch_of
 from coder.run.reducer import fold_all
+from coder.run.run import summarize
 from coder.text.sanitize import visible
 
 
 @takes("otlp otel_content")
 def export(context: typer.Context, run: RunHere = "") -> None:
-    """Print the patch of a run: what it has written, or what it would write. With --otlp send its trace."""
+    """Print the patch of a run: what it has written, or would write. With --otlp send its trace.
+
+    Of a run that didn't solve its task, stderr says so, and why.
+    """
     if context.params["otlp"] is None:
-        patch = patch_of(fold_all(asyncio.run(events_of(run))))
+        state = fold_all(asyncio.run(events_of(run)))
+        patch = patch_of(state)
+        if (warning := render.unsolved(summarize(state))) is not None:
+            print_blocks([warning], sys.stderr)
         print_diff(visible(patch) if sys.stdout.isatty() else patch, sys.stdout)
     else:
         run_until_interrupted(_send(run, context.params))

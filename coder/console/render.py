@@ -100,11 +100,20 @@ def ending(run: Run) -> list[str]:
     return [*details(run), f"  next     {next_steps(run)}", verdict(run)]
 
 
+def unsolved(run: Run) -> str | None:
+    """What a reader of the patch has to know of a run that didn't solve its task; None where it did."""
+    if run.exit_code == 0:
+        return None
+    failed = "" if run.status == "error" else _first_failed(run.tests)
+    why = "; ".join(filter(None, [failed, one_line(run.reason.partition("\n")[0], width=300)]))
+    return f"{_status(run)}  the patch is of {run.run_id}, which ended so: {why}"
+
+
 def details(run: Run) -> list[str]:
     """What there is to say of how a run has ended beside its verdict."""
     lines: list[str] = []
     if run.error is not None:
-        lines += [f"  {one_line(line, width=300)}" for line in run.error.splitlines()[:3]]
+        lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
     if run.status == "waiting":
         lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
     if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):

@@ -169,8 +169,8 @@ def progress_bar(stream: TextIO, doing: str, *, total: int | None, done: int = 0
 
 @contextmanager
 def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A bar while a download lasts, which takes the bytes so far and of all; None: stderr is no terminal."""
-    if not is_terminal(sys.stderr):
+    """A bar while a download lasts, which takes the bytes so far and of all; None: no bar is drawn."""
+    if not is_styled(sys.stderr):
         yield None
         return
     with progress_bar(sys.stderr, doing, total=None) as bar:

@@ -56,7 +56,7 @@ async def read_line(question: str) -> str | None:
 
 
 class Terminal:
-    """Where a screen writes: plainly into a pipe, by rich on a terminal."""
+    """Where a screen writes: by rich on a terminal that gets colours, plainly elsewhere."""
 
     def __init__(self) -> None:
         self._out = sys.stderr
@@ -64,6 +64,7 @@ class Terminal:
         """Above it everything is printed, while it is open."""
         self.is_one = is_terminal(self._out)
         self._is_styled = is_styled(self._out)
+        """It gets colours, and a live line, which moves the cursor."""
         self._words: MarkdownStream | None = None
         """What is spoken, in colours; None: nothing yet."""
         self._has_words = False
@@ -107,7 +108,7 @@ class Terminal:
             self._later.append(lambda: self._print(text, styled, wraps=wraps))
             return
         self._end_line()
-        if self.is_one:
+        if self._is_styled:
             self._console.print(styled(text), soft_wrap=not wraps)  # above the live line
         else:
             print(text, file=self._out, flush=True)
@@ -155,7 +156,7 @@ class Terminal:
                 write()
 
     async def spin(self) -> None:
-        """Show a live line with what is going on until this is cancelled."""
+        """Show what is going on until this is cancelled: on a live line, or in a line at the bottom."""
         started = time.monotonic()
         try:
             while True:
@@ -163,7 +164,7 @@ class Terminal:
                 if self._bottom is not None and self._bottom.is_open:
                     self._stop_live()
                     self._bottom.show(status_line(self.doing, started))
-                elif not self.doing or self._mid_line or self._is_held:
+                elif not (self._is_styled and self.doing) or self._mid_line or self._is_held:
                     self._stop_live()
                 else:
                     self._show_live(started)

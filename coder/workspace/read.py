@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import MachineError, UsageError
+from coder.errors import FolderError, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
 from coder.run.settings import Settings
@@ -127,14 +127,14 @@ def is_small(files: Mapping[str, StoredFile]) -> bool:
 
 
 def see_replaceable(path: Path) -> None:
-    """Raise MachineError if a file is read-only: a rename would replace it all the same."""
+    """Raise FolderError if a file is read-only: a rename would replace it all the same."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return  # the landing reports it itself
     # Root may write anything: its permission bits tell the intent.
     if not mode & 0o222 or not os.access(path, os.W_OK):
-        raise MachineError(
+        raise FolderError(
             f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "
             f"chmod u+w {shlex.quote(str(path))}"
         )
@@ -143,7 +143,7 @@ def see_replaceable(path: Path) -> None:
 def _see_writable(root: Path) -> None:
     place = root if root.exists() else root.parent
     if not os.access(place, os.W_OK | os.X_OK):
-        raise MachineError(
+        raise FolderError(
             f"Can't write into {place}: it is read-only for you. Name another PATH, or leave it out: "
             "the code then goes to stdout."
         )

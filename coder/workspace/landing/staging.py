@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from coder.errors import MachineError, UsageError
+from coder.errors import FolderError, UsageError
 from coder.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
 from coder.fs.git_names import is_git_name
 from coder.fs.safe_open import NotRegular, open_folder, read_regular
@@ -52,7 +52,7 @@ def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
 
     Raises:
         LandingRefused: not a regular file, or its parent isn't a folder.
-        MachineError: the file can't be read.
+        FolderError: the file can't be read.
     """
     return _read(root, parts)[0]
 
@@ -70,7 +70,7 @@ def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
     except NotRegular as error:
         raise LandingRefused(f"{path} is a link, a folder or a device: a run replaces files only.") from error
     except OSError as error:
-        raise MachineError(f"Can't read {root / path}: {error.strerror}.") from error
+        raise FolderError(f"Can't read {root / path}: {error.strerror}.") from error
     return sha256_of(content), status.st_mode & 0o777
 
 
@@ -99,7 +99,7 @@ def stage(root: Path, change: Change, content: bytes | None) -> None:
     Raises:
         LandingRefused: the path leads over a link.
         FileChanged: the file is neither as before nor as after.
-        MachineError: the disk is full or the folder can't be written.
+        FolderError: the disk is full or the folder can't be written.
         ValueError: the content isn't the planned one.
     """
     if change.after != (None if content is None else sha256_of(content)):
@@ -127,7 +127,7 @@ def place(root: Path, change: Change) -> None:
     Raises:
         LandingRefused: the path leads over a link.
         FileChanged: the file is neither as before nor as after.
-        MachineError: the folder can't be written.
+        FolderError: the folder can't be written.
     """
     parts = parts_of(change.path)
     now = state_of(root, parts)
@@ -171,7 +171,7 @@ def remove_empty(root: Path, folder: str) -> None:
 
 @contextmanager
 def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
-    """Name the file of a failed step. Raises FileChanged, MachineError."""
+    """Name the file of a failed step. Raises FileChanged, FolderError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -179,7 +179,7 @@ def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
             return  # the file and its folder are to be absent
         raise FileChanged(f"{root / change.path} went away meanwhile.") from error
     except OSError as error:
-        raise MachineError(
+        raise FolderError(
             f"Can't write {root / change.path}: {error.strerror}. The file is as it was. "
             f"Make room, or give yourself the right to write there, and try again."
         ) from error

@@ -14,9 +14,10 @@ class Screen(StringIO):
         return True
 
 
-def counted(out: StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+def counted(out: StringIO, monkeypatch: pytest.MonkeyPatch, *, no_color: str = "") -> str:
     """What is shown of two of four cases, each of which takes a minute."""
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
     clock = iter(range(0, 10_000, 60))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     progress = Progress(4, out=out)
@@ -32,6 +33,10 @@ def test_a_terminal_gets_a_bar_with_the_rate(monkeypatch: pytest.MonkeyPatch) ->
 
     assert "2/4" in shown
     assert "/min" in shown
+
+
+def test_a_terminal_with_no_color_gets_the_lines_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert counted(Screen(), monkeypatch, no_color="1") == counted(StringIO(), monkeypatch)
 
 
 def test_a_pipe_gets_a_line_with_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,27 @@ def test_a_read_only_file_of_a_folder_is_left_and_the_run_goes_on_when_it_is_wri
 
 
 @pytest.mark.slow
+def test_a_run_that_can_not_write_a_file_ends_with_a_verdict_and_the_log_says_why(
+    console: Console, folder: Path
+) -> None:
+    file = folder / "add.py"
+    file.write_text(SUBTRACT)
+    file.chmod(0o444)
+
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, str(folder), *CHECK)
+    (listed,) = json.loads(console.run("ls", "--json").out)
+
+    assert done.code == 5
+    assert done.verdict.startswith("✗ error  1 attempt  1 call")
+    assert done.out.splitlines()[0] == done.verdict
+    assert f"chmod u+w {file}" in done.err
+    assert f"coder resume {listed['run_id']}" in done.next
+    assert listed["status"] == "error"
+    assert f"{file} is read-only" in console.run("show", listed["run_id"]).out
+
+
+@pytest.mark.slow
 def test_a_home_that_is_read_only_ends_with_5_and_says_what_to_set(console: Console) -> None:
     home = console.home / "home"
     home.mkdir()
@@ -115,7 +136,9 @@ def test_a_full_disk_leaves_the_user_s_file_whole_and_the_run_to_go_on(
         asked = ("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
         done = console.run_behind((*small_disk(folder, 8192), "sh", "-c", script, "sh"), *asked)
 
-    assert done.out.startswith(f"code 5\n{SUBTRACT}")
+    verdict, _, rest = done.out.partition("\n")
+    assert verdict.startswith("✗ error  1 attempt  1 call")
+    assert rest.startswith(f"code 5\n{SUBTRACT}")
     assert done.out.endswith(ADD)
     assert "No space left on device. The file is as it was." in done.err
     assert "coder resume run_" in done.err

@@ -176,7 +176,25 @@ def test_a_diff_that_is_not_applied_can_be_printed_again_and_applied_later(
     assert f"coder resume {run} --apply" in done.err
     assert done.out == f"{done.verdict}\n{exported.out}"
     assert exported.out.startswith("diff --git a/calc.py b/calc.py\n")
+    assert exported.err == ""
     assert (applied.code, (project / "calc.py").read_text()) == (0, RIGHT), applied.err
+
+
+@pytest.mark.slow
+def test_the_patch_of_an_unsolved_run_is_printed_alone_and_stderr_says_why_it_is_unsolved(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code("def add(a, b):\n    return a * b\n"))) as endpoint:
+        done = fix(console, endpoint, cwd=project)
+
+    exported = console.run("export", cwd=project)
+
+    assert (done.code, exported.code) == (1, 0)
+    assert exported.out.startswith("diff --git a/calc.py b/calc.py\n")
+    assert exported.out.endswith("+    return a * b\n")
+    (warning,) = exported.said
+    assert warning.startswith(f"✗ unsolved  the patch is of {done.next.split()[3]}, which ended so: ")
+    assert "test_calc.py::test_add: expected 5, got 6" in warning
 
 
 def test_a_commit_without_a_repository_is_refused_before_any_call(console: Console, project: Path) -> None:

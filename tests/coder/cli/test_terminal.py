@@ -43,10 +43,23 @@ def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Conso
 @pytest.mark.slow
 def test_a_spinner_turns_while_the_model_writes_and_is_gone_at_the_end(console: Console) -> None:
     slow = says(*ANSWER.splitlines(keepends=True))
-    done = solve(console, Reply(slow.pieces, pause_s=0.2))
+    done = solve(console, Reply(slow.pieces, pause_s=0.2), NO_COLOR="")
 
     assert "is writing (call 1)" in done.out
     assert not any("is writing" in line for line in visible(done.out))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"NO_COLOR": "", "TERM": "dumb"}])
+def test_a_terminal_without_colours_gets_the_lines_of_a_pipe_and_no_code_for_its_cursor(
+    console: Console, plain: dict[str, str]
+) -> None:
+    slow = says(*ANSWER.splitlines(keepends=True))
+    done = solve(console, Reply(slow.pieces, pause_s=0.2), **plain)
+
+    assert done.code == 0, done.out
+    assert "✓ attempt 1.1" in done.out
+    assert "\x1b" not in done.out
 
 
 @pytest.mark.slow
@@ -54,7 +67,7 @@ def test_the_spinner_fits_into_a_narrow_terminal(console: Console) -> None:
     slow = says(*ANSWER.splitlines(keepends=True))
     with faulty_endpoint(Reply(slow.pieces, pause_s=0.2)) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "a-model-with-a-name-that-is-longer-than-the-line")
-        done = console.on_terminal("solve", TASK, *CHECK, *model, columns=30)
+        done = console.on_terminal("solve", TASK, *CHECK, *model, columns=30, NO_COLOR="")
 
     turns = re.findall(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏][^\r\n\x1b]*", done.out)
     assert turns
@@ -159,7 +172,9 @@ def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
 
     with faulty_endpoint(endless) as endpoint:
         done = console.on_terminal(
-            *("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy"), answers={"is writing": "\x03"}
+            *("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy"),
+            answers={"is writing": "\x03"},
+            NO_COLOR="",
         )
 
     assert done.code == 130

@@ -87,6 +87,7 @@ def test_a_bar_of_a_download_is_drawn_on_a_terminal_and_gone_at_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
 

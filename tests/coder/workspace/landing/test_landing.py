@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import MachineError
+from coder.errors import FolderError
 from coder.workspace.folder import take_snapshot
 from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, is_made, plan, undo
 from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child
@@ -340,7 +340,7 @@ def test_on_a_full_disk_the_file_is_as_it_was_and_the_message_names_it(root: Pat
         lambda: asyncio.run(apply(planned, {"main.py": large}, _into([]))), prepare=limit_files(1000)
     )
 
-    assert said.startswith("MachineError: ")
+    assert said.startswith("FolderError: ")
     assert str(root / "main.py") in said
     assert _content(root) == BEFORE
 
@@ -352,7 +352,7 @@ def test_a_disk_that_fills_while_files_land_changes_none_of_them(root: Path) -> 
         _write(root, BEFORE)
         try:
             asyncio.run(apply(plan(take_snapshot(root), files), files, _into([])))
-        except MachineError as error:
+        except FolderError as error:
             return f"{error} {_content(root) == BEFORE}"
         return "it fitted"
 
@@ -378,7 +378,7 @@ def test_a_read_only_folder_is_an_error_that_names_the_file(read_only: Path) -> 
 
     said = said_by_child(lambda: asyncio.run(apply(planned, CONTENTS, _into([]))), prepare=become_nobody)
 
-    assert said.startswith(f"{MachineError.__name__}: Can't write {read_only}/")
+    assert said.startswith(f"{FolderError.__name__}: Can't write {read_only}/")
     assert _content(read_only) == BEFORE
 
 
