@@ -19,14 +19,14 @@ _FOLDER = 16
 """Most characters of a folder."""
 _COLUMNS = (
     Column("run", is_whole=True),
-    Column("status", width=11, is_whole=True),
-    Column("started", width=10, is_number=True, is_whole=True),
-    Column("kind", is_whole=True),
-    Column("folder", width=_FOLDER),
-    Column("task"),
-    Column("cost", is_number=True, is_whole=True),
-    Column("model"),
-    Column("origin"),
+    Column("status", width=11, is_whole=True, rank=1),
+    Column("started", width=10, is_number=True, is_whole=True, rank=2),
+    Column("kind", is_whole=True, rank=5),
+    Column("folder", width=_FOLDER, least=10, rank=3),
+    Column("task", least=20),
+    Column("cost", is_number=True, is_whole=True, rank=4),
+    Column("model", rank=6),
+    Column("origin", rank=7),
 )
 _WAITING_COLUMNS = tuple(column for column in _COLUMNS if column.name in ("run", "started", "folder"))
 
@@ -75,7 +75,10 @@ def _waiting_table(rows: list[ListedRun]) -> Table:
         question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
         cells.append((row.run_id, _ago(row), _short(row.folder), question))
         lines += [*Table(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
-    columns = (*_WAITING_COLUMNS, Column(f"question: answer with {own_command()} approve RUN", wraps=True))
+    columns = (
+        *_WAITING_COLUMNS,
+        Column(f"question: answer with {own_command()} approve RUN", wraps=True, least=20),
+    )
     return Table(columns, cells, plain=lines)
 
 

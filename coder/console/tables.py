@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from coder.console.styling import highlighted, is_styled, is_terminal, open_console, signed_line
@@ -10,6 +10,12 @@ from coder.console.styling import highlighted, is_styled, is_terminal, open_cons
 if TYPE_CHECKING:
     from rich.padding import Padding
     from rich.text import Text
+
+
+_GAP = 3
+"""Characters between two columns that are drawn."""
+_BETWEEN = "  "
+"""Between two columns in a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,10 @@ class Column:
     """A cell is never shortened to fit into a terminal, as it is to be copied."""
     wraps: bool = False
     """A long cell takes several lines of a terminal."""
+    least: int = 0
+    """Characters to which a narrow terminal shortens a cell before it leaves out columns; 0: all of them."""
+    rank: int = 0
+    """Columns of the highest rank are left out first where a terminal is too narrow; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +54,37 @@ class Table:
         """What a pipe gets."""
         return [self._line(row) for row in self.rows] if self.plain is None else self.plain
 
+    def fitted(self, width: int, *, filled: bool) -> "Table":
+        """The table without the columns for which a terminal has no room.
+
+        Args:
+            width: of the terminal, in characters.
+            filled: cells are filled up, as in a pipe, and not shortened.
+        """
+        least = {at: self._least(at, filled=filled) for at in range(len(self.columns))}
+        gap = len(_BETWEEN) if filled else _GAP
+        ranked = sorted((at for at in least if self.columns[at].rank), key=lambda at: self.columns[at].rank)
+        while ranked and self.indent + sum(one + gap for one in least.values() if one) - gap > width:
+            del least[ranked.pop()]
+        rows = [[row[at] for at in least] for row in self.rows]
+        return replace(self, columns=[self.columns[at] for at in least], rows=rows)
+
+    def _least(self, at: int, *, filled: bool) -> int:
+        """Characters that a column needs on a terminal; 0: it is empty, and none is drawn."""
+        from rich.cells import cell_len
+
+        column, cells = self.columns[at], max((cell_len(row[at].strip()) for row in self.rows), default=0)
+        if filled and column.width:
+            return max(cells, column.width)
+        needed = max(cells, len(column.name)) if cells else 0
+        return min(needed, column.least or needed)
+
     def _line(self, row: Sequence[str]) -> str:
         cells = (
             cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
             for column, cell in zip(self.columns, row, strict=True)
         )
-        return " " * self.indent + "  ".join(cells).rstrip()
+        return " " * self.indent + _BETWEEN.join(cells).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +123,32 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
     above: Block = ""
     for block in blocks:
         if not is_styled(stream):
-            for line in plain_lines([block]):
-                print(_fitted(line, block, stream), file=stream)
+            for line in _plain(block, stream):
+                print(line, file=stream)
         elif isinstance(block, str):
             open_console(stream).print(signed_line(block), soft_wrap=True)
         elif isinstance(block, Source):
             open_console(stream).print(_coloured(block), soft_wrap=True)
         elif block.rows:
-            open_console(stream).print(_drawn(block, is_below=isinstance(above, Table)))
+            console = open_console(stream)
+            console.print(
+                _drawn(block.fitted(console.width, filled=False), is_below=isinstance(above, Table))
+            )
         above = block
     stream.flush()
 
 
-def _fitted(line: str, block: Block, stream: TextIO) -> str:
-    """The line, cut where a terminal without colours would wrap a row that has no cell for it."""
-    if not isinstance(block, Table) or any(column.wraps for column in block.columns):
-        return line
-    if not is_terminal(stream):
-        return line
+def _plain(block: Block, stream: TextIO) -> Sequence[str]:
+    """The lines of a pipe; on a terminal rows are fitted, and cut where it would wrap them."""
+    if not is_terminal(stream) or not isinstance(block, Table) or any(one.wraps for one in block.columns):
+        return plain_lines([block])
     from rich.text import Text
 
-    text = Text(line)
-    text.truncate(open_console(stream).width, overflow="ellipsis")
-    return text.plain
+    width = open_console(stream).width
+    texts = [Text(line) for line in block.fitted(width, filled=True).lines]
+    for text in texts:
+        text.truncate(width, overflow="ellipsis")
+    return [text.plain for text in texts]
 
 
 def _coloured(source: Source) -> "Text":

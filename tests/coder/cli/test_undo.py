@@ -142,3 +142,16 @@ def test_the_list_shows_kind_and_folder_and_does_not_wrap_on_a_terminal(console:
     assert "  task  " in plain
     assert "project" in plain
     assert [len(line) <= 80 for line in shown] == [True]
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_the_list_shows_the_task_on_a_terminal_of_40_columns(
+    console: Console, run: str, no_color: str
+) -> None:
+    (listed,) = json.loads(console.run("ls", "--json").out)
+
+    shown = console.on_terminal("ls", columns=40, NO_COLOR=no_color).out.strip("\r\n").splitlines()
+
+    (row,) = [line for line in shown if line.startswith(run)]
+    assert len(row) <= 40
+    assert row.split(maxsplit=1)[1].startswith(listed["task"][:20].rstrip())

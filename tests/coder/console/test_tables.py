@@ -76,6 +76,22 @@ def test_a_long_value_takes_several_lines_of_a_terminal_below_its_own_column(
     assert "".join(line[11:].rstrip() for line in long[1:]) == 60 * "x"
 
 
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_narrow_terminal_leaves_out_the_columns_of_the_highest_rank_first(
+    no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    columns = (Column("run", is_whole=True), Column("kind", rank=2), Column("folder", rank=1))
+    ranked = Table((*columns, Column("task", least=20)), [("run_1", "K" * 12, "F" * 9, "T" * 60)])
+
+    row = shown(Screen(), monkeypatch, [ranked])[-1]
+    piped = shown(StringIO(), monkeypatch, [ranked])
+
+    assert row.split()[:2] == ["run_1", "F" * 9]
+    assert (row.count("K"), row.count("T") >= 20, len(row) <= 50) == (0, True, True)
+    assert piped == [f"run_1  {'K' * 12}  {'F' * 9}  {'T' * 60}"]
+
+
 @pytest.mark.parametrize(("out", "no_color"), [(StringIO(), ""), (Screen(), "1")])
 def test_without_colours_a_long_value_is_whole_and_rows_have_the_form_of_their_table(
     out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
