@@ -96,6 +96,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             kinds=said.kinds & CARRIERS,
             errors=said.errors,
             raising=said.raising,
+            returning=said.returning if said.errors else frozenset(),  # else every error is refused
             steps=_STEPS_FACTOR * said.steps + _STEPS_MORE,
             write_back=bool(said.changed) or any(" set " in use for use in said.uses),
             changed=said.changed,

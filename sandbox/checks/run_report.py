@@ -24,6 +24,8 @@ class Crossing(Value):
     """Names of standard exceptions that the tests expect."""
     raising: frozenset[str] = frozenset()
     """Digests of calls in which any exception may be raised."""
+    returning: frozenset[str] = frozenset()
+    """Digests of calls that are to return: an error of one ends a test that has no handler for it."""
     steps: int | None = None
     """Maximum steps of all generators together; None: no limit but time."""
     write_back: bool = False
@@ -79,6 +81,7 @@ class RunReport:
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     raising: frozenset[str] = frozenset()
+    returning: frozenset[str] = frozenset()
     steps: int = 0
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
@@ -159,7 +162,7 @@ def result_of(code: int, killed_by: KilledBy | None, **measured: Any) -> Result:
     )
 
 
-_CROSSED = frozenset({"kinds", "errors", "raising", "changed", "uses", "refused", "ambiguous"})
+_CROSSED = frozenset({"kinds", "errors", "raising", "returning", "changed", "uses", "refused", "ambiguous"})
 
 
 def _is_result(told: list[Any]) -> bool:

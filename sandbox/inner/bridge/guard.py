@@ -11,14 +11,15 @@ from hashlib import sha256
 from typing import Any
 
 from sandbox.inner.bridge.exports import Exports
+from sandbox.inner.bridge.handlers import has_handler
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
 """The latter stands among the names of arguments for an item that a generator gives again, changed."""
-_MAX_RAISING = 1_000
-"""Calls recorded as raising."""
+_MAX_CALLS = 1_000
+"""Calls recorded as raising, and as returning."""
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
 _ROOTS = (Exception, BaseException, object)
@@ -35,6 +36,7 @@ class Guard:
         kinds: Collection[str] | None = None,
         errors: Collection[str] | None = None,
         raising: Collection[str] = (),
+        returning: Collection[str] = (),
         steps: int | None = None,
         write_back: bool = True,
         changed: Collection[str] | None = None,
@@ -45,6 +47,7 @@ class Guard:
         self.kinds: set[str] = set()
         self.errors: set[str] = set()
         self.raising: set[str] = set()
+        self.returning: set[str] = set()
         self.changed: set[str] = set()
         self.refused: set[str] = set()
         """Fields of these that refused something."""
@@ -60,6 +63,7 @@ class Guard:
         self._allowed = None if kinds is None else frozenset(kinds)
         self._expected = None if errors is None else frozenset(errors)
         self._may_raise = frozenset(raising)
+        self._must_return = frozenset(returning) - self._may_raise
         self._changeable = None if changed is None else may_change
         self._max_steps = steps
 
@@ -192,25 +196,32 @@ class Guard:
             found = show_kind(min(refused), met[min(refused)])
             raise CandidateGone(f"{doing} gave {found} where plain data is expected")
 
+    def note_return(self, call: bytes | None) -> None:
+        """Record that a call of the entry point with plain data returned."""
+        if self._expected is None and call is not None and len(self.returning) < _MAX_CALLS:
+            self.returning.add(_digest(call))
+
     def expected(
         self, raised: BaseException, met: dict[str, object], doing: str, call: bytes | None
     ) -> BaseException:
         """The exception that the test sees; `call`: a call of the entry point with plain data.
 
-        Raises CandidateGone unless it is an agreed one, or the case's own answer raised one in this call.
+        Raises CandidateGone unless it is an agreed one, or the case's own answer raised one in this call;
+        also where that returned and the test has no handler: an iteration or `getattr` would swallow it.
         """
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)
-        digest = "" if call is None else sha256(call).hexdigest()[:16]
+        digest = _digest(call)
         if self._expected is None:
             if self.record.by_line and not isinstance(raised, AttributeError):  # tools look for attributes
                 self.record.note(f"raise {standard[0].__name__}")
-            if digest and len(self.raising) < _MAX_RAISING:
+            if digest and len(self.raising) < _MAX_CALLS:
                 self.raising.add(digest)
             return raised
         wanted = self._expected  # an exception of several kinds counts as the first one that is expected
         agreed = [cls for cls in standard if not wanted.isdisjoint(one.__name__ for one in cls.__mro__)]
-        if not agreed and digest not in self._may_raise:
+        is_swallowed = digest in self._must_return and not has_handler()
+        if is_swallowed or (not agreed and digest not in self._may_raise):
             self.refused.add("errors")
             text = show_error(raised)[:300]
             place = "".join(f" at {one}" for one in vars(raised).get("__where__", [])[-1:])
@@ -225,3 +236,7 @@ class Guard:
             with suppress(TypeError, ValueError):
                 plain = kind(text)
         return plain
+
+
+def _digest(call: bytes | None) -> str:
+    return "" if call is None else sha256(call).hexdigest()[:16]

@@ -192,6 +192,7 @@ class Link:
             (value,) = outcome
             if self._now.operation not in _OWN:
                 self.guard.admit(met, doing)
+            self.guard.note_return(self._now.call)
             return value, None
         error, where = outcome
         raised = as_raised(error, where)

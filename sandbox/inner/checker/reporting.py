@@ -76,6 +76,7 @@ class Reports:
             "kinds": guard.kinds,
             "errors": guard.errors,
             "raising": guard.raising,
+            "returning": guard.returning,
             "changed": guard.changed,
             "uses": guard.record.uses,
             "refused": guard.refused | guard.exports.refused,
