@@ -84,8 +84,9 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._connection.close()
+        """Close the file, once no other thread reads or writes it. Idempotent."""
+        with self._lock:  # SQLite crashes where a statement of a cancelled task's thread is under way
+            self._connection.close()
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:

@@ -116,19 +116,20 @@ class Exports:
         added to `thrown`.
         """
         outer = self._serving
+        operation = asked[0] if asked and type(asked[0]) is str else ""
         given = Writeback((*asked[2:],))
         known = Known(given.known("given"), lent)
         try:
             value = self._do(*asked)
             self._serving = self._owners[asked[1]]
             frame = encode(("answer", value, given.changes()), refer=refer, known=known)
-            use = ("set", asked[2]) if asked[0] == "get" else ("change",)
+            use = ("set", asked[2]) if operation == "get" else ("change",)
             lent.lend(value, own=known.given, owners=self._labels(asked[1], *use))
             return frame
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
-            if asked[0] == "call":
+            if operation == "call":
                 thrown.append(error)
             return encode(("threw", error, given.changes()), refer=refer, known=known)
         finally:

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from coder.errors import LogDamaged, LogNewer, MachineError
 from coder.run.events import Draft, Event
 from coder.store import SqliteLog
+from coder.store.database import Database
 from coder.store.event_codec import BLOB_BYTES
 from tests.forked import become_nobody, limit_files, said_by_child
 from tests.less_machine import run_on_small_disk
@@ -384,3 +386,24 @@ def _fork(act: Callable[[], object]) -> int:
         finally:
             os._exit(code)
     return pid
+
+
+def test_a_log_is_closed_once_a_write_of_another_thread_has_ended(tmp_path: Path) -> None:
+    database, writes, may_end = Database(tmp_path), threading.Event(), threading.Event()
+
+    def write() -> None:
+        with database.transaction(durable=False):
+            writes.set()
+            may_end.wait(10)
+
+    writer, closer = threading.Thread(target=write), threading.Thread(target=database.close)
+    writer.start()
+    writes.wait(10)
+    closer.start()
+    closer.join(0.2)
+    was_open = closer.is_alive()
+    may_end.set()
+    writer.join(10)
+    closer.join(10)
+
+    assert (was_open, closer.is_alive()) == (True, False)

@@ -6,6 +6,8 @@ import pytest
 
 from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.exports import Exports
+from sandbox.inner.bridge.lent import Lent
+from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.standard import from_parts
 
 
@@ -48,14 +50,14 @@ def test_no_value_is_made_by_reading_an_object(payload: tuple[object, ...]) -> N
 )
 def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> None:
     told: list[object] = []
-    exports = Exports()
+    exports = Exports(Record(None, by_line=False))
 
     def callback(*args: object, **kwargs: object) -> None:
         told.extend((*args, *kwargs.values()))
 
     operation, *rest = operands
     number = exports.payload(callback)[1]
-    answer = exports.answer([operation, number, *rest], lambda error: ("an error",))
+    answer = exports.answer([operation, number, *rest], lambda error: ("an error",), Lent([], []), [])
 
     assert told == []
     assert decode(answer, resolve=lambda payload: payload)[0] == "threw"
@@ -63,9 +65,11 @@ def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> Non
 
 @pytest.mark.parametrize("operation", ["get", "set"])
 def test_no_object_is_shown_as_the_name_of_an_attribute(operation: str) -> None:
-    exports = Exports()
+    exports = Exports(Record(None, by_line=False))
     number = exports.payload(Expected())[1]
 
-    answer = exports.answer([operation, number, Expected(), 1], lambda error: ("an error", str(error)))
+    answer = exports.answer(
+        [operation, number, Expected(), 1], lambda error: ("an error", str(error)), Lent([], []), []
+    )
 
     assert "Expected object" not in repr(decode(answer, resolve=lambda payload: payload))

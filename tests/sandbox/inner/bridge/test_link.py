@@ -160,7 +160,7 @@ def test_a_tests_objects_answer_what_was_asked_of_them() -> None:
     here.request("call", None, (lambda x: x + 1,), {})
 
     line: Any = here._line
-    assert line.sent[1] == ("answer", 6)
+    assert line.sent[1] == ("answer", 6, ())
 
 
 @pytest.mark.parametrize(
