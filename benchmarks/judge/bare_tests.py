@@ -58,6 +58,7 @@ def with_own_ids(run: TestRun, ids: Mapping[str, str]) -> TestRun:
         failures={own(node): text for node, text in run.failures.items()},
         unended=frozenset(map(own, run.unended)),
         left=set(map(own, run.left)),
+        broken=set(map(own, run.broken)),
         seconds={own(node): took for node, took in run.seconds.items()},
         skipped=set(map(own, run.skipped)),
     )

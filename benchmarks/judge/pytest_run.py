@@ -61,6 +61,8 @@ class TestRun:
     """Tests that started and never finished: the process ended in one."""
     left: set[str] = field(default_factory=set)
     """Tests that exceeded their limit, or left threads."""
+    broken: set[str] = field(default_factory=set)
+    """Tests that raised another error than an assertion's before they came to the code under test."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds of each node."""
     done: bool = False
@@ -167,6 +169,8 @@ def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
                 found.failures.setdefault(node, text)
             case ["left", str(node)]:
                 found.left.add(node)
+            case ["broke", str(node)]:
+                found.broken.add(node)
             case ["done", int()]:
                 done = True
             case ["ended", str(how)]:

@@ -16,6 +16,7 @@ from benchmarks.judge.decoys import (
     TestNode,
     disguise,
     found_tests,
+    names_error,
     twins_of,
     variants_of,
 )
@@ -217,7 +218,7 @@ def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: Rep
     """Twins that fail in every inheriting class, each with the parameters with which it fails."""
     sound = {name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)}
     seen, failing = {_split(node)[0] for node in run.seen}, dict[str, set[str]]()
-    for node in run.seen - run.passed - run.left:
+    for node in run.seen - run.passed - run.left - _fail_alone(run, hidden):
         twin, parameters = _split(node)
         failing.setdefault(twin, set()).add(parameters)
     left = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
@@ -233,6 +234,16 @@ def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: Rep
         if everywhere and sound.issuperset((name, *heirs.get(name, ()))):
             found.setdefault(name, {})[variant] = tuple(sorted(everywhere))
     return found
+
+
+def _fail_alone(run: TestRun, hidden: Disguised) -> set[str]:
+    """Twins that fail whatever the code does, such as by a key that a table of the test lacks."""
+    twins = {name: node for name, node, _ in found_tests(ast.parse(hidden.source))} if run.broken else {}
+
+    def expects_other_error(name: str) -> bool:
+        return name in hidden.variants and names_error(twins[name], hidden.variants[name][1])
+
+    return {node for node in run.broken if not expects_other_error(_split(node)[0])}
 
 
 def _split(node: str) -> tuple[str, str]:
