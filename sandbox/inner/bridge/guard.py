@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.handlers import has_handler
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.record import Record
+from sandbox.inner.bridge.record import ANY_CHANGE, Record
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
@@ -23,8 +23,6 @@ _MAX_CALLS = 1_000
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
 _ROOTS = (Exception, BaseException, object)
-ANY_CHANGE = "**"
-"""Allows changes of every argument, though uses are recorded by line."""
 
 
 class Guard:

@@ -13,6 +13,8 @@ from types import TracebackType
 MAX_USES = 10_000
 """Distinct uses recorded: a candidate may ask for any name."""
 
+ANY_CHANGE = "**"
+"""Allows changes of every argument, though uses are recorded by line."""
 ANY_USE = "***"
 """Allows all uses, but for changes of mocks."""
 

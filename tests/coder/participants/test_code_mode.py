@@ -398,7 +398,7 @@ async def test_a_session_that_breaks_down_in_an_effect_is_told_and_the_program_n
     run, model = await worked(project, code, python("print('goes on')"), EDIT, tools=[pay])
 
     assert paid == [5]
-    assert told(model, 2).endswith('files are kept]\n[Its programs had called pay({"amount": 5}).]')
+    assert 'files are kept]\n[Its programs had called pay({"amount": 5})' in told(model, 2)  # or: cut off
     assert "goes on" in told(model, 3)
     assert run.status == "solved"
 
