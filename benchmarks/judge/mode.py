@@ -50,7 +50,7 @@ def without_canonical(case: FunctionCase) -> Mode:
     named: set[str] = set()
     for source in (case.test, case.plus_test or ""):
         named |= _exceptions_in(source)
-    crossing = Crossing(kinds=CARRIERS, errors=frozenset(named), uses=frozenset())
+    crossing = Crossing(kinds=CARRIERS, errors=frozenset(named), uses=_ITERATING)
     mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful)
     if not any(map(_may_give_objects, (prelude(case), case.test, case.plus_test or ""))):
         return mode
@@ -59,6 +59,8 @@ def without_canonical(case: FunctionCase) -> Mode:
     return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
 
 
+_ITERATING = frozenset({"* iterator step", "* iterator drain"})
+"""Uses of iterators that came with any argument."""
 _WITHOUT_OBJECTS = frozenset(
     (
         *("__future__", "abc", "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions"),

@@ -14,13 +14,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from types import ModuleType
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, decode, encode
-from sandbox.inner.bridge.foreign import Foreign, foreign, foreign_instance
+from sandbox.inner.bridge.foreign import Foreign, foreign, own_instance
 from sandbox.inner.bridge.loading import last_frames, load_module, text_of, truth_of
 from sandbox.inner.bridge.metadata import kind_of, metadata_of
 from sandbox.inner.bridge.operators import OPERATORS, fields_of, operators_of
@@ -47,6 +48,8 @@ class Callee:
         self._foreign: dict[int, object] = {}
         self._thrown: dict[int, int] = {}
         self._printed = Printed()
+        self._turn = threading.Lock()
+        """Held while one thread waits for the other side's answer: threads may ask at the same time."""
         self._loan = Writeback(())
         """Containers of the other side, as copies, during the current request."""
         self._given: list[Any] = []
@@ -98,34 +101,45 @@ class Callee:
 
     def ask(self, operation: str, *operands: object) -> Any:
         """Request an operation on an object of the other side, serving its requests. Raises its error."""
-        self._channel.send(encode(("ask", operation, *operands), refer=self._refer))
+        frame = encode(("ask", operation, *operands), refer=self._refer)
         given = mutable_containers(operands)
+        with self._turn:
+            message = self._exchange(frame, given)
+        if message[0] == "threw":
+            raise message[1]
+        if self._write_back is not None:
+            self._loan.lend(message[1], own=[*map(id, given)])
+        return message[1]
+
+    def _exchange(self, frame: bytes, given: list[Any]) -> tuple[Any, ...]:
+        """Send a request, and serve the other side's until its answer comes."""
+        self._channel.send(frame)
         while True:
-            frame = self._channel.receive()
-            if frame is None:
+            received = self._channel.receive()
+            if received is None:
                 os._exit(0)  # the other side is gone
             self._given = given
-            message = decode(frame, resolve=self._resolve)
-            if message[0] not in ("answer", "threw"):
-                self._channel.send(self._answer(message))
-                continue
-            write_back(given, message[2])
-            if message[0] == "threw":
-                raise message[1]
-            if self._write_back is not None:
-                self._loan.lend(message[1], own=[*map(id, given)])
-            return message[1]
+            message: tuple[Any, ...] = decode(received, resolve=self._resolve)
+            if message[0] in ("answer", "threw"):
+                write_back(given, message[2])
+                return message
+            self._turn.release()  # what it calls may ask
+            try:
+                served = self._answer(message)
+            finally:
+                self._turn.acquire()
+            self._channel.send(served)
 
     def _refer(self, value: Any) -> object:
         kind = type(value)
         if issubclass(kind, Foreign):
             return ("yours", Foreign.number_of(value))
+        if self._numbers.get(id(value)) in self._thrown:
+            return ("yours", self._thrown[self._numbers[id(value)]])
         parts = value.make() if kind is Parts else self._parts(value)
         if parts is not None:
             return parts
         number = self._number(value)
-        if number in self._thrown:
-            return ("yours", self._thrown[number])
         if issubclass(kind, type):
             if self._kinds is not None and "function" in self._kinds and not issubclass(value, BaseException):
                 return (
@@ -161,7 +175,11 @@ class Callee:
             return self._objects[rest[0]]
         if kind in ("mine", "shared"):
             if rest[0] not in self._foreign:
-                self._foreign[rest[0]] = self._shared(*rest) if kind == "shared" else foreign(self.ask, *rest)
+                make = foreign if kind == "mine" else own_instance(self._loaded)
+                made = make(self.ask, *rest)
+                if not issubclass(type(made), Foreign):
+                    self._thrown[self._number(made)] = rest[0]
+                self._foreign[rest[0]] = made
             return self._foreign[rest[0]]
         if kind == "lent":
             return self._loan.containers[rest[0]]
@@ -172,21 +190,6 @@ class Callee:
         if kind == "record":
             return tuple.__new__(self._objects[rest[0]], rest[1])
         return from_parts(payload)
-
-    def _shared(self, number: int, name: str, operators: tuple[str, ...], known: str, content: Any) -> object:
-        """An object of a class of the prompt, which the candidate's module may have too."""
-        cls: Any = next((vars(one)[known] for one in self._loaded if known in vars(one)), None)
-        is_class = isinstance(cls, type) and not issubclass(cls, BaseException)
-        if not is_class:
-            return foreign(self.ask, number, name, operators)
-        try:
-            if content is None:
-                return foreign_instance(self.ask, number, cls)
-            made: object = cls[content] if type(content) is str else cls._make(content)
-        except Exception:  # noqa: BLE001 - the candidate has another class of this name
-            return foreign(self.ask, number, name, operators)
-        self._thrown[self._number(made)] = number
-        return made
 
     def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
         """Rebuild the other side's exception as the nearest class known here."""

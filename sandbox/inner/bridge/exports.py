@@ -12,33 +12,36 @@ from enum import Enum
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
-from sandbox.inner.bridge.lent import Known, Lent
+from sandbox.inner.bridge.lent import Known, Lent, places_of
 from sandbox.inner.bridge.operators import (
     EQUALITY,
     OPERATORS,
+    REFLECTED,
     fields_of,
+    found_in,
     operators_of,
 )
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.record import Record
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
+from sandbox.inner.bridge.standard_bases import SIGNATURE, parameters_of, standard_base, value_in
 from sandbox.inner.bridge.uses import (
+    ACTING,
     CHANGING,
     CLOSED,
     COPIES,
     FILES,
-    FREE,
-    LOOKING,
     OPERANDS,
     PLAIN,
     PROTOCOLS,
     READING_FILES,
     SAME,
-    STEPS,
-    STEPWISE,
     TEXTS,
     USES,
+    is_failure,
+    is_protocol,
+    shows,
 )
 from sandbox.inner.bridge.writeback import Writeback
 
@@ -66,6 +69,8 @@ class Exports:
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._owners: list[set[str]] = []
+        self._answered: set[int] = set()
+        """Numbers of objects that first came with an answer, such as iterators that were made for it."""
         self._serving: set[str] | None = None
         self._callbacks = 0
 
@@ -76,7 +81,10 @@ class Exports:
             known = next(cls for cls in kinds if number_of(cls) is not None or to_parts(cls) is not None)
             return ("error", self._number(value), known, value.args, type(value).__name__)
         name = getattr(value, "__name__", "") if isinstance(value, CLOSED) else ""
-        mine = (self._number(value), name if type(name) is str else "", operators_of(type(value)))
+        name = name if type(name) is str else ""
+        told = value_in(value)
+        operators, content = (operators_of(type(value)), ()) if told is None else (told[1], told[:1])
+        mine = (self._number(value), name, operators, standard_base(type(value)), content)
         shared = self.shared.get(type(value))
         if shared is None:
             return ("mine", *mine)
@@ -89,12 +97,14 @@ class Exports:
             number = self._numbers[id(value)] = len(self._objects)
             self._objects.append(value)
             self._owners.append(set())
+            if self._serving is not None:
+                self._answered.add(number)
         self._owners[number] |= {self._argument_of(value)} if self._serving is None else self._serving
         return number
 
     def _argument_of(self, value: object) -> str:
         if self._lying[0] is not self.giving:
-            self._lying = (self.giving, _places(self.giving))
+            self._lying = (self.giving, places_of(self.giving))
         return self._lying[1].get(id(value), "*")
 
     def original(self, number: object) -> object:
@@ -129,7 +139,7 @@ class Exports:
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
-            if operation == "call":
+            if operation == "call" or is_failure(error):
                 thrown.append(error)
             return encode(("threw", error, given.changes()), refer=refer, known=known)
         finally:
@@ -149,20 +159,36 @@ class Exports:
             return value(*args, **kwargs)
         if operation == "operator":
             name, given = operands
-            if name in COPIES or (name in operators_of(type(value)) and self._serves(name, number, given)):
-                return OPERATORS[name](value, *given)
+            if name == SIGNATURE and self._is_permitted("call", number):
+                return parameters_of(value)
+            is_copied = name in COPIES and found_in(type(value), name) is None
+            if is_copied or (name in operators_of(type(value)) and self._serves(name, number, given)):
+                return self._operate(value, name, number, given)
             if name in TEXTS:
                 return object.__repr__(value)
+            if name == "__hash__":
+                return object.__hash__(value)
         told = f"{operands[0]!r}" if operation == "operator" else "a call"
         raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
+
+    def _operate(self, value: Any, name: str, number: object, given: tuple[Any, ...]) -> Any:
+        if name in REFLECTED:
+            return OPERATORS[REFLECTED[name]](*given, value)
+        try:
+            return OPERATORS[name](value, *given)
+        except (StopIteration, StopAsyncIteration):
+            is_file = type(value).__module__ == FILES
+            if USES.get(name) == "step" and not is_file and not self._is_permitted("drain", number):
+                why = "the end of a test's iterator isn't for answers: the case's own one doesn't reach it"
+                raise TypeError(why) from None
+            raise
 
     def _access(self, value: Any, operation: str, number: object, name: str, *new: object) -> Any:
         if type(name) is not str:  # a message would show an object of ours
             raise CodecError("no name of an attribute")
-        if not (_shows(value, name) or self._shows_state(value, name)):
+        if not (shows(value, name) or self._shows_state(value, name)):
             raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
-        is_method = name in PROTOCOLS and callable(getattr(type(value), name, None))
-        is_method = is_method and type(value).__module__ != FILES
+        is_method = is_protocol(type(value), name) and type(value).__module__ != FILES
         use = (PROTOCOLS[name],) if operation == "get" and is_method else (operation, name)
         if not self._is_permitted(use[0], number, *use[1:]):
             told = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
@@ -173,13 +199,18 @@ class Exports:
         return access(value, name, *new)
 
     def _shows_state(self, value: object, name: str) -> bool:
-        """Whether it is of the prompt's own class, and the name stands for its state, or for a part."""
-        state = getattr(value, "__dict__", None) if type(value) in self.shared else None
-        return state is not None and (name == "__dict__" or (name in state and not name.startswith("__")))
+        """Whether the name stands for its state, or for a part that its class of the prompt may show."""
+        state = None if isinstance(value, CLOSED) else getattr(value, "__dict__", None)
+        if state is None or name == "__dict__":
+            return state is not None
+        return type(value) in self.shared and name in state and not name.startswith("__")
 
     def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
-        is_free = name in FREE or (name in EQUALITY and all(one is None for one in given))
-        return is_free or self._is_permitted(USES.get(name, "read"), number)
+        is_free = name in EQUALITY and all(one is None for one in given)
+        use = "read" if type(self._objects[number]).__module__ == FILES else USES.get(name, name)
+        if name == "__format__" and given != ("",):
+            use = name
+        return is_free or self._is_permitted(use, number)
 
     def _is_permitted(self, use: str, number: Any, name: str = "") -> bool:
         """Whether an object may be used in this way; records the use."""
@@ -190,13 +221,14 @@ class Exports:
             return False
         is_plain = kind in CLOSED if use == "call" else kind.__module__ in PLAIN
         writes = kind.__module__ == FILES and use == "get" and name not in READING_FILES
-        is_known = kind in self.shared and use in LOOKING
+        is_known = kind in self.shared and use not in ACTING
+        is_known = is_known or (number in self._answered and use in ("step", "drain"))
         if (is_plain and not writes and use not in CHANGING) or is_known:
             return True
         labels = self._labels(number, use, name, by_line=writes)
         if use == "enter" and hasattr(kind, "close"):  # who reads or writes a file may close it
             labels |= self._labels(number, "read") | self._labels(number, "write")
-        if self._record.permits(labels):
+        if self._record.permits(labels, also=(f"* iterator {use}",)):
             return True
         self.refused.add("uses")
         return False
@@ -206,29 +238,7 @@ class Exports:
 
         `by_line`: where uses are recorded by line, for each line; else at any.
         """
-        kind, name = type(self._objects[number]).__name__, SAME.get(name, name)
+        kind = "iterator" if use in ("step", "drain") else type(self._objects[number]).__name__
+        name = SAME.get(name, name)
         owners = self._owners[number] if by_line or not self._record.by_line else ("*",)
         return frozenset(" ".join((owner, kind, use, name)).rstrip() for owner in owners)
-
-
-def _places(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
-    """The name of the part that contains each object, by id()."""
-    found: dict[int, str] = {}
-    for name, part in parts:
-        stack = [part]
-        while stack:
-            item: Any = stack.pop()
-            if id(item) in found:
-                continue
-            found[id(item)] = name
-            if type(item) in (list, tuple, set, frozenset):
-                stack.extend(item)
-            elif type(item) is dict:
-                stack.extend((*item, *item.values()))
-    return found
-
-
-def _shows(value: object, name: str) -> bool:
-    if isinstance(value, STEPWISE):
-        return name in STEPS
-    return not isinstance(value, CLOSED) and not name.startswith("_")

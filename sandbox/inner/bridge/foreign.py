@@ -5,13 +5,19 @@ Calls, public attributes and operators are requests to the test's process; nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
-from sandbox.inner.bridge.operators import OPERATORS
+from sandbox.inner.bridge.operators import OPERATORS, REFLECTED
+from sandbox.inner.bridge.standard_bases import SIGNATURE, Base, class_like, signature
 
 _OWN = ("__call__", "__copy__", "__deepcopy__")
 """Not made from the names of operators: with keywords, or on every class."""
+
+
+_KNOWN = "@known"
+"""Names, in a class that stands for one of the candidate's own, that class."""
 
 
 class Foreign:
@@ -37,19 +43,34 @@ class Foreign:
         return self.__ask("operator", self.__number, "__deepcopy__", ())
 
     def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):  # none is shown; one that isn't set yet would recurse
-            raise AttributeError(f"no attribute {name!r} of a test's object is for answers")
-        return self.__ask("get", self.__number, name)
+        return _read(self.__ask, self.__number, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         self.__ask("set", self.__number, name, value)
 
 
-def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[str, ...]) -> object:
-    """Make a Foreign with its own class, which has the operators of the other side's object."""
-    space: dict[str, object] = {"__slots__": ()}
-    own = [one for one in OPERATORS if one in operators and one not in _OWN]
-    space.update((one, _operator(ask, one)) for one in own)
+def foreign(
+    ask: Callable[..., Any],
+    number: int,
+    name: str,
+    operators: tuple[str, ...],
+    base: Base = ("", ""),
+    content: tuple[object, ...] = (),
+) -> object:
+    """Make a Foreign with its own class, which has the operators of the other side's object.
+
+    Args:
+        base: standard class from which its class derives.
+        content: the value, if it is a number or text: then it is one here, too, and no Foreign.
+    """
+    own = [one for one in (*OPERATORS, *REFLECTED) if one in operators and one not in _OWN]
+    space: dict[str, object] = {one: _operator(ask, number, one) for one in own}
+    if content:
+        (value,) = content
+        space["__getattr__"] = lambda self, attribute: _read(ask, number, attribute)
+        return class_like(base, type(value), space)(value)
+    space["__slots__"] = ()
+    space["__dict__"] = property(lambda self: ask("get", number, "__dict__"))
     # A class has its operators from type, and its instances have them from the class.
     if name or "__call__" in operators:
         space["__call__"] = _call(ask)
@@ -57,10 +78,30 @@ def foreign(ask: Callable[..., Any], number: int, name: str, operators: tuple[st
         space["__hash__"] = None
     if name:
         space["__name__"] = space["__qualname__"] = name
-    return type("Foreign", (Foreign,), space)(ask, number)
+        space[SIGNATURE] = property(lambda self: signature(ask("operator", number, SIGNATURE, ())))
+    return class_like(base, Foreign, space)(ask, number)
 
 
-def foreign_instance(ask: Callable[..., Any], number: int, known: type) -> object:
+def own_instance(modules: Sequence[ModuleType]) -> Callable[..., object]:
+    """A function that makes an object of a class of the prompt, which these modules may have, too."""
+
+    def make(ask: Callable[..., Any], number: int, *more: Any) -> object:
+        *mine, known, content = more
+        cls: Any = next((vars(one)[known] for one in modules if known in vars(one)), None)
+        if not isinstance(cls, type) or issubclass(cls, BaseException):
+            return foreign(ask, number, *mine)
+        try:
+            if content is None:
+                return _foreign_instance(ask, number, cls)
+            made: object = cls[content] if type(content) is str else cls._make(content)  # type: ignore[index, attr-defined]
+        except Exception:  # noqa: BLE001 - the candidate has another class of this name
+            return foreign(ask, number, *mine)
+        return made
+
+    return make
+
+
+def _foreign_instance(ask: Callable[..., Any], number: int, known: type) -> object:
     """Make a Foreign that is an instance of a class which both sides know. Raises TypeError if none can be.
 
     What the class has operators for is done here, all else is a request.
@@ -78,14 +119,27 @@ def foreign_instance(ask: Callable[..., Any], number: int, known: type) -> objec
                 raise
             return ask("get", number, name)
 
-    space: dict[str, object] = {"__slots__": (), "__getattribute__": read}
+    space: dict[str, object] = {"__slots__": (), "__getattribute__": read, _KNOWN: known}
     made: object = type.__call__(type(known.__name__, (Foreign, known), space), ask, number)
     return made
+
+
+def type_of(value: object) -> type:
+    """The type of a value, as it is in one process with the test's objects."""
+    kind = type(value)
+    known: type = vars(kind).get(_KNOWN, kind) if issubclass(kind, Foreign) else kind
+    return known
 
 
 def _call(ask: Callable[..., Any]) -> Callable[..., object]:
     return lambda self, /, *args, **kwargs: ask("call", Foreign.number_of(self), args, kwargs)
 
 
-def _operator(ask: Callable[..., Any], name: str) -> Callable[..., object]:
-    return lambda self, *operands: ask("operator", Foreign.number_of(self), name, operands)
+def _operator(ask: Callable[..., Any], number: int, name: str) -> Callable[..., object]:
+    return lambda self, *operands: ask("operator", number, name, operands)
+
+
+def _read(ask: Callable[..., Any], number: int, name: str) -> object:
+    if name.startswith("_"):  # none is shown; one that isn't set yet would recurse
+        raise AttributeError(f"no attribute {name!r} of a test's object is for answers")
+    return ask("get", number, name)

@@ -15,6 +15,7 @@ from sandbox.inner.bridge.handlers import has_handler
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.record import ANY_CHANGE, Record
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
+from sandbox.inner.bridge.uses import is_failure
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
 """The latter stands among the names of arguments for an item that a generator gives again, changed."""
@@ -131,7 +132,7 @@ class Guard:
         """Check an error of a test's function that the candidate called and caught. Raises CandidateGone."""
         is_end = isinstance(error, (StopIteration, StopAsyncIteration))
         line = self.record.raising_line(error.__traceback__)
-        if self.record.by_line and line and not is_end:
+        if line and not is_end and (self.record.by_line or is_failure(error)):
             self._require_end(error, line)
 
     def _require_end(self, error: BaseException, line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sandbox.inner.bridge.writeback import Writeback
@@ -50,3 +50,20 @@ class Known(Mapping[int, object]):
 
     def __len__(self) -> int:
         return len(self.given)
+
+
+def places_of(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
+    """The name of the part that contains each object, by id()."""
+    found: dict[int, str] = {}
+    for name, part in parts:
+        stack = [part]
+        while stack:
+            item: Any = stack.pop()
+            if id(item) in found:
+                continue
+            found[id(item)] = name
+            if type(item) in (list, tuple, set, frozenset):
+                stack.extend(item)
+            elif type(item) is dict:
+                stack.extend((*item, *item.values()))
+    return found

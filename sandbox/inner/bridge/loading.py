@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import sys
 from contextlib import suppress
 from types import ModuleType
+
+from sandbox.inner.bridge.foreign import type_of
 
 _WHERE_LINES = 5
 _OF_FILES = ("__file__", "multiprocessing", "ProcessPoolExecutor", "subprocess", "runpy", "getfile")
@@ -14,6 +17,9 @@ _OF_FILES = ("__file__", "multiprocessing", "ProcessPoolExecutor", "subprocess",
 
 A file costs: the process that candidates are cloned from isn't used again after a candidate that wrote one.
 """
+
+_TYPE_OF = "@type"
+"""Name that no source can contain."""
 
 
 def load_module(name: str, source: str) -> ModuleType:
@@ -25,13 +31,32 @@ def load_module(name: str, source: str) -> ModuleType:
     linecache.cache[path] = (len(content), None, source.splitlines(keepends=True), path)
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = path
+    vars(module)[_TYPE_OF] = type_of
     try:
         # Not the bytes: a comment naming an encoding could give them another meaning than the judge read.
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+        exec(compile(_asking_for_types(source), path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         sys.modules.pop(name, None)
         raise
     return sys.modules.get(name, module)
+
+
+def _asking_for_types(source: str) -> str | ast.Module:
+    """The source; where it asks for the type of a value, with a call of `type_of` instead of `type`."""
+    if "type(" not in source:
+        return source
+    tree = ast.parse(source)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 1]
+    own = any(
+        (isinstance(node, ast.Name) and node.id == "type" and not isinstance(node.ctx, ast.Load))
+        or (isinstance(node, ast.arg) and node.arg == "type")
+        or getattr(node, "name", "") == "type"
+        for node in ast.walk(tree)
+    )
+    for call in calls if not own else ():
+        if isinstance(call.func, ast.Name) and call.func.id == "type" and not call.keywords:
+            call.func.id = _TYPE_OF
+    return tree
 
 
 def truth_of(value: object) -> bool | None:

@@ -64,6 +64,11 @@ def operators_of(kind: type) -> tuple[str, ...]:
     return tuple(found)
 
 
+def found_in(kind: type, name: str) -> object:
+    """Look up a name in a class, bypassing its metaclass."""
+    return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)
+
+
 def fields_of(cls: type) -> tuple[str, ...] | None:
     """The fields of a named tuple class; None for any other class."""
     fields = getattr(cls, "_fields", None)

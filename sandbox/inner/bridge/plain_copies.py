@@ -16,8 +16,18 @@ from typing import Any
 
 from sandbox.inner.bridge.codec import MAX_NODES, CodecError
 from sandbox.inner.bridge.foreign import Foreign
-from sandbox.inner.bridge.operators import ALWAYS, BINARY, EQUALITY, ORDER, REFLECTED, fields_of, operators_of
+from sandbox.inner.bridge.operators import (
+    ALWAYS,
+    BINARY,
+    EQUALITY,
+    ORDER,
+    REFLECTED,
+    fields_of,
+    found_in,
+    operators_of,
+)
 from sandbox.inner.bridge.standard import taker, to_parts
+from sandbox.inner.bridge.standard_bases import VALUES
 
 _READ = (
     *(*EQUALITY, *ORDER, "__contains__"),
@@ -150,11 +160,7 @@ def _items(iterable: Any) -> list[Any]:
 
 
 _COPIES: dict[type, Callable[[Any], object]] = {
-    int: int.__int__,
-    float: float.__float__,
-    complex: lambda value: complex.__pos__(value),
-    str: str.__str__,
-    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+    **VALUES,
     list: list.copy,
     tuple: lambda value: tuple(tuple.__iter__(value)),
     set: lambda value: set(set.__iter__(value)),
@@ -207,8 +213,3 @@ def base_of(kind: type) -> type | None:
 def is_path(kind: type) -> bool:
     """Whether it is a class of pathlib's."""
     return kind.__name__ in _PATHS and kind.__module__.partition(".")[0] == "pathlib"
-
-
-def found_in(kind: type, name: str) -> object:
-    """Look up a name in a class, bypassing its metaclass."""
-    return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)

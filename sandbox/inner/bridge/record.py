@@ -17,6 +17,8 @@ ANY_CHANGE = "**"
 """Allows changes of every argument, though uses are recorded by line."""
 ANY_USE = "***"
 """Allows all uses, but for changes of mocks."""
+_SOURCES = ("<test>", "<prompt>")
+"""File names of the tests of a function, and of what its prompt defines."""
 
 
 class Record:
@@ -67,7 +69,7 @@ class Record:
         return found
 
     def _is_of_tests(self, filename: str) -> bool:
-        return filename.startswith(self._here) or not filename.startswith(("/", "<"))
+        return filename.startswith(self._here) or not filename.startswith(("/", "<")) or filename in _SOURCES
 
     def _named(self, filename: str, number: int) -> str:
         path = filename[len(self._here) :] if filename.startswith(self._here) else filename

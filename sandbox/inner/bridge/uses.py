@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 
-from sandbox.inner.bridge.operators import BINARY, COMPARISONS, IN_PLACE
+from sandbox.inner.bridge.operators import EQUALITY, IN_PLACE, ORDER, REFLECTED
 
 CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
 STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
@@ -22,21 +22,24 @@ READING_FILES = frozenset(
 SAME = {"writelines": "write"}
 """Attributes of files, by others that do the same."""
 COPIES = ("__copy__", "__deepcopy__")
-FREE = frozenset({"__bool__", "__len__", "__hash__"})
-"""Operators that reveal and change nothing of an object; nor does equality with None."""
 TEXTS = ("__repr__", "__str__", "__format__")
 OPERANDS = ((tuple, dict), (str, tuple))
 """Operand types of a call, and of an operator."""
+CONTENT = ("__getitem__", "__iter__", "__contains__", "__len__", "__reversed__")
+"""Operators that read a container, of which an answer may choose any."""
 USES = {
-    **dict.fromkeys(COMPARISONS, "compare"),
+    **dict.fromkeys(EQUALITY, "equate"),
+    **dict.fromkeys(ORDER, "order"),
     **dict.fromkeys((*IN_PLACE, "__setitem__"), "change"),
     "__delitem__": "remove",
-    **dict.fromkeys(("__repr__", "__str__", "__format__", "__dir__"), "show"),
-    **dict.fromkeys(BINARY, "compute"),
+    **dict.fromkeys(("__str__", "__format__"), "show"),
+    **dict.fromkeys(CONTENT, "read"),
     **dict.fromkeys(("__enter__", "__exit__", "__aenter__", "__aexit__"), "enter"),
+    **dict.fromkeys(("__next__", "__anext__"), "step"),
     "__call__": "call",
+    **REFLECTED,
 }
-"""Effect of an operator; any other one reads."""
+"""Uses that stand for several operators; any other operator is a use of its own."""
 PROTOCOLS = {
     name: use
     for use, names in {
@@ -50,5 +53,26 @@ PROTOCOLS = {
     for name in names.split()
 }
 """Uses of methods of mappings, sequences, files, queues and locks; an answer may choose any of one use."""
-LOOKING = frozenset({"get", "read", "show", "compare", "compute"})
-CHANGING = frozenset({"set", "change", "remove", "write"})
+_WHOLE = ("__getitem__", "__iter__", "readline", "write", "put")
+"""Containers, files and queues have one of these."""
+CHANGING = frozenset({"set", "change", "remove", "write", "step", "drain"})
+ACTING = CHANGING | {"call", "enter"}
+"""Uses by which an answer does more than look."""
+
+
+def is_protocol(kind: type, name: str) -> bool:
+    """Whether a class is a container, file or queue, or a lock, which has others for its use."""
+    is_whole = PROTOCOLS.get(name) == "enter" or any(hasattr(kind, one) for one in _WHOLE)
+    return is_whole and name in PROTOCOLS and callable(getattr(kind, name, None))
+
+
+def shows(value: object, name: str) -> bool:
+    """Whether an object shows an attribute of this name, if that use is permitted."""
+    if isinstance(value, STEPWISE):
+        return name in STEPS
+    return not isinstance(value, CLOSED) and not name.startswith("_")
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether it is a failed assertion, or an error that tests don't expect, such as pytest's own."""
+    return isinstance(error, AssertionError) or not isinstance(error, (Exception, GeneratorExit))

@@ -1,8 +1,9 @@
-"""Errors that the interpreter would swallow where the case's own answer returns end the test."""
+"""Errors end a test where the interpreter or the answer swallows them, and the case's own answer doesn't."""
 
 import pytest
 
 from benchmarks.judge.judge import Judge
+from benchmarks.suite import FunctionCase
 from tests.benchmarks.judge.cases import case, verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,6 +97,76 @@ HONEST = {
 async def test_an_error_that_the_test_waits_for_passes(judge: Judge, answer: str) -> None:
     one, code = HONEST[answer]
 
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail
+
+
+CALLBACK = case(
+    "seen = []\ndef told(n):\n    seen.append(n)\n    assert n == 9\n"
+    "candidate(told, 3)\nassert len(seen) == 1",
+    "def f(tell, n):\n    tell(n * n)\n",
+)
+STEPS = case(
+    "def steps():\n    got = yield 3\n    assert got == 9\n    yield\ncandidate(steps())",
+    "def f(steps):\n    n = next(steps)\n    steps.send(n * n)\n",
+)
+ITEM = case(
+    "class Row:\n    def __setitem__(self, key, value):\n        self.key = key\n        assert value == 9\n"
+    "row = Row()\ncandidate(row, 3)\nassert row.key == 3",
+    "def f(row, n):\n    row[n] = n * n\n",
+)
+LEVEL = case(
+    "class Row:\n    @property\n    def level(self): return 0\n    @level.setter\n"
+    "    def level(self, value):\n        self.seen = value\n        assert value == 9\n"
+    "row = Row()\ncandidate(row, 3)\nassert hasattr(row, 'seen')",
+    "def f(row, n):\n    row.level = n * n\n",
+)
+TOLERANT = case(
+    "seen = []\ndef check(n):\n    assert n > 1\n    seen.append(n)\n"
+    "candidate(check, [1, 2, 3])\nassert seen == [2, 3]",
+    "def f(g, xs):\n    for x in xs:\n        try: g(x)\n        except AssertionError: pass\n",
+)
+PARSED = case(
+    "assert candidate(int, ['1', 'x', '3']) == [1, 3]\n"
+    "def parse(s):\n    if s == 'x': raise ValueError(s)\n    return int(s)\n"
+    "assert candidate(parse, ['1', 'x', '3']) == [1, 3]",
+    "def f(g, xs):\n    return [g(x) for x in xs if x.isdigit()]\n",
+)
+_CAUGHT = "\n    except BaseException: pass"
+SWALLOWS = {
+    "in a callback": (CALLBACK, f"def f(tell, n):\n    try: tell(0){_CAUGHT}"),
+    "in a generator": (STEPS, f"def f(steps):\n    next(steps)\n    try: steps.send(0){_CAUGHT}"),
+    "at an item": (ITEM, f"def f(row, n):\n    try: row[n] = 0{_CAUGHT}"),
+    "at an attribute": (LEVEL, f"def f(row, n):\n    try: row.level = 0{_CAUGHT}"),
+}
+
+
+@pytest.mark.parametrize("place", SWALLOWS)
+async def test_a_failed_assertion_of_the_test_that_the_answer_catches_fails(judge: Judge, place: str) -> None:
+    one, code = SWALLOWS[place]
+
+    judged = await verdict(judge, one, code)
+
+    assert judged.verdict == "failed"
+    assert "which is to reach the test: AssertionError" in judged.detail
+
+
+@pytest.mark.parametrize(
+    ("one", "code"),
+    [
+        (TOLERANT, "def f(g, xs):\n    for x in xs:\n        try: g(x)\n        except Exception: continue"),
+        (
+            PARSED,
+            "def f(g, xs):\n    r = []\n    for x in xs:\n        try: r.append(g(x))\n"
+            "        except ValueError: pass\n    return r",
+        ),
+    ],
+    ids=["an assertion that its own catches", "an error that its own avoids"],
+)
+async def test_an_answer_may_catch_what_is_no_failure_of_the_test(
+    judge: Judge, one: FunctionCase, code: str
+) -> None:
     judged = await verdict(judge, one, code)
 
     assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail

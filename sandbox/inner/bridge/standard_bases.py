@@ -1,0 +1,81 @@
+"""What an answer knows of a test's object without asking: its standard class, and its value if it has one.
+
+A class of the test may derive from a builtin or standard one. In one process `isinstance` and `match` tell;
+apart, what stands for its object is an instance of the same standard class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, MutableMapping, MutableSequence
+from typing import Any
+
+from sandbox.inner.bridge.operators import EQUALITY, ORDER, found_in, operators_of
+
+SIGNATURE = "__signature__"
+"""Stands among operators for the parameters of a function."""
+VALUES: dict[type, Callable[[Any], object]] = {
+    int: int.__int__,
+    float: float.__float__,
+    complex: lambda value: complex.__pos__(value),
+    str: str.__str__,
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+}
+"""Types of numbers and texts, and how to take the value of an object whose class derives from one."""
+_MODULES = ("builtins", "collections", "collections.abc", "enum", "numbers")
+_TOLD = (*EQUALITY, *ORDER, "__hash__", "__bool__", "__len__", "__iter__", "__getitem__", "__contains__")
+_REGISTERED = {dict: MutableMapping, list: MutableSequence}
+Base = tuple[str, str]
+"""Module and name of a standard class; empty for none."""
+
+
+def standard_base(kind: type) -> Base:
+    """The standard class that a class is, or derives from."""
+    for base in kind.__mro__[:-1] if not issubclass(kind, type) else ():
+        if base.__module__ in _MODULES and vars(sys.modules[base.__module__]).get(base.__name__) is base:
+            return base.__module__, base.__name__
+    return "", ""
+
+
+def value_in(value: Any) -> tuple[object, tuple[str, ...]] | None:
+    """The number or text that an object is, if its class compares as that one, and operators of its own."""
+    kind = type(value)
+    base: Any = next((one for one in kind.__mro__[1:] if one in VALUES), None)
+    if base is None or any(found_in(kind, name) is not found_in(base, name) for name in _TOLD):
+        return None
+    own = (name for name in operators_of(kind) if found_in(kind, name) is not found_in(base, name))
+    return VALUES[base](value), tuple(own)
+
+
+def parameters_of(function: Any) -> tuple[tuple[str, int, bool], ...]:
+    """Name, kind and whether there is a default, of each parameter. Raises what `inspect.signature` does."""
+    import inspect  # slow to import, and few answers need it
+
+    every = inspect.signature(function).parameters.values()
+    return tuple((one.name, int(one.kind), one.default is not one.empty) for one in every)
+
+
+def signature(parameters: Any) -> object:
+    """The signature with these parameters, where `...` stands for any default."""
+    import inspect
+
+    none = inspect.Parameter.empty
+    made = [
+        inspect.Parameter(name, inspect._ParameterKind(kind), default=... if optional else none)
+        for name, kind, optional in parameters
+    ]
+    return inspect.Signature(made)
+
+
+def class_like(base: Base, parent: type, space: dict[str, Any]) -> Any:
+    """Make a class whose objects count as instances of a standard class."""
+    module, name = base
+    if not module:
+        return type(parent.__name__, (parent,), space)
+    known: Any = getattr(importlib.import_module(module), name)
+    made = type(parent.__name__, (parent,), {**space, "__class__": property(lambda self: known)})
+    register = getattr(_REGISTERED.get(known, known), "register", None)
+    if register is not None:
+        register(made)  # for `match`, which looks at the class itself
+    return made
