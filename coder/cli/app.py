@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from coder.console.command_groups import Commands
-from coder.console.failure import open_streams, report
+from coder.console.failure import open_streams, report, say
 from coder.console.flags import group
 from coder.errors import own_command
 
@@ -41,15 +41,33 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run a command, by default that of the process, and return its exit code."""
     open_streams()
     try:
-        get_command(app).main(args=arguments, prog_name=own_command())
+        code = get_command(app).main(args=arguments, prog_name=own_command(), standalone_mode=False)
     except SystemExit as ended:
         # typer makes exit code 1 of it, which is ours for a task that was not solved.
         if isinstance(ended.__context__, BrokenPipeError):
             return report(ended.__context__)
-        return _flushed(ended.code if isinstance(ended.code, int) else 0)
+        code = ended.code
+    except typer.TyperException as error:
+        return _report_usage(error)
+    except typer.Abort:  # by a question of typer's, which another package's command may ask
+        say("Aborted.")
+        return 1
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code
         return report(error)
-    return _flushed(0)
+    return _flushed(code if isinstance(code, int) else 0)
+
+
+def _report_usage(error: typer.TyperException) -> int:
+    """Print what typer refused as any other error, with the usage beneath, and return the exit code."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if context is None:
+        say(error.format_message())
+    elif error.message == (manual := context.get_help()):  # a group without a command
+        typer.echo(manual, err=True)
+    else:
+        usage, option = context.get_usage(), context.help_option_names[0]
+        say(f"{error.format_message()}\n{usage}\nSee: {context.command_path} {option}")
+    return error.exit_code
 
 
 def _flushed(code: int) -> int:

@@ -105,6 +105,10 @@ class Commands(TyperGroup):
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
 
+    def invoke(self, ctx: Any) -> None:  # noqa: ANN401 - a private type of typer's
+        """Run a command; what it returns is no exit code, as `typer.Exit` gives one."""
+        super().invoke(ctx)
+
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's
         """The list in `--help`."""
         with formatter.section("Commands"):

@@ -150,7 +150,36 @@ def test_a_flag_that_is_not_there_is_refused(console: Console) -> None:
     shown = console.run("solve", "Add.", "--maxcalls", "3")
 
     assert shown.code == 2
+    assert shown.err.startswith("error: No such option: --maxcalls")
     assert "--max-calls" in shown.err
+    assert "\n  Usage: coder solve [OPTIONS]" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        (("fork",), "error: Missing argument 'RUN'."),
+        (("ls", "--limit", "many"), "error: Invalid value for '--limit'"),
+        (("run", "-c"), "error: Option '-c' requires an argument."),
+    ],
+    ids=["missing argument", "bad value", "missing value"],
+)
+def test_what_typer_refuses_is_printed_as_any_other_error(
+    console: Console, arguments: tuple[str, ...], refusal: str
+) -> None:
+    shown = console.run(*arguments)
+
+    assert shown.code == 2
+    assert shown.err.startswith(refusal)
+    assert shown.out == ""
+
+
+def test_a_group_without_a_command_prints_its_help_on_stderr(console: Console) -> None:
+    shown = console.run("bench")
+
+    assert shown.code == 2
+    assert shown.err.startswith("Usage: coder bench")
+    assert shown.out == ""
 
 
 def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> None:

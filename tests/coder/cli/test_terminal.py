@@ -95,9 +95,14 @@ def test_a_diff_has_colours_and_keeps_its_text(console: Console, folder: Path) -
     assert "+# [red]not markup[/red] :smile:" in done.out
 
 
-def test_an_error_is_a_panel_on_a_terminal_and_plain_with_no_color(console: Console) -> None:
-    coloured = console.on_terminal("show", "run_nowhere", NO_COLOR="")
-    plain = console.on_terminal("show", "run_nowhere")
+@pytest.mark.parametrize(
+    "arguments", [("show", "run_nowhere"), ("solve", "--nope")], ids=["error of a command", "unknown option"]
+)
+def test_an_error_is_a_panel_on_a_terminal_and_plain_with_no_color(
+    console: Console, arguments: tuple[str, ...]
+) -> None:
+    coloured = console.on_terminal(*arguments, NO_COLOR="")
+    plain = console.on_terminal(*arguments)
 
     assert coloured.code == plain.code == 2
     assert coloured.out.startswith("\x1b[31m ─\x1b[0m\x1b[31m error \x1b[0m\x1b[31m──")

@@ -8,7 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from coder.cli.app import app
-from coder.console.command_groups import OTHER, SECTIONS
+from coder.console.command_groups import OTHER, SECTIONS, Commands
 
 LONG = (("solve",), ("fix",), ("chat",), ("resume",), ("approve",), ("fork",), ("bench", "run"))
 
@@ -62,3 +62,11 @@ def test_every_name_in_a_section_is_an_option_of_a_command() -> None:
     known = {param.name for names in LONG for param in command(*names)[0].params} | {"help"}
 
     assert {name for names in SECTIONS.values() for name in names.split()} <= known
+
+
+def test_what_a_command_returns_is_no_exit_code() -> None:
+    class Counting(Commands):
+        def get_command(self, ctx: object, cmd_name: str) -> TyperCommand:
+            return TyperCommand(cmd_name, callback=lambda: 3)
+
+    assert Counting(name="coder").main(["count"], standalone_mode=False) is None
