@@ -173,7 +173,8 @@ def places_of(node: TestNode) -> list[ast.AST]:
         elif isinstance(inner, ast.Call) and called(inner).startswith("assert"):
             found += [one for argument in reversed(inner.args) for one in _constants(argument)]
         elif isinstance(inner, ast.Call) and called(inner) in ("raises", "warns") and inner.args:
-            found.append(inner.args[0] if isinstance(inner.args[0], ast.Name) else inner)
+            place = inner.args[0] if isinstance(inner.args[0], ast.Name) else inner
+            found += [place] if _unrelated_errors(ast.unparse(inner.args[0])) else []
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and called(decorator) == "parametrize":
             found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]

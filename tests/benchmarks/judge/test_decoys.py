@@ -97,6 +97,16 @@ def test_a_report_has_the_ids_of_the_case() -> None:
     assert (own.passed, own.failures) == ({"a.py::test_1[cat-2]"}, {"a.py::test_1[dog]": "no p1"})
 
 
+def test_a_test_that_expects_any_exception_has_no_twin_with_another_one() -> None:
+    source = "def test_f():\n    with pytest.raises(Exception):\n        f(7)\n"
+
+    places = variants_of(source)["test_f"]
+
+    hidden = disguise(source, {"test_f": [place[0] for place in places]}, random.Random(1))
+    assert len(places) == 1
+    assert hidden.source.count("raises(Exception)") == 2
+
+
 def test_a_twin_expects_a_usual_error_that_is_not_related_to_the_tests_own() -> None:
     source = "def test_f():\n    with pytest.raises(LookupError):\n        f()\n"
 
