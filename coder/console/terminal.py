@@ -156,7 +156,12 @@ class Terminal:
                 write()
 
     async def spin(self) -> None:
-        """Show what is going on until this is cancelled: on a live line, or in a line at the bottom."""
+        """Show what is going on until this is cancelled: on a live line, or in a line at the bottom.
+
+        Nothing is shown without colours: a line for each step says it there.
+        """
+        if not self._is_styled:
+            return
         started = time.monotonic()
         try:
             while True:
@@ -164,7 +169,7 @@ class Terminal:
                 if self._bottom is not None and self._bottom.is_open:
                     self._stop_live()
                     self._bottom.show(status_line(self.doing, started))
-                elif not (self._is_styled and self.doing) or self._mid_line or self._is_held:
+                elif not self.doing or self._mid_line or self._is_held:
                     self._stop_live()
                 else:
                     self._show_live(started)

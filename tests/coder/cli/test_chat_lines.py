@@ -1,5 +1,6 @@
 """Lines of a conversation that never become a paid message, and the way back into the latest conversation."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from coder.chat.commands import is_lone_answer
 from coder.chat.subject import missing_files
 from tests.coder.cli.console import Console
 from tests.coder.cli.test_chat import chat
-from tests.coder.cli.test_chat_terminal import CTRL_D, ENTER, PROMPT, talk
+from tests.coder.cli.test_chat_terminal import CTRL_D, ENTER, PROMPT, talk, talk_raw
 from tests.coder.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
@@ -102,7 +103,7 @@ def test_commands_typed_while_it_works_run_afterwards_and_an_unknown_one_is_name
             ("42\r\n", ""),
             (PROMPT, CTRL_D),
         )
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
         sent = str([request.body["messages"] for request in endpoint.requests])
 
     assert (done.code, len(endpoint.requests)) == (0, 2), done.out
@@ -119,7 +120,7 @@ def test_lines_pasted_while_it_works_are_one_message(console: Console, project: 
             ("Done so.", ""),
             (PROMPT, CTRL_D),
         )
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
 
     assert (done.code, len(endpoint.requests)) == (0, 2), done.out
     assert endpoint.requests[1].body["messages"][-1]["content"] == "It fails:\n/usr/bin/x: 1\ny"
@@ -180,3 +181,20 @@ def test_apply_writes_a_change_that_was_discarded(console: Console, project: Pat
     assert done.out.count("diff --git") == 2  # what is asked about is shown
     assert "1 attempt  " in done.err
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("no_color", ["1", ""])
+def test_with_no_color_a_chat_has_neither_colours_nor_a_live_line(
+    console: Console, project: Path, no_color: str
+) -> None:
+    with faulty_endpoint(calls("bash", command="sleep 1"), says("It is **brief**.")) as endpoint:
+        script = ((PROMPT, f"Look.{ENTER}"), ("[exit 0, ", ""), ("It is ", ""), (PROMPT, CTRL_D))
+        code, shown = talk_raw(console, endpoint, script, cwd=project, NO_COLOR=no_color)
+
+    is_plain = no_color == "1"
+    styles = set(re.findall(r"\x1b\[([0-9;]*)m", shown)) - {"", "0"}
+    assert code == 0, shown
+    assert bool(styles) is not is_plain
+    assert any(frame in shown for frame in "⠋⠙⠹⠸") is not is_plain
+    assert ("\x1b[1mbrief" in shown) is not is_plain

@@ -40,6 +40,19 @@ def talk(
     **environ: str,
 ) -> Finished:
     """Type each text once the screen has shown, behind what was typed before, what stands beside it."""
+    code, shown = talk_raw(console, endpoint, script, cwd=cwd, **environ)
+    return Finished(code, re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown), "")
+
+
+def talk_raw(
+    console: Console,
+    endpoint: FaultyEndpoint,
+    script: Sequence[tuple[str, str]],
+    *,
+    cwd: Path,
+    **environ: str,
+) -> tuple[int, str]:
+    """As `talk`: the exit code, and what the terminal got with its control codes."""
     pid, terminal = pty.fork()
     if pid == 0:
         termios.tcsetwinsize(0, (24, 100))
@@ -69,8 +82,7 @@ def talk(
     finally:
         _, status = os.waitpid(pid, 0)
         os.close(terminal)
-    text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown.decode("utf-8", "replace"))
-    return Finished(os.waitstatus_to_exitcode(status), text, "")
+    return os.waitstatus_to_exitcode(status), shown.decode("utf-8", "replace")
 
 
 def _place_of(wanted: str, shown: bytes, start: int) -> int:
@@ -115,7 +127,7 @@ def test_ctrl_c_breaks_off_the_work_and_go_goes_on_with_it(console: Console, pro
         (PROMPT, CTRL_D),
     ]
     with faulty_endpoint(hangs(), says(code(RIGHT))) as endpoint:
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
 
     assert done.code == 0, done.out
     assert (project / "calc.py").read_text() == RIGHT
@@ -204,7 +216,7 @@ def test_what_is_typed_while_a_command_runs_reaches_the_model_and_answers_no_que
             ("Write it?", f"n{ENTER}"),
             (PROMPT, CTRL_D),
         )
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
         told = endpoint.requests[1].body["messages"]
 
     assert (told[-1]["role"], told[-1]["content"]) == ("user", "Be brief.")
@@ -258,7 +270,7 @@ def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_w
             ("It is brief.", ""),
             (PROMPT, CTRL_D),
         )
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
 
     assert (done.code, len(endpoint.requests)) == (0, 3), done.out
     assert endpoint.requests[1].body["messages"][-1]["role"] == "tool"
@@ -279,6 +291,6 @@ def test_ctrl_d_and_ctrl_o_while_it_works_end_nothing_and_a_line_can_be_edited(
             ("\r\n42", ""),
             (PROMPT, CTRL_D),
         )
-        done = talk(console, endpoint, script, cwd=project)
+        done = talk(console, endpoint, script, cwd=project, NO_COLOR="")
 
     assert (done.code, len(endpoint.requests)) == (0, 2), done.out
