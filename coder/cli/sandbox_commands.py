@@ -15,6 +15,7 @@ from coder.config.layers import load
 from coder.console.flags import Image, Json, Python, Quiet, group, option
 from coder.console.interrupt import run_until_interrupted
 from coder.console.signals import interrupt_on_signals
+from coder.console.styling import build_bar
 from coder.console.tables import Block, pairs, print_blocks
 from coder.environment.run_policy import policy_of
 from coder.errors import UsageError, own_command
@@ -95,11 +96,6 @@ def build(
     from sandbox.images.build_image import DEFAULT_BASE, Recipe, build_image
 
     interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
-
-    def say(line: str) -> None:
-        if not quiet:
-            print(one_line(line, width=_WIDTH), file=sys.stderr)
-
     if from_debian and base is not None:
         raise UsageError("--from-debian makes the base itself: it goes without --base.")
     engine = connect()
@@ -108,7 +104,11 @@ def build(
         make_debian_base(base)
     name = tag or IMAGE
     recipe = Recipe(base or DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
-    build_image(engine, recipe, say=say)
+    if quiet:
+        build_image(engine, recipe, say=lambda line: None)
+    else:
+        with build_bar(f"building {name}") as show:
+            build_image(engine, recipe, say=lambda line: show(one_line(line, width=_WIDTH)))
     typer.echo(f"✓ built  {name}")
     if not quiet:
         named = "" if name == IMAGE else f" --image {name}"

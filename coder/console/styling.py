@@ -5,12 +5,13 @@ without markup, emoji and highlighting.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
+"""What Docker prints before each step of a build."""
 _MOST_COLOURED = 50_000
 """Characters of a text that gets colours."""
 
@@ -133,33 +136,47 @@ def live_line(console: "Console") -> "Live":
     )
 
 
-def progress_bar(stream: TextIO, doing: str, *, total: int | None, done: int = 0) -> "Progress":
+def progress_bar(
+    stream: TextIO,
+    doing: str,
+    *,
+    total: int | None,
+    done: int = 0,
+    unit: Literal["steps", "bytes"] = "steps",
+    ticks: bool = False,
+) -> "Progress":
     """A bar of one task: how many steps are done, what `doing` says of them, and how long the rest takes.
 
-    It is drawn when it is told to, by no thread, and gone once it stops. What is printed on stderr stands
-    above it.
+    It is gone once it stops. What is printed on stderr stands above it.
 
     Args:
         doing: what is going on.
-        total: number of steps; None: bytes are counted, and how many there are isn't known yet.
+        total: number of steps; None: it isn't known yet.
         done: number of steps done before.
+        unit: what is counted.
+        ticks: draw it by a thread, for work that blocks this one; else it is drawn when it is told to.
     """
     from rich import progress
+    from rich.table import Column
+    from rich.text import Text
+
+    class Left(progress.TimeRemainingColumn):
+        def render(self, task: progress.Task) -> Text:
+            return super().render(task).append(" left" if task.total is not None else "")
 
     counts = (
         [progress.DownloadColumn(), progress.TransferSpeedColumn()]
-        if total is None
+        if unit == "bytes"
         else [progress.MofNCompleteColumn()]
     )
-    text, left = (progress.TextColumn(format, markup=False) for format in ("{task.description}", "left"))
+    cut = Column(no_wrap=True, overflow="ellipsis")
     bar = progress.Progress(
         progress.BarColumn(bar_width=24),
         *counts,
-        text,
-        progress.TimeRemainingColumn(),
-        left,
+        progress.TextColumn("{task.description}", markup=False, table_column=cut),
+        Left(),
         console=open_console(stream),
-        auto_refresh=False,
+        auto_refresh=ticks,
         transient=True,
         redirect_stdout=False,
     )
@@ -173,5 +190,23 @@ def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | Non
     if not is_styled(sys.stderr):
         yield None
         return
-    with progress_bar(sys.stderr, doing, total=None) as bar:
+    with progress_bar(sys.stderr, doing, total=None, unit="bytes") as bar:
         yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total, refresh=True)
+
+
+@contextmanager
+def build_bar(doing: str) -> Iterator[Callable[[str], None]]:
+    """Show the lines of a build: its step beside a bar of all; where no bar is drawn, each line."""
+    if not is_styled(sys.stderr):
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    with progress_bar(sys.stderr, doing, total=None, ticks=True) as bar:
+
+        def show(line: str) -> None:
+            (task,) = bar.tasks
+            if (step := _STEP.match(line)) is not None:
+                bar.update(task.id, completed=int(step[1]) - 1, total=int(step[2]), description=step[3])
+            elif task.total is None:  # before the first step
+                bar.update(task.id, description=line)
+
+        yield show

@@ -1,6 +1,7 @@
 """`coder sandbox`: what keeps programs in here, and Docker's image."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,24 @@ def test_a_place_that_is_not_there_is_named_before_anything_is_built(
     assert done.code == 2
     assert f"'{flag}'" in done.err
     assert "does not exist" in done.err
+
+
+@pytest.mark.parametrize(
+    ("no_color", "shown"),
+    [("", "━ 0/? looking for localhost:1/none:0"), ("1", "looking for localhost:1/none:0")],
+)
+def test_a_terminal_shows_what_a_build_does_and_then_its_error(
+    console: Console, no_color: str, shown: str
+) -> None:
+    nowhere = ("--base", "localhost:1/none:0")
+
+    done = console.on_terminal("sandbox", "build", *nowhere, columns=100, NO_COLOR=no_color)
+
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.out)
+    if "No Docker engine answers" in text:
+        pytest.skip("no Docker engine answers")
+    assert done.code == 5
+    assert text.index(shown) < text.index("can't be pulled")
 
 
 def test_a_base_is_made_or_named_but_not_both(console: Console) -> None:

@@ -1,11 +1,12 @@
 """What is drawn for people, and what a pipe gets."""
 
 import re
+import sys
 from io import StringIO
 
 import pytest
 
-from coder.console.styling import print_diff
+from coder.console.styling import build_bar, print_diff
 
 PATCH = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-[red]a[/red] :smile:\n+" + 300 * "b" + "\n"
 
@@ -34,3 +35,36 @@ def test_a_pipe_and_no_color_get_the_patch_itself(
     out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert shown(out, monkeypatch, no_color) == PATCH
+
+
+BUILD = [
+    "looking for base:1",
+    "Step 1/4 : FROM base",
+    "---> 3ed8",
+    "Step 3/4 : RUN [pip] install",
+    "---> 11cd",
+]
+
+
+def built(out: StringIO, monkeypatch: pytest.MonkeyPatch, no_color: str) -> str:
+    for name, value in {"TERM": "xterm", "NO_COLOR": no_color, "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", out)
+    with build_bar("building image:1") as show:
+        for line in BUILD:
+            show(line)
+    return out.getvalue()
+
+
+def test_a_build_is_a_bar_of_its_steps_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", built(Screen(), monkeypatch, ""))
+
+    assert re.search(r"━ +2/4 RUN \[pip\] install +-:--:-- left", text)
+    assert "--->" not in text
+
+
+@pytest.mark.parametrize(("out", "no_color"), [(StringIO(), ""), (Screen(), "1")])
+def test_a_build_is_a_line_for_each_of_its_own_in_a_pipe_and_with_no_color(
+    out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert built(out, monkeypatch, no_color).splitlines() == BUILD
