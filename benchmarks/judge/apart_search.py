@@ -1,15 +1,19 @@
-"""Search for twins of isolated tests that fail with the case's own patch."""
+"""Twins of isolated tests: those that fail with the case's own patch, and runs of them with an answer's."""
 
 import asyncio
 import contextlib
 import random
+import secrets
 from collections.abc import Mapping
 
 from benchmarks.judge.apart_twins import changed_source, handing_tests
-from benchmarks.judge.isolated_check import Open, run_apart
+from benchmarks.judge.candidate_tree import Tree
+from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.mode import RepositoryMode, Twins
 from benchmarks.suite import RepositoryCase
 
+_APART_RUNS = 2
+"""Most runs of twins of isolated tests, each with another constant."""
 _PLACES = 4
 """Most constants of a test that are changed."""
 
@@ -56,3 +60,38 @@ async def with_apart_twins(
                 if nodes:
                     found.setdefault(path, {}).setdefault(name, {})[variant] = nodes
     return mode.model_copy(update={"twins_apart": found})
+
+
+async def fooled_apart(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> set[str]:
+    """Isolated tests whose twin passes: the candidate decides them, and says yes to everything."""
+    chance = secrets.SystemRandom()
+    most = max((len(twins) for tests in mode.twins_apart.values() for twins in tests.values()), default=0)
+    order = {
+        (path, name): chance.sample(sorted(twins), len(twins))
+        for path, tests in mode.twins_apart.items()
+        for name, twins in tests.items()
+    }
+
+    async def run(number: int) -> set[str]:
+        variant_of = {test: variants[number % len(variants)] for test, variants in order.items()}
+        sources = {
+            path: changed_source(
+                tree.files[path].decode("utf-8", "replace"), {name: variant_of[path, name] for name in tests}
+            )
+            for path, tests in mode.twins_apart.items()
+        }
+        report = await run_apart(
+            opened,
+            case,
+            tree.files,
+            [*sources],
+            uses=mode.uses,
+            sources=sources,
+            helpers=mode.helpers,
+        )
+        wrong = {
+            node for (path, name), one in variant_of.items() for node in mode.twins_apart[path][name][one]
+        }
+        return wrong & passed_apart(report.results) if report is not None else set()
+
+    return set[str]().union(*await asyncio.gather(*map(run, range(min(most, _APART_RUNS)))))

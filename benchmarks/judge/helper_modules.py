@@ -8,9 +8,11 @@ from benchmarks.judge.isolated_check import at_root, top_modules
 from benchmarks.suite import RepositoryCase
 from coder.source.python_names import parse_source
 
+_TEST_TOOLS = {"pytest", "unittest"}
+
 
 def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
-    """Top-level modules that only tests import, and that use nothing that the case's own patch changes.
+    """Top-level modules that only tests import, and that assert or use nothing that the case's patch changes.
 
     Nothing of the task depends on them, so they run beside the tests, where a patch can't reach them.
     """
@@ -19,16 +21,46 @@ def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
     of_tests: set[str] = set()
     uses: dict[str, set[str]] = {name: set() for name in modules}
     changed: set[str] = set()
+    asserting: set[str] = set()
     for path, content in gold.items():
         owner = at_root(path, case.pythonpath).partition("/")[0].removesuffix(".py")
         if path in tests or path.endswith("conftest.py"):
             of_tests |= _imported(content) & uses.keys()
         elif owner in uses:
             uses[owner] |= _imported(content) & uses.keys() if path.endswith(".py") else set()
+            asserting |= {owner} if path.endswith(".py") and _asserts(content) else set()
             changed |= {owner} if content != case.files.get(path) else set()
     used = {name for owner, names in uses.items() for name in names - {owner}}
     found = of_tests - used - changed
-    return tuple(sorted(name for name in found if changed.isdisjoint(_reached(name, uses))))
+    apart = {name for name in found if changed.isdisjoint(_reached(name, uses))}
+    return tuple(sorted(apart | (found & asserting)))
+
+
+def unchanged_data(case: RepositoryCase, uses: frozenset[str]) -> frozenset[str]:
+    """Recorded uses; of data, only that of modules that the task leaves alone and that use no others."""
+    gold = gold_tree(case)
+    modules = {*top_modules(gold, case)}
+    alone = {
+        at_root(path, case.pythonpath).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for path, content in gold.items()
+        if path.endswith(".py") and content == case.files.get(path) and _stands_alone(content, modules)
+    }
+    return frozenset(
+        use for use in uses if not use.startswith("data ") or use.split()[1].rpartition(".")[0] in alone
+    )
+
+
+def _stands_alone(content: bytes, modules: set[str]) -> bool:
+    nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
+    is_relative = any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
+    return not is_relative and modules.isdisjoint(_imported(content))
+
+
+def _asserts(content: bytes) -> bool:
+    nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
+    return any(isinstance(node, ast.Assert) for node in nodes) or not _TEST_TOOLS.isdisjoint(
+        _imported(content)
+    )
 
 
 def changed_helpers(case: RepositoryCase, tree: Mapping[str, bytes], helpers: tuple[str, ...]) -> bool:

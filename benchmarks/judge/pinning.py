@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchmarks.judge.apart_search import with_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
 from benchmarks.judge.decoys import TWINS, chosen
-from benchmarks.judge.helper_modules import helper_modules
+from benchmarks.judge.helper_modules import helper_modules, unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.mode import GUESS, RepositoryMode, files_of
@@ -82,7 +82,8 @@ async def _decided_apart(
             break
     last = passed_apart(reports[-1].results) if reports else set[str]()
     lacking = [node for node in pinned.nodes if node not in last]
-    pinned = pinned.model_copy(update={"uses": frozenset[str]().union(*(one.uses for one in reports))})
+    uses = unchanged_data(case, frozenset[str]().union(*(one.uses for one in reports)))
+    pinned = pinned.model_copy(update={"uses": uses})
     if not lacking:
         return pinned.model_copy(update={"how": "isolated"}), ""
     passed = {name for report in reports for name in passed_apart(report.results)}

@@ -8,7 +8,7 @@ from random import Random
 from zlib import crc32
 
 from benchmarks.judge.alike import Words
-from benchmarks.judge.apart_twins import changed_source
+from benchmarks.judge.apart_search import fooled_apart
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, chosen_inputs, disguise, twins_of
@@ -22,10 +22,8 @@ from benchmarks.judge.verdicts import Judged, killed_by_nobody, weigh_alarms
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
+from sandbox.checks.run_report import ANY_COMPARISON
 from sandbox.result import out_of_time
-
-_APART_RUNS = 2
-"""Most runs of twins of isolated tests, each with another constant."""
 
 
 async def judge_repository(
@@ -42,7 +40,7 @@ async def judge_repository(
         judged = await _together(sandbox, case, tree, mode)
     if judged.outcome == "passed" and mode.apart:  # isolated tests must pass isolated too
         apart = await _apart(opened, case, tree, mode, mode.apart)
-        judged.outcome, judged.detail = apart.outcome, apart.detail
+        judged.outcome, judged.detail, judged.strength = apart.outcome, apart.detail, apart.strength
         judged.cpu_s += apart.cpu_s
         if apart.outcome in ("failed", "error"):
             only = "it passed beside the tests, and apart from them not"
@@ -69,57 +67,33 @@ async def _apart(
 ) -> Judged:
     """Judge with the tests in one sandbox and the tested package in another."""
     assert opened is not None
-    judged, changed = await _apart_once(opened, case, tree, mode, nodes)
+    judged, noted = await _apart_once(opened, case, tree, mode, nodes)
+    why = ""
+    if judged.outcome == "failed" and "comparisons" in noted:
+        probing = mode.model_copy(update={"uses": (mode.uses or frozenset()) | {ANY_COMPARISON}})
+        freely, more = await _apart_once(opened, case, tree, probing, nodes)
+        if freely.outcome == "passed":
+            why, judged, noted, mode = f"its own operators decide: {judged.detail}", freely, more, probing
+    if data := sorted(one.partition(" ")[2] for one in noted if one.startswith("data ")):
+        why = f"the tests read what it changes and the case's own patch doesn't: {', '.join(data[:3])}"
+    changed = "changes" in noted
     if judged.outcome == "passed" and mode.helpers and changed_helpers(case, tree.files, mode.helpers):
         own = mode.model_copy(update={"helpers": ()})  # the patch's own ones have to pass, too
         judged, more = await _apart_once(opened, case, tree, own, nodes)
-        changed = changed or more
+        changed = changed or "changes" in more
     if judged.outcome == "passed" and changed:
         # It changed arguments that the case's own patch leaves: it must also pass where that is visible.
         cpu_s = judged.cpu_s
         judged, _ = await _apart_once(opened, case, tree, mode, nodes, shows_changes=True)
         judged.cpu_s += cpu_s
     if judged.outcome == "passed" and mode.how == "isolated":
-        fooled = await _fooled_apart(opened, case, tree, mode)
+        fooled = await fooled_apart(opened, case, tree, mode)
         if fooled:
             detail = f"passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
             judged.outcome, judged.detail = "tampered", detail
+    if judged.outcome == "passed" and why:
+        judged.strength, judged.detail = "weaker", why
     return judged
-
-
-async def _fooled_apart(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> set[str]:
-    """Isolated tests whose twin passes: the candidate decides them, and says yes to everything."""
-    chance = secrets.SystemRandom()
-    most = max((len(twins) for tests in mode.twins_apart.values() for twins in tests.values()), default=0)
-    order = {
-        (path, name): chance.sample(sorted(twins), len(twins))
-        for path, tests in mode.twins_apart.items()
-        for name, twins in tests.items()
-    }
-
-    async def run(number: int) -> set[str]:
-        variant_of = {test: variants[number % len(variants)] for test, variants in order.items()}
-        sources = {
-            path: changed_source(
-                tree.files[path].decode("utf-8", "replace"), {name: variant_of[path, name] for name in tests}
-            )
-            for path, tests in mode.twins_apart.items()
-        }
-        report = await run_apart(
-            opened,
-            case,
-            tree.files,
-            [*sources],
-            uses=mode.uses,
-            sources=sources,
-            helpers=mode.helpers,
-        )
-        wrong = {
-            node for (path, name), one in variant_of.items() for node in mode.twins_apart[path][name][one]
-        }
-        return wrong & passed_apart(report.results) if report is not None else set()
-
-    return set[str]().union(*await asyncio.gather(*map(run, range(min(most, _APART_RUNS)))))
 
 
 async def _apart_once(
@@ -130,8 +104,8 @@ async def _apart_once(
     nodes: Sequence[str],
     *,
     shows_changes: bool = False,
-) -> tuple[Judged, bool]:
-    """One isolated judgement, and whether changes of arguments were hidden from the tests."""
+) -> tuple[Judged, frozenset[str]]:
+    """One isolated judgement, and what was refused: `changes`, if the tests didn't see some of arguments."""
     report = await run_apart(
         opened,
         case,
@@ -142,19 +116,19 @@ async def _apart_once(
         helpers=mode.helpers,
     )
     if report is None:
-        return Judged("error", "the patch leaves no package to be tested"), False
+        return Judged("error", "the patch leaves no package to be tested"), frozenset()
     cpu_s = report.candidate.cpu_s + report.checker.cpu_s
     wanted = set(nodes)
     passed = wanted <= passed_apart(report.results)
     if out_of_time(report.candidate) or (report.timed_out and not passed):
         late = f"it took more than {case.timeout_s:g} s of CPU, or slept too long"
-        return Judged("timeout", late, cpu_s), False
+        return Judged("timeout", late, cpu_s), frozenset()
     if passed:
-        return Judged("passed", "", cpu_s), bool(report.changed)
+        return Judged("passed", "", cpu_s), report.refused | ({"changes"} if report.changed else frozenset())
     bad = [one for one in report.results if not one.passed]
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
     detail = f"{first.name}: {first.message}" if first else f"not run: {report.note}"
-    return Judged("failed", detail, cpu_s), False
+    return Judged("failed", detail, cpu_s), report.refused
 
 
 async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:

@@ -97,6 +97,8 @@ class CheckReport(Value):
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
+    refused: frozenset[str] = frozenset()
+    """`comparisons`, if some by operators of the candidate were; `data NAME`, if it isn't as recorded."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that tests import and that the checker has, too: they can't be tested."""
 
@@ -178,7 +180,7 @@ def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
     )
 
 
-_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses", "ambiguous")
+_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses", "refused", "ambiguous")
 
 
 def _one_line(source: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.host.limits import STATUS_OF
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.record import ANY_CHANGE
+from sandbox.inner.bridge.record import ANY_COMPARISON as ANY_COMPARISON
 from sandbox.inner.bridge.record import ANY_USE as ANY_USE
 from sandbox.result import KilledBy, Result, Value
 

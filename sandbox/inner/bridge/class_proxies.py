@@ -15,7 +15,8 @@ from sandbox.inner.bridge import operators as known
 from sandbox.inner.bridge import proxies
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.metadata import METADATA, attribute
-from sandbox.inner.bridge.proxies import Instance, Proxy, Record, is_built, is_proxy, link_of, link_of_class
+from sandbox.inner.bridge.named_tuples import Record, link_of_class
+from sandbox.inner.bridge.proxies import Instance, Proxy, is_built, is_proxy, link_of
 from sandbox.inner.bridge.show_values import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.writeback import coroutine
 

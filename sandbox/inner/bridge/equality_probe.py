@@ -39,6 +39,12 @@ def is_discriminating(equals: Callable[[Any], object], value: object) -> bool:
     return all(claims(equals, one) is wanted for one, wanted in asked)
 
 
+def equals_all(equals: Callable[[Any], object]) -> bool:
+    """Whether `equals` holds for one of a few values that nothing else equals."""
+    number = _below(1 << 60)
+    return any(claims(equals, one) for one in (number, str(number), [number], {number: number}, (number,)))
+
+
 def _below(end: int) -> int:
     """An unpredictable number in range(end)."""
     return int.from_bytes(os.urandom(8), "little") % end

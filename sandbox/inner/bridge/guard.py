@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.handlers import has_handler
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.record import ANY_CHANGE, Record
+from sandbox.inner.bridge.record import ANY_CHANGE, ANY_COMPARISON, Record
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 from sandbox.inner.bridge.uses import is_failure
 
@@ -55,7 +55,9 @@ class Guard:
         may_change = frozenset(changed or ()) | frozenset(uses or ())
         self.record = Record(None if uses is None else may_change, by_line=data_decides)
         self.exports = Exports(self.record, spares_mocks=uses is not None or data_decides)
-        self.compares = kinds is None and not data_decides
+        self.probes = ANY_COMPARISON in may_change
+        """Whether their own equality counts for all of them, if it tells values apart."""
+        self.compares = (kinds is None and not data_decides) or self.probes
         """Whether the candidate's objects may be compared by their own operators."""
         self.only_data = kinds is not None
         self.write_back = write_back

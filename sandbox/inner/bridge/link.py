@@ -17,8 +17,9 @@ from sandbox.inner.bridge.class_proxies import Classes
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.exchange import Exchange
 from sandbox.inner.bridge.guard import Guard
+from sandbox.inner.bridge.named_tuples import class_number
 from sandbox.inner.bridge.operators import COMPARISONS
-from sandbox.inner.bridge.proxies import Function, Module, Proxy, class_number, number_of
+from sandbox.inner.bridge.proxies import Function, Module, Proxy, number_of
 from sandbox.inner.bridge.receiving import Table, make_table
 from sandbox.inner.bridge.show_values import (
     CandidateGone,
@@ -27,6 +28,7 @@ from sandbox.inner.bridge.show_values import (
     as_raised,
     make_error,
     show_call,
+    show_compared,
     show_request,
 )
 from sandbox.inner.bridge.standard import from_parts, to_parts
@@ -52,6 +54,8 @@ class Link:
         """An object with a custom `__eq__` was compared with plain data: it equals none."""
         self.ambiguous: set[str] = set()
         """Modules of the candidate that aren't imported, since the checker has them, too."""
+        self.errors: dict[type, type] = {}
+        """Classes as which the candidate's standard exceptions cross, instead of themselves."""
         self.gone: CandidateGone | None = None
         """Why the candidate answers no more requests."""
         self._entry: int | None = None
@@ -98,7 +102,8 @@ class Link:
             BaseException: raised by the candidate.
         """
         if operation in COMPARISONS and not self.guard.compares:
-            raise NotPlain(f"the test compares what isn't plain data ({operation})")
+            self.guard.refused.add("comparisons")
+            raise NotPlain(f"the test compares what isn't plain data: {show_compared(operation, operands)}")
         with self._lock:
             if self.gone is not None:
                 raise CandidateGone(f"not run: {self.gone}")

@@ -55,6 +55,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     **{type(view): lambda value: (list(value),) for view in _VIEWS},
 }
 """Parts of standard types that `standard` passes by reference."""
+_KEEPERS = (UserList, UserDict, UserString, ChainMap, MappingProxyType)
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators only give items: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
@@ -180,8 +181,10 @@ class Parts:
 
 
 def plain(value: Any) -> object:
-    """The builtin value of an object. Raises CodecError if it has none."""
+    """The builtin or standard value of an object. Raises CodecError if it has none."""
     kind = type(value)
+    if (keeper := _keeper_of(kind)) is not None:
+        return Parts(lambda: (keeper.__name__, *_TAKE[keeper](value)))
     if is_path(kind):
         return Parts(lambda: ("path", kind.__name__, str(value)))
     if kind in _SETS:
@@ -193,16 +196,21 @@ def plain(value: Any) -> object:
 
 
 def copied_of(kind: type) -> tuple[str, ...]:
-    """Operators that a class inherits from its builtin type; empty if it has none."""
+    """Operators that a class inherits from its builtin or standard type; empty if it has none."""
     if is_path(kind):
         return _COMPARED
     if kind in _SETS:
         return tuple(EQUALITY)
-    base = base_of(kind)
+    base = base_of(kind) or _keeper_of(kind)
     if base is None:
         return ()
     same = [name for name in _ALL if found_in(kind, name) is found_in(base, name) is not None]
     return tuple(same) if {"__eq__", "__ne__"} <= set(same) else ()
+
+
+def _keeper_of(kind: type) -> type | None:
+    """The standard type that keeps its items in a builtin one, and that a class is or derives from."""
+    return next((one for one in kind.__mro__ if one in _KEEPERS), None)
 
 
 def base_of(kind: type) -> type | None:

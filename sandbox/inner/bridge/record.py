@@ -15,6 +15,8 @@ MAX_USES = 10_000
 
 ANY_CHANGE = "**"
 """Allows changes of every argument, though uses are recorded by line."""
+ANY_COMPARISON = "compare"
+"""Allows comparisons by the candidate's own operators, if these tell values apart."""
 ANY_USE = "***"
 """Allows all uses, but for changes of mocks."""
 _SOURCES = ("<test>", "<prompt>")
@@ -29,6 +31,7 @@ class Record:
         self.by_line = by_line
         """Whether uses that only a line tells apart are recorded; if not, they are free."""
         self._allowed = None if allowed is None else frozenset(allowed)
+        self._beginnings = {one.rpartition(" ")[0] for one in self._allowed or ()}
         self._here = os.getcwd() + os.sep
 
     def permits(self, uses: Collection[str], *, also: Collection[str] = ()) -> bool:
@@ -44,6 +47,10 @@ class Record:
         if len(self.uses) < MAX_USES:
             self.uses.update(uses)
         return True
+
+    def has(self, use: str) -> bool:
+        """Whether this use was recorded earlier, or one that begins with its words."""
+        return self._allowed is not None and (use in self._allowed or use in self._beginnings)
 
     def note(self, use: str) -> None:
         """Record a use that doesn't need to be allowed."""

@@ -94,6 +94,12 @@ def show_request(operation: str, operands: tuple[object, ...]) -> str:
     return f"its {operation}"
 
 
+def show_compared(operation: str, operands: tuple[object, ...]) -> str:
+    """Describe a comparison by an operator of the candidate's."""
+    one, *others = (type(operand).__name__[:60] for operand in operands)
+    return f"its class {one} decides by {operation} whether it is like {' and '.join(others) or 'something'}"
+
+
 def show_kind(kind: str, value: object) -> str:
     """Describe a value that may not cross by a reference of this kind."""
     if kind != "object":
@@ -110,6 +116,7 @@ def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> Bas
         raise CodecError("no exception")
     if type(text) is not str:
         raise CodecError("an exception without text")
+    cls = link.errors.get(cls, cls)
     error: Any = cls.__new__(cls)
     with suppress(TypeError, ValueError):  # arguments that this class doesn't take
         error = cls.__new__(cls, *args)

@@ -9,7 +9,7 @@ from importlib.machinery import PathFinder
 from typing import Any
 
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.bridge.show_values import show
+from sandbox.inner.bridge.show_values import show, show_error
 from sandbox.inner.checker.asserts import unequal
 from sandbox.inner.checker.reporting import Reports, places
 
@@ -34,12 +34,13 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
     sys.dont_write_bytecode = True
     reports.begin(path)
     try:
-        code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[_Plugin(path, reports)])
+        plugin = _Plugin(path, reports)
+        code = pytest.main([*_OPTIONS, "--rootdir", os.getcwd(), path], plugins=[plugin])
     except BaseException as error:  # noqa: BLE001 - any exception that ends pytest early is the result
         reports.result(path, False, f"pytest ended: {type(error).__name__}: {error}")
         return
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        reports.result(path, False, f"pytest ended with code {int(code)}")
+        reports.result(path, False, f"pytest ended with code {int(code)}{plugin.failure}")
 
 
 class _Plugin:
@@ -51,6 +52,12 @@ class _Plugin:
         self._sides: tuple[str | None, str | None] = (None, None)
         self._places: list[str] = []
         self._asserted = False
+        self.failure = ""
+        """Why pytest itself failed."""
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        error = excinfo.value
+        self.failure = f", since a hook failed: {type(error).__name__}: {show_error(error)}"
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:

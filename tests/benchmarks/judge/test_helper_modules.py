@@ -34,6 +34,17 @@ def test_a_module_that_the_cases_own_patch_changes_or_uses_is_code_under_test() 
     assert helper_modules(case({"shop.py": "import money, table\n"})) == ()
 
 
+def test_a_module_of_the_tests_that_asserts_runs_beside_them_though_it_uses_the_code() -> None:
+    asserting = {"cli.py": "import shop\ndef check(n):\n    assert shop.y == n\n"}
+    files = {**FILES, **asserting}
+    encoded = {path: text.encode() for path, text in files.items()}
+    one = case({"shop.py": "import money\ny = 2\n"})
+
+    found = helper_modules(one.model_copy(update={"files": encoded}))
+
+    assert found == ("cli", "table")
+
+
 def test_another_helper_of_an_answer_is_seen() -> None:
     one = case({"shop.py": "y = 2\n"})
     same = {path: text.encode() for path, text in FILES.items()}

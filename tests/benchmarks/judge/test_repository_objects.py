@@ -101,3 +101,77 @@ async def test_a_patch_may_bring_a_module_that_is_named_like_a_test(judge: Judge
     verdict = await judge.judge(job(STUB, GOLD), diff(BASE, files))
 
     assert (verdict.verdict, verdict.strength) == ("passed", "strong"), verdict.detail
+
+
+ITEMS = {"job.py": "def run(n):\n    return list(range(n))\n"}
+OWN = (
+    "class Items:\n    def __init__(self, items): self.items = items\n    def __len__(self): return 3\n"
+    "    def __eq__(self, other): return {}\ndef run(n): return Items([*range(n)])\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("equals", "expected"),
+    [("self.items == other", ("passed", "weaker")), ("True", ("failed", "strong"))],
+    ids=["by its items", "everything"],
+)
+async def test_an_equality_of_an_answers_own_counts_as_weaker_if_it_tells_values_apart(
+    judge: Judge, equals: str, expected: tuple[str, str]
+) -> None:
+    tests = {"test_job.py": "import job\n\n\ndef test_run():\n    assert job.run(3) == [0, 1, 2]\n"}
+
+    verdict = await judge.judge(job(tests, ITEMS), diff(BASE, {"job.py": OWN.format(equals)}))
+
+    assert (verdict.verdict, verdict.strength) == expected, verdict.detail
+    assert "its class Items decides by __eq__ whether it is like list" in verdict.detail
+
+
+DATA = {"lib/__init__.py": "", "lib/area.py": "def area(r): pass\n", "lib/data.py": "AREAS = {1: 3, 2: 12}\n"}
+AREAS = {
+    "test_lib.py": (
+        "from lib.area import area\nfrom lib.data import AREAS\n\n\n"
+        "def test_area():\n    assert all(area(r) == AREAS[r] for r in AREAS)\n"
+    )
+}
+RIGHT = {"lib/area.py": "def area(r):\n    return 3 * r * r\n"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ({**RIGHT, "lib/data.py": "AREAS = {1: 3, 2: 12}\nNAMES = ['small', 'large']\n"}, "strong"),
+        ({"lib/area.py": "def area(r): return 0\n", "lib/data.py": "AREAS = {1: 0}\n"}, "weaker"),
+    ],
+    ids=["more data", "other data"],
+)
+async def test_a_patch_that_changes_data_which_the_tests_read_is_weaker_and_the_reason_names_it(
+    judge: Judge, patch: dict[str, str], expected: str
+) -> None:
+    case = job(AREAS, RIGHT).model_copy(update={"files": {path: one.encode() for path, one in DATA.items()}})
+    case = case.model_copy(update={"id": "areas", "gold_patch": diff(DATA, RIGHT)})
+
+    verdict = await judge.judge(case, diff(DATA, patch))
+
+    assert (verdict.verdict, verdict.strength) == ("passed", expected), verdict.detail
+    assert ("lib.data.AREAS" in verdict.detail) is (expected == "weaker")
+
+
+NODE = (
+    "class Node:\n    def __init__(self, n): self.n = n\n    @property\n    def next(self):\n"
+    "        return Node(self.n - 1) if {} else None\ndef run(n): return Node(n)\n"
+)
+
+
+async def test_a_failure_of_pytest_itself_says_what_failed(judge: Judge) -> None:
+    tests = {
+        "test_job.py": (
+            "import job, pytest\n\n\ndef depth(node):\n    return depth(node.next) + 1 if node else 0\n\n\n"
+            "def test_depth():\n    assert depth(job.run(3)) == 4\n"
+        )
+    }
+
+    endless = diff(BASE, {"job.py": NODE.format("True")})
+    verdict = await judge.judge(job(tests, {"job.py": NODE.format("self.n")}), endless)
+
+    assert (verdict.verdict, verdict.strength) == ("failed", "strong")
+    assert "pytest ended with code 3, since a hook failed: NotPlain: the test compares" in verdict.detail

@@ -1,0 +1,91 @@
+"""What the names of a package's modules stand for in its tests: the same as with the case's own patch.
+
+A name that is a class of the package's own could become `AssertionError` or `object`, and then a test's
+`except` and `isinstance` hold for other things than the package's. `from package import *` could hide what a
+test imported before, and builtins. Data that the task leaves alone could change together with its readers.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from sandbox.inner.bridge.show_values import CandidateGone
+
+_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_MANY = (list, tuple, set, frozenset)
+
+
+def starred(link: Any, module: Any, names: Any) -> Any:
+    """The names that `from module import *` gives: none that it didn't give with the case's own patch."""
+    record = link.guard.record
+    if not record.by_line or type(names) not in (list, tuple):
+        return names
+    return [one for one in names if type(one) is not str or record.permits({f"star {module.__name__} {one}"})]
+
+
+def checked(link: Any, module: Any, name: str, value: Any) -> Any:
+    """What a test gets for a name of a module; recorded are its own classes, and plain data."""
+    record, place = link.guard.record, f"{module.__name__}.{name}"
+    if not record.by_line:
+        return value
+    if isinstance(value, type):
+        is_own = "__far__" in type.__dict__["__dict__"].__get__(value)
+        if is_own:
+            record.note(f"class {place}")
+        return value if is_own or not record.has(f"class {place}") else _stand_in(link, place, value)
+    text = _text(value)
+    if text is not None:
+        digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        record.note(f"data {place} {digest}")
+        if record.has(f"data {place}") and not record.has(f"data {place} {digest}"):
+            link.guard.refused.add(f"data {place}")
+    return value
+
+
+def _stand_in(link: Any, place: str, standard: type) -> type:
+    """A class for a name that is a standard class here, and the package's own with the case's own patch.
+
+    Of an exception it is a class of its own, as which the candidate's errors cross: the test's own are none.
+    """
+    space = {"__module__": place.rpartition(".")[0], "__doc__": standard.__doc__}
+    if issubclass(standard, BaseException):
+        made = link.errors.get(standard)
+        if made is None:
+            made = link.errors[standard] = type(standard.__name__, (standard,), space)
+        return made  # type: ignore[no-any-return]
+    return _Standard(standard.__name__, (), {**space, "_standard": standard, "_place": place})
+
+
+class _Standard(type):
+    """Metaclass of what is called as a standard class, and doesn't tell what is an instance."""
+
+    def __call__(cls, *args: object, **kwargs: object) -> object:
+        standard: Any = type.__getattribute__(cls, "_standard")
+        return standard(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> object:
+        return getattr(type.__getattribute__(cls, "_standard"), name)
+
+    def __instancecheck__(cls, value: object) -> bool:
+        place, name = type.__getattribute__(cls, "_place"), cls.__name__
+        raise CandidateGone(f"{place} is {name}, and a class of the package with the case's own patch")
+
+    __subclasscheck__ = __instancecheck__
+
+
+def _text(value: Any) -> str | None:
+    """A text that is the same for equal plain values; None for what isn't plain data."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return repr(value)
+    if kind is dict:
+        parts = [_text(one) for pair in value.items() for one in pair]
+    elif kind in _MANY:
+        parts = [*map(_text, value)]
+    else:
+        return None
+    if any(one is None for one in parts):
+        return None
+    found = [str(one) for one in parts]
+    return f"{kind.__name__}({', '.join(sorted(found) if kind in (set, frozenset) else found)})"
