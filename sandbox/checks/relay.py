@@ -146,7 +146,7 @@ class _Relay:
 
     async def run(self, job: bytes) -> None:
         """Serve the checker until it finishes, falls silent or runs out of time."""
-        await self._introduce(job)
+        await self._send(job, await self._renew())
         self._deadline = asyncio.get_running_loop().time() + self._wall_s
         while not self._report.over:
             try:
@@ -164,26 +164,35 @@ class _Relay:
             if frame is None or not await self._take(frame):
                 return
 
-    async def _introduce(self, frame: bytes) -> None:
-        """Start a candidate; send the checker a frame, with a socket to the candidate where possible."""
+    async def _renew(self) -> Running | Candidate | None:
+        """End the candidate and start another one. Raises SandboxBroken if its sandbox can't."""
         await self.close()
         candidate = await self._start() if self._start is not None else None
         self._exchange = Exchange(candidate, most=MAX_RELAYED) if candidate is not None else None
+        return candidate
+
+    async def _send(self, frame: bytes, candidate: Running | Candidate | None) -> None:
+        """Send the checker a frame, with a socket to a new candidate where possible."""
         if isinstance(self._checker, RunningEntry) and isinstance(candidate, RunningEntry | Candidate):
             await self._checker.send_with(frame, candidate.hand_over())
         else:
             await self._checker.send(frame)
 
     async def _take(self, frame: bytes) -> bool:
-        """Handle one frame of the checker; False if it was the last one."""
+        """Handle one frame of the checker; False if it was the last one.
+
+        Raises SandboxBroken if another candidate can't be started: that isn't the tested one's end.
+        """
         kind, content = frame[:1], frame[1:]
+        is_again = kind == AGAIN and self._exchange is not None
+        candidate = await self._renew() if is_again else None
         try:
             if kind == REPORT:
                 self._report.take(await decoded(content))
             elif self._exchange is None:
                 raise CodecError("the process of the tests sent what isn't a report")
-            elif kind == AGAIN:
-                await self._introduce(AGAIN)
+            elif is_again:
+                await self._send(AGAIN, candidate)
             else:
                 request = None if kind == LOST else content
                 await self._checker.send(await self._answer(self._exchange, request))

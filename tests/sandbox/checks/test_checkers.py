@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from sandbox import Limits, Policy, open_sandbox
-from sandbox.checks.candidate_pool import Candidates, Checkers
+from sandbox import Limits, Policy, Sandbox, SandboxBroken, open_sandbox
+from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
 from sandbox.checks.relay import TrialResult
 from sandbox.checks.trial import Trial, hold_trial
+from sandbox.contract import Running
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -63,6 +65,32 @@ async def test_a_checker_has_its_process_for_tidy_trials_and_clones_for_others()
     pids = [one.outcome.tests[0].split("ValueError: ")[1].split(";")[0] for one in said]
     assert pids[0] == pids[1] == "2"
     assert pids[2] != "2"
+
+
+class InTurn(Candidates):
+    """Candidates of several sandboxes, one after the other."""
+
+    def __init__(self, *sandboxes: Sandbox) -> None:
+        super().__init__(sandboxes[0])
+        self._left = [Candidates(one) for one in sandboxes]
+
+    async def start(self, job: Mapping[str, object], *, limits: Limits) -> Running | Candidate:
+        """Start a candidate in the next sandbox."""
+        return await self._left.pop(0).start(job, limits=limits)
+
+
+@pytest.mark.asyncio
+async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_answers_end() -> None:
+    one = trial(RIGHT + "    assert candidate(2, 2) == 4\n").model_copy(update={"replays": 8})
+
+    async with open_sandbox(Policy(), backend="bubblewrap") as closed:
+        pass
+    async with (
+        open_sandbox(Policy(cpu_s=8), backend="bubblewrap") as candidate,
+        open_sandbox(Policy(cpu_s=8), backend="bubblewrap") as checker,
+    ):
+        with pytest.raises(SandboxBroken):
+            await hold_trial(InTurn(candidate, closed), Checkers(checker), one, limits=_LIMITS)
 
 
 INSIDE = """
