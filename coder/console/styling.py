@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
-_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 """What Docker prints before each step of a build."""
 _MOST_COLOURED = 50_000
@@ -123,8 +122,10 @@ def status_line(doing: str, started: float) -> str:
     """
     if not doing:
         return ""
-    spent = time.monotonic() - started
-    return f"{_FRAMES[int(spent * 10) % len(_FRAMES)]} {timedelta(seconds=int(spent))} {doing}"
+    from rich.spinner import Spinner
+
+    spent, frames = time.monotonic() - started, Spinner("dots").frames
+    return f"{frames[int(spent * 10) % len(frames)]} {timedelta(seconds=int(spent))} {doing}"
 
 
 def live_line(console: "Console") -> "Live":
