@@ -107,7 +107,8 @@ async def with_twins(
 ) -> RepositoryMode:
     """The mode among twins; plain if a test that the base fails has no failing twin."""
     search = Search(sandbox, case, gold, pinned, seconds)
-    twins, seen, known = await search.twins(), await search.seen(), dict[str, int]()
+    known = dict[str, int]()
+    twins, seen = await asyncio.gather(search.twins(), search.seen())
     twins_of = {
         f"{path}::{one}": (path, name)
         for path in twins.keys() | seen.keys()
@@ -143,8 +144,10 @@ async def _passed_among_twins(
     """The mode once the case's own patch passes in it; without twins if it doesn't."""
     if not any(mode.twins.values()) and not any(mode.seen.values()):
         return mode
+    once = {"rounds": 1}  # the others run fewer of the same tests
     for _ in range(_TRIES):
-        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", mode)
+        tried = mode.model_copy(update=once)
+        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", tried)
         tripped = mode.tripped | {*judged.tripped}
         if judged.outcome == "passed":
             return mode
@@ -187,9 +190,12 @@ async def _pin(
     named = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(named) or _hidden_files(case)
     base, jobs, why, has_begun = base_tree(case), [Job(path) for path in paths], "", False
+    failing = [Job(path) for path in files_of(case.fail_to_pass) or paths]
     for plugins in (False, True):
-        both = (run_jobs(sandbox, case, tree, jobs, plugins=plugins) for tree in (gold, base))
-        of_gold, of_base = await asyncio.gather(*both)
+        of_gold, of_base = await asyncio.gather(
+            run_jobs(sandbox, case, gold, jobs, plugins=plugins),
+            run_jobs(sandbox, case, base, failing, plugins=plugins),
+        )
         passed = _passed(of_gold)
         nodes = named or tuple(sorted(passed))
         if nodes and passed.issuperset(nodes):

@@ -1,24 +1,16 @@
 """Judge a patch by its case's hidden tests: isolated, else among decoys, else plainly."""
 
 import asyncio
-import os
-import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from random import Random
-from zlib import crc32
+from collections.abc import Sequence
 
-from benchmarks.judge.alike import Words
+from benchmarks.judge.among_twins import cancel, judge_together
 from benchmarks.judge.apart_search import fooled_apart
 from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
-from benchmarks.judge.consistent_twins import wrong_twins
-from benchmarks.judge.decoys import Disguised, TestNode, chosen, chosen_inputs, disguise, twins_of
 from benchmarks.judge.helper_modules import changed_helpers
 from benchmarks.judge.imported import installed_modules
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_modules
-from benchmarks.judge.mode import RepositoryMode, files_of, name_of
-from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.twin_report import Hiding, read_run
-from benchmarks.judge.verdicts import Judged, killed_by_nobody, weigh_alarms
+from benchmarks.judge.mode import RepositoryMode, files_of
+from benchmarks.judge.verdicts import Judged
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
@@ -37,18 +29,30 @@ async def judge_repository(
     if mode.how == "isolated":
         judged = await _apart(opened, case, tree, mode, mode.nodes)
     else:
-        judged = await _together(sandbox, case, tree, mode)
-    if judged.outcome == "passed" and mode.apart:  # isolated tests must pass isolated too
-        apart = await _apart(opened, case, tree, mode, mode.apart)
-        judged.outcome, judged.detail, judged.strength = apart.outcome, apart.detail, apart.strength
-        judged.cpu_s += apart.cpu_s
-        if apart.outcome in ("failed", "error"):
-            only = "it passed beside the tests, and apart from them not"
-            judged.outcome, judged.detail = "suspicious", f"{only}: {apart.detail}"
+        judged = await _together_and_apart(sandbox, opened, case, tree, mode)
     if judged.outcome != "passed" and tree.kept_out:
         judged.detail += f" (left as the case has them: {', '.join(tree.kept_out[:5])})"
     judged.died = judged.died and judged.outcome != "passed"
     return judged
+
+
+async def _together_and_apart(
+    sandbox: Sandbox, opened: Open | None, case: RepositoryCase, tree: Tree, mode: RepositoryMode
+) -> Judged:
+    """Judge in one process; tests that can be isolated must pass isolated too, which is tried meanwhile."""
+    beside = asyncio.create_task(_apart(opened, case, tree, mode, mode.apart)) if mode.apart else None
+    try:
+        judged = await judge_together(sandbox, case, tree, mode)
+        if beside is not None and judged.outcome == "passed":
+            apart = await beside
+            judged.outcome, judged.detail, judged.strength = apart.outcome, apart.detail, apart.strength
+            judged.cpu_s += apart.cpu_s
+            if apart.outcome in ("failed", "error"):
+                only = "it passed beside the tests, and apart from them not"
+                judged.outcome, judged.detail = "suspicious", f"{only}: {apart.detail}"
+        return judged
+    finally:
+        await cancel([beside] if beside is not None else [])
 
 
 async def _permitted_tree(sandbox: Sandbox, case: RepositoryCase, patch: str) -> Tree:
@@ -129,99 +133,3 @@ async def _apart_once(
     first = next((one for one in bad if one.name in wanted), bad[0] if bad else None)
     detail = f"{first.name}: {first.message}" if first else f"not run: {report.note}"
     return Judged("failed", detail, cpu_s), report.refused
-
-
-async def _together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
-    """Run each file in its own process; exactly the real tests must pass.
-
-    Tests that the base fails are judged again with fresh twins, in runs isolated from each other.
-    """
-    chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
-
-    first_turn = chance.randrange(2**16)
-
-    async def judgement(number: int) -> Judged:
-        turn = first_turn + number
-        some = {one.job: one for one in _round(tree.files, mode, chance, turn, again=number > 0)}
-        files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
-        runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
-        return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
-
-    said = await judgement(0)
-    done, beside = 1, os.cpu_count() or 1
-    while done < mode.rounds and said.outcome == "passed":
-        some = (judgement(number) for number in range(done, min(done + beside, mode.rounds)))
-        for found in await asyncio.gather(*some):
-            said.tripped |= found.tripped
-            if said.outcome == "passed":
-                found.tripped, said = said.tripped, found
-                done += found.outcome == "passed"
-        if said.outcome in ("failed", "error"):
-            only = f"it passed only {done} of {mode.rounds} judgements"
-            said.outcome, said.detail = "suspicious", f"{only}: {said.detail}"
-    if said.outcome == "passed" and said.tripped:
-        said.outcome, said.detail = "suspicious", weigh_alarms(said.tripped)
-    return said
-
-
-def _round(
-    files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, turn: int, *, again: bool
-) -> list[Hiding]:
-    """The files of one judgement; after the first one, only tests that must pass."""
-    found, wanted = [], mode.needed if again else mode.nodes
-    for path in mode.files:
-        nodes = frozenset(node for node in wanted if node.startswith(f"{path}::"))
-        if not nodes and path not in mode.whole:
-            continue
-        seen = mode.seen.get(path, {})
-        variants: dict[str, Collection[int]] = {**mode.twins.get(path, {}), **seen}
-        twins = {
-            name: (chosen_inputs if name in seen else chosen)(some, chance) for name, some in variants.items()
-        }
-
-        def made(
-            name: str,
-            node: TestNode,
-            some: Sequence[int],
-            words: Words,
-            seen: Mapping[str, Mapping[int, str]] = seen,
-        ) -> list[TestNode]:
-            if name not in seen:
-                return twins_of(name, node, some, words)
-            return wrong_twins(node, seen[name], some, words, chance=chance, turn=turn + crc32(name.encode()))
-
-        hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
-        names = {name_of(node) for node in nodes}
-        only = frozenset(_shown(names, hidden) if hidden else names) if again else None
-        found.append(Hiding(Job(path, only=only), hidden, nodes))
-    return found
-
-
-def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
-    """Names under which these tests and their twins run."""
-    yield from (new for new, name in hidden.real.items() if name in names)
-    for new, (name, _) in hidden.variants.items():
-        owner, test = new.rpartition("::")[0], name.rpartition("::")[2]
-        if (f"{owner}::{test}" if owner else test) in names:
-            yield new
-
-
-def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> Judged:
-    said = Judged("passed")
-    results = {id(run.result): run.result for run in runs.values() if run.result is not None}
-    said.cpu_s = sum(one.cpu_s for one in results.values())
-    said.wall_s = max((one.wall_s for one in results.values()), default=0.0)
-    for hiding, run in runs.items():
-        assert run.result is not None
-        said.died = said.died or run.died or killed_by_nobody(run.result)
-        said.tripped |= run.tripped - mode.tripped
-        if run.timed_out:
-            said.outcome, said.cpu_s, said.wall_s = "timeout", run.result.cpu_s, run.result.wall_s
-            said.detail = f"{hiding.job.path} took more than {case.timeout_s:g} s of CPU, or slept too long"
-            return said
-        outcome, detail = read_run(run, hiding, mode)
-        if said.outcome == "passed" or outcome == "tampered":
-            said.outcome, said.detail = outcome, detail
-        if outcome == "tampered":
-            return said
-    return said

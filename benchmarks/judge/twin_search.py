@@ -36,7 +36,8 @@ _LIMIT_FACTOR, _LIMIT_MORE_S = 4.0, 0.5
 """Wall time of a twin, as a multiple of its test's."""
 _MORE_FACTOR, _MORE_S = 1.0, 1.5
 """Time for more than one twin per test that must pass, as a multiple of the suite's."""
-_PLACE_STEPS = ((0, 1), (1, 3), (3, 6))
+_PLACE_STEPS = ((0, 1), (1, 6))
+"""Places tried at once: each step costs a start of pytest, and most tests need the first place alone."""
 
 Test = tuple[str, str]
 """Path of a file, and the qualified name of a test in it."""
@@ -238,10 +239,12 @@ def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: Rep
 
 def _fail_alone(run: TestRun, hidden: Disguised) -> set[str]:
     """Twins that fail whatever the code does, such as by a key that a table of the test lacks."""
-    twins = {name: node for name, node, _ in found_tests(ast.parse(hidden.source))} if run.broken else {}
+    tests = found_tests(ast.parse(hidden.source)) if run.broken else ()
+    twins = {node.name: node for _, node, _ in tests}  # also of the classes that inherit them
 
     def expects_other_error(name: str) -> bool:
-        return name in hidden.variants and names_error(twins[name], hidden.variants[name][1])
+        twin = twins.get(name.rpartition("::")[2])
+        return name in hidden.variants and twin is not None and names_error(twin, hidden.variants[name][1])
 
     return {node for node in run.broken if not expects_other_error(_split(node)[0])}
 
