@@ -3,17 +3,25 @@
 import ast
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise, zip_longest
 
 Plain = bool | int | float | str | bytes
-Words = frozenset[str]
+
+
+class Words(frozenset[str]):
+    """Words for other texts. One of the project's own is replaced by another one of these."""
+
+    project: frozenset[str] = frozenset()
+
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _MARKS = "!#$&*+,-./:;=?@^_~"
+_MOST_READ = 1 << 20
+"""Bytes of a project that are read for its words, smallest files first."""
 _REACH = 40
 """Neighbours of a number that are looked at, on each side."""
 
@@ -21,20 +29,35 @@ _REACH = 40
 @cache
 def common_words() -> Words:
     """English words of each length, and first names."""
-    return frozenset((files("benchmarks.judge") / "words.txt").read_text().split())
+    return Words((files("benchmarks.judge") / "words.txt").read_text().split())
 
 
 def words_in(texts: Iterable[str]) -> Words:
     """Words of texts, with the common ones."""
-    return common_words() | {
-        word for text in texts for word in _TOKEN.findall(text) if len(word) > 1 and word.isalpha()
-    }
+    return Words(common_words() | _found(texts))
 
 
-def words_of_tests(tree: ast.AST) -> Words:
-    """Words that a test file's texts have, with the common ones."""
+def words_of_tests(tree: ast.AST, project: frozenset[str] = frozenset()) -> Words:
+    """Words that a test file's texts have, with the common ones and those of its project."""
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return words_in(one for one in constants if isinstance(one, str))
+    words = Words(words_in(one for one in constants if isinstance(one, str)) | project)
+    words.project = project
+    return words
+
+
+def project_words(files: Mapping[str, bytes]) -> frozenset[str]:
+    """Words of a tree's texts and names, which an answer can read there or in its own modules."""
+    found, left = set[str](), _MOST_READ
+    for path in sorted(files, key=lambda one: (len(files[one]), one)):
+        left -= len(files[path])
+        if left < 0:
+            break
+        found |= _found([files[path].decode("utf-8", "replace")])
+    return frozenset(found)
+
+
+def _found(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _TOKEN.findall(text) if len(word) > 1 and word.isalpha()}
 
 
 def alike(value: object, words: Words, count: int, part: int | None = None) -> list[Plain]:
@@ -128,7 +151,7 @@ def _texts(text: str, words: Words, count: int, part: int | None) -> list[str]:
     if not parts:
         return _of_marks(text, count)
     one = parts[part] if part is not None else random.Random(text).choice(_longest(parts))
-    others = _tokens_like(one.group(), words - {token.group() for token in parts}, count, seed=text)
+    others = _tokens_like(one.group(), words, {token.group() for token in parts}, count, seed=text)
     return [text[: one.start()] + other + text[one.end() :] for other in others]
 
 
@@ -137,7 +160,7 @@ def _longest(parts: Sequence[re.Match[str]]) -> list[re.Match[str]]:
     return [one for one in parts if one.group().isalpha() and len(one.group()) > 2] or [*parts]
 
 
-def _tokens_like(token: str, words: Words, count: int, *, seed: str) -> list[str]:
+def _tokens_like(token: str, words: Words, besides: set[str], count: int, *, seed: str) -> list[str]:
     width = len(token)
     if token.isdigit():
         found = (str(one).zfill(width) for one in _integers(int(token), 2 * count))
@@ -145,11 +168,11 @@ def _tokens_like(token: str, words: Words, count: int, *, seed: str) -> list[str
     shape = next((one for one in (str.islower, str.isupper, str.istitle) if one(token)), None)
     if shape is None or _has_pattern(token):
         return _moved(token, count)
-    chosen: list[str] = sorted(
-        word for word in {_cased(word, shape) for word in words} if word and word != token
-    )
+    project = {_cased(word, shape) for word in words.project}
+    own = project if token in project else set[str]()
+    chosen: list[str] = sorted({_cased(word, shape) for word in words} - besides - {"", token})
     random.Random(seed).shuffle(chosen)
-    return sorted(chosen, key=lambda word: abs(len(word) - width))[:count]
+    return sorted(chosen, key=lambda word: (word not in own, abs(len(word) - width)))[:count]
 
 
 def _cased(word: str, shape: Callable[[str], bool]) -> str:

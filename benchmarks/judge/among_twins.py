@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from zlib import crc32
 
-from benchmarks.judge.alike import Words
+from benchmarks.judge.alike import Words, project_words
 from benchmarks.judge.candidate_tree import Tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, chosen_inputs, disguise, twins_of
@@ -27,11 +27,11 @@ async def judge_together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mod
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
-    first_turn = chance.randrange(2**16)
+    first_turn, words = chance.randrange(2**16), project_words(case.files)
 
     async def judgement(number: int) -> Judged:
         turn = first_turn + number
-        some = {one.job: one for one in _round(tree.files, mode, chance, turn, again=number > 0)}
+        some = {one.job: one for one in _round(tree.files, mode, chance, turn, words, again=number > 0)}
         files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
         runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
         return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
@@ -68,7 +68,13 @@ async def cancel(tasks: Iterable[asyncio.Task[Judged]]) -> None:
 
 
 def _round(
-    files: Mapping[str, bytes], mode: RepositoryMode, chance: Random, turn: int, *, again: bool
+    files: Mapping[str, bytes],
+    mode: RepositoryMode,
+    chance: Random,
+    turn: int,
+    project: frozenset[str],
+    *,
+    again: bool,
 ) -> list[Hiding]:
     """The files of one judgement; after the first one, only tests that must pass."""
     found, wanted = [], mode.needed if again else mode.nodes
@@ -93,7 +99,8 @@ def _round(
                 return twins_of(name, node, some, words)
             return wrong_twins(node, seen[name], some, words, chance=chance, turn=turn + crc32(name.encode()))
 
-        hidden = disguise(files[path].decode("utf-8", "replace"), twins, chance, made) if twins else None
+        source = files[path].decode("utf-8", "replace")
+        hidden = disguise(source, twins, chance, made, project) if twins else None
         names = {name_of(node) for node in nodes}
         only = frozenset(_shown(names, hidden) if hidden else names) if again else None
         found.append(Hiding(Job(path, only=only), hidden, nodes))

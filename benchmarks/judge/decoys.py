@@ -85,11 +85,19 @@ def twins_of(name: str, node: TestNode, variants: Sequence[int], words: Words) -
 
 
 def disguise(
-    source: str, twins: Mapping[str, Sequence[int]], chance: random.Random, make: MakeTwins = twins_of
+    source: str,
+    twins: Mapping[str, Sequence[int]],
+    chance: random.Random,
+    make: MakeTwins = twins_of,
+    project: frozenset[str] = frozenset(),
 ) -> Disguised:
-    """The file with the `twins` of its tests, renamed and reordered; tests without twins stay."""
+    """The file with the `twins` of its tests, renamed and reordered; tests without twins stay.
+
+    Args:
+        project: words of the case's tree (`project_words`).
+    """
     tree = ast.parse(source)
-    heirs, words = heirs_of(tree), words_of_tests(tree)
+    heirs, words = heirs_of(tree), words_of_tests(tree, project)
     real: dict[str, str] = {}
     fake: dict[str, tuple[str, int]] = {}
     tests = [test for test in found_tests(tree) if test[0] in twins]

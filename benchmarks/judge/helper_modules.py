@@ -58,9 +58,8 @@ def _stands_alone(content: bytes, modules: set[str]) -> bool:
 
 def _asserts(content: bytes) -> bool:
     nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
-    return any(isinstance(node, ast.Assert) for node in nodes) or not _TEST_TOOLS.isdisjoint(
-        _imported(content)
-    )
+    fails = (isinstance(node, ast.Assert) or getattr(node, "id", "") == "AssertionError" for node in nodes)
+    return any(fails) or not _TEST_TOOLS.isdisjoint(_imported(content))
 
 
 def changed_helpers(case: RepositoryCase, tree: Mapping[str, bytes], helpers: tuple[str, ...]) -> bool:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from benchmarks.judge.alike import Words
+from benchmarks.judge.alike import Words, project_words
 from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.consistent_twins import PLACES, inputs_of, probe, told
 from benchmarks.judge.decoys import (
@@ -65,6 +65,7 @@ class Search:
         self._sources = {path: gold[path].decode("utf-8", "replace") for path in pinned.files}
         self.heirs = {path: heirs_of(ast.parse(text)) for path, text in self._sources.items()}
         """By file: the tests that classes have from others (`inherited_tests.py`)."""
+        self._words = project_words(case.files)
         self._left = _TWIN_RUNS
 
     async def twins(self) -> dict[str, Twins]:
@@ -189,7 +190,7 @@ class Search:
             path, of_name = some[0][0][0], dict[str, list[int]]()
             for (_, name), variant in some:
                 of_name.setdefault(name, []).append(variant)
-            hidden = disguise(self._sources[path], of_name, random.Random(self._case.id), make)
+            hidden = disguise(self._sources[path], of_name, random.Random(self._case.id), make, self._words)
             tests = {**hidden.real, **{new: name for new, (name, _) in hidden.variants.items()}}
             limits = {
                 new: _LIMIT_FACTOR * self._seconds.get(f"{path}::{name}", 0.0) + _LIMIT_MORE_S

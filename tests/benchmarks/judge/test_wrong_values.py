@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.judge.alike import alike, common_words, words_in
+from benchmarks.judge.alike import Words, alike, common_words, words_in
 from benchmarks.judge.features import differing, features
 from benchmarks.judge.wrong_values import wrong_values
 
@@ -44,7 +44,7 @@ def test_another_value_is_of_the_same_kind(value: object, holds: Callable[[Any],
 
 
 def test_words_come_from_the_suite_too() -> None:
-    words = words_in(["the zygote and the isthmus"]) - WORDS
+    words = Words(words_in(["the zygote and the isthmus"]) - WORDS)
 
     assert set(alike("embryo", words, 2)) == {"zygote", "isthmus"}
 
@@ -79,7 +79,7 @@ def of_turn(
         rights[1:],
         inputs[1:],
         [0],
-        WORDS | {"rats"},
+        Words(WORDS | {"rats"}),
         written=written,
         others=others,
         chance=chance,
