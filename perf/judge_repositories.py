@@ -1,11 +1,12 @@
 """Seconds for verdicts on packages. Run: python -m perf.judge_repositories PACKAGE... --python PYTHON
 
 PACKAGE is the folder of an unpacked source distribution with its tests; PYTHON has pytest and what they need.
+Or it is the folder of a repository task (`task.json`), of which the case's own patch and none are judged.
 Of each package one function that its tests name loses its body; the patch that brings the body back has to
 pass, one that returns None to fail. Printed are the first and the next verdict of each package in seconds of
-wall time, beside the time that its tests take where nothing is isolated, and all verdicts with two workers.
-Aims: first <= 2 s + 4 x the suite's own time, next <= 1 s + 3 x; 28 verdicts on 14 packages <= 120 s on two
-quiet cores.
+wall time, beside the wall time of plain pytest on the same files just before, and all verdicts with two
+workers; with --where, each run of the judge: seconds since the verdict began, wall time, jobs and CPU.
+Aims: first <= 2 s + 4 x plain pytest, next <= 1 s + 2 x; 28 verdicts on 14 packages <= 240 s.
 """
 
 import argparse
@@ -17,10 +18,18 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
+from benchmarks.judge import among_twins, apart_search, pinning, repository, twin_search
+from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.mode import files_of
+from benchmarks.judge.pytest_report import TestRun
 from benchmarks.suite import RepositoryCase, Suite
+from benchmarks.suites.repotasks import TASK, repository_folder
+from sandbox import CheckReport
 
 _TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _OPTIONS = ("pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini")
@@ -67,52 +76,114 @@ def _diff(path: str, before: list[str], after: list[str]) -> str:
     return "".join(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"))
 
 
-def own_seconds(package: Path, case: RepositoryCase, python: Path) -> float:
-    """Wall time of all its test files in one plain run of pytest, as pytest tells it."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(package / case.pythonpath),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    }
-    argv = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, *case.hidden_tests]
-    ran = subprocess.run(argv, cwd=package, env=environment, capture_output=True, text=True, check=False)
-    told = re.search(r" in ([\d.]+)s", ran.stdout)
-    return float(told.group(1)) if told else float("nan")
+def task_case(folder: Path) -> tuple[RepositoryCase, str]:
+    """The case of a repository task, and a patch that changes nothing of the code."""
+    return repository_folder(folder), "--- /dev/null\n+++ b/unrelated.txt\n@@ -0,0 +1 @@\n+nothing\n"
 
 
-async def timed(judge: Judge, case: RepositoryCase, patch: str) -> tuple[float, str]:
+def case_of(package: Path) -> tuple[RepositoryCase, str]:
+    """The case of a package or of a task, and a patch that is wrong."""
+    return task_case(package) if (package / TASK).exists() else removed(package)
+
+
+def own_seconds(case: RepositoryCase, python: Path) -> float:
+    """Wall time of plain pytest on the files of a judgement, with the case's own patch."""
+    named = (*case.fail_to_pass, *case.pass_to_pass)
+    with tempfile.TemporaryDirectory() as folder:
+        for path, content in gold_tree(case).items():
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_bytes(content)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(Path(folder, case.pythonpath)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        tests = files_of(named) or [*case.hidden_tests]
+        argv = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+        began = time.perf_counter()
+        subprocess.run(argv, cwd=folder, env=environment, capture_output=True, check=False)
+        return time.perf_counter() - began
+
+
+_Found = list[TestRun] | CheckReport | None
+
+
+class Runs:
+    """Prints each run of tests that the judge makes."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        for module in (pinning, twin_search, among_twins):
+            self._watch(module, "run_jobs")
+        for module in (pinning, apart_search, repository):
+            self._watch(module, "run_apart")
+
+    def _watch(self, module: ModuleType, name: str) -> None:
+        inner: Callable[..., Awaitable[_Found]] = getattr(module, name)
+
+        async def run(*given: object, **more: object) -> _Found:
+            start = time.perf_counter()
+            try:
+                found = await inner(*given, **more)
+            except asyncio.CancelledError:
+                self._show(module, name, start, "cancelled")
+                raise
+            self._show(module, name, start, _described(found))
+            return found
+
+        setattr(module, name, run)
+
+    def _show(self, module: ModuleType, name: str, start: float, text: str) -> None:
+        place = f"{module.__name__.rpartition('.')[2]}.{name}"
+        now = time.perf_counter()
+        print(f"    {start - self.began:7.2f} +{now - start:6.2f} s  {place:24} {text}", flush=True)
+
+
+def _described(found: _Found) -> str:
+    if isinstance(found, list):
+        cpu_s = sum({id(one.result): one.result.cpu_s for one in found if one.result}.values())
+        return f"{len(found)} jobs, {sum(len(one.seen) for one in found)} tests, {cpu_s:.2f} s CPU"
+    return f"{len(found.results)} tests apart" if found is not None else "no package"
+
+
+async def timed(
+    judge: Judge, case: RepositoryCase, patch: str, runs: Runs | None = None
+) -> tuple[float, str]:
     """Seconds of one verdict, and what it is."""
     began = time.perf_counter()
+    if runs is not None:
+        runs.began = began
+        print(f"  {case.id}", flush=True)
     found = await judge.judge(case, patch)
     return time.perf_counter() - began, f"{found.verdict} {found.strength} {found.detail[:200]}"
 
 
-async def one_by_one(packages: list[Path], python: Path) -> None:
+async def one_by_one(packages: list[Path], python: Path, runs: Runs | None) -> None:
     """Print the first and the next verdict of each package."""
     for package in packages:
-        case, wrong = removed(package)
-        own = own_seconds(package, case, python)
+        case, wrong = case_of(package)
+        own = own_seconds(case, python)
         suite = Suite(name=case.id, version="1", cases=(case,))
         with tempfile.TemporaryDirectory() as cache:
             async with open_judge(suite, python=python, cache=Path(cache)) as judge:
-                first, said = await timed(judge, case, case.gold_patch or "")
-                refused, why = await timed(judge, case, wrong)
+                first, said = await timed(judge, case, case.gold_patch or "", runs)
+                refused, why = await timed(judge, case, wrong, runs)
             async with open_judge(suite, python=python, cache=Path(cache)) as judge:
-                again, _ = await timed(judge, case, case.gold_patch or "")
+                again, _ = await timed(judge, case, case.gold_patch or "", runs)
         print(
             f"{case.id:24} own {own:6.2f}  first {first:6.2f} {'ok' if first <= 2 + 4 * own else 'over'}",
             end="  ",
         )
         print(
-            f"next {again:6.2f} {'ok' if again <= 1 + 3 * own else 'over'}  wrong {refused:6.2f}", flush=True
+            f"next {again:6.2f} {'ok' if again <= 1 + 2 * own else 'over'}  wrong {refused:6.2f}", flush=True
         )
-        print(f"    {case.prompt}: {said}\n    {why}", flush=True)
+        print(f"    {case.prompt.partition(chr(10))[0]}: {said}\n    {why}", flush=True)
 
 
 async def all_at_once(packages: list[Path], python: Path, workers: int) -> None:
     """Print how long two verdicts on each package take, side by side."""
-    pairs = [removed(package) for package in packages]
+    pairs = [case_of(package) for package in packages]
     suite = Suite(name="packages", version="1", cases=tuple(case for case, _ in pairs))
     waiting = iter([(case, patch) for case, wrong in pairs for patch in (case.gold_patch or "", wrong)])
     began = time.perf_counter()
@@ -136,10 +207,13 @@ def main() -> None:
     parser.add_argument("--python", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only-all", action="store_true", help="skip the verdicts one by one")
+    parser.add_argument("--where", action="store_true", help="print each run of the judge")
+    parser.add_argument("--only-one-by-one", action="store_true", help="skip the verdicts side by side")
     given = parser.parse_args()
     if not given.only_all:
-        asyncio.run(one_by_one(given.packages, given.python))
-    asyncio.run(all_at_once(given.packages, given.python, given.workers))
+        asyncio.run(one_by_one(given.packages, given.python, Runs() if given.where else None))
+    if not given.only_one_by_one:
+        asyncio.run(all_at_once(given.packages, given.python, given.workers))
 
 
 if __name__ == "__main__":

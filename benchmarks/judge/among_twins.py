@@ -12,8 +12,9 @@ from benchmarks.judge.candidate_tree import Tree
 from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import Disguised, TestNode, chosen, chosen_inputs, disguise, twins_of
 from benchmarks.judge.mode import RepositoryMode, name_of
-from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
-from benchmarks.judge.twin_report import Hiding, read_run
+from benchmarks.judge.pytest_report import TestRun
+from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.twin_report import Hiding, deciding_name, read_run
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, weigh_alarms
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
@@ -103,7 +104,11 @@ def _round(
         hidden = disguise(source, twins, chance, made, project) if twins else None
         names = {name_of(node) for node in nodes}
         only = frozenset(_shown(names, hidden) if hidden else names) if again else None
-        found.append(Hiding(Job(path, only=only), hidden, nodes))
+
+        def decides(node: str, path: str = path, hidden: Disguised | None = hidden) -> bool:
+            return deciding_name(node, path, hidden, wanted) is not None
+
+        found.append(Hiding(Job(path, only=only, decides=decides), hidden, nodes))
     return found
 
 
@@ -122,7 +127,12 @@ def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: Reposito
     said.cpu_s = sum(one.cpu_s for one in results.values())
     said.wall_s = max((one.wall_s for one in results.values()), default=0.0)
     for hiding, run in runs.items():
-        assert run.result is not None
+        if run.result is None:  # a test that must pass has failed, and ended the others
+            for node, text in run.failures.items():
+                own = deciding_name(node, hiding.job.path, hiding.hidden, hiding.nodes)
+                said.outcome, said.detail = "failed", f"{own}: {text}"
+                return said
+            continue
         said.died = said.died or run.died or killed_by_nobody(run.result)
         said.tripped |= run.tripped - mode.tripped
         if run.timed_out:

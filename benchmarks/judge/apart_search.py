@@ -1,7 +1,6 @@
 """Twins of isolated tests: those that fail with the case's own patch, and runs of them with an answer's."""
 
 import asyncio
-import contextlib
 import random
 import secrets
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ async def with_apart_twins(
     """The mode with twins of the isolated tests in which the candidate's code may decide.
 
     Args:
-        longest: seconds for each run.
+        longest: CPU seconds for each run.
     """
     sources = {path: gold[path].decode("utf-8", "replace") for path in mode.files}
     handing = {
@@ -43,12 +42,16 @@ async def with_apart_twins(
         if not tried:
             break
         twins = {path: changed_source(sources[path], variants) for path, variants in tried.items()}
-        report = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(longest):
-                report = await run_apart(
-                    opened, case, gold, [*twins], uses=mode.uses, sources=twins, helpers=mode.helpers
-                )
+        report = await run_apart(
+            opened,
+            case,
+            gold,
+            [*twins],
+            uses=mode.uses,
+            sources=twins,
+            helpers=mode.helpers,
+            longest=longest,
+        )
         failed = (
             {one.name for one in report.results if not one.passed and one.asserted}
             if report and report.ended

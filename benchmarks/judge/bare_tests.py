@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from benchmarks.judge.pytest_run import TestRun
+from benchmarks.judge.pytest_report import TestRun
 
 _OF_ONE = ("True", "False", "IsNone", "IsNotNone")
 _OF_TWO = (

@@ -27,6 +27,8 @@ async def run_apart(
     shows_changes: bool = False,
     sources: Mapping[str, str] = MappingProxyType({}),
     helpers: Collection[str] = (),
+    needed: Collection[str] = (),
+    longest: float | None = None,
 ) -> CheckReport | None:
     """Results of the tests in these files; None if the tree isn't a package that can be called.
 
@@ -37,6 +39,8 @@ async def run_apart(
         shows_changes: tests see all changes of their arguments, not only those of the case's own patch.
         sources: contents that replace the tree's test files.
         helpers: modules that run beside the tests, as the case has them.
+        needed: tests of which the first one to fail ends the run.
+        longest: CPU seconds for each of the two processes, if less than the case's.
     """
     # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
     gold = gold_tree(case)
@@ -46,7 +50,7 @@ async def run_apart(
     tree = {**tree, **{path: text.encode() for path, text in sources.items()}}
     texts = {path: tree[path].decode("utf-8", "replace") for path in paths}
     checks = [TestFile(path=path, source=text, imports_alone=True) for path, text in texts.items()]
-    tests = case_tests(case)
+    tests, cpu_s = case_tests(case), min(case.timeout_s, longest or case.timeout_s)
     async with opened() as candidate, opened() as checker:
         for path, content in tree.items():
             box = checker if path in tests else candidate
@@ -61,7 +65,8 @@ async def run_apart(
             checks,
             module=modules[0],
             provides=modules,
-            limits=Limits(cpu_s=case.timeout_s, wall_s=2 * case.timeout_s + 10),
+            limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
+            decides=lambda one: not one.passed and one.name in needed,
             crossing=OPEN.model_copy(
                 update={
                     "uses": uses,

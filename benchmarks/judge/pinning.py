@@ -5,7 +5,6 @@ The case's own patch must pass and the base must fail. Tests that can be isolate
 """
 
 import asyncio
-import contextlib
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,8 @@ from benchmarks.judge.helper_modules import helper_modules, unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.mode import GUESS, RepositoryMode, files_of
-from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
+from benchmarks.judge.pytest_report import TestRun
+from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase
@@ -26,8 +26,8 @@ from sandbox import CheckReport, Sandbox
 
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
-_APART_FACTOR, _APART_MORE_S = 1.0, 10.0
-"""Longest isolated run of the tests, as a multiple of their own time; pytest takes 4 s beside others."""
+_APART_FACTOR, _APART_MORE_S = 1.0, 2.0
+"""CPU seconds of an isolated run of the tests: multiple of their own time, and seconds for pytest."""
 _TRIES = 3
 """Tries of the case's own patch among twins: again with its alarms allowed, again without isolated tests."""
 _ROUNDS_FACTOR, _ROUNDS_MORE_S = 1.0, 0.5
@@ -64,21 +64,28 @@ async def _decided_apart(
 ) -> tuple[RepositoryMode, str]:
     """The mode with isolated tests, and why not all are.
 
-    Runs the files of tests that the base fails first, then all, as an answer would be judged.
+    Runs the files of tests that the base fails first, then all, as an answer would be judged, up to the first
+    failure of a test that must pass.
 
     Args:
-        longest: seconds for each run; a longer one recorded only some uses and is discarded.
+        longest: CPU seconds for each run; a longer one recorded only some uses and is discarded.
     """
     reports: list[CheckReport] = []
     for paths in dict.fromkeys(tuple(files_of(nodes)) for nodes in (pinned.needed, pinned.nodes)):
-        report = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(longest):
-                report = await run_apart(opened, case, gold, paths, helpers=pinned.helpers)
-        if report is None or not report.ended:
+        report = await run_apart(
+            opened,
+            case,
+            gold,
+            paths,
+            helpers=pinned.helpers,
+            needed=pinned.nodes if reports else (),
+            longest=longest,
+        )
+        if report is None or not (report.ended or report.decided):
             break
         reports.append(report)
-        if not passed_apart(report.results).issuperset(pinned.needed):
+        lasting = {node for node in pinned.nodes if node.partition("::")[0] in paths}
+        if not passed_apart(report.results).issuperset(lasting):
             break
     last = passed_apart(reports[-1].results) if reports else set[str]()
     lacking = [node for node in pinned.nodes if node not in last]
@@ -87,13 +94,12 @@ async def _decided_apart(
     if not lacking:
         return pinned.model_copy(update={"how": "isolated"}), ""
     passed = {name for report in reports for name in passed_apart(report.results)}
-    messages = {one.name: one.message for report in reports for one in report.results}
-    why = messages.get(lacking[0], "it takes too long, or there is no package that could be called apart")
-    counts = f"{len(lacking):,} of {len(pinned.nodes):,} tests can't be decided apart, such as {lacking[0]}: "
+    messages = {one.name: one.message for report in reports for one in report.results if not one.passed}
+    first = next((node for node in lacking if node in messages), lacking[0])
+    why = messages.get(first, "it takes too long, or there is no package that could be called apart")
+    reason = f"{first} can't be decided apart: {''.join(why.strip().splitlines()[-1:])}"[:500]
     apart = tuple(node for node in pinned.needed if node in passed)
-    return pinned.model_copy(update={"apart": apart}), f"{counts}{''.join(why.strip().splitlines()[-1:])}"[
-        :500
-    ]
+    return pinned.model_copy(update={"apart": apart}), reason
 
 
 async def with_twins(

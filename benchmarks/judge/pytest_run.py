@@ -3,20 +3,21 @@
 A process that has imported pytest and nothing of the repository forks them one after another; leftover
 processes and files are removed in between. The report comes from the process that runs the tests: it is a
 claim that `decoys` checks. Alarms (`alarm`) and changes of the test tool (`watched.txt`) go to stderr at
-once, where they can't be withdrawn.
+once, where they can't be withdrawn; failures too, where the first one of some tests decides.
 """
 
+import asyncio
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import case_tests
+from benchmarks.judge.pytest_report import Stream, TestRun, read_report
 from benchmarks.suite import RepositoryCase
-from coder.text.sanitize import printable
-from sandbox import Command, Limits, Result, Sandbox
+from sandbox import Command, Limits, Sandbox
 from sandbox.checks.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
@@ -25,7 +26,6 @@ each frame, which costs memory and can itself fail and end the run."""
 _ROOT = "/w"
 """Path of a sandbox's workspace."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
-_PHASES = ("setup", "call", "teardown")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
 _PRIVATE = ("bubblewrap", "docker")
@@ -45,56 +45,25 @@ class Job:
     """Qualified names of the tests to run; None: all."""
     limits: Mapping[str, float] | None = None
     """Wall seconds for each test by qualified name; a slower test is ended and reported."""
-
-
-@dataclass(slots=True)
-class TestRun:
-    """Report of one test file, and how its process ended."""
-
-    __test__ = False
-
-    passed: set[str] = field(default_factory=set)
-    """Node ids whose three phases all passed."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """Last lines of the reason, for other node ids and for files that could not be collected."""
-    unended: frozenset[str] = frozenset()
-    """Tests that started and never finished: the process ended in one."""
-    left: set[str] = field(default_factory=set)
-    """Tests that exceeded their limit, or left threads."""
-    broken: set[str] = field(default_factory=set)
-    """Tests that raised another error than an assertion's before they came to the code under test."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Wall seconds of each node."""
-    done: bool = False
-    timed_out: bool = False
-    died: bool = False
-    """SIGKILL ended its process though no limit was reached."""
-    tripped: frozenset[str] = frozenset()
-    """What set off an alarm, and where in the repository."""
-    result: Result | None = None
-    """End of the process that ran all files of this call."""
-
-    skipped: set[str] = field(default_factory=set)
-    """Node ids skipped before they began, by a mark or a fixture."""
-
-    @property
-    def passes_whole(self) -> bool:
-        """Whether it finished, some test passed, and none failed."""
-        return self.done and bool(self.passed) and self.failures.keys() <= self.skipped
-
-    @property
-    def seen(self) -> set[str]:
-        """Node ids that ran at all."""
-        return self.passed | self.failures.keys()
+    decides: Callable[[str], bool] | None = None
+    """Whether the failure of a node makes all else needless: the first one ends all jobs of a call."""
 
 
 async def run_jobs(
     sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, plugins: bool
 ) -> list[TestRun]:
-    """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped."""
+    """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
+
+    A failure that decides ends the run: it is then the only one that the reports have.
+    """
     if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
         return await _run(sandbox, case, tree, jobs, plugins)
-    return [run for job in jobs for run in await _run(sandbox, case, tree, [job], plugins)]
+    runs: list[TestRun] = []
+    for job in jobs:
+        runs += await _run(sandbox, case, tree, [job], plugins)
+        if runs[-1].result is None:
+            break
+    return runs + [TestRun() for _ in jobs[len(runs) :]]
 
 
 async def _run(
@@ -108,17 +77,30 @@ async def _run(
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
-    told = bytearray()
-    result = await sandbox.run(
-        Command(argv=("python", f"{name}.py"), environment=environment),
-        limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
-        stdin=json.dumps([_given(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]).encode(),
-        fresh=True,
-        files={**tree, f"{name}.py": _reporter(name, case, tree).encode()},
-        on_output=lambda stream, piece: told.extend(piece) if stream == "stderr" else None,
+    given = [_given(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
+    stream = Stream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
+    running = asyncio.ensure_future(
+        sandbox.run(
+            Command(argv=("python", f"{name}.py"), environment=environment),
+            limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
+            stdin=json.dumps(given).encode(),
+            fresh=True,
+            files={**tree, f"{name}.py": _reporter(name, case, tree).encode()},
+            on_output=stream.take,
+        )
     )
+    deciding = asyncio.ensure_future(stream.decided.wait())
+    try:
+        await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            return [TestRun(failures=stream.failures if key == stream.key else {}) for key in keys]
+        result = running.result()
+    finally:
+        running.cancel()
+        deciding.cancel()
+        await asyncio.gather(running, deciding, return_exceptions=True)
     content = next((one.content for one in result.artifacts if one.path == f"{name}.jsonl"), b"")
-    return [_read(result, content, key, bytes(told)) for key in keys]
+    return [read_report(result, content, key, bytes(stream.told)) for key in keys]
 
 
 def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
@@ -128,6 +110,7 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
         "only": None if job.only is None else sorted(job.only),
         "limits": None if job.limits is None else dict(job.limits),
         "key": key,
+        "streams": job.decides is not None,
         "wall_s": wall_s if job.limits is None else min(wall_s, sum(job.limits.values()) + _TRIAL_MORE_S),
     }
 
@@ -151,54 +134,3 @@ def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str
     }.items():
         filled = filled.replace(place, text)
     return filled
-
-
-def _read(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
-    found = TestRun(result=result)
-    phases: dict[str, dict[str, str]] = {}
-    done = False
-    for line in content.splitlines():
-        match _words(line, key):
-            case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
-                if phases.setdefault(node, {}).get(phase) != "failed":  # a failed subtest has set it
-                    phases[node][phase] = outcome
-                found.seconds[node] = found.seconds.get(node, 0.0) + float(seconds)
-                if outcome != "passed":
-                    found.failures.setdefault(node, _innermost(text) or outcome)
-            case ["collect", str(node), str(text)]:
-                found.failures.setdefault(node, text)
-            case ["left", str(node)]:
-                found.left.add(node)
-            case ["broke", str(node)]:
-                found.broken.add(node)
-            case ["done", int()]:
-                done = True
-            case ["ended", str(how)]:
-                found.timed_out = found.timed_out or how in ("wall", "cpu")
-                found.died = found.died or how == "died"
-    alarms = [_words(line, key) for line in told.splitlines()]
-    found.done = done and ["watched"] in alarms
-    found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not found.done)
-    found.tripped = frozenset(
-        printable(f"{one[1]} ({one[2]})") for one in alarms if one[:1] == ["tripped"] and len(one) == 3
-    )
-    whole = dict.fromkeys(_PHASES, "passed")
-    found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
-    found.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
-    found.unended = frozenset(phases.keys() - found.passed - found.failures.keys())
-    for node in found.unended:
-        found.failures[node] = "it did not end"
-    return found
-
-
-def _innermost(text: str) -> str:
-    _, frame, last = text.rpartition("\n  File ")
-    return f"{frame.strip()} {last}" if frame else text
-
-
-def _words(line: bytes, key: str) -> list[object]:
-    try:
-        words = json.loads(line)
-    except (ValueError, RecursionError):
-        return []
-    return words[1:] if isinstance(words, list) and words[:1] == [key] else []

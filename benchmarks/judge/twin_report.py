@@ -2,12 +2,14 @@
 
 import ast
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.decoys import Disguised, found_tests, names_error
 from benchmarks.judge.mode import RepositoryMode, name_of
-from benchmarks.judge.pytest_run import Job, TestRun
+from benchmarks.judge.pytest_report import TestRun
+from benchmarks.judge.pytest_run import Job
 from benchmarks.verdict import Outcome
 
 
@@ -18,6 +20,13 @@ class Hiding:
     job: Job
     hidden: Disguised | None
     nodes: frozenset[str]
+
+
+def deciding_name(node: str, path: str, hidden: Disguised | None, nodes: Collection[str]) -> str | None:
+    """The case's node id of a failed node that must pass, under the name and ids with which it runs."""
+    run = TestRun(failures={node: ""})
+    run = with_own_ids(run, hidden.ids) if hidden is not None else run
+    return next((own for one in run.failures if (own := _own_name(one, hidden)) in nodes), None)
 
 
 def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:

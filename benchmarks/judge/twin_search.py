@@ -22,7 +22,8 @@ from benchmarks.judge.decoys import (
 )
 from benchmarks.judge.inherited_tests import Tests, heirs_of
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
-from benchmarks.judge.pytest_run import Job, TestRun, run_jobs
+from benchmarks.judge.pytest_report import TestRun
+from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 

@@ -6,7 +6,7 @@ reports count; output, files, exceptions and exit codes of the candidate do not.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -14,7 +14,7 @@ from pydantic import field_validator
 
 from sandbox.checks.candidate_pool import Checkers
 from sandbox.checks.relay import TrialResult, hold, walls_behind
-from sandbox.checks.run_report import OPEN, CheckResult, Crossing
+from sandbox.checks.run_report import OPEN, CheckResult, Crossing, RunReport
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result, Value
@@ -90,6 +90,8 @@ class CheckReport(Value):
     """Why it is incomplete."""
     timed_out: bool = False
     """The whole check or a call of the candidate timed out."""
+    decided: bool = False
+    """It was ended by a result that made all others needless."""
     disowned: bool = False
     """An object with a custom `__eq__` was compared with plain data: it equals none."""
     ended: bool = True
@@ -118,6 +120,7 @@ async def check(
     folders: Sequence[str] = (),
     limits: Limits | None = None,
     crossing: Crossing = OPEN,
+    decides: Callable[[CheckResult], bool] | None = None,
 ) -> CheckReport:
     """Run `checks` in one sandbox against modules in another sandbox's workspace.
 
@@ -128,6 +131,7 @@ async def check(
         provides: Other modules of the candidate's workspace that tests may import.
         folders: Of the candidate's workspace in which these are looked for, too; relative paths.
         limits: Of each of the two processes; wall time covers the whole check, 10 s by default.
+        decides: Whether a result makes all others needless: both processes are ended at the first one.
 
     Raises:
         ValueError: one sandbox for both, or a module with the name of one in the standard library.
@@ -153,7 +157,8 @@ async def check(
         arguments = {key: allowed[key] for key in ("write_back", "kinds")}
         return await candidate.start("bridge.callee", arguments, limits=behind)
 
-    tried = await hold(start, Checkers(checker, once=behind, fresh=False), json.dumps(job).encode(), wall_s)
+    checkers, report = Checkers(checker, once=behind, fresh=False), RunReport(decides=decides)
+    tried = await hold(start, checkers, json.dumps(job).encode(), wall_s, report)
     return _report(checks, tried)
 
 
@@ -180,7 +185,7 @@ def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
     )
 
 
-_AS_REPORTED = ("note", "timed_out", "disowned", "changed", "uses", "refused", "ambiguous")
+_AS_REPORTED = ("note", "timed_out", "decided", "disowned", "changed", "uses", "refused", "ambiguous")
 
 
 def _one_line(source: str) -> str:

@@ -49,12 +49,14 @@ class TrialResult:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold(start: Start | None, checkers: Standby, job: bytes, wall_s: float) -> TrialResult:
+async def hold(
+    start: Start | None, checkers: Standby, job: bytes, wall_s: float, report: RunReport | None = None
+) -> TrialResult:
     """Run a job in a checker, on candidates from `start` (None: the candidate is in the checker's process).
 
-    Raises SandboxBroken if a sandbox fails.
+    The job ends early where `report` is decided. Raises SandboxBroken if a sandbox fails.
     """
-    report = RunReport()
+    report = report or RunReport()
     held = await checkers.take()
     relay = _Relay(start, held.running, report, wall_s)
     ended = None
@@ -189,6 +191,9 @@ class _Relay:
         try:
             if kind == REPORT:
                 self._report.take(await decoded(content))
+                if self._report.decided:
+                    self._report.note = "an earlier test has decided"
+                    return False
             elif self._exchange is None:
                 raise CodecError("the process of the tests sent what isn't a report")
             elif is_again:

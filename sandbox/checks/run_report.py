@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +108,10 @@ class RunReport:
     max_rss_mb: float = 0.0
     note: str = ""
     """Why it is incomplete."""
+    decides: Callable[[CheckResult], bool] | None = None
+    """Whether a result makes all others needless."""
+    decided: bool = False
+    """One did."""
     _count: int = 0
 
     @property
@@ -126,6 +131,7 @@ class RunReport:
                 self.unfinished = None
                 result = CheckResult(**dict(zip(CheckResult.model_fields, told, strict=True)))
                 self.results.setdefault(number, []).append(result)
+                self.decided = self.decided or (self.decides is not None and self.decides(result))
             case ("unloaded", str(why)):
                 self.unloaded = why
             case ("replayed", int(count), int(differing), str(why)):

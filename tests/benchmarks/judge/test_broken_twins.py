@@ -41,6 +41,17 @@ def test_tea():
 def test_jam():
     assert Mine().score("jam") == SCORES["jam"]
 """
+INHERITED = """\
+class Common:
+    def test_tea(self):
+        assert Mine().score("tea") == SCORES["tea"]
+
+class TestOne(Common):
+    pass
+
+class TestTwo(Common):
+    pass
+"""
 OWN_KEYS_ALONE = """\
 import words
 
@@ -83,3 +94,14 @@ async def test_a_test_all_of_whose_twins_break_by_themselves_is_decided_weakly()
         honest = await judge.judge(case, diff(BASE, GOLD))
 
     assert (honest.strength, honest.verdict) == ("weak", "passed")
+
+
+async def test_a_twin_that_breaks_may_be_of_a_test_that_a_class_inherits() -> None:
+    tests = TABLE.partition("def test_tea")[0] + INHERITED
+    case = case_of("inherited", tests)
+    async with open_judge(Suite(name="t", version="1", cases=(case,)), python=only_pytest()) as judge:
+        cheat = await judge.judge(case, diff(BASE, EQUAL_TO_ALL))
+        honest = await judge.judge(case, diff(BASE, GOLD))
+
+    assert cheat.verdict == "tampered"
+    assert (honest.strength, honest.verdict) == ("decoyed", "passed")

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.decoys import chosen, disguise, variants_of
-from benchmarks.judge.pytest_run import TestRun
+from benchmarks.judge.pytest_report import TestRun
 
 SOURCE = "def test_f():\n    assert f(3) == 50\n\n\ndef test_g():\n    assert g('abc') is True\n"
 

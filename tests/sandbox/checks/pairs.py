@@ -1,12 +1,12 @@
 """Two sandboxes, one for a candidate and one for its checker, as the tests of checks use them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import Limits, Policy, Sandbox
-from sandbox.checks.check import Assertion, Check, CheckReport, check
+from sandbox.checks.check import Assertion, Check, CheckReport, CheckResult, check
 from sandbox.checks.run_report import OPEN, Crossing
 from sandbox.open import open_sandbox
 from tests.only_pytest import only_pytest
@@ -26,6 +26,7 @@ class Pair:
         wall_s: float = 20,
         crossing: Crossing = OPEN,
         module: str = "solution",
+        decides: Callable[[CheckResult], bool] | None = None,
     ) -> CheckReport:
         """Check a candidate: the source of solution.py, or several files."""
         for sandbox in (self.candidate, self.checker):
@@ -40,6 +41,7 @@ class Pair:
             module=module,
             limits=Limits(wall_s=wall_s),
             crossing=crossing,
+            decides=decides,
         )
 
 

@@ -344,3 +344,18 @@ async def test_a_provided_module_that_is_installed_here_too_is_refused(pair: Pai
     report = await check(pair.candidate, pair.checker, [assertion], provides=["pytest"])
 
     assert "installed here too" in report.results[0].message
+
+
+async def test_a_check_ends_at_the_first_result_that_decides(pair: Pair) -> None:
+    source = "def add(a, b): return a - b\ndef wait():\n    while True: pass"
+    checks = ("assert add(0, 0) == 0", "assert add(2, 3) == 5", "assert wait() == 1")
+
+    ended = await pair.check(source, *checks, decides=lambda one: not one.passed)
+    whole = await pair.check(source, *checks, wall_s=2)
+
+    assert [one.passed for one in ended.results] == [True, False, False]
+    assert ended.decided
+    assert not ended.timed_out
+    assert not ended.passed
+    assert whole.timed_out
+    assert not whole.decided
