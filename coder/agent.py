@@ -1,42 +1,34 @@
 """Entry points: solve a task, resume a run that stopped, or fork one at a step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Unpack
 
-from coder.environment.run_policy import policy_for, redactor_for
-from coder.environment.workbench import Workbench
-from coder.errors import UsageError
-from coder.loop import Deliver, run_until_stopped
-from coder.models.model import Model
-from coder.options import Options, see_known
-from coder.run.event_types import RunOrigin, RunResumed, Spoken
+from coder.errors import UsageError, own_command
+from coder.open_run import log_of, open_environment, open_journal, work
+from coder.options import Options
+from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.journal import Journal, answered, forked, told
 from coder.run.model_choice import asked_again, asked_of, open_models
 from coder.run.questions import Decision
-from coder.run.run import Run, summarize
+from coder.run.reducer import fold_all
+from coder.run.run import Run
 from coder.run.settings import Budget, Settings
-from coder.run.state import State
-from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched, note_of
-from coder.store import EventLog, new_run_id, open_log
+from coder.run.watch import note_of
+from coder.store import new_run_id
 from coder.teams.strategies import (
     OWN_STOP,
-    attempts,
     named_limits,
     see_tools,
     settled_here,
     taken,
-    team_and_stop,
     with_roles,
     with_team,
 )
-from coder.verify.preflight import prepare
-from coder.workspace.deliver import deliver, see_committable
-from coder.workspace.overlay import shown_files
+from coder.workspace.deliver import see_committable
 from coder.workspace.read import read_workspace, restore, started
 
 
@@ -52,7 +44,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
-        log = _log_of(stack, options)
+        log = options["log"] = log_of(stack, options)
         see_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
@@ -64,24 +56,10 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         team, stop = options.get("team"), options.get("stop")
         settings = await settled_here(settings, task, model, bench, team=team, stop=stop)
-
-        async def attempt(run: str, own: Settings, land: Deliver, *origin: RunOrigin) -> State:
-            async with AsyncExitStack() as its:
-                environment = open_environment(task, own, read.files, options)
-                here = await its.enter_async_context(environment) if origin else bench
-                journal = await _open_journal(its, run, log, options)
-                begun = started(read, task, own, model=model.name, sandbox=here.opened)
-                await journal.append(begun, *origin)
-                journal.hold(read.files)
-                await work(journal, model, here, options, land)
-                return journal.state
-
-        first = options.get("run_id") or new_run_id()
-        if settings.team is None and attempts(settings) > 1:
-            from coder.teams.side_by_side import side_by_side
-
-            return await side_by_side(settings, attempt, first=first, priced=model.price(1, 1) is not None)
-        return summarize(await attempt(first, settings, deliver))
+        journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)
+        await journal.append(started(read, task, settings, model=model.name, sandbox=bench.opened))
+        journal.hold(read.files)
+        return await work(journal, model, bench, options)
 
 
 async def resume(
@@ -103,8 +81,14 @@ async def resume(
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
     async with AsyncExitStack() as stack:
-        journal = await _open_journal(stack, run, _log_of(stack, options), options)
+        log = options["log"] = log_of(stack, options)
+        journal = await open_journal(stack, run, log, options)
         state = await journal.load()
+        if (parent := state.progress.parent) is not None:
+            raise UsageError(
+                f"{run} is attempt {parent.attempt} of {parent.run}. Go on with that: "
+                f"{own_command()} resume {parent.run}"
+            )
         if answer is not None:
             await journal.append(answered(state, answer))
         return await _go_on(stack, journal, (), budget, options)
@@ -130,11 +114,15 @@ async def fork(
         LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
     """
     async with AsyncExitStack() as stack:
-        log = _log_of(stack, options)
+        log = options["log"] = log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)
         async with log.lease(run):  # no other process works on it
-            journal = await _open_journal(stack, events[0].run, log, options)
+            journal = await open_journal(stack, events[0].run, log, options)
         state = journal.begun(events)
+        if (parent := events[0].body.get("parent")) is not None and options.get("settings") is None:
+            origin = fold_all(await log.read(parent["run"])).settings  # an attempt itself lands nowhere
+            lands = {name: getattr(origin, name) for name in ("apply", "commit", "branch", "approve")}
+            options["settings"] = state.settings.model_copy(update=lands)
         return await _go_on(stack, journal, told(state, say), budget, options, copied=events)
 
 
@@ -200,54 +188,3 @@ async def _go_on(
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
     """`solve` for callers without an event loop. Same arguments, same errors."""
     return asyncio.run(solve(task, **options))
-
-
-@asynccontextmanager
-async def open_environment(
-    task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
-) -> AsyncIterator[Workbench]:
-    """The sandboxes of a run for these files, once it is seen that its tests can run in them."""
-    policy, opener = policy_for(task, settings, files)
-    redactor = redactor_for(files, shown_files(task.workspace, settings.show))
-    sandbox, watch = options.get("sandbox"), options.get("watch")
-    async with AsyncExitStack() as stack:
-        needed: Sequence[object] = options.get("tools") or ()
-        optional: Sequence[object] = ()
-        if not all(map(callable, needed)):
-            from coder.tools.mcp_client import serving  # hardly a run has servers
-
-            needed, optional = await stack.enter_async_context(serving(needed, watch))
-        bench = Workbench(
-            policy,
-            sandbox or opener,
-            redactor=redactor,
-            backend=settings.backend if sandbox is None else None,
-            on_output=watch.output if watch is not None else None,
-            ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
-            waits_for_hosts="network" in settings.approve,
-            tools=needed,
-            optional_tools=optional,
-        )
-        await stack.enter_async_context(bench)
-        has_team = options.get("team") is not None or settings.team is not None
-        await prepare(bench, task, files, early=not has_team)
-        yield bench
-
-
-def _log_of(stack: AsyncExitStack, options: Options) -> EventLog:
-    see_known(options)
-    return options.get("log") or stack.enter_context(open_log())
-
-
-async def _open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:
-    token = await stack.enter_async_context(log.lease(run))
-    return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())
-
-
-async def work(
-    journal: Journal, model: Model, bench: Workbench, options: Options | None = None, land: Deliver = deliver
-) -> Run:
-    """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
-    given = options or Options()
-    team, stop = team_and_stop(journal.state.settings, given.get("team"), given.get("stop"))
-    return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=land)

@@ -214,6 +214,7 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
                 await its.baseline()
         left = max(0.0, budget - journal.state.spend.seconds)
         has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
+        has_time = has_time or getattr(participant, "keeps_time", False)
         async with limited(journal, None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:
@@ -228,7 +229,7 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
         its.limit = None
     last = journal.state.last
     within = getattr(participant, "within", last.within if last is not None else ())
-    return message.model_copy(update={"within": within}) if within else message
+    return message.model_copy(update={"within": within}) if within and message is not None else message
 
 
 def _runs_long_tests(state: State) -> bool:

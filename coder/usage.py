@@ -26,6 +26,10 @@ class Usage(BaseModel, frozen=True, extra="forbid"):
         sums = {name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields}
         return Usage(**{**sums, "is_estimate": self.is_estimate or other.is_estimate})
 
+    def __sub__(self, other: "Usage") -> "Usage":
+        differences = {name: getattr(self, name) - getattr(other, name) for name in Usage.model_fields}
+        return Usage(**{**differences, "is_estimate": self.is_estimate})
+
 
 class Used(BaseModel, frozen=True, extra="forbid"):
     """What an incomplete or rejected answer has used."""

@@ -66,7 +66,11 @@ class MemoryLog:
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""
-        ends = [(run, self._events[run]) for run in reversed(self._tokens) if self._events.get(run)]
+        ends = [
+            (run, self._events[run])
+            for run in reversed(self._tokens)
+            if self._events.get(run) and not run_list.is_attempt(run)
+        ]
         return [RunSummary(run, _copy(events[0]), _copy(events[-1])) for run, events in ends[:limit]]
 
     async def resolve(self, prefix: str) -> str:
@@ -96,6 +100,9 @@ def _copied(body: dict[str, Any]) -> dict[str, Any]:
 
 def between(runs: list[str]) -> Callable[[str, str, int], list[str]]:
     """What gives ids from the first to the last one, the last first, so many at most."""
-    return lambda first, last, limit: sorted((run for run in runs if first <= run <= last), reverse=True)[
-        :limit
-    ]
+
+    def find(first: str, last: str, limit: int) -> list[str]:
+        listed = (run for run in runs if run_list.is_attempt(first) or not run_list.is_attempt(run))
+        return sorted((run for run in listed if first <= run <= last), reverse=True)[:limit]
+
+    return find

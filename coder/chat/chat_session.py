@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
-from coder.agent import work
 from coder.chat.kept_environment import KeptEnvironment
 from coder.chat.subject import about, happened_before, mentioned, places_named, root_of
 from coder.chat.transcript import written
@@ -20,6 +19,7 @@ from coder.environment.workbench import Workbench
 from coder.errors import UsageError
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
+from coder.open_run import work
 from coder.options import Options
 from coder.participants.actor import untried_work
 from coder.run.attempts import unwritten

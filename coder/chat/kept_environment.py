@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from coder.agent import open_environment
 from coder.context.definition_facts import facts_of
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.fs.private_folder import facts_folder
+from coder.open_run import open_environment
 from coder.options import Options
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile

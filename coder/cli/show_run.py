@@ -15,7 +15,7 @@ from coder.console.tables import Block, Source, print_blocks
 from coder.errors import UsageError
 from coder.requests import latest_run
 from coder.run.costs import costs_of
-from coder.run.event_types import CallIntended, RunStopped, StepStarted, ToolAnswered
+from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
 from coder.store import EventLog, open_log
 from coder.text.sanitize import count_of, printable
@@ -44,7 +44,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show each turn of a run: prompt, answer, tool calls, code, output."""
-    events = asyncio.run(events_of(run))
+    events = asyncio.run(events_of(run, attempts=True))
     if cost:
         costs = costs_of(events)
         if json:
@@ -56,8 +56,11 @@ def show(
     if json:
         typer.echo(dumps([event.model_dump(mode="json") for event in chosen]))
         return
-    transcript = Transcript(full=full, diff=diff, before=landed(events))
-    entries = [transcript.entry(event, with_call=step is not None) for event in events]
+    transcripts = {
+        run: Transcript(full=full, diff=diff, before=landed([event for event in events if event.run == run]))
+        for run in {event.run for event in events}
+    }
+    entries = [transcripts[event.run].entry(event, with_call=step is not None) for event in events]
     for entry in entries:
         if entry is not None and (step is None or entry.seq == chosen[0].seq):
             print_blocks(_blocks(entry))
@@ -66,16 +69,27 @@ def show(
 def _at(events: list[Event], number: int) -> Event:
     """The event of a step, which answers the call; UsageError: the run has no such step."""
     steps = [event for event in events if event.type == ToolAnswered.type]
+    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+        raise UsageError(f"Name the attempt whose step is to be shown: {', '.join(attempts)}")
     if not 1 <= number <= len(steps):
         count = count_of(len(steps), "step")
         raise UsageError(f"{events[0].run} has {count}, so there is no step {number}.")
     return steps[number - 1]
 
 
-async def events_of(prefix: str) -> list[Event]:
-    """All that the log holds of a run, by the start of its id."""
+async def events_of(prefix: str, *, attempts: bool = False) -> list[Event]:
+    """All that the log holds of a run, by the start of its id.
+
+    Args:
+        attempts: also the events of its attempts, each where it began.
+    """
     with open_log() as log:
-        return await log.read(await named_run(log, prefix))
+        events: list[Event] = []
+        for event in await log.read(await named_run(log, prefix)):
+            events.append(event)
+            if attempts and event.type == AttemptStarted.type:
+                events += await log.read(event.body["run"])
+        return events
 
 
 async def named_run(log: EventLog, prefix: str) -> str:

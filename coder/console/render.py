@@ -54,6 +54,8 @@ def progress(body: event_types.Body) -> str | None:
             return f"  · continues: {who_answers(body)}"
         case event_types.RunOrigin():
             return f"  · {body.words}"
+        case event_types.AttemptChosen() if body.attempt:
+            return f"  · attempt {body.attempt} is chosen: {one_line(body.text)}"
         case _:
             return None
 
@@ -76,8 +78,6 @@ def _spoken(message: Message) -> str | None:
             return "  · your version is tried" if is_code else f"  · you said: {one_line(message.text)}"
         case Message(kind="outcome", outcome=Outcome() as outcome):
             return _attempt(message, outcome)
-        case Message(author="chooser"):
-            return f"  · choice  {_round(message)}: {one_line(message.text)}"
         case Message(kind="code", repeats=True):
             said = "the same code as an earlier attempt" if message.is_change else "again without a change"
             return f"  {FAILED} {_round(message)}  {said}"

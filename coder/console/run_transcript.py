@@ -104,6 +104,10 @@ class Transcript:
             case event_types.RunStarted(task=task):
                 notes = Part("left out", "\n".join(body.notes))
                 return f"{event.run}  {body.model}", [Part("task", task.prompt, format="markdown"), notes]
+            case event_types.AttemptStarted():
+                return f"attempt {body.attempt}  {body.run}", []
+            case event_types.AttemptEnded():
+                return f"attempt {body.attempt}  {body.status}  {body.reason}", []
             case event_types.StepStarted():
                 return f"message  {body.model}", [Part("task", body.task.prompt, format="markdown")]
             case event_types.CallIntended():

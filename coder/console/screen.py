@@ -20,6 +20,7 @@ from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.watch import Watch
+from coder.store.run_list import OF, is_attempt
 from coder.text.sanitize import one_line, printable, visible
 from coder.workspace.consent import in_parts
 
@@ -58,9 +59,9 @@ class Screen:
         self._called: dict[str, event_types.ToolCalled] = {}
         """The tool call that is under way, by run."""
         self._attempts: dict[str, str] = {}
-        """Which attempt a run is, where several are made side by side."""
-        self._passed: set[tuple[str, int, int]] = set()
-        """Attempts that passed since a person spoke: the one that is chosen is tried again."""
+        """Which attempt a run is, where it is one."""
+        self._passed: set[str] = set()
+        """Runs of which an answer has passed since a person spoke: that of a chosen attempt is known."""
         self._model = ""
         self._body = BoundedText()
         """What is streamed between two events, with `verbose`."""
@@ -115,7 +116,7 @@ class Screen:
 
     def pass_on(self, event: Event) -> None:
         """Say nothing of it, but to a program that reads every event."""
-        self.run_id = event.run
+        self.run_id = self.run_id if is_attempt(event.run) else event.run
         if self.also is not None:
             self.also.event(event)
         if self._jsonl:
@@ -221,8 +222,8 @@ class Screen:
         line = render.progress(body)
         if isinstance(body, event_types.Spoken) and self._has_passed(run, body.message):
             return None
-        if isinstance(body, event_types.RunOrigin) and body.of:
-            self._attempts[run] = f"{body.attempt}/{body.of} "
+        if isinstance(body, event_types.RunStarted) and body.parent is not None:
+            self._attempts[run] = f"{body.parent.attempt}: "
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
         if isinstance(body, event_types.LandingRefused):
@@ -232,7 +233,7 @@ class Screen:
             line = self._refused if body.error is None or is_no else line
         if line is None or run not in self._attempts:
             return line
-        is_told = not isinstance(body, event_types.RunOrigin | event_types.RunResumed)
+        is_told = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
         return f"  {self._attempts[run]}{line[2:]}" if is_told else None
 
     def _has_passed(self, run: str, message: Message) -> bool:
@@ -241,10 +242,10 @@ class Screen:
             self._passed.clear()
         if message.outcome is None or message.kind != "outcome" or not message.outcome.passed:
             return False
-        attempt = (run, message.sample, message.attempt)
-        is_known = attempt in self._passed
-        self._passed.add(attempt)
-        return is_known
+        of = run.partition(OF)[0]
+        is_known = of in self._passed
+        self._passed.add(of)
+        return is_known and not is_attempt(run)
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
         for text in notes[:MOST_NOTES]:

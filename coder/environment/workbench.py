@@ -74,6 +74,8 @@ class Workbench:
         """Participants that have made a call in the session that is open."""
         self._has_sessions: bool | None = None
         self._early: dict[str, asyncio.Task[object]] = {}
+        self.trying = asyncio.Lock()
+        """Held while changes are tried: attempts beside one another share these sandboxes."""
         self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
 
     async def __aenter__(self) -> Self:

@@ -32,7 +32,8 @@ class Executor:
         code = state.codes[-1]
         if code.is_change:
             on = Verification(turn.bench, state, target_of(state))
-            outcome = await self._try(turn, on, code)
+            async with turn.bench.trying:
+                outcome = await self._try(turn, on, code)
         elif code.problem:
             outcome = _with_left_out(Outcome(passed=False, verified="none", feedback=code.problem), code)
         else:

@@ -14,8 +14,8 @@ class Participant(Protocol):
     def name(self) -> str:
         """The author of its messages."""
 
-    async def speak(self, turn: Turn) -> Message:
-        """Take one turn.
+    async def speak(self, turn: Turn) -> Message | None:
+        """Take one turn; None: what it has to say is in the log already.
 
         Raises:
             BudgetSpent: a limit forbids the call it needs.

@@ -5,15 +5,16 @@ one ends its sample.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import pairwise
 
 from coder.run.message import HUMAN, Message, Outcome
 from coder.run.state import State
 
-CHOOSER = "chooser"
-"""The participant that repeats the chosen answer."""
+ATTEMPTS = "attempts"
+"""The participant that makes attempts in runs of their own, and chooses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +45,32 @@ def next_round(state: State) -> Attempt:
     return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
 
 
-def drawn(state: State) -> int:
-    """Fresh starts of a model, with those that only repeat an earlier answer."""
-    return max((message.sample for message in state.codes), default=0)
-
-
 def samples_used(state: State) -> int:
     """Samples, without those that only repeat an earlier answer."""
     return len({message.sample for message in state.codes if not message.repeats})
 
 
-def attempts_made(state: State) -> int:
-    """Answers with code that are no repetition; one that is tried again, on other files, counts once."""
-    own = [message for message in state.codes if not message.repeats and message.author != CHOOSER]
-    return len({(one.author, one.sample, one.attempt, _identity(one)) for one in own})
-
-
-def most_repeated(state: State) -> int:
-    """How often the most frequent answer was given."""
-    counts = Counter(_identity(message) for message in state.codes)
+def most_repeated(*states: State) -> int:
+    """How often the most frequent answer was given in these runs."""
+    counts = Counter(_identity(message) for state in states for message in state.codes)
     return max(counts.values(), default=0)
 
 
 def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
-    """Whether the same code, or without code the same words, was answered before."""
-    identity = _same(files, text)
-    return any(_identity(message) == identity for message in state.codes)
+    """Whether the same code, or without code the same words, was answered before, in earlier attempts too."""
+    identity, parent = _same(files, text), state.progress.parent
+    is_known = parent is not None and digest(identity) in parent.earlier
+    return is_known or any(_identity(message) == identity for message in state.codes)
+
+
+def digests_of(states: Iterable[State]) -> tuple[str, ...]:
+    """Digests of all that was answered in these runs, each once."""
+    return tuple(dict.fromkeys(digest(_identity(code)) for state in states for code in state.codes))
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def tried(state: State) -> list[tuple[Message, Outcome]]:
@@ -83,9 +84,9 @@ def tried(state: State) -> list[tuple[Message, Outcome]]:
     ]
 
 
-def agreed(state: State) -> tuple[int, ...]:
-    """Samples that passed and behave the same, in order; empty until enough do."""
-    return next((outcome.agreeing for _, outcome in reversed(tried(state)) if outcome.agreeing), ())
+def outcome_of(state: State, code: Message) -> Outcome | None:
+    """The outcome of a change; None where it wasn't tried."""
+    return next((outcome for tried_code, outcome in reversed(tried(state)) if tried_code is code), None)
 
 
 def decisive_outcome(state: State) -> Outcome | None:

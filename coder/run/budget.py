@@ -4,50 +4,50 @@ from decimal import Decimal
 
 from coder.models.abilities import LEAST, PriceOf, affordable
 from coder.run.event_types import BudgetReached, CallAnswered, CallIntended, Limit
+from coder.run.records.spend import Spend
 from coder.run.settings import Budget
-from coder.run.state import State
 
 
-def room_for_answer(state: State, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
+def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
     """Tokens, `most` at most, that the budget leaves for an answer, and the limit that leaves no more.
 
     One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
     """
-    budget, prompt_usd = state.spend.budget, price(tokens_in, 0) or Decimal(0)
-    left = budget.cost_usd - state.spend.usd - prompt_usd
+    budget, prompt_usd = spend.budget, price(tokens_in, 0) or Decimal(0)
+    left = budget.cost_usd - spend.usd - prompt_usd
     rooms: list[tuple[int, Limit | None]] = [
         (most, None),
         (affordable(price, tokens_in, most, left / 2), "cost"),
     ]
     if budget.tokens is not None:
-        rooms.append(((budget.tokens - state.spend.tokens - tokens_in) // 2, "tokens"))
+        rooms.append(((budget.tokens - spend.tokens - tokens_in) // 2, "tokens"))
     if budget.call_usd is not None:
         rooms.append((affordable(price, tokens_in, most, budget.call_usd - prompt_usd), "call"))
     room, limit = min(rooms, key=lambda one: one[0])
     return max(room, min(LEAST, most)), limit
 
 
-def over_budget(state: State, intent: CallIntended) -> BudgetReached | None:
+def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:
     """Which limit the next call would break, reservations counted, or None."""
-    budget, reserved = state.spend.budget, intent.reserved_usd or Decimal(0)
-    if state.spend.calls >= budget.calls:
+    budget, reserved = spend.budget, intent.reserved_usd or Decimal(0)
+    if spend.calls >= budget.calls:
         return BudgetReached(limit="calls", text=budget.calls_reached)
     if budget.call_usd is not None and reserved > budget.call_usd:
         text = f"the next call could cost ${reserved:.4f}, more than the ${budget.call_usd} that one may"
         return BudgetReached(limit="call", text=text, least=reserved)
-    return spent_budget(state, "the next call", tokens=intent.reserved_tokens, usd=reserved)
+    return spent_budget(spend, "the next call", tokens=intent.reserved_tokens, usd=reserved)
 
 
 def spent_budget(
-    state: State, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
+    spend: Spend, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
 ) -> BudgetReached | None:
     """Which limit these additional tokens and dollars would break, or None."""
-    budget, needed, cost = state.spend.budget, state.spend.tokens + tokens, state.spend.usd + usd
+    budget, needed, cost = spend.budget, spend.tokens + tokens, spend.usd + usd
     if budget.tokens is not None and needed > budget.tokens:
-        text = f"{what} could go over the limit of {budget.tokens} tokens ({state.spend.tokens} used)"
+        text = f"{what} could go over the limit of {budget.tokens} tokens ({spend.tokens} used)"
         return BudgetReached(limit="tokens", text=text, least=Decimal(needed))
     if cost > budget.cost_usd:
-        text = f"{what} could go over the limit of ${budget.cost_usd} (${state.spend.usd:.4f} used)"
+        text = f"{what} could go over the limit of ${budget.cost_usd} (${spend.usd:.4f} used)"
         return BudgetReached(limit="cost", text=text, least=cost)
     return None
 

@@ -57,25 +57,28 @@ class Costs(BaseModel, frozen=True):
 
 
 def costs_of(events: Iterable[Event]) -> Costs:
-    """What the calls of a run used; events that this version can't read are left out."""
-    calls: dict[int, CallCost] = {}
+    """What the calls of a run and its attempts used; events that this version can't read are left out."""
+    calls: dict[tuple[str, int], CallCost] = {}
     for event in events:
+        run = event.run
         match event_types.parse(event):
             case event_types.RunOrigin():
                 calls.clear()  # they were another run's
             case event_types.CallIntended() as intent:
-                calls[intent.call] = CallCost(
-                    call=intent.call, participant=intent.participant, reserved_usd=intent.reserved_usd
+                calls[run, intent.call] = CallCost(
+                    call=len(calls) + 1, participant=intent.participant, reserved_usd=intent.reserved_usd
                 )
             case event_types.CallRetried(call=number, lost=lost):
-                calls[number] = _more(calls[number], lost, retries=calls[number].retries + 1)
+                call = calls[run, number]
+                calls[run, number] = _more(call, lost, retries=call.retries + 1)
             case event_types.CallSwitched(call=number, lost=lost):
-                calls[number] = _more(calls[number], lost, switches=calls[number].switches + 1)
+                call = calls[run, number]
+                calls[run, number] = _more(call, lost, switches=call.switches + 1)
             case event_types.CallFailed(call=number, lost=lost) as failed:
-                calls[number] = _more(calls[number], lost, ended=failed.error)
-            case event_types.CallAnswered() as answer:
+                calls[run, number] = _more(calls[run, number], lost, ended=failed.error)
+            case event_types.CallAnswered(call=number) as answer:
                 used = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
-                calls[answer.call] = calls[answer.call].model_copy(update={**used, "ended": "answered"})
+                calls[run, number] = calls[run, number].model_copy(update={**used, "ended": "answered"})
     return Costs(calls=tuple(calls.values()))
 
 

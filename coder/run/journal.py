@@ -7,6 +7,8 @@ from typing import Literal
 
 from coder.errors import LogNewer, TooLate, UsageError, own_command
 from coder.run.event_types import (
+    AttemptEnded,
+    AttemptStarted,
     Body,
     QuestionAnswered,
     QuestionAsked,
@@ -18,6 +20,7 @@ from coder.run.event_types import (
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, Message
 from coder.run.questions import Decider, Decision, Question, Waits, question_id
+from coder.run.records.spend import Spend
 from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
@@ -25,10 +28,33 @@ from coder.run.watch import Watch
 from coder.text.sanitize import count_of, in_pairs
 
 
+class Attempts:
+    """The attempts that are under way for one run, and share its limits."""
+
+    def __init__(self, parent: "Journal") -> None:
+        self.parent = parent
+        self.running: dict[int, Journal] = {}
+        """By number."""
+
+    def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
+        """What the attempts beside this one have used."""
+        used: dict[int, Spend | AttemptEnded] = {}
+        for one in self.parent.state.progress.attempts:
+            if isinstance(one, AttemptEnded):
+                used[one.attempt] = one
+        for number, running in self.running.items():
+            used[number] = running.state.spend
+        own = next((number for number, one in self.running.items() if one is journal), 0)
+        return [spend for number, spend in used.items() if number != own]
+
+
 class Journal:
     """A run's log under a lease, with the state after its last event."""
 
-    def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch) -> None:
+    def __init__(
+        self, run: str, log: EventStore, *, token: int, watch: Watch, attempts: Attempts | None = None
+    ) -> None:
+        """Write under the lease of this token; `attempts` are those beside this one."""
         self.run = run
         self.watch = watch
         self._log = log
@@ -37,7 +63,8 @@ class Journal:
         self._appending = asyncio.Lock()
         self.limits: list[asyncio.Timeout] = []
         """What is ended when somebody asks for the end of the run."""
-        self.intending = asyncio.Lock()
+        self._attempts = attempts
+        self.intending: asyncio.Lock = attempts.parent.intending if attempts is not None else asyncio.Lock()
         """Held from numbering a call until its intent is in the log: calls may be made side by side."""
 
     @property
@@ -46,6 +73,12 @@ class Journal:
         if self._state is None:
             raise RuntimeError("a journal has no state before its first event")
         return self._state
+
+    @property
+    def spend(self) -> Spend:
+        """What has been used of the run's limits, by attempts beside it too."""
+        spend = self.state.spend
+        return spend if self._attempts is None else spend.plus(self._attempts.others(self))
 
     async def load(self, aim: str = "resume") -> State:
         """Fold the events of this run in the log, and continue from there.
@@ -189,6 +222,8 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     if not events:
         raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
     origin, ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
+    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+        raise UsageError(f"{origin} has made attempts. Name the one to fork: {', '.join(attempts)}")
     if not ends:
         raise UsageError(f"{origin} has no step to fork at: its model called no tool.")
     if not 1 <= step <= len(ends):

@@ -37,7 +37,7 @@ def begin(event: Event) -> State:
         model=body.model,
         files=body.files or listed(body.listing),
         root=body.root,
-        progress=Progress(seq=event.seq, time=event.time),
+        progress=Progress(seq=event.seq, time=event.time, parent=body.parent),
         spend=Spend(budget=body.settings.budget),
     )
 
@@ -50,6 +50,8 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
     """
     body = body or event_types.parse(event)
     passed = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.progress.time)
+    if isinstance(body, event_types.AttemptEnded):  # it has waited for people, too
+        passed = min(passed, body.seconds + body.test_seconds)
     tested = min(passed, _tested(state, body))
     spent = replace(
         state.spend,
@@ -77,7 +79,7 @@ def _after(state: State, body: event_types.Body) -> State:
         case event_types.StepStarted():
             return _next_step(state, body)
         case event_types.RunOrigin():
-            return _with_origin(state, body)
+            return state.forked(body)
     changes: dict[str, Any] = {}
     for name, handlers in _RECORDS.items():
         if (handler := handlers.get(type(body))) is not None:
@@ -117,6 +119,8 @@ def _tested(state: State, body: event_types.Body | None) -> float:
     """Seconds of long tests before this event, which don't count as the run's."""
     baseline = state.progress.baseline
     match body:
+        case event_types.AttemptEnded():
+            return body.test_seconds
         case event_types.BaselineTaken(is_long=True):
             return body.seconds + body.alone_s
         case event_types.ProgramFinished() if baseline is not None and baseline.is_long:
@@ -150,12 +154,6 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
         landing=Landing(),
         questions=Questions(granted=state.questions.granted),
     )
-
-
-def _with_origin(state: State, origin: event_types.RunOrigin) -> State:
-    if origin.step:
-        return state.forked(origin)
-    return replace(state, progress=replace(state.progress, origin=origin))
 
 
 def _taken_back(steps: tuple[State, ...], at: int) -> tuple[State, ...]:

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, field_serializer
 
-from coder.run.attempts import attempts_made, best_code, decisive_outcome, samples_used
-from coder.run.event_types import CommitMade, CommitRefused, Limit, RunStopped, Status
+from coder.run.attempts import best_code, decisive_outcome
+from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
 from coder.run.questions import Question
 from coder.run.settings import Budget
@@ -41,7 +41,7 @@ _LONGEST_SUMMARY = 2_000
 
 
 class Other(BaseModel, frozen=True):
-    """An attempt that was made beside the one that was chosen, in a run of its own."""
+    """An attempt that was made for the run and not chosen, in a run of its own."""
 
     run_id: str
     status: Status
@@ -65,9 +65,8 @@ class Run(BaseModel, frozen=True):
     strength: str
     """outside, inside or none: see Outcome."""
     model: str
-    samples: int
     attempts: int
-    """Answers that were tried, over all samples."""
+    """Fresh starts, each a run of its own; 1 where the run itself has done the work."""
     tests: tuple[CheckLine, ...]
     files: dict[str, str]
     """The best code so far, whole text files by relative path; the solution where status is `solved`."""
@@ -113,7 +112,7 @@ class Run(BaseModel, frozen=True):
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()
-    """Attempts that were made beside this one, and not chosen. What they have used isn't counted above."""
+    """Attempts that were not chosen. What they have used is counted above."""
 
     @field_serializer("files", when_used="json")
     def _unless_in_patch(self, files: dict[str, str]) -> dict[str, str]:
@@ -145,8 +144,7 @@ def summarize(state: State) -> Run:
         verified=stopped.verified,
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
-        samples=samples_used(state),
-        attempts=attempts_made(state),
+        attempts=max(1, len(state.progress.attempts)),
         tests=outcome.checks if outcome is not None else (),
         files=_texts(best) if best is not None else {},
         patch=shown.patch if shown is not None else "",
@@ -178,6 +176,23 @@ def summarize(state: State) -> Run:
         question=_question(state) if stopped.status == "waiting" else None,
         error=stopped.error,
         exit_code=stopped.exit_code,
+        others=_others(state),
+    )
+
+
+def _others(state: State) -> tuple[Other, ...]:
+    choice = state.progress.choice
+    return tuple(
+        Other(
+            run_id=one.run,
+            status=one.status,
+            verified=one.verified,
+            lines=one.lines,
+            calls=one.calls,
+            cost=float(one.cost_usd) if one.cost_known else None,
+        )
+        for one in state.progress.attempts
+        if isinstance(one, AttemptEnded) and choice is not None and one.attempt != choice.attempt
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import drawn, most_repeated, next_round, samples_used, shows_done
+from coder.run.attempts import most_repeated, next_round, samples_used, shows_done
 from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
@@ -169,7 +169,7 @@ def samples_spent(state: State) -> Reason | None:
     """Every sample and its repairs have been tried."""
     if not state.codes or state.awaits_execution or not next_round(state).fresh:
         return None
-    if samples_used(state) < state.spend.budget.samples:
+    if 1 < state.spend.budget.samples > samples_used(state):
         return None
     attempts = sum(not message.repeats for message in state.codes)
     tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
@@ -183,7 +183,7 @@ def budget_reached(state: State) -> Reason | None:
         return Reason("limit", state.spend.exhausted.text)
     if state.spend.seconds >= state.spend.budget.seconds:
         return Reason("limit", f"the time limit of {state.spend.budget.seconds:g} s was reached")
-    is_unread = bool(state.progress.pending) or len(state.progress.prefetched) > drawn(state)
+    is_unread = bool(state.progress.pending)
     if state.awaits_execution or state.spend.calls < state.spend.budget.calls or is_unread:
         return None
     return Reason("limit", state.spend.budget.calls_reached)

@@ -5,12 +5,13 @@ greedily. Then it continues from the likeliest token that no answer took, greedi
 reports no such tokens, draws are by chance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coder.models.model import ChatMessage, Sampling
 from coder.prompts import prompt
-from coder.run.attempts import drawn, is_repeat
+from coder.run.attempts import is_repeat
+from coder.run.event_types import Draw
 from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
@@ -42,17 +43,8 @@ _FORMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    """How to obtain the next answer."""
-
-    form: _Form
-    begun: str
-    temperature: float = 0.0
-
-
 class Completer:
-    """Writes code by continuing a function's outline; each answer is a fresh start."""
+    """Writes code by continuing a function's outline."""
 
     name = "coder"
 
@@ -62,11 +54,12 @@ class Completer:
         target, known = _known(state)
         if known is None:
             raise ValueError("the task is about no single function")
-        draw = _next(state, known)
+        parent = state.progress.parent
+        draw = parent.draw if parent is not None and parent.draw is not None else first_draw(known, 0)
         task = state.task
         checks = [check.strip() for check in task.checks if check.strip() not in task.prompt]
-        told = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
-        asked = prompt(draw.form.asked).format(task=told, source=known.with_docstring().rstrip())
+        words = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
+        asked = prompt(_FORMS[draw.form].asked).format(task=words, source=known.with_docstring().rstrip())
         view = [
             ChatMessage(role="user", content=asked),
             ChatMessage(role="assistant", content=_FENCE + draw.begun),
@@ -77,8 +70,8 @@ class Completer:
         return Message(
             author=self.name,
             kind="code",
-            sample=drawn(state) + 1,
-            attempt=1,
+            sample=1,
+            attempt=len(state.codes) + 1,
             text=text,
             files=files,
             begun=draw.begun,
@@ -89,9 +82,48 @@ class Completer:
         )
 
 
-def can_go_on(state: State) -> bool:
-    """Whether the task is about one function, of which enough is known to begin it."""
-    return _known(state)[1] is not None
+class TextCompletion:
+    """The draws of a small model that continues a function's outline."""
+
+    def can_complete(self, state: State) -> bool:
+        """Whether the task is about one function, of which enough is known to begin it."""
+        return _known(state)[1] is not None
+
+    def draw(self, state: State, earlier: Sequence[State]) -> Draw:
+        """Each form once, then the likeliest beginning that no answer continues yet; else by chance."""
+        known = _known(state)[1]
+        if known is None:
+            raise ValueError("the task is about no single function")
+        count = len(earlier)
+        if count < len(_FORMS):
+            return first_draw(known, count)
+        codes = [code for one in earlier for code in one.codes[-1:] if code.begun]
+        forms = [_form_of(one) for one in earlier for code in one.codes[-1:] if code.begun]
+        likely = [
+            (one.logprob, -place, one.text, form)
+            for code, form in zip(codes, forms, strict=True)
+            for place, one in enumerate(code.alternatives)
+            if not any(other.begun == one.text or other.text.startswith(one.text) for other in codes)
+        ]
+        if likely:
+            _, _, begun, form = max(likely, key=lambda one: one[:2])
+            return Draw(form=form, begun=begun)
+        form = count % len(_FORMS)
+        return Draw(form=form, begun=_FORMS[form].begun(known), temperature=_TEMPERATURE)
+
+    def participant(self) -> Completer:
+        """The one that completes the beginning which its run was given."""
+        return Completer()
+
+
+def first_draw(known: Outline, form: int) -> Draw:
+    """The draw that begins with the outline, in one of the forms."""
+    return Draw(form=form, begun=_FORMS[form].begun(known))
+
+
+def _form_of(state: State) -> int:
+    parent = state.progress.parent
+    return parent.draw.form if parent is not None and parent.draw is not None else 0
 
 
 def _known(state: State) -> tuple[Target, Outline | None]:
@@ -105,28 +137,9 @@ def _known(state: State) -> tuple[Target, Outline | None]:
     return target, outline(asked, name, examples=examples) if name is not None else None
 
 
-def _next(state: State, known: Outline) -> _Draw:
-    """Each form once, then the likeliest beginning that no answer continues yet; else by chance."""
-    sample = drawn(state)
-    if sample < len(_FORMS):
-        return _Draw(_FORMS[sample], _FORMS[sample].begun(known))
-    codes = [message for message in state.codes if message.begun]
-    others = [
-        (one.logprob, -place, one.text, _FORMS[message.sample - 1])
-        for message in codes
-        for place, one in enumerate(message.alternatives)
-        if not any(other.begun == one.text or other.text.startswith(one.text) for other in codes)
-    ]
-    if others:
-        _, _, begun, form = max(others, key=lambda one: one[:2])
-        return _Draw(form, begun)
-    form = _FORMS[sample % len(_FORMS)]
-    return _Draw(form, form.begun(known), _TEMPERATURE)
-
-
-def _sampling(state: State, draw: _Draw) -> Sampling:
+def _sampling(state: State, draw: Draw) -> Sampling:
     """Greedy unless the user says otherwise, or only chance is left."""
-    sample = drawn(state)
-    drawing = state.settings.sampling(temperature=draw.temperature, seed=1000 * sample, most=_TOKENS)
-    beside = _BESIDE if sample < len(_FORMS) else 0
+    drawing = state.settings.sampling(temperature=draw.temperature, most=_TOKENS)
+    attempt = state.progress.parent.attempt if state.progress.parent is not None else 1
+    beside = _BESIDE if attempt <= len(_FORMS) else 0
     return drawing.model_copy(update={"stop": ENDS, "alternatives": beside})

@@ -58,10 +58,8 @@ async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
     if found.last.type == RunStopped.type and found.last.body.get("status") != "interrupted":
         return None
     state = fold_all(events := await log.read(found.run))
-    if state.settings.served is None or (
-        state.progress.origin is not None and state.progress.origin.run != state.run
-    ):
-        return None  # continued on the command line; one of several attempts, of which the first goes on
+    if state.settings.served is None or state.progress.parent is not None:
+        return None  # continued on the command line; or an attempt, which the run goes on with that it is for
     stopped, tries = state.progress.stopped, 0
     for event in events:
         tries = 0 if event.type == RunStopped.type else tries + (event.type == RunResumed.type)

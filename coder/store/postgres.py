@@ -47,11 +47,13 @@ WHERE run.run = %(run)s ORDER BY seq LIMIT %(limit)s
 """
 _IDS = """
 SELECT run FROM coder.run WHERE run COLLATE "C" BETWEEN %(first)s AND %(last)s AND last > 0
+    AND (position('.' IN run) = 0 OR position('.' IN %(first)s) > 0)
 ORDER BY run COLLATE "C" DESC LIMIT %(limit)s
 """
 _RUNS = """
 SELECT newest.run, event.* FROM (
-    SELECT run, number, last FROM coder.run WHERE last > 0 ORDER BY number DESC LIMIT %(limit)s
+    SELECT run, number, last FROM coder.run
+    WHERE last > 0 AND position('.' IN run) = 0 ORDER BY number DESC LIMIT %(limit)s
 ) AS newest CROSS JOIN LATERAL (VALUES (1), (newest.last)) AS ends (at)
 LEFT JOIN coder.event ON event.run = newest.run AND event.seq = ends.at ORDER BY number DESC, at
 """

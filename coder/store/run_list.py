@@ -10,6 +10,8 @@ from coder.errors import UsageError, own_command
 from coder.run.events import Event
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+OF = "."
+"""Stands in the ids of attempts alone, before their number."""
 _LAST = "~"
 """Comes after all ids that go on with their characters."""
 _EPOCH = 1_735_689_600  # 2025-01-01: 30 bits of seconds reach to 2059
@@ -37,7 +39,8 @@ def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
     """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do.
 
     Args:
-        between: gives ids from the first to the last one, the last first, so many at most.
+        between: gives ids from the first to the last one, the last first, so many at most; those of attempts
+            only if the first one is of an attempt.
     """
     wanted, is_text = prefix if prefix.startswith("run_") else f"run_{prefix}", prefix.isprintable()
     if is_text and between(prefix, prefix, 1):
@@ -50,6 +53,16 @@ def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
     near = difflib.get_close_matches(wanted, between("", _LAST, 1000), n=3, cutoff=0.0)
     hint = f"The nearest: {_listed(near)}." if near else "There are no runs yet."
     raise UsageError(f"There is no run {prefix!r}. {hint} See them all with: {own_command()} ls")
+
+
+def attempt_id(run: str, number: int) -> str:
+    """The id of an attempt that is made for a run; lists name only the run."""
+    return f"{run}{OF}{number}"
+
+
+def is_attempt(run: str) -> bool:
+    """Whether the id is of an attempt that is made for a run."""
+    return OF in run
 
 
 def _listed(runs: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.database import Database
 from coder.store.lease import LEASE_S, held, holder_of
-from coder.store.run_list import RunSummary, unreadable
+from coder.store.run_list import RunSummary, is_attempt, unreadable
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 
@@ -123,7 +123,8 @@ class SqliteLog:
         """Runs that have events, newest first, at most `limit` of them."""
         with self._database.reading() as connection:
             newest = connection.execute(
-                "SELECT run, last FROM run WHERE last > 0 ORDER BY rowid DESC LIMIT ?",
+                "SELECT run, last FROM run WHERE last > 0 AND instr(run, '.') = 0"
+                " ORDER BY rowid DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             ).fetchall()
             one = f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq = ?"
@@ -138,7 +139,9 @@ class SqliteLog:
         return run_list.resolve(prefix, self._ids)
 
     def _ids(self, first: str, last: str, limit: int) -> list[str]:
-        query = "SELECT run FROM run WHERE run BETWEEN ? AND ? AND last > 0 ORDER BY run DESC LIMIT ?"
+        listed = "" if is_attempt(first) else "AND instr(run, '.') = 0"
+        query = f"SELECT run FROM run WHERE run BETWEEN ? AND ? AND last > 0 {listed}"
+        query += " ORDER BY run DESC LIMIT ?"
         with self._database.reading() as connection:
             return [run for (run,) in connection.execute(query, (first, last, limit))]
 

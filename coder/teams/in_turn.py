@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coder.models.abilities import goes_on
 from coder.participants.executor import Executor
 from coder.participants.planner import Planner, wants_plan
 from coder.run.attempts import tried
@@ -56,3 +57,24 @@ class Escalate:
         from coder.participants.coder import Coder, Expert
 
         return Expert() if failed + repeated >= self.after else Coder()
+
+
+@dataclass(frozen=True, slots=True)
+class _OneShot:
+    """One answer, and what it does."""
+
+    def next(self, state: State) -> "Participant":
+        """Whose turn it is: a small model continues a function that is begun for it."""
+        if goes_on(state.model):
+            from coder.sampling.completion import completion
+
+            if completion().can_complete(state):
+                return completion().participant()
+        from coder.participants.coder import Coder
+
+        return Coder()
+
+
+def one_shot_team() -> _OneShot:
+    """One answer, which the loop has tried."""
+    return _OneShot()

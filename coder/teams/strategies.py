@@ -13,13 +13,13 @@ from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyChoice, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
-from coder.teams.in_turn import default_team
+from coder.teams.in_turn import default_team, one_shot_team
 
 if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
 _MANY = 3
-"""Fresh starts from which on comparing them pays."""
+"""Attempts from which on comparing them pays."""
 LEAST_CALLS = 3
 """Calls that acting takes at least: a look, a change, `done`."""
 _ABLE = 4_000_000_000
@@ -50,9 +50,14 @@ def _all_fresh(budget: Budget) -> Budget:
 
 
 def many_steps(budget: Budget) -> Budget:
-    """Limits for many small steps, where the user has named none."""
+    """Limits for many small steps of one attempt, where the user has named none."""
+    usual = {**_MANY_STEPS, "samples": 1}
     named = budget.model_fields_set
-    return budget.model_copy(update={name: value for name, value in _MANY_STEPS.items() if name not in named})
+    return budget.model_copy(update={name: value for name, value in usual.items() if name not in named})
+
+
+def _one_attempt(budget: Budget) -> Budget:
+    return budget.model_copy(update={"samples": 1})
 
 
 def _strategy(name: StrategyChoice | None) -> Strategy:
@@ -63,17 +68,13 @@ def _strategy(name: StrategyChoice | None) -> Strategy:
 
             return Strategy(Act, act_stop, many_steps)
         case "one-shot":
-            from coder.sampling.best_of_n import OneShot
-
-            return Strategy(OneShot, limited=lambda budget: budget.model_copy(update=_ONE_CALL))
+            return Strategy(one_shot_team, limited=lambda budget: budget.model_copy(update=_ONE_CALL))
         case "best-of-n":
-            from coder.sampling.best_of_n import BestOfN, best_of_n_stop
-
-            return Strategy(BestOfN, best_of_n_stop, _all_fresh)
+            return Strategy(one_shot_team, limited=_all_fresh)
         case "escalate":
             from coder.teams.in_turn import Escalate
 
-            return Strategy(Escalate)
+            return Strategy(Escalate, limited=_one_attempt)
         case _:
             return Strategy()
 
@@ -97,6 +98,17 @@ def settled(
             "Leave --sandbox out, or name another --strategy."
         )
     budget = _strategy(name).limited(settings.budget)
+    if settings.chat:
+        if name == "best-of-n":
+            raise UsageError(
+                "--strategy best-of-n compares many attempts, and a conversation makes one. Leave it out."
+            )
+        budget = _one_attempt(budget)
+    if name == "act" and budget.samples > 1 and budget.calls // budget.samples < LEAST_CALLS:
+        raise UsageError(
+            f"{budget.calls} calls are too few for {budget.samples} attempts: each takes {LEAST_CALLS}. "
+            "Name more by --max-calls, or fewer --samples."
+        )
     return settings.model_copy(update={"budget": budget, "strategy": name})
 
 
@@ -132,11 +144,9 @@ def see_tools(settings: Settings, bench: "Workbench") -> None:
         )
 
 
-def attempts(settings: Settings) -> int:
-    """The number of parallel sessions of a model that acts: the samples that were named."""
-    budget = settings.budget
-    is_many = settings.strategy in ("act", "auto", None) and not settings.chat
-    return budget.samples if is_many and "samples" in budget.model_fields_set else 1
+def makes_attempts(settings: Settings) -> bool:
+    """Whether the work of a run that has begun is done by attempts in runs of their own."""
+    return settings.team is None and settings.budget.samples > 1 and not settings.chat
 
 
 def suited(
@@ -152,7 +162,8 @@ def suited(
         return "best-of-n"
     is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
     is_small = is_small or (able.context is not None and able.context < _ROOM)
-    has_calls = many_steps(settings.budget).calls // attempts(settings) >= LEAST_CALLS
+    steps = many_steps(settings.budget)
+    has_calls = steps.calls // steps.samples >= LEAST_CALLS
     acts = not is_small and has_calls if able.acts is None else able.acts
     by_repairs = "repairs" in named
     return "act" if acts and sessions and not by_repairs else "repair"
@@ -240,6 +251,6 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
     alone = settings.model_copy(update={"strategy": None, "stop": (stop.text or OWN_STOP) if stop else None})
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
-        return alone.model_copy(update={"team": name})
+        return alone.model_copy(update={"team": name, "budget": _one_attempt(settings.budget)})
     given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
     return alone.model_copy(update={"budget": many_steps(settings.budget), "team": given})

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from coder.models.model import ChatMessage, Usage, Used
 from coder.run import event_types as of
-from coder.run.attempts import CHOOSER
+from coder.run.attempts import ATTEMPTS
 from coder.run.events import Event
 from coder.run.message import HUMAN
 from coder.text.redact import Redactor
@@ -92,10 +92,12 @@ class Trace:
         match body:
             case of.RunStarted() | of.RunResumed() | of.StepStarted():
                 self._model, self._roles = body.model, body.settings.roles if body.settings else self._roles
-                self._start(None if self.seq == 1 else self._root, self.seq)
-            case of.RunOrigin(run=run):
-                self._trace = self._run if body.step else run
-                self._start(None if body.step or run == self._run else Trace(run)._root, 1)
+                parent = body.parent if isinstance(body, of.RunStarted) else None
+                self._trace = parent.run if parent is not None else self._trace
+                root = None if self.seq == 1 else self._root
+                self._start(root if parent is None else Trace(parent.run)._root, self.seq)
+            case of.RunOrigin():
+                self._start(None, 1)
             case of.RunStopped(status=status):
                 error = {"error.type": str(body.exit_code)} if status == "error" else {}
                 return self.cut({"coder.status": status, "coder.verified": body.verified, **error})
@@ -125,7 +127,7 @@ class Trace:
             case of.CodeCalled(id=id) if ("tool", id) in self._open:
                 return self._open["tool", id].context
             case of.ProgramStarted(what=what):
-                return self._turn(CHOOSER if what == "compare" else "executor")
+                return self._turn(ATTEMPTS if what == "compare" else "executor")
             case of.QuestionAsked(by=who) if ("turn", who) not in self._open:
                 return self._segment
         return self._turn(self._asker)

@@ -45,8 +45,8 @@ class LoggedCalls:
         self._journal = journal
         self._redactor = redactor
         self._clean: dict[str, str] = {}
-        self.given = [*journal.state.progress.pending, *journal.state.progress.prefetched]
-        """Answers that the log holds of a turn that was cut off, and of requests that were made ahead."""
+        self.given = [*journal.state.progress.pending]
+        """Answers that the log holds of a turn that was cut off."""
         self.bound_by: Limit | None = None
         """The limit of the budget that left the latest answer no more room."""
 
@@ -58,7 +58,6 @@ class LoggedCalls:
         form: Form | None = None,
         *,
         in_dialogue: bool = False,
-        ahead: bool = False,
     ) -> CallAnswered:
         """One call, from its intent to its answer in the log; or the answer that the log holds.
 
@@ -70,9 +69,9 @@ class LoggedCalls:
             return given
         tokens_in = input_tokens(sent, form)
         async with self._journal.intending:
-            state = self._journal.state
+            state, spend = self._journal.state, self._journal.spend
             most, self.bound_by = room_for_answer(
-                state, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
+                spend, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
             )
             if self.bound_by is not None or known_limit(model, sampling) is not None:
                 sampling = sampling.model_copy(update={"room": most})
@@ -84,15 +83,13 @@ class LoggedCalls:
                 messages=tuple(sent[kept:]),
                 kept=kept,
                 in_dialogue=in_dialogue,
-                ahead=ahead,
                 sampling=sampling,
                 form=form,
                 reserved_tokens=tokens_in + most,
                 reserved_usd=model.price(tokens_in, most),
             )
-            if reached := over_budget(state, intent):
-                if not ahead:  # else the turn that needs the answer meets the limit
-                    await self._journal.append(reached)
+            if reached := over_budget(spend, intent):
+                await self._journal.append(reached)
                 raise BudgetSpent(reached.text)
             await self._journal.append(intent)
         answer = await self._made(model, intent, sent)
@@ -119,7 +116,7 @@ class LoggedCalls:
         async def on_retry(retry: Retry | Switch) -> None:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
             await self._journal.append(kind(call=intent.call, **retry.model_dump()))
-            if reached := spent_budget(self._journal.state):
+            if reached := spent_budget(self._journal.spend):
                 raise await self._ended(intent, reached)
 
         form = {"form": intent.form} if intent.form is not None else {}

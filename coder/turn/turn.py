@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from coder.environment.workbench import Workbench
-from coder.errors import ContextTooLong, ModelError
+from coder.errors import ContextTooLong
 from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of
 from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.tokens import shrunk
@@ -109,20 +109,6 @@ class Turn:
                     raise
                 sent = shorter
         return await self._whole(sent, sampling)
-
-    async def ask_ahead(self, messages: Sequence[ChatMessage], samplings: Sequence[Sampling]) -> None:
-        """Ask the same at the same time, once for each sampling; later turns find the answers in the log.
-
-        A call that fails, or goes over a limit, is left to the turn that needs it.
-        """
-        sent = self._calls.redacted(messages)
-        held = {answer.key for answer in self._calls.given}
-        wanted = [sampling for sampling in samplings if request_key(sent, sampling) not in held]
-        calls = [self._calls.call(self._model, sent, sampling, ahead=True) for sampling in wanted]
-        for done in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(done, BaseException) and not isinstance(done, (BudgetSpent, ModelError)):
-                raise done
-        self._calls.given = [*self.state.progress.pending, *self.state.progress.prefetched]
 
     async def answer(
         self,

@@ -75,7 +75,7 @@ async def test_code_that_passes_its_check_solves_the_task() -> None:
 async def test_a_failed_check_goes_back_with_both_values_and_is_repaired() -> None:
     run, model = await solved_by(fenced(SUBTRACT), fenced(ADD))
 
-    assert (run.status, run.calls, run.attempts) == ("solved", 2, 2)
+    assert (run.status, run.calls, run.attempts) == ("solved", 2, 1)
     assert "assert add(2, 3) == 5" in last_asked(model)
     assert "-1" in last_asked(model)
 
@@ -142,7 +142,7 @@ async def test_a_wrong_function_name_is_asked_again_by_name() -> None:
 async def test_a_model_that_repeats_itself_is_stuck_after_four_answers() -> None:
     run, _ = await solved_by(*[fenced(SUBTRACT)] * 8, settings=REPAIR)
 
-    assert (run.status, run.calls, run.exit_code) == ("stuck", 4, 6)
+    assert (run.status, run.attempts, run.calls, run.exit_code) == ("stuck", 3, 4, 6)
 
 
 async def test_a_model_that_says_nothing_is_asked_three_times_and_its_answers_are_called_empty() -> None:
@@ -211,7 +211,7 @@ async def test_all_samples_and_repairs_tried_is_unsolved() -> None:
 
     run, _ = await solved_by(*answers, settings=Settings(budget=Budget(samples=2, repairs=1)))
 
-    assert (run.status, run.samples, run.attempts, run.exit_code) == ("unsolved", 2, 4, 1)
+    assert (run.status, run.attempts, run.calls, run.exit_code) == ("unsolved", 2, 4, 1)
 
 
 CHEATS = {

@@ -5,6 +5,7 @@ Read run_events, turn_events.
 
 from collections.abc import Mapping
 
+from coder.run.event_types.attempt_events import *
 from coder.run.event_types.run_events import *
 from coder.run.event_types.turn_events import *
 from coder.run.events import Body, Event

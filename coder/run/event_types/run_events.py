@@ -21,6 +21,27 @@ Status = Literal[
 """`waiting`: for the user's answer to the model's question, which is the reason."""
 
 
+class Draw(BaseModel, frozen=True, extra="forbid"):
+    """How the answer of one attempt is begun, where a model completes a text instead of answering."""
+
+    form: int
+    """Index of the form in which the task is put."""
+    begun: str
+    """The beginning that the model continues."""
+    temperature: float = 0.0
+
+
+class Parent(BaseModel, frozen=True, extra="forbid"):
+    """The run that an attempt is made for."""
+
+    run: str
+    attempt: int = Field(ge=1)
+    """Which of its attempts."""
+    draw: Draw | None = Field(default=None, exclude_if=not_)
+    earlier: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Digests of what earlier attempts have answered: the same answer again is not tried."""
+
+
 class RunStarted(Body, type="run.started"):
     """A run began: all that a resume on another day needs."""
 
@@ -36,6 +57,8 @@ class RunStarted(Body, type="run.started"):
     """What was left out of the folder, a line each."""
     sandbox: str = Field(default="", exclude_if=not_)
     """The backend in which programs run, where it was open by then."""
+    parent: Parent | None = Field(default=None, exclude_if=not_)
+    """Of an attempt, the run that it is made for."""
 
 
 class RunResumed(Body, type="run.resumed"):
@@ -50,22 +73,17 @@ class RunResumed(Body, type="run.resumed"):
 
 
 class RunOrigin(Body, type="run.origin"):
-    """The run is a fork of another, whose events are copied before this; or one of several attempts."""
+    """The run is a fork of another, whose events are copied before this."""
 
     run: str
-    """The other one; of attempts the first, which may be this one."""
-    step: int = Field(default=0, exclude_if=not_)
-    """The tool call of that run, from 1, that was answered last; 0 for attempts."""
-    attempt: int = Field(default=0, exclude_if=not_)
-    """Which, from 1, of how many."""
-    of: int = Field(default=0, exclude_if=not_)
+    """The other one."""
+    step: int
+    """The tool call of that run, from 1, that was answered last."""
 
     @property
     def words(self) -> str:
         """The same in a few words."""
-        if self.step:
-            return f"fork of {self.run} at step {self.step}"
-        return f"attempt {self.attempt} of {self.of} of {self.run}"
+        return f"fork of {self.run} at step {self.step}"
 
 
 class StepStarted(Body, type="step.started"):

@@ -25,8 +25,6 @@ class CallIntended(Body, type="model.requested", durable=False):
     """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
     in_dialogue: bool = Field(default=False, exclude_if=not_)
     """The request is that dialogue; else it stands alone."""
-    ahead: bool = Field(default=False, exclude_if=not_)
-    """Its answer is for a later turn that makes the same request."""
     sampling: Sampling
     form: Form | None = Field(default=None, exclude_if=not_)
     reserved_tokens: int

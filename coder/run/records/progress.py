@@ -23,14 +23,18 @@ class Progress:
     """One for each turn that is over."""
     pending: tuple[event_types.CallAnswered, ...] = ()
     """Answers of the turn that isn't over yet: a resumed turn takes these before it calls."""
-    prefetched: tuple[event_types.CallAnswered, ...] = ()
-    """Answers that were requested ahead of their turns."""
     empty_answers: int = 0
     """Answers of models without a word, the latest in a row."""
     baseline: event_types.BaselineTaken | None = None
     """How the test command ended before the work; None where it wasn't run."""
     origin: event_types.RunOrigin | None = None
-    """Where it is a fork, or one of several attempts: of what."""
+    """Where it is a fork: of what."""
+    parent: event_types.Parent | None = None
+    """Where it is an attempt: the run that it is made for."""
+    attempts: tuple[event_types.AttemptStarted | event_types.AttemptEnded, ...] = ()
+    """The attempts that it has made in runs of their own, in order, each as known last."""
+    choice: event_types.AttemptChosen | None = None
+    """Which of them is the result."""
     stop_requested: event_types.StopRequested | None = None
     stopped: event_types.RunStopped | None = None
 
@@ -47,12 +51,9 @@ def _add_message(progress: Progress, body: event_types.Spoken, state: _Before) -
 
 
 def _add_answer(progress: Progress, body: event_types.CallAnswered, state: _Before) -> Progress:
-    request = state.spend.open_calls.get(body.call)
     has_content = body.text.strip() or body.tool_calls
-    progress = replace(progress, empty_answers=0 if has_content else progress.empty_answers + 1)
-    if request is not None and request.ahead:
-        return replace(progress, prefetched=(*progress.prefetched, body))
-    return replace(progress, pending=(*progress.pending, body))
+    empty_answers = 0 if has_content else progress.empty_answers + 1
+    return replace(progress, empty_answers=empty_answers, pending=(*progress.pending, body))
 
 
 def _set_baseline(progress: Progress, body: event_types.BaselineTaken, state: _Before) -> Progress:
@@ -68,7 +69,24 @@ def _stop(progress: Progress, body: event_types.RunStopped, state: _Before) -> P
 
 
 def _resume(progress: Progress, body: event_types.RunResumed, state: _Before) -> Progress:
-    return replace(progress, stopped=None, stop_requested=None, empty_answers=0)
+    stopped = progress.stopped
+    is_open = stopped is not None and stopped.status in ("limit", "unsolved", "stuck", "error")
+    choice = None if is_open else progress.choice  # further attempts may be better
+    return replace(progress, stopped=None, stop_requested=None, empty_answers=0, choice=choice)
+
+
+def _update_attempt(
+    progress: Progress, body: event_types.AttemptStarted | event_types.AttemptEnded, state: _Before
+) -> Progress:
+    at = body.attempt - 1
+    before = progress.attempts[at] if at < len(progress.attempts) else None
+    if isinstance(before, event_types.AttemptEnded):
+        body = body.after(before) if isinstance(body, event_types.AttemptEnded) else before
+    return replace(progress, attempts=(*progress.attempts[:at], body, *progress.attempts[at + 1 :]))
+
+
+def _choose(progress: Progress, body: event_types.AttemptChosen, state: _Before) -> Progress:
+    return replace(progress, choice=body)
 
 
 def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: _Before) -> Progress:
@@ -86,6 +104,9 @@ def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: 
 HANDLERS: Handlers = {
     event_types.Spoken: _add_message,
     event_types.CallAnswered: _add_answer,
+    event_types.AttemptStarted: _update_attempt,
+    event_types.AttemptEnded: _update_attempt,
+    event_types.AttemptChosen: _choose,
     event_types.BaselineTaken: _set_baseline,
     event_types.StopRequested: _request_stop,
     event_types.RunStopped: _stop,

@@ -88,7 +88,12 @@ def _results(
     return {**known, same: tuple(dict.fromkeys((*known[same], body.call)))}
 
 
+def _adopt(session: Session, body: event_types.AttemptChosen, state: object) -> Session:
+    return replace(session, left_out=body.left_out)
+
+
 HANDLERS: Handlers = {
+    event_types.AttemptChosen: _adopt,
     event_types.ToolCalled: _begin_tool,
     event_types.ToolAnswered: _end_tool,
     event_types.CodeCalled: _begin_effect,

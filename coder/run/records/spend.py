@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -46,6 +46,21 @@ class Spend:
         reserved = (call.reserved_usd or Decimal(0) for call in self.open_calls.values())
         return sum(reserved, self.cost_usd)
 
+    def plus(self, others: Sequence[Spend | event_types.AttemptEnded]) -> Spend:
+        """The same with what other runs have used under these limits; open requests count as reserved."""
+        total = self
+        for other in others:
+            total = replace(
+                total,
+                calls=total.calls + other.calls,
+                usage=total.usage + other.usage,
+                cost_usd=total.cost_usd + other.cost_usd,
+            )
+            if isinstance(other, Spend) and other.open_calls:
+                requests = [*total.open_calls.values(), *other.open_calls.values()]
+                total = replace(total, open_calls=dict(enumerate(requests)))
+        return total
+
 
 def _reserve(spend: Spend, body: event_types.CallIntended, state: object) -> Spend:
     return replace(spend, calls=spend.calls + 1, open_calls={**spend.open_calls, body.call: body})
@@ -75,6 +90,15 @@ def _resume(spend: Spend, body: event_types.RunResumed, state: object) -> Spend:
     return replace(spend, budget=body.budget, exhausted=None)
 
 
+def _add_attempt(spend: Spend, body: event_types.AttemptEnded, state: object) -> Spend:
+    return replace(
+        spend.plus([body]),
+        tool_calls=spend.tool_calls + body.tool_calls,
+        cost_known=spend.cost_known and body.cost_known,
+        exhausted=body.exhausted or spend.exhausted,
+    )
+
+
 def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Spend:
     """Add an answer that was paid for, complete or not."""
     if used is None:
@@ -100,5 +124,6 @@ HANDLERS: Handlers = {
     event_types.CallFailed: _fail,
     event_types.ToolCalled: _count_tool_call,
     event_types.BudgetReached: _exhaust,
+    event_types.AttemptEnded: _add_attempt,
     event_types.RunResumed: _resume,
 }

@@ -109,7 +109,7 @@ async def test_a_repair_goes_on_from_the_edits_that_were_made(tmp_path: Path) ->
     run, model = await solved_by(tmp_path, WRONG + note, block("    return a * b\n", "    return a + b\n"))
 
     asked = [message.content for message in model.requests[1].messages[-2:]]
-    assert (run.status, run.attempts) == ("solved", 2)
+    assert (run.status, run.calls) == ("solved", 2)
     assert sorted(run.landed) == ["notes.txt", "sums.py"]
     assert "    return a * b" in asked[0]
     assert "+    return a * b" in asked[1]

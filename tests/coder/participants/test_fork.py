@@ -219,6 +219,6 @@ async def test_a_run_whose_model_calls_no_tool_and_one_that_nobody_knows_are_ref
     run = await solve(task, model=Scripted([answer]), settings=repairs, log=log)
     acted, _ = await begun(project, log)
 
-    for name, options in ((run.run_id, {}), ("run_nobody", {}), (acted.run_id, {"settings": repairs})):
+    for name, options in ((f"{run.run_id}.1", {}), ("run_nobody", {}), (acted.run_id, {"settings": repairs})):
         with pytest.raises(UsageError, match=r"called no tool|no such run|repair has none"):
             await fork(name, step=1, log=log, model=Scripted([]), **options)  # type: ignore[arg-type]

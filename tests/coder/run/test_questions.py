@@ -381,7 +381,7 @@ async def test_a_run_that_is_asked_to_stop_from_elsewhere_ends_within_a_second_a
 ) -> None:
     with SqliteLog(tmp_path / "home") as log, SqliteLog(tmp_path / "home") as other:
         working = asyncio.create_task(worked(folder, Slow([code(RIGHT)]), log))  # type: ignore[arg-type]
-        while not (runs := await other.runs()) or runs[0].last.type != "model.requested":  # noqa: ASYNC110
+        while not (runs := await other.runs()) or runs[0].last.type != "attempt.started":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         began = asyncio.get_running_loop().time()
         ended = await stop(runs[0].run, "ann@there", log=other)

@@ -1,5 +1,6 @@
 """Strategies: who takes turns, what is taken in the end, and that a run goes on as it began."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from coder.models.abilities import Abilities, goes_on, parameters_of
 from coder.models.model import Alternative, Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
-from coder.run.events import Draft
+from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.task import Task, TestSource
@@ -91,7 +92,7 @@ async def test_best_of_n_ends_with_the_first_that_passes_given_tests() -> None:
 
     run, _ = await solved_by("best-of-n", *fenced(SUBTRACT, ADD, ADD), task=task)
 
-    assert (run.status, run.attempts, run.calls) == ("solved", 2, 3)  # three are asked for at once
+    assert (run.status, run.attempts, run.calls) == ("solved", 3, 3)  # three are asked for at once
 
 
 async def test_best_of_n_without_one_that_passes_is_unsolved() -> None:
@@ -119,28 +120,50 @@ async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice()
     assert (run.status, run.files) == ("solved", {"solution.py": ADD})
 
 
+class Killed(BaseException):
+    """The process was killed."""
+
+
+class MortalLog(MemoryLog):
+    """A log whose process is killed once it holds so many events of all runs."""
+
+    def __init__(self, lasts: int) -> None:
+        super().__init__()
+        self.lasts, self.types = lasts, list[str]()
+
+    async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
+        if len(self.types) >= self.lasts:
+            raise Killed
+        self.types += [draft.type for draft in drafts]
+        return await super().append(run, drafts, after=after, token=token)
+
+
+async def killed(task: Task, model: Scripted, settings: Settings, log: MortalLog) -> str:
+    """Solve a task until the process is killed, and return the run."""
+    with pytest.raises(Killed):
+        await solve(task, model=model, settings=settings, log=log)
+    log.lasts = 10_000
+    return (await log.runs())[0].run
+
+
 @pytest.mark.slow
-async def test_a_run_cut_after_any_type_of_event_ends_as_it_would_have() -> None:
+async def test_a_run_killed_after_any_type_of_event_ends_as_it_would_have() -> None:
     answers = fenced(FIVE, ADD, TWICE)
     settings = Settings(strategy="best-of-n", budget=Budget(calls=3))
-    whole = MemoryLog()
-    first = await solve(TASK, model=Scripted(answers), settings=settings, log=whole)
-    events = await whole.read(first.run_id)
+    whole = MortalLog(10_000)
+    await solve(TASK, model=Scripted(answers), settings=settings, log=whole)
 
-    cuts = {event.type: cut for cut, event in enumerate(events[:-1], start=1)}  # the last of each type
-    for cut in cuts.values():
-        log = MemoryLog()
-        async with log.lease(first.run_id) as token:
-            kept = [Draft(type=event.type, version=event.version, body=event.body) for event in events[:cut]]
-            await log.append(first.run_id, kept, after=0, token=token)
-        answered = sum(event.type == "model.answered" for event in events[:cut])
-        lost = sum(event.type == "model.requested" for event in events[:cut]) - answered
-        model = Scripted(answers[answered:])
+    cuts = {type: cut for cut, type in enumerate(whole.types[:-1], start=1)}  # the last of each type
+    for type, cut in cuts.items():
+        log, model = MortalLog(cut), Scripted(answers)
+        run = await killed(TASK, model, settings, log)
+        lost = len(model.requests) - log.types.count("model.answered")
+        more = Scripted(answers[log.types.count("model.answered") :])
 
-        run = await resume(first.run_id, model=model, log=log, budget=Budget(calls=3 + lost, samples=3))
+        again = await resume(run, model=more, log=log, budget=Budget(calls=3 + lost, samples=3))
 
-        assert (run.status, run.files) == ("solved", {"solution.py": ADD}), events[cut - 1].type
-        assert len(model.requests) == 3 - answered
+        assert (again.status, again.files) == ("solved", {"solution.py": ADD}), type
+        assert len(model.requests) + len(more.requests) == 3 + lost
 
 
 async def test_a_small_model_goes_on_with_a_function_that_is_begun_for_it() -> None:
@@ -200,19 +223,17 @@ async def test_no_beginning_is_gone_on_from_twice_or_where_it_was_said_already()
 
 
 @pytest.mark.slow
-async def test_a_run_that_was_cut_goes_on_from_the_same_beginning() -> None:
-    whole, log = MemoryLog(), MemoryLog()
-    settings = Settings(strategy="best-of-n", budget=Budget(calls=4))
+async def test_a_run_that_was_killed_goes_on_from_the_same_beginning() -> None:
+    settings = Settings(strategy="best-of-n", budget=Budget(calls=5))
     rest = " = a + b\n    return result"
+    whole = MortalLog(10_000)
     run = await solve(BEGUN, model=Scripted([*HESITANT, rest], name=SMALL), settings=settings, log=whole)
-    events = await whole.read(run.run_id)
-    third = [place for place, event in enumerate(events) if event.type == "model.answered"][2]
-    kept = [Draft(type=event.type, version=event.version, body=event.body) for event in events[: third + 1]]
-    async with log.lease(run.run_id) as token:
-        await log.append(run.run_id, kept, after=0, token=token)
+    fourth = [place for place, type in enumerate(whole.types) if type == "model.requested"][3]
+    log = MortalLog(fourth)
+    first = await killed(BEGUN, Scripted([*HESITANT, rest], name=SMALL), settings, log)
     model = Scripted([rest], name=SMALL)
 
-    again = await resume(run.run_id, model=model, log=log)
+    again = await resume(first, model=model, log=log)
 
     assert model.requests[0].messages[-1].content.endswith("def add(a, b):\n    result")
     assert again.files == run.files

@@ -309,9 +309,9 @@ async def test_best_of_n_asks_for_three_answers_at_once_and_then_for_all_others(
     choice = Settings(strategy="best-of-n", budget=Budget(samples=8, calls=8))
     run = await solve(TASK, model=model, settings=choice, log=log)
 
-    events = [event.type for event in await log.read(run.run_id) if event.type.startswith("model.")]
-    waves = [[f"model.{what}"] * count for count in (3, 5) for what in ("requested", "answered")]
-    assert events == [event for wave in waves for event in wave]
+    events = [event.type for event in await log.read(run.run_id) if event.type.startswith("attempt.")]
+    waves = [[f"attempt.{what}"] * count for count in (3, 5) for what in ("started", "ended")]
+    assert events == [*(event for wave in waves for event in wave), "attempt.chosen"]
     assert len(model.requests) == 8
     seeds = [request.sampling.seed for request in model.requests]
     assert len(set(seeds)) == 8

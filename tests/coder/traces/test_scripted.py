@@ -26,7 +26,7 @@ from coder.usage import Usage
 from tests.coder.participants.test_actor import DONE, EDIT, RIGHT, SETTINGS, WRONG, bash, project
 from tests.coder.participants.test_actor_cut import TEST, cut_log
 from tests.coder.participants.test_code_mode import ASKS, PAY, YES, Bank, python
-from tests.coder.teams.test_side_by_side import BREAK, MEND, Several
+from tests.coder.sampling.test_attempts import BREAK, MEND, Several
 from tests.memory_log import MemoryLog
 
 from .receiver import Handle, receiver
@@ -104,13 +104,14 @@ async def test_each_member_of_a_team_has_its_own_turns(team: object, answers: li
     assert len(turns) == sum(event.type == "message.spoken" for event in events)
 
 
-async def test_attempts_side_by_side_are_one_trace_below_the_first(project: Path) -> None:
+async def test_attempts_are_one_trace_below_their_run(project: Path) -> None:
     log, settings = MemoryLog(), Settings(strategy="act", budget=Budget(samples=2))
     model = Several([BREAK, DONE, DONE], [MEND, DONE])
 
-    await solve(task_of(project), model=model, settings=settings, log=log)
+    run = await solve(task_of(project), model=model, settings=settings, log=log)
 
-    spans = [one for each in await log.runs() for one in spans_of(await log.read(each.run))]
+    runs = (run.run_id, f"{run.run_id}.1", f"{run.run_id}.2")
+    spans = [one for each in runs for one in spans_of(await log.read(each))]
     roots = [one for one in spans if one.parent is None]
     assert len(roots) == 1
     assert len({one.context.trace_id for one in spans}) == 1

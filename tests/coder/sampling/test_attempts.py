@@ -1,4 +1,4 @@
-"""Best of n where the model acts: sessions side by side, each a run of its own, and the best one lands."""
+"""Attempts: runs of their own under one budget, of which the best lands, and which go on together."""
 
 import asyncio
 import time
@@ -13,6 +13,7 @@ from coder.agent import fork, resume, solve
 from coder.errors import UsageError
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.scripted import Scripted
+from coder.run.event_types import Parent
 from coder.run.questions import Decision, Question
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -47,7 +48,7 @@ class Several(Scripted):
         on_retry: OnRetry | None = None,
     ) -> Answer:
         await asyncio.sleep(self._pause_s)  # what a model takes to answer
-        script = self.scripts[sampling.seed or 0]
+        script = self.scripts[(sampling.seed or 0) // 1000]
         return await script.answer(messages, sampling=sampling, form=form)
 
 
@@ -68,6 +69,18 @@ class Asked:
     async def decide(self, question: Question) -> Decision:
         self.questions.append(question.text)
         return Decision(decision="yes" if self._answer else "no")
+
+
+class Wishes(Asked):
+    """A watch that wants another change at first."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+
+    async def decide(self, question: Question) -> Decision:
+        answer = await super().decide(question)
+        return answer if len(self.questions) > 1 else Decision(decision="no", words=self._words)
 
 
 def settings_of(samples: int, **more: Any) -> Settings:
@@ -96,20 +109,25 @@ async def test_of_a_green_and_a_red_attempt_the_green_one_lands(project: Path) -
     assert red.codes[-1].files == {"calc.py": WRONG.replace("-", "*")}
 
 
-@pytest.mark.parametrize("first", [True, False])
-async def test_of_two_green_attempts_the_smaller_change_lands(project: Path, first: bool) -> None:
-    log, scripts = MemoryLog(), [[MEND_AND_MORE, DONE], [MEND, DONE]]
-    watch = Asked()
+async def test_attempts_end_once_one_has_solved_the_task(project: Path) -> None:
+    log = MemoryLog()
+    model = Several([MEND, DONE], [bash("sleep 60"), MEND, DONE])
 
-    run = await raced(project, Several(*(scripts[::-1] if first else scripts)), log, watch=watch)
+    run = await raced(project, model, log)
 
-    assert (project / "calc.py").read_text() == RIGHT
-    assert [(one.status, one.verified, one.lines) for one in run.others] == [("solved", "tests", 3)]
-    assert len(watch.questions) == 1
-    other = fold_all(await log.read(run.others[0].run_id))
-    assert other.landing.proposed is not None
-    assert "+    c = a" in other.landing.proposed.patch
-    assert other.landing.written == ()
+    assert (run.status, [one.status for one in run.others]) == ("solved", ["interrupted"])
+    assert run.seconds < 30
+
+
+async def test_of_two_failing_attempts_the_one_that_passes_more_checks_is_the_result() -> None:
+    wrong = "`solution.py`\n```python\ndef add(a, b):\n    return {}\n```"
+    task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3", "assert add(2, 2) == 5"))
+    model = Several([wrong.format("0")] * 4, [wrong.format("3")] * 4)
+
+    run = await solve(task, model=model, settings=settings_of(2, calls=8), log=MemoryLog())
+
+    assert (run.status, len(run.others)) == ("unsolved", 1)
+    assert "return 3" in run.files["solution.py"]
 
 
 async def test_given_tests_count_more_than_a_check_of_the_answers_own(project: Path) -> None:
@@ -124,19 +142,30 @@ async def test_given_tests_count_more_than_a_check_of_the_answers_own(project: P
     assert not (project / "notes.txt").exists()
 
 
-async def test_every_run_says_which_attempt_it_is_and_keeps_its_share_of_the_limits(project: Path) -> None:
+async def test_attempts_stand_in_no_list_and_share_the_limits_of_their_run(project: Path) -> None:
     log = MemoryLog()
-    model = Several([MEND, DONE], [MEND, DONE], [MEND, DONE])
+    script = [BREAK, DONE, BREAK, DONE, MEND, DONE]
+    model = Several(script, script, script)
 
     run = await raced(project, model, log, calls=10, cost_usd=Decimal(1))
 
-    states = [fold_all(await log.read(summary.run)) for summary in await log.runs()]
-    said = {state.progress.origin.words for state in states if state.progress.origin is not None}
-    assert said == {f"attempt {n} of 3 of {run.run_id}" for n in (1, 2, 3)}
-    budgets = [state.spend.budget for state in states]
-    assert [(budget.calls, str(budget.cost_usd)) for budget in budgets] == [(3, "0.3333")] * 3
+    assert [summary.run for summary in await log.runs()] == [run.run_id]
+    states = [fold_all(await log.read(f"{run.run_id}.{number}")) for number in (1, 2, 3)]
+    assert [state.progress.parent for state in states] == [
+        Parent(run=run.run_id, attempt=number) for number in (1, 2, 3)
+    ]
+    assert sum(state.spend.calls for state in states) == run.calls <= 10
+    assert max(state.spend.calls for state in states) > 10 // 3
     temperatures = [script.requests[0].sampling.temperature for script in model.scripts]
     assert temperatures == [0.0, 0.8, 0.8]
+
+
+async def test_an_attempt_is_continued_with_its_run_alone(project: Path) -> None:
+    log = MemoryLog()
+    run = await raced(project, Several([BREAK, DONE, DONE], [BREAK, DONE, DONE]), log)
+
+    with pytest.raises(UsageError, match=f"resume {run.run_id}$"):
+        await resume(f"{run.run_id}.1", log=log, model=Scripted([]))
 
 
 @pytest.mark.slow
@@ -168,46 +197,80 @@ async def test_where_all_are_red_the_best_is_told_and_nothing_is_asked(project: 
 async def test_a_no_to_the_chosen_attempt_lands_none(project: Path) -> None:
     run = await raced(project, Several([MEND, DONE], [MEND, DONE]), MemoryLog(), watch=Asked(answer=False))
 
-    assert (run.status, [one.status for one in run.others]) == ("refused", ["solved"])
+    assert run.status == "refused"
     assert (project / "calc.py").read_text() == WRONG
 
 
-async def test_an_end_from_outside_ends_all_and_each_can_go_on(project: Path) -> None:
-    log, has_begun, waiting = MemoryLog(), asyncio.Event(), list[Several]()
+class Endless(Several):
+    """A model that never gives its second answers."""
 
-    class Endless(Several):
-        async def answer(self, *arguments: Any, **keywords: Any) -> Answer:
-            if self.scripts[keywords["sampling"].seed or 0].requests:
-                waiting.append(self)
-                if len(waiting) == len(self.scripts):
-                    has_begun.set()
-                await asyncio.Event().wait()
-            return await super().answer(*arguments, **keywords)
+    def __init__(self, *scripts: Script) -> None:
+        super().__init__(*scripts)
+        self.waiting, self.has_begun = 0, asyncio.Event()
 
-    work = asyncio.create_task(raced(project, Endless([bash("ls")], [bash("ls")]), log))
-    await has_begun.wait()
+    async def answer(self, *arguments: Any, **keywords: Any) -> Answer:
+        if self.scripts[(keywords["sampling"].seed or 0) // 1000].requests:
+            self.waiting += 1
+            if self.waiting == len(self.scripts):
+                self.has_begun.set()
+            await asyncio.Event().wait()
+        return await super().answer(*arguments, **keywords)
+
+
+async def test_an_end_from_outside_ends_all_and_a_resume_continues_all(project: Path) -> None:
+    log, endless = MemoryLog(), Endless([bash("ls")], [bash("ls")])
+    work = asyncio.create_task(raced(project, endless, log))
+    await endless.has_begun.wait()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
 
-    runs = [summary.run for summary in await log.runs()]
+    (summary,) = await log.runs()
+    runs = [summary.run, f"{summary.run}.1", f"{summary.run}.2"]
     states = [fold_all(await log.read(run)) for run in runs]
     assert [state.progress.stopped.status for state in states if state.progress.stopped] == [
         "interrupted"
-    ] * 2
-    again = await resume(runs[0], log=log, model=Scripted([MEND, DONE]))
-    assert again.status == "solved"
+    ] * 3
+    model = Several([MEND, DONE], [BREAK, DONE, DONE])
+    again = await resume(summary.run, log=log, model=model)
+    assert (again.status, again.attempts) == ("solved", 2)
     assert (project / "calc.py").read_text() == RIGHT
+    assert all(len(script.requests[0].messages) > 2 for script in model.scripts)  # their dialogues go on
 
 
-async def test_an_attempt_can_be_forked(project: Path) -> None:
+async def test_an_attempt_can_be_forked_and_its_fork_lands(project: Path) -> None:
     log = MemoryLog()
     first = await raced(project, Several([BREAK, DONE, DONE], [BREAK, DONE, DONE]), log)
     model = Scripted([[call("edit", path="calc.py", old="a * b", new="a + b")], DONE])
 
-    run = await fork(first.run_id, step=1, say="Add.", log=log, model=model)
+    with pytest.raises(UsageError, match=f"{first.run_id}.1, {first.run_id}.2"):
+        await fork(first.run_id, step=1, log=log, model=model)
+    run = await fork(f"{first.run_id}.1", step=1, say="Add.", log=log, model=model)
 
     assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_a_question_of_an_attempt_is_answered_through_its_run(project: Path) -> None:
+    log, ask = MemoryLog(), [call("ask", question="Which sign?", options=["+", "*"])]
+    first = await raced(project, Several([ask, MEND, DONE], [ask, MEND, DONE]), log)
+
+    assert (first.status, first.question and first.question.text) == ("waiting", "Which sign?")
+    run = await resume(first.run_id, answer="+", log=log, model=Several([MEND, DONE], [MEND, DONE]))
+    assert run.status in ("solved", "waiting")
+
+
+async def test_a_wish_for_another_change_goes_to_the_chosen_attempt(project: Path) -> None:
+    log = MemoryLog()
+    rename = [call("edit", path="calc.py", old="return a + b", new="return b + a")]
+    model = Several([MEND, DONE, rename, DONE], [BREAK, DONE, DONE])
+    watch = Wishes("Swap them.")
+
+    run = await raced(project, model, log, watch=watch)
+
+    assert run.status == "solved"
+    assert (project / "calc.py").read_text() == RIGHT.replace("a + b", "b + a")
+    assert "Swap them." in str(model.scripts[0].requests[2].messages[-1])
 
 
 async def test_too_few_calls_for_all_attempts_are_refused(project: Path) -> None:
