@@ -158,7 +158,7 @@ async def _go_on(
         settings = settings.model_copy(update={"team": None, "stop": None})
     elif (stop := options.get("stop")) is not None and settings.team is not None:
         settings = settings.model_copy(update={"stop": stop.text or OWN_STOP})
-    if copied and settings.strategy != "act":
+    if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))

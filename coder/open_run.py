@@ -114,7 +114,7 @@ class _RunsOfAttempts:
             files = dict(parent.files)
             # A session is changed by its attempt; sandboxes for verdicts are not.
             bench = self.bench
-            if attempt.settings.strategy == "act":
+            if attempt.settings.may_act:
                 environment = open_environment(parent.task, attempt.settings, files, self.options)
                 bench = await stack.enter_async_context(environment)
             is_begun = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))

@@ -17,7 +17,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
-from coder.teams.in_turn import default_team
+from coder.teams.coding_team import CodingTeam
 from coder.text.redact import Redactor
 from coder.turn.turn import Turn
 from perf.peer import SCHEMA, add
@@ -57,4 +57,4 @@ async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[An
                 messages.append(ChatMessage(role="tool", content=result, tool_call_id=call.id))
         await journal.append(Spoken(message=SAID))
 
-    return lambda tools: (default_team(), tools), run
+    return lambda tools: (CodingTeam(), tools), run

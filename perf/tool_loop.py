@@ -31,7 +31,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
-from coder.teams.in_turn import default_team
+from coder.teams.coding_team import CodingTeam
 from coder.text.redact import Redactor
 from coder.turn.turn import Turn
 from perf.instant import CALLS, instant_endpoint
@@ -136,13 +136,13 @@ def _teams() -> tuple[float, float]:
     best = float("inf")
     for _ in range(5):
         began = time.perf_counter()
-        teams = [default_team() for _ in range(TEAMS)]
+        teams = [CodingTeam() for _ in range(TEAMS)]
         best = min(best, (time.perf_counter() - began) / len(teams))
     teams.clear()
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    teams = [default_team() for _ in range(TEAMS)]
+    teams = [CodingTeam() for _ in range(TEAMS)]
     size = (tracemalloc.get_traced_memory()[0] - before) / len(teams)
     tracemalloc.stop()
     return best * 1e6, size / 1024

@@ -21,7 +21,7 @@ from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.open_run import work
 from coder.options import Options
-from coder.participants.actor import untried_work
+from coder.participants.submission import untried_work
 from coder.run.attempts import unwritten
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import (

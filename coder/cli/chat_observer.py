@@ -19,11 +19,10 @@ from coder.console.screen import Screen
 from coder.console.styling import print_diff, print_markdown
 from coder.console.tables import Block, print_blocks
 from coder.errors import UsageError
-from coder.participants.coder import Coder, Expert
 from coder.prompting.reprompt import is_question
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import Message
+from coder.run.message import EXPERT, Message
 from coder.run.questions import Decision, Question, is_no, is_yes, this_person
 from coder.text.sanitize import is_binary, one_line, printable, visible
 from coder.tools.registry import DONE
@@ -89,7 +88,7 @@ class ChatObserver:
         match body:
             case event_types.CallIntended():
                 self.words = Words(with_code=self._is_asked)
-                self._is_to_the_person = body.participant in (Coder.name, Expert.name)
+                self._is_to_the_person = body.participant in ("coder", EXPERT)
             case event_types.CallRetried() | event_types.CallSwitched():
                 self._screen.clear()
                 self.words = Words(with_code=self._is_asked)

@@ -71,7 +71,7 @@ class Workbench:
         self._laid: Tree | None = None
         """The run's changes when the session began to open; None once it was used."""
         self.known_to: set[str] = set()
-        """Participants that have made a call in the session that is open."""
+        """Participants whose dialogues have made a call in the session that is open."""
         self._has_sessions: bool | None = None
         self._early: dict[str, asyncio.Task[object]] = {}
         self.trying = asyncio.Lock()

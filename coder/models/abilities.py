@@ -15,6 +15,10 @@ EMBEDDED = "SmolLM2-135M-Instruct"
 """The model that comes with the extra `local`."""
 SMALL = 1_000_000_000
 """Parameters below which a model completes source better than it follows instructions."""
+_ABLE = 4_000_000_000
+"""Parameters from which on a model can act."""
+_ROOM = 8192
+"""Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z\d])", re.IGNORECASE)
 _UNITS = {"m": 1e6, "b": 1e9}
 LEAST = 4096
@@ -63,6 +67,14 @@ def goes_on(name: str) -> bool:
     """Whether a model completes an answer that we begin: it runs here and is small."""
     size = parameters_of(name)
     return name.startswith("local/") and size is not None and size < SMALL
+
+
+def takes_tools(name: str, able: Abilities) -> bool:
+    """Whether a model can work by tools: it is no small one, and has room for a dialogue."""
+    if able.acts is not None:
+        return able.acts
+    is_small = name.startswith("local/") or (parameters_of(name) or _ABLE) < _ABLE
+    return not is_small and (able.context is None or able.context >= _ROOM)
 
 
 def own_limit(name: str, listed: int | None) -> int | None:

@@ -1,7 +1,8 @@
-"""DialogueTurn: the messages of a model that works in a session, with native tool calls or in plain text.
+"""DialogueTurn: the messages between a run and its model, with native tool calls, in plain text or without.
 
-It only grows, except for folds (`folding.py`), and is kept in the log. An endpoint that refuses tools gets
-plain text from then on: one ```bash block is a call.
+With tools it only grows, except for folds (`folding.py`), and is kept in the log; an endpoint that refuses
+tools gets plain text from then on: one ```bash block is a call. Without tools, each turn begins with the
+task, the last answer and its outcome, which the state holds.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shrunk
 from coder.prompting.acting import system_words
 from coder.prompting.folding import folded, is_too_long
+from coder.prompting.reprompt import quoted
 from coder.run.event_types import ContextFolded
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
@@ -24,16 +26,19 @@ class DialogueTurn:
     """The messages of one step of a run."""
 
     def __init__(
-        self, turn: Turn, form: Form, first: list[ChatMessage], *, endings: Sequence[str] = ()
+        self, turn: Turn, form: Form | None, first: list[ChatMessage], *, endings: Sequence[str] = ()
     ) -> None:
-        """Go on with the log's, or begin with `first`; `endings` are tools that end a turn."""
+        """Go on with the log's, or begin with `first`; `endings` are tools that end a turn.
+
+        Without a form there are no tools: `first` is the whole dialogue, folded, and the log keeps no other.
+        """
         state = turn.state
         self._endings = endings
         self._turn = turn
         self._form = form
-        self._names = [spec.name for spec in form.tools]
-        self._talk = list(state.dialogue.messages) or first
-        self._is_text = state.dialogue.is_text
+        self._names = [spec.name for spec in form.tools] if form is not None else []
+        self._talk = first if form is None else list(state.dialogue.messages) or first
+        self._is_text = form is not None and state.dialogue.is_text
         if self._is_text:
             self._talk = as_text(self._talk)
 
@@ -53,17 +58,18 @@ class DialogueTurn:
         at = max((i for i, message in enumerate(self._talk) if message.role == "assistant"), default=None)
         if at is None:
             return []
-        taken = {call.id for message in self._talk[:at] for call in message.tool_calls}
+        earlier = {call.id for message in self._talk[:at] for call in message.tool_calls}
         pending = self._turn.state.progress.pending
         cut_off = bool(pending) and pending[-1].finish == "length"
         if self._is_text:
             call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
             return [call] if call is not None else []
-        said = self._talk[at].tool_calls
-        calls = settled(said, self._names, cut_off=cut_off, taken=taken, endings=self._endings)
+        calls = settled(
+            self._talk[at].tool_calls, self._names, cut_off=cut_off, taken=earlier, endings=self._endings
+        )
         self._talk[at] = self._talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
-        told = {message.tool_call_id for message in self._talk[at + 1 :]}
-        return [one for one in calls if one.call.id not in told]
+        answered = {message.tool_call_id for message in self._talk[at + 1 :]}
+        return [one for one in calls if one.call.id not in answered]
 
     def add(self, message: ChatMessage) -> None:
         """Add a tool's result."""
@@ -72,11 +78,17 @@ class DialogueTurn:
             self._talk = as_text(self._talk)
 
     def say(self, words: str) -> None:
-        """Add words of ours."""
+        """Add words of ours; without tools, behind the answer as a request quotes it."""
+        if self._form is None and self.words is not None:
+            self._talk[-1] = ChatMessage(role="assistant", content=quoted(self.words))
         self.add(ChatMessage(role="user", content=words))
 
     async def ask(self, sampling: Sampling) -> bool:
         """Ask for the next answer, and return whether it calls something."""
+        if self._form is None:
+            text = await self._turn.ask(self._talk, sampling=sampling)
+            self._talk.append(ChatMessage(role="assistant", content=text))
+            return False
         window = self._turn.abilities.context
         if is_too_long(self._talk, window):
             await self._fold(window)
@@ -118,15 +130,15 @@ class DialogueTurn:
 
     async def _answer(self, sampling: Sampling) -> ChatMessage:
         form = None if self._is_text else self._form
-        said = await self._turn.answer(self._talk, sampling=sampling, form=form, in_dialogue=True)
-        if is_cut(self._talk, said.usage):
+        answer = await self._turn.answer(self._talk, sampling=sampling, form=form, in_dialogue=True)
+        if is_cut(self._talk, answer.usage):
             raise ModelError(
-                f"The server of {said.model} read {said.usage.input_tokens:,} tokens, less than half of the "
-                "first request: it silently drops what its context can't hold.\n"
+                f"The server of {answer.model} read {answer.usage.input_tokens:,} tokens, less than half of "
+                "the first request: it silently drops what its context can't hold.\n"
                 "Let it read more (Ollama: OLLAMA_CONTEXT_LENGTH=32768, for its server and for coder)."
             )
         return ChatMessage(
-            role="assistant", content=said.text, tool_calls=said.tool_calls, opaque=said.opaque
+            role="assistant", content=answer.text, tool_calls=answer.tool_calls, opaque=answer.opaque
         )
 
     async def _fold(self, window: int | None) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
-from coder.participants.actor import Actor
-from coder.participants.coder import Coder, answered_in, made_of
+from coder.participants.coder import Coder
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner
+from coder.participants.session_work import Role
+from coder.participants.text_work import read_edits, with_files
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
 from coder.prompting.reprompt import target_now
@@ -21,7 +22,7 @@ from coder.turn.turn import Turn
 
 HOUSE = ("coder", "planner", "executor")
 """Members that are there already; they have no brief of their own."""
-TAKEN = (HUMAN, "expert", "picker", "orchestrator", "chooser")
+TAKEN = (HUMAN, "expert", "picker", "orchestrator", "attempts")
 _HANDOFF = re.compile(r"^[^\w\n]*HANDOFF:\s*([a-z][\w-]*)[^\w\n]*$", re.MULTILINE)
 
 
@@ -105,28 +106,28 @@ class Talking:
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=asked)]
         text, upcoming = await turn.ask(view, sampling=state.settings.sampling()), next_round(state)
-        answered = answered_in(text, state, target, upcoming)
+        answered = read_edits(text, state, target, upcoming)
         if self.is_in_words or not (answered.files or answered.apart):
             return self.member.says(text, self.hands_to)
         sample, attempt = upcoming.sample, upcoming.attempt
         message = Message(author=self.name, kind="code", sample=sample, attempt=attempt, text=text)
-        return made_of(message, answered, state, target, upcoming)
+        return with_files(message, answered, state, target, upcoming)
 
 
-class Acting(Actor):
+class Acting:
     """Works in the session by tools; words alone are what it says."""
-
-    speaks = True
 
     def __init__(self, member: Member, within: tuple[str, ...], hands_to: tuple[str, ...]) -> None:
         self._member, self._hands_to = member, hands_to
-        self.name, self.within, self.own_tools = member.name, within, member.tools
-        self.brief = member.words(hands_to) if member.name != Coder.name else ""
-        self.endings = tuple(map(_hand_to, hands_to))
+        self.name, self.within = member.name, within
+        brief = member.words(hands_to) if member.name != Coder.name else ""
+        endings = tuple(map(_hand_to, hands_to))
+        role = Role(member.name, within, brief, tools=member.tools, endings=endings, is_member=True)
+        self._coder = Coder(role, acts=True)
 
     async def speak(self, turn: Turn) -> Message:
         """Act until it is done, asks, hands over or has something to say."""
-        message = (await super().speak(turn)).model_copy(update={"author": self.name})
+        message = await self._coder.speak(turn)
         is_change = message.kind == "code" and message.is_change and not message.repeats
         if message.kind in ("question", "handoff") or is_change or self.name == Coder.name:
             return message

@@ -45,7 +45,7 @@ class Workplace:
         self._turn = turn
         self._tools = tools
 
-    def see_given(self, call: ToolCall) -> None:
+    def require_tool(self, call: ToolCall) -> None:
         """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
         state = self._turn.state
         asked = question_id(state.run, len(state.progress.messages), self._key(call))
@@ -71,7 +71,7 @@ class Workplace:
         self._let_through()
         await turn.baseline(0)
         await turn.bench.session(state)
-        is_new = turn.participant not in turn.bench.known_to
+        is_new = state.dialogue.participant not in turn.bench.known_to
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue.messages)
         redact = turn.bench.redactor.redact
         said = redact(call.arguments)
@@ -85,7 +85,7 @@ class Workplace:
                 return await self.tell(call, f"{_BROKEN}{told}", failed=True)
             is_restarted = True
             given, changes, left_out = await self._made(call, anew=True)
-        turn.bench.known_to.add(turn.participant)
+        turn.bench.known_to.add(state.dialogue.participant)
         text = redact(given.text)
         if new := [line for line in left_out if line not in _lines(state)]:
             text = f"{text}\n[left out, lands nowhere: {named(new)}]"

@@ -48,7 +48,7 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
     is_reply = bool(last) and last[0].kind == "reply"
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
-        "" if told or is_reply else f"[{came_of_it(state)}]",
+        "" if told or is_reply else f"[{format_outcome(state)}]",
         edited,
         asked_words(state),
         what_to_pass(state, context, green="") if edited and is_red else "",
@@ -57,7 +57,7 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
     return ChatMessage(role="user", content=words, images=state.task.pictures)
 
 
-def came_of_it(state: State) -> str:
+def format_outcome(state: State) -> str:
     """The result of the previous message, for the user's files and the session's."""
     before = state.steps[-1]
     if state.dialogue.session.tree:

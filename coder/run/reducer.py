@@ -133,7 +133,7 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
     """The run at a further task: without messages, with all that was spent."""
     before = state.dialogue
     begun = Dialogue(callers=before.callers, is_untold=before.is_untold, cleared_steps=before.cleared_steps)
-    if before.messages and body.settings.strategy == "act":
+    if before.messages and body.settings.may_act:
         begun = replace(
             begun,
             messages=before.messages,

@@ -143,6 +143,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         """A commit is made of what solves the task."""
         return self.branch is not None or (self.commit and self.apply)
 
+    @property
+    def may_act(self) -> bool:
+        """Whether the strategy lets a model that can work by tools."""
+        return self.strategy in ("act", "escalate")
+
     def sampling(self, *, temperature: float = 0.0, seed: int = 0, most: int | None = None) -> Sampling:
         """Sampling at this temperature unless the user named one; `seed` is added to the user's."""
         limits = [limit for limit in (most, self.max_answer_tokens) if limit is not None]

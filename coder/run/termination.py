@@ -147,7 +147,7 @@ def named(names: Sequence[str], *, most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def goes_round(state: State) -> bool:
+def is_repeating(state: State) -> bool:
     """Whether a model makes the same calls with the same results again and again."""
     return not state.dialogue.session.has_background and any(
         len(calls) >= SAME_RESULTS for calls in state.dialogue.session.results.values()

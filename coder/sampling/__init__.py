@@ -1,1 +1,1 @@
-"""Strategies for single functions and small models: fresh answers, compared, one selected. Read best_of_n."""
+"""Attempts at one task, compared, and one of them chosen. Read attempts, series, picker."""

@@ -227,7 +227,7 @@ class Series:
 
     def _repeated(self) -> int:
         """How often the attempts gave the most frequent answer."""
-        acts = self._journal.state.settings.strategy == "act"  # there, each attempt ends by itself
+        acts = self._journal.state.settings.may_act  # there, each attempt ends by itself
         return 0 if acts or self._wished else most_repeated(*self._states.values())
 
     async def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Teams say whose turn it is, by the state alone; strategies name them. Read in_turn, strategies, spec.
+"""Teams say whose turn it is, by the state alone; strategies name them. Read coding_team, strategies, spec.
 
 `from coder.teams import Member, RoundRobin, Panel, Selector, Handoff, Orchestrated, Nested`
 """

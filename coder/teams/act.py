@@ -1,9 +1,6 @@
-"""Act: the Coder works in a session until it calls `done`, and the Executor decides whether it is."""
+"""Endings of a run by tools: the Coder calls `done`, and the Executor decides whether it is."""
 
-from coder.participants.actor import MOST_NUDGES, Actor, LastTree, has_new_tree
-from coder.participants.executor import Executor
-from coder.participants.participant import Participant
-from coder.participants.planner import Planner, wants_plan
+from coder.participants.session_work import MOST_NUDGES
 from coder.run.state import State
 from coder.run.termination import (
     SAME_RESULTS,
@@ -11,35 +8,16 @@ from coder.run.termination import (
     Stop,
     budget_reached,
     contradiction,
-    goes_round,
+    is_repeating,
     stuck,
     tests_pass,
     why_unverified,
 )
-from coder.teams.in_turn import InTurn
 from coder.text.sanitize import one_line
 from coder.workspace.consent import is_accepted
 
 _MOST_SAID = 300
 """Characters of the model's explanation in a reason."""
-
-
-class Act:
-    """The Planner where a plan is wanted, then Coder and Executor; at a limit, the tree as it stands."""
-
-    def __init__(self) -> None:
-        self._members = InTurn((Planner(), Actor(), Executor()), skip=_has_nothing_to_do)
-
-    def next(self, state: State) -> Participant:
-        """Whose turn it is."""
-        is_over = budget_reached(state) is not None
-        return LastTree() if is_over and not state.awaits_execution else self._members.next(state)
-
-    def has_last_word(self, state: State) -> bool:
-        """Whether something is to be taken over, or tried, after a limit."""
-        if state.awaits_execution:
-            return state.spend.seconds < state.spend.budget.seconds
-        return has_new_tree(state)
 
 
 def act_stop() -> Stop:
@@ -51,7 +29,7 @@ def act_stop() -> Stop:
 def going_round(state: State) -> Reason | None:
     """The model repeats a call with the same result; its changes until then are tried."""
     last = state.last
-    if last is None or not goes_round(state):
+    if last is None or not is_repeating(state):
         return None
     if state.awaits_execution and (last.files or last.test_edits):
         return None
@@ -113,10 +91,3 @@ def _is_remarked(state: State) -> bool:
     outcomes = [message.outcome for message in state.progress.messages if message.outcome is not None]
     tried = 2 if state.codes[-1].check else 1  # a check that shows nothing is told, too
     return sum(outcome.passed for outcome in outcomes) > tried
-
-
-def _has_nothing_to_do(member: Participant, state: State) -> bool:
-    if isinstance(member, Planner):
-        is_wanted = state.settings.plan is True or "plan" in state.settings.approve
-        return bool(state.progress.messages) or not is_wanted or not wants_plan(state)
-    return isinstance(member, Executor) and not state.awaits_execution

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from coder.errors import UsageError
 from coder.loop import Team
-from coder.models.abilities import Abilities, abilities_of, goes_on, parameters_of
+from coder.models.abilities import Abilities, abilities_of, goes_on, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
 from coder.run.settings import Budget, Settings, StrategyChoice, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
-from coder.teams.in_turn import default_team, one_shot_team
+from coder.teams.coding_team import FAILURES, CodingTeam, escalate_stop
 
 if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
@@ -22,10 +22,6 @@ _MANY = 3
 """Attempts from which on comparing them pays."""
 LEAST_CALLS = 3
 """Calls that acting takes at least: a look, a change, `done`."""
-_ABLE = 4_000_000_000
-"""Parameters from which on a model can act."""
-_ROOM = 8192
-"""Tokens that a model must be able to read to act: a dialogue of commands and outputs needs them."""
 _UNKNOWN = Abilities()
 OWN_STOP = "custom"
 """In the log for a stop that is no condition: a resume needs it again."""
@@ -37,7 +33,7 @@ _MANY_STEPS = {"calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
 class Strategy:
     """A team, its stop, and the limits it wants."""
 
-    team: Callable[[], Team] = default_team
+    team: Callable[[], Team] = CodingTeam
     stop: Callable[[], Stop] = default_stop
     limited: Callable[[Budget], Budget] = lambda budget: budget
     """The limits that the user gave, as the strategy wants them."""
@@ -60,21 +56,23 @@ def _one_attempt(budget: Budget) -> Budget:
     return budget.model_copy(update={"samples": 1})
 
 
+def _one_answer() -> CodingTeam:
+    return CodingTeam(completes=True)
+
+
 def _strategy(name: StrategyChoice | None) -> Strategy:
     """The strategy of this name, whose modules are imported here."""
     match name:
         case "act":
-            from coder.teams.act import Act, act_stop
+            from coder.teams.act import act_stop
 
-            return Strategy(Act, act_stop, many_steps)
+            return Strategy(lambda: CodingTeam(acts=True), act_stop, many_steps)
         case "one-shot":
-            return Strategy(one_shot_team, limited=lambda budget: budget.model_copy(update=_ONE_CALL))
+            return Strategy(_one_answer, limited=lambda budget: budget.model_copy(update=_ONE_CALL))
         case "best-of-n":
-            return Strategy(one_shot_team, limited=_all_fresh)
+            return Strategy(_one_answer, limited=_all_fresh)
         case "escalate":
-            from coder.teams.in_turn import Escalate
-
-            return Strategy(Escalate, limited=_one_attempt)
+            return Strategy(lambda: CodingTeam(acts=None, expert_after=FAILURES), escalate_stop, many_steps)
         case _:
             return Strategy()
 
@@ -138,7 +136,7 @@ def see_tools(settings: Settings, bench: "Workbench") -> None:
     Raises:
         UsageError: they aren't.
     """
-    if bench.tools and settings.strategy != "act" and settings.team is None:
+    if bench.tools and not settings.may_act and settings.team is None:
         raise UsageError(
             f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
         )
@@ -160,11 +158,9 @@ def suited(
     many = "samples" in named and settings.budget.samples >= _MANY
     if settings.plan is None and is_one_function and (many or goes_on(model)):
         return "best-of-n"
-    is_small = model.startswith("local/") or (parameters_of(model) or _ABLE) < _ABLE
-    is_small = is_small or (able.context is not None and able.context < _ROOM)
     steps = many_steps(settings.budget)
     has_calls = steps.calls // steps.samples >= LEAST_CALLS
-    acts = not is_small and has_calls if able.acts is None else able.acts
+    acts = takes_tools(model, able) and (has_calls or able.acts is True)
     by_repairs = "repairs" in named
     return "act" if acts and sessions and not by_repairs else "repair"
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from coder.environment.workbench import Workbench
 from coder.errors import ContextTooLong
-from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of
+from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of, takes_tools
 from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.tokens import shrunk
 from coder.models.wrapper import playing
@@ -89,6 +89,11 @@ class Turn:
     def abilities(self) -> Abilities:
         """What is known of the model of this turn."""
         return abilities_of(self._model)
+
+    @property
+    def can_act(self) -> bool:
+        """Whether the model of this turn can work by tools."""
+        return takes_tools(self._model.name, self.abilities)
 
     async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
         """The model's answer to one conversation, from the log when it is there already.

@@ -104,7 +104,7 @@ async def _by_cells(on: Verification, files: Mapping[str, bytes]) -> Finding | N
     settings, target = on.state.settings, on.target
     if not settings.kernel or not target.path.endswith(".py") or target.path not in files:
         return None
-    if settings.strategy == "act" and on.state.task.test_command:  # it may be a module, which is no script
+    if settings.may_act and on.state.task.test_command:  # it may be a module, which is no script
         return None
     from coder.environment.script_cells import cells_of
     from sandbox.kernel.kernel import run_cells

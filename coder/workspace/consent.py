@@ -98,7 +98,7 @@ def _replaced(state: State, files: Mapping[str, str | None], held: Mapping[str, 
     return moved
 
 
-def is_kept_apart(path: str, state: State, target: Target) -> bool:
+def is_protected(path: str, state: State, target: Target) -> bool:
     """Whether a path affects which tests pass, so that edits of it are separated from an answer."""
     is_free = is_allowed(path, state.settings.allow)
     return not is_free and decides(end_of(path, state.files), state.task, target)

@@ -24,7 +24,7 @@ from coder.run.run import summarize
 from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
-from coder.teams.in_turn import default_team
+from coder.teams.coding_team import CodingTeam
 from coder.turn.logged_calls import request_key
 from tests.coder.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
@@ -342,7 +342,7 @@ def test_a_benchmark_that_was_killed_judges_only_what_is_left_and_only_as_it_beg
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_of_a_release_cut_at_any_event_is_decided_the_same(version: str) -> None:
     events = logged(f"{version}/solve")
-    stop, team = default_stop(), default_team()
+    stop, team = default_stop(), CodingTeam()
 
     commands = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]
     again = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]

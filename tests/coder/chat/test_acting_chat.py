@@ -19,7 +19,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.workspace.take_back import undo
 from tests.coder.chat.test_chat_session import NO, ONE, TWO, YES, Person
-from tests.coder.participants.test_actor import bash, call
+from tests.coder.participants.test_acting import bash, call
 from tests.memory_log import MemoryLog
 
 DONE = [call("done", summary="Done.")]

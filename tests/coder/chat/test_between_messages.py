@@ -9,7 +9,7 @@ from tests.coder.chat.test_acting_chat import DONE, MAKE_TWO
 from tests.coder.chat.test_acting_chat import talk as act
 from tests.coder.chat.test_apply import CHECK
 from tests.coder.chat.test_chat_session import YES, Person, talk
-from tests.coder.participants.test_actor import bash
+from tests.coder.participants.test_acting import bash
 
 
 async def test_clear_begins_a_new_dialogue_and_the_log_keeps_the_old_one(folder: Path) -> None:

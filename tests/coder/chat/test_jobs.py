@@ -7,7 +7,7 @@ import pytest
 from coder.cli.session_commands import told_jobs
 from coder.errors import UsageError
 from tests.coder.chat.test_acting_chat import heard, talk
-from tests.coder.participants.test_actor import call
+from tests.coder.participants.test_acting import call
 
 
 async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_told(folder: Path) -> None:

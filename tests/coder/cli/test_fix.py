@@ -237,7 +237,7 @@ def test_a_strong_model_is_asked_where_the_first_one_has_failed_twice(
     console: Console, project: Path
 ) -> None:
     with faulty_endpoint(
-        says(code(WRONG)), says(code(WRONG.replace("-", "*"))), says(code(RIGHT))
+        says(code(WRONG.replace("-", "*"))), says(code(WRONG.replace("-", "/"))), says(code(RIGHT))
     ) as endpoint:
         done = fix(console, endpoint, "--strong-model", f"great@{endpoint.url}", cwd=project)
 

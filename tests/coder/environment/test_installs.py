@@ -16,7 +16,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from sandbox import Policy, session_policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from tests.coder.participants.test_actor import DONE, bash, told
+from tests.coder.participants.test_acting import DONE, bash, told
 from tests.memory_log import MemoryLog
 from tests.ordinary_user import run_as_ordinary_user
 

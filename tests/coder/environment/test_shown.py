@@ -11,7 +11,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from tests.coder.participants.test_actor import DONE, bash, told
+from tests.coder.participants.test_acting import DONE, bash, told
 from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
 

@@ -25,8 +25,8 @@ from tests.docker_engine import IMAGE, require_docker
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
 
-from .test_actor import DONE, EDIT, RIGHT, SETTINGS, WRONG, call, project, told
-from .test_actor_cut import TEST, cut_log
+from .test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, call, project, told
+from .test_acting_cut import TEST, cut_log
 
 __all__ = ["project"]
 YES, NO = Decision(decision="yes", who="ann@there"), Decision(decision="no", words="too dear")

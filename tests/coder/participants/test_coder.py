@@ -1,12 +1,19 @@
-"""What a prompt that is source brings along."""
+"""What a prompt that is source brings along, and which Coder opens a session."""
+
+from typing import Any
 
 import pytest
 
-from coder.participants.coder import with_givens
+from coder.agent import solve
+from coder.environment.workbench import Workbench
+from coder.models.scripted import Scripted
+from coder.participants.text_work import with_givens
+from coder.run.settings import Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.target import find_target
 from coder.run.task import Task
 from tests.coder.states import started, state_of
+from tests.memory_log import MemoryLog
 
 ADD = "def add(a, b):\n    return a + b\n"
 HELPERS = "from typing import List\n\n\ndef half(n):\n    return n / 2\n\n\n"
@@ -52,3 +59,23 @@ def test_a_file_that_only_the_model_names_is_the_one_that_was_asked_for(
     state = state_of([started(task)])
 
     assert with_givens(files, state, find_target(task, {})) == taken
+
+
+@pytest.mark.parametrize(("strategy", "opens"), [("repair", False), ("one-shot", False), ("act", True)])
+async def test_only_a_coder_with_tools_opens_a_session(
+    strategy: StrategyChoice, opens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[bool] = []
+    session = Workbench.session
+
+    async def counted(bench: Workbench, *arguments: Any, **options: Any) -> Any:
+        opened.append(True)
+        return await session(bench, *arguments, **options)
+
+    monkeypatch.setattr(Workbench, "session", counted)
+    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+    settings = Settings(strategy=strategy)
+
+    run = await solve(task, model=Scripted([f"```python\n{ADD}```\n"]), settings=settings, log=MemoryLog())
+
+    assert (run.status, bool(opened)) == ("solved", opens)

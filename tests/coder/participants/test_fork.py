@@ -18,9 +18,9 @@ from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
-from .test_actor_cut import TEST, cut_log
-from .test_actor_opaque import thought, use
+from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
+from .test_acting_cut import TEST, cut_log
+from .test_acting_opaque import thought, use
 
 __all__ = ["project"]
 TWICE = [call("edit", path="calc.py", old="a - b", new="a * b"), *bash("echo 1 > log.txt")]

@@ -19,8 +19,8 @@ from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from tests.coder.participants.test_actor import DONE, RIGHT, WRONG, bash, call, project
-from tests.coder.participants.test_actor_cut import TEST
+from tests.coder.participants.test_acting import DONE, RIGHT, WRONG, bash, call, project
+from tests.coder.participants.test_acting_cut import TEST
 from tests.memory_log import MemoryLog
 
 __all__ = ["project"]

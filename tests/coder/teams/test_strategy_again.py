@@ -17,7 +17,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
-from coder.teams.in_turn import Escalate
+from coder.teams.coding_team import CodingTeam
 from tests.memory_log import MemoryLog
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
@@ -102,21 +102,23 @@ async def test_tools_are_refused_where_a_run_goes_on_that_does_not_act(task: Tas
 
 
 async def test_a_team_given_from_python_is_needed_again_at_a_resume(task: Task) -> None:
-    log, team = MemoryLog(), Escalate(after=1)
+    log, team = MemoryLog(), CodingTeam(expert_after=1)
     stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=team, log=log)
     wide = Budget(calls=9)
 
-    with pytest.raises(UsageError, match=r"coder\.teams\.in_turn:Escalate, was given from Python"):
+    with pytest.raises(UsageError, match=r"coder\.teams\.coding_team:CodingTeam, was given from Python"):
         await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, log=log)
     again = await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, team=team, log=log)
 
     assert (stopped.status, again.status) == ("limit", "solved")
-    assert (await state_of(log, again)).settings.team == "coder.teams.in_turn:Escalate"
+    assert (await state_of(log, again)).settings.team == "coder.teams.coding_team:CodingTeam"
 
 
 async def test_a_run_of_such_a_team_continues_by_a_strategy_that_is_named(task: Task) -> None:
     log = MemoryLog()
-    stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=Escalate(after=1), log=log)
+    stopped = await solve(
+        task, model=Scripted([WRONG]), settings=ONE_CALL, team=CodingTeam(expert_after=1), log=log
+    )
     named = Settings(strategy="repair")
 
     again = await resume(

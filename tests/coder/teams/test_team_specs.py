@@ -403,7 +403,7 @@ def test_a_name_that_is_taken_or_no_name_is_refused(name: str) -> None:
 MEMBERS = st.builds(
     Member,
     st.from_regex(r"[a-z][a-z0-9]{3,8}", fullmatch=True).filter(
-        lambda name: name not in ("coder", "human", "picker", "expert", "planner", "executor", "chooser")
+        lambda name: name not in ("coder", "human", "picker", "expert", "planner", "executor", "attempts")
     ),
     st.text(max_size=20),
 )

@@ -23,8 +23,8 @@ from coder.traces import collector
 from coder.traces.collector import Collector
 from coder.traces.fold import Trace
 from coder.usage import Usage
-from tests.coder.participants.test_actor import DONE, EDIT, RIGHT, SETTINGS, WRONG, bash, project
-from tests.coder.participants.test_actor_cut import TEST, cut_log
+from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, bash, project
+from tests.coder.participants.test_acting_cut import TEST, cut_log
 from tests.coder.participants.test_code_mode import ASKS, PAY, YES, Bank, python
 from tests.coder.sampling.test_attempts import BREAK, MEND, Several
 from tests.memory_log import MemoryLog

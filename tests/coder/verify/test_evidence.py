@@ -11,13 +11,13 @@ import pytest
 from coder.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.participants.coder import Coder
-from coder.participants.executor import Executor
+from coder.participants.participant import Participant
 from coder.run.event_types import ProgramFinished, ProgramStarted, parse
 from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
+from coder.run.state import State
 from coder.run.task import Task
-from coder.teams.in_turn import InTurn
 from coder.turn.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
@@ -492,6 +492,17 @@ class Checking:
         return message.model_copy(update={"check": self._check})
 
 
+class CheckingTeam:
+    """A Coder that names a check; the loop lets the Executor try each answer."""
+
+    def __init__(self, check: str) -> None:
+        self._check = check
+
+    def next(self, state: State) -> Participant:
+        """The Coder."""
+        return Checking(self._check)
+
+
 async def checked(
     shop: Path,
     check: str,
@@ -501,7 +512,7 @@ async def checked(
     more: str = "",
 ) -> Run:
     task = Task(prompt="Mend the price in shop.py.", workspace=shop, test_command=command)
-    team = InTurn((Checking(check), Executor()))
+    team = CheckingTeam(check)
     files = {"test_two__py": new} if new else {}
     model = Scripted([answer(shop__py=RIGHT + TOTAL, **files) + more])
     return await solve(task, model=model, settings=PYTEST, log=MemoryLog(), team=team)

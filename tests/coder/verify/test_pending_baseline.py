@@ -12,7 +12,7 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.baseline import FIRST_WAIT_S
-from tests.coder.participants.test_actor import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
 from tests.coder.states import call, code, events, outcome, started, state_of
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest

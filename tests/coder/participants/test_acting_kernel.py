@@ -14,7 +14,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.coder.chat.test_chat_session import Person
-from tests.coder.participants.test_actor import EDIT, SETTINGS, TEST, WRONG, bash, call, told
+from tests.coder.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told
 from tests.memory_log import MemoryLog
 from tests.sandbox.kernel.test_cells import PNG
 

@@ -16,8 +16,8 @@ from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, SETTINGS, TEST, WRONG, bash, told
-from .test_actor_cut import cut_log
+from .test_acting import DONE, SETTINGS, TEST, WRONG, bash, told
+from .test_acting_cut import cut_log
 
 MEND = bash("sed -i 's/a - b/a + b/' calc.py")
 MIDDLE = "".join(f"LINE_{n} = {n}\n" for n in range(9))

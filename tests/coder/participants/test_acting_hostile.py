@@ -18,7 +18,7 @@ from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
+from .test_acting import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"

@@ -10,7 +10,7 @@ from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
-from tests.coder.participants.test_actor import EDIT, SETTINGS, TEST, WRONG, bash, call, told, worked
+from tests.coder.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told, worked
 from tests.memory_log import MemoryLog
 
 FIRST = {"text": "read calc.py", "status": "doing"}, {"text": "mend it", "status": "todo"}

@@ -14,7 +14,7 @@ from coder.run.task import Task
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-from .test_actor import DONE, bash, call, told
+from .test_acting import DONE, bash, call, told
 
 SETTINGS = Settings(strategy="act", python=only_pytest())
 FILES = {

@@ -7,7 +7,7 @@ import pytest
 from coder.run.reducer import fold_all
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, EDIT, RIGHT, bash, call, project, told, worked
+from .test_acting import DONE, EDIT, RIGHT, bash, call, project, told, worked
 
 __all__ = ["project"]
 TESTS = bash("python -m pytest -q")

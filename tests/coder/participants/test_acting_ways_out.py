@@ -8,7 +8,7 @@ from coder.run.event_types import ProgramFinished, parse
 from coder.run.settings import Settings
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, EDIT, bash, call, project, told, worked
+from .test_acting import DONE, EDIT, bash, call, project, told, worked
 
 __all__ = ["project"]
 OTHER = "def test_other():\n    assert False\n"

@@ -14,8 +14,8 @@ from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message, tool_call
 from tests.memory_log import MemoryLog
 
-from .test_actor import RIGHT, SETTINGS, project
-from .test_actor_cut import TEST, cut_log
+from .test_acting import RIGHT, SETTINGS, project
+from .test_acting_cut import TEST, cut_log
 
 __all__ = ["project"]
 

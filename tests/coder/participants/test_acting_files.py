@@ -10,7 +10,7 @@ from coder.workspace.diff import diff_stat
 from coder.workspace.take_back import undo
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, EDIT, RIGHT, bash, project, told, worked
+from .test_acting import DONE, EDIT, RIGHT, bash, project, told, worked
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"

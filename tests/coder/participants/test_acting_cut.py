@@ -12,7 +12,7 @@ from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.memory_log import MemoryLog
 
-from .test_actor import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
+from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 
 __all__ = ["project"]
 TEST = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")

@@ -1,0 +1,166 @@
+"""SessionWork: a turn of a Coder with tools, whose edits stand in the run's session until it is done."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from coder.edits.answer import read_answer
+from coder.edits.edit import Answered
+from coder.models.model import ToolCall, ToolSpec
+from coder.participants.dialogue import DialogueTurn
+from coder.participants.submission import CODER, code_message, has_new_tree
+from coder.participants.workplace import Workplace
+from coder.prompting.reprompt import asks, is_reply
+from coder.prompts import prompt
+from coder.run.message import EXPERT, Message
+from coder.run.state import State
+from coder.run.target import Target
+from coder.run.termination import is_repeating
+from coder.run.watch import Listening
+from coder.tools.registry import ASK, DONE, Ask, Done
+from coder.tools.tool import read_arguments
+from coder.turn.turn import Turn
+from coder.workspace.consent import is_protected
+from coder.workspace.overlay import to_ends
+
+MOST_NUDGES = 2
+"""Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
+_DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
+"""How a model that speaks in text says that it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Who works: the Coder, or a member of a team."""
+
+    name: str = CODER
+    within: tuple[str, ...] = ()
+    """The nested teams that it speaks in."""
+    brief: str = ""
+    """Words of a member of a team to its model, beside those of any that acts."""
+    tools: tuple[str, ...] | None = None
+    """The user's tools that it may call; None: all."""
+    endings: tuple[ToolSpec, ...] = ()
+    """Further tools whose call ends the turn: `to_NAME`."""
+    is_member: bool = False
+    """Words alone are what it says to its team."""
+
+    @property
+    def dialogue(self) -> str:
+        """Whose dialogue it goes on with: a stronger model goes on with the Coder's."""
+        return CODER if self.name == EXPERT else self.name
+
+
+class SessionWork:
+    """Work of a turn by tools: its dialogue grows, and its edits are the tree of the session."""
+
+    def __init__(self, turn: Turn, role: Role, target: Target, talk: DialogueTurn, place: Workplace) -> None:
+        """Go on with a dialogue, where the calls of its tools are carried out in `place`."""
+        self.talk = talk
+        self._turn, self._role, self._target, self._place = turn, role, target, place
+        self._nudges = 0
+        """Answers in a row that were no call and no change."""
+
+    async def carry_out_calls(self) -> Message | None:
+        """Carry out the calls of the last answer, and return the message of one that ends the turn."""
+        for one in self.talk.open_calls():
+            self._place.require_tool(one.call)
+            problem = one.problem or _dropped(self._turn.state, one.call)
+            ending = problem or self._ending(one.call)
+            if isinstance(ending, Message):
+                return ending
+            if ending:
+                self.talk.add(await self._place.tell(one.call, ending, failed=True))
+            else:
+                self.talk.add(await self._place.carry_out(one.call))
+        if is_repeating(self._turn.state):
+            return self._code("")
+        watch = self._turn.journal.watch
+        if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
+            self.talk.say(typed)
+        return None
+
+    async def ask(self) -> None:
+        """Ask for the next answer."""
+        if await self.talk.ask(self._turn.state.settings.sampling()):
+            self._nudges = 0
+
+    async def read(self) -> Message | str | None:
+        """The turn's message, words that ask for more, or None where an answer in text is a call."""
+        reply = await self._reply()
+        if not isinstance(reply, str):
+            return reply
+        if self._nudges == MOST_NUDGES:
+            return self._code(self.talk.words or "")
+        self._nudges += 1
+        return reply
+
+    async def _reply(self) -> Message | str | None:
+        turn, text = self._turn, self.talk.words or ""
+        answered = await self._edit(text)
+        if answered is None:
+            return self._message("reply", text)
+        if answered.problem is not None and not answered.empty:
+            return answered.problem  # with the nearest lines; the model can look at the rest
+        code = self._code(text)
+        if answered.files or answered.apart:
+            return code
+        if self.talk.speaks_text():
+            await self.talk.to_text()
+            return None if self.talk.open_calls() else prompt("act-text")
+        if (code.files or code.test_edits) and (_DONE_LINE.search(text) or not code.repeats):
+            return code
+        if asks(text) and turn.state.settings.asks:
+            return self._message("question", text)
+        return prompt("stands" if code.files or code.test_edits else "nudge")
+
+    async def _edit(self, text: str) -> Answered | None:
+        """Make the edits in the text of an answer that fit; None for words alone in a chat or a team."""
+        state = self._turn.state
+        files = {path: stored.text for path, stored in state.worked.items()}
+        apart = partial(is_protected, state=state, target=self._target)
+        answered = read_answer(
+            text, files, default=self._target.path, expected=self._target.names, ignored=apart, in_part=True
+        )
+        is_talk = state.settings.chat or self._role.is_member
+        if is_talk and is_reply(state.task.prompt, answered, text) and not has_new_tree(state):
+            return None
+        if answered.files or (answered.fits and answered.apart):
+            edits = {**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)}
+            await self._place.write(edits)
+        return answered
+
+    def _ending(self, call: ToolCall) -> Message | str | None:
+        """The message of a call that ends the turn; what is wrong with it; None for any other call."""
+        try:
+            if call.name in [spec.name for spec in self._role.endings]:
+                words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
+                return Message(author=self._role.name, kind="handoff", sample=1, attempt=1, text=words, to=to)
+            if call.name == DONE.name:
+                done = read_arguments(call.parsed(), Done, name=call.name)
+                return self._code(done.summary, check=done.check)
+            if call.name == ASK.name:
+                question = read_arguments(call.parsed(), Ask, name=call.name)
+                return self._message("question", question.question, options=question.options)
+        except ValueError as error:
+            return f"error: {error}"
+        return None
+
+    def _code(self, text: str, *, check: str = "") -> Message:
+        return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)
+
+    def _message(
+        self, kind: Literal["question", "reply"], text: str, *, options: Sequence[str] = ()
+    ) -> Message:
+        attempt, author = len(self._turn.state.codes) + 1, self._role.name
+        return Message(author=author, kind=kind, sample=1, attempt=attempt, text=text, options=tuple(options))
+
+
+def _dropped(state: State, call: ToolCall) -> str:
+    """Why `done` isn't carried out behind a call that failed; empty where none did."""
+    failed = state.dialogue.failed_tool
+    if call.name != DONE.name or not failed:
+        return ""
+    return f"Not carried out: a call of `{failed}` before it failed. Read its result, then go on."

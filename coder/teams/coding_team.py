@@ -1,0 +1,83 @@
+"""CodingTeam: Planner, Coder and Executor, the team of every strategy; `escalate` changes the model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coder.models.abilities import goes_on
+from coder.participants.executor import Executor
+from coder.participants.planner import Planner, wants_plan
+from coder.participants.submission import LastTree, has_new_tree
+from coder.run.attempts import tried
+from coder.run.message import EXPERT
+from coder.run.state import State
+from coder.run.termination import Reason, Stop, budget_reached, default_stop
+
+if TYPE_CHECKING:
+    from coder.participants.participant import Participant
+
+FAILURES = 2
+"""Failed outcomes after which `escalate` asks its second model."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodingTeam:
+    """The Planner where a plan is wanted, then Coder and Executor; at a limit, the tree as it stands."""
+
+    acts: bool | None = False
+    """The Coder works by tools; None: where its model can."""
+    expert_after: int | None = None
+    """Failed outcomes after which the model of the role `expert` goes on with the dialogue."""
+    completes: bool = False
+    """A model that continues texts completes a beginning of its answer, and nobody plans."""
+
+    def next(self, state: State) -> "Participant":
+        """Whose turn it is."""
+        if state.awaits_execution:
+            return Executor()
+        if budget_reached(state) is not None:
+            return LastTree()
+        if not state.progress.messages and self._wants_plan(state):
+            return Planner()
+        if self.completes and goes_on(state.model):
+            from coder.sampling.completion import completion
+
+            if completion().can_complete(state):
+                return completion().participant()
+        from coder.participants.coder import Coder  # loaded when a model is asked
+        from coder.participants.session_work import Role
+
+        is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
+        return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
+
+    def has_last_word(self, state: State) -> bool:
+        """Whether something is to be taken over, or tried, after a limit."""
+        if state.awaits_execution:
+            return state.spend.seconds < state.spend.budget.seconds
+        return has_new_tree(state)
+
+    def _wants_plan(self, state: State) -> bool:
+        """Whether a plan comes first; a model that acts plans by itself unless the user wants one."""
+        is_named = state.settings.plan is True or "plan" in state.settings.approve
+        return not self.completes and wants_plan(state) and (is_named or self.acts is False)
+
+
+def has_failed(state: State, times: int) -> bool:
+    """Whether so many outcomes failed, counting repeated answers, or a model with tools changed nothing."""
+    failed = sum(not outcome.passed for _, outcome in tried(state))
+    repeated = sum(code.repeats for code in state.codes)
+    is_idle = any(not code.is_change and not code.repeats for code in state.codes)
+    return failed + repeated >= times or (is_idle and bool(state.dialogue.messages))
+
+
+def escalate_stop() -> Stop:
+    """End as a run by tools or by repairs does, except where the second model takes a failure over."""
+    from coder.teams.act import act_stop
+
+    by_tools, by_repairs = act_stop(), default_stop()
+
+    def rule(state: State) -> Reason | None:
+        reason = (by_tools if state.dialogue.messages else by_repairs)(state)
+        is_left = has_failed(state, FAILURES) and all(code.author != EXPERT for code in state.codes)
+        return None if is_left and reason is not None and reason.status in ("unsolved", "stuck") else reason
+
+    return Stop(rule)
