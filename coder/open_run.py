@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
@@ -20,7 +21,6 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.watch import Permitting, Unwatched
-from coder.sampling.attempt import Attempt
 from coder.store import EventLog, open_log
 from coder.teams.strategies import makes_attempts, team_and_stop
 from coder.verify.preflight import prepare
@@ -28,6 +28,9 @@ from coder.workspace.deliver import deliver
 from coder.workspace.folder import Snapshot
 from coder.workspace.overlay import shown_files
 from coder.workspace.read import restore, started
+
+if TYPE_CHECKING:
+    from coder.sampling.attempt import Attempt
 
 
 @asynccontextmanager
@@ -106,7 +109,7 @@ class _RunsOfAttempts:
         """The state of an attempt, of the log."""
         return fold_all(await self.log.read(run))
 
-    async def make(self, attempt: Attempt) -> State:
+    async def make(self, attempt: "Attempt") -> State:
         """Begin or continue an attempt, and return its last state."""
         parent = self.journal.state
         async with AsyncExitStack() as stack:
@@ -127,7 +130,7 @@ class _RunsOfAttempts:
             await work(journal, self.model, bench, self.options)
             return journal.state
 
-    def _begun(self, attempt: Attempt, bench: Workbench) -> list[Body]:
+    def _begun(self, attempt: "Attempt", bench: Workbench) -> list[Body]:
         """The first events of an attempt: the same files, how the tests ended on them, and the plan."""
         parent = self.journal.state
         read = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
@@ -137,7 +140,7 @@ class _RunsOfAttempts:
         plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
         return [*first, *([baseline] if baseline is not None else []), *plan]
 
-    async def _continued(self, journal: Journal, attempt: Attempt, bench: Workbench) -> list[Body]:
+    async def _continued(self, journal: Journal, attempt: "Attempt", bench: Workbench) -> list[Body]:
         """The events with which an attempt goes on: answers of people, or their wish for another change."""
         state = await journal.load()
         spent = state.spend.seconds

@@ -2,19 +2,12 @@
 
 from typing import Protocol
 
-from coder.models.model import ChatMessage
 from coder.participants.dialogue import DialogueTurn
-from coder.participants.session_dialogue import in_session
-from coder.participants.session_work import Role
-from coder.participants.submission import CODER
-from coder.participants.text_work import TextWork, sampling_of, text_request
+from coder.participants.role import CODER, Role
 from coder.prompting.reprompt import target_now
-from coder.run.attempts import Attempt, next_round
+from coder.run.attempts import next_round
 from coder.run.message import Message
-from coder.run.target import Target
 from coder.turn.turn import Turn
-
-__all__ = ["Coder", "sampling_of"]
 
 
 class Work(Protocol):
@@ -62,16 +55,16 @@ class Coder:
             if reply is not None:
                 work.talk.say(reply)
 
-    async def view(self, turn: Turn, target: Target, upcoming: Attempt) -> list[ChatMessage]:
-        """The request of a turn without tools."""
-        return await text_request(turn, target, upcoming)
-
     async def _work(self, turn: Turn) -> Work:
         acts = self._acts
         if acts is None:
             has_begun = bool(turn.state.dialogue.messages)
             acts = has_begun or (turn.can_act and await turn.bench.has_sessions())
         if acts:
+            from coder.participants.session_dialogue import in_session  # most small models have no tools
+
             return await in_session(turn, self._role)
-        view = await self.view(turn, target_now(turn.state), next_round(turn.state))
+        from coder.participants.text_work import TextWork, text_request
+
+        view = await text_request(turn, target_now(turn.state), next_round(turn.state))
         return TextWork(turn, self._role.name, view)

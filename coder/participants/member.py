@@ -9,7 +9,7 @@ from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.participants.coder import Coder
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner
-from coder.participants.session_work import Role
+from coder.participants.role import Role
 from coder.participants.text_work import read_edits, with_files
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words

@@ -5,7 +5,8 @@ import asyncio
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form
 from coder.participants.dialogue import DialogueTurn
-from coder.participants.session_work import Role, SessionWork
+from coder.participants.role import Role
+from coder.participants.session_work import SessionWork
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import first_request, format_outcome, next_request, verdict_words
 from coder.prompting.files_shown import survey_of

@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.models.model import ToolCall, ToolSpec
+from coder.models.model import ToolCall
 from coder.participants.dialogue import DialogueTurn
-from coder.participants.submission import CODER, code_message, has_new_tree
+from coder.participants.role import Role
+from coder.participants.submission import code_message, has_new_tree
 from coder.participants.workplace import Workplace
 from coder.prompting.reprompt import asks, is_reply
 from coder.prompts import prompt
-from coder.run.message import EXPERT, Message
+from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import is_repeating
@@ -29,28 +29,6 @@ MOST_NUDGES = 2
 """Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
 _DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
 """How a model that speaks in text says that it is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """Who works: the Coder, or a member of a team."""
-
-    name: str = CODER
-    within: tuple[str, ...] = ()
-    """The nested teams that it speaks in."""
-    brief: str = ""
-    """Words of a member of a team to its model, beside those of any that acts."""
-    tools: tuple[str, ...] | None = None
-    """The user's tools that it may call; None: all."""
-    endings: tuple[ToolSpec, ...] = ()
-    """Further tools whose call ends the turn: `to_NAME`."""
-    is_member: bool = False
-    """Words alone are what it says to its team."""
-
-    @property
-    def dialogue(self) -> str:
-        """Whose dialogue it goes on with: a stronger model goes on with the Coder's."""
-        return CODER if self.name == EXPERT else self.name
 
 
 class SessionWork:

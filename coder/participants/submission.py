@@ -1,12 +1,11 @@
 """Submission: what the session has changed, as a message of code."""
 
+from coder.participants.role import CODER
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import Target, target_of
 from coder.turn.turn import Turn
 from coder.workspace.proposal import session_changes
-
-CODER = "coder"
 
 
 class LastTree:

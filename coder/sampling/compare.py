@@ -15,6 +15,7 @@ from coder.run.examples import find_examples
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import target_of
+from coder.sampling.candidate import FAILED
 from coder.sampling.outline import calls_of, missing_function
 from coder.turn.turn import Turn
 from sandbox import Limits, Sandbox, open_function
@@ -24,8 +25,6 @@ SECONDS = 2.0
 """Of CPU time, for all calls of one candidate."""
 PATIENCE_S = 4 * SECONDS
 """By the clock, so that a busy machine gives the same result as an idle one."""
-FAILED = "!"
-"""Begins the behaviour of a call that raised or never returned."""
 LATE = f"{FAILED}late"
 _GONE = f"{FAILED}gone"
 """Of an input after the candidate's process ended."""

@@ -8,49 +8,17 @@ input (Shi et al. 2022, MBR-EXEC). Where nothing can be compared, the smallest c
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
-from coder.run.message import Message, Outcome, Verified
+from coder.run.message import Message
 from coder.run.state import State
 from coder.run.target import target_of
-from coder.sampling.compare import FAILED, behaviours, comparison_of, largest_group
-from coder.sampling.outline import missing_function
+from coder.sampling.candidate import FAILED, Candidate
 from coder.source.python_names import free_names, parse_source
 from coder.text.sanitize import count_of
 from coder.turn.turn import Turn
 
 ENOUGH = 3
 """Attempts that pass and behave the same, after which further ones would hardly change the choice."""
-_KINDS = get_args(Verified)
-"""What decided, the strongest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """The change of one attempt, with what is known of it."""
-
-    attempt: int
-    code: Message
-    outcome: Outcome
-    lines: int = 0
-    """That it changes."""
-    sane: bool = True
-    """By reading, it could be what was asked for."""
-    votes: int = 1
-    """Attempts that gave this very code."""
-    behaviour: tuple[str, ...] = ()
-    """What it returns for each input; empty where that is unknown."""
-
-    @property
-    def rank(self) -> tuple[object, ...]:
-        """Less is better: the verdict, what shows it, and how many checks pass."""
-        passed = self.outcome.passed
-        return (
-            _KINDS.index(self.outcome.verified) if passed else len(_KINDS),
-            not self.outcome.contradicts,
-            0 if passed else -sum(check.passed for check in self.outcome.checks),
-            not self.sane,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +34,8 @@ async def pick(turn: Turn, candidates: Sequence[Candidate]) -> tuple[Candidate, 
     merged = merge_repeats(turn.state, candidates)
     if len(merged) == 1:
         return merged[0], "it is the only change"
+    from coder.sampling.compare import behaviours, comparison_of  # few runs have several changes
+
     best = min(candidate.rank for candidate in merged)
     if comparison := comparison_of(turn.state, [candidate.code for candidate in merged]):
         results = await behaviours(turn, comparison)
@@ -91,6 +61,8 @@ async def find_agreement(turn: Turn, candidates: Sequence[Candidate]) -> Candida
     passed = [one for one in merge_repeats(turn.state, passed) if one.sane]
     if len(passed) < ENOUGH:
         return None
+    from coder.sampling.compare import behaviours, comparison_of, largest_group
+
     comparison = comparison_of(turn.state, [one.code for one in passed])
     group = largest_group(await behaviours(turn, comparison)) if comparison is not None else ()
     return passed[group[0]] if len(group) >= ENOUGH else None
@@ -139,6 +111,8 @@ def _agreement(one: Candidate, every: Sequence[Candidate]) -> int:
 
 def is_sane_answer(state: State, code: Message) -> bool:
     """Whether it could be what was asked for; only code of one function can be judged by reading."""
+    from coder.sampling.outline import missing_function
+
     target = target_of(state)
     name = missing_function(state.task.prompt, target.names)
     source = code.files.get(target.path)

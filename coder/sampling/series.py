@@ -23,8 +23,9 @@ from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.termination import STUCK_AFTER, Reason, contradiction, verdict
 from coder.sampling.attempt import Attempt, AttemptRuns
+from coder.sampling.candidate import Candidate
 from coder.sampling.completion import completion
-from coder.sampling.picker import ENOUGH, Candidate, find_agreement, pick
+from coder.sampling.picker import ENOUGH, find_agreement, pick
 from coder.store.run_list import attempt_id
 from coder.turn.turn import Turn
 from coder.workspace.diff import count_lines

@@ -1,6 +1,5 @@
 """Endings of a run by tools: the Coder calls `done`, and the Executor decides whether it is."""
 
-from coder.participants.session_work import MOST_NUDGES
 from coder.run.state import State
 from coder.run.termination import (
     SAME_RESULTS,
@@ -44,7 +43,7 @@ def idle(state: State) -> Reason | None:
         return None
     if last.files or last.test_edits or last.check or state.dialogue.messages[-1].tool_calls:
         return None
-    text = f"the model's last {MOST_NUDGES + 1} answers changed nothing and called nothing"
+    text = "the model answers without changing a file or calling a tool"
     return Reason("stuck", text) if state.dialogue.messages[-1].role == "assistant" else None
 
 

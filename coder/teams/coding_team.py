@@ -44,7 +44,7 @@ class CodingTeam:
             if completion().can_complete(state):
                 return completion().participant()
         from coder.participants.coder import Coder  # loaded when a model is asked
-        from coder.participants.session_work import Role
+        from coder.participants.role import Role
 
         is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
         return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)

@@ -45,13 +45,14 @@ CASES = "".join(
     for n, name in enumerate(("one", "two"), 1)
 )  # fmt: skip
 SOLVE = f"solve {shlex.quote(TASK)}"
-CHECKED = f"{SOLVE} --check {shlex.quote(CHECK)}"
+GIVEN = f"{SOLVE} --strategy repair --check {shlex.quote(CHECK)}"
+CHECKED = f"{GIVEN} --samples 1"
 BENCH = f"bench run {PLACE}/suite.jsonl --one-shot --workers 1"
 DOWN, KILLED = error(503, "down", {"retry-after": "0"}), -9
 KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "solve": ([W, R], {CHECKED: 0}),
     "planned": ([says("1. Sum the prices."), R], {f"{CHECKED} --plan": 0}),
-    "best-of-n": ([W, L, R], {f"{CHECKED} --strategy best-of-n --samples 3": 0}),
+    "best-of-n": ([W, L, R], {f"{SOLVE} --check {shlex.quote(CHECK)} --strategy best-of-n --samples 3": 0}),
     "landed": ([R], {f"{CHECKED} .": 0}),
     "undone": ([R], {f"{CHECKED} .": 0, "undo RUN": 0}),
     "proposed": ([R], {f"{CHECKED} . --no-apply": 0}),
@@ -62,13 +63,13 @@ KINDS: dict[str, tuple[list[Reply], dict[str, int]]] = {
     "failed": ([error(401, "no such key")], {CHECKED: 4}),
     "retried": ([DOWN, R], {CHECKED: 0}),
     "switched": ([DOWN, DOWN, R], {f"{CHECKED} --fallback toy-large@URL": 0}),
-    "stuck": ([W], {CHECKED: 6}),
-    "unsolved": ([W, L], {f"{CHECKED} --samples 1 --repairs 1": 1}),
-    "unverified": ([R], {SOLVE: 8}),
-    "fix": ([L, R], {"fix -- pytest -q": 0}),
-    "fix-commit": ([R], {"fix --commit -- pytest -q": 0}),
+    "stuck": ([W], {GIVEN: 6}),
+    "unsolved": ([W, L], {f"{CHECKED} --repairs 1": 1}),
+    "unverified": ([R], {f"{SOLVE} --strategy repair --samples 1": 8}),
+    "fix": ([L, R], {"fix --strategy repair --samples 1 -- pytest -q": 0}),
+    "fix-commit": ([R], {"fix --strategy repair --samples 1 --commit -- pytest -q": 0}),
     "fix-staged": ([R], {f"{CHECKED} . --commit": 0}),
-    "chat": ([says("It ignores them."), R, D], {"chat": 7}),
+    "chat": ([says("It ignores them."), R, D], {"chat --strategy repair": 7}),
     "bench": ([ONE, TWO], {f"{BENCH} --out {PLACE}/report.json": 0}),
     "bench-resumed": ([ONE, hangs(), TWO], {BENCH: KILLED, "bench run --resume RUN": 0}),
 }

@@ -34,7 +34,7 @@ def test_a_solved_task_says_so_last_and_leaves_just_the_code_on_stdout(console: 
 
     assert done.code == 0, done.err
     assert done.out == ADD
-    assert done.verdict.startswith("✓ solved  1 of 1 passed  2 attempts  2 calls  ")
+    assert done.verdict.startswith("✓ solved  1 of 1 passed  1 attempt  2 calls  ")
     assert "assert add(2, 3) == 5: expected 5, got -1" in done.err
     assert "  cost unknown  " in done.verdict
     name = endpoint.url.removeprefix("http://").removesuffix("/v1")

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.run.message import CheckLine, Message, Outcome, Verified
-from coder.sampling.compare import FAILED, described, inputs_of
-from coder.sampling.picker import Candidate, choose, is_sane
+from coder.sampling.candidate import FAILED, Candidate
+from coder.sampling.compare import described, inputs_of
+from coder.sampling.picker import choose, is_sane
 
 
 def outcome(passed: bool, checks: int) -> Outcome:
