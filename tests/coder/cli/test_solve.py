@@ -294,7 +294,7 @@ def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Con
     assert run["status"] == "unfinished"
     assert resumed.code == 0, resumed.err
     assert len(endpoint.requests) == 3
-    assert json.loads(resumed.out)["attempts"] == 2
+    assert json.loads(resumed.out)["calls"] == 3  # the one that was cut off may have been paid for
 
 
 @pytest.mark.slow
