@@ -25,7 +25,7 @@ from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog
 
 ADD = ToolSpec(name="add", description="Add two integers.", parameters=SCHEMA)
-SAID = Message(author="coder", kind="code", sample=1, attempt=1, text="done")
+SAID = Message(author="coder", kind="code", text="done")
 
 
 async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[Any], Awaitable[None]]]:

@@ -30,7 +30,7 @@ async def measure(server: Server, page: Page, events: int) -> None:
     await watch(page)
     seen = []
     for number in range(1, events + 1):
-        said = Message(author="coder", kind="reply", sample=1, attempt=1, text=f"Event {number}.")
+        said = Message(author="coder", kind="reply", text=f"Event {number}.")
         seen.append(await seen_s(server, page, "run_soon", Spoken(message=said), after=number))
     print(f"seen after {median(seen) * 1e3:.0f} ms, 95 %: {quantiles(seen, n=20)[18] * 1e3:.0f}, of {events}")
     body, painted = long_run(10_000), []

@@ -105,7 +105,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
 
     async def loop() -> None:
         await _ours(Turn("coder", journal=journal, model=model, bench=bench))
-        said = Message(author="coder", kind="code", sample=1, attempt=1, text="done")
+        said = Message(author="coder", kind="code", text="done")
         await journal.append(Spoken(message=said))
 
     return loop

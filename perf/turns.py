@@ -94,9 +94,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
     async def turn() -> None:
         asked = Turn("coder", journal=journal, model=model, bench=bench)
         text = await asked.ask(ASKED, sampling=SAMPLING)
-        await journal.append(
-            Spoken(message=Message(author="coder", kind="code", sample=1, attempt=1, text=text))
-        )
+        await journal.append(Spoken(message=Message(author="coder", kind="code", text=text)))
 
     return turn
 

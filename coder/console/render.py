@@ -80,7 +80,7 @@ def _spoken(message: Message) -> str | None:
             return _attempt(message, outcome)
         case Message(kind="code", repeats=True):
             said = "the same code as an earlier attempt" if message.is_change else "again without a change"
-            return f"  {FAILED} {_round(message)}  {said}"
+            return f"  {FAILED} {said}"
         case Message(author="tester"):
             return f"  · tests  {message.text.count('assert ')} written, as votes"
         case Message(kind="plan"):
@@ -176,13 +176,9 @@ def _attempt(message: Message, outcome: Outcome) -> str:
     if outcome.passed:
         told = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
         note += f"; {told}" if told else ""
-        return f"  ✓ {_round(message)}  {_passed(outcome.checks) or 'ran'}{note}"
+        return f"  ✓ {_passed(outcome.checks) or 'ran'}{note}"
     said = _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
-    return f"  {FAILED} {_round(message)}  {said.removesuffix('.') if note else said}{note}"
-
-
-def _round(message: Message) -> str:
-    return f"attempt {message.sample}.{message.attempt}"
+    return f"  {FAILED} {said.removesuffix('.') if note else said}{note}"
 
 
 def _passed(checks: tuple[CheckLine, ...]) -> str:

@@ -157,7 +157,7 @@ class Transcript:
         match message:
             case Message(kind="code"):
                 again = "  the same as before" if message.repeats else ""
-                return f"code {message.sample}.{message.attempt}{again}", [*self._code(message)]
+                return f"code{again}", [*self._code(message)]
             case Message(kind="reply", text=text):
                 return "", [Part("reply", text, format="markdown")]
             case Message(kind="decision"):

@@ -5,7 +5,7 @@ from typing import Protocol
 from coder.participants.dialogue import DialogueTurn
 from coder.participants.role import CODER, Role
 from coder.prompting.reprompt import target_now
-from coder.run.attempts import next_round
+from coder.run.attempts import code_to_repair
 from coder.run.message import Message
 from coder.turn.turn import Turn
 
@@ -66,5 +66,5 @@ class Coder:
             return await in_session(turn, self._role)
         from coder.participants.text_work import TextWork, text_request
 
-        view = await text_request(turn, target_now(turn.state), next_round(turn.state))
+        view = await text_request(turn, target_now(turn.state), code_to_repair(turn.state))
         return TextWork(turn, self._role.name, view)

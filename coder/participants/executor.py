@@ -43,9 +43,7 @@ class Executor:
             feedback = nothing if said else "The answer was empty."
             cause: Cause | None = "no_code" if said else None
             outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
-        return Message(
-            author=self.name, kind="outcome", sample=code.sample, attempt=code.attempt, outcome=outcome
-        )
+        return Message(author=self.name, kind="outcome", outcome=outcome)
 
     async def _try(self, turn: Turn, on: Verification, code: Message) -> Outcome:
         state = on.state

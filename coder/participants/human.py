@@ -26,9 +26,7 @@ class Human:
         passed = outcome is not None and outcome.passed
         code_patch, tests = proposal(state)
         patch = in_parts(code_patch, tests)
-        said = Message(
-            author=HUMAN, kind="decision", sample=code.sample, attempt=code.attempt, outcome=outcome
-        )
+        said = Message(author=HUMAN, kind="decision", outcome=outcome)
         if not patch or (code.author == HUMAN and passed):
             return said
         await turn.journal.append(PatchProposed(patch=code_patch, tests=tests))
@@ -61,9 +59,7 @@ class Answering:
         asked = turn.state.last
         assert asked is not None
         answer = await turn.question(asked_by(asked))
-        return Message(
-            author=HUMAN, kind="answer", sample=asked.sample, attempt=asked.attempt, text=answer.said
-        )
+        return Message(author=HUMAN, kind="answer", text=answer.said)
 
 
 def _unshown(state: State, outcome: Outcome) -> str:

@@ -52,9 +52,7 @@ class Picker:
             again = f"Answer with one of these names alone: {', '.join(self.about)}"
             view = [*view, said, ChatMessage(role="user", content=again)]
         text = f"{to} is next" if to else f"{self.otherwise} is next by the order: no name was given"
-        return Message(
-            author=self.name, kind="choice", sample=1, attempt=1, text=text, to=to or self.otherwise
-        )
+        return Message(author=self.name, kind="choice", text=text, to=to or self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Orchestrator:
         view = _view(self, turn, prompt("orchestrator"), asked)
         text = await turn.ask(view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
         ledger = ledger_in(text, self.about)
-        return Message(author=self.name, kind="ledger", sample=1, attempt=1, text=text, ledger=ledger)
+        return Message(author=self.name, kind="ledger", text=text, ledger=ledger)
 
 
 def _view(leader: Picker | Orchestrator, turn: Turn, system: str, asked: str) -> list[ChatMessage]:

@@ -16,7 +16,7 @@ from coder.prompting.messages import task_words
 from coder.prompting.reprompt import target_now
 from coder.prompting.thread import thread_words
 from coder.prompts import prompt
-from coder.run.attempts import next_round
+from coder.run.attempts import code_to_repair
 from coder.run.message import HUMAN, Message
 from coder.turn.turn import Turn
 
@@ -77,8 +77,8 @@ class Member(BaseModel):
         """Its words as a message; a line `HANDOFF: name` hands over."""
         found = _HANDOFF.search(text)
         if found is None or found[1] not in hands_to:
-            return Message(author=self.name, kind="words", sample=1, attempt=1, text=text)
-        return Message(author=self.name, kind="handoff", sample=1, attempt=1, text=text, to=found[1])
+            return Message(author=self.name, kind="words", text=text)
+        return Message(author=self.name, kind="handoff", text=text, to=found[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,12 @@ class Talking:
         asked = "\n\n".join(filter(None, [words, said, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=asked)]
-        text, upcoming = await turn.ask(view, sampling=state.settings.sampling()), next_round(state)
-        answered = read_edits(text, state, target, upcoming)
+        text, repaired = await turn.ask(view, sampling=state.settings.sampling()), code_to_repair(state)
+        answered = read_edits(text, state, target, repaired)
         if self.is_in_words or not (answered.files or answered.apart):
             return self.member.says(text, self.hands_to)
-        sample, attempt = upcoming.sample, upcoming.attempt
-        message = Message(author=self.name, kind="code", sample=sample, attempt=attempt, text=text)
-        return with_files(message, answered, state, target, upcoming)
+        message = Message(author=self.name, kind="code", text=text)
+        return with_files(message, answered, state, target, repaired)
 
 
 class Acting:

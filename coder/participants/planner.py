@@ -47,7 +47,7 @@ class Planner:
                 ChatMessage(role="assistant", content=text),
                 ChatMessage(role="user", content=wanted),
             ]
-        return Message(author=self.name, kind="plan", sample=1, attempt=1, text=text)
+        return Message(author=self.name, kind="plan", text=text)
 
 
 def wants_plan(state: State) -> bool:

@@ -115,7 +115,7 @@ class SessionWork:
         try:
             if call.name in [spec.name for spec in self._role.endings]:
                 words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
-                return Message(author=self._role.name, kind="handoff", sample=1, attempt=1, text=words, to=to)
+                return Message(author=self._role.name, kind="handoff", text=words, to=to)
             if call.name == DONE.name:
                 done = read_arguments(call.parsed(), Done, name=call.name)
                 return self._code(done.summary, check=done.check)
@@ -132,8 +132,7 @@ class SessionWork:
     def _message(
         self, kind: Literal["question", "reply"], text: str, *, options: Sequence[str] = ()
     ) -> Message:
-        attempt, author = len(self._turn.state.codes) + 1, self._role.name
-        return Message(author=author, kind=kind, sample=1, attempt=attempt, text=text, options=tuple(options))
+        return Message(author=self._role.name, kind=kind, text=text, options=tuple(options))
 
 
 def _dropped(state: State, call: ToolCall) -> str:

@@ -39,8 +39,6 @@ def code_message(state: State, target: Target, text: str, *, author: str = CODER
     return Message(
         author=author,
         kind="code",
-        sample=1,
-        attempt=len(state.codes) + 1,
         text=text,
         files=changes.files,
         test_edits=changes.test_edits,

@@ -11,7 +11,7 @@ from coder.participants.dialogue import DialogueTurn
 from coder.prompting.files_shown import survey_of, texts_of
 from coder.prompting.messages import coder_view
 from coder.prompting.reprompt import again_words, asks, is_reply, misfit, target_now
-from coder.run.attempts import Attempt, is_repeat, next_round
+from coder.run.attempts import code_to_repair, is_repeat
 from coder.run.message import Message
 from coder.run.settings import EditFormat
 from coder.run.state import State
@@ -22,7 +22,6 @@ from coder.turn.turn import Turn
 from coder.workspace.consent import is_given_test, is_protected
 from coder.workspace.overlay import following, to_ends
 
-_FRESH_TEMPERATURE = 0.8
 MOST_REASKS = 2
 """Of each cause, in one turn; they cost calls but no repair."""
 _EMBEDDED_TOKENS = 768
@@ -44,7 +43,7 @@ class TextWork:
         self.talk = DialogueTurn(turn, None, view)
         self._turn, self._author = turn, author
         self._state = state = turn.state
-        self._target, self._attempt = target_now(state), next_round(state)
+        self._target, self._repaired = target_now(state), code_to_repair(state)
         self._form = edit_format(state, self._target)
         self._reasks = {"form": MOST_REASKS, "misfit": MOST_REASKS}
         self._requests = 0
@@ -57,13 +56,13 @@ class TextWork:
 
     async def ask(self) -> None:
         """Ask for the next answer."""
-        await self.talk.ask(sampling_of(self._turn.state, self._attempt, self._requests))
+        await self.talk.ask(sampling_of(self._turn.state, self._requests))
         self._requests += 1
 
     async def read(self) -> Message | str:
         """The turn's message, or words that ask for another answer where this one can't be tried."""
         text, state, target = self.talk.words or "", self._state, self._target
-        answered = read_edits(text, state, target, self._attempt)
+        answered = read_edits(text, state, target, self._repaired)
         is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
         if is_words or self._is_final(answered, text) or _is_question(state, answered, text):
             return self._message(answered, text)
@@ -71,13 +70,13 @@ class TextWork:
         self._previous = text
         if answered.fits:
             return again_words(answered, text, form=self._form, is_python=target.is_python)
-        files, shown = _files_now(state, self._attempt), texts_of(state)
+        files, shown = _files_now(state, self._repaired), texts_of(state)
         readable = {path: code for path, code in files.items() if path in shown or path not in state.files}
         return misfit(answered, readable, context=self._turn.abilities.context)
 
     def _is_final(self, answered: Answered, text: str) -> bool:
         """Whether an answer can be tried, or asking for another one is of no use."""
-        if answered.problem is None or _edits_tests_alone(answered, self._attempt):
+        if answered.problem is None or _edits_tests_alone(answered, self._repaired):
             return True
         # A model that repeats itself word for word isn't moved by being asked again.
         is_repeated = text == self._previous
@@ -85,39 +84,37 @@ class TextWork:
         return is_repeated or is_last or self._turn.state.progress.empty_answers >= EMPTY_ANSWERS
 
     def _message(self, answered: Answered, text: str) -> Message:
-        state, attempt = self._state, self._attempt
-        message = Message(
-            author=self._author, kind="code", sample=attempt.sample, attempt=attempt.attempt, text=text
-        )
+        state, repaired = self._state, self._repaired
+        message = Message(author=self._author, kind="code", text=text)
         is_question = _is_question(state, answered, text)
         if state.settings.chat and (is_question or is_reply(state.task.prompt, answered, text)):
             return message.model_copy(update={"kind": "reply"})
         if is_question:
             return message.model_copy(update={"kind": "question"})
-        return with_files(message, answered, state, self._target, attempt)
+        return with_files(message, answered, state, self._target, repaired)
 
 
-async def text_request(turn: Turn, target: Target, attempt: Attempt) -> list[ChatMessage]:
+async def text_request(turn: Turn, target: Target, repaired: Message | None) -> list[ChatMessage]:
     """The dialogue without tools at the start of a turn: the task, the last answer as shown, its outcome."""
     state, context = turn.state, turn.abilities.context
     form, survey = edit_format(state, target), await survey_of(turn)
-    return coder_view(state, target, attempt, survey=survey, form=form, context=context)
+    return coder_view(state, target, repaired, survey=survey, form=form, context=context)
 
 
-def read_edits(text: str, state: State, target: Target, upcoming: Attempt) -> Answered:
+def read_edits(text: str, state: State, target: Target, repaired: Message | None) -> Answered:
     """Read what an answer changes, with edits of given tests apart."""
     apart = partial(is_protected, state=state, target=target)
-    files = _files_now(state, upcoming)
+    files = _files_now(state, repaired)
     return read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
 
 
 def with_files(
-    message: Message, answered: Answered, state: State, target: Target, upcoming: Attempt
+    message: Message, answered: Answered, state: State, target: Target, repaired: Message | None
 ) -> Message:
     """A message of code, with the files that its answer changes."""
-    before = upcoming.previous.files if upcoming.previous is not None else {}
+    before = repaired.files if repaired is not None else {}
     files = to_ends(answered.files, state.files)
-    test_edits = _test_edits(answered, state, target, upcoming)
+    test_edits = _test_edits(answered, state, target, repaired)
     goes_on = files or (answered.apart and before)
     changed = with_givens({**before, **files}, state, target) if goes_on else {}
     fields = {
@@ -135,14 +132,16 @@ def _is_question(state: State, answered: Answered, text: str) -> bool:
     return state.settings.asks and answered.empty and answered.fits and asks(text)
 
 
-def _edits_tests_alone(answered: Answered, upcoming: Attempt) -> bool:
+def _edits_tests_alone(answered: Answered, repaired: Message | None) -> bool:
     """Whether a repair leaves the code as it is, and edits given tests."""
-    return upcoming.previous is not None and answered.fits and not answered.files and bool(answered.apart)
+    return repaired is not None and answered.fits and not answered.files and bool(answered.apart)
 
 
-def _test_edits(answered: Answered, state: State, target: Target, upcoming: Attempt) -> dict[str, str | None]:
+def _test_edits(
+    answered: Answered, state: State, target: Target, repaired: Message | None
+) -> dict[str, str | None]:
     """Given tests as this answer, and the one that it repairs, edit them."""
-    before = upcoming.previous.test_edits if upcoming.previous is not None else {}
+    before = repaired.test_edits if repaired is not None else {}
     apart = to_ends(answered.apart, state.files)
     tests = {path: text for path, text in apart.items() if is_given_test(path, state, target)}
     stored = state.files
@@ -153,20 +152,18 @@ def _test_edits(answered: Answered, state: State, target: Target, upcoming: Atte
     }
 
 
-def _files_now(state: State, upcoming: Attempt) -> dict[str, str | None]:
+def _files_now(state: State, repaired: Message | None) -> dict[str, str | None]:
     """The files that an answer is about: the user's, as the code that it repairs has changed them."""
-    previous = upcoming.previous
-    changed = {**previous.files, **previous.test_edits} if previous is not None else {}
+    changed = {**repaired.files, **repaired.test_edits} if repaired is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed}
     written = {path: text for path, text in changed.items() if text is not None}
     return following(files | written, changed, state.files)
 
 
-def sampling_of(state: State, upcoming: Attempt, reask: int = 0) -> Sampling:
-    """Greedy first, then drawn: a fresh start that can't differ would be no fresh start."""
+def sampling_of(state: State, reask: int = 0) -> Sampling:
+    """Greedy unless the settings say otherwise; each request has a seed of its own."""
     return state.settings.sampling(
-        temperature=0.0 if upcoming.sample == 1 else _FRESH_TEMPERATURE,
-        seed=1000 * (upcoming.sample - 1) + 10 * (upcoming.attempt - 1) + reask,
+        seed=10 * len(state.codes) + reask,
         most=_EMBEDDED_TOKENS if state.model == f"local/{EMBEDDED}" else None,
     )
 

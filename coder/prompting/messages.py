@@ -10,7 +10,7 @@ from coder.prompting.files_shown import failing_now, files_shown, latest_plan, n
 from coder.prompting.history import history, history_budget
 from coder.prompting.reprompt import quoted, repair_of_edits
 from coder.prompts import prompt
-from coder.run.attempts import Attempt, is_rejection
+from coder.run.attempts import is_rejection
 from coder.run.message import Message
 from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def coder_view(
     state: State,
     target: Target,
-    turn: Attempt,
+    repaired: Message | None,
     *,
     survey: "Survey | None" = None,
     form: EditFormat = "whole",
@@ -43,16 +43,16 @@ def coder_view(
     outcome = next(
         (said.outcome for said in reversed(state.progress.messages) if said.outcome is not None), None
     )
-    if turn.previous is not None and outcome is not None:
+    if repaired is not None and outcome is not None:
         said = outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
-            is_one = target.is_python and turn.previous.files.keys() <= {target.path}
-            shown = "\n".join(_fenced(*file, target) for file in turn.previous.files.items())
+            is_one = target.is_python and repaired.files.keys() <= {target.path}
+            shown = "\n".join(_fenced(*file, target) for file in repaired.files.items())
             asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
         else:
-            shown = quoted(turn.previous.text)
-            asked = repair_of_edits(state, turn.previous, said, words=f"{what}-edits")
+            shown = quoted(repaired.text)
+            asked = repair_of_edits(state, repaired, said, words=f"{what}-edits")
         messages += [ChatMessage(role="assistant", content=shown), ChatMessage(role="user", content=asked)]
     return messages
 

@@ -1,12 +1,7 @@
-"""Which sample and attempt comes next. Pure functions of the state.
-
-A sample is a fresh start: one attempt and up to `budget.repairs` repairs. An answer identical to an earlier
-one ends its sample.
-"""
+"""What was answered and tried in a run, which of it is the best, and what the next answer repairs. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 
@@ -17,37 +12,13 @@ ATTEMPTS = "attempts"
 """The participant that makes attempts in runs of their own, and chooses one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Where the next attempt stands."""
-
-    sample: int
-    attempt: int
-    previous: Message | None = None
-    """The code that failed, when this is a repair of it."""
-
-    @property
-    def fresh(self) -> bool:
-        """A fresh start, not a repair."""
-        return self.attempt == 1
-
-
-def next_round(state: State) -> Attempt:
-    """The round that the next answer belongs to."""
-    codes = state.codes
-    if not codes:
-        return Attempt(sample=1, attempt=1)
-    last = codes[-1]
-    if state.last is not None and is_rejection(state.last) and last.files:
-        return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
-    if last.repeats or not last.files or last.attempt > state.spend.budget.repairs:
-        return Attempt(sample=last.sample + 1, attempt=1)
-    return Attempt(sample=last.sample, attempt=last.attempt + 1, previous=last)
-
-
-def samples_used(state: State) -> int:
-    """Samples, without those that only repeat an earlier answer."""
-    return len({message.sample for message in state.codes if not message.repeats})
+def code_to_repair(state: State) -> Message | None:
+    """The code that the next answer repairs; None for a first answer, or where the last one holds none."""
+    last = state.codes[-1] if state.codes else None
+    if last is None or not last.files:
+        return None
+    is_rejected = state.last is not None and is_rejection(state.last)
+    return last if is_rejected or not last.repeats else None
 
 
 def most_repeated(*states: State) -> int:

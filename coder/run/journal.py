@@ -241,6 +241,5 @@ def told(state: State, words: str) -> tuple[Spoken, ...]:
     """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()
-    attempt = len(state.codes) + 1
-    message = Message(author=HUMAN, kind="answer", sample=1, attempt=attempt, text=in_pairs(words.strip()))
+    message = Message(author=HUMAN, kind="answer", text=in_pairs(words.strip()))
     return (Spoken(message=message),)

@@ -107,9 +107,6 @@ class Message(BaseModel, frozen=True, extra="forbid"):
     """`question`: the model asks the user; `answer`: the user's reply to it. In a
     conversation also `reply`, words alone, and `decision`, the user's on a change. Of a team `words`, what a
     member says; `choice` and `handoff`, who speaks next; `ledger`, what an orchestrator plans."""
-    sample: int = Field(ge=1)
-    attempt: int = Field(ge=1)
-    """1 is the sample's first attempt, 2 its first repair."""
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
     """For kind `code`, changed files in full by relative path; None deletes. Surrogates are bytes."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import most_repeated, next_round, samples_used, shows_done
+from coder.run.attempts import code_to_repair, is_rejection, most_repeated, shows_done
 from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
@@ -165,15 +165,16 @@ def stuck(state: State) -> Reason | None:
 
 
 @Stop
-def samples_spent(state: State) -> Reason | None:
-    """Every sample and its repairs have been tried."""
-    if not state.codes or state.awaits_execution or not next_round(state).fresh:
+def repairs_spent(state: State) -> Reason | None:
+    """The last answer failed and may not be repaired."""
+    codes = state.codes
+    if not codes or state.awaits_execution or (state.last is not None and is_rejection(state.last)):
         return None
-    if 1 < state.spend.budget.samples > samples_used(state):
+    if code_to_repair(state) is not None and len(codes) <= state.spend.budget.repairs:
         return None
-    attempts = sum(not message.repeats for message in state.codes)
-    tried = "the one attempt" if attempts == 1 else f"none of {attempts} attempts"
-    return Reason("unsolved", f"{tried} {'did not pass' if attempts == 1 else 'passed'}")
+    answers = sum(not message.repeats for message in codes)
+    text = f"none of {answers} answers passed" if answers > 1 else "the one answer did not pass"
+    return Reason("unsolved", text)
 
 
 @Stop
@@ -191,4 +192,4 @@ def budget_reached(state: State) -> Reason | None:
 
 def default_stop() -> Stop:
     """Passing first, so that a last call that solves the task counts."""
-    return tests_pass | contradicts_tests | stuck | samples_spent | budget_reached
+    return tests_pass | contradicts_tests | stuck | repairs_spent | budget_reached

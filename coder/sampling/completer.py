@@ -70,8 +70,6 @@ class Completer:
         return Message(
             author=self.name,
             kind="code",
-            sample=1,
-            attempt=len(state.codes) + 1,
             text=text,
             files=files,
             begun=draw.begun,

@@ -277,7 +277,7 @@ class Series:
             left_out=dict(state.dialogue.session.left_out),
         )
         await self._journal.append(choice, Spoken(message=chosen.code))
-        return Message(author="executor", kind="outcome", sample=1, attempt=1, outcome=chosen.outcome)
+        return Message(author="executor", kind="outcome", outcome=chosen.outcome)
 
     def _failure(self) -> RunStopped | None:
         """The end of the first attempt that ended by an error."""

@@ -145,17 +145,13 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
 def objection(answer: Decision, code: Message) -> Message | None:
     """What a person wants in place of a change: their own version, or a different one; None of a plain no."""
     if answer.files is not None:
-        return Message(
-            author=HUMAN, kind="code", sample=code.sample, attempt=code.attempt, files=answer.files
-        )
+        return Message(author=HUMAN, kind="code", files=answer.files)
     if not answer.words:
         return None
     refused = Outcome(passed=False, verified="none", feedback=answer.words)
     return Message(
         author=HUMAN,
         kind="outcome",
-        sample=code.sample,
-        attempt=code.attempt,
         text=answer.words,
         outcome=refused,
     )

@@ -59,8 +59,6 @@ async def rebase(journal: Journal, reason: str) -> None:
     again = Message(
         author=best.author,
         kind="code",
-        sample=best.sample,
-        attempt=best.attempt,
         text="The user has edited the same files meanwhile: this is both.",
         files={path: joined[path] for path in best.files},
         test_edits={path: joined[path] for path in best.test_edits},

@@ -53,7 +53,7 @@ def code(text: str, *, sample: int = 1, attempt: int = 1, repeats: bool = False)
     """The Coder's message."""
     return Spoken(
         message=Message(
-            author="coder", kind="code", sample=sample, attempt=attempt, text=text,
+            author="coder", kind="code", text=text,
             files={"solution.py": text} if text else {}, repeats=repeats,
         )
     )  # fmt: skip
@@ -70,5 +70,5 @@ def outcome(
     """The Executor's message."""
     lines = tuple(CheckLine(name=f"c{i}", passed=ok) for i, ok in enumerate(checks))
     seen = Outcome(passed=passed, verified=verified, checks=lines, feedback="" if passed else "it fails")
-    message = Message(author="executor", kind="outcome", sample=sample, attempt=attempt, outcome=seen)
+    message = Message(author="executor", kind="outcome", outcome=seen)
     return Spoken(message=message)

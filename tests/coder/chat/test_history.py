@@ -41,12 +41,12 @@ def state(*steps: State) -> State:
 
 
 def plan(text: str) -> Message:
-    return Message(author="planner", kind="plan", sample=1, attempt=1, text=text)
+    return Message(author="planner", kind="plan", text=text)
 
 
 def failed(feedback: str) -> Message:
     seen = Outcome(passed=False, verified="tests", feedback=feedback)
-    return Message(author="executor", kind="outcome", sample=1, attempt=1, outcome=seen)
+    return Message(author="executor", kind="outcome", outcome=seen)
 
 
 def test_the_first_message_of_a_conversation_has_no_history() -> None:
@@ -78,9 +78,7 @@ def test_the_newest_message_is_told_most_fully() -> None:
 
 
 def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
-    passed = Message(
-        author="executor", kind="outcome", sample=1, attempt=2, outcome=Outcome(passed=True, verified="tests")
-    )
+    passed = Message(author="executor", kind="outcome", outcome=Outcome(passed=True, verified="tests"))
 
     said = history(state(step("go", failed("KeyError"), passed)), budget=1_000)
 

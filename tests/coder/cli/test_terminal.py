@@ -36,7 +36,7 @@ def test_a_solved_toy_task_takes_at_most_12_lines_beside_its_code(console: Conso
     assert done.code == 0, done.out
     assert any(line.startswith("✓ solved") for line in lines)
     assert lines[0].endswith("toy answers; programs run in bubblewrap")
-    assert lines[1].startswith("  ✓ attempt 1.1")
+    assert lines[1].startswith("  ✓ 1 of 1 passed")
     assert len(lines) - len(ADD.splitlines()) <= 12
 
 
@@ -58,7 +58,7 @@ def test_a_terminal_without_colours_gets_the_lines_of_a_pipe_and_no_code_for_its
     done = solve(console, Reply(slow.pieces, pause_s=0.2), **plain)
 
     assert done.code == 0, done.out
-    assert "✓ attempt 1.1" in done.out
+    assert "✓ 1 of 1 passed" in done.out
     assert "\x1b" not in done.out
 
 
@@ -292,4 +292,4 @@ def test_an_attempt_that_is_chosen_and_tried_again_is_printed_once(console: Cons
 
     lines = visible(done.out)
     assert done.code == 0, done.out
-    assert [line[:15] for line in lines if "✓ attempt" in line] == ["  ✓ attempt 1.1"]
+    assert [line for line in lines if line.startswith("  ✓")] == ["  ✓ 1 of 1 passed"]

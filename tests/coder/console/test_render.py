@@ -49,7 +49,7 @@ def run(status: Status = "solved", **more: object) -> Run:
 
 
 def spoken(outcome: Outcome) -> Spoken:
-    return Spoken(message=Message(author="executor", kind="outcome", sample=1, attempt=2, outcome=outcome))
+    return Spoken(message=Message(author="executor", kind="outcome", outcome=outcome))
 
 
 def test_the_verdict_comes_last_with_calls_tokens_cost_and_time() -> None:
@@ -137,7 +137,7 @@ def test_an_attempt_is_told_by_its_first_failure() -> None:
 
     line = progress(spoken(Outcome(passed=False, verified="checks", checks=(failed,))))
 
-    assert line == "  ✗ attempt 1.2  assert f() == 1: expected 1, got 2"
+    assert line == "  ✗ assert f() == 1: expected 1, got 2"
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_a_check_that_broke_is_told_by_its_error(message: str, said: str | None)
 
     line = progress(spoken(Outcome(passed=False, verified="checks", checks=(failed,))))
 
-    assert line == "  ✗ attempt 1.2  assert f() == 1" + (f": {said}" if said else "")
+    assert line == "  ✗ assert f() == 1" + (f": {said}" if said else "")
 
 
 def test_an_attempt_without_checks_is_told_by_the_end_of_its_feedback() -> None:
     outcome = Outcome(passed=False, verified="self", feedback="Traceback\n  …\nNameError: f\n")
 
-    assert progress(spoken(outcome)) == "  ✗ attempt 1.2  NameError: f"
+    assert progress(spoken(outcome)) == "  ✗ NameError: f"
 
 
 def test_a_retry_is_told_with_its_reason_and_wait() -> None:
@@ -214,7 +214,7 @@ def test_money_has_as_many_digits_as_say_something(cost: float | None, shown: st
 def test_an_attempt_is_shown_by_the_gist_of_its_outcome() -> None:
     outcome = Outcome(passed=False, verified="tests", feedback="a\nThe test command b\nc", gist="Too slow.")
 
-    assert progress(spoken(outcome)) == "  ✗ attempt 1.2  Too slow."
+    assert progress(spoken(outcome)) == "  ✗ Too slow."
 
 
 def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
@@ -225,13 +225,13 @@ def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
     assert ending(run(reason=reason, verified="reproduced", tests=tests))[-1].startswith(
         f"✓ solved  {reason}"
     )
-    assert progress(spoken(outcome)) == "  ✓ attempt 1.2  1 of 1 passed; reproduced"
+    assert progress(spoken(outcome)) == "  ✓ 1 of 1 passed; reproduced"
 
 
 def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
     outcome = Outcome(passed=True, verified="none", unshown="the new tests pass without the change, too")
 
-    assert progress(spoken(outcome)) == "  ✓ attempt 1.2  ran; the new tests pass without the change, too"
+    assert progress(spoken(outcome)) == "  ✓ ran; the new tests pass without the change, too"
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
     [({"calc.py": "x = 1\n"}, "the same code as an earlier attempt"), ({}, "again without a change")],
 )
 def test_an_answer_that_brings_nothing_new_says_so(files: dict[str, str | None], said: str) -> None:
-    again = Message(author="coder", kind="code", sample=1, attempt=2, files=files, repeats=True)
+    again = Message(author="coder", kind="code", files=files, repeats=True)
 
-    assert progress(Spoken(message=again)) == f"  ✗ attempt 1.2  {said}"
+    assert progress(Spoken(message=again)) == f"  ✗ {said}"
 
 
 @pytest.mark.parametrize(

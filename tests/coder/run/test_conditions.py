@@ -21,11 +21,11 @@ BEGUN = state_of([started()])
 
 
 def words(author: str, text: str) -> Message:
-    return Message(author=author, kind="words", sample=1, attempt=1, text=text)
+    return Message(author=author, kind="words", text=text)
 
 
 def handed(to: str) -> Message:
-    return Message(author="user", kind="handoff", sample=1, attempt=1, text="Hello", to=to)
+    return Message(author="user", kind="handoff", text="Hello", to=to)
 
 
 def after(*said: Message) -> State:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.run.attempts import best_code, is_repeat, most_repeated, next_round, samples_used
+from coder.run.attempts import best_code, code_to_repair, is_repeat, most_repeated
 from coder.run.event_types import BaselineTaken, BudgetReached, RunResumed, RunStopped
 from coder.run.events import Event
 from coder.run.reducer import fold, fold_all
@@ -69,42 +69,36 @@ def test_an_unknown_event_only_moves_the_clock() -> None:
     assert (state.progress.seq, state.spend.seconds, state.progress.messages) == (2, 10, ())
 
 
-def test_a_failed_attempt_is_repaired_in_the_same_sample() -> None:
+def test_code_that_failed_is_repaired() -> None:
     state = state_of([started(), code("a"), outcome(False)])
 
-    turn = next_round(state)
-
-    assert (turn.sample, turn.attempt, turn.fresh) == (1, 2, False)
-
-
-def test_after_the_last_repair_a_fresh_sample_starts() -> None:
-    state = state_of(
-        [started(budget=Budget(repairs=1)), code("a"), outcome(False), code("b", attempt=2), outcome(False)]
-    )
-
-    assert (next_round(state).sample, next_round(state).attempt) == (2, 1)
+    assert code_to_repair(state) == state.codes[0]
+    assert default_stop()(state) is None
 
 
-def test_a_repeated_answer_ends_the_repairs_and_its_sample_is_not_counted() -> None:
-    state = state_of(
-        [
-            started(),
-            code("a"),
-            outcome(False),
-            code("a", attempt=2, repeats=True),
-            code("a", sample=2, repeats=True),
-        ]
-    )
+def test_after_the_last_repair_a_run_is_unsolved() -> None:
+    bodies = [started(budget=Budget(repairs=1)), code("a"), outcome(False), code("b"), outcome(False)]
 
-    assert next_round(state).sample == 3
-    assert samples_used(state) == 1
-    assert most_repeated(state) == 3
+    assert default_stop()(state_of(bodies)) == Reason("unsolved", "none of 2 answers passed")
+    assert default_stop()(state_of(bodies[:-1])) is None
+
+
+def test_a_repeated_answer_is_not_repaired_and_ends_the_run() -> None:
+    state = state_of([started(), code("a"), outcome(False), code("a", repeats=True)])
+
+    assert code_to_repair(state) is None
+    assert default_stop()(state) == Reason("unsolved", "the one answer did not pass")
+    assert most_repeated(state) == 2
+
+
+def test_an_answer_without_code_is_not_repaired() -> None:
+    assert code_to_repair(state_of([started(), code(""), outcome(False)])) is None
 
 
 def test_four_identical_answers_are_stuck_within_the_default_budget() -> None:
     bodies = [started(), *call(1), code("a"), outcome(False)]
     for sample in (1, 2, 3):
-        bodies += [*call(sample + 1), code("a", sample=sample, repeats=True)]
+        bodies += [*call(sample + 1), code("a", repeats=True)]
 
     reason = default_stop()(state_of(bodies))
 
@@ -123,7 +117,7 @@ def test_the_best_code_is_the_one_with_most_checks_passed() -> None:
     state = state_of(
         [
             started(), code("a"), outcome(False, checks=[True, True, False]),
-            code("b", attempt=2), outcome(False, attempt=2, checks=[True, False, False]),
+            code("b"), outcome(False, checks=[True, False, False]),
         ]
     )  # fmt: skip
 
@@ -191,7 +185,7 @@ def test_a_stop_has_nothing_to_reset(times: int) -> None:
 
 
 def _stuck_state() -> State:
-    return state_of([started(), *(code("a", sample=i, repeats=i > 1) for i in range(1, 5))])
+    return state_of([started(), *(code("a", repeats=i > 1) for i in range(1, 5))])
 
 
 def _stopped() -> RunStopped:

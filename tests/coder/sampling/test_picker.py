@@ -27,8 +27,7 @@ def one(
     *behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1, sane: bool = True, lines: int = 0
 ) -> Candidate:
     """A candidate that does this."""
-    code = Message(author="coder", kind="code", sample=1, attempt=1)
-    seen = outcome(passed, checks)
+    code, seen = Message(author="coder", kind="code"), outcome(passed, checks)
     return Candidate(1, code, seen, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
 
 

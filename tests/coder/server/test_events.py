@@ -20,7 +20,7 @@ SOLVED = RunStopped(status="solved", reason="it passes", exit_code=0)
 
 
 def says(text: str) -> Spoken:
-    return Spoken(message=Message(author="coder", kind="reply", sample=1, attempt=1, text=text))
+    return Spoken(message=Message(author="coder", kind="reply", text=text))
 
 
 async def test_a_run_of_the_log_is_listed_and_shown(server: Server, client: httpx2.AsyncClient) -> None:

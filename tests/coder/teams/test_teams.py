@@ -10,9 +10,9 @@ from tests.coder.states import code, outcome, started, state_of
 def test_planner_coder_and_executor_speak_in_turn() -> None:
     planned = [
         started(plan=True),
-        Spoken(message=Message(author="planner", kind="plan", sample=1, attempt=1)),
+        Spoken(message=Message(author="planner", kind="plan")),
     ]
-    bodies = [*planned, code("x"), outcome(False), code("y", attempt=2), outcome(False, attempt=2)]
+    bodies = [*planned, code("x"), outcome(False), code("y"), outcome(False)]
 
     turns = [CodingTeam().next(state_of(bodies[:n])).name for n in range(1, len(bodies) + 1)]
 
@@ -20,7 +20,7 @@ def test_planner_coder_and_executor_speak_in_turn() -> None:
 
 
 def test_code_that_was_tried_before_goes_back_to_the_coder() -> None:
-    state = state_of([started(), code("x"), outcome(False), code("x", attempt=2, repeats=True)])
+    state = state_of([started(), code("x"), outcome(False), code("x", repeats=True)])
 
     assert CodingTeam().next(state).name == "coder"
 

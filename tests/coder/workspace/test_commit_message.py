@@ -12,7 +12,7 @@ BEGUN = state_of([started()])
 
 def ended_with(words: str) -> State:
     """The state after an answer that the model ended with these words."""
-    code = Message(author="coder", kind="code", sample=1, attempt=1, text=words, files={"calc.py": "x = 1\n"})
+    code = Message(author="coder", kind="code", text=words, files={"calc.py": "x = 1\n"})
     return BEGUN.with_messages((code,))
 
 

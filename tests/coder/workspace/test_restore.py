@@ -33,9 +33,7 @@ def stopped(repository: GitRepository, *touched: str) -> State:
     read = read_workspace(task)
     begun = started(read, task, Settings(), model="toy")
     assert begun.listing
-    answer = Message(
-        author="coder", kind="code", sample=1, attempt=1, files=dict.fromkeys(touched, "x = 2\n")
-    )
+    answer = Message(author="coder", kind="code", files=dict.fromkeys(touched, "x = 2\n"))
     return state_of([begun, Spoken(message=answer)])
 
 

@@ -43,8 +43,8 @@ def hostile_run() -> list[Body]:
             call=1, id="i", name=MINE, text=f"{ALL}{LINE}",
             changes={one: StoredFile.of(ALL.encode("utf-8", "replace")) for one in files},
         ),
-        Spoken(message=Message(author="coder", kind="code", sample=1, attempt=1, files=files, check=ALL)),
-        Spoken(message=Message(author=MINE, kind="outcome", sample=1, attempt=1, outcome=outcome)),
+        Spoken(message=Message(author="coder", kind="code", files=files, check=ALL)),
+        Spoken(message=Message(author=MINE, kind="outcome", outcome=outcome)),
         CallFailed(call=1, error=MINE, message=ALL),
         QuestionAsked(
             id=MINE, kind="approve", about="landing", text=ALL, options=(MINE, ALL), patch=ALL, note=ALL,

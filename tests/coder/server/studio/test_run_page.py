@@ -25,7 +25,7 @@ DIRECTIONS = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\x1b\x00"
 
 
 def says(text: str) -> Spoken:
-    return Spoken(message=Message(author="coder", kind="reply", sample=1, attempt=1, text=text))
+    return Spoken(message=Message(author="coder", kind="reply", text=text))
 
 
 async def test_a_run_is_listed_and_opened(studio: Server, window: Window) -> None:
