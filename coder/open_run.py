@@ -85,8 +85,10 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
     given = options or Options()
     team, stop = team_and_stop(journal.state.settings, given.get("team"), given.get("stop"))
     state, log = journal.state, given.get("log")
-    is_own = bool(state.codes) and not state.progress.attempts  # the run has begun the work itself
-    if log is not None and given.get("team") is None and makes_attempts(state.settings) and not is_own:
+    has_begun = bool(state.progress.attempts)
+    is_own = bool(state.codes) and not has_begun  # the run does the work itself
+    has_attempts = has_begun or (makes_attempts(state.settings) and not is_own)
+    if log is not None and given.get("team") is None and has_attempts:
         from coder.sampling.attempts import AttemptsTeam, Drawing, attempts_stop  # most runs make none
 
         runs = _RunsOfAttempts(journal, log, model, bench, given)

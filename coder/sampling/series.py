@@ -21,7 +21,7 @@ from coder.run.message import Message
 from coder.run.questions import Waits
 from coder.run.settings import Settings
 from coder.run.state import State
-from coder.run.termination import STUCK_AFTER, Reason, contradiction, verdict
+from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
 from coder.sampling.attempt import Attempt, AttemptRuns
 from coder.sampling.candidate import Candidate
 from coder.sampling.completion import completion
@@ -62,7 +62,7 @@ class Series:
         waiting = await self._open()
         chosen: Candidate | None = None
         try:
-            while chosen is None and self._repeated() < STUCK_AFTER:
+            while chosen is None and self._stuck() is None:
                 while len(self._tasks) < self._width() and (waiting or self._may_begin()):
                     await self._start(waiting.pop(0) if waiting else self._count + 1)
                 if not self._tasks:
@@ -111,7 +111,8 @@ class Series:
         if self._wished or self._count - repeats >= state.spend.budget.samples:
             return False
         statuses = {one.progress.stopped.status for one in self._states.values() if one.progress.stopped}
-        if not statuses.isdisjoint((*_OPEN, "refused")):
+        ends = _OPEN if state.settings.may_act else (*_OPEN, "stuck")  # a model with tools may do otherwise
+        if not statuses.isdisjoint(ends):
             return False
         if self._compares and self._count >= ENOUGH and len(self._states) < ENOUGH:
             return False  # the first ones may agree
@@ -211,7 +212,8 @@ class Series:
             return one.outcome.passed and one.outcome.verified == "tests"
         stopped = self._states[one.attempt].progress.stopped
         is_last = self._width() == 1  # nothing would show more of a further change
-        return stopped is not None and (stopped.status == "solved" or (is_last and one.outcome.passed))
+        decisive = ("solved", "unverified") if is_last else ("solved",)
+        return stopped is not None and stopped.status in decisive
 
     def _candidates(self) -> list[Candidate]:
         """The changes of the attempts that are over."""
@@ -226,10 +228,19 @@ class Series:
                 candidates.append(Candidate(number, code, outcome, lines=lines, votes=votes))
         return candidates
 
-    def _repeated(self) -> int:
-        """How often the attempts gave the most frequent answer."""
-        acts = self._journal.state.settings.may_act  # there, each attempt ends by itself
-        return 0 if acts or self._wished else most_repeated(*self._states.values())
+    def _stuck(self) -> Reason | None:
+        """The reason to end where the attempts together give nothing new."""
+        if self._journal.state.settings.may_act or self._wished:
+            return None  # with tools, each attempt ends by itself
+        states = [self._states[number] for number in sorted(self._states)]
+        empty = 0
+        for state in states:
+            empty = state.progress.empty_answers + (empty if _is_empty(state) else 0)
+        if empty >= EMPTY_ANSWERS:
+            return Reason("stuck", f"the model's last {empty} answers were empty")
+        if most_repeated(*states) >= STUCK_AFTER:
+            return Reason("stuck", f"the model gave the same answer {STUCK_AFTER} times")
+        return None
 
     async def _stop(self) -> None:
         """Stop what is still under way; its log says that it was interrupted."""
@@ -303,11 +314,16 @@ class Series:
                 return reason
         if (limit := self._journal.state.spend.exhausted) is not None:
             return Reason("limit", limit.text)
-        if self._repeated() >= STUCK_AFTER:
-            return Reason("stuck", f"the model gave the same answer {STUCK_AFTER} times")
+        if (stuck := self._stuck()) is not None:
+            return stuck
         if len(ended) == 1 or all(one.status == "stuck" for one in ended):
             return Reason(ended[-1].status, ended[-1].reason)
         return Reason("unsolved", f"none of {len(ended)} attempts passed")
+
+
+def _is_empty(state: State) -> bool:
+    """Whether no answer of an attempt holds a word."""
+    return state.progress.empty_answers == state.spend.calls
 
 
 def _only_repeats(state: State) -> bool:

@@ -25,7 +25,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from coder.errors import MachineError, UsageError, own_command
 from coder.models.endpoint import is_address, parts_of
-from coder.run.event_types import RunStopped
+from coder.run.event_types import AttemptStarted, RunStopped
 from coder.run.events import Event
 from coder.run.watch import Watch
 from coder.store import open_log
@@ -101,10 +101,13 @@ class Collector(Watch):
         self._news.set()
 
     async def send(self, prefix: str) -> None:
-        """Send all spans of a run, those that are open as they stand. Raises UsageError, MachineError."""
-        run = await self._log.resolve(prefix)
-        trace = Trace(run, content=self._content)
-        await self._flush([*trace.take(await self._log.read(run)), *trace.cut()])
+        """Send all spans of a run and its attempts, also open ones. Raises UsageError, MachineError."""
+        runs, spans = [await self._log.resolve(prefix)], []
+        for run in runs:
+            trace, events = Trace(run, content=self._content), await self._log.read(run)
+            runs += [event.body["run"] for event in events if event.type == AttemptStarted.type]
+            spans += [*trace.take(events), *trace.cut()]
+        await self._flush(spans)
 
     async def _follow(self) -> None:
         while await self._news.wait():

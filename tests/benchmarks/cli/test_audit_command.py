@@ -84,14 +84,20 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
         "  own answers that pass  3 of 3",
         "  empty answers that fail  3 of 3",
     ]
-    assert done.out.splitlines()[3:6] == [
+    assert done.out.splitlines()[3:7] == [
         "  classes of cheats that tests offer a surface to, with the rates in docs/reference/judging.md",
-        "    habits of tests  1: lib",
-        "    no isolation     1: derived",
+        "    operators on test objects  1: lib",
+        "    habits of tests            1: lib",
+        "    no isolation               1: derived",
     ]
     assert "broken  judges nobody" in done.out
-    assert [one["exposures"] for one in found["cases"]] == [[], ["no isolation"], [], ["habits of tests"]]
-    assert found["exposures"] == {"habits of tests": 1, "no isolation": 1}
+    assert [one["exposures"] for one in found["cases"]] == [
+        [],
+        ["no isolation"],
+        [],
+        ["operators on test objects", "habits of tests"],
+    ]
+    assert found["exposures"] == {"operators on test objects": 1, "habits of tests": 1, "no isolation": 1}
     assert found["strengths"] == {"strong": 1, "decoyed": 1, "weaker": 1, "none": 1}
     assert [one["own"] for one in found["cases"]] == ["passed", "passed", None, "passed"]
 

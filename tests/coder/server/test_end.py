@@ -37,7 +37,7 @@ async def test_another_server_ends_the_run_of_one_that_was_killed_and_repeats_no
     has_server = kept_in == "postgres"
     log = {"CODER_LOG": request.getfixturevalue("postgres").database()} if has_server else {}
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
-        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
+        configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair", samples=1)
         with started(tmp_path, **log) as first, started(tmp_path, **log) as second:
             run = await begun(first)
             first.process.send_signal(signal.SIGKILL)

@@ -23,7 +23,7 @@ from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog
 
-PYTEST = Settings(plan=False, budget=Budget(calls=1))
+PYTEST = Settings(plan=False, budget=Budget(samples=1, calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n").replace("{}[n]", "0")
 TOTAL = "\n\ndef total():\n    return 0\n"

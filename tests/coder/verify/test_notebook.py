@@ -27,7 +27,7 @@ async def test_a_failing_cell_goes_back_with_its_traceback_and_is_repaired() -> 
 
     run, model, _ = await solved_by("# %%\nx = 1\n# %%\nprint(y)\n", "x = 1\n# %%\nprint(x)\n", task=task)
 
-    assert (run.attempts, run.verified) == (2, "none")
+    assert (run.calls, run.verified) == (3, "none")  # asked once more to show it
     assert "NameError" in model.requests[-1].messages[-1].content
 
 
@@ -37,7 +37,7 @@ async def test_checks_decide_after_the_cells() -> None:
 
     run, model, _ = await solved_by("def add(a, b):\n    return a - b\n", ADD, task=task)
 
-    assert (run.status, run.verified, run.strength, run.attempts) == ("solved", "checks", "outside", 2)
+    assert (run.status, run.verified, run.strength, run.calls) == ("solved", "checks", "outside", 2)
     assert CHECK in model.requests[-1].messages[-1].content
 
 
@@ -49,7 +49,7 @@ async def test_what_one_answer_defined_the_next_one_does_not_find() -> None:
         "left = 1\nraise ValueError('no')\n", "print(left)\n", "x = 1\n", task=task
     )
 
-    assert run.attempts == 3
+    assert run.calls == 4  # the last one to show that it is done
     assert "NameError" in model.requests[-1].messages[-1].content
 
 
@@ -66,7 +66,7 @@ async def test_what_an_answer_changes_and_leaves_running_is_nothing_to_its_check
 
     run, _, _ = await solved_by(meddling, ADD, task=task)
 
-    assert (run.status, run.attempts) == ("solved", 2)
+    assert (run.status, run.calls) == ("solved", 2)
 
 
 async def test_rich_outputs_stand_in_the_workspace_that_the_log_describes() -> None:

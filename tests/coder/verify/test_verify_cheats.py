@@ -161,7 +161,7 @@ def f(x): return x
 
     run = await answered(tmp_path, "pytest", {"solution.py": planted}, {"solution.py": WRONG + "\n"})
 
-    assert (run.status, run.attempts) == ("unsolved", 2)
+    assert (run.status, run.calls) == ("unsolved", 2)
 
 
 async def test_a_script_that_is_the_task_itself_may_be_written(tmp_path: Path) -> None:
