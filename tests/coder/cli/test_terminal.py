@@ -25,7 +25,11 @@ def solve(console: Console, reply: Reply, *arguments: str, **more: str) -> Finis
 
 def visible(shown: str) -> list[str]:
     """The lines that stay on the screen."""
-    lines = (re.split(r"\x1b\[2?K", line)[-1] for line in shown.split("\n"))
+    lines = list[str]()
+    for line in shown.split("\n"):
+        if "\x1b[1A\x1b[2K" in line and lines:  # the cursor goes up, and what stands there is erased
+            lines.pop()
+        lines.append(re.split(r"\x1b\[2?K", line)[-1])
     return [line for line in lines if line.replace("\x1b[?25h", "").strip()]
 
 
