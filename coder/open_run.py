@@ -107,9 +107,10 @@ class _RunsOfAttempts:
     bench: Workbench
     options: Options
 
-    async def read(self, run: str) -> State:
-        """The state of an attempt, of the log."""
-        return fold_all(await self.log.read(run))
+    async def read(self, run: str) -> State | None:
+        """The state of an attempt by the log; None: it was ended before its first event."""
+        events = await self.log.read(run)
+        return fold_all(events) if events else None
 
     async def make(self, attempt: "Attempt") -> State:
         """Begin or continue an attempt, and return its last state."""

@@ -1,9 +1,14 @@
 """Candidate: the change of one attempt, as it is compared with those of others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from coder.run.attempts import best_code, outcome_of
 from coder.run.message import Message, Outcome, Verified
+from coder.run.state import State
+from coder.workspace.diff import count_lines
+from coder.workspace.proposal import proposal
 
 FAILED = "!"
 """Begins the behaviour of a call that raised or never returned."""
@@ -37,3 +42,32 @@ class Candidate:
             0 if passed else -sum(check.passed for check in self.outcome.checks),
             not self.sane,
         )
+
+
+def candidates_of(states: Mapping[int, State]) -> list[Candidate]:
+    """The changes of attempts that are over, by their numbers."""
+    candidates = []
+    repeated = [state.codes[-1].files for state in states.values() if only_repeats(state)]
+    for number, state in sorted(states.items()):
+        code = best_code(state)
+        outcome = outcome_of(state, code) if code is not None else None
+        if code is not None and outcome is not None:
+            votes = 1 + sum(code.files == other for other in repeated)
+            lines = lines_of(state) if state.files else 0
+            candidates.append(Candidate(number, code, outcome, lines=lines, votes=votes))
+    return candidates
+
+
+def only_repeats(state: State) -> bool:
+    """Whether an attempt has answered only what earlier ones had."""
+    return bool(state.codes) and all(code.repeats for code in state.codes)
+
+
+def lines_of(state: State) -> int:
+    """How many lines the best change of a run adds and removes; 0 where that can't be known."""
+    if best_code(state) is None:
+        return 0
+    try:
+        return sum(sum(count_lines(patch)) for patch in proposal(state))
+    except LookupError:  # of a large folder, whose files the log doesn't hold
+        return 0

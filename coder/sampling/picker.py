@@ -82,7 +82,7 @@ def merge_repeats(state: State, candidates: Sequence[Candidate]) -> list[Candida
 def choose(candidates: Sequence[Candidate]) -> Choice:
     """The candidate to take, of at least one."""
     best = min(candidate.rank for candidate in candidates)
-    left = [candidate for candidate in candidates if candidate.rank == best]
+    left = sorted((one for one in candidates if one.rank == best), key=lambda one: one.attempt)
     groups: dict[tuple[object, ...], list[Candidate]] = {}
     for candidate in left:
         groups.setdefault(candidate.behaviour or (candidate.attempt,), []).append(candidate)

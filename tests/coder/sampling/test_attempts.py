@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,24 @@ async def test_attempts_end_once_one_has_solved_the_task(project: Path) -> None:
 
     assert (run.status, [one.status for one in run.others]) == ("solved", ["interrupted"])
     assert run.seconds < 30
+
+
+class Unleased(MemoryLog):
+    """A log that never gives the lease of the second attempt."""
+
+    def lease(self, run: str) -> AbstractAsyncContextManager[int]:
+        return self._never(run) if run.endswith(".2") else super().lease(run)
+
+    @asynccontextmanager
+    async def _never(self, run: str) -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 0
+
+
+async def test_an_attempt_that_has_not_begun_holds_up_no_end(project: Path) -> None:
+    run = await raced(project, Several([MEND, DONE], []), Unleased())
+
+    assert (run.status, run.attempts, run.others) == ("solved", 2, ())
 
 
 async def test_of_two_failing_attempts_the_one_that_passes_more_checks_is_the_result() -> None:
