@@ -21,14 +21,14 @@ from coder.run.watch import note_of
 from coder.store import new_run_id
 from coder.teams.strategies import (
     OWN_STOP,
+    check_tools,
     named_limits,
-    see_tools,
     settled_here,
     taken,
     with_roles,
     with_team,
 )
-from coder.workspace.deliver import see_committable
+from coder.workspace.deliver import require_committable
 from coder.workspace.read import read_workspace, restore, started
 
 
@@ -45,7 +45,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
-        see_committable(task, settings)
+        require_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
         bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
         settings = with_roles(settings, options.get("team"))
@@ -175,7 +175,7 @@ async def _go_on(
             budget = settings.budget
         elif budget is not None:
             budget = taken(settings).limited(budget)
-        see_tools(settings, bench)
+        check_tools(settings, bench)
     changed = settings if settings != before else None
     limits = budget or state.spend.budget
     resumed = RunResumed(budget=limits, model=model.name, settings=changed, sandbox=bench.opened)

@@ -10,7 +10,7 @@ from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
 from coder.loop import run_until_stopped
 from coder.models.model import Model
-from coder.options import Options, see_known
+from coder.options import Options, check_known
 from coder.run.event_types import QuestionAnswered, RunResumed, Spoken
 from coder.run.events import Body
 from coder.run.journal import Attempts, Journal
@@ -67,7 +67,7 @@ async def open_environment(
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
     """The log that the caller gave, or the user's own."""
-    see_known(options)
+    check_known(options)
     return options.get("log") or stack.enter_context(open_log())
 
 

@@ -39,7 +39,7 @@ class Options(TypedDict, total=False):
     """Sees each event as it happens; None agrees to what is to be written."""
 
 
-def see_known(options: Options) -> None:
+def check_known(options: Options) -> None:
     """Refuse a keyword that is none, as Python does where each one is named."""
     if unknown := sorted(options.keys() - Options.__annotations__.keys()):
         raise TypeError(

@@ -116,7 +116,7 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
     code = best_code(state) if question.about == "landing" else None
     if code is None or not files:
         raise UsageError(f"{state.run} doesn't ask about a change, or there is none: no files can be tried.")
-    see_names(files, known=state.files.keys() - files.keys())
+    check_names(files, known=state.files.keys() - files.keys())
     folder = state.task.workspace
     for path in map(PurePath, files):
         parts = (path, *path.parents[:-1])
@@ -125,7 +125,7 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
     return Decision(decision="no", files=files)  # as `coder approve --edit` has it
 
 
-def see_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
+def check_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
     """Raise UsageError where files can't have these names, or not beside those that are known."""
     taken = Names(known)
     for name in names:
@@ -134,7 +134,7 @@ def see_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
         taken.add(name)
 
 
-def see_text(*values: object) -> None:
+def check_text(*values: object) -> None:
     """Raise UsageError where a text in these documents isn't UTF-8, or holds a zero byte."""
     plain = json.dumps(values, ensure_ascii=False).replace("\\\\", "")
     if re.search(r"\\u0000|[\ud800-\udfff]", plain):

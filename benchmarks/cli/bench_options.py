@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coder.config.layers import load
-from coder.console.flags import Count, File, Text, given_flags, option, see_backend
+from coder.console.flags import Count, File, Text, check_backend, given_flags, option
 from coder.run.settings import Settings
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
@@ -29,5 +29,5 @@ def judging_settings(context: typer.Context) -> Settings:
     """Settings of a command that judges and calls no model."""
     flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
     settings = load(flags).config.settings()
-    see_backend(settings.backend, flags)
+    check_backend(settings.backend, flags)
     return settings

@@ -24,7 +24,7 @@ from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag, over
-from coder.console.flags import Count, File, Text, given_flags, option, see_backend, takes
+from coder.console.flags import Count, File, Text, check_backend, given_flags, option, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError, own_command
 from coder.models.catalog import UserModels
@@ -78,7 +78,7 @@ def run(
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
-        see_backend(config.settings().backend, flags)
+        check_backend(config.settings().backend, flags)
         opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)
         session = _session(plan, given, resume)

@@ -21,7 +21,7 @@ from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.errors import UsageError
-from coder.requests import see_text
+from coder.requests import check_text
 from coder.server.problems import Problem
 from coder.server.serving import Serving, needs
 from sandbox import Command, Limits, Program, PythonCode, Result
@@ -141,14 +141,14 @@ def routes(serving: Serving) -> APIRouter:
     @router.post("/judge")
     async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:
         """Judge answers to a case of a suite, or to a whole case."""
-        see_text(asked.model_dump(include={"case"}))
+        check_text(asked.model_dump(include={"case"}))
         case = await _case(asked.suite, asked.case) if isinstance(asked.case, str) else asked.case
         return await judging.judge(case, asked.answers, partial=asked.partial, slow_s=asked.slow_s)
 
     @router.post("/run_code")
     async def run_code(asked: RunCode) -> dict[str, object]:
         """Run a program in Python or bash, alone."""
-        see_text(asked.code, asked.stdin)
+        check_text(asked.code, asked.stdin)
         bash = Command(argv=("bash", "-c", asked.code))
         ways: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
         if asked.language not in ways:

@@ -75,7 +75,7 @@ class Session:
             record = RunLog(self.run, log, token=token)
             if self.resume is not None:
                 await record.load()
-                _see_that_it_is_the_same(self.run, record.started, started)
+                _require_same(self.run, record.started, started)
             else:
                 await record.begin(started)
             if self.purse is not None:
@@ -165,7 +165,7 @@ def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
     return {"suite": suite.digest, "judge": judge_digest(), **more}
 
 
-def _see_that_it_is_the_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
+def _require_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
     assert before is not None
     if changed := differing(before.digests, now.digests):
         raise UsageError(

@@ -42,7 +42,7 @@ from coder.run.termination import Stop
 from coder.store import EventLog
 from coder.teams.conversation import Offer
 from coder.teams.strategies import settled, team_and_stop
-from coder.workspace.deliver import see_committable
+from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
@@ -110,7 +110,7 @@ class Session:
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
             )
         task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
-        see_committable(task, self.settings)
+        require_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self.environment(task, self.settings, read.files) as bench:
             settings = self._settled(self.settings, task, sessions=await bench.has_sessions())

@@ -16,13 +16,13 @@ from coder.chat.transcript import document
 from coder.cli.chat_observer import ChatObserver
 from coder.cli.repl import Repl
 from coder.cli.run_settings import asked_now, changed_conversation, must_know_price, new_conversation
-from coder.cli.solve_run import see_one_form, traced
+from coder.cli.solve_run import require_one_form, traced
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
 from coder.config.schema import answering_fields, checked, flag
 from coder.config.task_file import split_command
 from coder.console.failure import report, single
-from coder.console.flags import given_flags, see_backend
+from coder.console.flags import check_backend, given_flags
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.console.signals import keep_terminal_modes
@@ -94,7 +94,7 @@ class Conversation:
         if not resumes and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
         loaded = load(self._flags, workspace=None if resumes else folder)
-        see_backend(loaded.config.sandbox or "auto", self._flags)
+        check_backend(loaded.config.sandbox or "auto", self._flags)
         for note in loaded.notes:
             self._screen.note(note)
         return loaded
@@ -164,7 +164,7 @@ def talk(context: typer.Context) -> int:
     error: str | None = None
     keep_terminal_modes()
     try:
-        see_one_form(given)
+        require_one_form(given)
         code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
     except Exception as failed:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()

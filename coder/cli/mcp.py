@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-from coder.cli.serve import listen, see_root
+from coder.cli.serve import check_served_root, listen
 from coder.console.flags import option
 from coder.errors import MissingExtra, UsageError
 
@@ -31,7 +31,7 @@ def mcp(
     """
     if find_spec("mcp") is None:
         raise MissingExtra("The MCP SDK", "mcp")
-    see_root(root, "mcp")
+    check_served_root(root, "mcp")
     if token_file is not None and http is None:
         raise UsageError("--token-file goes with --http PORT: over stdio there is no token.")
     if http is not None:
@@ -41,13 +41,13 @@ def mcp(
         return
     from coder.config.layers import load
     from coder.console.client_runs import Runs
-    from coder.console.flags import see_backend
+    from coder.console.flags import check_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.tracing import collecting
     from coder.mcp_server.stdio import serve_stdio
     from coder.mcp_server.tools import server_of
 
-    see_backend(load().config.sandbox or "auto", {})
+    check_backend(load().config.sandbox or "auto", {})
 
     async def work() -> None:
         async with collecting(None, partial(print, file=sys.stderr)) as traces:

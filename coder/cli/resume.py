@@ -12,7 +12,7 @@ from coder.cli.show_run import RunHere, named_run
 from coder.cli.solve_run import carry_out, tools_named
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag
-from coder.console.flags import GOING_ON, given_flags, option, see_backend, takes
+from coder.console.flags import GOING_ON, check_backend, given_flags, option, takes
 from coder.console.screen import Screen
 from coder.errors import UsageError, own_command
 from coder.requests import state_of
@@ -43,7 +43,7 @@ def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, R
         flags = given_flags(context)
         config = checked(flags, flag)
         if config.sandbox is not None:
-            see_backend(config.sandbox, flags)
+            check_backend(config.sandbox, flags)
         return continued(flags=config, given=context.params, screen=screen)
 
     raise typer.Exit(carry_out(context.params, begin))
@@ -53,7 +53,7 @@ async def _resume(prefix: str, *, flags: Config, given: Mapping[str, Any], scree
     with open_log() as log:
         run = await named_run(log, prefix)
         state = await state_of(log, run)
-        _see_that_it_stands(state, allow=given["allow"])
+        _require_standing(state, allow=given["allow"])
         continued = partial(resume_run, run, answer=given["answer"], log=log)
         return await with_state(state, continued, flags=flags, given=given, screen=screen)
 
@@ -89,7 +89,7 @@ async def with_state(
         )
 
 
-def _see_that_it_stands(state: State, *, allow: Sequence[str]) -> None:
+def _require_standing(state: State, *, allow: Sequence[str]) -> None:
     """Raise UsageError for a run that is done and was undone, or for an --allow that comes too late."""
     status = state.progress.stopped.status if state.progress.stopped is not None else None
     has_landed = (

@@ -19,7 +19,7 @@ from coder.cli.network_refusals import network_refusals
 from coder.cli.output_stream import OutputStream
 from coder.config.layers import load
 from coder.console.failure import report
-from coder.console.flags import Json, Quiet, given_flags, option, see_backend, takes
+from coder.console.flags import Json, Quiet, check_backend, given_flags, option, takes
 from coder.console.interrupt import Interrupted, run_until_interrupted
 from coder.environment.invocation import Invocation, Job, make_job, run_job
 from coder.errors import UsageError
@@ -113,7 +113,7 @@ def _run(
 ) -> int:
     """Do all of it; the exit code."""
     settings = load(flags).config.settings()
-    see_backend(settings.backend, flags)
+    check_backend(settings.backend, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
     job = make_job(wanted, settings, read_source=read_all)

@@ -46,9 +46,9 @@ def serve(
 
     Models, limits and sandbox are those of your configuration; a client can change none of them.
     """
-    see_root(root, "serve")
+    check_served_root(root, "serve")
     if reports is not None:
-        see_root(reports, "serve --reports")
+        check_served_root(reports, "serve --reports")
     from coder.server.bearer_tokens import new_token as make_token
     from coder.server.bearer_tokens import read_tokens
 
@@ -90,7 +90,7 @@ def listen(
     import asyncio
 
     from coder.config.layers import load
-    from coder.console.flags import see_backend
+    from coder.console.flags import check_backend
     from coder.console.interrupt import Interrupted, run_until_interrupted
     from coder.console.tracing import collecting
     from coder.server.http_app import serve_http
@@ -98,7 +98,7 @@ def listen(
     from coder.store import open_log
 
     loaded, root = load(), root.resolve()
-    see_backend(loaded.config.sandbox or "auto", {})
+    check_backend(loaded.config.sandbox or "auto", {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
 
@@ -113,7 +113,7 @@ def listen(
         run_until_interrupted(work())
 
 
-def see_root(root: Path, command: str) -> None:
+def check_served_root(root: Path, command: str) -> None:
     """Raise UsageError where a server would work in no folder, or in / without being told."""
     if not root.is_dir():
         raise UsageError(f"--root: there is no folder {root}.")

@@ -16,7 +16,7 @@ from coder.cli.run_settings import new_settings
 from coder.config.layers import Loaded, load, read_toml
 from coder.console import render
 from coder.console.failure import exit_code_of, report, single
-from coder.console.flags import given_flags, see_backend
+from coder.console.flags import check_backend, given_flags
 from coder.console.interrupt import run_until_interrupted
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
@@ -49,7 +49,7 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
         for note in loaded.notes:
             screen.note(note)
         task = read_task()
-        see_backend(loaded.config.sandbox or "auto", flags)
+        check_backend(loaded.config.sandbox or "auto", flags)
         return _solve(task, loaded, context.params, screen)
 
     return carry_out(context.params, begin)
@@ -61,7 +61,7 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
     if given["team"] is not None:
         options["team"], options["stop"] = team_named(given["team"], loaded)
         settings = _of_team(settings, given)
-    await _see_workspace(task.workspace, screen, yes=given["yes"])
+    await _check_workspace(task.workspace, screen, yes=given["yes"])
     if given["install"] or given["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
@@ -142,7 +142,7 @@ def tools_named(given: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[
     return (*functions_named(given["tool"]), *servers)
 
 
-async def _see_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
+async def _check_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
     """See that the folder or file is there, or that the user wants it made: else Refused, or UsageError."""
     if workspace is None or yes or not _could_be_made(workspace):
         return
@@ -176,7 +176,7 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
                 return await screen.spinning(work)
 
     try:
-        see_one_form(given)
+        require_one_form(given)
         run = run_until_interrupted(traced_run(begin(screen)), run_id=lambda: screen.run_id)
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
@@ -196,7 +196,7 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
     return run.exit_code
 
 
-def see_one_form(given: Mapping[str, Any]) -> None:
+def require_one_form(given: Mapping[str, Any]) -> None:
     """Raise UsageError where both --json and --jsonl are named."""
     if given["json"] and given["jsonl"]:
         raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")

@@ -21,10 +21,10 @@ from coder.models.model import Model
 from coder.options import Options
 from coder.requests import (
     answer,
+    check_names,
+    check_text,
     end_failed,
     is_visible,
-    see_names,
-    see_text,
     state_of,
     status_of,
     when_free,
@@ -109,8 +109,8 @@ class Runs:
         """Run one program in a sandbox; the document of `coder run --json`."""
         if (code is None) == (command is None):
             raise UsageError("Give either code, or a command.")
-        see_text(code, command, dict(files))
-        see_names(files)
+        check_text(code, command, dict(files))
+        check_names(files)
         config = load().config
         settings = config.settings()
         if timeout_s is not None:
@@ -120,7 +120,7 @@ class Runs:
         wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = make_job(wanted, settings, read_source=lambda: b"")
         contents = {name: text.encode() for name, text in files.items()}
-        self._see_free()
+        self._require_free()
         async with self._free:
             result, backend = await in_own_task(
                 lambda: run_job(replace(job, files=contents), settings.backend)
@@ -142,8 +142,8 @@ class Runs:
             run: the id of the new run, which any server below this folder may go on with.
             request: SHA-256 of the request, for later ones with the same Idempotency-Key.
         """
-        see_text(task.model_dump(mode="json"))
-        see_names(test.path for test in task.test_files)
+        check_text(task.model_dump(mode="json"))
+        check_names(test.path for test in task.test_files)
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
         both = tuple(dict.fromkeys((*settings.approve, *approve)))
@@ -204,7 +204,7 @@ class Runs:
             )
             return await state_of(log, found)
 
-    def _see_free(self) -> None:
+    def _require_free(self) -> None:
         if self._free.locked() and not self._waits:
             raise Busy("All workers of this server are busy.\nTry again later.")
 
@@ -227,7 +227,7 @@ class Runs:
                         await end_failed(client.run_id, error, log)
                     raise
 
-        self._see_free()
+        self._require_free()
         if self._free.locked():
             client.note("waits until another run has ended")
         try:

@@ -160,7 +160,7 @@ _LACKING = (
 )
 
 
-def see_backend(name: str, flags: Mapping[str, object]) -> None:
+def check_backend(name: str, flags: Mapping[str, object]) -> None:
     """Warn of a weak backend; UsageError: there is none of that name, or it takes no such flag."""
     from sandbox.open import find_backend  # not on the path of `--help`
 

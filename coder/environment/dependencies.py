@@ -98,11 +98,11 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
             raise UsageError(f"--add-dir: there is no folder {folder}.")
         if Path.home().resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"--add-dir: {folder} holds your home folder. Name what is needed of it.")
-        _see_no_secrets(folder.resolve(), "--add-dir")
+        _check_no_secrets(folder.resolve(), "--add-dir")
     places = {path: place_in(root, path) for path in settings.show} if root is not None else {}
     folders = {path: place for path, place in places.items() if place.is_dir()}
     for folder in folders.values():
-        _see_no_secrets(folder, "--show")
+        _check_no_secrets(folder, "--show")
     size = sum(map(len, shown_files(root, settings.show).values())) if root is not None else 0
     return policy.model_copy(
         update={
@@ -113,7 +113,7 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
     )
 
 
-def _see_no_secrets(folder: Path, flag: str) -> None:
+def _check_no_secrets(folder: Path, flag: str) -> None:
     from coder.context.secrecy import is_secret  # most runs are shown no further folder
 
     if hidden := sorted(_NO_SECRETS & set(folder.parts)):

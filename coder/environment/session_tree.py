@@ -11,7 +11,7 @@ from coder.errors import MachineError
 from coder.run.message import LeftOut
 from coder.run.stored_file import StoredFile
 from coder.text.sanitize import one_line
-from coder.workspace.landing.staging import LandingRefused, parts_of, see_same_repository, state_of
+from coder.workspace.landing.staging import LandingRefused, check_same_repository, parts_of, state_of
 from coder.workspace.proposal import is_same
 from sandbox import Change, Session
 
@@ -101,7 +101,7 @@ class SessionTree:
             return "name"
         try:
             if self._root is not None:
-                see_same_repository(self._root, parts)
+                check_same_repository(self._root, parts)
                 if change.kind == "added":
                     state_of(self._root, parts)
         except (LandingRefused, MachineError):

@@ -127,7 +127,7 @@ class AccessMiddleware:
             raise Problem(403, "A page of another origin sent this.", f"Its Origin is {origin!r}.", further)
         caller = scope["coder.caller"] = self._local or self._caller(scope["method"], headers)
         is_open = path.startswith(_OPEN)
-        _see_length(headers, _LONGEST_OPEN if is_open or caller is None else _LONGEST)
+        _check_length(headers, _LONGEST_OPEN if is_open or caller is None else _LONGEST)
         if caller is not None or is_open:
             return None
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
@@ -147,7 +147,7 @@ class AccessMiddleware:
         return self._callers.get(digest(given[0][1].strip()))
 
 
-def _see_length(headers: Headers, longest: int) -> None:
+def _check_length(headers: Headers, longest: int) -> None:
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers or not length.isdecimal():
         raise Problem(

@@ -29,7 +29,7 @@ class Connection(H11Protocol):
         """Take a new connection, in place of the oldest without a caller where there are too many."""
         self._since, self._limit = time.monotonic(), None
         super().connection_made(transport)
-        self._see_limit()
+        self._check_limit()
         others = [one for one in self.connections if isinstance(one, Connection) and one._is_stranger()]
         if len(others) > self.strangers:
             min(others, key=lambda one: one._since).transport.abort()
@@ -42,7 +42,7 @@ class Connection(H11Protocol):
     def handle_events(self) -> None:
         """Take what has arrived of requests."""
         super().handle_events()
-        self._see_limit()
+        self._check_limit()
 
     def _is_stranger(self) -> bool:
         """Whether the latest request has no caller, or none has come."""
@@ -53,7 +53,7 @@ class Connection(H11Protocol):
     _since: float
     _limit: asyncio.TimerHandle | None
 
-    def _see_limit(self) -> None:
+    def _check_limit(self) -> None:
         if self.conn.their_state not in _ARRIVING or self.transport.is_closing():
             self._end_limit()
         elif self._limit is None:

@@ -14,9 +14,9 @@ from coder.errors import Busy
 from coder.requests import (
     ListedRun,
     answer,
+    check_text,
     own_version,
     patch_of,
-    see_text,
     state_of,
     status_of,
     stop,
@@ -56,7 +56,7 @@ def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, *
     return Response(json.dumps(plain), status, headers, media_type="application/json")
 
 
-async def see_run(serving: Serving, caller: Caller, run: str) -> None:
+async def check_access(serving: Serving, caller: Caller, run: str) -> None:
     """Raise Problem where there is no such run, or none for this caller."""
     first = await serving.log.read(run, limit=1)
     if not first or not caller.sees(first[0]):
@@ -65,7 +65,7 @@ async def see_run(serving: Serving, caller: Caller, run: str) -> None:
 
 async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
     """The state of a run. Raises Problem: there is none for this caller."""
-    await see_run(serving, caller, run)
+    await check_access(serving, caller, run)
     return await apart(state_of(serving.log, run))
 
 
@@ -100,7 +100,7 @@ async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | No
     async def begun() -> Event:
         if not (first := await serving.log.read(run, limit=1)):
             if run not in serving.live:
-                serving.see_free()
+                serving.require_free()
             await serving.start(
                 run, lambda live: runs.solve(task, live, new.approve, run=run, request=request)
             ).begin()
@@ -153,7 +153,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         The stream ends with the run. A run that waits for an answer has not ended. A document of 8 MiB has
         fewer events than `limit`; its Link leads to the next.
         """
-        await see_run(serving, caller, run)
+        await check_access(serving, caller, run)
         after = after if last_event_id is None else last_event_id
         if SSE not in request.headers.get("accept", ""):
             found = await serving.streams.some(run, after, limit)
@@ -192,7 +192,7 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     @router.post("/runs/{run}/stop", response_model=ServedRun)
     async def stop_run(run: str, caller: Works) -> Response:
         """End a run, wherever it works; what it has done stays."""
-        await see_run(serving, caller, run)
+        await check_access(serving, caller, run)
         await stop(run, who_of(caller), log=serving.log)
         return await served_run(serving, caller, run)
 
@@ -202,14 +202,14 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
         state = await seen_state(serving, caller, run)
         if state.progress.stopped is not None:
             await serving.ended(run)
-        serving.see_free()
+        serving.require_free()
         await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
         return await served_run(serving, caller, run, 202)
 
     @router.post("/run", response_model=dict[str, Any])
     async def run_program(program: NewProgram, caller: Works) -> Response:
         """Run one program in a sandbox."""
-        serving.see_free()
+        serving.require_free()
         return document(await runs_of(serving, caller).program(**program.model_dump()))
 
 
@@ -221,7 +221,7 @@ async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) 
         UsageError: the answer isn't one to the question, or its files can't be tried.
     """
     asked, question = open_question(state := await seen_state(serving, caller, run))
-    see_text(given.model_dump())
+    check_text(given.model_dump())
     said = Decision(decision=given.decision, words=given.words)
     may_go_on = runs_of(serving, caller).may_go_on(state)
     if given.files is not None:
@@ -230,7 +230,7 @@ async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) 
         said = question.worded(given.words or given.decision)
     said = said.model_copy(update={"who": who_of(caller), "how": "http"})
     if may_go_on:
-        serving.see_free()
+        serving.require_free()
     await when_free(lambda: answer(run, said, asked=given.question or asked, log=serving.log))
     await serving.ended(run)
     if may_go_on and not serving.is_closing:

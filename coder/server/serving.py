@@ -74,7 +74,7 @@ class Serving:
     def __post_init__(self) -> None:
         self.streams, self.rows = EventStreams(self.log), RunRows(self.log)
 
-    def see_free(self) -> None:
+    def require_free(self) -> None:
         """Raise Busy where no worker is free, Problem where the server ends."""
         if self.is_closing:
             raise ending()

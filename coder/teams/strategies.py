@@ -126,11 +126,11 @@ async def settled_here(
     chosen = settled(settings, task, model=model.name, able=able)
     if chosen.strategy == "act" and not await bench.has_sessions():
         chosen = settled(settings, task, model=model.name, able=able, sessions=False)
-    see_tools(chosen, bench)
+    check_tools(chosen, bench)
     return chosen
 
 
-def see_tools(settings: Settings, bench: "Workbench") -> None:
+def check_tools(settings: Settings, bench: "Workbench") -> None:
     """Check that the user's functions are for a model that acts.
 
     Raises:

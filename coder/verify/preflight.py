@@ -58,9 +58,9 @@ async def prepare(
 
         await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:
-        await _see_command(await bench.candidate(), task, files)
+        await _check_command(await bench.candidate(), task, files)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
-        await _see_pytest(await bench.candidate())
+        await _require_pytest(await bench.candidate())
 
 
 def _require_effect(check: str) -> None:
@@ -72,11 +72,11 @@ def _require_effect(check: str) -> None:
             raise UsageError(f"The check `{text}` decides nothing without assert. Write: assert {text}")
 
 
-async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
+async def _check_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
     assert task.test_command is not None
     argv, is_empty = parted(task.test_command)[1], is_greenfield(task, files)
     if uses_pytest(argv):
-        await _see_pytest(sandbox)
+        await _require_pytest(sandbox)
         if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):
             raise UsageError(
                 f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
@@ -86,7 +86,7 @@ async def _see_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredF
         return
     script = _script(argv)
     if script is None:
-        await _see_program(sandbox, argv[0], files)
+        await _check_program(sandbox, argv[0], files)
         return
     given = {*files, *(test.path for test in task.test_files)}
     if script != "-m" and script.removeprefix("./") not in given and not is_empty:
@@ -103,7 +103,7 @@ def _script(argv: Sequence[str]) -> str | None:
     return argv[0] if "/" in argv[0] and not argv[0].startswith("/") else None
 
 
-async def _see_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
+async def _check_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFile]) -> None:
     if "/" in name and name.removeprefix("./") in files:
         return
     if not (await sandbox.run(Command(argv=("sh", "-c", 'command -v "$0"', name)))).ok:
@@ -113,7 +113,7 @@ async def _see_program(sandbox: Sandbox, name: str, files: Mapping[str, StoredFi
         )
 
 
-async def _see_pytest(sandbox: Sandbox) -> None:
+async def _require_pytest(sandbox: Sandbox) -> None:
     code = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
     if not (await sandbox.run(PythonCode(source=code))).ok:
         raise UsageError(

@@ -31,10 +31,10 @@ from coder.workspace.landing_questions import (
     wants_held,
 )
 from coder.workspace.proposal import contents_of, held_in, intended, patch_of, proposal
-from coder.workspace.read import see_replaceable
+from coder.workspace.read import require_replaceable
 
 
-def see_committable(task: Task, settings: Settings) -> None:
+def require_committable(task: Task, settings: Settings) -> None:
     """Check early that the run's final commit is possible, as far as can be known.
 
     Raises:
@@ -44,10 +44,10 @@ def see_committable(task: Task, settings: Settings) -> None:
         return
     if task.workspace is None:
         raise UsageError("A commit needs the folder of a git repository: name it as PATH.")
-    from coder.workspace.git.commit import NoCommit, see_possible
+    from coder.workspace.git.commit import NoCommit, check_possible
 
     try:
-        see_possible(task.workspace.resolve(), branch=settings.branch)
+        check_possible(task.workspace.resolve(), branch=settings.branch)
     except NoCommit as error:
         raise UsageError(f"No commit can be made: {error}") from error
 
@@ -113,7 +113,7 @@ async def _plan(journal: Journal) -> bool:
     planned = intended(state, contents)
     overwritten = [change.path for change in planned.changes if change.before is not None]
     for path in overwritten:
-        see_replaceable(Path(planned.root) / path)
+        require_replaceable(Path(planned.root) / path)
     patch, tests = patch_of(state, contents), patch_of(state, left)
     paths = [change.path for change in planned.changes]
     shown = in_parts(patch, tests)

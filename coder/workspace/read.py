@@ -33,9 +33,9 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     assert root is not None
     if lands:
         check_root(root)
-        _see_writable(root)
+        _require_writable(root)
     if lands and snapshot.only is not None and snapshot.only in snapshot.files:
-        see_replaceable(root / snapshot.only)
+        require_replaceable(root / snapshot.only)
     return snapshot
 
 
@@ -126,7 +126,7 @@ def is_small(files: Mapping[str, StoredFile]) -> bool:
     return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
 
 
-def see_replaceable(path: Path) -> None:
+def require_replaceable(path: Path) -> None:
     """Raise FolderError if a file is read-only: a rename would replace it all the same."""
     try:
         mode = path.stat().st_mode
@@ -140,7 +140,7 @@ def see_replaceable(path: Path) -> None:
         )
 
 
-def _see_writable(root: Path) -> None:
+def _require_writable(root: Path) -> None:
     place = root if root.exists() else root.parent
     if not os.access(place, os.W_OK | os.X_OK):
         raise FolderError(

@@ -92,7 +92,7 @@ class ServedSandbox(WithFiles):
                 if own is not None:
                     await self._let_go(own)
             if result.status == "killed" and result.killed_by is None:
-                await self._see_that_it_lives()
+                await self._check_alive()
             return result
 
     async def start(
@@ -221,7 +221,7 @@ class ServedSandbox(WithFiles):
         finally:
             own.close()
 
-    async def _see_that_it_lives(self) -> None:
+    async def _check_alive(self) -> None:
         """Raise SandboxBroken if a run that ended without a report was killed with its server."""
         if self._closed:
             raise SandboxBroken("The sandbox was closed while a program ran in it.")

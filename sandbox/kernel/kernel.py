@@ -146,7 +146,7 @@ class Kernel:
         """
         async with self._turn:
             if self._is_late:
-                await self._see_that_it_answers()
+                await self._check_answer()
             lost = self._kernel is not None and not self._kernel.running
             if self._kernel is None or lost:
                 self._kernel = await self._start()
@@ -183,7 +183,7 @@ class Kernel:
                 found.append(read.raw_output)
         return found
 
-    async def _see_that_it_answers(self) -> None:
+    async def _check_answer(self) -> None:
         """End a kernel that a cell has stopped (SIGSTOP): it can't end itself."""
         cell = program("run_cell", self._home, "0", module="kernel_cell", flags=_QUICK)
         answer = await self.session.run(cell, stdin=b"", wall_s=_ANSWER_S)

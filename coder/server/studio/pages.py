@@ -15,7 +15,7 @@ from coder.config.task_file import split_command
 from coder.run.run import summarize
 from coder.run.termination import named
 from coder.server.problems import Problem
-from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, see_run
+from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, check_access
 from coder.server.serving import Caller, Serving
 from coder.server.studio.rendering import PageRoute, fragment, page
 from coder.server.studio.run_view import MOST, RunView, part_of
@@ -84,7 +84,7 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
     kept: OrderedDict[str, RunView] = OrderedDict()
 
     async def shown_of(run: str, caller: Caller) -> RunView:
-        await see_run(serving, caller, run)
+        await check_access(serving, caller, run)
         shown = kept.setdefault(run, RunView(serving.log, run))
         kept.move_to_end(run)
         if len(kept) > _KEPT:

@@ -78,7 +78,7 @@ class PytestPlugin:
 
     def pytest_plugin_registered(self, plugin: Any) -> None:
         """A plugin is there, also one that was before this one."""
-        self._untouched.see_plugin(getattr(plugin, "__file__", None))
+        self._untouched.check_plugin(getattr(plugin, "__file__", None))
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         """Leave out the tests that weren't asked for; all run where none of those is there."""

@@ -54,7 +54,7 @@ class Untouched:
             "paths": [path for path in paths if path.partition("/")[0] not in ("..", ".")],
         }  # fmt: skip
 
-    def see_plugin(self, file: str | None) -> None:
+    def check_plugin(self, file: str | None) -> None:
         """Refuse a plugin from a file that the change brings."""
         if file is not None and (path := self._relative(file)) in self._brought:
             self._refuse(path, "a plugin of pytest")

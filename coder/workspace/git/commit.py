@@ -65,10 +65,10 @@ def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch
         return committer.commit(files, message, branch)
 
 
-def see_possible(folder: Path, *, branch: str | None) -> None:
+def check_possible(folder: Path, *, branch: str | None) -> None:
     """Raise NoCommit with the reason if no commit can be made here now."""
     with _opened(folder if folder.is_dir() else folder.parent) as committer:
-        committer.see_possible(branch)
+        committer.check_possible(branch)
 
 
 @contextmanager
@@ -93,9 +93,9 @@ class _Committer:
     repository: Repository
     git: Git
 
-    def see_possible(self, branch: str | None) -> None:
+    def check_possible(self, branch: str | None) -> None:
         self._person()
-        self._see_place(branch)
+        self._check_place(branch)
         if branch is None:
             return
         if self.repository.resolved(f"refs/heads/{branch}") is not None:
@@ -109,8 +109,8 @@ class _Committer:
 
     def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
         head = self.repository.head()
-        self._see_place(branch)
-        self._see_no_filter(files)
+        self._check_place(branch)
+        self._check_no_filter(files)
         scratch = Path(self.git.environment["GIT_DIR"]) / "scratch"
         if head is not None:
             self.git.run("read-tree", head, index=scratch)
@@ -175,7 +175,7 @@ class _Committer:
         row = self.git.run("ls-files", "-z", "-s", "--", path).split()
         return row[1].decode() if row else None
 
-    def _see_no_filter(self, files: Mapping[str, Changed]) -> None:
+    def _check_no_filter(self, files: Mapping[str, Changed]) -> None:
         paths = b"".join(os.fsencode(path) + b"\0" for path in files)
         fields = self.git.run("check-attr", "-z", "--stdin", "filter", stdin=paths).split(b"\0")
         for path, value in zip(map(os.fsdecode, fields[::3]), map(os.fsdecode, fields[2::3]), strict=False):
@@ -184,7 +184,7 @@ class _Committer:
                     f"{path} goes through the filter {value}, which isn't started here. Commit it yourself."
                 )
 
-    def _see_place(self, branch: str | None) -> None:
+    def _check_place(self, branch: str | None) -> None:
         """Check that a branch name is plain, or that HEAD has no operation in progress. Raises NoCommit."""
         if branch is not None:
             try:

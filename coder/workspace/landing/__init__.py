@@ -16,13 +16,13 @@ from coder.workspace.landing.grounds import check_places, check_root
 from coder.workspace.landing.staging import (
     FileChanged,
     LandingRefused,
+    check_own_mode,
+    check_same_repository,
     clear,
     has_mode,
     parts_of,
     place,
     remove_empty,
-    see_own_mode,
-    see_same_repository,
     sha256_of,
     stage,
     state_of,
@@ -60,7 +60,7 @@ def plan(
     check_places(root, [path for path, content in files.items() if content is not None])
     for path in sorted(files):
         parts = parts_of(path)
-        see_same_repository(root, parts)
+        check_same_repository(root, parts)
         if above := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
             raise LandingRefused(
                 f"{path} and {above[0]} can't both be changed: one is the folder of the other."
@@ -166,7 +166,7 @@ async def undo(
         if change.chmod is not None:
             back = back.model_copy(update={"mode": change.chmod, "chmod": change.mode})
         try:
-            see_own_mode(root, back)
+            check_own_mode(root, back)
             stage(root, back, contents.get(change.path) if back.after else None)
             place(root, back)
         except LandingRefused as error:

@@ -36,7 +36,7 @@ def parts_of(path: str) -> tuple[str, ...]:
     return parts
 
 
-def see_same_repository(root: Path, parts: tuple[str, ...]) -> None:
+def check_same_repository(root: Path, parts: tuple[str, ...]) -> None:
     """Raise LandingRefused if a folder on the path is a separate repository."""
     for count in range(1, len(parts)):
         folder = root.joinpath(*parts[:count])
@@ -80,7 +80,7 @@ def has_mode(root: Path, change: Change, *modes: int | None) -> bool:
     return now in [mode & 0o777 for mode in modes if mode is not None]
 
 
-def see_own_mode(root: Path, change: Change) -> None:
+def check_own_mode(root: Path, change: Change) -> None:
     """Raise FileChanged if permission bits that the change switches are neither those before nor after."""
     if change.chmod is not None and not has_mode(root, change, change.mode, change.chmod):
         raise FileChanged(

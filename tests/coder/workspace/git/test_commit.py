@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.workspace.git.commit import Changed, NoCommit, commit, see_possible
+from coder.workspace.git.commit import Changed, NoCommit, check_possible, commit
 from coder.workspace.git.found import find_repository, moving_environment
 from coder.workspace.git.run_git import run_git
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
@@ -266,7 +266,7 @@ def test_a_branch_in_a_repository_without_a_commit_is_refused_before_the_work(
     empty = make_repository(tmp_path / "empty")
 
     with pytest.raises(NoCommit, match="no commit yet"):
-        see_possible(empty.top, branch="topic")
+        check_possible(empty.top, branch="topic")
 
 
 @pytest.mark.parametrize("branch", ["main/topic", "team"])
@@ -276,7 +276,7 @@ def test_a_branch_that_git_has_no_room_for_is_refused_before_the_work(
     repository.git("branch", "team/other")
 
     with pytest.raises(NoCommit, match=f"no room for {branch} beside the branch"):
-        see_possible(repository.top, branch=branch)
+        check_possible(repository.top, branch=branch)
 
 
 @pytest.mark.parametrize("hashes", ["sha1", "sha256"])
