@@ -16,6 +16,8 @@ from coder.workspace.diff import diff_stat
 SIGNS: dict[str, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
 FAILED = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
+_MOST_OTHERS = 3
+"""Attempts that were not chosen, a line each."""
 _MOST_ASKED = 40
 """Lines of a question of the model's."""
 
@@ -126,7 +128,9 @@ def details(run: Run) -> list[str]:
         names = one_line(", ".join(run.ordered), width=300)
         lines.append(f"  tests    the task changes what these tests expect: {names}")
     lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
-    return [*lines, *(f"  other    {_other(one)}" for one in run.others)]
+    lines += [f"  other    {_other(one)}" for one in run.others[:_MOST_OTHERS]]
+    more = len(run.others) - _MOST_OTHERS
+    return [*lines, f"  other    {count_of(more, 'more attempt')}"] if more > 0 else lines
 
 
 def _other(one: Other) -> str:

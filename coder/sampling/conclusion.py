@@ -15,25 +15,25 @@ from coder.turn.turn import Turn
 
 
 async def conclude(
-    turn: Turn, states: Mapping[int, State], chosen: Candidate | None, *, stuck: Reason | None
+    turn: Turn, states: Mapping[int, State], decisive: tuple[Candidate, str] | None, *, stuck: Reason | None
 ) -> Message | None:
     """Choose among the attempts, log that, and take over the change with its outcome.
 
     Args:
         states: of the attempts that are over, by number.
-        chosen: the one that decides, if one does.
+        decisive: the one that decides, if one does, and why.
         stuck: the reason where the attempts together give nothing new.
 
     Raises:
         Waits: an attempt asks what nobody has answered.
     """
     journal, candidates = turn.journal, candidates_of(states)
-    if chosen is None:
+    if decisive is None:
         if (failure := _failure(states)) is not None:
             await journal.append(failure)
             return None
         await _pass_question_on(journal, states)
-    text = f"attempt {chosen.attempt} decides" if chosen is not None else "no attempt has made a change"
+    chosen, text = decisive if decisive is not None else (None, "no attempt has made a change")
     if chosen is None and candidates:
         async with turn.bench.trying:
             chosen, text = await pick(turn, candidates)

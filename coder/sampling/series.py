@@ -44,10 +44,10 @@ class Series:
         self._wished = rejected.attempt if rejected else 0
         """The attempt whose change a person wants to be different; only that one goes on."""
 
-    async def run(self) -> Candidate | None:
-        """Make attempts until one is decisive, enough agree, or none may begin."""
+    async def run(self) -> tuple[Candidate, str] | None:
+        """Make attempts until one is decisive, enough agree, or none may begin; with the reason."""
         waiting = await self._open()
-        chosen: Candidate | None = None
+        chosen: tuple[Candidate, str] | None = None
         try:
             while chosen is None and self._stuck() is None:
                 while len(self._tasks) < self._width() and (waiting or self._may_begin()):
@@ -150,15 +150,16 @@ class Series:
         self._shared.running.pop(number, None)
         await self._journal.append(ended)
 
-    async def _decisive(self) -> Candidate | None:
-        """The attempt after which no further one is needed."""
+    async def _decisive(self) -> tuple[Candidate, str] | None:
+        """The attempt after which no further one is needed, and why."""
         for one in candidates_of(self._states):
             if self._wished in (one.attempt, 0) and self._decides(one):
-                return one
+                return one, "no further one would show more"
         if not self._compares:
             return None
         async with self._turn.bench.trying:
-            return await find_agreement(self._turn, candidates_of(self._states))
+            agreed = await find_agreement(self._turn, candidates_of(self._states))
+        return (agreed, f"{ENOUGH} that pass behave alike") if agreed is not None else None
 
     def _decides(self, one: Candidate) -> bool:
         """Whether an attempt ends the series: what only examples or checks show is compared by best-of-n."""
@@ -191,6 +192,6 @@ class Series:
                 await self._settle(number, state)
         self._tasks.clear()
 
-    async def conclude(self, chosen: Candidate | None) -> Message | None:
+    async def conclude(self, chosen: tuple[Candidate, str] | None) -> Message | None:
         """Log the choice, and take over its change and its outcome."""
         return await conclude(self._turn, self._states, chosen, stuck=self._stuck())

@@ -18,7 +18,7 @@ from coder.run.event_types import (
     ToolCalled,
 )
 from coder.run.message import CheckLine, Message, Outcome
-from coder.run.run import Run, Tokens
+from coder.run.run import Other, Run, Tokens
 from coder.run.settings import Budget
 from coder.workspace.diff import diff_stat, unified_diff
 
@@ -31,7 +31,6 @@ def run(status: Status = "solved", **more: object) -> Run:
         "verified": "checks",
         "strength": "outside",
         "model": "toy/model",
-        "samples": 1,
         "attempts": 2,
         "tests": (CheckLine(name="assert add(2, 3) == 5", passed=True),),
         "files": {"solution.py": "x = 1\n"},
@@ -50,6 +49,19 @@ def run(status: Status = "solved", **more: object) -> Run:
 
 def spoken(outcome: Outcome) -> Spoken:
     return Spoken(message=Message(author="executor", kind="outcome", outcome=outcome))
+
+
+def test_of_many_attempts_the_first_are_named_and_the_others_counted() -> None:
+    others = tuple(
+        Other(run_id=f"run_1.{n}", status="unsolved", verified="none", lines=2, calls=1, cost=0.0)
+        for n in range(2, 9)
+    )
+
+    lines = [line for line in ending(run(others=others)) if line.startswith("  other")]
+
+    assert lines[0] == "  other    run_1.2 unsolved, 2 lines, $0.00"
+    assert [line.split()[1] for line in lines[1:]] == ["run_1.3", "run_1.4", "4"]
+    assert lines[-1] == "  other    4 more attempts"
 
 
 def test_the_verdict_comes_last_with_calls_tokens_cost_and_time() -> None:
