@@ -58,8 +58,6 @@ class Screen:
         self._is_chat = False
         self._called: dict[str, event_types.ToolCalled] = {}
         """The tool call that is under way, by run."""
-        self._attempts: dict[str, str] = {}
-        """Which attempt a run is, where it is one."""
         self._passed: set[str] = set()
         """Runs of which an answer has passed since a person spoke: that of a chosen attempt is known."""
         self._model = ""
@@ -222,8 +220,6 @@ class Screen:
         line = render.progress(body)
         if isinstance(body, event_types.Spoken) and self._has_passed(run, body.message):
             return None
-        if isinstance(body, event_types.RunStarted) and body.parent is not None:
-            self._attempts[run] = f"{body.parent.attempt}: "
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
         if isinstance(body, event_types.LandingRefused):
@@ -231,10 +227,10 @@ class Screen:
         elif isinstance(body, event_types.RunStopped):
             is_no = self._is_chat and body.status == "refused"  # no verdict follows in a conversation
             line = self._refused if body.error is None or is_no else line
-        if line is None or run not in self._attempts:
+        if line is None or not is_attempt(run):
             return line
         is_told = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
-        return f"  {self._attempts[run]}{line[2:]}" if is_told else None
+        return f"  {run.partition(OF)[2]}: {line[2:]}" if is_told else None
 
     def _has_passed(self, run: str, message: Message) -> bool:
         """Whether this is the outcome of an attempt whose pass is told already."""
