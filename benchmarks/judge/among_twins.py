@@ -128,6 +128,7 @@ def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: Reposito
     said.wall_s = max((one.wall_s for one in results.values()), default=0.0)
     for hiding, run in runs.items():
         if run.result is None:  # a test that must pass has failed, and ended the others
+            said.tripped |= run.tripped - mode.tripped
             for node, text in run.failures.items():
                 own = deciding_name(node, hiding.job.path, hiding.hidden, hiding.nodes)
                 said.outcome, said.detail = "failed", f"{own}: {text}"

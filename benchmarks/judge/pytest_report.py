@@ -79,6 +79,11 @@ class Stream:
                         self.decided.set()
                         return
 
+    def run_of(self, key: str) -> TestRun:
+        """What is known of a job whose run a failure has ended."""
+        failures = self.failures if key == self.key else {}
+        return TestRun(failures=failures, tripped=_alarms(bytes(self.told), key))
+
 
 def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
     """The report on one job, from the file of its run and from what it told at once."""
@@ -104,12 +109,9 @@ def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRu
             case ["ended", str(how)]:
                 found.timed_out = found.timed_out or how in ("wall", "cpu")
                 found.died = found.died or how == "died"
-    alarms = [_words(line, key) for line in told.splitlines()]
-    found.done = done and ["watched"] in alarms
+    found.done = done and ["watched"] in [_words(line, key) for line in told.splitlines()]
     found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not found.done)
-    found.tripped = frozenset(
-        printable(f"{one[1]} ({one[2]})") for one in alarms if one[:1] == ["tripped"] and len(one) == 3
-    )
+    found.tripped = _alarms(told, key)
     whole = dict.fromkeys(_PHASES, "passed")
     found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
     found.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
@@ -117,6 +119,14 @@ def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRu
     for node in found.unended:
         found.failures[node] = "it did not end"
     return found
+
+
+def _alarms(told: bytes, key: str) -> frozenset[str]:
+    """What set off an alarm in a job, and where."""
+    words = (_words(line, key) for line in told.splitlines())
+    return frozenset(
+        printable(f"{one[1]} ({one[2]})") for one in words if one[:1] == ["tripped"] and len(one) == 3
+    )
 
 
 def _innermost(text: str) -> str:

@@ -93,7 +93,7 @@ async def _run(
     try:
         await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
-            return [TestRun(failures=stream.failures if key == stream.key else {}) for key in keys]
+            return [stream.run_of(key) for key in keys]
         result = running.result()
     finally:
         running.cancel()

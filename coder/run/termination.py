@@ -170,9 +170,10 @@ def repairs_spent(state: State) -> Reason | None:
     codes = state.codes
     if not codes or state.awaits_execution or (state.last is not None and is_rejection(state.last)):
         return None
-    if code_to_repair(state) is not None and len(codes) <= state.spend.budget.repairs:
+    # An answer that is tried again, on files that the user has changed, counts once.
+    answers = len({message.text for message in codes if not message.repeats})
+    if code_to_repair(state) is not None and answers <= state.spend.budget.repairs:
         return None
-    answers = sum(not message.repeats for message in codes)
     text = f"none of {answers} answers passed" if answers > 1 else "the one answer did not pass"
     return Reason("unsolved", text)
 

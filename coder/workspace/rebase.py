@@ -59,7 +59,7 @@ async def rebase(journal: Journal, reason: str) -> None:
     again = Message(
         author=best.author,
         kind="code",
-        text="The user has edited the same files meanwhile: this is both.",
+        text=best.text,
         files={path: joined[path] for path in best.files},
         test_edits={path: joined[path] for path in best.test_edits},
         left_out=best.left_out,

@@ -522,7 +522,7 @@ def test_in_a_pipe_an_attempt_that_failed_is_told_while_the_next_is_made(console
         flags = (*CHECK, "--base-url", endpoint.url, "-m", "toy")
         process = console.start("solve", TASK, *flags)
         assert process.stderr is not None
-        line = next(line for line in process.stderr if "✓".encode() in line)
+        line = next(line for line in process.stderr if "✗".encode() in line)
         is_at_work = process.poll() is None
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
