@@ -8,6 +8,7 @@ import argparse
 import ast
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,17 @@ def find_names(path: Path, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{node.lineno}  {node.id}"
 
 
+@cache
+def read_packages() -> tuple[list[str], list[str]]:
+    """All docstrings and all assigned names."""
+    docstrings, names = list[str](), list[str]()
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        tree, place = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT)
+        docstrings += find_docstrings(place, tree)
+        names += find_names(place, tree)
+    return docstrings, names
+
+
 def draw(lines: list[str], count: int, seed: int) -> list[str]:
     """As many different lines as asked for, or all of them, in the order of the files."""
     chosen = random.Random(seed).sample(range(len(lines)), min(count, len(lines)))
@@ -43,11 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--docstrings", type=int, default=200, metavar="N")
     parser.add_argument("--names", type=int, default=500, metavar="N")
     args = parser.parse_args(arguments)
-    docstrings, names = list[str](), list[str]()
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        tree, place = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT)
-        docstrings += find_docstrings(place, tree)
-        names += find_names(place, tree)
+    docstrings, names = read_packages()
     print(*draw(docstrings, args.docstrings, args.seed), "", sep="\n")
     print(*draw(names, args.names, args.seed), sep="\n")
 

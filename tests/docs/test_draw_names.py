@@ -12,6 +12,7 @@ def drawn(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[list[str
     return docstrings.splitlines(), names.splitlines()
 
 
+@pytest.mark.slow
 def test_a_draw_has_as_many_different_lines_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     docstrings, names = drawn(capsys, "7", "--docstrings", "30", "--names", "40")
 
@@ -19,6 +20,7 @@ def test_a_draw_has_as_many_different_lines_as_asked_for(capsys: pytest.CaptureF
     assert all(": " in line for line in docstrings)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_draw_and_another_one_a_different_draw(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

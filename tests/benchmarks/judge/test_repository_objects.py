@@ -162,6 +162,7 @@ NODE = (
 )
 
 
+@pytest.mark.slow
 async def test_a_failure_of_pytest_itself_says_what_failed(judge: Judge) -> None:
     tests = {
         "test_job.py": (
