@@ -48,7 +48,7 @@ class AttemptRuns(Protocol):
 
 
 def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float, is_wished: bool) -> Settings:
-    """The settings of one attempt: nothing lands; all but the first are drawn with some chance.
+    """The settings of one attempt: it writes nothing, and all but the first have a temperature above 0.
 
     Args:
         state: of the run that it is made for.
