@@ -33,6 +33,8 @@ class OutputStream:
         }
         self._lost: OSError | None = None
         self._running = True
+        self._leaving = threading.Lock()
+        self._left = False
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -46,8 +48,12 @@ class OutputStream:
     ) -> None:
         self._running = False
         self._pieces.put(None)
-        if kind is None:
-            await self._written
+        try:
+            if kind is None:
+                await self._written
+        finally:
+            with self._leaving:
+                self._left = True
         if isinstance(self._lost, BrokenPipeError):
             raise self._lost
         if self._lost is not None:
@@ -65,7 +71,9 @@ class OutputStream:
                 self._write(stream, b"", last=True)
         except OSError as error:
             self._lost = error
-        self._loop.call_soon_threadsafe(self._end)
+        with self._leaving:
+            if not self._left:  # else nobody waits, and the loop may be closed
+                self._loop.call_soon_threadsafe(self._end)
 
     def _write(self, stream: str, chunk: bytes, *, last: bool = False) -> None:
         rest = chunk

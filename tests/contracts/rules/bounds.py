@@ -1,6 +1,7 @@
 """How much a program may use, and whom it may meet."""
 
 import asyncio
+import os
 
 from sandbox.contract import Sandbox
 from sandbox.policy import Limits
@@ -96,11 +97,12 @@ for folder in ('.', '/tmp'):
 
 async def the_workspace_lasts_and_nothing_else_does(box: Sandbox) -> None:
     """Files in the workspace stay from run to run; /tmp, /dev/shm and processes don't."""
-    await box.run(python("for at in ('kept', '/tmp/gone', '/dev/shm/gone'): open(at, 'w').write('x')"))
+    # A name of its own: where /tmp is the machine's, what others put there can be seen.
+    name = f"kept-{os.urandom(8).hex()}"
+    places = (name, f"/tmp/{name}", f"/dev/shm/{name}")
+    await box.run(python(f"for at in {places}: open(at, 'w').write('x')"))
 
-    result = await box.run(
-        python("import os; print([os.path.exists(at) for at in ('kept', '/tmp/gone', '/dev/shm/gone')])")
-    )
+    result = await box.run(python(f"import os; print([os.path.exists(at) for at in {places}])"))
 
     assert result.stdout == "[True, False, False]\n"
 

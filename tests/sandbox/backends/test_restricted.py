@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode, open_sandbox
 from sandbox.backends.restricted import open_restricted
+from sandbox.inner.process.descendants import fields_of
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
@@ -102,12 +103,22 @@ while True:
         assert result.status == "timeout"
         # The caller has its Result at once; on a busy machine the last of a bomb dies a moment later.
         assert await asyncio.to_thread(wait_until, lambda: len(_processes(uid)) <= AT_REST)
-        left = set(_processes(uid))
-    assert not left & set(_processes(uid))  # another sandbox may have the uid by now
+        at_rest = _processes(uid)
+    # Another sandbox may have the uid by now; and pids come again soon, as a bomb in a cgroup uses them up.
+    assert {key: command for key, command in _processes(uid).items() if key in at_rest} == {}
 
 
-def _processes(uid: int) -> list[str]:
-    return [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _uid(pid) == uid]
+def _processes(uid: int) -> dict[tuple[str, str], str]:
+    """Command lines by pid and start time of the processes of a uid."""
+    pids = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _uid(pid) == uid]
+    return {(pid, fields[19]): _command(pid) for pid in pids if (fields := fields_of(int(pid)))}
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _uid(pid: str) -> int:
@@ -222,6 +233,7 @@ from pathlib import Path
 from sandbox import Policy, PythonCode
 from sandbox.supervisor.owner import this_process
 from sandbox.backends.restricted import open_restricted
+from sandbox.inner.process.descendants import fields_of
 async def main():
     for fresh in (False, True):
         async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
@@ -241,6 +253,7 @@ import asyncio, os
 from pathlib import Path
 from sandbox import Policy, PythonCode
 from sandbox.backends.restricted import open_restricted
+from sandbox.inner.process.descendants import fields_of
 async def main():
     async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
         for fresh in (False, True):
