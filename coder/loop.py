@@ -16,12 +16,12 @@ from coder.run.event_types import (
     RunStopped,
     Spoken,
 )
-from coder.run.journal import Journal
+from coder.run.journal import Journal, asked_by
 from coder.run.message import HUMAN, Message
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, asked_to_stop, budget_reached, nothing_to_mend
+from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
 from coder.turn.logged_calls import BudgetSpent
 from coder.turn.turn import Turn, hear_requests, limited
 from coder.workspace.deliver import with_written
@@ -59,8 +59,13 @@ class SpeakAll:
 
 
 @dataclass(frozen=True, slots=True)
+class AskUser:
+    """Put the latest message, a question of a member, to the user."""
+
+
+@dataclass(frozen=True, slots=True)
 class Land:
-    """Write the files into the user's folder."""
+    """Ask about the change where a person decides, and write its files into the user's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +75,23 @@ class Finish:
     reason: Reason
 
 
-Command = Speak | SpeakAll | Land | Finish
+Command = Speak | SpeakAll | AskUser | Land | Finish
 Deliver = Callable[[Journal], Awaitable[None]]
-"""Writes what a run has made, or proposes it."""
+"""Asks about what a run has made, and writes or proposes it."""
 
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
     if (asked := asked_to_stop(state)) is not None:
         return Finish(asked)
-    # The budget holds whatever else a caller's own stop says.
-    reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
-    asks = state.last is not None and state.last.kind == "question"
-    if (
-        asks
-        or reason is None
-        or (reason.status == "limit" and isinstance(team, Concluding) and team.has_last_word(state))
+    last = state.last
+    if last is not None and last.kind == "question":
+        return AskUser()
+    reason = reason_to_end(state, stop)
+    if reason is None and last is not None and last.kind == "handoff" and last.to == HUMAN:
+        return AskUser()
+    if reason is None or (
+        reason.status == "limit" and isinstance(team, Concluding) and team.has_last_word(state)
     ):
         who = speaker(state, team)
         return (
@@ -97,12 +103,7 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
 
 
 def speaker(state: State, team: Team) -> Participant:
-    """Who speaks next. No team decides whether code is run, or whether the user's answer is waited for."""
-    last = state.last
-    if last is not None and (last.kind == "question" or (last.kind == "handoff" and last.to == HUMAN)):
-        from coder.participants.human import Answering  # hardly a run asks
-
-        return Answering()
+    """Who speaks next. No team decides whether code is run."""
     wanted = team.next(state)
     return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
 
@@ -176,17 +177,33 @@ async def advance(
         match decide(journal.state, team, stop):
             case Speak() | SpeakAll():
                 await _speak(journal, team, turn)
+            case AskUser():
+                await _carry_out(_ask_user, journal)
             case Land():
-                before = journal.state
-                try:
-                    async with limited(journal, None):
-                        await land(journal)
-                except TimeoutError:
-                    if journal.state.progress.stop_requested is None:
-                        raise
-                assert journal.state is not before  # or the same command would come for ever
+                await _carry_out(land, journal)
             case Finish(reason):
                 await journal.append(ended(journal.state, reason))
+
+
+async def _carry_out(step: Deliver, journal: Journal) -> None:
+    """Carry out a step that a person may be asked in; somebody who asks for the end of the run ends it."""
+    before = journal.state
+    try:
+        async with limited(journal, None):
+            await step(journal)
+    except TimeoutError:
+        if journal.state.progress.stop_requested is None:
+            raise
+    assert journal.state is not before  # or the same command would come for ever
+
+
+async def _ask_user(journal: Journal) -> None:
+    """Put a member's question to the user; the answer is the next message, at the member's place."""
+    question = journal.state.last
+    assert question is not None
+    answer = await journal.ask(asked_by(question))
+    message = Message(author=HUMAN, kind="answer", text=answer.said, within=question.within)
+    await journal.append(Spoken(message=message))
 
 
 async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
@@ -213,8 +230,7 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
             async with limited(journal, None):
                 await its.baseline()
         left = max(0.0, budget - journal.state.spend.seconds)
-        has_time = participant.name == HUMAN or _runs_long_tests(journal.state)
-        has_time = has_time or getattr(participant, "keeps_time", False)
+        has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
         async with limited(journal, None if has_time else left) as its.limit:
             message = await participant.speak(its)
     except BudgetSpent:

@@ -38,10 +38,8 @@ from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import MAX_PROMPT, Task
-from coder.run.termination import Stop
 from coder.store import EventLog
-from coder.teams.conversation import Offer
-from coder.teams.strategies import settled, team_and_stop
+from coder.teams.strategies import settled
 from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
@@ -136,13 +134,9 @@ class Session:
         state = self.state
         if state is None or (code := _offered(state)) is None:
             raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
-        team, stop = team_and_stop(state.settings, None, None)
-        offer = Offer(team, stop, heard=len(state.progress.messages))
-        return await self._resumed(state, code, Options(team=offer, stop=Stop(offer.until)))
+        return await self._resumed(state, code)
 
-    async def _resumed(
-        self, state: State, code: Message | None = None, options: Options | None = None
-    ) -> Run:
+    async def _resumed(self, state: State, code: Message | None = None) -> Run:
         """Continue the latest step, with this change as the latest one."""
         same = self.settings.model_copy(update={"strategy": state.settings.strategy})
         settings = self._settled(same, state.task, sessions=True)
@@ -152,13 +146,15 @@ class Session:
             changed = [body for body in happened if isinstance(body, FilesChanged)]
             happened = (*changed, Spoken(message=code.model_copy(update={"repeats": False})))
         async with self.environment(state.task, settings, restored.files) as bench:
-            resumed = RunResumed(budget=settings.budget, model=self.model.name, settings=settings)
+            resumed = RunResumed(
+                budget=settings.budget, model=self.model.name, settings=settings, offers=code is not None
+            )
             await self.journal.append(resumed, *happened)
             self.journal.hold(restored.files)
-            return await self._worked(bench, options)
+            return await self._worked(bench)
 
-    async def _worked(self, bench: Workbench, options: Options | None = None) -> Run:
-        run = await work(self.journal, self.model, bench, options)
+    async def _worked(self, bench: Workbench) -> Run:
+        run = await work(self.journal, self.model, bench)
         if run.status == "error":  # a sandbox may have failed: the next message has others
             await self.kept.close()
         return run

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
+from coder.run.attempts import answer_in_words
 from coder.run.event_types import LandingPlanned, RunStopped, Status
 from coder.run.run import Run, Tokens, summarize
 from coder.run.state import State
@@ -42,13 +43,12 @@ def _said(step: State) -> Said:
     stopped = step.progress.stopped or RunStopped(
         status="interrupted", reason="it was broken off", exit_code=130
     )
-    last = step.last
-    answer = last.text.strip() if last is not None and last.kind == "reply" else None
+    answer = answer_in_words(step)
     return Said(
         prompt=step.task.prompt,
         status=stopped.status,
         reason=stopped.reason,
-        answer=answer,
+        answer=answer.strip() if answer is not None else None,
         patch=step.landing.patch,
         landed=step.landing.written,
         taken_back=step.landing.taken_back,

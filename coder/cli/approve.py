@@ -26,7 +26,7 @@ from coder.run.run import Run
 from coder.run.state import State
 from coder.store import open_log
 from coder.text.sanitize import one_line, visible
-from coder.workspace.consent import landing_edits
+from coder.workspace.consent import files_to_edit
 
 
 @takes(GOING_ON)
@@ -94,7 +94,7 @@ async def _answer_of(state: State, question: Question, given: Mapping[str, Any])
         code = best_code(state) if question.about == "landing" else None
         if code is None:
             raise UsageError(f"{state.run} doesn't ask about a change: there is nothing to edit.")
-        files = await edited({**code.files, **landing_edits(state, code)}, environ=os.environ)
+        files = await edited(files_to_edit(state, code), environ=os.environ)
         return Decision(decision="no", files=files).model_copy(update=own)
     if given["no"] is not None:
         return Decision(decision="no", words=given["no"].strip()).model_copy(update=own)

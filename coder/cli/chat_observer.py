@@ -63,7 +63,7 @@ class ChatObserver:
         self._is_to_the_person = True
         self._is_asked = False
         self._began = self._ends = False
-        self._patch = self._said_patch = ""
+        self._said_patch = ""
         self._reply = ""
         """An answer in words about a change, which is asked about again."""
 
@@ -104,12 +104,8 @@ class ChatObserver:
                 self._reply = printable(text.strip())
             case event_types.Spoken(message=Message(kind="code", text=text)) if self._ends and text:
                 self._screen.tell(printable(text.strip()))
-        patch = body.patch if isinstance(body, event_types.PatchProposed) else ""
-        begins = isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed)
-        if begins:
+        if isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed):
             self._said_patch = self._reply = ""
-        if begins or (patch and patch != self._patch):
-            self._screen.showed_diff, self._patch = False, patch
         self._screen.event(event)
 
     def token(self, text: str) -> None:
@@ -195,6 +191,7 @@ class ChatObserver:
         if self._reply:
             self.answer(self._reply)
             self._reply = ""
+        self._screen.show_diff(question.patch)
         if not self._screen.showed_diff and self._said_patch != question.patch:
             self.show_diff(visible(question.patch))
             self._said_patch = question.patch

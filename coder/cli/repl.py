@@ -22,6 +22,7 @@ from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen
 from coder.console.signals import INTERRUPTED
 from coder.errors import CoderError, own_command
+from coder.run.attempts import answer_in_words
 from coder.run.run import Run
 from coder.run.termination import named
 from coder.text.sanitize import count_of, one_line, printable
@@ -119,9 +120,9 @@ class Repl:
             return
         self._code = run.exit_code
         state = self._session.state
-        if state is not None and state.last is not None and state.last.kind == "reply":
+        if state is not None and (words := answer_in_words(state)) is not None:
             self._code = 0
-            self._onlooker.answer(printable(state.last.text.strip()))
+            self._onlooker.answer(printable(words.strip()))
             if state.open_work:
                 paths = one_line(named([*state.open_work]), width=300)
                 self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")

@@ -73,8 +73,6 @@ def _spoken(message: Message) -> str | None:
     match message:
         case Message(author="reviewer", outcome=Outcome(passed=passed)):
             return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
-        case Message(author="human", kind="decision" | "reply"):
-            return None
         case Message(author="human"):
             is_code = message.kind == "code"
             return "  · your version is tried" if is_code else f"  · you said: {one_line(message.text)}"

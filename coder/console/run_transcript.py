@@ -160,8 +160,6 @@ class Transcript:
                 return f"code{again}", [*self._code(message)]
             case Message(kind="reply", text=text):
                 return "", [Part("reply", text, format="markdown")]
-            case Message(kind="decision"):
-                return "the human has decided", []
             case Message(outcome=Outcome() as outcome):
                 names = outcome.reproduced_by
                 return render.progress(body) or "", [

@@ -66,6 +66,7 @@ class Screen:
         self.also: Watch | None = None
         """Is told of every event, too."""
         self.showed_diff = False
+        """The latest change stands on the terminal."""
         self.has_folder = False
         self.run_id: str | None = None
         """Of the run that is watched, once it has begun."""
@@ -101,6 +102,7 @@ class Screen:
                 self._terminal.doing = f"{self._model} is writing (call {body.call})"
             case event_types.StepStarted() | event_types.RunResumed():
                 self._called.pop(event.run, None)  # it was cut off
+                self.showed_diff = False
                 if body.settings is not None:
                     self.watch_settings(body.settings)
             case event_types.ToolCalled():
@@ -109,8 +111,10 @@ class Screen:
                 self._called.pop(event.run, None)
             case event_types.ProgramStarted():
                 self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
-            case event_types.LandingPlanned() | event_types.PatchProposed():
-                self._show_diff(in_parts(body.patch, body.tests))
+            case event_types.Spoken(message=Message(kind="code")):
+                self.showed_diff = False
+            case event_types.LandingPlanned() | event_types.PatchProposed() if not is_attempt(event.run):
+                self.show_diff(in_parts(body.patch, body.tests))
 
     def pass_on(self, event: Event) -> None:
         """Say nothing of it, but to a program that reads every event."""
@@ -153,7 +157,7 @@ class Screen:
 
         async with self._asking:
             self.rest()
-            self._show_diff(question.patch)
+            self.show_diff(question.patch)
             if self._yes and question.kind == "approve":
                 return Decision(decision="yes", who=this_person(), how="flag")
             for line in question_lines(question):
@@ -186,6 +190,12 @@ class Screen:
             return
         for line in render.ending(run):
             self._terminal.print(line)
+
+    def show_diff(self, patch: str) -> None:
+        """Print a change, once, where a terminal shows it."""
+        if self._terminal.is_one and not self._quiet and not self.showed_diff:
+            self.showed_diff = True
+            self._terminal.print_diff(visible(patch).rstrip("\n"))
 
     def note(self, text: str) -> None:
         """One line that isn't about an event."""
@@ -248,11 +258,6 @@ class Screen:
             self.note(text)
         if len(notes) > MOST_NOTES:
             self.note(f"{len(notes) - MOST_NOTES} more were left out: see {own_command()} show {self.run_id}")
-
-    def _show_diff(self, patch: str) -> None:
-        if self._terminal.is_one and not self._quiet and not self.showed_diff:
-            self.showed_diff = True
-            self._terminal.print_diff(visible(patch).rstrip("\n"))
 
     def _stream(self, text: str) -> None:
         if self._verbose and not self._quiet and (shown := self._body.feed(printable(text))):

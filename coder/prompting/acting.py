@@ -8,6 +8,7 @@ from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
 from coder.prompting.history import account, history, history_budget
 from coder.prompting.messages import asked_for, asked_words, calls_and_time, plan_words, what_to_pass
 from coder.prompts import prompt
+from coder.run.attempts import answer_in_words
 from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import HUMAN
 from coder.run.state import State
@@ -44,8 +45,7 @@ def first_request(
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
     """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
-    last, edited = state.steps[-1].progress.messages[-1:], _edited(state)
-    is_reply = bool(last) and last[0].kind == "reply"
+    edited, is_reply = _edited(state), answer_in_words(state.steps[-1]) is not None
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
         "" if told or is_reply else f"[{format_outcome(state)}]",

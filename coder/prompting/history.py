@@ -9,6 +9,7 @@ from coder.context.quoting import fenced
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
 from coder.prompting.reprompt import shortened
+from coder.run.attempts import answer_in_words, before_talk
 from coder.run.state import State
 
 _SHARE = 0.2
@@ -61,7 +62,8 @@ def _told(step: State, *, fully: bool) -> Dialogue:
     if not fully:
         return _dialogue(shortened(prompt, _SHORT), account(step, fully=False))
     plan = next((message.text for message in reversed(step.progress.messages) if message.kind == "plan"), "")
-    outcome = next((message.outcome for message in reversed(step.progress.messages) if message.outcome), None)
+    messages = before_talk(step).progress.messages
+    outcome = next((message.outcome for message in reversed(messages) if message.outcome), None)
     parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST)}"] if plan.strip() else []
     parts.append(account(step, fully=True))
     if outcome is not None and not outcome.passed and outcome.feedback.strip():
@@ -83,9 +85,9 @@ def _dialogue(said: str, answer: str) -> Dialogue:
 
 def account(step: State, *, fully: bool) -> str:
     """The result of a step: the answer in words, or the change, and whether it stands."""
-    last, patch = step.last, step.landing.patch
-    if last is not None and last.kind == "reply":
-        return shortened(last.text.strip(), _WORDS if fully else _SHORT)
+    patch = step.landing.patch
+    if (words := answer_in_words(step)) is not None:
+        return shortened(words.strip(), _WORDS if fully else _SHORT)
     shown = f"\n{fenced(shortened(patch.rstrip(), _PATCH), 'diff')}" if fully and patch else ""
     if step.landing.written:
         names = ", ".join(step.landing.written)

@@ -9,8 +9,8 @@ from coder.run.state import State
 
 _MOST = 8_000
 """Characters of one message."""
-_QUIET = ("decision", "choice", "question")
-"""Kinds that tell a member nothing: who speaks next, what was agreed to, what an answer follows."""
+_QUIET = ("choice", "question")
+"""Kinds that tell a member nothing: who speaks next, what an answer follows."""
 
 
 def visible(state: State, within: Sequence[str] = ()) -> tuple[Message, ...]:

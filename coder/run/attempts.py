@@ -61,10 +61,9 @@ def outcome_of(state: State, code: Message) -> Outcome | None:
 
 
 def decisive_outcome(state: State) -> Outcome | None:
-    """The outcome that decides a run: the latest that passed, or else the latest."""
-    outcomes = [
-        message.outcome for message in reversed(state.progress.messages) if message.outcome is not None
-    ]
+    """The outcome that decides a run: the latest that passed, or else the latest, rejected changes apart."""
+    messages = since_rejection(before_talk(state))
+    outcomes = [message.outcome for message in reversed(messages) if message.outcome is not None]
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
 
@@ -128,22 +127,32 @@ def before_talk(state: State) -> State:
     return state if messages is state.progress.messages else state.with_messages(messages)
 
 
-def is_decided(state: State) -> bool:
-    """Whether the human has said yes or no to the latest change."""
-    return state.last is not None and state.last.kind == "decision"
+def answer_in_words(state: State) -> str | None:
+    """The words that a task ended with; None where it ended with a decision on a change."""
+    is_decided = state.landing.planned is not None or state.landing.refused is not None
+    last = state.last
+    return last.text if last is not None and last.kind == "reply" and not is_decided else None
 
 
-def is_approved(state: State) -> bool:
-    """Whether the human wants the latest change to land."""
-    return is_decided(state) and state.landing.refused is None
+def waits_for_word(state: State) -> bool:
+    """Whether the latest message leaves a change that was tried to the user's word."""
+    before = before_talk(state)
+    if before.last is None or before.last.kind == "reply" or is_rejection(before.last):
+        return False
+    return not before.awaits_execution and bool(tried(before))
 
 
 def since_rejection(state: State) -> tuple[Message, ...]:
-    """The messages after the human's last rejection; words that words have answered reject nothing."""
+    """The messages after the human's last rejection, or from their own version on.
+
+    Words that words have answered reject nothing.
+    """
     messages, following = state.progress.messages, ""
     for index in range(len(messages) - 1, -1, -1):
         if is_rejection(messages[index]) and following != "reply":
             return messages[index + 1 :]
+        if messages[index].author == HUMAN and messages[index].kind == "code":
+            return messages[index:]
         following = messages[index].kind
     return messages
 

@@ -27,7 +27,7 @@ read only. The others can't be taken over."""
 TURNS = ("words", "code", "handoff", "plan", "reply")
 """Kinds of what members say in their turns: no results, answers, choices and ledgers."""
 HUMAN = "human"
-"""The author of decisions in a conversation."""
+"""The author of what the user says: answers, rejections and versions of their own."""
 EXPERT = "expert"
 """Whose calls go to the model that was named for hard cases."""
 
@@ -101,11 +101,11 @@ class Message(BaseModel, frozen=True, extra="forbid"):
 
     author: str
     kind: Literal[
-        "plan", "code", "outcome", "reply", "decision", "question", "answer", "words", "choice", "handoff",
+        "plan", "code", "outcome", "reply", "question", "answer", "words", "choice", "handoff",
         "ledger",
     ]  # fmt: skip
     """`question`: the model asks the user; `answer`: the user's reply to it. In a
-    conversation also `reply`, words alone, and `decision`, the user's on a change. Of a team `words`, what a
+    conversation also `reply`, words alone. Of a team `words`, what a
     member says; `choice` and `handoff`, who speaks next; `ledger`, what an orchestrator plans."""
     text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)

@@ -109,8 +109,6 @@ def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
             return author == HUMAN
         case event_types.RunStopped(status="interrupted" | "waiting") if state.questions.open is not None:
             return True
-        case event_types.RunStopped(status="interrupted") | event_types.LandingRefused(by_human=True):
-            return state.settings.chat and state.landing.proposed is not None
         case _:
             return False
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import code_to_repair, is_rejection, most_repeated, shows_done
+from coder.run.attempts import before_talk, code_to_repair, is_rejection, most_repeated, shows_done
 from coder.run.event_types import Status
 from coder.run.message import Outcome
 from coder.run.state import State
@@ -60,6 +60,18 @@ def asked_to_stop(state: State) -> Reason | None:
     """Somebody has asked for the end: `coder stop`, a server or a client."""
     asked = state.progress.stop_requested
     return Reason("interrupted", f"stopped by {asked.who}") if asked is not None else None
+
+
+def reason_to_end(state: State, stop: Stop) -> Reason | None:
+    """The reason why no participant speaks next. The budget holds whatever else a caller's own stop says."""
+    if state.last is not None and state.last.kind == "reply":
+        before = before_talk(state)  # words about a change leave it as it was
+        reason = stop(before) if before is not state else None
+        return reason or Reason("unverified", "it was answered in words")
+    reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
+    if reason is None and state.landing.offered and not state.awaits_execution:
+        return Reason("unsolved", "the change does not pass")
+    return reason
 
 
 def nothing_to_mend(state: State) -> Reason | None:

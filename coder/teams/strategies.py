@@ -1,7 +1,7 @@
 """Strategies: named ways to work on a task, each a team with its stop and the limits it wants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -192,19 +192,8 @@ def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> t
 
 
 def taken(settings: Settings) -> Strategy:
-    """The strategy of a run that has begun; in a conversation, the human decides before its end."""
-    if settings.team is not None:
-        return Strategy()
-    strategy = _strategy(settings.strategy)
-    if not settings.chat:
-        return strategy
-    from coder.teams.conversation import Conversation, conversation_stop
-
-    return replace(
-        strategy,
-        team=lambda: Conversation(strategy.team(), strategy.stop()),
-        stop=lambda: conversation_stop(strategy.stop()),
-    )
+    """The strategy of a run that has begun."""
+    return Strategy() if settings.team is not None else _strategy(settings.strategy)
 
 
 async def _acts_here(settings: Settings, task: Task, team: Team, model: Model, bench: "Workbench") -> bool:

@@ -134,12 +134,17 @@ def landing_edits(state: State, best: Message) -> dict[str, str | None]:
     """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
-    shown = is_ordered or (state.settings.chat and is_contradicted(state))
     return {
         path: text
         for path, text in best.test_edits.items()
-        if shown or path in state.landing.planned_paths or is_allowed(path, state.settings.allow)
+        if is_ordered or path in state.landing.planned_paths or is_allowed(path, state.settings.allow)
     }
+
+
+def files_to_edit(state: State, best: Message) -> dict[str, str | None]:
+    """Texts of a change that a person may edit, and given tests that it contradicts."""
+    edits = best.test_edits if is_contradicted(state) else landing_edits(state, best)
+    return {**best.files, **edits}
 
 
 def objection(answer: Decision, code: Message) -> Message | None:

@@ -122,11 +122,11 @@ async def _plan(journal: Journal) -> bool:
         await journal.append(PatchProposed(patch=patch, tests=tests, held=tuple(held_in(state))))
         return False
     if not said.agrees:
-        await _refuse(journal, said)
+        await _refuse(journal, said, PatchProposed(patch=patch, tests=tests))
         return False
     held = held_in(state)
     edits = {path: content for path, content in left.items() if path not in held}
-    offered = needs_word(state) and is_whole(state, paths)
+    offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
     if edits and (offered or await wants_edits(journal, shown)):
         contents = {**contents, **edits}
     if held and await wants_held(journal, held, shown):
@@ -197,9 +197,10 @@ async def _may_commit(journal: Journal) -> bool:
     return answer.agrees
 
 
-async def _refuse(journal: Journal, answer: Decision) -> None:
+async def _refuse(journal: Journal, answer: Decision, *proposed: PatchProposed) -> None:
     """Log that a change must not land, or what is wanted in its place."""
     code = best_code(journal.state)
-    wanted = objection(answer, code) if code is not None else None
-    refused = LandingRefused(reason="you said no to the changes", by_human=True)
-    await journal.append(Spoken(message=wanted) if wanted is not None else refused)
+    if code is not None and (wanted := objection(answer, code)) is not None:
+        await journal.append(Spoken(message=wanted))
+        return
+    await journal.append(*proposed, LandingRefused(reason="you said no to the changes", by_human=True))

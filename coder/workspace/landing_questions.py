@@ -2,38 +2,58 @@
 
 from collections.abc import Mapping, Sequence
 
-from coder.run.attempts import best_code, decisive_outcome, is_green
+from coder.run.attempts import best_code, decisive_outcome, is_green, shows_done
 from coder.run.journal import Journal
 from coder.run.message import HUMAN
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction, why_unverified
-from coder.workspace.consent import is_accepted, is_contradicted, landing_edits
+from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted
 
 NOBODY = Decision(decision="", how="default")
 """In place of an answer: nobody can be asked."""
+_YES, _NO = (Decision(decision=word, how="default") for word in ("yes", "no"))
 
 
 async def ask_consent(
     journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], shown: str
 ) -> Decision | None:
-    """The user's word on a change of these paths; None: nobody can give the word that it needs."""
+    """The user's word on a change of these paths; None: nobody can give the word that it needs.
+
+    A conversation asks about each change, any other run about unverified ones and about files that are
+    overwritten. A version of the user's own is asked about where it doesn't pass.
+    """
     state = journal.state
-    yes = Decision(decision="yes", how="default")
-    if not needs_word(state):
-        code = best_code(state)
-        is_said = state.settings.chat or (code is not None and code.author == HUMAN)
-        is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
-        if is_said or is_free:
-            return yes
-        question = landing_question(state, f"Change {', '.join(overwritten or paths)}?", shown=shown)
-        return await journal.ask(question, otherwise=None if state.landing.declined else yes)
+    needed, passed = needs_word(state), _has_passed(state)
+    if not needed and _is_agreed(state, shown, passed=passed, overwritten=overwritten):
+        return _YES
     if not shown:
         return None
-    by_flag = not is_whole(state, paths)
-    question = landing_question(state, _question(state, paths), shown=shown, by_flag=by_flag)
-    answer = await journal.ask(question, otherwise=NOBODY)
+    text = f"Change {', '.join(overwritten or paths) or 'the given tests'}?"
+    text = _question(state, paths) if needed else text
+    note = _unshown(state) if state.settings.chat else ""
+    by_flag = needed and not is_whole(state, paths)
+    question = landing_question(state, text, shown=shown, note=note, passed=passed, by_flag=by_flag)
+    otherwise = NOBODY if needed else _YES if passed or not state.settings.chat else _NO
+    answer = await journal.ask(
+        question, otherwise=None if state.landing.declined and otherwise is _YES else otherwise
+    )
     return None if answer is NOBODY else answer
+
+
+def _is_agreed(state: State, shown: str, *, passed: bool, overwritten: Sequence[str]) -> bool:
+    """Whether a change that needs no word for its verdict lands without a question."""
+    code = best_code(state)
+    is_own = code is not None and code.author == HUMAN
+    if state.settings.chat:
+        return not shown or (is_own and passed)
+    is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
+    return is_own or is_free
+
+
+def _has_passed(state: State) -> bool:
+    outcome = decisive_outcome(state)
+    return outcome is not None and outcome.passed
 
 
 def is_whole(state: State, paths: Sequence[str]) -> bool:
@@ -58,11 +78,22 @@ async def wants_held(journal: Journal, held: Mapping[str, str], shown: str) -> b
     return (await journal.ask(question, otherwise=NOBODY)).agrees
 
 
-def landing_question(state: State, text: str, *, shown: str, by_flag: bool = False) -> Question:
+def landing_question(
+    state: State, text: str, *, shown: str, note: str = "", passed: bool = True, by_flag: bool = False
+) -> Question:
     """The question whether a change lands, with the files that a person may edit."""
     code = best_code(state)
-    files = {**code.files, **landing_edits(state, code)} if code is not None else {}
-    return Question(kind="approve", about="landing", text=text, patch=shown, files=files, by_flag=by_flag)
+    files = files_to_edit(state, code) if code is not None else {}
+    return Question(
+        kind="approve",
+        about="landing",
+        text=text,
+        patch=shown,
+        note=note,
+        files=files,
+        passed=passed,
+        by_flag=by_flag,
+    )
 
 
 def _question(state: State, paths: Sequence[str]) -> str:
@@ -73,6 +104,18 @@ def _question(state: State, paths: Sequence[str]) -> str:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
     why = why_unverified(state, outcome)
     return f"{why[0].upper()}{why[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
+
+
+def _unshown(state: State) -> str:
+    """What a verdict leaves open: given tests that the change contradicts, or a suite that shows nothing."""
+    outcome = decisive_outcome(state)
+    if outcome is None:
+        return ""
+    if (contradicts := contradiction(outcome)) is not None:
+        return f"it {contradicts.text}; they pass as it edits them"
+    decided = outcome.verified == "self" or shows_done(state, outcome)
+    is_suite = state.task.test_command is not None and outcome.passed and not decided
+    return why_unverified(state, outcome) if is_suite else ""
 
 
 def needs_word(state: State) -> bool:

@@ -1,7 +1,7 @@
 """How a run ends: whether its result lands first, and the event that says what came of it."""
 
 from coder.errors import Refused, UsageError
-from coder.run.attempts import best_code, decisive_outcome, is_approved
+from coder.run.attempts import best_code, decisive_outcome, waits_for_word
 from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified
 from coder.run.run import EXIT_CODES
@@ -17,7 +17,7 @@ def should_land(state: State, reason: Reason) -> bool:
     solved = reason.status == "solved" or _is_accepted(state, reason)
     wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
     offered = reason.status == "unverified" and not (wanted or state.settings.chat)
-    if not (is_approved(state) if state.settings.chat else wanted or offered):
+    if not (waits_for_word(state) if state.settings.chat else wanted or offered):
         return False
     landing, planned = state.landing, state.landing.planned
     if state.settings.lands and (planned is not None or not offered):

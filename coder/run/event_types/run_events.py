@@ -70,6 +70,8 @@ class RunResumed(Body, type="run.resumed"):
     """Where someone else answers from here on; None: nothing else has changed."""
     sandbox: str = Field(default="", exclude_if=not_)
     """The backend in which programs run from here on, where it was open by then."""
+    offers: bool = Field(default=False, exclude_if=not_)
+    """The user asks for an earlier change: it is tried, and asked about whether it passes or not."""
 
 
 class RunOrigin(Body, type="run.origin"):

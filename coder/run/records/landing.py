@@ -27,6 +27,8 @@ class Landing:
     refused: event_types.LandingRefused | None = None
     declined: bool = False
     """A person has said no to a change of this task: no flag says yes in their place any more."""
+    offered: bool = False
+    """The user has asked for an earlier change, and not decided on it yet."""
     taken_back: bool = False
     """The user has taken back what was written for this task."""
 
@@ -61,7 +63,7 @@ def _propose(landing: Landing, body: event_types.PatchProposed, state: _Before) 
 def _drop_proposal(landing: Landing, body: event_types.Spoken, state: _Before) -> Landing:
     """Drop the proposal where the user wants another change."""
     is_wish = body.message.author == HUMAN and body.message.kind in ("outcome", "code")
-    return replace(landing, proposed=None) if is_wish else landing
+    return replace(landing, proposed=None, offered=False) if is_wish else landing
 
 
 def _plan(landing: Landing, body: event_types.LandingPlanned, state: _Before) -> Landing:
@@ -107,7 +109,8 @@ def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: _Before
 
 def _resume(landing: Landing, body: event_types.RunResumed, state: _Before) -> Landing:
     committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
-    return replace(landing, refused=None, committed=committed)
+    offered = body.offers or (landing.offered and landing.refused is None)
+    return replace(landing, refused=None, committed=committed, offered=offered)
 
 
 HANDLERS: Handlers = {

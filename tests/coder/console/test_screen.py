@@ -1,0 +1,56 @@
+"""What a terminal shows of the changes that a run makes: each once."""
+
+import io
+import sys
+
+import pytest
+
+from coder.console.screen import Screen
+from coder.run.event_types import Body, PatchProposed, Spoken
+from coder.run.events import Event
+from coder.run.message import Message
+from coder.store.run_list import attempt_id
+
+CODE = Spoken(message=Message(author="coder", kind="code", files={"a.py": "x = 2\n"}))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    out = Terminal()
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.setenv("NO_COLOR", "1")  # colours part a line
+    return out
+
+
+def patch(line: str) -> str:
+    return f"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+{line}\n"
+
+
+def event(body: Body, *, run: str = "run_a") -> Event:
+    draft = body.draft()
+    return Event(run=run, seq=1, time=0.0, type=draft.type, version=draft.version, body=draft.body)
+
+
+def test_a_further_change_is_shown_and_the_same_one_is_not_shown_twice(terminal: Terminal) -> None:
+    screen = Screen()
+    for line in ("x = 2", "x = 3"):
+        screen.event(event(CODE))
+        screen.show_diff(patch(line))
+        screen.event(event(PatchProposed(patch=patch(line))))
+
+    shown = terminal.getvalue()
+    assert (shown.count("x = 2"), shown.count("x = 3")) == (1, 1)
+
+
+def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(terminal: Terminal) -> None:
+    screen = Screen()
+    screen.event(event(PatchProposed(patch=patch("x = 2")), run=attempt_id("run_a", 1)))
+    screen.event(event(PatchProposed(patch=patch("x = 3"))))
+
+    shown = terminal.getvalue()
+    assert (shown.count("x = 2"), shown.count("x = 3")) == (0, 1)
