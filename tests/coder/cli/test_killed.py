@@ -185,3 +185,27 @@ def _ended_at(
     assert endpoint.wait_until(lambda it: len(it.requests) == calls, timeout_s=60)
     out, err = process.communicate("now\n", timeout=2 * LONGEST_S)
     return out.strip(), err
+
+
+@pytest.mark.slow
+def test_a_conversation_that_is_killed_at_its_question_asks_it_again_and_calls_no_model(
+    console: Console, folder: Path
+) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        process = console.start("chat", "--base-url", endpoint.url, "-m", "toy", cwd=folder)
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"Write add in add.py.\n")
+        process.stdin.flush()
+        shown = b""
+        while b"Write it?" not in shown and (piece := os.read(process.stderr.fileno(), 4096)):
+            shown += piece
+        process.kill()
+        process.communicate()
+        run = json.loads(console.run("ls", "--json").out)[0]
+        before = [path.name for path in folder.iterdir()]
+        resumed = console.run("chat", "--resume", run["run_id"], stdin=b"y\n")
+
+    assert (run["status"], run["question"], before) == ("unfinished", "Change add.py?", [])
+    assert (resumed.code, (folder / "add.py").read_text()) == (8, ADD), resumed.err
+    assert len(endpoint.requests) == 1
