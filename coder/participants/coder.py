@@ -25,6 +25,21 @@ class Work(Protocol):
         """Read an answer without calls: the turn's message, words for the model, or None to go on."""
 
 
+async def converse(work: Work) -> Message:
+    """Go on with the dialogue of some work until something ends the turn."""
+    while True:
+        if (message := await work.carry_out_calls()) is not None:
+            return message
+        if work.talk.words is None:
+            await work.ask()
+            continue
+        reply = await work.read()
+        if isinstance(reply, Message):
+            return reply
+        if reply is not None:
+            work.talk.say(reply)
+
+
 class Coder:
     """Works on the task by tools, or answers with edits: one turn of a dialogue."""
 
@@ -42,18 +57,7 @@ class Coder:
 
     async def speak(self, turn: Turn) -> Message:
         """Ask, carry out calls and read answers until one ends the turn."""
-        work = await self._work(turn)
-        while True:
-            if (message := await work.carry_out_calls()) is not None:
-                return message
-            if work.talk.words is None:
-                await work.ask()
-                continue
-            reply = await work.read()
-            if isinstance(reply, Message):
-                return reply
-            if reply is not None:
-                work.talk.say(reply)
+        return await converse(await self._work(turn))
 
     async def _work(self, turn: Turn) -> Work:
         acts = self._acts

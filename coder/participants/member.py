@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
-from coder.participants.coder import Coder
+from coder.participants.coder import Coder, converse
+from coder.participants.dialogue import DialogueTurn
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner
 from coder.participants.role import Role
-from coder.participants.text_work import read_edits, with_files
+from coder.participants.text_work import MOST_REASKS, misfit_words, read_edits, with_files
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
 from coder.prompting.reprompt import target_now
@@ -83,7 +84,7 @@ class Member(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Talking:
-    """Answers once a turn: with words, or with edits, which are tried."""
+    """Answers with words, or with edits, which are tried."""
 
     member: Member
     within: tuple[str, ...]
@@ -101,15 +102,43 @@ class Talking:
             return await Coder().speak(turn)
         state, target = turn.state, target_now(turn.state)
         words = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
-        said = thread_words(state, self.name, self.within)
-        asked = "\n\n".join(filter(None, [words, said, prompt("your-turn")]))
+        thread = thread_words(state, self.name, self.within)
+        asked = "\n\n".join(filter(None, [words, thread, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=asked)]
-        text, repaired = await turn.ask(view, sampling=state.settings.sampling()), code_to_repair(state)
+        return await converse(MemberWork(self, DialogueTurn(turn, None, view), turn))
+
+
+class MemberWork:
+    """Work of a member without tools: words, or edits, which are asked for again where they don't fit."""
+
+    def __init__(self, speaker: Talking, talk: DialogueTurn, turn: Turn) -> None:
+        """Begin a turn of `speaker` with this dialogue."""
+        self.talk = talk
+        self._speaker, self._turn = speaker, turn
+        self._reasks = MOST_REASKS
+
+    async def carry_out_calls(self) -> Message | None:
+        """Return None: without tools, no call ends a turn."""
+        return None
+
+    async def ask(self) -> None:
+        """Ask for the next answer."""
+        await self.talk.ask(self._turn.state.settings.sampling())
+
+    async def read(self) -> Message | str:
+        """The member's words or change, or words that ask again for edits that don't fit."""
+        speaker, state, text = self._speaker, self._turn.state, self.talk.words or ""
+        target, repaired = target_now(state), code_to_repair(state)
         answered = read_edits(text, state, target, repaired)
-        if self.is_in_words or not (answered.files or answered.apart):
-            return self.member.says(text, self.hands_to)
-        message = Message(author=self.name, kind="code", text=text)
+        if speaker.is_in_words:
+            return speaker.member.says(text, speaker.hands_to)
+        if not answered.fits and self._reasks:
+            self._reasks -= 1
+            return misfit_words(self._turn, answered, repaired)
+        if not (answered.files or answered.apart):
+            return speaker.member.says(text, speaker.hands_to)
+        message = Message(author=speaker.name, kind="code", text=text)
         return with_files(message, answered, state, target, repaired)
 
 

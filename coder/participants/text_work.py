@@ -70,9 +70,7 @@ class TextWork:
         self._previous = text
         if answered.fits:
             return again_words(answered, text, form=self._form, is_python=target.is_python)
-        files, shown = _files_now(state, self._repaired), texts_of(state)
-        readable = {path: code for path, code in files.items() if path in shown or path not in state.files}
-        return misfit(answered, readable, context=self._turn.abilities.context)
+        return misfit_words(self._turn, answered, self._repaired)
 
     def _is_final(self, answered: Answered, text: str) -> bool:
         """Whether an answer can be tried, or asking for another one is of no use."""
@@ -106,6 +104,14 @@ def read_edits(text: str, state: State, target: Target, repaired: Message | None
     apart = partial(is_protected, state=state, target=target)
     files = _files_now(state, repaired)
     return read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
+
+
+def misfit_words(turn: Turn, answered: Answered, repaired: Message | None) -> str:
+    """The words that ask again for edits that don't fit, with the nearest lines of the files."""
+    state = turn.state
+    files, shown = _files_now(state, repaired), texts_of(state)
+    readable = {path: code for path, code in files.items() if path in shown or path not in state.files}
+    return misfit(answered, readable, context=turn.abilities.context)
 
 
 def with_files(

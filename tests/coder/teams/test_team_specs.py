@@ -102,6 +102,23 @@ async def test_a_failure_goes_round_the_team_with_what_it_showed() -> None:
     assert run.status == "solved"
 
 
+async def test_an_edit_of_a_member_that_does_not_fit_is_asked_for_again_with_the_nearest_lines(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sums.py").write_text("def add(a, b):\n    return a - b\n")
+    edit = "sums.py\n<<<<<<< SEARCH\n    return {}\n=======\n    return a + b\n>>>>>>> REPLACE\n"
+    task = Task(prompt="Mend add in sums.py.", workspace=tmp_path, checks=CHECKS)
+    model, log = Scripted([edit.format("b - a"), edit.format("a - b")]), MemoryLog()
+    run = await solve(task, team=RoundRobin((FAST,)), model=model, log=log)
+
+    assert (run.status, authors(fold_all(await log.read(run.run_id)).progress.messages)) == (
+        "solved",
+        ["fast", "executor"],
+    )
+    assert "return a - b" in model.requests[1].messages[-1].content
+    assert model.requests[1].messages[:2] == model.requests[0].messages
+
+
 async def test_code_of_any_member_is_run_whatever_the_team_says() -> None:
     team = Selector((FAST, SAFE))
     run, _, messages_ = await worked(team, "fast", f"solution.py\n{RIGHT}")
