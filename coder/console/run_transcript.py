@@ -160,6 +160,8 @@ class Transcript:
                 return f"code{again}", [*self._code(message)]
             case Message(kind="reply", text=text):
                 return "", [Part("reply", text, format="markdown")]
+            case Message(kind="plan", text=text):
+                return "", [Part("plan", text, format="markdown")]
             case Message(outcome=Outcome() as outcome):
                 names = outcome.reproduced_by
                 return render.progress(body) or "", [
@@ -198,7 +200,9 @@ class Transcript:
         names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
         patch = diff_of(self.state, body.changes, self._before) if self.state is not None else None
         changed = "\n".join(sorted(names)) if patch is None else patch
-        yield Part("changed", changed, format="diff" if patch else "")
+        is_kept = self.state is None or self.state.dialogue.session.original is None
+        title = "changed" if is_kept else "changed in a copy that is discarded"
+        yield Part(title, changed, format="diff" if patch else "")
         yield Part("left out", "\n".join(body.left_out))
 
 

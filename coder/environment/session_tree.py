@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,12 @@ from coder.run.message import LeftOut
 from coder.run.stored_file import StoredFile
 from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, check_same_repository, parts_of, state_of
+from coder.workspace.overlay import ignored_files
 from coder.workspace.proposal import is_same
-from sandbox import Change, Session
+from sandbox import Change, Policy, Sandbox, Session
 
 if TYPE_CHECKING:
+    from coder.run.state import State
     from sandbox import Kernel
 
 Tree = Mapping[str, StoredFile | None]
@@ -123,6 +125,29 @@ class SessionTree:
             if stored is not None:
                 await self.session.write(path, stored.content, executable=stored.is_executable)
         await self.changes()
+
+
+async def lay_session(
+    sandbox: Sandbox, stack: AsyncExitStack, state: "State", policy: Policy
+) -> tuple[SessionTree, str]:
+    """Open a session on the user's files, in a repository of its own, with the run's changes.
+
+    Returns:
+        Its tree, and the names of folders of installs that are read-only there.
+    """
+    files = {path: stored.content for path, stored in state.files.items()}
+    await sandbox.lay(files | ignored_files(state))
+    session = await stack.enter_async_context(sandbox.session())
+    work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
+    if policy.kernel:
+        from sandbox import Kernel
+
+        work.kernel = Kernel(session)
+    installs = [place for place in policy.folders if place.endswith("node_modules")]
+    read_only = await make_repository(session, installs)
+    if state.dialogue.session.tree:
+        await work.write(state.dialogue.session.tree)
+    return work, read_only
 
 
 async def make_repository(session: Session, installs: Collection[str] = ()) -> str:

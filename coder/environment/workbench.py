@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
 from coder.text.redact import Redactor
-from coder.workspace.overlay import ignored_files
 from sandbox import BackendMissing, Policy, Sandbox, Session
 from sandbox.contract import OnOutput
 from sandbox.policy import AskHost
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 _opened: set[tuple[str, str]] = set()
 """Backends with policies of which this process has opened a sandbox: the next one opens, too."""
+
+_SESSIONS = ("session", "copy")
+"""Sandboxes that models work in."""
+_LOCKS = ("candidate", "checker", *_SESSIONS, "work", "copying")
 
 
 class Workbench:
@@ -68,6 +71,8 @@ class Workbench:
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._work: SessionTree | None = None
+        self._copy: SessionTree | None = None
+        """The session of a dialogue whose changes are discarded."""
         self._laid: Tree | None = None
         """The run's changes when the session began to open; None once it was used."""
         self.known_to: set[str] = set()
@@ -76,7 +81,7 @@ class Workbench:
         self._early: dict[str, asyncio.Task[object]] = {}
         self.trying = asyncio.Lock()
         """Held while changes are tried: attempts beside one another share these sandboxes."""
-        self._locks = {name: asyncio.Lock() for name in ("candidate", "checker", "session", "work")}
+        self._locks = {name: asyncio.Lock() for name in _LOCKS}
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,24 +163,9 @@ class Workbench:
         async with self._locks["work"]:
             if self._work is not None and anew:
                 self._work = None
-                del self._sandboxes["session"]
-                await self._stacks.pop("session").aclose()
+                await self._close("session")
             if self._work is None:
-                from coder.environment.session_tree import SessionTree, make_repository
-
-                sandbox = await self._sandbox("session", caches=state.settings.caches)
-                files = {path: stored.content for path, stored in state.files.items()}
-                await sandbox.lay(files | ignored_files(state))
-                session = await self._stacks["session"].enter_async_context(sandbox.session())
-                work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
-                if self.policy.kernel:
-                    from sandbox import Kernel
-
-                    work.kernel = Kernel(session)
-                installs = [place for place in self.policy.folders if place.endswith("node_modules")]
-                self.read_only = await make_repository(session, installs)
-                if state.dialogue.session.tree:
-                    await work.write(state.dialogue.session.tree)
+                work = await self._lay("session", state)
                 self._work, self._laid = work, state.dialogue.session.tree
                 self.known_to.clear()
                 return work
@@ -188,11 +178,47 @@ class Workbench:
                 await self._work.write(late)
             return self._work
 
+    async def copy_session(self, state: State, *, anew: bool = False) -> SessionTree:
+        """A session in a sandbox of its own, on the same files; what is changed there reaches no other.
+
+        Args:
+            anew: the one that is open has failed.
+
+        Raises:
+            SandboxError: as for `session`.
+        """
+        if anew:
+            await self.close_copy()
+        async with self._locks["copying"]:
+            if self._copy is None:
+                self._copy = await self._lay("copy", state)
+                self.known_to.discard(state.dialogue.participant)
+            return self._copy
+
+    async def close_copy(self) -> None:
+        """Discard what was changed in the copy of the session: the next one is a fresh one."""
+        async with self._locks["copying"]:
+            self._copy = None
+            await self._close("copy")
+
+    async def _lay(self, name: str, state: State) -> SessionTree:
+        """Open a session on the user's files, with the run's changes."""
+        from coder.environment.session_tree import lay_session
+
+        sandbox = await self._sandbox(name, caches=state.settings.caches)
+        work, self.read_only = await lay_session(sandbox, self._stacks[name], state, self.policy)
+        return work
+
+    async def _close(self, name: str) -> None:
+        self._sandboxes.pop(name, None)
+        if (stack := self._stacks.pop(name, None)) is not None:
+            await stack.aclose()
+
     async def _sandbox(self, name: str, *, caches: bool = True) -> Sandbox:
         async with self._locks[name]:  # one for each: they open at the same time
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
-                policy = await self._session_policy(caches) if name == "session" else self.policy
+                policy = await self._session_policy(caches) if name in _SESSIONS else self.policy
                 self._sandboxes[name] = await stack.enter_async_context(self._open(policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]

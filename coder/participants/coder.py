@@ -62,12 +62,12 @@ class Coder:
     async def _work(self, turn: Turn) -> Work:
         acts = self._acts
         if acts is None:
-            has_begun = bool(turn.state.dialogue.messages)
+            has_begun = bool(turn.state.dialogue.messages_of(self._role.dialogue))
             acts = has_begun or (turn.can_act and await turn.bench.has_sessions())
         if acts:
-            from coder.participants.session_dialogue import in_session  # most small models have no tools
+            from coder.participants.session_work import SessionWork  # most small models have no tools
 
-            return await in_session(turn, self._role)
+            return await SessionWork.begin(turn, self._role)
         from coder.participants.text_work import TextWork, text_request
 
         view = await text_request(turn, target_now(turn.state), code_to_repair(turn.state))

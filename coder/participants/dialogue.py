@@ -26,14 +26,24 @@ class DialogueTurn:
     """The messages of one step of a run."""
 
     def __init__(
-        self, turn: Turn, form: Form | None, first: list[ChatMessage], *, endings: Sequence[str] = ()
+        self,
+        turn: Turn,
+        form: Form | None,
+        first: list[ChatMessage],
+        *,
+        endings: Sequence[str] = (),
+        plans: bool = False,
     ) -> None:
-        """Go on with the log's, or begin with `first`; `endings` are tools that end a turn.
+        """Go on with the log's, or begin with `first`.
 
         Without a form there are no tools: `first` is the whole dialogue, folded, and the log keeps no other.
+
+        Args:
+            endings: further tools that end a turn.
+            plans: the dialogue is the Planner's.
         """
         state = turn.state
-        self._endings = endings
+        self._endings, self._plans = endings, plans
         self._turn = turn
         self._form = form
         self._names = [spec.name for spec in form.tools] if form is not None else []
@@ -111,7 +121,7 @@ class DialogueTurn:
         """Speak in plain text from here on."""
         self._is_text = True
         self._talk = as_text(self._talk)
-        words = system_words(self._turn.state, in_text=True)
+        words = system_words(self._turn.state, in_text=True, plans=self._plans)
         self._talk[0] = ChatMessage(role="system", content=words)
         await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
 

@@ -62,9 +62,7 @@ class Member(BaseModel):
             is_in_words: it has no tools, and what it answers is never taken for code.
         """
         if self.name == Planner.name:
-            planner = Planner()
-            planner.within = within
-            return planner
+            return Planner(within, acts=bool(self.acts) and not is_in_words, is_member=True)
         if self.acts and not is_in_words:
             return Acting(self, within, hands_to)
         return Talking(self, within, hands_to, is_in_words)

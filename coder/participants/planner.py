@@ -1,19 +1,20 @@
-"""Planner: orders the steps of a task before the Coder's first turn."""
+"""Planner: orders the steps of a task before the Coder's first turn, by commands or in one answer."""
 
 import re
 
 from coder.models.model import ChatMessage
+from coder.participants.coder import converse
+from coder.participants.plan_approval import ANOTHER, approval, is_refusal, plan_message, refused_plan
+from coder.participants.role import PLANNER, Role
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import planner_view
 from coder.prompts import prompt
 from coder.run.message import Message
-from coder.run.questions import Question
 from coder.run.state import State
 from coder.run.target import target_of
 from coder.turn.turn import Turn
 
 _PLAN_TOKENS = 600
-_ASKED = "Go on by this plan?"
 _STEP = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
 _FILE = re.compile(
     r"(?<![\w/-])[/-]*+(\w[\w/-]*+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh))\b"
@@ -21,33 +22,57 @@ _FILE = re.compile(
 
 
 class Planner:
-    """One model call that gives numbered steps; the Coder's prompt quotes them."""
+    """Plans in a dialogue that can only look, or in one answer; the Coder's prompt quotes the plan."""
 
-    name = "planner"
-    within: tuple[str, ...] = ()
-    """The nested teams that it speaks in."""
+    name = PLANNER
+
+    def __init__(self, within: tuple[str, ...] = (), *, acts: bool = False, is_member: bool = False) -> None:
+        """Take its place.
+
+        Args:
+            within: the nested teams that it speaks in.
+            acts: looks by commands, where its model takes tools and the sandbox has sessions.
+            is_member: it is one of a team.
+        """
+        self.within, self._acts, self._is_member = within, acts, is_member
 
     async def speak(self, turn: Turn) -> Message:
-        """Ask for a plan."""
-        state = turn.state
-        sampling = state.settings.sampling(most=_PLAN_TOKENS)
-        target = target_of(state)
-        view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
-        while True:
-            text = await turn.ask(view, sampling=sampling)
-            if "plan" not in state.settings.approve:
-                break
-            asked = Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{text}")
-            answer = await turn.question(asked, key=f"plan {len(view)}")
-            if answer.agrees:
-                break
-            wanted = prompt("plan-again").format(words=answer.words or "Another plan.")
-            view = [
-                *view,
-                ChatMessage(role="assistant", content=text),
-                ChatMessage(role="user", content=wanted),
-            ]
-        return Message(author=self.name, kind="plan", text=text)
+        """Plan, and plan otherwise for as long as the user wants another plan."""
+        if not (self._acts and turn.can_act and await turn.bench.has_sessions()):
+            return await _in_one_answer(turn)
+        from coder.participants.planning_work import PlanningWork  # most small models have no tools
+
+        role = Role(self.name, self.within, is_member=self._is_member, plans=True)
+        try:
+            return await converse(await PlanningWork.begin(turn, role))
+        finally:
+            await turn.bench.close_copy()
+
+
+async def _in_one_answer(turn: Turn) -> Message:
+    state = turn.state
+    sampling = state.settings.sampling(most=_PLAN_TOKENS)
+    target = target_of(state)
+    view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
+    while True:
+        text = await turn.ask(view, sampling=sampling)
+        answer = await approval(turn, text, key=f"plan {len(view)}")
+        if answer is None or answer.agrees:
+            return plan_message(text)
+        if is_refusal(state, answer):
+            return refused_plan(text)
+        wanted = prompt("plan-again").format(words=answer.words or ANOTHER)
+        view = [
+            *view,
+            ChatMessage(role="assistant", content=text),
+            ChatMessage(role="user", content=wanted),
+        ]
+
+
+def awaits_plan(state: State) -> bool:
+    """Whether a plan is wanted and isn't there."""
+    is_open = all(message.kind not in ("plan", "code") for message in state.progress.messages)
+    return is_open and wants_plan(state)
 
 
 def wants_plan(state: State) -> bool:

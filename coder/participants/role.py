@@ -6,6 +6,7 @@ from coder.models.model import ToolSpec
 from coder.run.message import EXPERT
 
 CODER = "coder"
+PLANNER = "planner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Role:
     """Further tools whose call ends the turn: `to_NAME`."""
     is_member: bool = False
     """Words alone are what it says to its team."""
+    plans: bool = False
+    """It has commands alone, in a copy of the session, and hands in a plan."""
 
     @property
     def dialogue(self) -> str:

@@ -1,34 +1,35 @@
-"""The dialogue of a Coder with tools at the start of a turn: what its model is told before it is asked."""
+"""The dialogue of a role with tools at the start of a turn: what its model is told before it is asked."""
 
 import asyncio
+from collections.abc import Sequence
 
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form
 from coder.participants.dialogue import DialogueTurn
 from coder.participants.role import Role
-from coder.participants.session_work import SessionWork
 from coder.participants.workplace import Workplace
 from coder.prompting.acting import first_request, format_outcome, next_request, verdict_words
-from coder.prompting.files_shown import survey_of
+from coder.prompting.files_shown import latest_plan, survey_of
 from coder.prompting.reprompt import target_now
 from coder.prompts import prompt
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN
 from coder.run.state import State
-from coder.tools.registry import ASK, DONE, Registry, tools_of
+from coder.tools.registry import ASK, DONE, HAND_IN, Registry, tools_of
+from coder.tools.tool import Tool
 from coder.turn.turn import Turn
 
+_NOT_WANTED = "[The user did not want this plan.]"
 _NOT_MADE = "[This call was not made: the user goes on from the results above.]"
 
 
-async def in_session(turn: Turn, role: Role) -> SessionWork:
+async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     """The dialogue of a role as it goes on: begun by the task, or with what has happened since."""
     state, target = turn.state, target_now(turn.state)
-    own = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
-    own = [tool for tool in own if role.tools is None or tool.spec.name in role.tools]
-    tools = Registry(own, kernel=state.settings.kernel, plan=state.settings.asks or state.settings.chat)
-    if state.dialogue.participant != role.dialogue:
-        await turn.journal.append(DialogueTaken(participant=role.dialogue))
+    own, tools = await _tools(turn, role)
+    is_on_copy = state.dialogue.session.original is not None
+    if state.dialogue.participant != role.dialogue or is_on_copy != role.plans:
+        await turn.journal.append(DialogueTaken(participant=role.dialogue, on_copy=role.plans))
     first: list[ChatMessage] = []
     if not turn.state.dialogue.messages:
         line = python_line(turn.bench, state.files)
@@ -37,24 +38,38 @@ async def in_session(turn: Turn, role: Role) -> SessionWork:
             from coder.tools.code_mode import code_words, module_for  # most runs have no tools of their own
 
             python += f"\n\n{code_words(own, module_for(state.files))}"
-        first = first_request(turn.state, target, survey, context=turn.abilities.context, python=python)
+        context = turn.abilities.context
+        first = first_request(turn.state, target, survey, context=context, python=python, plans=role.plans)
         first[0] = first[0].model_copy(update={"content": f"{first[0].content}\n{role.brief}".strip()})
-    turn.bench.open_session_early(turn.state)
+    if not role.plans:
+        turn.bench.open_session_early(turn.state)
     asks_by_tool = state.settings.asks and not state.settings.chat  # there, words ask
-    endings = (DONE, ASK) if asks_by_tool else (DONE,)
+    end = HAND_IN if role.plans else DONE
+    endings = (end, ASK) if asks_by_tool else (end,)
     form = Form(tools=(*tools.specs, *endings, *role.endings))
-    talk = DialogueTurn(turn, form, first, endings=[spec.name for spec in role.endings])
+    names = [spec.name for spec in (end, *role.endings)]
+    talk = DialogueTurn(turn, form, first, endings=names, plans=role.plans)
     place = Workplace(turn, tools)
-    if turn.state.dialogue.known_files is not None:
+    if turn.state.dialogue.unread is not None:
         await _tell_task(turn, talk, place)
     if turn.state.dialogue.is_untold:
         await _tell_fork(turn.state, talk, place)
     else:
         is_begun = bool(turn.state.dialogue.messages) or role.is_member
-        if takes_over := bool(state.codes) and not is_begun:
+        if takes_over := bool(state.codes) and not is_begun and not role.plans:
             await _take_over(state, place)
         await _tell_verdict(turn.state, role, talk, place, takes_over=takes_over)
-    return SessionWork(turn, role, target, talk, place)
+    return talk, place
+
+
+async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
+    """The user's tools that a role may call, and all of its tools."""
+    settings = turn.state.settings
+    if role.plans:
+        return (), Registry(only_looks=True)
+    own = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
+    own = [tool for tool in own if role.tools is None or tool.spec.name in role.tools]
+    return own, Registry(own, kernel=settings.kernel, plan=settings.asks or settings.chat)
 
 
 def _before_repeat(state: State, role: Role) -> State:
@@ -75,7 +90,7 @@ async def _tell_verdict(
     state: State, role: Role, talk: DialogueTurn, place: Workplace, *, takes_over: bool
 ) -> None:
     """Report the outcome of the last `done`, question or edits, once, and what others have said since."""
-    endings = [spec.name for spec in (DONE, ASK, *role.endings)]
+    endings = [spec.name for spec in (HAND_IN if role.plans else DONE, ASK, *role.endings)]
     ending = next((one.call for one in talk.open_calls() if one.call.name in endings), None)
     is_own = not role.is_member or (bool(state.codes) and state.codes[-1].author == role.name)
     words = verdict_words(_before_repeat(state, role)) if is_own else None
@@ -97,7 +112,8 @@ async def _tell_task(turn: Turn, talk: DialogueTurn, place: Workplace) -> None:
     """Report the outcome of the previous message, then the new message."""
     calls = talk.open_calls()
     for one in calls:
-        talk.add(await place.tell(one.call, format_outcome(turn.state)))
+        is_refused = one.call.name == HAND_IN.name and not latest_plan(turn.state.steps[-1])
+        talk.add(await place.tell(one.call, _NOT_WANTED if is_refused else format_outcome(turn.state)))
     talk.add(next_request(turn.state, context=turn.abilities.context, told=bool(calls)))
 
 

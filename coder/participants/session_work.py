@@ -1,22 +1,22 @@
 """SessionWork: a turn of a Coder with tools, whose edits stand in the run's session until it is done."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, Self
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.models.model import ToolCall
 from coder.participants.dialogue import DialogueTurn
 from coder.participants.role import Role
+from coder.participants.session_dialogue import in_session
 from coder.participants.submission import code_message, has_new_tree
 from coder.participants.workplace import Workplace
-from coder.prompting.reprompt import asks, is_reply
+from coder.prompting.reprompt import asks, is_reply, target_now
 from coder.prompts import prompt
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import Target
 from coder.run.termination import is_repeating
 from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done
@@ -31,33 +31,55 @@ _DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
 """How a model that speaks in text says that it is done."""
 
 
+async def carry_out(
+    talk: DialogueTurn, place: Workplace, end: Callable[[ToolCall], Awaitable[Message | str | None]]
+) -> Message | None:
+    """Carry out the open calls of a dialogue in their order.
+
+    Args:
+        end: returns the message of a call that ends the turn, what is wrong with it, or None.
+    """
+    for one in talk.open_calls():
+        place.require_tool(one.call)
+        ending = one.problem or await end(one.call)
+        if isinstance(ending, Message):
+            return ending
+        if ending:
+            talk.add(await place.tell(one.call, ending, failed=True))
+        else:
+            talk.add(await place.carry_out(one.call))
+    return None
+
+
+def say_typed(turn: Turn, talk: DialogueTurn) -> None:
+    """Tell a model what the user has typed while it worked."""
+    watch = turn.journal.watch
+    if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
+        talk.say(typed)
+
+
 class SessionWork:
     """Work of a turn by tools: its dialogue grows, and its edits are the tree of the session."""
 
-    def __init__(self, turn: Turn, role: Role, target: Target, talk: DialogueTurn, place: Workplace) -> None:
+    def __init__(self, turn: Turn, role: Role, talk: DialogueTurn, place: Workplace) -> None:
         """Go on with a dialogue, where the calls of its tools are carried out in `place`."""
         self.talk = talk
-        self._turn, self._role, self._target, self._place = turn, role, target, place
+        self._turn, self._role, self._place = turn, role, place
+        self._target = target_now(turn.state)
         self._nudges = 0
         """Answers in a row that were no call and no change."""
 
+    @classmethod
+    async def begin(cls, turn: Turn, role: Role) -> Self:
+        """The work of a turn, once its model was told what has happened since the last one."""
+        return cls(turn, role, *await in_session(turn, role))
+
     async def carry_out_calls(self) -> Message | None:
         """Carry out the calls of the last answer, and return the message of one that ends the turn."""
-        for one in self.talk.open_calls():
-            self._place.require_tool(one.call)
-            problem = one.problem or _dropped(self._turn.state, one.call)
-            ending = problem or self._ending(one.call)
-            if isinstance(ending, Message):
-                return ending
-            if ending:
-                self.talk.add(await self._place.tell(one.call, ending, failed=True))
-            else:
-                self.talk.add(await self._place.carry_out(one.call))
-        if is_repeating(self._turn.state):
-            return self._code("")
-        watch = self._turn.journal.watch
-        if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
-            self.talk.say(typed)
+        message = await carry_out(self.talk, self._place, self._end)
+        if message is not None or is_repeating(self._turn.state):
+            return message or self._code("")
+        say_typed(self._turn, self.talk)
         return None
 
     async def ask(self) -> None:
@@ -110,8 +132,10 @@ class SessionWork:
             await self._place.write(edits)
         return answered
 
-    def _ending(self, call: ToolCall) -> Message | str | None:
+    async def _end(self, call: ToolCall) -> Message | str | None:
         """The message of a call that ends the turn; what is wrong with it; None for any other call."""
+        if dropped := _dropped(self._turn.state, call):
+            return dropped
         try:
             if call.name in [spec.name for spec in self._role.endings]:
                 words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from coder.errors import UsageError, own_command
 from coder.models.model import ChatMessage, ToolCall
+from coder.participants.allowed_hosts import ask_about_hosts, let_through
 from coder.prompting.messages import late_baseline
 from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.questions import Decision, Question, question_id
@@ -19,9 +21,16 @@ from coder.turn.turn import Turn
 from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
+if TYPE_CHECKING:
+    from coder.environment.session_tree import SessionTree
+
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
     "since. Background programs, /tmp and what was installed are gone.]\n"
+)
+_NEW_COPY = (
+    "[This is a fresh copy of the user's files: what you had changed, started or installed in an earlier one "
+    "is gone.]\n"
 )
 _UNASKED = Decision(decision="yes", how="default")
 _CUT_OFF = (
@@ -45,6 +54,15 @@ class Workplace:
         self._turn = turn
         self._tools = tools
 
+    @property
+    def _is_on_copy(self) -> bool:
+        """Changes are discarded with the session that they are made in."""
+        return self._turn.state.dialogue.session.original is not None
+
+    async def _session(self, *, anew: bool = False) -> "SessionTree":
+        bench, state = self._turn.bench, self._turn.state
+        return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
+
     def require_tool(self, call: ToolCall) -> None:
         """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
         state = self._turn.state
@@ -64,13 +82,13 @@ class Workplace:
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (effect and await self._is_made_again(call)):
             return await self.tell(
-                call, f"{_CUT_OFF}{_made_by(state, call)}{self._let_through()}", failed=True
+                call, f"{_CUT_OFF}{_made_by(state, call)}{let_through(self._turn)}", failed=True
             )
         if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
             return await self.tell(call, refused, failed=True)
-        self._let_through()
+        let_through(self._turn)
         await turn.baseline(0)
-        await turn.bench.session(state)
+        await self._session()
         is_new = state.dialogue.participant not in turn.bench.known_to
         is_restarted = is_new and any(said.role == "tool" for said in state.dialogue.messages)
         redact = turn.bench.redactor.redact
@@ -87,7 +105,8 @@ class Workplace:
             given, changes, left_out = await self._made(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         text = redact(given.text)
-        if new := [line for line in left_out if line not in _lines(state)]:
+        new = [line for line in left_out if line not in _lines(state)]
+        if new and not self._is_on_copy:
             text = f"{text}\n[left out, lands nowhere: {named(new)}]"
         if is_new and turn.bench.read_only:
             text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
@@ -95,7 +114,7 @@ class Workplace:
             call=state.spend.calls,
             id=call.id,
             name=call.name,
-            text=f"{_RESTARTED}{text}" if is_restarted else text,
+            text=f"{_NEW_COPY if self._is_on_copy else _RESTARTED}{text}" if is_restarted else text,
             exit_code=given.exit_code,
             seconds=given.seconds,
             failed=given.failed,
@@ -151,7 +170,7 @@ class Workplace:
         self, call: ToolCall, *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
         """What a call gave and changed, and what is left out; `anew` uses a new session."""
-        work = await self._turn.bench.session(self._turn.state, anew=anew)
+        work = await self._session(anew=anew)
         bench = self._turn.bench
 
         def heard(chunk: bytes) -> None:
@@ -174,41 +193,9 @@ class Workplace:
         else:
             given = await self._tools.answer(call, desk)
         changes, left_out = await work.changes()
-        if told := [await self._reached(host) for host in self._asked_hosts(call)]:
+        if not self._tools.has_effect(call.name) and (told := await ask_about_hosts(self._turn)):
             given = replace(given, text="\n".join([given.text, *told]))
         return given, changes, left_out
-
-    def _asked_hosts(self, call: ToolCall) -> list[str]:
-        """The hosts that programs were refused in a call, where a person is to be asked."""
-        hosts = self._turn.bench.asked_hosts
-        return hosts.take() if hosts is not None and not self._tools.has_effect(call.name) else []
-
-    async def _reached(self, host: str) -> str:
-        """Ask about a host, and return the line that tells the model."""
-        hosts, turn = self._turn.bench.asked_hosts, self._turn
-        question = Question(
-            kind="approve",
-            about="network",
-            text=f"Programs want to reach {host}. Let them?",
-            subject=host,
-            by=turn.participant,
-        )
-        answer = await turn.question(question, key=f"host {host} {turn.state.spend.tool_calls}")
-        if not answer.agrees or hosts is None:
-            return (
-                f"[The user does not let programs reach {host}.{f' {answer.words}' if answer.words else ''}]"
-            )
-        hosts.allowed.add(host)
-        return f"[Programs can reach {host} from now on. Run it again.]"
-
-    def _let_through(self) -> str:
-        """Let programs reach what the user has allowed so far; gives the line that tells the model."""
-        allowed = sorted(
-            subject for about, subject in self._turn.state.questions.granted if about == "network"
-        )
-        if self._turn.bench.asked_hosts is not None:
-            self._turn.bench.asked_hosts.allowed.update(allowed)
-        return f"\n[Programs can reach {', '.join(allowed)}.]" if allowed else ""
 
     async def tell(self, call: ToolCall, text: str, *, failed: bool = False) -> ChatMessage:
         """Answer a call without making it; `failed`: it should have been made."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from coder.context.quoting import shown_path
 from coder.models.model import ChatMessage
 from coder.prompting.files_shown import files_shown, latest_plan, notes_shown
-from coder.prompting.history import account, history, history_budget
+from coder.prompting.history import account, history, history_budget, told_whole
 from coder.prompting.messages import asked_for, asked_words, calls_and_time, plan_words, what_to_pass
 from coder.prompts import prompt
 from coder.run.attempts import answer_in_words
@@ -32,12 +32,23 @@ _NEW_PROOF = (
 
 
 def first_request(
-    state: State, target: Target, survey: "Survey | None", *, context: int | None, python: str
+    state: State,
+    target: Target,
+    survey: "Survey | None",
+    *,
+    context: int | None,
+    python: str,
+    plans: bool = False,
 ) -> list[ChatMessage]:
-    """The messages that a dialogue begins with; `python` names the sandbox's Python and its packages."""
-    words = _task(state, target, survey, context, python)
+    """The messages that a dialogue begins with.
+
+    Args:
+        python: names the sandbox's Python and its packages.
+        plans: the dialogue is the Planner's.
+    """
+    words = _task(state, target, survey, context, python, plans)
     return [
-        ChatMessage(role="system", content=system_words(state, in_text=False)),
+        ChatMessage(role="system", content=system_words(state, in_text=False, plans=plans)),
         *history(state, budget=history_budget(context)),
         ChatMessage(role="user", content=words, images=state.task.pictures),
     ]
@@ -45,12 +56,14 @@ def first_request(
 
 def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
     """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
-    edited, is_reply = _edited(state), answer_in_words(state.steps[-1]) is not None
+    edited, is_reply = _edited(state), answer_in_words(_latest_heard(state)) is not None
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
         "" if told or is_reply else f"[{format_outcome(state)}]",
+        *_answered_elsewhere(state),
         edited,
         asked_words(state),
+        plan_words(latest_plan(state)),
         what_to_pass(state, context, green="") if edited and is_red else "",
     ]
     words = "\n\n".join(text for part in parts if (text := part.strip()))
@@ -58,8 +71,8 @@ def next_request(state: State, *, context: int | None, told: bool) -> ChatMessag
 
 
 def format_outcome(state: State) -> str:
-    """The result of the previous message, for the user's files and the session's."""
-    before = state.steps[-1]
+    """The result of the latest message that the dialogue holds, for the user's files and the session's."""
+    before = _latest_heard(state)
     if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
     if before.progress.stopped is not None and before.progress.stopped.status == "interrupted":
@@ -68,9 +81,26 @@ def format_outcome(state: State) -> str:
     return f"{came} Your copy is as the user's files again." if before.landing.refused is not None else came
 
 
+def _latest_heard(state: State) -> State:
+    """The step of the latest message that the dialogue holds."""
+    unread = state.dialogue.unread
+    return state.steps[-1 - (unread.steps if unread is not None else 0)]
+
+
+def _answered_elsewhere(state: State) -> list[str]:
+    """The user's messages since, which another dialogue has answered, and what came of them."""
+    unread = state.dialogue.unread
+    missed = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
+    return [
+        f"[Meanwhile, in another dialogue, the user said:]\n{said}\n[What came of it:]\n{came}"
+        for said, came in map(told_whole, missed)
+    ]
+
+
 def _edited(state: State) -> str:
     """The user's own changes since, without a change that they refused or took back."""
-    known, now, before = state.dialogue.known_files or {}, state.worked, state.steps[-1]
+    unread, now, before = state.dialogue.unread, state.worked, state.steps[-1]
+    known = unread.files if unread is not None else {}
     codes = [message for message in before.progress.messages if message.kind == "code"]
     own = {path for code in codes for path in (*code.files, *code.test_edits)}
     is_told = before.landing.taken_back or before.landing.refused is not None
@@ -82,14 +112,24 @@ def _edited(state: State) -> str:
     return f"[The user has changed these files, here too: {named(paths)}]" if paths else ""
 
 
-def system_words(state: State, *, in_text: bool) -> str:
-    """The system prompt of a model that acts; `in_text`: its endpoint takes no tools."""
+def system_words(state: State, *, in_text: bool, plans: bool = False) -> str:
+    """The system prompt of a model that acts.
+
+    Args:
+        in_text: its endpoint takes no tools.
+        plans: it is the Planner's.
+    """
+    if plans:
+        words = prompt("plan").format(how=prompt("plan-text" if in_text else "plan-tools"))
+        return f"{words}\n{prompt('plan-chat')}" if state.settings.chat else words
     how = prompt("act-text" if in_text else "act-tools")
     words = prompt("act").format(how=how, proof=_GIVEN_PROOF if state.task.mends else _NEW_PROOF)
     return f"{words}\n{prompt('act-chat')}" if state.settings.chat else words
 
 
-def _task(state: State, target: Target, survey: "Survey | None", context: int | None, python: str) -> str:
+def _task(
+    state: State, target: Target, survey: "Survey | None", context: int | None, python: str, plans: bool
+) -> str:
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
@@ -99,7 +139,7 @@ def _task(state: State, target: Target, survey: "Survey | None", context: int | 
         python,
         _shown(state),
         files_shown(state, target, survey, context, acts=True),
-        _wanted(state, target),
+        "" if plans else _wanted(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
 

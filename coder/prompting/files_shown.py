@@ -58,9 +58,7 @@ def failing_now(state: State, context: int | None) -> str:
 
 def latest_plan(state: State) -> Message | None:
     """The Planner's plan."""
-    return next(
-        (message for message in reversed(state.progress.messages) if message.author == "planner"), None
-    )
+    return next((message for message in reversed(state.progress.messages) if message.kind == "plan"), None)
 
 
 def survey_budget(context: int | None) -> int:

@@ -53,6 +53,12 @@ def history(state: State, *, budget: int) -> list[ChatMessage]:
     return [message for pair in dialogue for message in pair]
 
 
+def told_whole(step: State) -> tuple[str, str]:
+    """The user's words of a step, and its outcome."""
+    said, came = _told(step, fully=True)
+    return said.content, came.content
+
+
 def _cost(pair: Sequence[ChatMessage]) -> int:
     return input_tokens(pair) - input_tokens([])
 

@@ -80,8 +80,8 @@ def called(tool: str) -> Callable[[State], bool]:
     """A model has called a tool."""
     return lambda state: any(
         call.name == tool
-        for talk in (state.dialogue.messages, *state.dialogue.others.values())
-        for message in talk
+        for talk in (state.dialogue, *state.dialogue.others.values())
+        for message in talk.messages
         for call in message.tool_calls
     )
 

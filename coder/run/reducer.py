@@ -12,7 +12,6 @@ from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
 from coder.run.records.record import Handlers
-from coder.run.records.session import Session
 from coder.run.records.spend import Spend
 from coder.run.state import State, replace
 from coder.run.stored_file import listed
@@ -131,15 +130,8 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
     """The run at a further task: without messages, with all that was spent."""
     before = state.dialogue
     begun = Dialogue(callers=before.callers, is_untold=before.is_untold, cleared_steps=before.cleared_steps)
-    if before.messages and body.settings.may_act:
-        begun = replace(
-            begun,
-            messages=before.messages,
-            known_files=state.worked,
-            is_text=before.is_text,
-            plan=before.plan,
-            session=Session(tree=state.open_work),
-        )
+    if (before.messages or before.others) and body.settings.may_act:
+        begun = before.at_next_step(state.worked, state.open_work)
     return replace(
         state,
         task=body.task,

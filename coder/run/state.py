@@ -79,7 +79,9 @@ class State:
     def forked(self, origin: event_types.RunOrigin) -> State:
         """The same work in a run of its own, no conversation, that has spent and written nothing."""
         progress, dialogue = self.progress, self.dialogue
-        session = Session(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
+        same = Session(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
+        is_copy = dialogue.session.original is not None
+        session = replace(same, original=same) if is_copy else same
         return replace(
             self,
             settings=self.settings.model_copy(update={"chat": False}),
@@ -94,7 +96,9 @@ class State:
             ),
             dialogue=Dialogue(
                 messages=dialogue.messages,
-                known_files=dialogue.known_files,
+                participant=dialogue.participant,
+                others=dialogue.others,
+                unread=dialogue.unread,
                 callers=dialogue.callers,
                 is_text=dialogue.is_text,
                 plan=dialogue.plan,

@@ -167,6 +167,17 @@ def is_repeating(state: State) -> bool:
 
 
 @Stop
+def going_round(state: State) -> Reason | None:
+    """The model repeats a call with the same result; its changes until then are tried."""
+    last = state.last
+    if last is None or not is_repeating(state):
+        return None
+    if state.awaits_execution and (last.files or last.test_edits):
+        return None
+    return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
+
+
+@Stop
 def stuck(state: State) -> Reason | None:
     """The model repeated an answer, or gave empty ones, too often."""
     if state.progress.empty_answers >= EMPTY_ANSWERS:

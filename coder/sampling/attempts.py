@@ -7,11 +7,11 @@ ones would change nothing, and takes over the change of the one that is chosen. 
 from dataclasses import dataclass
 
 from coder.participants.participant import Participant
-from coder.participants.planner import Planner, wants_plan
+from coder.participants.planner import Planner, awaits_plan
 from coder.run.attempts import ATTEMPTS, is_rejection
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, contradiction, nothing_to_mend, verdict
+from coder.run.termination import Reason, Stop, contradiction, going_round, nothing_to_mend, verdict
 from coder.sampling.attempt import AttemptRuns
 from coder.sampling.series import Series
 from coder.turn.turn import Turn
@@ -42,7 +42,7 @@ class Drawing:
 
 def attempts_stop() -> Stop:
     """The run is over once one of its attempts was chosen, or none could be."""
-    return Stop(_rule)
+    return Stop(_rule) | going_round
 
 
 def _rule(state: State) -> Reason | None:
@@ -68,11 +68,12 @@ class AttemptsTeam:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is: one plan, where that is wanted, is for all attempts."""
-        return Planner() if not state.progress.messages and self._wants_plan(state) else self.drawing
+        return Planner(acts=state.settings.may_act) if self._awaits_plan(state) else self.drawing
 
-    def _wants_plan(self, state: State) -> bool:
+    def _awaits_plan(self, state: State) -> bool:
         is_ordered = state.settings.plan is True or "plan" in state.settings.approve
-        return wants_plan(state) and (is_ordered or state.settings.strategy == "repair")
+        is_wanted = is_ordered or state.settings.strategy == "repair"
+        return is_wanted and not state.progress.attempts and awaits_plan(state)
 
     def has_last_word(self, state: State) -> bool:
         """Whether attempts that were made are still to be chosen from, though a limit was reached."""

@@ -2,12 +2,11 @@
 
 from coder.run.state import State
 from coder.run.termination import (
-    SAME_RESULTS,
     Reason,
     Stop,
     budget_reached,
     contradiction,
-    is_repeating,
+    going_round,
     stuck,
     tests_pass,
     why_unverified,
@@ -22,17 +21,6 @@ _MOST_SAID = 300
 def act_stop() -> Stop:
     """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
     return _passed | _contradicts | going_round | stuck | idle | given_up | budget_reached
-
-
-@Stop
-def going_round(state: State) -> Reason | None:
-    """The model repeats a call with the same result; its changes until then are tried."""
-    last = state.last
-    if last is None or not is_repeating(state):
-        return None
-    if state.awaits_execution and (last.files or last.test_edits):
-        return None
-    return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
 
 
 @Stop

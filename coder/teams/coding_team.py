@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from coder.models.abilities import goes_on
 from coder.participants.executor import Executor
-from coder.participants.planner import Planner, wants_plan
+from coder.participants.planner import Planner, awaits_plan
+from coder.participants.role import CODER
 from coder.participants.submission import LastTree, has_new_tree
 from coder.run.attempts import tried
 from coder.run.message import EXPERT
@@ -36,8 +37,8 @@ class CodingTeam:
             return Executor()
         if budget_reached(state) is not None:
             return LastTree()
-        if not state.progress.messages and self._wants_plan(state):
-            return Planner()
+        if self._awaits_plan(state):
+            return Planner(acts=self.acts is not False)
         if self.completes and goes_on(state.model):
             from coder.sampling.completion import completion
 
@@ -55,10 +56,10 @@ class CodingTeam:
             return state.spend.seconds < state.spend.budget.seconds
         return has_new_tree(state)
 
-    def _wants_plan(self, state: State) -> bool:
+    def _awaits_plan(self, state: State) -> bool:
         """Whether a plan comes first; a model that acts plans by itself unless the user wants one."""
         is_named = state.settings.plan is True or "plan" in state.settings.approve
-        return not self.completes and wants_plan(state) and (is_named or self.acts is False)
+        return not self.completes and (is_named or self.acts is False) and awaits_plan(state)
 
 
 def has_failed(state: State, times: int) -> bool:
@@ -66,7 +67,7 @@ def has_failed(state: State, times: int) -> bool:
     failed = sum(not outcome.passed for _, outcome in tried(state))
     repeated = sum(code.repeats for code in state.codes)
     is_idle = any(not code.is_change and not code.repeats for code in state.codes)
-    return failed + repeated >= times or (is_idle and bool(state.dialogue.messages))
+    return failed + repeated >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
 
 
 def escalate_stop() -> Stop:
@@ -76,7 +77,8 @@ def escalate_stop() -> Stop:
     by_tools, by_repairs = act_stop(), default_stop()
 
     def rule(state: State) -> Reason | None:
-        reason = (by_tools if state.dialogue.messages else by_repairs)(state)
+        has_tools = bool(state.dialogue.messages_of(CODER)) or not state.codes
+        reason = (by_tools if has_tools else by_repairs)(state)
         is_left = has_failed(state, FAILURES) and all(code.author != EXPERT for code in state.codes)
         return None if is_left and reason is not None and reason.status in ("unsolved", "stuck") else reason
 

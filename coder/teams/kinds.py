@@ -12,8 +12,7 @@ from coder.run.attempts import decisive_outcome
 from coder.run.conditions import condition_of
 from coder.run.message import HUMAN, TURNS, Message
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, contradicts_tests, stuck, tests_pass
-from coder.teams.act import going_round
+from coder.run.termination import Reason, Stop, contradicts_tests, going_round, stuck, tests_pass
 from coder.teams.spec import Nested, Place, TeamSpec, speaker_of
 
 _QUIET = 2

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Annotated
 
 from pydantic import Field
 
@@ -84,18 +85,44 @@ class PlanTool:
         return ToolResult(read_arguments(given, Plan, name=PLAN.name).count)
 
 
+class HandIn(Arguments):
+    """Arguments of the Planner's `plan`."""
+
+    steps: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1, max_length=50, description="In their order, without numbers."
+    )
+
+
+HAND_IN = spec_of(
+    "plan", "Hand in the plan. It is followed at once, or what should differ comes back.", HandIn
+)
+
+
 class Registry:
     """The tools `bash`, `edit`, `plan`, `python` and the user's own."""
 
-    def __init__(self, own: Sequence[Tool] = (), *, kernel: bool = False, plan: bool = True) -> None:
-        """Collect the built-in tools and the user's; `plan`: somebody looks at a plan.
+    def __init__(
+        self,
+        own: Sequence[Tool] = (),
+        *,
+        kernel: bool = False,
+        plan: bool = True,
+        only_looks: bool = False,
+    ) -> None:
+        """Collect the built-in tools and the user's.
+
+        Args:
+            plan: somebody looks at a plan.
+            only_looks: `bash` is the only one.
 
         Raises:
             ValueError: a name is taken.
         """
         self.own = tuple(own)
         self._tools: dict[str, Tool] = {}
-        ours: list[Tool] = [Bash(), EditTool(), *([PlanTool()] if plan else [])]
+        ours: list[Tool] = [Bash()]
+        if not only_looks:
+            ours += [EditTool(), *([PlanTool()] if plan else [])]
         if kernel:
             from coder.tools.python_tool import PythonTool
 

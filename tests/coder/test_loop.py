@@ -422,7 +422,7 @@ async def test_one_run_is_worked_on_by_one_at_a_time() -> None:
 async def test_a_plan_is_quoted_to_the_coder() -> None:
     plan = "1. Define add in solution.py."
 
-    run, model = await solved_by(plan, fenced(ADD), settings=Settings(plan=True))
+    run, model = await solved_by(plan, fenced(ADD), settings=Settings(strategy="repair", plan=True))
 
     assert (run.status, run.calls) == ("solved", 2)
     assert plan in model.requests[1].messages[1].content

@@ -72,9 +72,11 @@ class CallAnswered(Body, type="model.answered"):
 
 
 class DialogueTaken(Body, type="dialogue.taken", durable=False):
-    """Another member of a team acts now: its own dialogue goes on, the other one's waits."""
+    """Another participant acts now: its own dialogue goes on, the other one's waits."""
 
     participant: str
+    on_copy: bool = Field(default=False, exclude_if=not_)
+    """It works on a copy of the session's files, whose changes are discarded."""
 
 
 class DialogueCleared(Body, type="dialogue.cleared"):

@@ -16,6 +16,16 @@ from coder.run.stored_file import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What a dialogue doesn't hold yet: the user's latest message."""
+
+    files: Mapping[str, StoredFile]
+    """The files that the dialogue knows."""
+    steps: int = 0
+    """Messages before the latest one that another dialogue has answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dialogue:
     """The dialogue of a model that calls tools."""
 
@@ -23,10 +33,10 @@ class Dialogue:
     """All messages and tool results; the user's next message continues them."""
     participant: str = "coder"
     """Whose dialogue it is."""
-    others: Mapping[str, tuple[ChatMessage, ...]] = field(default_factory=dict)
-    """The messages of the other members of a team, by name."""
-    known_files: Mapping[str, StoredFile] | None = None
-    """The files that the dialogue knows, until it holds the user's latest message."""
+    others: Mapping[str, Dialogue] = field(default_factory=dict)
+    """The dialogues of other participants, by name; they wait, and have no session."""
+    unread: Unread | None = None
+    """None: the dialogue holds the user's latest message."""
     failed_tool: str = ""
     """The first tool of the latest answer whose call failed."""
     callers: frozenset[str] = frozenset()
@@ -44,11 +54,46 @@ class Dialogue:
     session: Session = field(default_factory=Session)
 
     def of(self, participant: str) -> Dialogue:
-        """The same, in which `messages` are this participant's."""
+        """This participant's dialogue; the present one waits."""
         if participant == self.participant:
             return self
-        others = {**self.others, self.participant: self.messages}
-        return replace(self, participant=participant, messages=others.pop(participant, ()), others=others)
+        others = {**self.others, self.participant: replace(self, others={}, session=Session())}
+        taken = others.pop(participant, None) or Dialogue(participant=participant)
+        return replace(
+            taken,
+            others=others,
+            callers=self.callers,
+            cleared_steps=self.cleared_steps,
+            is_untold=self.is_untold,
+            session=self.session,
+        )
+
+    def messages_of(self, participant: str) -> tuple[ChatMessage, ...]:
+        """The messages of this participant's dialogue."""
+        waiting = self.others.get(participant)
+        own = self.messages if participant == self.participant else ()
+        return waiting.messages if waiting is not None else own
+
+    def at_next_step(
+        self, files: Mapping[str, StoredFile], tree: Mapping[str, StoredFile | None]
+    ) -> Dialogue:
+        """The dialogues at the user's next message, which none of them holds; the Coder's is the first.
+
+        Args:
+            files: the user's, as the dialogues that hold the latest message know them.
+            tree: what the session has changed and the user has neither got nor refused.
+        """
+        first = self.of("coder")
+        others = {name: _at_next_step(one, files) for name, one in first.others.items()}
+        return replace(_at_next_step(first, files), others=others, session=Session(tree=tree))
+
+
+def _at_next_step(dialogue: Dialogue, files: Mapping[str, StoredFile]) -> Dialogue:
+    if not dialogue.messages:
+        return dialogue
+    before = dialogue.unread
+    unread = Unread(before.files, before.steps + 1) if before is not None else Unread(files)
+    return replace(dialogue, unread=unread, failed_tool="", owes_baseline=False)
 
 
 class _Before(Protocol):
@@ -64,7 +109,7 @@ def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: _B
     if not body.in_dialogue:
         return dialogue
     messages = (*dialogue.messages[: body.kept], *body.messages)
-    return replace(dialogue, messages=messages, known_files=None, is_untold=False, is_text=body.form is None)
+    return replace(dialogue, messages=messages, unread=None, is_untold=False, is_text=body.form is None)
 
 
 def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Before) -> Dialogue:
@@ -107,7 +152,7 @@ def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Befo
 
 
 def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: _Before) -> Dialogue:
-    return replace(dialogue, owes_baseline=bool(dialogue.messages) and dialogue.known_files is None)
+    return replace(dialogue, owes_baseline=bool(dialogue.messages) and dialogue.unread is None)
 
 
 def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: _Before) -> Dialogue:

@@ -35,6 +35,14 @@ class Session:
     asked for it since a result was new."""
     has_background: bool = False
     """A call has left programs running, which may change what the next one gives."""
+    original: Session | None = None
+    """The session that this is a copy of: nothing that is changed in the copy gets into a tree."""
+
+
+def _take(session: Session, body: event_types.DialogueTaken, state: object) -> Session:
+    """Copy the session for a dialogue that works on a copy; any other one gets the session itself."""
+    own = session.original or session
+    return Session(tree=own.tree, left_out=own.left_out, original=own) if body.on_copy else own
 
 
 def _begin_tool(session: Session, body: event_types.ToolCalled, state: object) -> Session:
@@ -48,7 +56,7 @@ def _end_tool(session: Session, body: event_types.ToolAnswered, state: object) -
         open_effect=None,
         results=_results(session, body),
         has_background=session.has_background or body.running,
-        tree={**session.tree, **body.changes},
+        tree=session.tree if session.original is not None else {**session.tree, **body.changes},
         left_out=dict(map(_left_out, body.left_out)) if body.id else session.left_out,
     )
 
@@ -94,6 +102,7 @@ def _adopt(session: Session, body: event_types.AttemptChosen, state: object) -> 
 
 HANDLERS: Handlers = {
     event_types.AttemptChosen: _adopt,
+    event_types.DialogueTaken: _take,
     event_types.ToolCalled: _begin_tool,
     event_types.ToolAnswered: _end_tool,
     event_types.CodeCalled: _begin_effect,

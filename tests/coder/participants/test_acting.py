@@ -216,7 +216,7 @@ async def test_given_tests_that_a_session_changes_do_not_decide(project: Path) -
     assert (project / "test_calc.py").read_text() == TEST
 
 
-class _Toolless(Scripted):
+class Toolless(Scripted):
     """An endpoint that refuses requests with tools."""
 
     def __init__(self, answers: Sequence[str | list[ToolCall]], *, after: int = 0) -> None:
@@ -232,7 +232,7 @@ class _Toolless(Scripted):
 
 @pytest.mark.slow
 async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path) -> None:
-    model = _Toolless(["```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE"])
+    model = Toolless(["```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE"])
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
 
     run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
@@ -518,7 +518,7 @@ async def test_a_change_of_given_tests_alone_shows_nothing_where_checks_decide(p
 
 @pytest.mark.slow
 async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began(project: Path) -> None:
-    model = _Toolless([bash("ls"), EDIT], after=1)
+    model = Toolless([bash("ls"), EDIT], after=1)
 
     run = await solve(
         Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q")),

@@ -21,7 +21,7 @@ from coder.models.scripted import Scripted
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
-from coder.run.watch import Unwatched
+from coder.run.watch import Unwatched, Watch
 from tests.memory_log import MemoryLog
 
 REQUESTS = Path(__file__).with_name("requests.json")
@@ -69,14 +69,16 @@ async def solved(
     form: EditFormat | None = None,
     repairs: int = 2,
     context: int | None = None,
+    watch: Watch | None = None,
     **settings: Any,
 ) -> Scripted:
     """A run by repairs, with these answers."""
     model = Scripted(answers, abilities=Abilities(context=context))
     task = Task(prompt=prompt, workspace=folder, checks=checks, test_command=test_command)
     budget = Budget(samples=1, repairs=repairs, calls=12)
-    wanted = Settings(strategy="repair", plan=False, edit_format=form, budget=budget, **settings)
-    await solve(task, model=model, settings=wanted, log=MemoryLog())
+    given = {"plan": False, **settings}
+    wanted = Settings(strategy="repair", edit_format=form, budget=budget, **given)
+    await solve(task, model=model, settings=wanted, log=MemoryLog(), watch=watch or Unwatched())
     return model
 
 
@@ -174,6 +176,26 @@ RUNS: Mapping[str, Callable[[Path], Awaitable[Scripted]]] = {
     ),
     "rejected, and words": lambda folder: talked(
         sums(folder), ("change add",), fenced(PLUS, "sums.py"), "Why not?", decisions=(ANOTHER, YES)
+    ),
+    "planned": lambda folder: solved(
+        sums(folder), "1. Mend add in sums.py.", fenced(PLUS, "sums.py"), plan=True, **MEND
+    ),
+    "planned otherwise": lambda folder: solved(
+        sums(folder),
+        "1. Guess.",
+        "1. Mend add in sums.py.",
+        fenced(PLUS, "sums.py"),
+        plan=None,
+        approve=("plan",),
+        watch=Person(Decision(decision="no", words="measure first"), YES, YES),
+        **MEND,
+    ),
+    "planned unasked": lambda folder: solved(
+        two_files(folder),
+        "1. Write a.py.\n2. Write b.py.",
+        f"{fenced(ONE, 'a.py')}\n{fenced(TWO, 'b.py')}",
+        prompt="Mend a.py and b.py.",
+        plan=None,
     ),
     "chat, off form": lambda folder: talked(sums(folder), ("change add",), MISFIT, TO_PLUS, decisions=(YES,)),
 }

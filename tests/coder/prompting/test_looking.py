@@ -123,7 +123,7 @@ async def test_the_files_that_a_plan_names_are_shown_with_the_next_request(shop:
     task = Task(prompt="Zero.", workspace=shop, test_command=("python", "-m", "unittest", "tests.test_price"))
     model = Scripted([plan, FIXED])
 
-    await solve(task, model=model, settings=Settings(plan=True), log=MemoryLog())
+    await solve(task, model=model, settings=Settings(strategy="repair", plan=True), log=MemoryLog())
 
     planning, writing = (request.messages[1].content for request in model.requests)
     assert "part_39_79 " not in planning

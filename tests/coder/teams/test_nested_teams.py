@@ -6,6 +6,7 @@ import pytest
 
 from coder.agent import resume, solve
 from coder.errors import UsageError
+from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.conditions import turns
 from coder.run.questions import Decision
@@ -80,7 +81,8 @@ async def test_what_a_team_does_not_do_is_refused_before_any_call(
 async def test_a_plan_is_approved_where_the_team_has_a_planner() -> None:
     team = RoundRobin((Member("planner"), CODER))
     settings = Settings(approve=("plan",))
-    run = await solve(TASK, team=team, settings=settings, model=Scripted(["1. Add."]), log=MemoryLog())
+    plan = ToolCall(id="plan00001", name="plan", arguments=json.dumps({"steps": ["Add."]}))
+    run = await solve(TASK, team=team, settings=settings, model=Scripted([[plan]]), log=MemoryLog())
 
     assert run.question is not None
     assert run.question.about == "plan"

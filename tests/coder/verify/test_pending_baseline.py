@@ -6,6 +6,7 @@ import pytest
 
 from coder.agent import solve
 from coder.models.model import ChatMessage
+from coder.models.roles import RoleModels
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered
 from coder.run.run import Run
@@ -13,6 +14,7 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.baseline import FIRST_WAIT_S
 from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from tests.coder.participants.test_planning import PLAN
 from tests.coder.states import call, code, events, outcome, started, state_of
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
@@ -60,12 +62,27 @@ async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(slo
 
 
 @pytest.mark.slow
-async def test_a_planner_is_promised_no_later_result(slow_project: Path) -> None:
+async def test_a_planner_is_told_by_a_later_result_and_the_coder_by_its_first_message(
+    slow_project: Path,
+) -> None:
     settings = Settings(strategy="act", plan=True, python=only_pytest())
 
-    _, model = await worked(slow_project, "1. Mend calc.py.", EDIT, settings=settings)
+    _, model = await worked(slow_project, bash("sleep 6"), bash("true"), PLAN, EDIT, settings=settings)
 
-    assert ["later result" in told(model, request) for request in (1, 2)] == [False, True]
+    assert "later result" in told(model, 1)
+    assert ["assert -1 == 3" in told(model, request) for request in (2, 3, 4)] == [False, True, True]
+
+
+@pytest.mark.slow
+async def test_a_planner_without_calls_is_promised_no_later_result(slow_project: Path) -> None:
+    settings = Settings(strategy="act", plan=True, python=only_pytest())
+    planner, coder = Scripted(["1. Mend calc.py."], name="local/small-1B"), Scripted([EDIT])
+    task = Task(prompt="Mend it.", workspace=slow_project, test_command=("pytest", "-q"))
+    model = RoleModels(coder, {"planner": planner})
+
+    await solve(task, model=model, settings=settings, log=MemoryLog())
+
+    assert ["later result" in told(one, 1) for one in (planner, coder)] == [False, True]
 
 
 @pytest.mark.slow

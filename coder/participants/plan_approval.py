@@ -1,0 +1,35 @@
+"""The user's word on a plan, and what the Planner says after it."""
+
+from coder.participants.role import PLANNER
+from coder.run.message import Message
+from coder.run.questions import Decision, Question
+from coder.run.state import State
+from coder.turn.turn import Turn
+
+ANOTHER = "Another plan."
+"""What a no without words asks for."""
+_ASKED = "Go on by this plan?"
+
+
+async def approval(turn: Turn, plan: str, *, key: str) -> Decision | None:
+    """The user's word on a plan; None where nobody wants to be asked. Raises Waits: nobody can answer now."""
+    settings = turn.state.settings
+    if not settings.chat and "plan" not in settings.approve:
+        return None
+    question = Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{plan}", by=PLANNER)
+    return await turn.question(question, key=key)
+
+
+def is_refusal(state: State, answer: Decision) -> bool:
+    """Whether the user wants no other plan now: in a conversation, a no without words."""
+    return state.settings.chat and not answer.agrees and not answer.words
+
+
+def plan_message(text: str) -> Message:
+    """The plan that is followed."""
+    return Message(author=PLANNER, kind="plan", text=text)
+
+
+def refused_plan(text: str) -> Message:
+    """The plan that the user did not want: words of a conversation, which nobody follows."""
+    return Message(author=PLANNER, kind="reply", text=text)
