@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from coder.environment.workbench import Workbench
 from coder.errors import CoderError, FolderError, MachineError
 from coder.models.model import Model
 from coder.participants.executor import Executor
 from coder.participants.participant import Participant, Together
+from coder.participants.submission import LastTree, has_new_tree
 from coder.run.event_types import (
     BudgetReached,
     RunStopped,
@@ -36,24 +37,9 @@ class Team(Protocol):
         """The participant that speaks in this state; the same state gives the same one."""
 
 
-@runtime_checkable
-class Concluding(Protocol):
-    """A team with a last step that needs no model call, such as to choose."""
-
-    def has_last_word(self, state: State) -> bool:
-        """Whether `next` gives a participant that asks no model."""
-
-
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Let a participant take its turn."""
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakAll:
-    """Let several participants take their turns at the same time; their messages stand in this order."""
+    """Let a participant take its turn, or several at the same time; their messages stand in this order."""
 
     participants: tuple[str, ...]
 
@@ -75,7 +61,7 @@ class Finish:
     reason: Reason
 
 
-Command = Speak | SpeakAll | AskUser | Land | Finish
+Command = Speak | AskUser | Land | Finish
 Deliver = Callable[[Journal], Awaitable[None]]
 """Asks about what a run has made, and writes or proposes it."""
 
@@ -90,22 +76,29 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     reason = reason_to_end(state, stop)
     if reason is None and last is not None and last.kind == "handoff" and last.to == HUMAN:
         return AskUser()
-    if reason is None or (
-        reason.status == "limit" and isinstance(team, Concluding) and team.has_last_word(state)
-    ):
-        who = speaker(state, team)
-        return (
-            SpeakAll(tuple(part.name for part in who.parts)) if isinstance(who, Together) else Speak(who.name)
-        )
-    if should_land(state, reason):
-        return Land()
-    return Finish(reason)
+    if (who := speaker(state, team, reason)) is not None:
+        parts = who.parts if isinstance(who, Together) else (who,)
+        return Speak(tuple(part.name for part in parts))
+    assert reason is not None
+    return Land() if should_land(state, reason) else Finish(reason)
 
 
-def speaker(state: State, team: Team) -> Participant:
-    """Who speaks next. No team decides whether code is run."""
-    wanted = team.next(state)
-    return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
+def speaker(state: State, team: Team, reason: Reason | None) -> Participant | None:
+    """Who speaks next, where the run ends for this reason or goes on. No team decides whether code is run.
+
+    At a limit no model is asked, and what it has made is still tried: its last answer, the session's tree, or
+    the best of the attempts.
+    """
+    if reason is None:
+        wanted = team.next(state)
+        return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
+    if reason.status != "limit":
+        return None
+    if state.awaits_execution:
+        return Executor() if state.spend.seconds < state.spend.budget.seconds else None
+    if state.progress.attempts and state.progress.choice is None:
+        return team.next(state)
+    return LastTree() if has_new_tree(state) else None
 
 
 async def run_until_stopped(
@@ -175,8 +168,8 @@ async def advance(
     """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
     while journal.state.progress.stopped is None:
         match decide(journal.state, team, stop):
-            case Speak() | SpeakAll():
-                await _speak(journal, team, turn)
+            case Speak():
+                await _speak(journal, team, stop, turn)
             case AskUser():
                 await _carry_out(_ask_user, journal)
             case Land():
@@ -206,8 +199,9 @@ async def _ask_user(journal: Journal) -> None:
     await journal.append(Spoken(message=message))
 
 
-async def _speak(journal: Journal, team: Team, turn: Callable[[str], Turn]) -> None:
-    who = speaker(journal.state, team)
+async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str], Turn]) -> None:
+    who = speaker(journal.state, team, reason_to_end(journal.state, stop))
+    assert who is not None
     if isinstance(who, Together):
         try:
             async with asyncio.TaskGroup() as group:

@@ -74,7 +74,3 @@ class AttemptsTeam:
         is_ordered = state.settings.plan is True or "plan" in state.settings.approve
         is_wanted = is_ordered or state.settings.strategy == "repair"
         return is_wanted and not state.progress.attempts and awaits_plan(state)
-
-    def has_last_word(self, state: State) -> bool:
-        """Whether attempts that were made are still to be chosen from, though a limit was reached."""
-        return state.progress.choice is None and bool(state.progress.attempts)

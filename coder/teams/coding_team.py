@@ -1,17 +1,15 @@
-"""CodingTeam: Planner, Coder and Executor, the team of every strategy; `escalate` changes the model."""
+"""CodingTeam: Planner and Coder, the team of every strategy; `escalate` changes the model."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coder.models.abilities import goes_on
-from coder.participants.executor import Executor
 from coder.participants.planner import Planner, awaits_plan
 from coder.participants.role import CODER
-from coder.participants.submission import LastTree, has_new_tree
 from coder.run.attempts import tried
 from coder.run.message import EXPERT
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, budget_reached, default_stop
+from coder.run.termination import Reason, Stop, default_stop
 
 if TYPE_CHECKING:
     from coder.participants.participant import Participant
@@ -22,7 +20,7 @@ FAILURES = 2
 
 @dataclass(frozen=True, slots=True)
 class CodingTeam:
-    """The Planner where a plan is wanted, then Coder and Executor; at a limit, the tree as it stands."""
+    """The Planner where a plan is wanted, then the Coder."""
 
     acts: bool | None = False
     """The Coder works by tools; None: where its model can."""
@@ -33,10 +31,6 @@ class CodingTeam:
 
     def next(self, state: State) -> "Participant":
         """Whose turn it is."""
-        if state.awaits_execution:
-            return Executor()
-        if budget_reached(state) is not None:
-            return LastTree()
         if self._awaits_plan(state):
             return Planner(acts=self.acts is not False)
         if self.completes and goes_on(state.model):
@@ -49,12 +43,6 @@ class CodingTeam:
 
         is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
         return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
-
-    def has_last_word(self, state: State) -> bool:
-        """Whether something is to be taken over, or tried, after a limit."""
-        if state.awaits_execution:
-            return state.spend.seconds < state.spend.budget.seconds
-        return has_new_tree(state)
 
     def _awaits_plan(self, state: State) -> bool:
         """Whether a plan comes first; a model that acts plans by itself unless the user wants one."""

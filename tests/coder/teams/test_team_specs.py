@@ -225,6 +225,17 @@ async def test_a_member_that_acts_hands_over_by_a_tool_and_keeps_a_dialogue_of_i
     assert run.status == "solved"
 
 
+async def test_at_a_limit_what_a_member_has_changed_in_the_session_is_tried() -> None:
+    write = f"cat > solution.py <<'END'\n{RIGHT.split('python')[1].strip('`')}END\n"
+    call = [ToolCall(id="write0001", name="bash", arguments=json.dumps({"command": write}))]
+    team = RoundRobin((Member("alpha", acts=True),))
+    run = await solve(
+        TASK, team=team, model=Scripted([call]), settings=Settings(budget=Budget(calls=1)), log=MemoryLog()
+    )
+
+    assert (run.status, run.calls, run.verified) == ("solved", 1, "checks")
+
+
 @pytest.mark.parametrize("handed", [False, True])
 async def test_a_member_that_acts_is_told_once_what_was_said_however_often_its_call_failed(
     handed: bool,
