@@ -9,9 +9,12 @@ from coder.models.model import ChatMessage, Form
 from coder.models.tokens import input_tokens
 from coder.prompting.folding import folded
 from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, DialogueCleared, parse
+from coder.run.records.spend import Spend
+from coder.run.state import State
 from coder.text.sanitize import terminal_text
 from coder.tools.shortened import shortened
 from coder.verify.baseline import take_baseline
+from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace
 from sandbox import CommandResult
 
@@ -23,20 +26,34 @@ async def run_tests(session: Session) -> BaselineTaken:
         raise UsageError("There is no test command yet. Name one: /test CMD")
     read = read_workspace(task, lands=False)
     async with session.environment(task, session.settings, read.files) as bench:
-        return await take_baseline(bench, session.unbegun(read))
+        return await take_baseline(bench, _unbegun(session, read))
 
 
 async def run_command(session: Session, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
     """Run a command in the model's session; the next message reports it to the model."""
     read = read_workspace(session.task, lands=False)
     async with session.environment(session.task, session.settings, read.files) as bench:
-        work = await bench.session(session.state or session.unbegun(read))
+        work = await bench.session(session.state or _unbegun(session, read))
         done = await work.session.sh(command, on_output=on_output)
         output = bench.redactor.redact(terminal_text(done.output).rstrip())
     how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
     shown = fenced(f"{shortened(output)}\n[{how}]")
     session.notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
     return done
+
+
+def _unbegun(session: Session, read: Snapshot) -> State:
+    """A run that has not begun, on the user's files as they are."""
+    settings = session.settings
+    return State(
+        run=session.run,
+        task=session.task,
+        settings=settings,
+        model=session.model.name,
+        spend=Spend(budget=settings.budget),
+        files=read.files,
+        root=str(read.root),
+    )
 
 
 async def compact(session: Session) -> tuple[int, int]:

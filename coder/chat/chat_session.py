@@ -32,7 +32,6 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import Message
-from coder.run.records.spend import Spend
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -97,8 +96,12 @@ class Session:
         state = self.state
         return state is not None and bool(left_to_undo(state))
 
-    async def say(self, text: str) -> Run:
-        """Work on one message until that has come to an end; UsageError: it is too long."""
+    async def say(self, text: str, *, plans: bool = False) -> Run:
+        """Work on one message until that has come to an end; UsageError: it is too long.
+
+        Args:
+            plans: this message is planned first, also outside of plan mode.
+        """
         await self.kept.ready()
         named, pictures = mentioned(text, self.root, model=self.model)
         found = self.add(named, stay=False) if named else ()
@@ -111,7 +114,8 @@ class Session:
         require_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
         async with self.environment(task, self.settings, read.files) as bench:
-            settings = self._settled(self.settings, task, sessions=await bench.has_sessions())
+            wanted = self.settings.model_copy(update={"plan": True}) if plans else self.settings
+            settings = self._settled(wanted, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
             self.notes.clear()
             self.journal.hold(read.files)
@@ -138,7 +142,8 @@ class Session:
 
     async def _resumed(self, state: State, code: Message | None = None) -> Run:
         """Continue the latest step, with this change as the latest one."""
-        same = self.settings.model_copy(update={"strategy": state.settings.strategy})
+        kept = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
+        same = self.settings.model_copy(update=kept)
         settings = self._settled(same, state.task, sessions=True)
         restored = restore(state)
         happened = restored.happened
@@ -208,19 +213,6 @@ class Session:
     async def costs(self) -> Costs:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
-
-    def unbegun(self, read: Snapshot) -> State:
-        """A run that has not begun, on the user's files as they are."""
-        settings, model = self.settings, self.model.name
-        return State(
-            run=self.run,
-            task=self.task,
-            settings=settings,
-            model=model,
-            spend=Spend(budget=settings.budget),
-            files=read.files,
-            root=str(read.root),
-        )
 
     async def _begin(self, task: Task, settings: Settings, read: Snapshot) -> None:
         """Put a message into the log: the first one begins the run, a later one is a step of it."""

@@ -16,6 +16,10 @@ COMMANDS = {
     "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),
     "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
     "apply": ("", "ask again about the latest change that was not written"),
+    "plan": (
+        "[TASK]",
+        "plan mode: you approve a plan before each change; with TASK, plan that one",
+    ),
     "go": ("", "continue what was interrupted"),
     "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
     "permissions": ("[forget]", "what you allow in this project"),

@@ -89,7 +89,7 @@ async def _answer_of(state: State, question: Question, given: Mapping[str, Any])
     """What the flags say to the run's open question."""
     own = {"who": this_person(), "how": "approve"}
     if given["edit"]:
-        from coder.cli.chat_observer import edited
+        from coder.cli.editor import edited
 
         code = best_code(state) if question.about == "landing" else None
         if code is None:

@@ -1,30 +1,27 @@
 """ChatObserver: shows the user a conversation while a message is worked on, and asks."""
 
 import os
-import shlex
-from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, TextIO
 
 from coder.chat.commands import is_for_us, is_lone_answer, parse_line
 from coder.chat.line_reader import Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.chat.word_stream import Words
-from coder.cli.host_programs import run_attached
+from coder.cli.editor import edited
 from coder.cli.host_questions import HostQuestions
 from coder.console.asking import prompt_of, question_lines, typed_answer
 from coder.console.screen import Screen
 from coder.console.styling import print_diff, print_markdown
 from coder.console.tables import Block, print_blocks
 from coder.errors import UsageError
+from coder.participants.role import CODER, PLANNER
 from coder.prompting.reprompt import is_question
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import EXPERT, Message
 from coder.run.questions import Decision, Question, is_no, is_yes, this_person
-from coder.text.sanitize import is_binary, one_line, printable, visible
+from coder.text.sanitize import one_line, printable, visible
 from coder.tools.registry import DONE
 from sandbox.policy import AskHost
 
@@ -66,6 +63,7 @@ class ChatObserver:
         self._said_patch = ""
         self._reply = ""
         """An answer in words about a change, which is asked about again."""
+        self._asked_plan = ""
 
     def permit(self, permissions: Permissions) -> None:
         """Ask about hosts, and keep to what the user allows in the project for good."""
@@ -88,7 +86,8 @@ class ChatObserver:
         match body:
             case event_types.CallIntended():
                 self.words = Words(with_code=self._is_asked)
-                self._is_to_the_person = body.participant in ("coder", EXPERT)
+                is_talk = body.participant == PLANNER and body.in_dialogue
+                self._is_to_the_person = is_talk or body.participant in (CODER, EXPERT)
             case event_types.CallRetried() | event_types.CallSwitched():
                 self._screen.clear()
                 self.words = Words(with_code=self._is_asked)
@@ -131,7 +130,7 @@ class ChatObserver:
 
     def answer(self, words: str) -> None:
         """Print an answer in words, unless it was shown as it came."""
-        if not (self._speaks and self.words.heard == words):
+        if not (self._speaks and words in (self.words.heard, self._asked_plan)):
             print_markdown(words, self._results)
 
     def _speak(self, text: str) -> None:
@@ -180,6 +179,8 @@ class ChatObserver:
 
     async def _answered(self, question: Question) -> Decision:
         self._screen.rest()
+        if question.about == "plan":
+            self._asked_plan = printable(question.text.partition("\n\n")[2].strip())
         if question.patch:
             self.show_diff(visible(question.patch))
         for line in question_lines(question):
@@ -213,39 +214,3 @@ class ChatObserver:
                 return Decision(decision="no", files=await edited(question.files, environ=os.environ))
             except UsageError as error:
                 self._screen.note(str(error))
-
-
-async def edited(files: Mapping[str, str | None], *, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """The files as the user's editor leaves them; UsageError: none is named, or it failed."""
-    command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
-    if not command:
-        raise UsageError("No editor is named. Set EDITOR, such as: export EDITOR=nano")
-    texts = {path: text for path, text in files.items() if text is not None and not is_binary(text)}
-    with TemporaryDirectory(prefix="coder-edit-") as folder:
-        copies = {path: _copy(Path(folder), path, text) for path, text in texts.items()}
-        try:
-            code = await run_attached(command[0], *command[1:], *map(str, copies.values()))
-        except OSError as error:
-            raise UsageError(f"The editor {command[0]!r} can't be started: {error.strerror}.") from error
-        if code != 0:
-            raise UsageError(f"The editor {command[0]!r} ended with {code}, so nothing was taken from it.")
-        return {**files, **{path: _text(copy) for path, copy in copies.items()}}
-
-
-def _copy(folder: Path, path: str, text: str) -> Path:
-    place = (folder / path).resolve()
-    if not place.is_relative_to(folder.resolve()):
-        raise UsageError(f"{path} leaves the folder, so it isn't opened.")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text, encoding="utf-8", newline="")
-    return place
-
-
-def _text(copy: Path) -> str:
-    try:
-        with copy.open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise UsageError(f"{copy.name} is gone after the editor, so nothing was taken from it.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{copy.name} is no UTF-8 text any more.") from error

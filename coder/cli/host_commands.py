@@ -10,7 +10,7 @@ from coder.chat.chat_session import Session
 from coder.chat.line_reader import Reader
 from coder.chat.transcript import standing_landings
 from coder.chat.wording import latest_words, tidied, worded
-from coder.cli.chat_observer import edited
+from coder.cli.editor import edited
 from coder.cli.host_programs import HostPrograms, branch_name, first_line, opener_of, opening, whole
 from coder.console.interrupt import until_ctrl_c
 from coder.console.screen import Screen

@@ -29,7 +29,7 @@ from coder.text.sanitize import count_of, one_line, printable
 from sandbox import SandboxError
 
 T = TypeVar("T")
-PROMPT = "> "
+PROMPT, PLAN_PROMPT = "> ", "plan> "
 _LEFT = ("refused", "limit", "stuck", "unsolved")
 """Endings of a message that leave a change to `/apply`."""
 
@@ -48,7 +48,6 @@ class Repl:
         self._session = session
         self._reader = reader
         self._screen = screen
-        self._prompt = PROMPT if self.asks else ""
         self._onlooker = onlooker
         self._commands = SessionCommands(session, reader, screen, onlooker, switch, self.unless_cancelled)
         self._code = 0  # of the latest message
@@ -64,6 +63,12 @@ class Repl:
             if not await self._told(line):
                 break
         return self._code
+
+    @property
+    def _prompt(self) -> str:
+        if not self.asks:
+            return ""
+        return PLAN_PROMPT if self._session.settings.plan else PROMPT
 
     async def unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
         """The result of `work`; None where Ctrl-C broke it off."""
@@ -86,16 +91,21 @@ class Repl:
                     await self._work(self._session.apply())
                 case Command("go"):
                     await self._work(self._session.go_on())
+                case Command("plan", rest=asked) if asked:
+                    await self._say(asked, plans=True)
                 case Command() as command:
                     await self._commands.do(command)
                 case str(said) if said:
-                    for name in missing_files(said, self._session.root):
-                        self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
-                    await self._work(self._session.say(said))
+                    await self._say(said)
         except (CoderError, SandboxError) as error:
             self._screen.clear()
             self._code, self.error = report(error), str(error)
         return True
+
+    async def _say(self, text: str, *, plans: bool = False) -> None:
+        for name in missing_files(text, self._session.root):
+            self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
+        await self._work(self._session.say(text, plans=plans))
 
     async def _line(self) -> str | None:
         while True:

@@ -43,7 +43,7 @@ def changed_settings(state: State, flags: Config, given: Mapping[str, Any]) -> S
 
 def changed_conversation(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
     """The settings of a resumed conversation, or of one about the result of another run."""
-    settings = changed_settings(state, flags, given)
+    settings = changed_settings(state, flags, given).model_copy(update={"plan": flags.plan})
     if not settings.chat:  # the log doesn't say which limits were set
         unusual = {
             name for name in OF_A_CONVERSATION if getattr(state.spend.budget, name) != getattr(Budget(), name)

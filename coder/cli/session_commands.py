@@ -69,6 +69,7 @@ class SessionCommands:
             "pr": host.pull_request,
             "show": self._show,
             "effort": self._effort,
+            "plan": self._plan,
             "jobs": self._jobs,
             "context": self._context,
             "compact": self._compact,
@@ -172,6 +173,11 @@ class SessionCommands:
         if rest:
             self._session.settings = self._session.settings.model_copy(update={"effort": rest})
         return self._session.settings.effort or "the model's own"
+
+    async def _plan(self, rest: str) -> str:
+        is_on = self._session.settings.plan is not True
+        self._session.settings = self._session.settings.model_copy(update={"plan": True if is_on else None})
+        return f"plan mode is {'on: you approve a plan before each change' if is_on else 'off'}"
 
     async def _jobs(self, rest: str) -> str:
         return await told_jobs(self._session, words_of(rest))

@@ -8,6 +8,8 @@ from coder.run.questions import YES_OR_NO, Decision, Question, Waits, is_no, is_
 from coder.text.sanitize import one_line, printable
 
 _ALWAYS = ("a", "always")
+_IN_WORDS = ("landing", "plan")
+"""What words may answer: they say what should be different."""
 _OR_WORDS = "[y]es, [N]o, or say what should be different: "
 _WIDTH = 300
 """Characters of a question that stands before the place to type; a longer one stands above it."""
@@ -28,10 +30,11 @@ def prompt_of(question: Question) -> str:
     """What stands before the place to type."""
     if question.kind != "approve":
         return "answer: "
-    asked = one_line(question.text, width=_WIDTH) if _is_short(question) else "Allow this?"
+    below = "Follow it?" if question.about == "plan" else "Allow this?"
+    asked = one_line(question.text, width=_WIDTH) if _is_short(question) else below
     if "always" in question.options:
         return f"{asked} [y]es, [a]lways, [N]o: "
-    return f"{asked} {_OR_WORDS if question.about == 'landing' else YES_OR_NO}"
+    return f"{asked} {_OR_WORDS if question.about in _IN_WORDS else YES_OR_NO}"
 
 
 def _is_short(question: Question) -> bool:
@@ -51,7 +54,7 @@ def typed_answer(question: Question, typed: str | None) -> Decision:
     if question.kind == "approve":
         is_always = "always" in question.options and typed.lower() in _ALWAYS
         decision = "always" if is_always else "yes" if is_yes(typed) else "no"
-        has_words = question.about == "landing" and not (
+        has_words = question.about in _IN_WORDS and not (
             is_yes(typed) or is_no(typed) or is_lone_answer(typed)
         )
         return Decision(decision=decision, words=typed if has_words else "", who=who, how="terminal")

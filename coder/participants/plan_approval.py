@@ -14,7 +14,8 @@ _ASKED = "Go on by this plan?"
 async def approval(turn: Turn, plan: str, *, key: str) -> Decision | None:
     """The user's word on a plan; None where nobody wants to be asked. Raises Waits: nobody can answer now."""
     settings = turn.state.settings
-    if not settings.chat and "plan" not in settings.approve:
+    is_plan_mode = settings.chat and settings.plan is True
+    if not is_plan_mode and "plan" not in settings.approve:
         return None
     question = Question(kind="approve", about="plan", text=f"{_ASKED}\n\n{plan}", by=PLANNER)
     return await turn.question(question, key=key)

@@ -279,3 +279,26 @@ def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> N
 
     assert done.code == 0, done.err
     assert "  sleep 1000  output: /tmp/out/" in done.out
+
+
+@pytest.mark.slow
+def test_plan_asks_for_a_plan_before_the_change_until_it_is_said_again(
+    console: Console, project: Path
+) -> None:
+    plan = calls("plan", steps=["Turn the sign in calc.py."])
+    other = calls("plan", steps=["Write add anew."])
+    edit, done_words = calls("bash", command="sed -i 's/ - / + /' calc.py"), calls("done", summary="Turned.")
+    lines = ("/plan", "Mend it.", "write it anew", "y", "y", "/plan", "What is add?", "/plan mend more", "n")
+    with faulty_endpoint(plan, other, edit, done_words, says("It adds."), plan) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--test", "python -m pytest -q"))
+
+    assert done.code == 0, done.err
+    assert (project / "calc.py").read_text() == RIGHT
+    assert "plan mode is on: you approve a plan before each change\n" in done.out
+    assert "plan mode is off\nIt adds.\n1. Turn the sign in calc.py.\n" in done.out
+    assert "? 1. Turn the sign in calc.py." in done.err
+    assert "Follow it? [y]es, [N]o, or say what should be different:" in done.err
+    tools = [[tool["function"]["name"] for tool in asked.body["tools"]] for asked in endpoint.requests]
+    looks, works = ["bash", "plan"], ["bash", "edit", "plan", "done"]
+    assert tools == [looks, looks, works, works, works, looks]
+    assert "write it anew" in endpoint.requests[1].body["messages"][-1]["content"]
