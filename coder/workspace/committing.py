@@ -9,7 +9,7 @@ from coder.run.event_types import CommitMade, CommitRefused
 from coder.run.journal import Journal
 from coder.run.state import State
 from coder.workspace.commit_message import commit_message
-from coder.workspace.consent import is_accepted
+from coder.workspace.consent import is_to_be_committed
 from coder.workspace.git.commit import Changed, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
 
@@ -17,7 +17,7 @@ from coder.workspace.proposal import contents_of, intended
 async def commit_run(journal: Journal) -> None:
     """Commit the run's files; no effect if unwanted or already done. Raises NoCommit."""
     state = journal.state
-    if not _is_to_be_committed(state):
+    if not is_to_be_committed(state):
         return
     root, changed = _changed(state)
     branch = state.settings.branch
@@ -68,11 +68,3 @@ def _changed(state: State) -> tuple[Path, dict[str, Changed]]:
         )
         for change in plan.changes
     }
-
-
-def _is_to_be_committed(state: State) -> bool:
-    """Whether it is solved, or unverified and accepted by the user."""
-    if state.landing.committed is not None:
-        return False
-    decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
-    return is_green(state) or is_accepted(state) or decided

@@ -10,7 +10,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from coder.run.attempts import best_code, decisive_outcome
+from coder.run.attempts import best_code, decisive_outcome, is_green, suite_passed
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import HUMAN, Message, Outcome
 from coder.run.questions import Decision
@@ -128,6 +128,14 @@ def is_accepted(state: State) -> bool:
     best = best_code(state)
     edits = best.test_edits if best is not None and (is_contradicted(state) or not best.files) else {}
     return state.settings.accept_unverified and all(is_allowed(path, state.settings.allow) for path in edits)
+
+
+def is_to_be_committed(state: State) -> bool:
+    """Whether it is solved, or unverified and accepted by the user."""
+    if state.landing.committed is not None:
+        return False
+    decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
+    return is_green(state) or is_accepted(state) or decided
 
 
 def landing_edits(state: State, best: Message) -> dict[str, str | None]:

@@ -14,12 +14,13 @@ from coder.run.event_types import (
     Spoken,
 )
 from coder.run.journal import Journal
+from coder.run.message import HUMAN
 from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.text.sanitize import count_of
-from coder.workspace.consent import in_parts, objection
+from coder.workspace.consent import in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused
 from coder.workspace.landing_questions import (
@@ -66,7 +67,7 @@ async def deliver(journal: Journal) -> None:
                 intended(state, contents)  # raises where it can't land
                 tests, held = patch_of(state, left), tuple(held_in(state))
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=held))
-            if settings.commits and "landing" in settings.approve and not await _may_commit(journal):
+            if not await _may_commit(journal):
                 return
         elif journal.state.landing.planned is not None or await _plan(journal):
             await _extend(journal)
@@ -188,8 +189,12 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 
 
 async def _may_commit(journal: Journal) -> bool:
-    """Whether the user agrees to a commit on a branch of its own."""
-    state = journal.state
+    """Whether a commit on a branch of its own needs no word of the user's, or gets it."""
+    state, settings, code = journal.state, journal.state.settings, best_code(journal.state)
+    is_own = code is not None and code.author == HUMAN
+    is_asked = (settings.chat or "landing" in settings.approve) and not is_own
+    if not (settings.commits and is_asked and is_to_be_committed(state)):
+        return True
     question = landing_question(state, f"Commit it on {state.settings.branch}?", shown=state.landing.patch)
     answer = await journal.ask(question)
     if not answer.agrees:

@@ -16,6 +16,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.chat.test_chat_session import NO, ONE, THREE, TWO, YES, KilledHere, Person, code
+from tests.git_repository import ENVIRONMENT, make_repository
 from tests.memory_log import MemoryLog
 
 CHECK = ("python3", "check.py")
@@ -250,3 +251,23 @@ async def test_what_may_not_be_written_is_not_asked_about(folder: Path, tmp_path
 
     assert (run.status, run.landed, person.shown) == ("error", (), [])
     assert "leads over a link" in run.reason
+
+
+@pytest.mark.parametrize("decision", [YES, NO, Decision(decision="no", files={"main.py": "x = 9\n"})])
+async def test_a_conversation_that_commits_on_a_branch_asks_about_the_commit(
+    checked: Path, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    repository = make_repository(checked)
+    repository.commit()
+    person = Person(decision)
+    async with talk(checked, [code(THREE)], person) as (session, _):
+        session.settings = session.settings.model_copy(update={"branch": "more"})
+        run = await session.say("make it more")
+
+    assert [question.text for question in person.shown] == ["Commit it on more?"]
+    assert (run.branch, "more" in repository.git("branch")) == (
+        (None, False) if decision is NO else ("more", True)
+    )
+    assert (checked / "main.py").read_text() == ONE
