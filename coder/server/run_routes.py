@@ -47,7 +47,7 @@ class NewRun(Task, frozen=True):
     """A task; its workspace lies below the folder of the token."""
 
     approve: tuple[Approved, ...] = ()
-    """What waits for an answer, beside what the server's configuration names."""
+    """What waits for an answer, beside what the server's configuration names; with `plan`, a plan is made."""
 
 
 def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, **headers: str) -> Response:

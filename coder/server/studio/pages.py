@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from coder.config.task_file import split_command
 from coder.run.run import summarize
+from coder.run.settings import Approved
 from coder.run.termination import named
 from coder.server.problems import Problem
 from coder.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, check_access
@@ -39,6 +40,7 @@ class NewTask(BaseModel, frozen=True, extra="forbid"):
     folder: str = ""
     test: str = ""
     asks: bool = False
+    plans: bool = False
 
 
 def routes(serving: Serving) -> APIRouter:
@@ -67,11 +69,12 @@ def routes(serving: Serving) -> APIRouter:
 
     @router.post("/studio/new")
     async def begin(given: NewTask, caller: Works) -> Response:
+        asked: dict[Approved, bool] = {"plan": given.plans, "landing": given.asks}
         new = NewRun(
             prompt=given.prompt,
             workspace=Path(given.folder) if given.folder else None,
             test_command=split_command(given.test or None),
-            approve=("landing",) if given.asks else (),
+            approve=tuple(about for about, is_asked in asked.items() if is_asked),
         )
         return JSONResponse({"run_id": await begin_run(serving, caller, new)})
 

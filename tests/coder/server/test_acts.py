@@ -9,7 +9,7 @@ import pytest
 
 from tests.coder.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.server.served import Server, configure, followed
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 CHECKS = ["assert add(2, 3) == 5"]
 
@@ -89,6 +89,34 @@ async def test_a_run_that_waits_is_answered_and_goes_on_and_a_second_answer_come
     events = (await client.get(f"/runs/{run}/events")).json()
     (answered,) = [event["body"] for event in events if event["type"] == "question.answered"]
     assert (answered["decision"], answered["how"]) == ("yes", "http")
+
+
+async def test_a_plan_is_asked_about_first_and_words_have_it_planned_otherwise(
+    server: Server, client: httpx2.AsyncClient
+) -> None:
+    (server.root / "project").mkdir()
+    task = {"prompt": TASK, "workspace": "project", "checks": CHECKS, "approve": ["plan"]}
+    plans = [calls("plan", steps=[step]) for step in ("Subtract.", "Add.")]
+    spoil = calls("bash", command="echo spoilt > spoilt.txt")
+    with faulty_endpoint(spoil, *plans, says(f"`solution.py`\n{code(ADD)}")) as endpoint:
+        configure(server.console.home, base_url=endpoint.url, model="toy", strategy="act")
+        run = (await client.post("/runs", json=task)).json()["run_id"]
+        first = await ended(client, run, "waiting")
+        said = {"question": first["question_id"], "decision": "no", "words": "do not subtract"}
+        await client.post(f"/runs/{run}/answers", json=said)
+        await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3)
+        second = await ended(client, run, "waiting")
+        said = {"question": second["question_id"], "decision": "yes"}
+        await client.post(f"/runs/{run}/answers", json=said)
+        solved = await ended(client, run, "solved")
+
+    assert [shown["question"]["about"] for shown in (first, second)] == ["plan", "plan"]
+    assert "1. Subtract." in first["question"]["text"]
+    assert "1. Add." in second["question"]["text"]
+    assert (solved["landed"], len(endpoint.requests)) == (["solution.py"], 4)
+    assert "do not subtract" in endpoint.requests[2].body["messages"][-1]["content"]
+    assert "Follow this plan:\n1. Add." in endpoint.requests[3].body["messages"][1]["content"]
+    assert not (server.root / "project" / "spoilt.txt").exists()
 
 
 async def test_a_run_is_stopped_and_resumed(server: Server, client: httpx2.AsyncClient) -> None:

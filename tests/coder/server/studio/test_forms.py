@@ -12,7 +12,7 @@ from tests.coder.cli.test_solve import ADD, TASK, code
 from tests.coder.server.served import Server, configure
 from tests.coder.server.studio.conftest import Window
 from tests.coder.server.studio.hostile_run import hostile_run
-from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEST = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
@@ -42,6 +42,26 @@ async def begin(studio: Server, window: Window, folder: str) -> Path:
 
 async def ends(window: Window, status: str) -> None:
     await expect(window.page.locator("#facts .status")).to_have_text(status)
+
+
+@pytest.mark.slow
+async def test_a_task_is_planned_first_where_that_is_ticked(studio: Server, window: Window) -> None:
+    plan = calls("plan", steps=["Write add."])
+    with faulty_endpoint(plan, says(f"`solution.py`\n{code(ADD)}")) as endpoint:
+        configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
+        (studio.root / "planned").mkdir()
+        await window.open("/new")
+        await window.page.get_by_label("Task").fill(TASK)
+        await window.page.get_by_label("Folder").fill("planned")
+        await window.page.get_by_label("Ask before files").uncheck()
+        await window.page.get_by_label("Plan first").check()
+        await window.page.get_by_role("button", name="Begin").click()
+        await expect(window.page.locator("#ask")).to_contain_text("planner asks")
+        await expect(window.page.locator("#ask")).to_contain_text("1. Write add.")
+        await window.page.get_by_role("button", name="Approve").click()
+        await expect(window.page.locator("#log")).to_contain_text("return a + b")
+
+    assert "Follow this plan:\n1. Write add." in endpoint.requests[1].body["messages"][1]["content"]
 
 
 @pytest.mark.slow
