@@ -19,15 +19,8 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import note_of
 from coder.store import new_run_id
-from coder.teams.strategies import (
-    OWN_STOP,
-    check_tools,
-    named_limits,
-    settled_here,
-    taken,
-    with_roles,
-    with_team,
-)
+from coder.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
+from coder.teams.team_settings import OWN_STOP, with_roles, with_team
 from coder.workspace.deliver import require_committable
 from coder.workspace.read import read_workspace, restore, started
 
@@ -55,7 +48,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
         team, stop = options.get("team"), options.get("stop")
-        settings = await settled_here(settings, task, model, bench, team=team, stop=stop)
+        settings = await choose_strategy(settings, task, model, bench, team=team, stop=stop)
         journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)
         await journal.append(started(read, task, settings, model=model.name, sandbox=bench.opened))
         journal.hold(read.files)
@@ -171,10 +164,10 @@ async def _go_on(
         if settings.strategy != before.strategy:
             limits = budget or named_limits(before, state.spend.budget)
             wanted = settings.model_copy(update={"budget": limits})
-            settings = await settled_here(wanted, state.task, model, bench)
+            settings = await choose_strategy(wanted, state.task, model, bench)
             budget = settings.budget
         elif budget is not None:
-            budget = taken(settings).limited(budget)
+            budget = strategy_of(settings).limit(budget)
         check_tools(settings, bench)
     changed = settings if settings != before else None
     limits = budget or state.spend.budget

@@ -38,7 +38,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import MAX_PROMPT, Task
 from coder.store import EventLog
-from coder.teams.strategies import settled
+from coder.teams.strategies import apply_strategy
 from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
@@ -115,7 +115,7 @@ class Session:
         read = read_workspace(task, lands=self.settings.lands)
         async with self.environment(task, self.settings, read.files) as bench:
             wanted = self.settings.model_copy(update={"plan": True}) if plans else self.settings
-            settings = self._settled(wanted, task, sessions=await bench.has_sessions())
+            settings = self._step_settings(wanted, task, sessions=await bench.has_sessions())
             await self._begin(task, settings, read)
             self.notes.clear()
             self.journal.hold(read.files)
@@ -144,7 +144,7 @@ class Session:
         """Continue the latest step, with this change as the latest one."""
         kept = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
         same = self.settings.model_copy(update=kept)
-        settings = self._settled(same, state.task, sessions=True)
+        settings = self._step_settings(same, state.task, sessions=True)
         restored = restore(state)
         happened = restored.happened
         if code is not None:
@@ -223,12 +223,12 @@ class Session:
         step = StepStarted(task=task, settings=settings, model=self.model.name)
         await self.journal.append(step, *happened_before(self.journal.state, read, task))
 
-    def _settled(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
+    def _step_settings(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
         calls = settings.budget.calls
         alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
         given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
-        one = settled(given, task, model=self.model.name, able=able, sessions=sessions)
+        one = apply_strategy(given, task, model=self.model.name, able=able, sessions=sessions)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
     def environment(

@@ -31,7 +31,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.store import open_log
-from coder.teams.strategies import with_roles
+from coder.teams.team_settings import with_roles
 from coder.text.sanitize import or_nearest, visible
 
 if TYPE_CHECKING:

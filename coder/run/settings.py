@@ -1,6 +1,7 @@
 """Settings: how a run goes about its task, and the limits it keeps. Recorded in the run's first event."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,11 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
     """Wall time of the run's own work; time between a stop and a resume isn't counted."""
     call_usd: Decimal | None = Field(default=None, ge=0)
     """Most that one call may cost, as it is reserved."""
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> "Budget":
+        """The same, with these limits where none was named."""
+        update = {name: limit for name, limit in defaults.items() if name not in self.model_fields_set}
+        return self.model_copy(update=update)
 
     @property
     def calls_reached(self) -> str:

@@ -14,9 +14,6 @@ from coder.run.termination import Reason, Stop, default_stop
 if TYPE_CHECKING:
     from coder.participants.participant import Participant
 
-FAILURES = 2
-"""Failed outcomes after which `escalate` asks its second model."""
-
 
 @dataclass(frozen=True, slots=True)
 class CodingTeam:
@@ -58,16 +55,24 @@ def has_failed(state: State, times: int) -> bool:
     return failed + repeated >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
 
 
-def escalate_stop() -> Stop:
-    """End as a run by tools or by repairs does, except where the second model takes a failure over."""
-    from coder.teams.act import act_stop
+def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
+    """End as a run by tools or by repairs does, except where the second model takes a failure over.
 
-    by_tools, by_repairs = act_stop(), default_stop()
+    Args:
+        acts: as of the team; None: by tools where a dialogue with tools has begun.
+        expert_after: as of the team.
+    """
 
     def rule(state: State) -> Reason | None:
-        has_tools = bool(state.dialogue.messages_of(CODER)) or not state.codes
-        reason = (by_tools if has_tools else by_repairs)(state)
-        is_left = has_failed(state, FAILURES) and all(code.author != EXPERT for code in state.codes)
-        return None if is_left and reason is not None and reason.status in ("unsolved", "stuck") else reason
+        if (bool(state.dialogue.messages_of(CODER)) or not state.codes) if acts is None else acts:
+            from coder.teams.act import act_stop  # loaded when a model acts
+
+            reason = act_stop()(state)
+        else:
+            reason = default_stop()(state)
+        if expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
+            return reason
+        is_left = has_failed(state, expert_after) and all(code.author != EXPERT for code in state.codes)
+        return None if is_left else reason
 
     return Stop(rule)

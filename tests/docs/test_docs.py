@@ -17,7 +17,7 @@ from coder.run.event_types import Status
 from coder.run.run import EXIT_CODES, Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.teams.strategies import settled
+from coder.teams.strategies import apply_strategy
 from sandbox import Result
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,10 @@ def test_the_defaults_in_help_are_those_of_the_settings() -> None:
     solve = group.get_command(typer.Context(group), "solve")  # type: ignore[attr-defined]
     shown = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
 
-    few, acting = Budget(), settled(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget
+    few, acting = (
+        Budget(),
+        apply_strategy(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget,
+    )
     assert f"({few.calls}; {acting.calls} with act)" in shown["max_calls"]
     assert f"(${few.cost_usd}; ${acting.cost_usd} with act)" in shown["max_cost"]
     assert f"({few.seconds:g}; {acting.seconds:g} with act)" in shown["timeout"]
