@@ -19,13 +19,13 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> tuple[Screen, Terminal]:
+    """A screen on a terminal; in the test itself, as pytest sets stderr anew behind a fixture."""
     out = Terminal()
     monkeypatch.setattr(sys, "stderr", out)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")  # colours part a line
-    return out
+    return Screen(), out
 
 
 def patch(line: str) -> str:
@@ -37,8 +37,10 @@ def event(body: Body, *, run: str = "run_a") -> Event:
     return Event(run=run, seq=1, time=0.0, type=draft.type, version=draft.version, body=draft.body)
 
 
-def test_a_further_change_is_shown_and_the_same_one_is_not_shown_twice(terminal: Terminal) -> None:
-    screen = Screen()
+def test_a_further_change_is_shown_and_the_same_one_is_not_shown_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, terminal = on_terminal(monkeypatch)
     for line in ("x = 2", "x = 3"):
         screen.event(event(CODE))
         screen.show_diff(patch(line))
@@ -48,8 +50,10 @@ def test_a_further_change_is_shown_and_the_same_one_is_not_shown_twice(terminal:
     assert (shown.count("x = 2"), shown.count("x = 3")) == (1, 1)
 
 
-def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(terminal: Terminal) -> None:
-    screen = Screen()
+def test_the_change_of_the_chosen_attempt_is_shown_and_not_that_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, terminal = on_terminal(monkeypatch)
     screen.event(event(PatchProposed(patch=patch("x = 2")), run=attempt_id("run_a", 1)))
     screen.event(event(PatchProposed(patch=patch("x = 3"))))
 
