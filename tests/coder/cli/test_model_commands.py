@@ -104,6 +104,7 @@ def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console
     with faulty_endpoint(plan, error(503, "down")) as first, faulty_endpoint(code) as second:
         done = console.run(
             *("solve", "Write add(a, b).", "--check", "assert add(2, 3) == 5", "--plan"),
+            *("--strategy", "repair"),
             *("--base-url", first.url, "-m", "toy", "--fallback", f"toy@{second.url}"),
         )
         show = console.run("show", "run_", "--cost")

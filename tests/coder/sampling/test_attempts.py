@@ -292,11 +292,6 @@ async def test_a_wish_for_another_change_goes_to_the_chosen_attempt(project: Pat
     assert "Swap them." in str(model.scripts[0].requests[2].messages[-1])
 
 
-async def test_too_few_calls_for_all_attempts_are_refused(project: Path) -> None:
-    with pytest.raises(UsageError, match="8 calls are too few for 3 attempts"):
-        await raced(project, Several([], [], []), MemoryLog(), calls=8)
-
-
 async def test_without_a_folder_the_best_attempt_is_the_result() -> None:
     wrong, right = (f"`solution.py`\n```python\ndef add(a, b):\n    return a {sign} b\n```" for sign in "-+")
     task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3",))
