@@ -320,7 +320,8 @@ def test_a_run_goes_on_with_whoever_answered_last(console: Console) -> None:
         faulty_endpoint(says(code(SUBTRACT))) as first,
         faulty_endpoint(error(400, "no"), says(code(ADD))) as second,
     ):
-        run = json.loads(solve(console, first, *CHECK, "--max-calls", "1", "--json").out)["run_id"]
+        stopped = solve(console, first, *CHECK, *REPAIR, "--max-calls", "1", "--json")
+        run = json.loads(stopped.out)["run_id"]
         other = ("--base-url", second.url, "-m", "toy-large", "--max-calls", "3")
         changed = console.run("resume", run, *other)
         resumed = console.run("resume", run)

@@ -105,7 +105,7 @@ while True:
         assert await asyncio.to_thread(wait_until, lambda: len(_processes(uid)) <= AT_REST)
         at_rest = _processes(uid)
     # Another sandbox may have the uid by now; and pids come again soon, as a bomb in a cgroup uses them up.
-    assert {key: command for key, command in _processes(uid).items() if key in at_rest} == {}
+    assert await asyncio.to_thread(wait_until, lambda: not at_rest.keys() & _processes(uid).keys())
 
 
 def _processes(uid: int) -> dict[tuple[str, str], str]:
