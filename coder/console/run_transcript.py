@@ -64,6 +64,7 @@ class Transcript:
         self._full, self._diff, self._before = full, diff, before or {}
         self._called: event_types.ToolCalled | None = None
         self._waiting: tuple[ToolCall, ...] = ()
+        self._on_copy = False  # what tools change is discarded
 
     def entry(self, event: Event, *, with_call: bool = False) -> Entry | None:
         """Take the next event and show it; None: there is nothing to show.
@@ -89,6 +90,8 @@ class Transcript:
         match body:
             case event_types.CallAnswered(tool_calls=calls) if calls:
                 self._waiting = calls
+            case event_types.DialogueTaken():
+                self._on_copy = body.on_copy
             case event_types.ToolCalled():
                 self._called = body
             case event_types.ToolAnswered(id=id):  # in order: an id that was used before is made anew
@@ -200,8 +203,7 @@ class Transcript:
         names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
         patch = diff_of(self.state, body.changes, self._before) if self.state is not None else None
         changed = "\n".join(sorted(names)) if patch is None else patch
-        is_kept = self.state is None or self.state.dialogue.session.original is None
-        title = "changed" if is_kept else "changed in a copy that is discarded"
+        title = "changed in a copy that is discarded" if self._on_copy else "changed"
         yield Part(title, changed, format="diff" if patch else "")
         yield Part("left out", "\n".join(body.left_out))
 

@@ -205,3 +205,28 @@ def test_code_that_a_terminal_would_take_for_a_title_is_shown_before_the_yes(
 
     assert (folder / "solution.py").read_text() == hidden
     assert r"+NAME = '\u{1b}]0;'; print('hidden'); END = '\u{7}'" in approved.err
+
+
+@pytest.mark.slow
+def test_a_plan_of_fix_is_answered_elsewhere_by_words_and_then_by_a_yes(
+    console: Console, folder: Path
+) -> None:
+    (folder / "add.py").write_text("def add(a, b):\n    return a - b\n")
+    (folder / "test_add.py").write_text(
+        "from add import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+    )
+    plans = [calls("plan", steps=[step]) for step in ("Change the test.", "Turn the sign.")]
+    edit = calls("edit", path="add.py", old="a - b", new="a + b")
+    with faulty_endpoint(*plans, edit, calls("done", summary="It adds.")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--approve", "plan")
+        begun = console.run("fix", *model, "--", "python -m pytest -q", cwd=folder)
+        assert begun.code == 9, begun.err
+        run = json.loads(console.run("ls", "--waiting", "--json").out)[0]["run_id"]
+        again = console.run("approve", run, "--no", "leave the tests alone")
+        done = console.run("approve", run)
+
+    assert (begun.code, again.code, done.code) == (9, 9, 0), done.err
+    assert "Change the test." in begun.err
+    assert "leave the tests alone" in endpoint.requests[1].body["messages"][-1]["content"]
+    assert "Follow this plan:\n1. Turn the sign." in endpoint.requests[2].body["messages"][1]["content"]
+    assert (folder / "add.py").read_text() == "def add(a, b):\n    return a + b\n"

@@ -127,6 +127,38 @@ def test_a_run_that_acts_goes_on_from_its_files_and_repeats_no_command(
 
 
 @pytest.mark.slow
+def test_a_planner_that_is_killed_goes_on_with_its_dialogue_and_leaves_nothing_of_its_copy(
+    console: Console, folder: Path
+) -> None:
+    temporary = console.home / "temporary"
+    temporary.mkdir()
+    (folder / "add.py").write_text(SUBTRACT)
+    spoil, look = calls("bash", command="echo 1 > spoilt.txt"), calls("bash", command="ls")
+    plan, edit = (
+        calls("plan", steps=["Turn the sign."]),
+        calls("edit", path="add.py", old="a - b", new="a + b"),
+    )
+    script = (spoil, hangs(), look, plan, edit, calls("done", summary="It adds."))
+
+    with faulty_endpoint(*script) as endpoint:
+        code_and_left, _ = _ended_at(console, endpoint, 2, signal.SIGKILL, folder, temporary, "--plan")
+        run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
+        resumed = console.run("resume", run, "--json")
+        shown = console.run("show", run).out
+
+    assert code_and_left == f"{-signal.SIGKILL} False"
+    assert resumed.code == 0, resumed.err
+    sent = [asked.body["messages"] for asked in endpoint.requests]
+    assert (len(sent), sent[1]) == (len(script), sent[2])  # the call that hung is made again, and no other
+    assert "spoilt.txt" not in sent[3][-1]["content"]
+    assert "This is a fresh copy of the user's files" in sent[3][-1]["content"]
+    assert "Follow this plan:\n1. Turn the sign." in sent[4][1]["content"]
+    assert ((folder / "add.py").read_text(), (folder / "spoilt.txt").exists()) == (ADD, False)
+    assert shown.count("planner") >= 3
+    assert "changed in a copy that is discarded" in shown
+
+
+@pytest.mark.slow
 def test_of_two_that_solve_in_one_folder_the_second_overwrites_nothing(
     console: Console, folder: Path
 ) -> None:
@@ -170,10 +202,27 @@ def test_of_two_that_resume_one_run_the_second_is_told_who_works_on_it(console: 
 
 
 def _ended_at(
-    console: Console, endpoint: FaultyEndpoint, calls: int, number: int, folder: Path, temporary: Path
+    console: Console,
+    endpoint: FaultyEndpoint,
+    calls: int,
+    number: int,
+    folder: Path,
+    temporary: Path,
+    *flags: str,
 ) -> tuple[str, str]:
     """Solve until the endpoint hangs, send the signal, and say the exit code and whether anyone is left."""
-    command = (str(CODER), "solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy")
+    command = (
+        str(CODER),
+        "solve",
+        TASK,
+        str(folder),
+        *CHECK,
+        "--base-url",
+        endpoint.url,
+        "-m",
+        "toy",
+        *flags,
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", _WATCH, str(int(number)), str(LONGEST_S), *command],
         stdin=subprocess.PIPE,

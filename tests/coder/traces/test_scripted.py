@@ -23,7 +23,7 @@ from coder.traces import collector
 from coder.traces.collector import Collector
 from coder.traces.fold import Trace
 from coder.usage import Usage
-from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, bash, project
+from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, bash, call, project
 from tests.coder.participants.test_acting_cut import TEST, cut_log
 from tests.coder.participants.test_code_mode import ASKS, PAY, YES, Bank, python
 from tests.coder.sampling.test_attempts import BREAK, MEND, Several
@@ -288,3 +288,19 @@ async def test_a_collector_that_is_not_there_costs_a_run_nothing(
     assert run.status == "solved"
     assert len(said) == 1
     assert "pass-word" not in said[0]
+
+
+async def test_calls_of_a_planner_are_spans_below_its_turn(project: Path) -> None:
+    log = MemoryLog()
+    plan = [call("plan", steps=["Turn the sign."])]
+    settings = SETTINGS.model_copy(update={"plan": True})
+
+    run = await solve(task_of(project), model=Scripted([bash("ls"), plan, EDIT]), settings=settings, log=log)
+
+    events = await log.read(run.run_id)
+    spans = spans_of(events)
+    see_whole(events, spans)
+    turns = {one.name: one.context for one in spans if operation(one) == "invoke_agent"}
+    (command,) = (one for one in spans if one.name == "execute_tool bash")
+    assert [*turns] == ["invoke_agent planner", "invoke_agent coder", "invoke_agent executor"]
+    assert command.parent == turns["invoke_agent planner"]
