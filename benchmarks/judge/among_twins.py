@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from zlib import crc32
 
@@ -18,6 +19,9 @@ from benchmarks.judge.twin_report import Hiding, deciding_name, read_run
 from benchmarks.judge.verdicts import Judged, killed_by_nobody, weigh_alarms
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
+
+_VALUES_S = 2.0
+"""Wall seconds for a failed test that is run again for the values in its message."""
 
 
 async def judge_together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> Judged:
@@ -34,8 +38,12 @@ async def judge_together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mod
         turn = first_turn + number
         some = {one.job: one for one in _round(tree.files, mode, chance, turn, words, again=number > 0)}
         files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
-        runs = await run_jobs(sandbox, case, files, [*some], plugins=mode.plugins)
-        return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
+        runs = await run_jobs(sandbox, case, files, [*some], tool=mode.tool)
+        judged = _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
+        for hiding, run in zip(some.values(), runs, strict=True):
+            if run.asserted and mode.tool == "plain":
+                judged.detail = await _values_in(run, hiding, sandbox, case, files, mode) or judged.detail
+        return judged
 
     free = asyncio.Semaphore(os.cpu_count() or 1)
 
@@ -119,6 +127,21 @@ def _shown(names: set[str], hidden: Disguised) -> Iterator[str]:
         owner, test = new.rpartition("::")[0], name.rpartition("::")[2]
         if (f"{owner}::{test}" if owner else test) in names:
             yield new
+
+
+async def _values_in(
+    run: TestRun,
+    hiding: Hiding,
+    sandbox: Sandbox,
+    case: RepositoryCase,
+    files: Mapping[str, bytes],
+    mode: RepositoryMode,
+) -> str:
+    """The detail of a failed assertion with its values, if the test fails again; the verdict stands."""
+    names = {name_of(node): _VALUES_S for node in run.failures}
+    job = replace(hiding.job, only=frozenset(names), limits=names)
+    [again] = await run_jobs(sandbox, case, files, [job], tool="rewriting")
+    return "" if again.result else _judged({replace(hiding, job=job): again}, case, mode).detail
 
 
 def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: RepositoryMode) -> Judged:

@@ -133,6 +133,9 @@ Twins = dict[str, dict[int, tuple[str, ...]]]
 """Test → variant → parameters (ends of node ids) with which it fails; empty for an unparametrized test."""
 
 
+Tool = Literal["plain", "rewriting", "plugins"]
+"""How pytest runs tests: as they are; with its rewritten assertions, whose messages have the values; with the
+plugins installed beside it, too."""
 GUESS = 1e-3
 """Highest accepted probability that guessing tests among twins passes."""
 
@@ -158,8 +161,8 @@ class RepositoryMode(Value):
     """Nodes that must also pass isolated, where not all can be isolated."""
     uses: frozenset[str] | None = None
     """Uses of the tests' objects by the case's own patch when isolated; answers may do no more."""
-    plugins: bool = False
-    """Load the plugins installed beside pytest: the case needs them."""
+    tool: Tool = "plain"
+    """What the case needs of pytest."""
     twins: dict[str, Twins] = Field(default_factory=dict)
     """By file: twins that fail with the case's own patch."""
     helpers: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import asyncio
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
 
 from benchmarks.judge.apart_search import with_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
@@ -15,7 +16,7 @@ from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.helper_modules import helper_modules, unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
-from benchmarks.judge.mode import GUESS, RepositoryMode, files_of
+from benchmarks.judge.mode import GUESS, RepositoryMode, Tool, files_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.judge.repository import judge_repository
@@ -172,16 +173,16 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
     if await missing_packages(sandbox, ("pytest",), case.environment):
         return _broken(_NO_PYTEST)
     if named:
-        return RepositoryMode(how="plain", nodes=named, reason=reason)
+        return RepositoryMode(how="plain", nodes=named, tool="rewriting", reason=reason)
     tree = base_tree(case)
     paths = _hidden_files(case)
     if not paths:
         return _broken(f"{reason}, names no tests, and has no hidden ones")
-    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], plugins=False)
+    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], tool="rewriting")
     if all(run.passes_whole for run in runs):
         return _broken(_BASE_PASSES)
     reason += " and names no tests: all of its hidden ones have to pass"
-    return RepositoryMode(how="plain", whole=tuple(paths), reason=reason)
+    return RepositoryMode(how="plain", whole=tuple(paths), tool="rewriting", reason=reason)
 
 
 def _hidden_files(case: RepositoryCase) -> list[str]:
@@ -197,20 +198,22 @@ async def _pin(
     paths = files_of(named) or _hidden_files(case)
     base, jobs, why, has_begun = base_tree(case), [Job(path) for path in paths], "", False
     failing = [Job(path) for path in files_of(case.fail_to_pass) or paths]
-    for plugins in (False, True):
+    for tool in get_args(Tool):
         of_gold, of_base = await asyncio.gather(
-            run_jobs(sandbox, case, gold, jobs, plugins=plugins),
-            run_jobs(sandbox, case, base, failing, plugins=plugins),
+            run_jobs(sandbox, case, gold, jobs, tool=tool),
+            run_jobs(sandbox, case, base, failing, tool=tool),
         )
         passed = _passed(of_gold)
         nodes = named or tuple(sorted(passed))
-        if nodes and passed.issuperset(nodes):
+        # Where the case names no tests, one that needs rewritten assertions must not be lost.
+        is_whole = bool(named) or tool != "plain" or all(run.passes_whole for run in of_gold)
+        if is_whole and nodes and passed.issuperset(nodes):
             needed = tuple(node for node in case.fail_to_pass or nodes if node not in _passed(of_base))
             if not needed:
                 return _broken(_BASE_PASSES), {}
             tripped = frozenset[str]().union(*(run.tripped for run in of_gold))
             seconds = {node: took for run in of_gold for node, took in run.seconds.items()}
-            pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, plugins=plugins, tripped=tripped)
+            pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, tool=tool, tripped=tripped)
             return pinned, seconds
         why = why or _why(dict(zip(paths, of_gold, strict=True)), sorted(set(named) - passed))
         has_begun = any(run.seen for run in of_gold)

@@ -25,6 +25,8 @@ class TestRun:
     """Tests that started and never finished: the process ended in one."""
     left: set[str] = field(default_factory=set)
     """Tests that exceeded their limit, or left threads."""
+    asserted: bool = False
+    """Whether the failure that ended a run is an assertion, whose message has no values unless rewritten."""
     broken: set[str] = field(default_factory=set)
     """Tests that raised another error than an assertion's before they came to the code under test."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Stream:
         self.key = ""
         """Key of the job whose failure decided."""
         self.failures: dict[str, str] = {}
+        self._asserted = False
 
     def take(self, stream: str, piece: bytes) -> None:
         """Add a piece of output."""
@@ -74,15 +77,17 @@ class Stream:
         for key, decides in self._jobs.items() if not self.decided.is_set() else ():
             for line in lines:
                 match _words(bytes(line), key):
-                    case ["failed", str(node), str(text)] if decides(node):
-                        self.key, self.failures = key, {node: _innermost(text)}
+                    case ["failed", str(node), str(text), bool(asserted)] if decides(node):
+                        self.key, self.failures, self._asserted = key, {node: _innermost(text)}, asserted
                         self.decided.set()
                         return
 
     def run_of(self, key: str) -> TestRun:
         """What is known of a job whose run a failure has ended."""
-        failures = self.failures if key == self.key else {}
-        return TestRun(failures=failures, tripped=_alarms(bytes(self.told), key))
+        tripped = _alarms(bytes(self.told), key)
+        if key != self.key:
+            return TestRun(tripped=tripped)
+        return TestRun(failures=self.failures, asserted=self._asserted, tripped=tripped)
 
 
 def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRun:

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import case_tests
+from benchmarks.judge.mode import Tool
 from benchmarks.judge.pytest_report import Stream, TestRun, read_report
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Sandbox
@@ -23,6 +24,8 @@ from sandbox.checks.trial import alarm_source
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """No summary: failures of hundreds of twins would flood it. Native tracebacks: pytest's parse the source of
 each frame, which costs memory and can itself fail and end the run."""
+_PLAIN = ("--assert=plain",)
+"""Rewriting each assertion and describing each comparison took a third of a run with twins."""
 _ROOT = "/w"
 """Path of a sandbox's workspace."""
 _OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
@@ -50,30 +53,30 @@ class Job:
 
 
 async def run_jobs(
-    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, plugins: bool
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, tool: Tool
 ) -> list[TestRun]:
     """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
 
     A failure that decides ends the run: it is then the only one that the reports have.
     """
     if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
-        return await _run(sandbox, case, tree, jobs, plugins)
+        return await _run(sandbox, case, tree, jobs, tool)
     runs: list[TestRun] = []
     for job in jobs:
-        runs += await _run(sandbox, case, tree, [job], plugins)
+        runs += await _run(sandbox, case, tree, [job], tool)
         if runs[-1].result is None:
             break
     return runs + [TestRun() for _ in jobs[len(runs) :]]
 
 
 async def _run(
-    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], plugins: bool
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], tool: Tool
 ) -> list[TestRun]:
     name = f"report_{secrets.token_hex(6)}"
     keys = [secrets.token_hex(8) for _ in jobs]
     environment = {
         "PYTHONDONTWRITEBYTECODE": "1",
-        **({} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
+        **({} if tool == "plugins" else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{one: value for one, value in case.environment.items() if one not in _OURS},
     }
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
@@ -85,7 +88,7 @@ async def _run(
             limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
             stdin=json.dumps(given).encode(),
             fresh=True,
-            files={**tree, f"{name}.py": _reporter(name, case, tree).encode()},
+            files={**tree, f"{name}.py": _reporter(name, case, tree, tool).encode()},
             on_output=stream.take,
         )
     )
@@ -115,7 +118,7 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
     }
 
 
-def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str:
+def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes], tool: Tool) -> str:
     """Source of the program that runs pytest and reports tests and alarms."""
     own = case_tests(case)
     tests = [path for path in tree if path in own or PurePosixPath(path).name == "conftest.py"]
@@ -129,7 +132,10 @@ def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes]) -> str
         "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
         "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
         "@GUARDED@": repr(sorted(guarded)),
-        "@ARGUMENTS@": repr(list(_PYTEST)),
+        # Where Python leaves out assertions, only rewritten ones hold.
+        "@ARGUMENTS@": f"[*{_PYTEST!r}, *({_PLAIN!r} if __debug__ else ())]"
+        if tool == "plain"
+        else repr(_PYTEST),
         "@ALARM@": alarm_source().replace("from __future__ import annotations\n", ""),
     }.items():
         filled = filled.replace(place, text)

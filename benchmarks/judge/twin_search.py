@@ -199,7 +199,7 @@ class Search:
             }
             disguised.append((path, hidden))
             jobs.append(Job(path, hidden.source, frozenset(tests), limits))
-        runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, plugins=self._pinned.plugins)
+        runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, tool=self._pinned.tool)
         return [
             (path, hidden, with_own_ids(run, hidden.ids))
             for (path, hidden), run in zip(disguised, runs, strict=True)

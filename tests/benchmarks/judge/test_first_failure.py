@@ -69,10 +69,14 @@ async def test_a_run_goes_on_where_no_failure_decides() -> None:
     tree = {path: text.encode() for path, text in {**WRONG, **HIDDEN}.items()}
     async with opened() as sandbox:
         ended = await run_jobs(
-            sandbox, case(), tree, [Job(path, decides=lambda node: True) for path in HIDDEN], plugins=False
+            sandbox, case(), tree, [Job(path, decides=lambda node: True) for path in HIDDEN], tool="rewriting"
         )
         whole = await run_jobs(
-            sandbox, case(), tree, [Job(path, decides=lambda node: False) for path in HIDDEN], plugins=False
+            sandbox,
+            case(),
+            tree,
+            [Job(path, decides=lambda node: False) for path in HIDDEN],
+            tool="rewriting",
         )
 
     assert [[*run.failures] for run in ended] == [["test_a.py::test_double"], []]

@@ -52,7 +52,7 @@ async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_fram
         id="ends", prompt="", files={}, hidden_tests={path: ENDS}, gold_patch=None, timeout_s=20
     )
     async with opened() as sandbox:
-        [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [Job(path)], plugins=False)
+        [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [Job(path)], tool="rewriting")
 
     told = {node.partition("::")[2]: text for node, text in run.failures.items()}
     assert run.done

@@ -155,7 +155,7 @@ async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     tree = {"stack.py": GOLD.encode(), "test_leaves.py": LEAVES.encode(), "test_looks.py": LOOKS.encode()}
 
     left, looked = await run_jobs(
-        box, case(), tree, [Job("test_leaves.py"), Job("test_looks.py")], plugins=False
+        box, case(), tree, [Job("test_leaves.py"), Job("test_looks.py")], tool="rewriting"
     )
 
     assert left.passed == {"test_leaves.py::test_leaves"}
@@ -189,7 +189,7 @@ async def test_a_test_one_of_whose_subtests_fails_has_not_passed(judge: Judge) -
     box = (await judge.sandboxes()).candidate
 
     (run,) = await run_jobs(
-        box, case(), {"test_sub.py": SUBTESTS.encode()}, [Job("test_sub.py")], plugins=False
+        box, case(), {"test_sub.py": SUBTESTS.encode()}, [Job("test_sub.py")], tool="rewriting"
     )
 
     assert run.passed == {"test_sub.py::SubTest::test_all_pass"}
@@ -215,7 +215,11 @@ async def test_a_trial_ends_what_hangs_tells_what_leaves_threads_and_waits_for_n
     limits = dict.fromkeys(names, 0.5)
 
     (run,) = await run_jobs(
-        box, case(), {"test_hangs.py": HANGS.encode()}, [Job("test_hangs.py", limits=limits)], plugins=False
+        box,
+        case(),
+        {"test_hangs.py": HANGS.encode()},
+        [Job("test_hangs.py", limits=limits)],
+        tool="rewriting",
     )
 
     assert run.left == {f"test_hangs.py::{name}" for name in names if name != "test_ends"}
