@@ -57,9 +57,9 @@ def abilities_of(model: object) -> Abilities:
 
 
 def parameters_of(name: str) -> int | None:
-    """The number of parameters that a name such as `local/SmolLM2-135M-Instruct` tells, or None."""
-    found = _SIZE.search(name)
-    size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    """The number of parameters in a name such as `local/SmolLM2-135M-Instruct`, or None."""
+    match = _SIZE.search(name)
+    size = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
     return size if size >= 10_000_000 else None  # `1m` is a context window: no smaller model writes anything
 
 

@@ -75,12 +75,12 @@ def _thinking(effort: Effort, most: int, dropped: AbstractSet[str]) -> dict[str,
 
 
 def _turns(messages: Sequence[ChatMessage]) -> list[JsonObject]:
-    """Assistant and user in turn; all results of an answer stand in one message, before anything else."""
+    """Messages of assistant and user in turn; a message begins with the results of all calls."""
     talk: list[JsonObject] = []
     rest = [message for message in messages if message.role != "system"]
     for role, group in groupby(rest, lambda one: "assistant" if one.role == "assistant" else "user"):
-        said = _answered if role == "assistant" else _asked
-        parts = [part for message in group for part in said(message)]
+        parts_of = _answered if role == "assistant" else _asked
+        parts = [part for message in group for part in parts_of(message)]
         parts.sort(key=lambda part: part["type"] != "tool_result")
         if parts:
             talk.append({"role": role, "content": [*parts]})
@@ -102,12 +102,12 @@ def _asked(message: ChatMessage) -> list[JsonObject]:
 
 
 def _answered(message: ChatMessage) -> list[JsonObject]:
-    said = [_text(message.content.rstrip())] if message.content.strip() else []
+    text = [_text(message.content.rstrip())] if message.content.strip() else []
     calls: list[JsonObject] = [
         {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": call.parsed()}
         for call in message.tool_calls
     ]
-    return in_place(message, said, calls) if said or calls else []
+    return in_place(message, text, calls) if text or calls else []
 
 
 def _id(id: str) -> str:

@@ -90,15 +90,15 @@ class ListedProvider(BaseModel, frozen=True, validate_by_name=True):
     models: dict[str, Any]
 
     def listed(self, model: str) -> Listed:
-        """What is listed of one of its models."""
+        """Details of one of its models."""
         try:
-            found = Listed.model_validate(self.models[model])
+            row = Listed.model_validate(self.models[model])
         except ValidationError:
             return Listed()
-        if found.input_usd or found.output_usd or model.endswith(":free"):
-            return found
+        if row.input_usd or row.output_usd or model.endswith(":free"):
+            return row
         # What a subscription pays for is listed as 0: its price isn't known.
-        return found.model_copy(update=dict.fromkeys(("input_usd", "output_usd", "cached_usd")))
+        return row.model_copy(update=dict.fromkeys(("input_usd", "output_usd", "cached_usd")))
 
 
 class Catalog(BaseModel, frozen=True):
@@ -136,11 +136,11 @@ class Catalog(BaseModel, frozen=True):
         return Provider(name=name, url=url, key_variables=keys, by_name_only=True, is_local=is_local)
 
     def rows(self, table: Iterable[Provider]) -> Iterator[tuple[Provider, str, Listed]]:
-        """Provider, name of the model there, and what is listed of it; only what can be called."""
-        known = list(table)
-        ours = {row.catalog or row.name: row for row in known}
+        """Provider, model name and details of each model that can be called."""
+        rows = list(table)
+        ours = {row.catalog or row.name: row for row in rows}
         for name, listed in self.providers.items():
-            provider = ours.get(name) or self.provider(name, known)
+            provider = ours.get(name) or self.provider(name, rows)
             if provider is not None:
                 yield from ((provider, model, listed.listed(model)) for model in listed.models)
 
@@ -186,16 +186,17 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
     """Folder of the catalogue; None: there is none."""
 
     def meant(self, name: str) -> str:
-        """The name that an alias stands for; an alias may name another.
+        """Resolve an alias, and the aliases that it names.
 
         Raises:
-            UsageError: aliases that name each other in a circle.
+            UsageError: aliases name each other in a circle.
         """
-        seen = [name]
-        while (name := self.aliases.get(name, name)) != seen[-1]:
-            if name in seen:
-                raise UsageError(f"The alias {seen[0]!r} leads back to itself: {' → '.join([*seen, name])}.")
-            seen.append(name)
+        chain = [name]
+        while (name := self.aliases.get(name, name)) != chain[-1]:
+            if name in chain:
+                circle = " → ".join([*chain, name])
+                raise UsageError(f"The alias {chain[0]!r} leads back to itself: {circle}.")
+            chain.append(name)
         return name
 
     def catalog(self) -> Catalog:

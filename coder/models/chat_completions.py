@@ -155,9 +155,9 @@ class ChatModel(Closing):
         async with self._lane.place():
             call.clock.excuse(monotonic() - began)
             api, headers = self._quirks.api, self._quirks.headers(call.messages)
-            shown = None if self._redactor is None else self._redactor.stream()
+            redactor = None if self._redactor is None else self._redactor.stream()
             events = partial(self._connection.events, body, api=api, headers=headers)
-            return await streamed(call, events, api=api, patience=self._patience, shown=shown)
+            return await streamed(call, events, api=api, patience=self._patience, redactor=redactor)
 
     async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
         """The meaning of an HTTP error; None where the request has changed and is worth sending again."""

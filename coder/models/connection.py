@@ -194,7 +194,7 @@ def _client(endpoint: Endpoint) -> "AsyncOpenAI | AsyncAnthropic":
     url = endpoint.url.get_secret_value()
     base = base_of(url).rstrip("/")
     is_anthropic = endpoint.api == "messages"
-    made = (sdk.AsyncAnthropic if is_anthropic else sdk.AsyncOpenAI)(
+    client = (sdk.AsyncAnthropic if is_anthropic else sdk.AsyncOpenAI)(
         api_key=key,
         base_url=base.removesuffix("/v1") if is_anthropic else base,
         default_query=parameters_of(url),
@@ -202,7 +202,7 @@ def _client(endpoint: Endpoint) -> "AsyncOpenAI | AsyncAnthropic":
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         http_client=_http_client(endpoint),
     )
-    return cast("AsyncOpenAI | AsyncAnthropic", made)
+    return cast("AsyncOpenAI | AsyncAnthropic", client)
 
 
 def _http_client(endpoint: Endpoint) -> "AsyncClient":

@@ -134,9 +134,10 @@ def patience_with(endpoint: Endpoint | None) -> Patience:
 def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Secrets of an endpoint that a Redactor doesn't know by the name of a variable."""
     key = endpoint.key.get_secret_value() if endpoint.key else ""
-    held = any(environ.get(name, "").strip() == key for name in endpoint.key_variables if names_secret(name))
+    variables = (name for name in endpoint.key_variables if names_secret(name))
+    is_known = any(environ.get(name, "").strip() == key for name in variables)
     # A key of a server on this machine, mostly our own, opens nothing elsewhere.
-    own = () if held or endpoint.is_free or len(key) < SHORTEST else (key,)
+    own = () if is_known or endpoint.is_free or len(key) < SHORTEST else (key,)
     return (*own, *keys_of(endpoint.url.get_secret_value()))
 
 
@@ -144,8 +145,8 @@ def without_credentials(url: str) -> str:
     """`url` with `user:password@` shown as `***@`, and without query or fragment."""
     parts = parts_of(url)
     host = parts.netloc.rpartition("@")[2]
-    shown = f"***@{host}" if "@" in parts.netloc else host
-    return parts._replace(netloc=shown, query="", fragment="").geturl()
+    address = f"***@{host}" if "@" in parts.netloc else host
+    return parts._replace(netloc=address, query="", fragment="").geturl()
 
 
 HARMLESS = frozenset({"api-version", "api_version", "version"})
@@ -213,25 +214,25 @@ def _credentials(url: str) -> tuple[str, str, list[tuple[str, str]]]:
 def secrets_of(url: str) -> tuple[str, ...]:
     """Parts of an address that an endpoint may echo and that must be redacted."""
     user, password, parameters = _credentials(url)
-    known = [user, password, unquote(user), unquote(password)]
-    known += [value for name, value in parameters if unquote(name).lower() not in HARMLESS]
+    secrets = [user, password, unquote(user), unquote(password)]
+    secrets += [value for name, value in parameters if unquote(name).lower() not in HARMLESS]
     if user or password:  # also as in the header
-        known.append(b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode())
-    return tuple({value for value in known if len(value) >= _SHORTEST})
+        secrets.append(b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode())
+    return tuple({value for value in secrets if len(value) >= _SHORTEST})
 
 
 def keys_of(url: str) -> tuple[str, ...]:
     """Parts of an address that can be removed from any text: passwords and keys, no words."""
     user, password, parameters = _credentials(url)
-    known = [password or user, unquote(password or user)]
-    known += [value for name, value in parameters if _is_key(name, value)]
-    return tuple({value for value in known if len(value) >= SHORTEST})
+    secrets = [password or user, unquote(password or user)]
+    secrets += [value for name, value in parameters if _is_key(name, value)]
+    return tuple({value for value in secrets if len(value) >= SHORTEST})
 
 
 def _is_key(name: str, value: str) -> bool:
-    """Whether a parameter is called as those of keys are, or its value looks like one."""
-    known = names_secret(name) or name.lower() in _SIGNATURES
-    return name.lower() not in HARMLESS and (known or looks_like_key(value))
+    """Whether a parameter's name or value is that of a key."""
+    is_key_name = names_secret(name) or name.lower() in _SIGNATURES
+    return name.lower() not in HARMLESS and (is_key_name or looks_like_key(value))
 
 
 def looks_like_key(value: str) -> bool:

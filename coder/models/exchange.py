@@ -34,9 +34,9 @@ async def streamed(
     *,
     api: Api,
     patience: Patience,
-    shown: RedactingStream | None,
+    redactor: RedactingStream | None,
 ) -> Unfinished:
-    """The answer to one request; its words go to `call.on_token` as they come, through `shown`.
+    """Stream the answer to one request to `call.on_token`, through `redactor`.
 
     Raises:
         Passing: no byte came for too long, or what came is no complete answer.
@@ -64,7 +64,7 @@ async def streamed(
         ):
             async for event in events:
                 token = take(unfinished, event)
-                show(shown.feed(token) if shown is not None else token)
+                show(redactor.feed(token) if redactor is not None else token)
                 if unfinished.too_long:
                     break
                 if unfinished.finish is not None:
@@ -76,7 +76,7 @@ async def streamed(
         if unfinished.finish is None:
             raise Passing(f"no sign of life for {wait_s:.3g} s", advice=MORE_TIME) from None
     unfinished.text()
-    show(shown.finish() if shown is not None else "")
+    show(redactor.finish() if redactor is not None else "")
     return unfinished
 
 

@@ -41,33 +41,33 @@ EXCERPT = 300
 
 
 def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None:
-    """The error of an endpoint without tools that says so by a misleading status."""
-    status, said = error.status, said_by(error, endpoint)
+    """The error of an endpoint without tools that answers with a misleading status."""
+    status, message = error.status, said_by(error, endpoint)
     if status not in (404, 500, 501) or not _TOOLS.search(str(error.body)):
         return None
-    return ModelRefused(f"{endpoint.name} takes no tools (HTTP {status}){said}.")
+    return ModelRefused(f"{endpoint.name} takes no tools (HTTP {status}){message}.")
 
 
 def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     """The fault or error for an HTTP status of 3xx, 4xx or 5xx; for 404, see `not_found`."""
     status = error.status
-    said = said_by(error, endpoint)
+    message = said_by(error, endpoint)
     if status in (401, 403):
-        return _key_refused(endpoint, status, said)
+        return _key_refused(endpoint, status, message)
     code = error.code
     if status == 429 and code == "insufficient_quota":
-        return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{said}.")
+        return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{message}.")
     if status in PASSING or status >= 500:
         after_s = retry_after_s(error.headers)
-        return Passing(f"HTTP {status}{said}", after_s=after_s, is_limit=status == TOO_MANY)
+        return Passing(f"HTTP {status}{message}", after_s=after_s, is_limit=status == TOO_MANY)
     if status < 400:
         return ModelRefused(
             f"{endpoint.shown_url} redirects (HTTP {status}), and a key does not follow a redirect. "
             "Give the final address with --base-url."
         )
-    if status in (400, 413, 422) and (code == "context_length_exceeded" or _TOO_LONG.search(said)):
-        return ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){said}.")
-    return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){said}.")
+    if status in (400, 413, 422) and (code == "context_length_exceeded" or _TOO_LONG.search(message)):
+        return ContextTooLong(f"{endpoint.name} can't read so long a conversation (HTTP {status}){message}.")
+    return ModelRefused(f"{endpoint.name} refused the request (HTTP {status}){message}.")
 
 
 def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
@@ -96,14 +96,14 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
 def given_up(fault: Passing, endpoint: Endpoint) -> ModelError:
     """The error for a fault that did not pass."""
     times = "once" if fault.attempts == 1 else f"{fault.attempts} times"
-    asked = ""
+    wait = ""
     if fault.after_s and fault.after_s >= 1:
         is_long = fault.after_s >= LONGEST_SPAN_S
-        asked = f" It asks to wait {'for more than a year' if is_long else f'{fault.after_s:.0f} s'}."
+        wait = f" It asks to wait {'for more than a year' if is_long else f'{fault.after_s:.0f} s'}."
     advice = f" {fault.advice}" if fault.advice else ""
     kind = RateLimited if fault.is_limit else ModelUnavailable
     return kind(
-        f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{advice}{asked} "
+        f"{endpoint.name} gave no answer, asked {times}: {fault.reason}.{advice}{wait} "
         "Try again later, or name another --model.",
         lost=fault.lost,
     )
@@ -137,12 +137,12 @@ def _words(error: StatusError) -> str:
     return str(body or "")
 
 
-def _key_refused(endpoint: Endpoint, status: int, said: str) -> ModelAuthError:
+def _key_refused(endpoint: Endpoint, status: int, message: str) -> ModelAuthError:
     variables = endpoint.key_variables
     what = f"refused the key in {variables[0]}" if variables else "refused the key"
     advice = f"Set {' or '.join(variables)} to a valid key." if variables else "Check the endpoint's key."
     what = what if endpoint.key is not None else "requires a key"
-    return ModelAuthError(f"{endpoint.name} {what} (HTTP {status}){said}. {advice}")
+    return ModelAuthError(f"{endpoint.name} {what} (HTTP {status}){message}. {advice}")
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
@@ -157,7 +157,7 @@ def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) 
     """The error for an unknown model, with the nearest of those that the endpoint lists."""
     unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
     if not listed:
-        said = said_by(error, endpoint)
-        return ModelNotFound(f"{unknown}, or isn't a base URL{said}. A base URL often ends in /v1.")
+        message = said_by(error, endpoint)
+        return ModelNotFound(f"{unknown}, or isn't a base URL{message}. A base URL often ends in /v1.")
     nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
     return ModelNotFound(f"{unknown}. Nearest of those it lists: {cleaned(', '.join(nearest), endpoint)}.")

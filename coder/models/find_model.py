@@ -18,7 +18,15 @@ from coder.models.abilities import EMBEDDED
 from coder.models.catalog import LOOPBACK, UserModels
 from coder.models.connection import Connection
 from coder.models.endpoint import Endpoint, is_address, without_credentials
-from coder.models.providers import Provider, address, found_endpoints, named, provider_of, providers, set_of
+from coder.models.providers import (
+    Provider,
+    address,
+    find_provider,
+    found_endpoints,
+    provider_of,
+    providers,
+    set_of,
+)
 from coder.text.sanitize import or_nearest
 from coder.usage import Price
 
@@ -83,23 +91,23 @@ async def resolve(
     if not name:
         return await _unnamed(rows, environ, book)
     first, _, rest = name.partition("/")
-    provider = named(first, rows) or book.catalog().provider(first, rows)
+    provider = find_provider(first, rows) or book.catalog().provider(first, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))
     return _chosen(await _endpoint(provider, rest or provider.default_model, environ), book, provider)
 
 
 async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> Choice:
-    found = found_endpoints(environ, table=rows)
-    here = None if found else await server_that_answers(rows)
-    if not found and here is None:
+    endpoints = found_endpoints(environ, table=rows)
+    here = None if endpoints else await server_that_answers(rows)
+    if not endpoints and here is None:
         return _local("")
-    provider = here[0] if here else found[0].provider
+    provider = here[0] if here else endpoints[0].provider
     model = _first_chat_model(here[1]) if here else provider.default_model
     choice = _chosen(await _endpoint(provider, model, environ), book, provider)
-    if len(found) < 2:
+    if len(endpoints) < 2:
         return choice
-    variables = ", ".join(row.variable for row in found)
+    variables = ", ".join(row.variable for row in endpoints)
     note = f"keys are set for several providers ({variables}): {choice.name} answers, the first in order"
     return choice.model_copy(update={"notes": (note,)})
 
@@ -130,17 +138,17 @@ def _local(file: str) -> Choice:
 
 
 def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:
-    """The endpoint with what the user's configuration and the catalogue say of it."""
-    known: dict[str, object] = {
+    """The endpoint with its settings from the user's configuration and the catalogue."""
+    fields: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
         "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),
     }
     listed = book.catalog().model(provider, endpoint.model) if provider and not provider.is_local else None
     if listed is not None:
-        known |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
-        known |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
-        known |= {"draws": listed.temperature}
-    return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=known))
+        fields |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
+        fields |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
+        fields |= {"draws": listed.temperature}
+    return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=fields))
 
 
 async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str, str]) -> Endpoint:
@@ -183,12 +191,12 @@ def _first_chat_model(models: Sequence[str]) -> str:
 
 
 def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Endpoint:
-    shown = without_credentials(url)
+    safe_url = without_credentials(url)
     if not is_address(url):
-        what = repr(shown) if shown else "What was given as a base URL"
+        what = repr(safe_url) if safe_url else "What was given as a base URL"
         raise UsageError(f"{what} is not a base URL. One looks like https://api.example.com/v1.")
     if not model:
-        raise UsageError(f"Name the model that {shown} should answer with: --model NAME.")
+        raise UsageError(f"Name the model that {safe_url} should answer with: --model NAME.")
     parts = urlsplit(url)
     provider = next((row for row in rows if urlsplit(row.url).hostname == parts.hostname), None)
     usual = provider.key_variables if provider and not provider.is_local else (USUAL_KEY,)
@@ -223,15 +231,15 @@ def _key(environ: Mapping[str, str], variables: Sequence[str]) -> SecretStr | No
 
 def unknown_name(name: str, rows: Iterable[Provider]) -> str:
     """The message for an unknown name, with the nearest one and all providers."""
-    known = [row.name for row in rows]
+    names = [row.name for row in rows]
     first, _, rest = name.partition("/")
     seller = provider_of(name)
     seller = _ALSO_CALLED.get(seller, seller) if seller else None
-    if seller in known:
+    if seller in names:
         advice = f"; did you mean {seller}/{name}?"
     else:
-        advice = or_nearest(first, known).replace("?", f"/{rest}?" if rest else "?") or "."
+        advice = or_nearest(first, names).replace("?", f"/{rest}?" if rest else "?") or "."
     return (
         f"No model {name!r}: a model is named provider/model{advice} "
-        f"Providers: {', '.join(known)}, local. Any other endpoint: --base-url URL --model NAME."
+        f"Providers: {', '.join(names)}, local. Any other endpoint: --base-url URL --model NAME."
     )

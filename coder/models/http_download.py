@@ -23,19 +23,19 @@ OnProgress = Callable[[int, int | None], None]
 
 
 def download(url: str, *, most: int, on_progress: OnProgress | None = None) -> bytes:
-    """The content of an address, over https to the end of every redirect.
+    """Download the content of an address; every redirect must stay on https.
 
     Args:
-        most: bytes of a content that is accepted.
+        most: maximum size in bytes.
         on_progress: called with each piece.
 
     Raises:
         UsageError: the address or a redirect isn't https, or there are more than `most` bytes.
         ModelUnavailable: there is no answer, or an error, also after further attempts.
     """
-    shown = without_credentials(url)
+    address = without_credentials(url)
     if parts_of(url).scheme != "https":
-        raise UsageError(f"{shown} is refused: only https:// proves who answers. A file can be named, too.")
+        raise UsageError(f"{address} is refused: only https:// proves who answers. A file can be named, too.")
     policy = Retrying(
         retry=retry_if_exception_type(Passing),
         wait=AskedOrDoubled(PATIENCE.first_wait_s),
@@ -43,53 +43,53 @@ def download(url: str, *, most: int, on_progress: OnProgress | None = None) -> b
         reraise=True,
     )
     try:
-        return policy(_download, url, shown, most, on_progress)
+        return policy(_download, url, address, most, on_progress)
     except Passing as fault:
         times = policy.statistics["attempt_number"]
-        asked = f" (asked {times} times)" if times > 1 else ""
+        attempts = f" (asked {times} times)" if times > 1 else ""
         wait = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
         raise ModelUnavailable(
-            f"{shown} can't be loaded: {fault.reason}{asked}. {fault.advice}{wait}"
+            f"{address} can't be loaded: {fault.reason}{attempts}. {fault.advice}{wait}"
         ) from fault
 
 
-def _download(url: str, shown: str, most: int, on_progress: OnProgress | None) -> bytes:
-    """The content, by one attempt. Raises Passing, and what `download` raises."""
+def _download(url: str, address: str, most: int, on_progress: OnProgress | None) -> bytes:
+    """Download in one attempt. Raises Passing, and what `download` raises."""
     import httpx2
 
     content = bytearray()
     try:
         with httpx2.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
-            _check(response, shown)
+            _check(response, address)
             length = response.headers.get("content-length", "")
             whole = int(length) if length.isdecimal() else None
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) > most:
-                    raise UsageError(f"{shown} holds more than {most >> 20} MiB, and is refused.")
+                    raise UsageError(f"{address} holds more than {most >> 20} MiB, and is refused.")
                 if on_progress is not None:
                     on_progress(response.num_bytes_downloaded, whole)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        reason, advice = str(error).replace(url, shown), "Is this machine online?"
+        reason, advice = str(error).replace(url, address), "Is this machine online?"
         is_untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
         passing = httpx2.NetworkError | httpx2.TimeoutException | httpx2.RemoteProtocolError
         if isinstance(error, passing) and not is_untrusted:
             raise Passing(reason, advice=advice) from error
-        raise ModelUnavailable(f"{shown} can't be loaded: {reason}. {advice}") from error
+        raise ModelUnavailable(f"{address} can't be loaded: {reason}. {advice}") from error
     except (ImportError, OSError, ValueError) as error:
-        raise ModelUnavailable(f"{shown} can't be loaded: {error}\n{SET_FOR_HTTP}") from error
+        raise ModelUnavailable(f"{address} can't be loaded: {error}\n{SET_FOR_HTTP}") from error
     return bytes(content)
 
 
-def _check(response: "httpx2.Response", shown: str) -> None:
-    """Raise unless a response succeeded, over https alone."""
+def _check(response: "httpx2.Response", address: str) -> None:
+    """Raise unless a response succeeded, over https only."""
     hops = [*response.history, response]
     leads = next((str(hop.url) for hop in hops if hop.url.scheme != "https"), None)
     if leads is not None:
-        raise UsageError(f"{shown} leads to {without_credentials(leads)}, which isn't https.")
+        raise UsageError(f"{address} leads to {without_credentials(leads)}, which isn't https.")
     if response.is_success:
         return
     status = f"HTTP {response.status_code} {response.reason_phrase}"
     if response.status_code in PASSING or response.status_code >= 500:
         raise Passing(status, after_s=retry_after_s(response.headers), advice="Try again later.")
-    raise ModelUnavailable(f"{shown} can't be loaded: {status}.")
+    raise ModelUnavailable(f"{address} can't be loaded: {status}.")

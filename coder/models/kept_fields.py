@@ -40,9 +40,9 @@ class KeptFields:
             self._details.append(dict(detail))
             return
         for name, value in detail.items():
-            known = before.get(name)
-            if name in _PIECES and isinstance(known, str) and isinstance(value, str):
-                before[name] = known + value
+            previous = before.get(name)
+            if name in _PIECES and isinstance(previous, str) and isinstance(value, str):
+                before[name] = previous + value
             elif value is not None:
                 before[name] = value
 

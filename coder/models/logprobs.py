@@ -28,16 +28,16 @@ class Hesitations:
 
     _tokens: list[tuple[str, float, list[tuple[str, float]]]] = field(default_factory=list)
 
-    def take(self, told: object) -> None:
+    def take(self, logprobs: object) -> None:
         """Take in `logprobs` of a choice of a chat completion."""
-        content = told.get("content") if isinstance(told, dict) else None
+        content = logprobs.get("content") if isinstance(logprobs, dict) else None
         for entry in content if isinstance(content, list) else ():
-            taken = _token(entry)
-            if taken is None or len(self._tokens) >= _MOST_TOKENS:
+            token = _token(entry)
+            if token is None or len(self._tokens) >= _MOST_TOKENS:
                 return
             others = entry.get("top_logprobs")
             beside = [_token(other) for other in (others if isinstance(others, list) else [])[:_MOST_BESIDE]]
-            self._tokens.append((*taken, [other for other in beside if other is not None]))
+            self._tokens.append((*token, [other for other in beside if other is not None]))
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
         """The likeliest other beginnings of an answer that is this text, the likeliest first."""

@@ -142,15 +142,15 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
     seconds: float = 0.0
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
-        """The answer without secrets; what is opaque is dropped where it quotes one."""
-        shown = redact(self.text)
+        """The answer without secrets; opaque parts that quote one are dropped."""
+        text = redact(self.text)
         beside = [
             one.model_copy(update={"text": redact(one.text)})
             for one in self.alternatives
             # One that shares more with the answer than is shown may end in the middle of a secret.
-            if shown.startswith(commonprefix([self.text, one.text]))  # noqa: RUF071 - these are no paths
+            if text.startswith(commonprefix([self.text, one.text]))  # noqa: RUF071 - these are no paths
         ]
-        clean: dict[str, object] = {"text": shown, "model": redact(self.model)}
+        clean: dict[str, object] = {"text": text, "model": redact(self.model)}
         clean["reasoning"] = redact(self.reasoning)
         clean["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
         clean["alternatives"] = tuple(beside)

@@ -40,9 +40,9 @@ class Provider(Dialect, frozen=True):
     """Environment variable that sets the context."""
 
     def reads(self, environ: Mapping[str, str]) -> int | None:
-        """Tokens that its models read; None: that is up to the model."""
-        told = environ.get(self.context_variable or "", "")
-        return int(told) if told.isdecimal() and int(told) > 0 else self.context
+        """Context of its models in tokens; None: it depends on the model."""
+        setting = environ.get(self.context_variable or "", "")
+        return int(setting) if setting.isdecimal() and int(setting) > 0 else self.context
 
 
 def address(provider: Provider, environ: Mapping[str, str]) -> str:
@@ -109,8 +109,8 @@ def providers() -> tuple[Provider, ...]:
     return tuple(rows.values())
 
 
-def named(name: str, table: Iterable[Provider]) -> Provider | None:
-    """The provider of this name, or that the catalogue calls so."""
+def find_provider(name: str, table: Iterable[Provider]) -> Provider | None:
+    """The provider with this name, here or in the catalogue."""
     rows = list(table)
     exact = next((row for row in rows if row.name == name), None)
     return exact or next((row for row in rows if row.catalog == name), None)
@@ -150,10 +150,10 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
         cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - read),
     )
     try:
-        found = genai_prices.calc_price(counted, endpoint.model, provider_api_url=endpoint.shown_url)
+        calculation = genai_prices.calc_price(counted, endpoint.model, provider_api_url=endpoint.shown_url)
     except LookupError:
         return endpoint.listed_price.of(usage) if endpoint.listed_price is not None else None
-    return found.total_price
+    return calculation.total_price
 
 
 def provider_of(model: str) -> str | None:

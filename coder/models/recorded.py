@@ -110,8 +110,8 @@ class Recorded(Closing):
         if entry.answer is None:
             failed = entry.failure or Failure(kind=ModelError.__name__, message="")
             kind = getattr(errors, failed.kind, None)
-            known = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-            raise known(failed.message, lost=self._paid(failed.lost))
+            error_class = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
+            raise error_class(failed.message, lost=self._paid(failed.lost))
         if on_token is not None:
             on_token(entry.answer.text)
         return self._paid(entry.answer)

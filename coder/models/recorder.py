@@ -35,27 +35,27 @@ class Recorder(Wrapper):
         return part
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The model's answer, once it is written down; so is a failure, unless it is about a key."""
+        """Answer by the model and record the answer or failure, unless a key is refused."""
         sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
         tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
-        asked = Entry(
+        entry = Entry(
             request=(request := redacted(messages, sampling, form, redact=self._redact)),
             key=request.key,
             prices=self._prices(tokens_in, most, sampling),
             role=self._role,
             failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),
         )
-        told: list[Retry | Switch] = []
+        events: list[Retry | Switch] = []
 
         async def tell(event: Retry | Switch) -> None:
-            told.append(event.model_copy(update={"reason": self._redact(event.reason)}))
+            events.append(event.model_copy(update={"reason": self._redact(event.reason)}))
             if on_retry is None:
                 return
             try:
                 await on_retry(event)
             except Exception:
                 # A limit of the caller's ends the call here; in a replay it does so at the same event.
-                self._write(asked.model_copy(update={"told": tuple(told)}))
+                self._write(entry.model_copy(update={"told": tuple(events)}))
                 raise
 
         asking["on_retry"] = tell
@@ -65,10 +65,10 @@ class Recorder(Wrapper):
             raise  # after a missing key the recording starts again without this
         except ModelError as error:
             failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
-            self._write(asked.model_copy(update={"failure": failure, "told": tuple(told)}))
+            self._write(entry.model_copy(update={"failure": failure, "told": tuple(events)}))
             raise
-        ended = {"answer": answer.redacted(self._redact), "failure": None, "told": tuple(told)}
-        self._write(asked.model_copy(update=ended))
+        ended = {"answer": answer.redacted(self._redact), "failure": None, "told": tuple(events)}
+        self._write(entry.model_copy(update=ended))
         return answer
 
     def _prices(self, tokens_in: int, most: int, sampling: Sampling) -> dict[int, Decimal]:
@@ -104,6 +104,6 @@ def _header(model: Model) -> Header:
 
 def _part(model: Model) -> Part:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
-    known = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
+    usd_per_million = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
     able = abilities_of(model).model_dump(exclude={"acts"})
-    return Part(model=model.name, usd_per_million=known, **able)
+    return Part(model=model.name, usd_per_million=usd_per_million, **able)

@@ -133,17 +133,17 @@ def read_recording(path: Path) -> tuple[Header, list[Entry]]:
 
 
 def open_recording(path: Path, header: Header) -> TextIO:
-    """A file to append entries to: a new one with this header, or one that holds the same model's recording.
+    """Open a recording for appending: a new one with this header, or one of the same model.
 
     Raises:
-        UsageError: it can't be written, or holds something else.
+        UsageError: the file can't be written, or isn't a recording of the model.
     """
     try:
         if path.exists() and path.stat().st_size:
-            found, _ = read_recording(path)
-            if (found.model, found.kind) != (header.model, header.kind):
+            present, _ = read_recording(path)
+            if (present.model, present.kind) != (header.model, header.kind):
                 raise UsageError(
-                    f"{path} holds answers of {found.model}, not of {header.model}. Name another file."
+                    f"{path} holds answers of {present.model}, not of {header.model}. Name another file."
                 )
             return path.open("a", encoding="utf-8")
         file = path.open("w", encoding="utf-8")

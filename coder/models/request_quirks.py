@@ -56,8 +56,8 @@ class RequestQuirks:
         most = sampling.max_tokens or (UNKNOWN_MOST if self.api == "messages" else None)
         if most is not None:
             tokens_in = input_tokens(messages, form)
-            left = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
-            most = min(limit for limit in (most, self._most, left) if limit is not None)
+            room = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
+            most = min(limit for limit in (most, self._most, room) if limit is not None)
         messages = [self._own(message) for message in messages]
         if self.api != "messages":
             messages = pictures_apart(messages)
@@ -122,11 +122,13 @@ class RequestQuirks:
         return message.model_copy(update={"opaque": None})
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
-        """Take a refused parameter out of later bodies; False where the refusal names none that was sent."""
+        """Drop a refused parameter from later bodies; False if the refusal names none that was sent."""
         kept = {name for message in body.get("messages", ()) for name in SENT_BACK if name in message}
         sent = [name for name in OPTIONAL if name in body or name in kept]
         words = {name: (name, *ALSO_CALLED.get(name, ())) for name in sent if name not in self._dropped}
-        refused = next((n for n, said in words.items() if any(_names(refusal, word) for word in said)), None)
+        refused = next(
+            (n for n, forms in words.items() if any(_names(refusal, form) for form in forms)), None
+        )
         if refused is None:
             return False
         if refused in LIMIT_FIELDS and self._most is None:
@@ -135,19 +137,19 @@ class RequestQuirks:
             if self._most is not None:
                 return True
         if refused == "max_tokens" and self.api == "messages":  # there, it can't be left out
-            known, self._context = self._context, max(_numbers(refusal), default=None)
-            return known is None and self._context is not None
+            previous, self._context = self._context, max(_numbers(refusal), default=None)
+            return previous is None and self._context is not None
         if refused == "max_tokens" and _names(refusal, "max_completion_tokens"):
             self._limit_field = "max_completion_tokens"
         self._dropped.add(refused)
         return True
 
     def learn_context(self, refusal: str, body: dict[str, Any]) -> bool:
-        """Ask for no more than a prompt leaves of the context; False where that can't help, or is known."""
-        named = _numbers(refusal) if self.api != "messages" else []  # what was sent stands there first
-        if self._context is not None or not named or not any(name in body for name in LIMIT_FIELDS):
+        """Limit answers to the context's rest; False where that can't help, or the context is known."""
+        numbers = _numbers(refusal) if self.api != "messages" else []  # what was sent stands there first
+        if self._context is not None or not numbers or not any(name in body for name in LIMIT_FIELDS):
             return False
-        self._context = named[0]
+        self._context = numbers[0]
         return True
 
     def learn_interface(self, refusal: str) -> bool:

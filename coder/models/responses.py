@@ -47,13 +47,13 @@ def take_response(unfinished: Unfinished, response: object) -> str:
             place = max(place, 1) + 1
         elif kind == "message":
             place = max(place, 1)
-    said = [part for item in items for part in rows(item, "content")]
-    refusal = "".join(word(part, "refusal") for part in said)
+    content = [part for item in items for part in rows(item, "content")]
+    refusal = "".join(word(part, "refusal") for part in content)
     reason = word(field(response, "incomplete_details"), "reason")
     unfinished.end("refusal" if refusal else _INCOMPLETE.get(reason, "other") if reason else "stop")
     if unfinished.has_text:
         return ""
-    return unfinished.say("".join(word(part, "text") for part in said) + refusal)
+    return unfinished.say("".join(word(part, "text") for part in content) + refusal)
 
 
 def _usage(usage: object) -> Usage | None:

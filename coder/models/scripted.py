@@ -43,15 +43,15 @@ class Scripted(Closing):
             raise ModelError(
                 f"The script has {count_of(len(self._answers), 'answer')}, and one more was asked for."
             )
-        said = self._answers[len(self.requests)]
+        scripted = self._answers[len(self.requests)]
         form, on_token = asking.get("form"), asking.get("on_token")
         self.requests.append(Request(messages=tuple(messages), sampling=asking["sampling"], form=form))
-        answer = said if isinstance(said, Answer) else self._answer(said, messages)
+        answer = scripted if isinstance(scripted, Answer) else self._answer(scripted, messages)
         if on_token is not None:
             on_token(answer.text)
         return answer
 
-    def _answer(self, said: str | Sequence[ToolCall], messages: Sequence[ChatMessage]) -> Answer:
-        text, calls = (said, ()) if isinstance(said, str) else ("", tuple(said))
+    def _answer(self, scripted: str | Sequence[ToolCall], messages: Sequence[ChatMessage]) -> Answer:
+        text, calls = (scripted, ()) if isinstance(scripted, str) else ("", tuple(scripted))
         usage = estimated_usage(messages, len(text))
         return Answer(text=text, tool_calls=calls, model=self.name, usage=usage, cost_usd=Decimal(0))

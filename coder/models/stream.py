@@ -85,14 +85,14 @@ class Unfinished:
             self.finish, self._refused = "refusal", True
         return self.say(text + refusal)
 
-    def _hesitate(self, told: object) -> None:
-        if not told:
+    def _hesitate(self, logprobs: object) -> None:
+        if not logprobs:
             return
         if self._hesitations is None:
             from coder.models.logprobs import Hesitations  # the usual call loads nothing of it
 
             self._hesitations = Hesitations()
-        self._hesitations.take(told)
+        self._hesitations.take(logprobs)
 
     def _remember(self, part: object) -> None:
         if isinstance(part, dict) and not _KEPT.isdisjoint(part):
@@ -192,10 +192,10 @@ class Unfinished:
                 self._kept_fields().keep_on_call(place, {ON_CALLS: cast(JsonValue, extra)})
 
     def _place_of(self, index: int, id: str, name: str) -> int:
-        """Where a piece of a call belongs: Ollama and Gemini give each of several calls the index 0."""
+        """Position of the call of a piece: Ollama and Gemini give each of several calls the index 0."""
         place = self._places.get(index, index)
-        known = self._calls.get(place)
-        if known is not None and name and id and known.id not in ("", id):
+        call = self._calls.get(place)
+        if call is not None and name and id and call.id not in ("", id):
             place = max(self._calls) + 1
         self._places[index] = place
         return place

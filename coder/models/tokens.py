@@ -48,9 +48,9 @@ def _tokens(text: str) -> int:
     plain = text.encode() if text.isascii() else text.encode("ascii", "ignore")
     others = len(text) - len(plain)
     strange = sum(map(len, _LONG.findall(plain)))
-    known = _LONG.sub(b"", plain) if strange else plain
-    telling = len(known.translate(None, _SMALL))
-    return ceil((len(known) - telling) * _TOKENS_PER_SMALL) + telling + strange + others * _TOKENS_PER_OTHER
+    words = _LONG.sub(b"", plain) if strange else plain
+    telling = len(words.translate(None, _SMALL))
+    return ceil((len(words) - telling) * _TOKENS_PER_SMALL) + telling + strange + others * _TOKENS_PER_OTHER
 
 
 def shrunk(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
@@ -67,15 +67,15 @@ def shrunk(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
 
 
 def _line_end(text: str, near: int) -> int:
-    """The end of a line before this place, where one is near."""
-    found = text.rfind("\n", max(0, near - 200), near)
-    return found + 1 if found >= 0 else near
+    """The nearest line end before this place; the place itself where none is near."""
+    end = text.rfind("\n", max(0, near - 200), near)
+    return end + 1 if end >= 0 else near
 
 
-def estimated_usage(messages: Sequence[ChatMessage], said: int) -> Usage:
-    """Tokens where the endpoint reports none: four characters each. `said` is characters of the answer."""
-    asked = sum(len(message.content) for message in messages)
-    return Usage(input_tokens=-(-asked // 4), output_tokens=-(-said // 4), is_estimate=True)
+def estimated_usage(messages: Sequence[ChatMessage], output_characters: int) -> Usage:
+    """Estimate tokens where the endpoint reports none: four characters each."""
+    input_tokens = -(-sum(len(message.content) for message in messages) // 4)
+    return Usage(input_tokens=input_tokens, output_tokens=-(-output_characters // 4), is_estimate=True)
 
 
 def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
@@ -130,6 +130,6 @@ def usage_of(usage: object) -> Usage | None:
 
 
 def _first(usage: object, names: Sequence[str]) -> int:
-    """The first of these counts that isn't 0, of the details or beside them."""
+    """The first nonzero one of these counts, in the details or in the usage itself."""
     holders = (field(usage, "prompt_tokens_details"), usage)
-    return next((found for name in names for holder in holders if (found := count(holder, name))), 0)
+    return next((number for name in names for holder in holders if (number := count(holder, name))), 0)

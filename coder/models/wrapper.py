@@ -79,10 +79,10 @@ class Several(Wrapper):
         self._models = tuple(models)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The dearest model's, as any of them may answer; None where one price isn't known."""
+        """The highest price, as any model may answer; None where one price isn't known."""
         prices = [model.price(input_tokens, output_tokens) for model in self._models]
-        known = [price for price in prices if price is not None]
-        return max(known) if len(known) == len(prices) else None
+        known_prices = [price for price in prices if price is not None]
+        return max(known_prices) if len(known_prices) == len(prices) else None
 
     async def close(self) -> None:
         """Close every model. Idempotent."""
@@ -130,38 +130,38 @@ class Router(Several):
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """The first answer that one of the models gives. After a switch, `on_token` starts anew."""
         now = monotonic()
-        left = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
+        remaining = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
         on_retry = asking.get("on_retry")
         lost: Used | None
         while True:
-            at = left.pop(0)
+            at = remaining.pop(0)
             model = self._models[at]
             try:
                 answer = await model.answer(messages, **asking)
-                left = self._others(left, at, "refusal") if answer.finish == "refusal" else []
+                remaining = self._others(remaining, at, "refusal") if answer.finish == "refusal" else []
                 reason, lost = "it refused to answer", Used(usage=answer.usage, cost_usd=answer.cost_usd)
-                if not left:
+                if not remaining:
                     return answer
             except ModelError as error:
-                left = self._others(left, at, _cause(error))
+                remaining = self._others(remaining, at, _cause(error))
                 reason, lost = str(error), error.lost
-                if not left:
+                if not remaining:
                     raise
             if on_retry is not None:
-                following = self._models[left[0]].name
+                following = self._models[remaining[0]].name
                 await on_retry(Switch(model=model.name, next=following, reason=reason, lost=lost))
 
-    def _others(self, left: list[int], at: int, cause: Cause | None) -> list[int]:
-        """Which of those that are left may answer where this one didn't."""
+    def _others(self, remaining: list[int], at: int, cause: Cause | None) -> list[int]:
+        """The remaining models that may answer after this one's failure."""
         if cause is None:
             return []
         if cause in REST_S:
             _RESTS[self._places[at]] = monotonic() + REST_S[cause]
         if cause != "context":
-            return left
+            return remaining
         contexts = [abilities_of(model).context for model in self._models]
-        held = contexts[at]
-        return [o for o in left if held is None or (context := contexts[o]) is None or context > held]
+        limit = contexts[at]
+        return [o for o in remaining if limit is None or (other := contexts[o]) is None or other > limit]
 
 
 def _cause(error: ModelError) -> Cause | None:

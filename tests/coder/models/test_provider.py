@@ -1,7 +1,7 @@
 import pytest
 
 from coder.errors import UsageError
-from coder.models.providers import Provider, address, found_endpoints, named, providers
+from coder.models.providers import Provider, address, find_provider, found_endpoints, providers
 
 CLOUD = Provider(
     name="cloud", url="https://${REGION}.example.com/${PROJECT}/v1", key_variables=("CLOUD_KEY",)
@@ -26,7 +26,7 @@ def test_a_part_of_an_address_cannot_lead_to_another_host(region: str) -> None:
 
 
 def test_a_provider_is_known_by_the_catalogues_name_too() -> None:
-    google = named("google", providers())
+    google = find_provider("google", providers())
 
     assert google is not None
     assert google.name == "gemini"
@@ -48,4 +48,4 @@ LISTED = (
 
 @pytest.mark.parametrize("name", LISTED.split())
 def test_the_providers_that_people_use_are_known_without_the_catalogue(name: str) -> None:
-    assert named(name, providers()) is not None
+    assert find_provider(name, providers()) is not None
