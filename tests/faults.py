@@ -191,7 +191,7 @@ def repository_names_an_address() -> Finding:
         Path(folder, "pyproject.toml").write_text(table)
         loaded = load({}, environ={}, user_file=Path(folder, "none"), workspace=Path(folder))
         said = [note for note in loaded.notes if "a repository can't set it" in note]
-    asked = loaded.config.asked()
+    asked = loaded.config.models()
     refused = len(said) == 2 and asked.base_url is None and not asked.fallbacks
     return Finding("refused" if refused else "obeyed", len(server.requests), monotonic() - began)
 

@@ -110,7 +110,7 @@ def _selection(given: Mapping[str, Any]) -> Selection:
 def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen: Screen) -> _Opening:
     settings = config.settings(replay=given["replay"]).model_copy(update={"price": given["price"]})
     return open_models(
-        config.asked(),
+        config.models(),
         settings,
         note=screen.note,
         book=book,

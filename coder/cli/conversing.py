@@ -106,7 +106,7 @@ class Conversation:
 
     def _configured(self, state: State | None, loaded: Loaded) -> Settings:
         """The settings; a resumed conversation keeps its own but for flags, and its models so, too."""
-        self._asked, knows, record = loaded.config.asked(), loaded.cost_was_asked, loaded.config.record
+        self._asked, knows, record = loaded.config.models(), loaded.cost_was_asked, loaded.config.record
         if state is None:
             settings = new_conversation(loaded.config, self._given)
         else:

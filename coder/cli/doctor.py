@@ -135,7 +135,7 @@ def _embedded() -> Finding:
 async def _chosen(config: Config, loaded: Loaded | None) -> Finding:
     book = loaded.book if loaded is not None else None
     try:
-        roles = await resolve_roles(config.asked(), environ=os.environ, book=book)
+        roles = await resolve_roles(config.models(), environ=os.environ, book=book)
     except CoderError as error:
         return Finding(name="model", works=False, text=str(error))
     for choice in roles.all if config.max_cost is not None else ():
@@ -144,7 +144,7 @@ async def _chosen(config: Config, loaded: Loaded | None) -> Finding:
             return Finding(
                 name="model", works=False, text=f"{text}give --price IN,OUT, or write it into [prices]"
             )
-    why = "as your configuration says" if config.asked() != Asked() else "when none is named"
+    why = "as your configuration says" if config.models() != Asked() else "when none is named"
     return Finding(name="model", works=True, text=f"{roles.main.name} answers {why}")
 
 

@@ -32,7 +32,7 @@ def changed_settings(state: State, flags: Config, given: Mapping[str, Any]) -> S
     """The settings of a resumed run: its own, but for flags. A price holds for as long as its model."""
     no_server = {"served": None, "client": None}  # a person goes on with it, and no server after them
     changed = flags.changes() | no_server
-    if flags.asked() != Asked() or given["replay"] is not None:
+    if flags.models() != Asked() or given["replay"] is not None:
         changed |= answering_fields(asked_now(flags, state), given["replay"]) | {"price": None}
     if given["price"] is not None:
         changed["price"] = given["price"]
@@ -57,7 +57,7 @@ def asked_now(flags: Config, state: State) -> Asked:
 
     Another model, or another endpoint, is another cast: the run's own roles and fallbacks don't go with it.
     """
-    named, before = flags.asked(), asked_again(state)
+    named, before = flags.models(), asked_again(state)
     if named.model is not None or named.base_url is not None:
         return named
     return Asked(

@@ -70,7 +70,7 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
     asks = screen.asks or given["detach"] or bool(settings.approve)
     settings = settings.model_copy(update={"asks": settings.asks and asks})
     opening = open_models(
-        loaded.config.asked().model_copy(update={"roles": settings.roles}),
+        loaded.config.models().model_copy(update={"roles": settings.roles}),
         settings,
         note=screen.note,
         book=loaded.book,

@@ -61,12 +61,12 @@ def load(
     """Read every layer and join them.
 
     Args:
-        flags: key → value of the flags that were given; a value of None is one that was not.
-        user_file: None is the usual place.
-        workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
+        flags: key → value of each flag; None for a flag that isn't set.
+        user_file: the user's configuration; None is the usual place.
+        workspace: the user's folder or file; its `pyproject.toml` is the repository's layer.
 
     Raises:
-        UsageError: a value that can't be used, named with the layer that it stands in.
+        UsageError: a value can't be used; the message names its layer.
     """
     file = user_file or usual_user_file()
     values = read_toml(file)
@@ -77,7 +77,7 @@ def load(
     config = checked(own, lambda key: f"{file}: {key}")
     variables, from_environment = _variables(environ)
     config = over(config, checked(variables, lambda key: f"CODER_{key.upper()}"))
-    given = checked(flags, flag)
+    flag_config = checked(flags, flag)
     tightened, refused = tighten(config, workspace)
     origins = {
         **dict.fromkeys(own, str(file)),
@@ -86,10 +86,10 @@ def load(
         **{key: flag(key) for key, value in flags.items() if value is not None},
     }
     return Loaded(
-        config=over(tightened, given),
+        config=over(tightened, flag_config),
         notes=(*notes, *from_environment, *refused),
         cost_was_asked=any(
-            each.max_cost is not None or each.max_call_cost is not None for each in (config, given)
+            each.max_cost is not None or each.max_call_cost is not None for each in (config, flag_config)
         ),
         book=book,
         servers=servers,
@@ -118,13 +118,13 @@ def _book(values: dict[str, object], user_file: Path) -> UserModels:
 
 
 def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
-    known = {key: value for key, value in values.items() if key in Config.model_fields}
+    fields = {key: value for key, value in values.items() if key in Config.model_fields}
     notes = [
         f"{source}: unknown key {key!r} is ignored{or_nearest(key, Config.model_fields)}"
         for key in values
-        if key not in known
+        if key not in fields
     ]
-    return known, notes
+    return fields, notes
 
 
 def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -167,12 +167,13 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
 
 
 def _refusal(key: str, value: object, config: Config) -> str | None:
-    """Why a repository's wish isn't granted; None where it only tightens."""
+    """Why a repository can't set this value; None if the value only tightens."""
     if key == "network" and value == "none":
         return None
     if key not in TIGHTENING:
-        known = key in Config.model_fields or key in ("network", "api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
-        return "a repository can't set it" if known else f"it is unknown{or_nearest(key, TIGHTENING)}"
+        others = ("network", "api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
+        is_key = key in Config.model_fields or key in others
+        return "a repository can't set it" if is_key else f"it is unknown{or_nearest(key, TIGHTENING)}"
     try:
         wish = getattr(checked({key: value}, str), key)
     except UsageError as error:

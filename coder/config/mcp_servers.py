@@ -74,19 +74,20 @@ class Mcp:
 
 
 def mcp_of_tables(tables: object, source: str) -> tuple[Mcp, ...]:
-    """The servers of the tables `[mcp.NAME]`; UsageError names the one that can't be used."""
+    """Servers of the tables `[mcp.NAME]`. Raises UsageError: a table can't be used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"{source}: mcp: write a table for each server: [mcp.NAME]")
-    given = [(name, {**table, "name": name, "required": False}) for name, table in tables.items()]
-    return tuple(_checked(one, f"{source}: [mcp.{name}]") for name, one in given)
+    rows = [(name, {**table, "name": name, "required": False}) for name, table in tables.items()]
+    return tuple(_checked(one, f"{source}: [mcp.{name}]") for name, one in rows)
 
 
 def mcp_named(flags: Sequence[str] | None, tables: Sequence[Mcp] = ()) -> tuple[Mcp, ...]:
-    """The servers that --mcp names and, behind them, those of the user's file with other names."""
-    named = [_of_flag(words) for words in flags or ()]
-    if double := [one.name for at, one in enumerate(named) if one.name in {two.name for two in named[:at]}]:
+    """Servers named by --mcp, then the user's file's servers with other names."""
+    servers = [_of_flag(words) for words in flags or ()]
+    names = [server.name for server in servers]
+    if double := [name for at, name in enumerate(names) if name in names[:at]]:
         raise UsageError(f"--mcp: two servers are named {double[0]}")
-    return (*named, *(one for one in tables if one.name not in {two.name for two in named}))
+    return (*servers, *(server for server in tables if server.name not in names))
 
 
 def _of_flag(words: str) -> Mcp:
@@ -103,5 +104,5 @@ def _checked(values: Mapping[str, Any], called: str) -> Mcp:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{called}: {f'{place}: ' if place else ''}{said}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{called}: {f'{place}: ' if place else ''}{message}") from error

@@ -41,17 +41,17 @@ ROLES = {"planner_model": "planner", "coder_model": "coder", "strong_model": "ex
 """Key of the configuration → participant."""
 
 
-def listed(given: object) -> object:
-    """Words as a list, or as text with commas; the word `none` is an empty list, and no word is None."""
-    words = [given] if isinstance(given, str) else given
+def listed(value: object) -> object:
+    """Split text at commas; `none` gives an empty list, and an empty list gives None."""
+    words = [value] if isinstance(value, str) else value
     if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
-        return given
-    named = [name.strip() for word in words for name in word.split(",")]
-    return tuple(name for name in named if name != "none") if named else None
+        return value
+    items = [item.strip() for word in words for item in word.split(",")]
+    return tuple(item for item in items if item != "none") if items else None
 
 
 def names(value: object) -> object:
-    """Several names; in a variable of the environment, with commas between. An empty flag wasn't given."""
+    """Split the names of an environment variable at commas; an empty flag counts as not set."""
     if value in ((), []):
         return None
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
@@ -105,33 +105,33 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     cpus: float | None = None
 
     def budget(self, base: Budget) -> Budget:
-        """`base` with the limits that were set here."""
+        """`base` with the limits that are set here."""
         return base.model_copy(update=_named(self, BUDGET_KEYS))
 
     def settings(self, *, replay: Path | None = None) -> Settings:
-        """The settings of a run. They go into the log: no password in the base URL."""
-        asked = self.asked()
-        who = {} if asked == Asked() and replay is None else answering_fields(asked, replay)
+        """Settings of a run, without a password in the base URL: they are logged."""
+        models = self.models()
+        who = {} if models == Asked() and replay is None else answering_fields(models, replay)
         return Settings(budget=self.budget(Budget()), **self.changes(), **who)
 
     def changes(self) -> dict[str, Any]:
-        """The fields of Settings that were set here, without models and the limits of the whole run."""
+        """Fields of Settings that are set here, except models and the limits of the whole run."""
         return _named(self, SETTING_KEYS)
 
-    def asked(self) -> Asked:
-        """Who is to answer."""
+    def models(self) -> Asked:
+        """The models that this configuration names."""
         roles = {role: name for key, role in ROLES.items() if (name := getattr(self, key)) is not None}
         return Asked(model=self.model, base_url=self.base_url, fallbacks=self.fallback or (), roles=roles)
 
     def for_log(self) -> "Config":
-        """The same without secret parts of addresses, and weights by their absolute path."""
-        asked = self.asked().for_log()
-        named = {
-            "model": asked.model,
-            "base_url": asked.base_url,
-            "fallback": asked.fallbacks or self.fallback,
+        """Copy without secret parts of addresses, and with absolute paths of weights."""
+        models = self.models().for_log()
+        changes = {
+            "model": models.model,
+            "base_url": models.base_url,
+            "fallback": models.fallbacks or self.fallback,
         }
-        return self.model_copy(update=named | {key: asked.roles.get(role) for key, role in ROLES.items()})
+        return self.model_copy(update=changes | {key: models.roles.get(role) for key, role in ROLES.items()})
 
 
 def default_of(key: str) -> object:
@@ -146,9 +146,9 @@ def over(below: Config, above: Config) -> Config:
     return below.model_copy(update=above.model_dump(exclude_none=True))
 
 
-def answering_fields(asked: Asked, replay: Path | None) -> dict[str, Any]:
-    """Who answers, in the fields of Settings, as the log may hold it."""
-    return asked.for_log().model_dump() | {"replay": replay and replay.absolute()}
+def answering_fields(models: Asked, replay: Path | None) -> dict[str, Any]:
+    """Fields of Settings that name the models, without secrets."""
+    return models.for_log().model_dump() | {"replay": replay and replay.absolute()}
 
 
 def flag(key: str) -> str:

@@ -43,32 +43,32 @@ def read_task(
     read: tuple[str, ...] = (),
     is_users: bool = False,
 ) -> Task:
-    """The task that the arguments name, checked before anything is called.
+    """Read and check the task before any call.
 
     Args:
         words: the task itself; `-` reads standard input.
-        is_users: the words are the user's own, not another's who may not change what tests expect.
+        is_users: the user wrote the task; the text of others may not change what tests expect.
 
     Raises:
-        UsageError: empty, too long, not UTF-8, a file that isn't there, a check or a test that isn't Python.
+        UsageError: the task is empty, too long or not UTF-8, a file is missing, or a check isn't Python.
     """
     if (words is None) == (file is None):
         raise UsageError('Give one task: as an argument, as "-" for standard input, or with --file.')
-    given = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
-    command = test if test is not None else given.test
-    sources = [_test_source(path, workspace) for path in (*given.test_files, *test_files)]
-    statements = (*given.checks, *checks)
+    task = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
+    command = test if test is not None else task.test
+    sources = [_test_source(path, workspace) for path in (*task.test_files, *test_files)]
+    statements = (*task.checks, *checks)
     for statement in statements:
         _compiles(statement, f"the check {statement!r}")
         if not statement.strip():
             raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")
     return Task(
-        prompt=_prompt(given.prompt),
+        prompt=_prompt(task.prompt),
         workspace=workspace,
         test_command=split_command(command),
         test_files=_distinct(sources),
         checks=statements,
-        pictures=_images((*given.pictures, *pictures)),
+        pictures=_images((*task.pictures, *pictures)),
         read=read,
         is_users=is_users,
     )
@@ -109,13 +109,13 @@ def _from_file(path: Path) -> TaskFile:
     if len(text) > MAX_PROMPT:
         raise UsageError(_too_long(len(text)))
     try:
-        found = TaskFile.model_validate(_data(text, path.suffix.lower()))
+        task = TaskFile.model_validate(_data(text, path.suffix.lower()))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
     beside = {
-        key: tuple(path.parent / name for name in getattr(found, key)) for key in ("test_files", "pictures")
+        key: tuple(path.parent / name for name in getattr(task, key)) for key in ("test_files", "pictures")
     }
-    return found.model_copy(update=beside)
+    return task.model_copy(update=beside)
 
 
 def _data(text: str, suffix: str) -> object:

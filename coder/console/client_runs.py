@@ -152,7 +152,7 @@ class Runs:
         for note in loaded.notes:
             client.note(note)
         opening = open_models(
-            loaded.config.asked(),
+            loaded.config.models(),
             settings,
             note=client.note,
             book=loaded.book,

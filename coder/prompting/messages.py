@@ -15,7 +15,7 @@ from coder.run.message import Message
 from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
 from coder.run.target import Target, is_greenfield
-from coder.source.shell import shown
+from coder.source.shell import format_command
 from coder.text.sanitize import count_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def what_to_pass(
     """What the answer has to pass, and how that fails now; remarks that it passes, or isn't known yet."""
     parts = [_fails_now(state, context, green, pending)]
     if is_greenfield(state.task, state.files):
-        command = shown(state.task.test_command or ())
+        command = format_command(state.task.test_command or ())
         parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
     parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
     if state.task.checks:

@@ -34,12 +34,12 @@ def find_users(
     Args:
         guesses: a text that names the folder or the ending of data may form its path.
     """
-    words, shown = _prefilter(path), _pattern(path, guesses=guesses)
+    words, pattern = _prefilter(path), _pattern(path, guesses=guesses)
     for user, text in texts.items():
         if text is None or user == path or not any(word in text for word in words):
             continue
         if (user in also or is_code(user) or user.endswith(_NAMING_DATA)) and (
-            shown.search(text) or _is_included(path, text)
+            pattern.search(text) or _is_included(path, text)
         ):
             yield user
 

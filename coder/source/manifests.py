@@ -72,24 +72,24 @@ def _of_tests(table: Mapping[str, Any]) -> list[str]:
     return [name for name in _FOR_TESTS if name in table]
 
 
-def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> list[str]:
-    """The requirements of a dependency group (PEP 735), those of the groups that it includes too.
+def _group(groups: Mapping[str, Any], name: str, outer: tuple[str, ...]) -> list[str]:
+    """Requirements of a dependency group (PEP 735) and of the groups that it includes.
 
-    A requirement begins with a name. What begins otherwise would be an option or a path for the installer.
+    A requirement begins with a name; any other text would be an option or a path for the installer.
     """
     entries = groups.get(name)
-    found: list[str] = []
-    for entry in entries if isinstance(entries, list) and name not in seen else []:
+    requirements: list[str] = []
+    for entry in entries if isinstance(entries, list) and name not in outer else []:
         if isinstance(entry, str) and entry[:1].isalnum():
-            found.append(entry)
+            requirements.append(entry)
         elif isinstance(entry, dict):
-            found += _group(groups, str(entry.get("include-group")), (*seen, name))
-    return found
+            requirements += _group(groups, str(entry.get("include-group")), (*outer, name))
+    return requirements
 
 
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = table.get(name)
-    return found if isinstance(found, dict) else {}
+    value = table.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 _SAID = (
@@ -98,16 +98,17 @@ _SAID = (
 )
 
 
-def missing_modules(said: str, files: Collection[str]) -> tuple[str, ...]:
-    """Modules that an output says are missing, without those that the folder itself may hold."""
+def missing_modules(output: str, files: Collection[str]) -> tuple[str, ...]:
+    """Modules that an output reports as missing, except those that the folder itself may hold."""
     own = {part.partition(".")[0] for path in files for part in path.split("/")}
-    found = dict.fromkeys(name for pattern in _SAID for name in pattern.findall(said))
-    return tuple(name for name in found if name not in own)
+    names = dict.fromkeys(name for pattern in _SAID for name in pattern.findall(output))
+    return tuple(name for name in names if name not in own)
 
 
 def are_declared(names: Collection[str], files: Mapping[str, str | None]) -> bool:
-    """Whether the folder's own manifests name one of them: then it is meant to be installed."""
+    """Whether the folder's own manifests name one of these modules, which is then to be installed."""
     contents = {path: text.encode() for path, text in files.items() if text is not None}
-    said = "\n".join(content.decode() for content in named_in(contents).values()).lower().replace("_", "-")
-    plain = [re.escape(name.lower().replace("_", "-")) for name in names]
-    return any(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in plain)
+    manifests = "\n".join(content.decode() for content in named_in(contents).values())
+    text = manifests.lower().replace("_", "-")
+    patterns = [re.escape(name.lower().replace("_", "-")) for name in names]
+    return any(re.search(rf"(?<![\w-]){pattern}(?![\w-])", text) for pattern in patterns)

@@ -25,17 +25,17 @@ def is_source(path: str) -> bool:
 
 
 def named_sources(prompt: str, sources: Iterable[str]) -> list[str]:
-    """The files that a prompt names, by as much of their path as is clear; in order of mention."""
+    """Files that a prompt names by an unambiguous part of their path, in order of mention."""
     paths = PrintedPaths(sources)
-    found = (paths.find(name) for name in dict.fromkeys(_NAME.findall(prompt)))
-    return list(dict.fromkeys(path for path in found if path is not None))
+    matches = (paths.find(name) for name in dict.fromkeys(_NAME.findall(prompt)))
+    return list(dict.fromkeys(path for path in matches if path is not None))
 
 
 def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
-    """Source files that a prompt asks to be written; `anywhere`: a place counts, too ("a clock in a.py")."""
+    """Source files that a prompt asks for; `anywhere`: also those of a place ("a clock in a.py")."""
     plain = outside_fences(prompt)
-    found = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
-    return [path for path in dict.fromkeys(found) if is_source(path) and not path.startswith((".", "-"))]
+    paths = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
+    return [path for path in dict.fromkeys(paths) if is_source(path) and not path.startswith((".", "-"))]
 
 
 def outside_fences(prompt: str) -> str:

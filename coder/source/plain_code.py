@@ -65,12 +65,12 @@ class PlainCode:
         """Whether a function is a plain test."""
         every = (*test.args.posonlyargs, *test.args.args, *test.args.kwonlyargs)
         arguments = {one.arg for one in every} - {"self"}
-        given: set[str] = set()
+        parameters: set[str] = set()
         for node in test.decorator_list:
             if not self._is_mark(node):
                 return False
-            given |= self._parameters(node)
-        if not arguments <= given or test.args.vararg or test.args.kwarg:
+            parameters |= self._parameters(node)
+        if not arguments <= parameters or test.args.vararg or test.args.kwarg:
             return False
         self._values |= arguments
         return self._is_body(test.body)
@@ -229,8 +229,8 @@ def _tops(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def _is_error(name: str) -> bool:
-    found = getattr(builtins, name, None)
-    return isinstance(found, type) and issubclass(found, BaseException)
+    value = getattr(builtins, name, None)
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def is_main(node: ast.If) -> bool:

@@ -15,9 +15,9 @@ _SETS_UP = re.compile(r"^(?:set_?up|tear_?down|async_?set_?up|async_?tear_?down)
 
 
 def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
-    """Tests of a file, as `Class::method` or `function`, with whether each is plain.
+    """Tests of a file, as `Class::method` or `function`, and whether each is plain.
 
-    None is where something prepares the process for them.
+    No test is plain in a file that prepares the process.
 
     Args:
         own: top-level modules of the code under test.
@@ -25,7 +25,7 @@ def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
     tree = parse_source(source)
     if tree is None:
         return {}
-    found: dict[str, bool] = {}
+    tests: dict[str, bool] = {}
     prepares = prepares_process(source)
     for node in tree.body:
         simple = not prepares and (not isinstance(node, ast.ClassDef) or _is_simple_class(node))
@@ -33,8 +33,8 @@ def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name.startswith("test"):
                 name = f"{node.name}::{one.name}" if isinstance(node, ast.ClassDef) else one.name
                 is_plain = simple and isinstance(one, ast.FunctionDef)
-                found[name] = is_plain and PlainCode(tree, own).is_test(one)
-    return found
+                tests[name] = is_plain and PlainCode(tree, own).is_test(one)
+    return tests
 
 
 def is_plain_program(source: str, own: Collection[str]) -> bool:
@@ -46,20 +46,20 @@ def is_plain_program(source: str, own: Collection[str]) -> bool:
 
 
 def only_tests(source: str, tests: Collection[str]) -> str:
-    """The source without the test functions and methods that are not among `tests` (named `path::…`)."""
+    """Remove the test functions and methods that are not among `tests` (named `path::…`)."""
     tree = ast.parse(source)
     names = {test.partition("[")[0].partition("::")[2] for test in tests}
 
     def kept(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
-        found: list[ast.stmt] = []
+        statements: list[ast.stmt] = []
         for node in body:
             name = getattr(node, "name", "")
             if isinstance(node, ast.ClassDef):
                 node.body = kept(node.body, f"{name}::") or [ast.Pass()]
             is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name.startswith("test")
             if not is_test or prefix + name in names:
-                found.append(node)
-        return found
+                statements.append(node)
+        return statements
 
     tree.body = kept(tree.body, "")
     return ast.unparse(ast.fix_missing_locations(tree))

@@ -68,11 +68,11 @@ def imported_modules(source: str) -> Mapping[str, Sequence[str]]:
     return modules
 
 
-def unknown_modules(source: str, known: Iterable[str] = ()) -> dict[str, Sequence[str]]:
-    """Imported modules that are neither standard nor known: those that a candidate must bring."""
-    outside = {"pytest", "hypothesis", "numpy", "_pytest", *known, *sys.stdlib_module_names}
-    found = imported_modules(source)
-    return {module: names for module, names in found.items() if module.split(".")[0] not in outside}
+def unknown_modules(source: str, further: Iterable[str] = ()) -> dict[str, Sequence[str]]:
+    """Imported modules that a candidate must bring: neither standard nor `further`."""
+    outside = {"pytest", "hypothesis", "numpy", "_pytest", *further, *sys.stdlib_module_names}
+    modules = imported_modules(source)
+    return {module: names for module, names in modules.items() if module.split(".")[0] not in outside}
 
 
 def names_in_prompt(prompt: str) -> list[str]:

@@ -13,14 +13,14 @@ _EXPANDED_IN_QUOTES = re.compile(rf"(?<!\\)(?:{_EXPANDED})")
 
 
 def command_words(text: str) -> tuple[str, ...]:
-    """The words of a command line; bash and the line where it has operators. Raises ValueError."""
+    """Split a command line into words; bash runs a line with operators. Raises ValueError."""
     words = tuple(shlex.split(text))
     line = text.strip()
     return (*_BASH, line) if _OPERATOR.search(_QUOTED.sub(_expanded, line)) else words
 
 
 def _expanded(quoted: re.Match[str]) -> str:
-    """What bash replaces inside of quotation marks; nothing inside of single ones."""
+    """The expansion inside double quotes; single quotes have none."""
     inside = _EXPANDED_IN_QUOTES.search(quoted[0]) if quoted[0].startswith('"') else None
     return inside[0] if inside is not None else ""
 
@@ -30,6 +30,6 @@ def line_of(argv: Sequence[str]) -> str | None:
     return argv[-1] if tuple(argv[:-1]) == _BASH else None
 
 
-def shown(argv: Sequence[str]) -> str:
-    """A command as its user wrote it, as nearly as is known."""
+def format_command(argv: Sequence[str]) -> str:
+    """The command line of a command, as close to the user's as is known."""
     return line_of(argv) or " ".join(argv)

@@ -59,8 +59,8 @@ class Connections:
         try:
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # which quotes the address, with its password
-            known = "postgresql://user:password@host/database"
-            raise UsageError(f"CODER_LOG is no address of Postgres, such as {known}") from None
+            example = "postgresql://user:password@host/database"
+            raise UsageError(f"CODER_LOG is no address of Postgres, such as {example}") from None
         self._url, self._redact = (
             make_conninfo(url, **_KEPT),
             Redactor([str(parts.get("password", ""))]).redact,

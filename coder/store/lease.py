@@ -115,8 +115,8 @@ class EventLog(EventStore, Protocol):
 
 
 @asynccontextmanager
-async def held(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
-    """Hold the lease of a run while the block lasts, renewed in the background; gives its token."""
+async def hold_lease(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
+    """Hold the lease of a run during the block and renew it in the background; yields its token."""
     token = _take(database, run, lease_s)
     heartbeat = asyncio.create_task(_renew_until_lost(database, run, token, lease_s))
     try:

@@ -126,16 +126,16 @@ class PostgresLog:
         return await _to_its_end(lambda: self._append(run, drafts, after, token))
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
+        """Events of a run with seq > after, in order, at most `limit`; empty for an unknown run."""
 
         def read() -> list[Event]:
             if not run.isprintable():  # Postgres takes no NUL, and no half of a character
                 return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
-            last, found = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
-            if not event_codec.are_complete([row[1] for row in found], after, last, limit):
+            last, events = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
+            if not event_codec.are_complete([row[1] for row in events], after, last, limit):
                 raise self._server.damaged(f"events of {run} are missing")
-            return [self._event(row, self._blob) for row in found]
+            return [self._event(row, self._blob) for row in events]
 
         return await _to_its_end(read)
 
@@ -218,10 +218,10 @@ class PostgresLog:
             raise self._server.damaged(f"the lease of {run} can't be read") from error
 
     def _blob(self, name: str) -> bytes:
-        found = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
-        if not found or hashlib.sha256(found[0][0]).hexdigest() != name:
+        contents = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
+        if not contents or hashlib.sha256(contents[0][0]).hexdigest() != name:
             raise self._server.damaged(f"the content {name} is gone or was changed")
-        return bytes(found[0][0])
+        return bytes(contents[0][0])
 
     def _shown(self, run: str, row: tuple[Any, ...]) -> Event:
         try:

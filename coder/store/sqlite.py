@@ -20,7 +20,7 @@ from coder.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.database import Database
-from coder.store.lease import LEASE_S, held, holder_of
+from coder.store.lease import LEASE_S, hold_lease, holder_of
 from coder.store.run_list import RunSummary, is_attempt, unreadable
 
 _COLUMNS = "run, seq, time, type, version, body, blobs"
@@ -56,8 +56,8 @@ class SqliteLog:
         self._database.close()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts, against all processes that use this file."""
-        return held(self._database, run, lease_s=self._lease_s)
+        """Lock a run during the block against all processes that use this file."""
+        return hold_lease(self._database, run, lease_s=self._lease_s)
 
     async def holder(self, run: str) -> str | None:
         """Words on the living process that holds a run."""

@@ -58,10 +58,10 @@ class Collector(Watch):
     """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
-        """Take the address, and what shows a line. Raises UsageError: no address, or a bad header."""
+        """Set the address and the function for notes. Raises UsageError: no address, or a bad header."""
         if not is_address(url) or parts_of(url).port == 0 or set("?#") & set(url):
-            shown = redact(url).partition("?")[0]
-            raise UsageError(f"--otlp: {shown} is no collector's address, as http://localhost:4318 is.")
+            address = redact(url).partition("?")[0]
+            raise UsageError(f"--otlp: {address} is no collector's address, as http://localhost:4318 is.")
         for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
         self._url = url.rstrip("/").removesuffix("/v1/traces")  # which some name with it

@@ -101,9 +101,9 @@ class Trace:
             case of.RunStopped(status=status):
                 error = {"error.type": str(body.exit_code)} if status == "error" else {}
                 return self.cut({"coder.status": status, "coder.verified": body.verified, **error})
-            case of.Spoken(message=said) if said.author != HUMAN:
-                self._turn(said.author)
-                return self._end("turn", said.author, {"coder.message.kind": said.kind})
+            case of.Spoken(message=message) if message.author != HUMAN:
+                self._turn(message.author)
+                return self._end("turn", message.author, {"coder.message.kind": message.kind})
             case of.BaselineTaken(passed=passed):
                 self._begin("program", "baseline", "baseline", self._segment, {}, lasts_s=body.seconds)
                 return self._end("program", "baseline", {"coder.status": "ok" if passed else "failed"})
@@ -144,9 +144,9 @@ class Trace:
         self._begin("run", "", "coder", parent, {})
 
     def _begin(
-        self, kind: str, key: object, name: str, parent: Parent, given: Attributes, lasts_s: float = 0.0
+        self, kind: str, key: object, name: str, parent: Parent, initial: Attributes, lasts_s: float = 0.0
     ) -> None:
-        attributes = dict(given)
+        attributes = dict(initial)
         if kind == "model":
             provider, _, name = self._roles.get(name, self._model).partition("/")
             attributes |= {"gen_ai.provider.name": provider, "gen_ai.request.model": name}
@@ -189,8 +189,8 @@ class Trace:
         return {name: fields[field] for field, name in names.items() if fields.get(field) is not None}
 
     def _shown(self, value: object) -> str | int | bool:
-        """A value without secrets and lone surrogates; messages are JSON, as the conventions have them."""
+        """Redact a value and replace lone surrogates; messages become JSON by the conventions."""
         if isinstance(value, tuple):
-            said = [(one.role, {"type": "text", "content": one.content}) for one in value]
-            value = json.dumps([{"role": role, "parts": [part]} for role, part in said])
+            messages = [(one.role, {"type": "text", "content": one.content}) for one in value]
+            value = json.dumps([{"role": role, "parts": [part]} for role, part in messages])
         return value if isinstance(value, int) else self._redact(str(value)).encode(errors="replace").decode()

@@ -6,7 +6,7 @@ Exit code and report come from the process of the code under test, so they are w
 from collections.abc import Mapping, Sequence
 
 from coder.run.message import CheckLine
-from coder.source.shell import shown
+from coder.source.shell import format_command
 from coder.verify.finding import Finding, finding_of
 from coder.verify.reports.failures import Places, Report, failed_line
 from coder.verify.reports.readers import read_junit
@@ -100,7 +100,7 @@ def _compared(
 
 def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:
     """The command as one test."""
-    name = shown(argv)
+    name = format_command(argv)
     if result.ok:
         return CheckLine(name=name, passed=True)
     tail = (result.stderr or result.stdout)[-2000:]

@@ -14,7 +14,7 @@ from coder.run.target import find_target, is_greenfield, is_test
 from coder.run.task import Task
 from coder.source.manifests import are_declared
 from coder.source.python_names import imported_modules, parse_source
-from coder.source.shell import shown
+from coder.source.shell import format_command
 from coder.verify.finding import Finding
 from sandbox import Command, PythonCode, Sandbox
 
@@ -140,7 +140,7 @@ def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence
     Raises:
         UsageError: it can't; the message says what to do.
     """
-    command = f"The test command {shown(state.task.test_command or ())!r}"
+    command = f"The test command {format_command(state.task.test_command or ())!r}"
     stderr, code = run.result.stderr, run.result.exit_code
     if run.note or (not run.lines and code == _NO_TESTS):
         advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."

@@ -13,7 +13,7 @@ from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, Message, Outcome
 from coder.run.termination import named
-from coder.source.shell import command_words, shown
+from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.new_tests import find_call, is_of, test_files
@@ -147,7 +147,8 @@ class Trial:
             more=more, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
         )
         command = ("pytest", *call.arguments) if call is not None else self._command
-        return self._note(run, shown((*command, *more)), names, on="after" if proof is None else "before")
+        line = format_command((*command, *more))
+        return self._note(run, line, names, on="after" if proof is None else "before")
 
     async def _checked(
         self, files: Mapping[str, str | None], before: Outcome | None = None, *, wall_s: float | None = None

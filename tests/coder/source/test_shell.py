@@ -10,7 +10,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.source.shell import command_words, line_of, shown
+from coder.source.shell import command_words, format_command, line_of
 from tests.memory_log import MemoryLog
 
 WRONG = "def add(a, b):\n    return a - b\n"
@@ -37,7 +37,7 @@ def test_a_line_with_operators_is_run_by_bash(text: str) -> None:
     words = command_words(text)
 
     assert words == ("bash", "-o", "pipefail", "-c", text)
-    assert (line_of(words), shown(words)) == (text, text)
+    assert (line_of(words), format_command(words)) == (text, text)
 
 
 @pytest.mark.parametrize(
