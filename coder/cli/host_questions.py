@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from coder.chat.line_reader import Reader, Typed, answer_to
 from coder.chat.permissions import Permissions
 from coder.console.screen import Screen
-from coder.environment.asked_hosts import named_host
+from coder.environment.asked_hosts import format_host
 from coder.errors import MachineError
 from coder.text.sanitize import one_line
 
@@ -56,7 +56,7 @@ class HostQuestions:
 
         The question stays where its program gives up: one that tries again finds the answer.
         """
-        named = named_host(host, port)
+        named = format_host(host, port)
         if named in self.this_time or named in self._permissions.allowed.hosts:
             return True
         if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:

@@ -51,8 +51,8 @@ class _Chunk:
     place: Place
     region: tuple[str, Range]
     """Path and lines of what is shown for it."""
-    named: frozenset[str]
-    """Words of names that the task points to, and that the definition's own name holds."""
+    pointed: frozenset[str]
+    """Words of the definition's name that the task points to."""
     words: Counter[str]
     length: int
 
@@ -60,15 +60,15 @@ class _Chunk:
 class _Wanted(dict[str, tuple[str, ...]]):
     """For each identifier the words that it shares with a text."""
 
-    def __init__(self, asked: str, defined: Container[str]) -> None:
+    def __init__(self, text: str, defined: Container[str]) -> None:
         super().__init__()
-        self.often = Counter(part for word in _WORD.findall(asked) for part in _parts(word))
-        code = named_code(asked)
+        self.often = Counter(part for word in _WORD.findall(text) for part in _parts(word))
+        code = named_code(text)
         self.pointed = {part for word in code.pointed for part in _parts(word)}
-        """Those of names in backticks and of tests."""
-        known = (word for word in code.identifiers if word in defined)
-        self.code = self.pointed.union(part for word in known for part in _parts(word))
-        """Those, and those of defined names in its other code."""
+        """Words of names in backticks and of tests."""
+        defined_words = (word for word in code.identifiers if word in defined)
+        self.code = self.pointed.union(part for word in defined_words for part in _parts(word))
+        """`pointed`, and words of defined names in the text's other code."""
         self.often.update(self.code - self.often.keys())
 
     def factor(self, word: str) -> float:
@@ -100,9 +100,9 @@ class Ranking:
         return sum(self.weights.get(word, 0.0) for word in words)
 
 
-def rank(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ranking:
-    """Rank the definitions of files by the words that they share with a text."""
-    wanted = _Wanted(asked, {name for one in facts.values() for name, _ in one.definitions()})
+def rank(text: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ranking:
+    """Rank the definitions of files by the words they share with a text."""
+    wanted = _Wanted(text, {name for one in facts.values() for name, _ in one.definitions()})
     likely = _likely(facts, wanted)
     chunks = [chunk for path in likely for chunk in _chunks(path, texts[path], facts[path], wanted)]
     if not chunks:
@@ -125,10 +125,10 @@ def rank(asked: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ra
 
 
 def _leading(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
-    """The definitions whose names hold a word that the task names as code and few other names hold."""
-    holders = Counter(word for _, one in order for word in one.named)
+    """Definitions whose names hold a rare word that the task names as code."""
+    holders = Counter(word for _, one in order for word in one.pointed)
     rare = {word for word, count in holders.items() if count <= _RARE}
-    return [one.place for _, one in order if one.named & rare][:_MOST_LEADING]
+    return [one.place for _, one in order if one.pointed & rare][:_MOST_LEADING]
 
 
 def _best_regions(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
@@ -151,22 +151,22 @@ def _saturated(often: int, length: float) -> float:
     return often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
 
 
-def _rarity(found: Sequence[Counter[str]]) -> dict[str, float]:
-    """How telling each word is: the fewer texts have it, the more."""
-    holders = Counter(word for words in found for word in words)
-    return {word: log(1 + (len(found) - count + 0.5) / (count + 0.5)) for word, count in holders.items()}
+def _rarity(counts: Sequence[Counter[str]]) -> dict[str, float]:
+    """Weight of each word: the fewer texts hold it, the higher."""
+    holders = Counter(word for words in counts for word in words)
+    return {word: log(1 + (len(counts) - count + 0.5) / (count + 0.5)) for word, count in holders.items()}
 
 
 def _likely(facts: Mapping[str, Facts], wanted: _Wanted) -> list[str]:
-    """The files that are worth a closer look."""
+    """Files that share the rarest words with the task."""
     if len(facts) <= _MOST_FILES:
         return sorted(facts)
-    found = {
+    counts = {
         path: Counter(part for word in one.words.split() for part in wanted[word])
         for path, one in facts.items()
     }
-    rarity = _rarity(list(found.values()))
-    scores = {path: sum(rarity[word] for word in words) for path, words in found.items()}
+    rarity = _rarity(list(counts.values()))
+    scores = {path: sum(rarity[word] for word in words) for path, words in counts.items()}
     return sorted(facts, key=lambda path: (-scores[path], path))[:_MOST_FILES]
 
 
@@ -181,9 +181,9 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
         own = _WORD.findall(without_docstrings(lines, span.line, span.after - 1)) + _WORD.findall(path)
         own += names * _NAME_COUNTS
         words = Counter(part for word in own for part in wanted[word])
-        shown = next((outer for outer in around if outer.name and outer.length <= MOST_LINES), span)
-        named = wanted.pointed.intersection(wanted[span.name])
-        yield _Chunk(Place(path, span.line), (path, shown.extent), frozenset(named), words, len(own))
+        enclosing = next((outer for outer in around if outer.name and outer.length <= MOST_LINES), span)
+        pointed = wanted.pointed.intersection(wanted[span.name])
+        yield _Chunk(Place(path, span.line), (path, enclosing.extent), frozenset(pointed), words, len(own))
 
 
 def _parts(identifier: str) -> tuple[str, ...]:

@@ -42,11 +42,11 @@ class Places:
         self._paths = PrintedPaths(paths)
         self._definers = definers
 
-    def named(self, text: str) -> list[Place]:
-        """The places that a text names: those with a path first, each once, in order."""
+    def mentions(self, text: str) -> list[Place]:
+        """Places that a text mentions, each once, in order; those with a path first."""
         text = text[:MOST_READ]
-        found = [*self._by_path(text), *self._by_word(text)]
-        return list(dict.fromkeys(found))[:MOST_PLACES]
+        places = [*self._by_path(text), *self._by_word(text)]
+        return list(dict.fromkeys(places))[:MOST_PLACES]
 
     def faults(self, text: str) -> list[Place]:
         """The last line outside of tests of each traceback in a text; a traceback begins in a test."""
@@ -79,12 +79,12 @@ class Places:
         return self._paths.ending(f"{stem}.py") or self._paths.ending(f"{stem}/__init__.py")
 
     def _by_path(self, text: str) -> Iterator[Place]:
-        found = (
+        tokens = (
             (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"])
             for t in _TOKEN.finditer(text)
             if t["name"].endswith(".py") or not text.startswith("::", t.end())  # else a test item of data
         )
-        for name, line in dict.fromkeys(pair for pair in found if "." in pair[0]):
+        for name, line in dict.fromkeys(pair for pair in tokens if "." in pair[0]):
             path = self._paths.find(name)
             if path is not None:
                 yield Place(path, int(line) if line else None)

@@ -17,25 +17,25 @@ _MOST_DEFINERS, _MOST_ASKED, _MOST_CALLED = 2, 60, 2
 
 
 def called(
-    shown: Mapping[Place, Range],
+    ranges: Mapping[Place, Range],
     texts: Mapping[str, str],
     facts: Mapping[str, Facts],
     definers: Definers,
     *,
-    asked: str,
+    prompt: str,
     literals: Iterable[str],
 ) -> list[Place]:
-    """Definitions that shown lines call and that matter to the task, in the order of their calls.
+    """Definitions that visible lines call and that matter to the task, in the order of their calls.
 
     Args:
-        shown: the places that are shown, and their lines.
-        asked: the task's text; a definition matters that raises an exception which it names.
-        literals: texts that the task quotes; a definition matters that holds one.
+        ranges: visible places and their lines.
+        prompt: the task; a definition matters if it raises an exception named here.
+        literals: texts that the task quotes; a definition matters if it holds one.
     """
-    words = set(_WORD.findall(asked))
+    words = set(_WORD.findall(prompt))
     literals = list(literals)
     places: list[Place] = []
-    for place, (_, last) in list(_definitions(shown, texts, facts, definers).items())[:_MOST_ASKED]:
+    for place, (_, last) in list(_definitions(ranges, texts, facts, definers).items())[:_MOST_ASKED]:
         assert place.line is not None
         body = without_docstrings(texts[place.path].splitlines(), place.line, last)
         raised = {name.rpartition(".")[2] for name in _RAISED.findall(body)}
@@ -45,15 +45,15 @@ def called(
 
 
 def _definitions(
-    shown: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts], definers: Definers
+    ranges: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts], definers: Definers
 ) -> dict[Place, Range]:
-    """The lines of each definition that shown lines call, without those that are shown."""
+    """Lines of each definition that visible lines call, unless it is visible itself."""
     definitions: dict[Place, Range] = {}
-    for name in dict.fromkeys(_calls(shown, texts)):
+    for name in dict.fromkeys(_calls(ranges, texts)):
         at = definers.get(name, {})
         for path, line in at.items() if len(at) <= _MOST_DEFINERS else ():
             is_shown = any(
-                place.path == path and first <= line <= last for place, (first, last) in shown.items()
+                place.path == path and first <= line <= last for place, (first, last) in ranges.items()
             )
             if path in facts and not is_shown:
                 extents = (
@@ -63,6 +63,6 @@ def _definitions(
     return definitions
 
 
-def _calls(shown: Mapping[Place, Range], texts: Mapping[str, str]) -> Iterator[str]:
-    for place, (first, last) in shown.items():
+def _calls(ranges: Mapping[Place, Range], texts: Mapping[str, str]) -> Iterator[str]:
+    for place, (first, last) in ranges.items():
         yield from _CALL.findall("\n".join(texts[place.path].splitlines()[first - 1 : last]))

@@ -48,7 +48,7 @@ class Facts:
 async def facts_of(
     texts: Mapping[str, str], *, cache: Path | None, deadline_s: float = 20.0
 ) -> dict[str, Facts]:
-    """The facts of every file in a known language that can be read in time.
+    """Read the facts of every file in a known language, as far as time allows.
 
     Args:
         texts: text of each file by path.
@@ -60,12 +60,12 @@ async def facts_of(
         if (language := language_of(path)) is not None and len(text) <= MOST_BYTES
     }
     keys = {path: _key(*source) for path, source in sources.items()}
-    found = cached_facts(cache)
-    missing = {key: sources[path] for path, key in keys.items() if key not in found}
+    rows = cached_facts(cache)
+    missing = {key: sources[path] for path, key in keys.items() if key not in rows}
     if missing:
-        found |= await extracted(missing, deadline_s=deadline_s)
-        _keep_facts(cache, found, asked=keys.values())
-    return {path: Facts(*found[key]) for path, key in keys.items() if key in found}
+        rows |= await extracted(missing, deadline_s=deadline_s)
+        _keep_facts(cache, rows, needed=keys.values())
+    return {path: Facts(*rows[key]) for path, key in keys.items() if key in rows}
 
 
 def _key(language: str, text: str) -> str:
@@ -79,26 +79,26 @@ _FILE = "facts.json"
 
 
 def cached_facts(folder: Path | None) -> dict[str, Found]:
-    """The facts that are kept, by key; none of a cache that is damaged or can't be read."""
+    """Read cached facts by key; an unreadable or damaged cache has none."""
     try:
         path = folder / _FILE if folder is not None else None
         kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= _MOST_READ else None
     except (OSError, ValueError, RecursionError):
         return {}
-    found = {}
+    rows = {}
     for key, row in kept.items() if isinstance(kept, dict) else ():
         match row:
             case [str(defined), str(words)]:
-                found[key] = defined, words
-    return found
+                rows[key] = defined, words
+    return rows
 
 
-def _keep_facts(folder: Path | None, facts: Mapping[str, Found], *, asked: Collection[str]) -> None:
-    """Replace the cache by these facts, where it can be written; by the asked ones if they are too many."""
+def _keep_facts(folder: Path | None, facts: Mapping[str, Found], *, needed: Collection[str]) -> None:
+    """Write these facts to the cache if possible; only the needed ones if they are too many."""
     if folder is not None:
         text = json.dumps(facts)
         if len(text) > _MOST_KEPT:  # every survey reads all of it
-            text = json.dumps({key: facts[key] for key in asked if key in facts})
+            text = json.dumps({key: facts[key] for key in needed if key in facts})
         with suppress(MachineError, OSError), replacing(private_folder(folder) / _FILE) as file:
             file.write(text.encode())
 
@@ -109,11 +109,11 @@ _SMALL = 40
 
 
 async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
-    """The facts of each source by its key, without those for which no time was left.
+    """Read the facts of each source by its key until the deadline.
 
-    A source that ends its reader gets empty facts, and isn't tried again.
+    A source that crashes its reader gets empty facts and isn't read again.
     """
-    found: dict[str, Found] = {}
+    rows: dict[str, Found] = {}
     readers = 1
     if len(sources) > _SMALL:
         from coder.models.local import processors
@@ -123,12 +123,12 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
     with suppress(TimeoutError):
         async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
             for _ in range(readers):
-                group.create_task(_work(queue, sources, found))
-    return found
+                group.create_task(_work(queue, sources, rows))
+    return rows
 
 
-async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict[str, Found]) -> None:
-    """Have sources read until there are none left; a reader that dies is replaced."""
+async def _work(queue: Iterator[str], sources: Mapping[str, Source], rows: dict[str, Found]) -> None:
+    """Have all sources read; replace a reader that crashes."""
     languages = sorted({language for language, _ in sources.values()})
     key = next(queue, None)
     while key is not None:
@@ -138,7 +138,7 @@ async def _work(queue: Iterator[str], sources: Mapping[str, Source], found: dict
             is_alive = True
             while key is not None and is_alive:
                 answer = await _read(reader, sources[key])
-                is_alive, found[key] = answer is not None, answer or ("", "")
+                is_alive, rows[key] = answer is not None, answer or ("", "")
                 key = next(queue, None)
 
 
@@ -148,11 +148,11 @@ Definers = Mapping[str, Mapping[str, int]]
 
 def definers_of(facts: Mapping[str, Facts]) -> Definers:
     """The definers of every name."""
-    found: dict[str, dict[str, int]] = {}
+    definers: dict[str, dict[str, int]] = {}
     for path in sorted(facts):
         for name, line in facts[path].definitions():
-            found.setdefault(name, {}).setdefault(path, line)
-    return found
+            definers.setdefault(name, {}).setdefault(path, line)
+    return definers
 
 
 ALONE_S = 20.0

@@ -74,15 +74,15 @@ def by_ast(text: str) -> Defined:
     tree = parse_source(text)
     if tree is None:
         return []
-    found: Defined = []
+    definitions: Defined = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.append((node.name, node.lineno))
+            definitions.append((node.name, node.lineno))
     for statement in tree.body:
         if isinstance(statement, (ast.Assign, ast.AnnAssign)):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            found += [(target.id, target.lineno) for target in targets if isinstance(target, ast.Name)]
-    return found
+            definitions += [(target.id, target.lineno) for target in targets if isinstance(target, ast.Name)]
+    return definitions
 
 
 def give_up_everything() -> None:
@@ -106,22 +106,22 @@ def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
 
     def read(text: str) -> Defined:
         source = text.encode("utf-8", "replace")
-        found: set[tuple[str, int]] = set()
+        definitions: set[tuple[str, int]] = set()
         for _, captures in QueryCursor(tags).matches(parser.parse(source).root_node):
             if any(capture.startswith("definition") for capture in captures):
                 for node in captures.get("name", []):
                     name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                    found.add((name, node.start_point.row + 1))
-        return list(found)
+                    definitions.add((name, node.start_point.row + 1))
+        return list(definitions)
 
     return read
 
 
 def _facts(reader: Callable[[str], Defined] | None, text: str) -> tuple[str, str]:
-    found = sorted(reader(text) if reader is not None else [], key=lambda pair: (pair[1], pair[0]))
-    named = [(name, line) for name, line in found if _is_name(name)][:MOST_DEFINITIONS]
+    pairs = sorted(reader(text) if reader is not None else [], key=lambda pair: (pair[1], pair[0]))
+    definitions = [(name, line) for name, line in pairs if _is_name(name)][:MOST_DEFINITIONS]
     words = sorted(set(_WORD.findall(text)))[:MOST_WORDS]
-    return " ".join(f"{name}:{line}" for name, line in named), " ".join(words)
+    return " ".join(f"{name}:{line}" for name, line in definitions), " ".join(words)
 
 
 def _is_name(name: str) -> bool:

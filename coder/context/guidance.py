@@ -8,21 +8,21 @@ MOST_CHARACTERS = 6_000
 
 
 def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_CHARACTERS) -> dict[str, str]:
-    """The notes for some paths, by path: the root's first, the deepest last, which has the last word.
+    """Notes for some paths, by path: the root's first, the deepest, which takes precedence, last.
 
     Args:
         texts: text of each file by path.
-        near: paths of files, which need not exist; the notes of the first get the most room.
-        most: characters of all notes.
+        near: paths of files, existing or not; the notes of the first get the most room.
+        most: maximum characters of all notes.
     """
-    found: dict[str, str] = {}
-    left = most
+    notes: dict[str, str] = {}
+    room = most
     for path in _notes(near):
         text = texts.get(path, "").strip()
-        if text and left > 0 and text not in found.values():
-            found[path] = text if len(text) <= left else f"{text[:left]}\n[… {len(text) - left} characters …]"
-            left -= len(text)
-    return dict(sorted(found.items(), key=lambda note: (note[0].count("/"), note[0])))
+        if text and room > 0 and text not in notes.values():
+            notes[path] = text if len(text) <= room else f"{text[:room]}\n[… {len(text) - room} characters …]"
+            room -= len(text)
+    return dict(sorted(notes.items(), key=lambda note: (note[0].count("/"), note[0])))
 
 
 def _notes(near: Iterable[str]) -> list[str]:

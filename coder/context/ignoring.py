@@ -100,11 +100,11 @@ def _rule(line: str) -> Rule:
 
 
 def _of_fnmatch(match: re.Match[str]) -> str:
-    """An escaped sign, a set, or a bracket without an end as fnmatch writes it; an empty set fits nothing."""
+    """Translate an escaped sign, a set or an unclosed bracket to fnmatch; an empty set matches nothing."""
     if match["set"] is None:
         sign = match["sign"] or match["open"]
         return f"[{sign}]" if sign in "*?[" else sign
     negated = match["set"][0] in "!^"
-    members = _CLASS.sub(lambda named: _CLASSES.get(named[1], ""), match["set"][negated:])
+    members = _CLASS.sub(lambda name: _CLASSES.get(name[1], ""), match["set"][negated:])
     members = re.sub(r"\\(.)", r"\1", members) or _NOTHING
     return f"[!{members}]" if negated else f"[{members}]"

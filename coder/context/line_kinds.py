@@ -53,8 +53,8 @@ def line_kinds(text: str, *, most: int) -> str:
 
 def _row(numbers: Sequence[int], lines: Sequence[str]) -> str:
     first = lines[numbers[0] - 1].strip()
-    shown = first if len(first) <= _WIDTH else f"{first[:_WIDTH]}…"
+    example = first if len(first) <= _WIDTH else f"{first[:_WIDTH]}…"
     at = ", ".join(map(str, numbers[:_MOST_EXAMPLES]))
     more = ", …" if len(numbers) > _MOST_EXAMPLES else ""
     word = "line" if len(numbers) == 1 else "lines"
-    return f"{len(numbers)} × ({word} {at}{more})  {shown}"
+    return f"{len(numbers)} × ({word} {at}{more})  {example}"

@@ -60,12 +60,12 @@ def _names(quoted: Iterable[str]) -> set[str]:
 
 
 def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[Place]:
-    """The lines of code that hold literal texts, of each text that few lines hold, the rarest first.
+    """Lines of code that hold one of these rare literal texts, the rarest first.
 
     Args:
-        texts: text of each file that is searched by path.
+        texts: text of each file to search, by path.
     """
-    found: list[list[Place]] = []
+    groups: list[list[Place]] = []
     for literal in literals:
         places: list[Place] = []
         for path, text in texts.items():
@@ -76,5 +76,5 @@ def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[Place]
             if len(places) > _MOST_HITS:
                 break
         else:
-            found.append(places)
-    return list(dict.fromkeys(place for places in sorted(found, key=len) for place in places))[:_MOST_FOUND]
+            groups.append(places)
+    return list(dict.fromkeys(place for places in sorted(groups, key=len) for place in places))[:_MOST_FOUND]

@@ -20,8 +20,8 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def shown_path(path: str) -> str:
-    """A file's name on one line, in backticks, with what could be taken for more than a name made visible."""
-    plain = printable(_UNTOLD.sub(lambda found: f"\\x{ord(found[0]):02x}", path))
+    """Quote a path on one line in backticks, with its special characters escaped."""
+    plain = printable(_UNTOLD.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
     return f"`{plain if len(plain) <= _LONGEST_PATH else plain[:_LONGEST_PATH] + '…'}`"
 
 

@@ -20,39 +20,39 @@ def repo_map(
     places: Iterable[Place],
     *,
     budget: int,
-    shown: Mapping[str, Collection[int]] = MappingProxyType({}),
+    visible_lines: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> str:
     """The map as text: the lines of places, each below the line of its class, then other files by folder.
 
     Args:
-        texts: text of each file to be named.
-        places: places whose lines are listed as far as the budget goes, the nearest first.
+        texts: text of each file to list.
+        places: places whose lines are listed within the budget, the nearest first.
         budget: tokens.
-        shown: lines that the prompt shows already, by path.
+        visible_lines: lines that the prompt shows otherwise, by path.
     """
-    left = budget - int(budget * _FOR_NAMES)
+    room = budget - int(budget * _FOR_NAMES)
     listed: dict[str, set[int]] = {}
     split: dict[str, list[str]] = {}
     for place in places:
         if place.path not in texts or place.line is None:
             continue
         lines = split.setdefault(place.path, texts[place.path].splitlines())
-        known = {*shown.get(place.path, ()), *listed.get(place.path, ())}
-        if not 0 < place.line <= len(lines) or place.line in known or not lines[place.line - 1].strip():
+        skipped = {*visible_lines.get(place.path, ()), *listed.get(place.path, ())}
+        if not 0 < place.line <= len(lines) or place.line in skipped or not lines[place.line - 1].strip():
             continue
         around = _enclosing(place.line, lines, facts.get(place.path)) - {*listed.get(place.path, ())}
         added = [_line(lines[n - 1], n) for n in (*around, place.line)]
         cost = tokens("\n".join(added)) + (0 if place.path in listed else tokens(place.path))
-        if cost > left:
+        if cost > room:
             break
-        left -= cost
+        room -= cost
         listed.setdefault(place.path, set()).update(around, [place.line])
     parts = [
         "\n".join([f"{shown_path(path)[1:-1]}:", *(_line(split[path][n - 1], n) for n in sorted(numbers))])
         for path, numbers in listed.items()
     ]
-    others = [path for path in sorted(texts) if path not in listed and not shown.get(path)]
-    return "\n".join([*parts, *_names(others, facts, left + int(budget * _FOR_NAMES))])
+    others = [path for path in sorted(texts) if path not in listed and not visible_lines.get(path)]
+    return "\n".join([*parts, *_names(others, facts, room + int(budget * _FOR_NAMES))])
 
 
 def _enclosing(line: int, lines: Sequence[str], facts: Facts | None) -> set[int]:

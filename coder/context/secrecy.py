@@ -27,10 +27,10 @@ def is_secret(path: str) -> bool:
     return _SECRET.fullmatch(path.rpartition("/")[2]) is not None
 
 
-def withheld(paths: Iterable[str], *, asked: str, read: Iterable[str] = ()) -> set[str]:
-    """The files that no model is shown: the user's words and globs may name some of them."""
+def withheld(paths: Iterable[str], *, prompt: str, read: Iterable[str] = ()) -> set[str]:
+    """Files hidden from models: secret ones, unless the task or a glob of the user names them."""
     globs = list(read)
-    secret = {path for path in paths if is_secret(path) and not _names(asked, path)}
+    secret = {path for path in paths if is_secret(path) and not _names(prompt, path)}
     return {path for path in secret if not any(glob_matches(glob, path) for glob in globs)}
 
 
@@ -50,6 +50,6 @@ def _is_key(value: str) -> bool:
     return len(value) >= _SHORTEST and kinds and not any(map(str.isspace, value))
 
 
-def _names(asked: str, path: str) -> bool:
+def _names(prompt: str, path: str) -> bool:
     name = re.escape(path.rpartition("/")[2])
-    return re.search(rf"(?<![\w.-]){name}(?![\w-]|\.\w)", asked) is not None
+    return re.search(rf"(?<![\w.-]){name}(?![\w-]|\.\w)", prompt) is not None

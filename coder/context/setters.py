@@ -17,21 +17,21 @@ _MOST_PLACES = 12
 
 
 def setters(
-    shown: Iterable[Place],
+    visible_places: Iterable[Place],
     extents: Mapping[Place, Range],
     texts: Mapping[str, str],
     facts: Mapping[str, Facts],
     near: Sequence[str],
 ) -> list[Place]:
-    """The places that set or define attributes which shown lines read, those that are set least often first.
+    """Places that set or define attributes read by visible lines, the attributes set least often first.
 
     Args:
-        shown: the places whose lines are looked at.
+        visible_places: places whose lines read attributes.
         extents: their lines.
-        near: paths of the files that are searched before others, the nearest first.
+        near: paths of the files to search first, the nearest first.
     """
     read: dict[str, None] = {}
-    for place in shown:
+    for place in visible_places:
         if place in extents:
             first, last = extents[place]
             text = "\n".join(texts[place.path].splitlines()[first - 1 : last])

@@ -26,11 +26,11 @@ def show_files(
     whole: Mapping[str, float],
     budget: int,
 ) -> tuple[str, dict[str, set[int]]]:
-    """Files whole, or the lines of their places where a file takes too much; and which lines are shown.
+    """Show whole files, or lines of large ones; returns the text and the visible lines by path.
 
     Args:
-        extents: the lines to show for a place.
-        whole: the share of the budget that a file may take whole.
+        extents: lines to show for a place.
+        whole: share of the budget that a whole file may take.
         budget: tokens.
     """
     by_path: dict[str, list[int]] = {}
@@ -38,37 +38,37 @@ def show_files(
         lines = by_path.setdefault(place.path, [])
         if place.line is not None and place.line not in lines:
             lines.append(place.line)
-    left = budget
+    room = budget
     parts: list[str] = []
-    shown: dict[str, set[int]] = {}
+    visible_lines: dict[str, set[int]] = {}
     for path, lines in by_path.items():
-        most_whole = min(int(budget * whole.get(path, 0)), left)
+        most_whole = min(int(budget * whole.get(path, 0)), room)
         part = whole_file(path, texts[path]) if len(texts[path]) <= 6 * most_whole else ""
         if part and tokens(part) <= most_whole:
-            shown[path] = set(range(1, len(texts[path].splitlines()) + 1))
+            visible_lines[path] = set(range(1, len(texts[path].splitlines()) + 1))
         else:
             wanted = [(n, extents.get(Place(path, n), (n - _AROUND, n + _AROUND))) for n in lines]
-            excerpts = _excerpts(path, texts[path], wanted, min(int(budget * _OF_ONE_FILE), left))
-            shown[path] = {n for first, last in excerpts for n in range(first, last + 1)}
+            excerpts = _excerpts(path, texts[path], wanted, min(int(budget * _OF_ONE_FILE), room))
+            visible_lines[path] = {n for first, last in excerpts for n in range(first, last + 1)}
             part = "".join(excerpts.values())
             if not part and path in whole and not lines and not is_source(path):
                 part = kinds_shown(path, texts[path])
-                part = part if tokens(part) <= left else ""
-        left -= tokens(part) if part else 0
+                part = part if tokens(part) <= room else ""
+        room -= tokens(part) if part else 0
         parts.append(part)
-    return "".join(parts), shown
+    return "".join(parts), visible_lines
 
 
 def _excerpts(path: str, text: str, wanted: Sequence[tuple[int, Range]], budget: int) -> dict[Range, str]:
-    """The first of these ranges, each with the line that it is about, that the budget allows, joined.
+    """Join as many of these ranges, each with its main line, as the budget allows.
 
-    Line numbers stand in the heading, so that what is copied from the text matches the file.
+    Line numbers stand in the heading, so that text copied from an excerpt matches the file.
     """
     lines = text.splitlines()
-    left, kept = budget, list[Range]()
+    room, kept = budget, list[Range]()
     for line, (first, last) in wanted:
-        left -= tokens(_quoted(path, lines, max(1, first), min(len(lines), last))) + _HEADING
-        if left < 0 and kept:
+        room -= tokens(_quoted(path, lines, max(1, first), min(len(lines), last))) + _HEADING
+        if room < 0 and kept:
             break
         if 0 < line <= len(lines):
             kept.append((max(1, first), min(len(lines), last)))

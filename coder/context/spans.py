@@ -110,13 +110,13 @@ def constructor_of(line: int, lines: Sequence[str], facts: Facts) -> int | None:
     return None
 
 
-def values_used(shown: Iterable[Range], lines: Sequence[str], facts: Facts) -> list[Range]:
-    """The lines of the file's own constants, such as tables and patterns, that ranges of its lines use."""
-    shown = list(shown)
-    used = {word for first, last in shown for word in _WORD.findall("\n".join(lines[first - 1 : last]))}
+def values_used(ranges: Iterable[Range], lines: Sequence[str], facts: Facts) -> list[Range]:
+    """Lines of the file's constants, such as tables and patterns, that these ranges use."""
+    ranges = list(ranges)
+    used = {word for first, last in ranges for word in _WORD.findall("\n".join(lines[first - 1 : last]))}
     values = []
     for name, line in facts.definitions():
-        is_shown = any(first <= line <= last for first, last in shown)
+        is_shown = any(first <= line <= last for first, last in ranges)
         if name in used and not is_shown and lines[line - 1 : line] and lines[line - 1].startswith(name):
             last = line
             while last < min(len(lines), line + _MOST_OF_A_VALUE - 1) and _continues(lines[last]):

@@ -49,8 +49,8 @@ class Survey:
     files: str
     """Files and excerpts, each in its fence."""
     map: str
-    named: tuple[str, ...]
-    """Paths of the files that the task is about, the most telling first."""
+    paths: tuple[str, ...]
+    """Paths of the files that the task is about, most relevant first."""
 
 
 async def take_survey(
@@ -62,20 +62,20 @@ async def take_survey(
     cache: Path | None,
     command: str = "",
 ) -> Survey:
-    """Choose what is shown of a repository.
+    """Choose the files and excerpts that a prompt shows of a repository.
 
     Args:
         texts: text of each of its files by path.
         prompt: the task, its plan and how its tests fail.
         budget: tokens for all of it.
         cache: folder of the cached facts about files; None keeps nothing.
-        command: the test command; the files that it names count as named by the task.
+        command: the test command; its files count as files of the task.
     """
     facts = await facts_of(texts, cache=cache)
     definers = definers_of(facts)
     places = Places(texts, definers)
-    named = _named(places, prompt, [target.path] if target.path in texts else [], command)
-    imported = _imported_by_tests(named, texts, places)
+    task_places = _named(places, prompt, [target.path] if target.path in texts else [], command)
+    imported = _imported_by_tests(task_places, texts, places)
     tests = {path: one for path, one in facts.items() if is_test(path) or path in target.tests}
     code = {path: one for path, one in facts.items() if path not in tests}
     best, best_tests = rank(prompt, code, texts), rank(prompt, tests, texts)
@@ -86,41 +86,41 @@ async def take_survey(
     faults = places.faults(prompt)
     for place in faults:
         excerpts.add(place, best, around=_AROUND_A_FAULT, is_in_definition=False)
-    constructors = _constructors([*named, *best.leading], texts, facts)
-    first = [*faults, *best.leading, *named, *constructors, *imported[:1]]
+    constructors = _constructors([*task_places, *best.leading], texts, facts)
+    first = [*faults, *best.leading, *task_places, *constructors, *imported[:1]]
     likely = best.best[:_MOST_PLACES]
     for place in [*first, *likely, *holders]:
         excerpts.add(place, best, around=_AROUND_A_LITERAL if place in holders else 0)
     for place in best_tests.best[:_MOST_TESTS]:
         excerpts.add(place, best_tests, most=_MOST_OF_A_TEST)
-    callers = excerpts.shown([*first, *likely[:_MOST_FOLLOWED], *holders])
-    followed = called(callers, texts, code, definers, asked=prompt, literals=literals)
+    callers = excerpts.lines_of([*first, *likely[:_MOST_FOLLOWED], *holders])
+    followed = called(callers, texts, code, definers, prompt=prompt, literals=literals)
     for place in followed:
         excerpts.add(place, best)
     likely = [*likely[:1], *holders, *followed, *likely[1:]]
     wanted = excerpts.of([*first, *likely, *best_tests.best[:_MOST_TESTS]])
-    values = _values(excerpts.shown(wanted), texts, facts)
+    values = _values(excerpts.lines_of(wanted), texts, facts)
     whole = dict.fromkeys([place.path for place in (*imported[:1], *likely)][:_MOST_WHOLE], _OF_BEST)
-    whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in named}
-    files, shown = show_files(
+    whole |= {place.path: _OF_TEST if place.path in tests else _OF_NAMED for place in task_places}
+    files, visible_lines = show_files(
         texts,
         [*wanted, *values],
         extents={**excerpts.ranges, **values},
         whole=whole,
         budget=int(budget * _SHARE_OF_FILES),
     )
-    about = tuple(dict.fromkeys(place.path for place in (*named, *imported)))
+    about = tuple(dict.fromkeys(place.path for place in (*task_places, *imported)))
     near = list(dict.fromkeys([*about, *(place.path for place in best.places)]))
     set_elsewhere = setters(wanted, excerpts.ranges, texts, code, near)
     listed = list(dict.fromkeys([*set_elsewhere, *best.places]))[:_MOST_LISTED]
-    listing = repo_map(facts, texts, listed, budget=int(budget * _SHARE_OF_MAP), shown=shown)
-    return Survey(files=files, map=listing, named=about)
+    listing = repo_map(facts, texts, listed, budget=int(budget * _SHARE_OF_MAP), visible_lines=visible_lines)
+    return Survey(files=files, map=listing, paths=about)
 
 
 def _named(places: Places, prompt: str, paths: Iterable[str], command: str) -> list[Place]:
-    """The places that the task names, behind these paths; last the files of the test command."""
-    by_task = [place for place in places.named(prompt) if not is_guidance(place.path)]
-    return [*map(Place, paths), *by_task, *map(Place, places.paths(command))]
+    """These paths, places that the task mentions, then the files of the test command."""
+    task_places = [place for place in places.mentions(prompt) if not is_guidance(place.path)]
+    return [*map(Place, paths), *task_places, *map(Place, places.paths(command))]
 
 
 def _constructors(
@@ -174,28 +174,29 @@ class _Excerpts:
         """The parts of places in their order."""
         return [part for place in places for part in self._parts.get(place, [place])]
 
-    def shown(self, places: Iterable[Place]) -> dict[Place, Range]:
-        """The lines of the parts of places, as far as they have any."""
+    def lines_of(self, places: Iterable[Place]) -> dict[Place, Range]:
+        """Lines of each part of these places, without parts that have none."""
         return {part: self.ranges[part] for part in self.of(places) if part in self.ranges}
 
 
 def _values(
-    shown: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts]
+    visible: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts]
 ) -> dict[Place, Range]:
-    """The constants of their files that the shown lines use."""
+    """Constants that the visible lines use, each of the file itself."""
     values: dict[Place, Range] = {}
-    for path in dict.fromkeys(place.path for place in shown):
-        ranges = [extent for place, extent in shown.items() if place.path == path]
+    for path in dict.fromkeys(place.path for place in visible):
+        ranges = [extent for place, extent in visible.items() if place.path == path]
         if path in facts:
             lines = texts[path].splitlines()
             values |= {Place(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
     return values
 
 
-def _imported_by_tests(named: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:
-    """The files that the named tests import: these are what they test."""
-    tests = dict.fromkeys(place.path for place in named if is_test(place.path) and place.path.endswith(".py"))
+def _imported_by_tests(task_places: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:
+    """Files that the tests of the task import, which they therefore test."""
+    paths = dict.fromkeys(place.path for place in task_places)
+    tests = [path for path in paths if is_test(path) and path.endswith(".py")]
     modules = {module: names for path in tests for module, names in imported_modules(texts[path]).items()}
-    found = [places.module(module) for module in modules]
-    found += [places.module(f"{module}.{name}") for module, names in modules.items() for name in names]
-    return [Place(path) for path in dict.fromkeys(found) if path is not None]
+    imported = [places.module(module) for module in modules]
+    imported += [places.module(f"{module}.{name}") for module, names in modules.items() for name in names]
+    return [Place(path) for path in dict.fromkeys(imported) if path is not None]

@@ -1,34 +1,34 @@
-"""AskedHosts: hosts that programs want to reach, refused until a person allows them."""
+"""AskedHosts: hosts that programs try to reach, refused until a person allows them."""
 
 from sandbox.network.allowed_hosts import WEB_PORTS
 
 _MOST = 20
-"""Hosts that are asked about between two answers of the model; further ones are refused."""
+"""Maximum hosts to ask about between two answers of the model; further ones are refused."""
 
 
-def named_host(host: str, port: int) -> str:
-    """A host as a person is asked about it: with its port, unless that is the web's."""
-    named = f"[{host}]" if ":" in host else host
-    return named if port in WEB_PORTS else f"{named}:{port}"
+def format_host(host: str, port: int) -> str:
+    """Host as shown in questions: with its port, unless it is a port of the web."""
+    address = f"[{host}]" if ":" in host else host
+    return address if port in WEB_PORTS else f"{address}:{port}"
 
 
 class AskedHosts:
-    """Those of one run."""
+    """Hosts of one run."""
 
     def __init__(self) -> None:
         self.allowed: set[str] = set()
         self._asked: dict[str, None] = {}
 
     async def may_reach(self, host: str, port: int) -> bool:
-        """Whether programs may reach a host now; one that nobody has allowed is remembered."""
-        named = named_host(host, port)
-        if named in self.allowed:
+        """Whether programs may reach a host now; remembers a refused one."""
+        name = format_host(host, port)
+        if name in self.allowed:
             return True
         if len(self._asked) < _MOST:
-            self._asked[named] = None
+            self._asked[name] = None
         return False
 
     def take(self) -> list[str]:
-        """The hosts that were refused since the last look, once."""
-        asked, self._asked = [*self._asked], {}
-        return asked
+        """Return the hosts refused since the last call, and forget them."""
+        names, self._asked = [*self._asked], {}
+        return names

@@ -61,19 +61,19 @@ def with_dependencies(
 
         policy = with_toolchains(policy, files, caches=settings.caches)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
-    own = found_folders(root.resolve(), files) if installed is None else {MODULES: installed}
+    own = find_folders(root.resolve(), files) if installed is None else {MODULES: installed}
     return policy.model_copy(update={"folders": {**own, **policy.folders}})
 
 
-def found_folders(root: Path, files: Collection[str]) -> dict[str, Path]:
-    """Folders of dependencies beside manifests, by path: no link, none behind one, none that git tracks."""
+def find_folders(root: Path, files: Collection[str]) -> dict[str, Path]:
+    """Find folders of dependencies beside manifests, without links and folders that git tracks."""
     packages = [path.removesuffix(_MANIFEST) for path in files if f"/{path}".endswith(f"/{_MANIFEST}")]
     places = sorted(
         {f"{package}{MODULES}" for package in packages}, key=lambda place: (place.count("/"), place)
     )
     tracked = {path.partition(f"{MODULES}/")[0] + MODULES for path in files if f"{MODULES}/" in path}
-    found = {place: root / place for place in places if MODULES not in place.split("/")[:-1]}
-    real = {place: path for place, path in found.items() if place not in tracked and _is_real(root, place)}
+    folders = {place: root / place for place in places if MODULES not in place.split("/")[:-1]}
+    real = {place: path for place, path in folders.items() if place not in tracked and _is_real(root, place)}
     return dict(list(real.items())[:_MOST])
 
 
@@ -119,10 +119,10 @@ def _check_no_secrets(folder: Path, flag: str) -> None:
     if hidden := sorted(_NO_SECRETS & set(folder.parts)):
         raise UsageError(f"{flag}: {folder} lies in {hidden[0]}, which may hold keys.")
     for base, folders, names in os.walk(folder):
-        found = next((name for name in names if is_secret(name)), None)
-        found = found or next((name for name in folders if name in _NO_SECRETS - {".git"}), None)
-        if found is not None:
+        secret = next((name for name in names if is_secret(name)), None)
+        secret = secret or next((name for name in folders if name in _NO_SECRETS - {".git"}), None)
+        if secret is not None:
             raise UsageError(
-                f"{flag}: {folder} holds {os.path.relpath(f'{base}/{found}', folder)}, which may hold keys. "
+                f"{flag}: {folder} holds {os.path.relpath(f'{base}/{secret}', folder)}, which may hold keys. "
                 "Name what is needed by itself: --show takes a file that is named exactly."
             )

@@ -29,14 +29,15 @@ async def python_line(bench: Workbench, files: Collection[str]) -> str:
     return bench.python_line
 
 
-def _line(told: list[str]) -> str:
-    if not told:
+def _line(lines: list[str]) -> str:
+    if not lines:
         return ""
     packages = [
-        name.replace("-", " ") for name in told[1:] if name.rpartition("-")[0].lower() not in _OF_EVERY_VENV
+        name.replace("-", " ") for name in lines[1:] if name.rpartition("-")[0].lower() not in _OF_EVERY_VENV
     ]
     packages.sort(key=lambda name: not name.startswith("pytest "))
-    named = [name for name, end in zip(packages, accumulate(map(len, packages)), strict=True) if end <= _MOST]
-    more = f" and {len(packages) - len(named)} more" if len(named) < len(packages) else ""
-    listed = ", ".join(named) or "no package"
-    return one_line(f"The sandbox has Python {told[0]}, with {listed}{more}.", width=_LONGEST)
+    ends = accumulate(map(len, packages))
+    fitting = [name for name, end in zip(packages, ends, strict=True) if end <= _MOST]
+    more = f" and {len(packages) - len(fitting)} more" if len(fitting) < len(packages) else ""
+    listed = ", ".join(fitting) or "no package"
+    return one_line(f"The sandbox has Python {lines[0]}, with {listed}{more}.", width=_LONGEST)

@@ -38,31 +38,31 @@ def for_session(policy: Policy) -> Policy:
 
 
 def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
-    """Enlarge the workspace by the size of large files."""
-    held = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
-    if len(files) <= _FEW and held <= _LITTLE:
+    """Policy with its disk limit enlarged by the size of large files."""
+    size = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
+    if len(files) <= _FEW and size <= _LITTLE:
         return policy
     folders = len({path.rpartition("/")[0] for path in files})
-    more = {"disk_mb": policy.disk_mb + ceil(held / (1 << 20)), "files": policy.files + len(files) + folders}
+    more = {"disk_mb": policy.disk_mb + ceil(size / (1 << 20)), "files": policy.files + len(files) + folders}
     return policy.model_copy(update=more)
 
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
-    """Add variables that the test command sets, and PYTHONPATH with the project's folders, as in the copy."""
+    """Add variables of the test command, and PYTHONPATH with the project's folders."""
     variables, _ = parted(task.test_command or ())
     folders = [variables.pop("PYTHONPATH", "")]
     if task.workspace is not None:
         folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))
         folders += source_folders(task.workspace, files)
     path = ":".join(dict.fromkeys(filter(None, folders)))
-    named = {"PYTHONPATH": path} if path else {}
-    if not variables and not named:
+    python_path = {"PYTHONPATH": path} if path else {}
+    if not variables and not python_path:
         return policy
-    return policy.model_copy(update={"environment": {**named, **variables, **policy.environment}})
+    return policy.model_copy(update={"environment": {**python_path, **variables, **policy.environment}})
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
-    """The policy of a run on these files, and what opens its sandboxes. Raises UsageError: as `policy_of`."""
+    """Policy of a run on these files, and the function that opens its sandboxes. Raises as `policy_of`."""
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
@@ -76,13 +76,13 @@ _MAPPING = re.compile(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", re.MULTILINE)
 
 
 def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
-    """Relative folders for PYTHONPATH: `src` if it holds modules, and of editable installs in `.venv`."""
+    """Relative folders for PYTHONPATH: `src` if it holds modules, and editable installs of `.venv`."""
     paths = set(files)
-    found = dict.fromkeys(_editable(workspace.resolve()))
+    folders = dict.fromkeys(_editable(workspace.resolve()))
     if "src/__init__.py" not in paths and any(p.startswith("src/") and p.endswith(".py") for p in paths):
-        found["src"] = None
-    held = [folder for folder in found if folder == "." or any(p.startswith(f"{folder}/") for p in paths)]
-    return tuple(folder for folder in held if ":" not in folder)
+        folders["src"] = None
+    used = [folder for folder in folders if folder == "." or any(p.startswith(f"{folder}/") for p in paths)]
+    return tuple(folder for folder in used if ":" not in folder)
 
 
 def inside(workspace: Path, path: str) -> list[str]:
@@ -96,13 +96,13 @@ def _editable(workspace: Path) -> Iterator[str]:
     """Folders of the workspace that its virtual environment imports from."""
     for site in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
         for place in sorted([*site.glob("*.pth"), *site.glob("__editable__*_finder.py")]):
-            for named in _named(place):
-                if named.is_absolute() and named.is_relative_to(workspace):
-                    yield named.relative_to(workspace).as_posix()
+            for folder in _named(place):
+                if folder.is_absolute() and folder.is_relative_to(workspace):
+                    yield folder.relative_to(workspace).as_posix()
 
 
 def _named(place: Path) -> list[Path]:
-    """Folders that a .pth file lists, or the one around each package of an editable install's finder."""
+    """Folders that a .pth file lists, or parents of the packages of an editable install's finder."""
     try:
         with place.open("rb") as file:
             text = file.read(_MOST).decode("utf-8", "replace")
@@ -116,15 +116,15 @@ def _named(place: Path) -> list[Path]:
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
-    """The policy that the settings give. Raises UsageError: the interpreter that was named can't be used."""
-    named = settings.python
+    """Policy of these settings. Raises UsageError: the interpreter can't be used."""
+    python = settings.python
     if settings.installed is not None:
         entry = Installed(settings.installed)
         if not entry.is_there:
             raise UsageError(f"What was installed for this run has gone: {entry.folder}. Start a new one.")
-        named = entry.python or named
+        python = entry.python or python
     try:
-        interpreter = find_interpreter(named, workspace=workspace, environ=os.environ)
+        interpreter = find_interpreter(python, workspace=workspace, environ=os.environ)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return Policy(
@@ -141,10 +141,10 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
     )
 
 
-def redactor_for(files: Mapping[str, StoredFile], shown: Mapping[str, bytes]) -> Redactor:
+def redactor_for(files: Mapping[str, StoredFile], overlay: Mapping[str, bytes]) -> Redactor:
     """A redactor of the secrets in the environment and in `.env` files."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
-    texts |= {path: held[: 1 << 20].decode("utf-8", "replace") for path, held in shown.items()}
+    texts |= {path: content[: 1 << 20].decode("utf-8", "replace") for path, content in overlay.items()}
     if not texts:
         return Redactor.from_environment()
     from coder.context.secrecy import secrets_in

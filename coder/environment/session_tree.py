@@ -47,13 +47,13 @@ class SessionTree:
         *,
         files: Mapping[str, StoredFile],
         root: str | None,
-        shown: Collection[str] = (),
+        overlay: Collection[str] = (),
     ) -> None:
-        """Begin with the user's files, which the workspace holds, and ignored ones that are only shown."""
+        """Begin with the user's files in the workspace; files of `overlay` are visible only."""
         self.session = session
         self.kernel: Kernel | None = None
         """For cells, where the run has them."""
-        self._shown = shown
+        self._overlay = overlay
         self._root = Path(root) if root is not None else None
         self._begin(files)
 
@@ -69,19 +69,19 @@ class SessionTree:
         self._known: dict[str, Change] = {}
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
-        """Files that changed since the last call, and changes that can't be taken over."""
-        found = await self.session.changes(ignored=self._is_left)
-        refused = {change.path: reason for change in found.changes if (reason := self._refused(change))}
-        closed = {left.path: left.reason for left in found.left_out}
-        refused |= _replaced(found.changes, {**refused, **closed})
-        now = {change.path: change for change in found.changes if change.path not in refused}
+        """Files that changed since the last call, and reasons against changes that can't be taken over."""
+        result = await self.session.changes(ignored=self._is_left)
+        refused = {change.path: reason for change in result.changes if (reason := self._refused(change))}
+        closed = {entry.path: entry.reason for entry in result.left_out}
+        refused |= _replaced(result.changes, {**refused, **closed})
+        now = {change.path: change for change in result.changes if change.path not in refused}
         changed: dict[str, StoredFile | None] = {
             path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
         }
         changed |= {path: self.files.get(path) for path in self._known.keys() - now.keys()}
         self._known = now
-        left = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
-        return changed, (*left, *(f"{left.path}: {left.reason}" for left in found.left_out))
+        notes = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
+        return changed, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
         """Replace the user's files by the present ones; the run's changes stay. Raises FileRefused."""
@@ -94,7 +94,7 @@ class SessionTree:
         await self.write(tree)
 
     def _refused(self, change: Change) -> LeftOut | None:
-        """Why this file can't be written into the user's folder; None where it can."""
+        """Reason why this file can't be written into the user's folder; None where it can."""
         if change.mode == _LINK and change.content is not None:
             return "link"
         try:
@@ -111,13 +111,13 @@ class SessionTree:
         return None
 
     def _is_left(self, path: str) -> bool:
-        """Whether a path is left by tools or ignored by git, and no file that the run read."""
+        """Whether a path is ignored by git or a cache of tools, and no file that the run read."""
         if path in self.files or path in self._folders:
             return False
-        return path in self._shown or PurePosixPath(path).name in _CACHES or self._ignores(path)
+        return path in self._overlay or PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
-        """Write files that were changed elsewhere. Raises FileRefused: a path outside, or no room."""
+        """Write files that changed elsewhere. Raises FileRefused: a path outside, or a full disk."""
         for path, stored in changes.items():
             if stored is None:
                 await self.session.remove(path)
@@ -130,15 +130,15 @@ class SessionTree:
 async def lay_session(
     sandbox: Sandbox, stack: AsyncExitStack, state: "State", policy: Policy
 ) -> tuple[SessionTree, str]:
-    """Open a session on the user's files, in a repository of its own, with the run's changes.
+    """Open a session on the user's files with the run's changes, in a new repository.
 
     Returns:
-        Its tree, and the names of folders of installs that are read-only there.
+        Its tree, and the names of read-only folders of installs.
     """
     files = {path: stored.content for path, stored in state.files.items()}
     await sandbox.lay(files | ignored_files(state))
     session = await stack.enter_async_context(sandbox.session())
-    work = SessionTree(session, files=state.files, root=state.root, shown=state.settings.show)
+    work = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
     if policy.kernel:
         from sandbox import Kernel
 
@@ -160,15 +160,15 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
 
 
 def _replaced(changes: Collection[Change], refused: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
-    """Deletions to be left out, too: of files whose place is taken by one that can't land."""
+    """Deletions to leave out as well: a file that can't land takes the place of the deleted one."""
     above: dict[str, LeftOut] = {}
     for path, why in refused.items():
         above |= dict.fromkeys(map(str, PurePosixPath(path).parents), why)
-    found: dict[str, LeftOut] = {}
+    deletions: dict[str, LeftOut] = {}
     for path in (change.path for change in changes if change.kind == "deleted"):
         reasons = (above.get(path), *(refused.get(str(folder)) for folder in PurePosixPath(path).parents))
-        found.update((path, reason) for reason in reasons if reason)
-    return found
+        deletions.update((path, reason) for reason in reasons if reason)
+    return deletions
 
 
 def _stored(change: Change) -> StoredFile | None:
@@ -177,5 +177,5 @@ def _stored(change: Change) -> StoredFile | None:
     return StoredFile.of(change.content, mode=0o755 if change.mode == _EXECUTABLE else 0o644)
 
 
-def _differs(change: Change, known: Change | None) -> bool:
-    return known is None or (change.after, change.mode) != (known.after, known.mode)
+def _differs(change: Change, previous: Change | None) -> bool:
+    return previous is None or (change.after, change.mode) != (previous.after, previous.mode)

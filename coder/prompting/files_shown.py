@@ -39,7 +39,7 @@ def texts_of(state: State) -> dict[str, str]:
         return {}
     from coder.context.secrecy import withheld
 
-    hidden = withheld(state.files, asked=state.task.prompt, read=state.task.read)
+    hidden = withheld(state.files, prompt=state.task.prompt, read=state.task.read)
     return {
         path: stored.text
         for path, stored in state.files.items()
@@ -133,7 +133,7 @@ def notes_shown(state: State, target: Target, survey: "Survey | None", context: 
     texts = texts_of(state)
     most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
     shown = ""
-    near = [target.path, *(texts if survey is None else survey.named)]
+    near = [target.path, *(texts if survey is None else survey.paths)]
     for path, text in guidance(texts, near, most=most).items():
         folder = path.rpartition("/")[0]
         place = f"below {shown_path(folder)}" if folder else "in this repository"

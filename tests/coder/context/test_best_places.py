@@ -43,7 +43,7 @@ def places() -> Places:
     ],
 )
 def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
-    assert place in places.named(text)
+    assert place in places.mentions(text)
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_a_place_is_found(places: Places, text: str, place: Place) -> None:
     ],
 )
 def test_what_could_mean_several_files_or_none_is_no_place(places: Places, text: str) -> None:
-    assert places.named(text) == []
+    assert places.mentions(text) == []
 
 
 def test_a_folder_before_the_name_makes_it_clear(places: Places) -> None:
-    assert places.named("/srv/b/same.py:2") == [Place("b/same.py", 2)]
+    assert places.mentions("/srv/b/same.py:2") == [Place("b/same.py", 2)]
 
 
 @given(st.text())
 def test_any_text_can_be_read(text: str) -> None:
-    Places(PATHS, DEFINERS).named(text)
+    Places(PATHS, DEFINERS).mentions(text)
 
 
 @pytest.mark.parametrize("piece", ["a.b/", "x:1", '", line ', "a.py ", "`", "../", "A_b(", "é"])
@@ -78,9 +78,9 @@ def test_long_texts_take_no_longer_than_their_length(places: Places, piece: str)
     short, long = piece * (16_000 // len(piece)), piece * (256_000 // len(piece))
 
     begin = process_time()
-    places.named(short)
+    places.mentions(short)
     middle = process_time()
-    places.named(long)
+    places.mentions(long)
     end = process_time()
 
     assert end - middle < 16 * 8 * (middle - begin) + 1.0

@@ -64,7 +64,7 @@ def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
             {"a.py": "def f(): ...\n"},
             [Place("a.py", 1)],
             budget=500,
-            shown={"a.py": {1}},
+            visible_lines={"a.py": {1}},
         )
         == ""
     )
@@ -74,6 +74,6 @@ def test_a_file_of_which_nothing_fits_the_prompt_is_named_on_the_map() -> None:
     texts = {"data.sql": "x\n" * 9_000, "a.py": "def f(): ...\n"}
     _, shown = show_files(texts, [Place("data.sql"), Place("a.py", 1)], extents={}, whole={}, budget=500)
 
-    text = repo_map({"a.py": Facts("f:1", "")}, texts, [Place("a.py", 1)], budget=500, shown=shown)
+    text = repo_map({"a.py": Facts("f:1", "")}, texts, [Place("a.py", 1)], budget=500, visible_lines=shown)
 
     assert text == "Other files, by folder:\n./ data.sql"

@@ -29,23 +29,23 @@ def test_other_files_are_not(path: str) -> None:
 
 @pytest.mark.parametrize("asked", ["read .env first", "This is about: `a/.env`."])
 def test_who_names_a_file_wants_it_shown(asked: str) -> None:
-    assert withheld(["a/.env"], asked=asked) == set()
+    assert withheld(["a/.env"], prompt=asked) == set()
 
 
 @pytest.mark.parametrize("asked", ["", "the environment", "see .env.example", "x.env", ".environment"])
 def test_words_like_its_name_do_not_name_it(asked: str) -> None:
-    assert withheld([".env", "a.py"], asked=asked) == {".env"}
+    assert withheld([".env", "a.py"], prompt=asked) == {".env"}
 
 
 def test_a_glob_of_files_to_read_names_it_too() -> None:
-    assert withheld([".env", "b/.env"], asked="", read=[".env*"]) == set()
+    assert withheld([".env", "b/.env"], prompt="", read=[".env*"]) == set()
 
 
 def test_a_star_of_such_a_glob_stays_in_its_folder() -> None:
     paths = ["conf/.env", "conf/prod/.env"]
 
-    assert withheld(paths, asked="", read=["conf/*"]) == {"conf/prod/.env"}
-    assert withheld(paths, asked="", read=["conf/**/.env"]) == set()
+    assert withheld(paths, prompt="", read=["conf/*"]) == {"conf/prod/.env"}
+    assert withheld(paths, prompt="", read=["conf/**/.env"]) == set()
 
 
 def test_the_keys_of_an_env_file_are_known_and_its_words_are_not() -> None:

@@ -65,7 +65,7 @@ async def test_a_test_file_in_the_command_brings_up_the_module_that_it_imports()
     survey = await survey_of(files, "It is wrong at night.", command="python -m pytest tests/test_till.py")
 
     assert "return 0" in survey.files
-    assert {"tests/test_till.py", "shop/till.py"} <= {*survey.named}
+    assert {"tests/test_till.py", "shop/till.py"} <= {*survey.paths}
 
 
 async def test_where_a_read_attribute_is_set_is_on_the_map() -> None:

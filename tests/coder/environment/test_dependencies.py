@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.agent import solve
-from coder.environment.dependencies import found_folders
+from coder.environment.dependencies import find_folders
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -65,7 +65,7 @@ def test_every_package_of_a_repository_has_its_own(tmp_path: Path) -> None:
     for place in ("node_modules", "packages/a/node_modules", "packages/b/node_modules"):
         (tmp_path / place).mkdir(parents=True)
 
-    found = found_folders(tmp_path, {"package.json", "packages/a/package.json", "packages/b/index.js"})
+    found = find_folders(tmp_path, {"package.json", "packages/a/package.json", "packages/b/index.js"})
 
     assert found == {
         "node_modules": tmp_path / "node_modules",
@@ -79,7 +79,7 @@ def test_a_folder_that_git_tracks_or_a_link_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "own" / "node_modules").mkdir(parents=True)
     (tmp_path / "node_modules").symlink_to("/usr")
 
-    found = found_folders(
+    found = find_folders(
         tmp_path,
         {"package.json", "linked/package.json", "own/package.json", "own/node_modules/kept/index.js"},
     )
