@@ -2,8 +2,8 @@
 
     CODER_TEST_DATA=… python -m tests.benchmarks.judge.measure_rates [CORPUS.jsonl …]
 
-Prints the rows of the table in docs/reference/judging.md. A line of a further corpus is an object with `case`
-(a line of a suite), `answer` (code or patch) and `is_honest`. Each answer is judged once.
+Prints the figures of the table in docs/reference/judging.md. A line of a further corpus is an object with
+`case` (a line of a suite), `answer` (code or patch) and `is_honest`. Each answer is judged once.
 """
 
 import argparse
