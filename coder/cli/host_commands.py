@@ -58,7 +58,9 @@ class HostCommands:
         written = self._written(place)
         pending = pending_in(place, written)
         if not pending.paths:
-            others = f" Other changes aren't committed here: {_named(pending.left)}" if pending.left else ""
+            others = (
+                f" Other changes aren't committed here: {_named(pending.others)}" if pending.others else ""
+            )
             raise UsageError(f"Nothing that this conversation has written is left to commit.{others}")
         self._tell_pending(place, pending, written)
         self._tell_started(place, "commit")
@@ -156,8 +158,8 @@ class HostCommands:
         self._screen.tell(f"  · {count_of(len(pending.paths), 'file')} on {one_line(place.branch)}")
         if mixed:
             self._screen.tell(f"  ! with changes of your own, too: {_named(sorted(mixed))}")
-        if pending.left:
-            self._screen.tell(f"  · stays out: {_named(pending.left)}")
+        if pending.others:
+            self._screen.tell(f"  · stays out: {_named(pending.others)}")
 
     def _tell_started(self, place: Place, command: str) -> None:
         """Name what a command of git's starts; UsageError: the conversation has written some of that."""

@@ -22,11 +22,11 @@ _SENTENCE_END = re.compile(r"\n|(?<=[.!?:])\s+(?=[A-Z`\"'(])")
 
 
 def commit_message(state: State, changed: Mapping[str, Changed]) -> str:
-    """The subject, the model's summary where it has more, the task, and the run that made the change."""
+    """Return the message: subject, rest of the model's summary, task and run."""
     summary, subject = _summary(state), subject_of(state, [*changed], verb=_verb(changed))
     more = summary.removeprefix(subject).lstrip(". \n")  # the whole of it where the subject was cut
-    asked = printable(state.task.prompt).strip()
-    task = f"Task: {asked if len(asked) <= _LONGEST_TASK else f'{asked[:_LONGEST_TASK]}…'}"
+    prompt = printable(state.task.prompt).strip()
+    task = f"Task: {prompt if len(prompt) <= _LONGEST_TASK else f'{prompt[:_LONGEST_TASK]}…'}"
     by = f"Written by {state.model}, run {state.run} of coder.\n"
     return "\n\n".join(filter(None, [subject, more, task, by]))
 
@@ -52,10 +52,10 @@ def _verb(changed: Mapping[str, Changed]) -> str:
 
 
 def _files_changed(verb: str, paths: Sequence[str]) -> str:
-    """`Change humanize/filesize.py and its tests`."""
+    """Return a subject like `Change humanize/filesize.py and its tests`."""
     code = [one_line(path) for path in paths if not is_test(path)]
     tests = "" if len(code) in (0, len(paths)) else f" and {'its' if len(code) == 1 else 'their'} tests"
-    named = code or [one_line(path) for path in paths]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    words = f"{verb} {(', ' if more else ' and ').join(named[:_NAMED])}{more}{tests}"
+    files = code or [one_line(path) for path in paths]
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    words = f"{verb} {(', ' if more else ' and ').join(files[:_NAMED])}{more}{tests}"
     return words if len(words) <= _SUBJECT else f"{verb} {len(paths)} files"

@@ -27,30 +27,30 @@ async def commit_run(journal: Journal) -> None:
         if not changed:
             raise NoCommit("nothing has changed.")
         message = commit_message(state, changed)
-        made = await asyncio.to_thread(commit, root, changed, message=message, branch=branch)
+        revision = await asyncio.to_thread(commit, root, changed, message=message, branch=branch)
     except NoCommit as error:
         await journal.append(CommitRefused(reason=str(error)))
     else:
-        await journal.append(CommitMade(commit=made.commit, branch=made.branch))
+        await journal.append(CommitMade(commit=revision.commit, branch=revision.branch))
 
 
-async def revert_commit(state: State, made: CommitMade) -> str:
-    """Commit the files from before the run on top of HEAD, once they stand again; say what was done.
+async def revert_commit(state: State, event: CommitMade) -> str:
+    """Commit the restored files on top of HEAD; return a message about it.
 
     Args:
         state: at the end of the run, or of the step of a conversation, that made the commit.
     """
     root, changed = _changed(state)
     back = {path: replace(one, before=one.after, after=one.before) for path, one in changed.items()}
-    message = f"Revert {made.commit[:12]}\n\nTakes back run {state.run} of coder.\n"
+    message = f"Revert {event.commit[:12]}\n\nTakes back run {state.run} of coder.\n"
     try:
         reverting = await asyncio.to_thread(commit, root, back, message=message)
     except NoCommit as error:
         return (
-            f"the files are as before the commit {made.commit[:12]}, and that is not committed: {error} "
+            f"the files are as before the commit {event.commit[:12]}, and that is not committed: {error} "
             "See it with: git status"
         )
-    return f"the commit {reverting.commit[:12]} reverts the commit {made.commit[:12]}"
+    return f"the commit {reverting.commit[:12]} reverts the commit {event.commit[:12]}"
 
 
 def _changed(state: State) -> tuple[Path, dict[str, Changed]]:

@@ -54,22 +54,22 @@ def _texts_before(state: State, files: Mapping[str, str | None]) -> dict[str, st
 
 
 def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
-    """Files of a change that need a yes of their own, and why: by path.
+    """Return the files of a change that need separate consent, with the reasons, by path.
 
-    Those that run by themselves later, new dot files that aren't known to be harmless, all files where the
-    folder holds the user's home, and removed files that a held one replaces. Those that `--allow` names are
-    free. Names of the folders above count too: the folder itself may be `.github/workflows`.
+    These are files that run by themselves later, new dot files that aren't known to be harmless, all files
+    of the home folder, and removed files that a risky one replaces. Files that `--allow` names are free.
+    Names of parent folders count too: the folder itself may be `.github/workflows`.
     """
     if state.root is None:
         return {}
     root = Path(state.root)
     if holds_home(root):
-        found = dict.fromkeys(
+        reasons = dict.fromkeys(
             files, "the folder holds your home folder, where many programs look for settings"
         )
     else:
         above, is_repository = parts_above(root)
-        found = {}
+        reasons = {}
         for path, text in files.items():
             whole = "/".join((*above, path))
             is_dot_file_new = text is not None and path not in state.files
@@ -78,19 +78,21 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             if why is None and is_of_settings(root, path):
                 why = "programs look for your settings in its folder"
             if why is not None:
-                found[path] = why
-        found = started_files(root, files, _texts_before(state, files)) | found
-    found = {path: why for path, why in found.items() if not _is_yes_to(path, state.settings.allow)}
-    return found | {path: f"{new} takes its place" for path, new in _replaced(state, files, found).items()}
+                reasons[path] = why
+        reasons = started_files(root, files, _texts_before(state, files)) | reasons
+    reasons = {path: why for path, why in reasons.items() if not _is_yes_to(path, state.settings.allow)}
+    return reasons | {
+        path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()
+    }
 
 
-def _replaced(state: State, files: Mapping[str, str | None], held: Mapping[str, str]) -> dict[str, str]:
-    """Removed files that reappear at a held path, by content or by name, or that leave room for one."""
+def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:
+    """Return removed files that reappear at a risky path, by content or name, or that make room for one."""
     moved = {}
     for old, text in files.items():
-        if text is not None or old in held or old not in state.files:
+        if text is not None or old in risks or old not in state.files:
             continue
-        for new in held:
+        for new in risks:
             content, is_below = files[new], new.startswith(f"{old}/") or old.startswith(f"{new}/")
             same = content is not None and as_bytes(content) == state.files[old].content
             if same or is_below or (content is not None and new.split("/")[-1] == old.split("/")[-1]):

@@ -63,10 +63,10 @@ async def deliver(journal: Journal) -> None:
     try:
         if not settings.lands:
             if (state := journal.state).landing.proposed is None:
-                contents, left = contents_of(state)
+                contents, rest = contents_of(state)
                 intended(state, contents)  # raises where it can't land
-                tests, held = patch_of(state, left), tuple(held_in(state))
-                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=held))
+                tests, risks = patch_of(state, rest), tuple(held_in(state))
+                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=risks))
             if not await _may_commit(journal):
                 return
         elif journal.state.landing.planned is not None or await _plan(journal):
@@ -96,10 +96,10 @@ def with_written(error: MachineError, state: State) -> MachineError:
         return error
     plan, root = landing.plan, Path(landing.plan.root)
     with suppress(MachineError):
-        made = [change.path for change in plan.changes if is_made(plan, change)]
-        if made:
+        paths = [change.path for change in plan.changes if is_made(plan, change)]
+        if paths:
             return type(error)(
-                f"{error}\nIn {root} the run had changed {', '.join(made)} by then, {len(made)} of "
+                f"{error}\nIn {root} the run had changed {', '.join(paths)} by then, {len(paths)} of "
                 f"{count_of(len(plan.changes), 'file')}.\n"
                 f"Then go on with: {own_command()} resume {state.run}, or take it back with: "
                 f"{own_command()} undo {state.run}"
@@ -110,43 +110,43 @@ def with_written(error: MachineError, state: State) -> MachineError:
 async def _plan(journal: Journal) -> bool:
     """Log the plan of a landing; False if it is only proposed or refused."""
     state = journal.state
-    contents, left = contents_of(state)
+    contents, rest = contents_of(state)
     planned = intended(state, contents)
     overwritten = [change.path for change in planned.changes if change.before is not None]
     for path in overwritten:
         require_replaceable(Path(planned.root) / path)
-    patch, tests = patch_of(state, contents), patch_of(state, left)
+    patch, tests = patch_of(state, contents), patch_of(state, rest)
     paths = [change.path for change in planned.changes]
-    shown = in_parts(patch, tests)
-    said = await ask_consent(journal, paths=paths, overwritten=overwritten, shown=shown)
-    if said is None:
+    diff = in_parts(patch, tests)
+    decision = await ask_consent(journal, paths=paths, overwritten=overwritten, diff=diff)
+    if decision is None:
         await journal.append(PatchProposed(patch=patch, tests=tests, held=tuple(held_in(state))))
         return False
-    if not said.agrees:
-        await _refuse(journal, said, PatchProposed(patch=patch, tests=tests))
+    if not decision.agrees:
+        await _refuse(journal, decision, PatchProposed(patch=patch, tests=tests))
         return False
-    held = held_in(state)
-    edits = {path: content for path, content in left.items() if path not in held}
+    risks = held_in(state)
+    edits = {path: content for path, content in rest.items() if path not in risks}
     offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
-    if edits and (offered or await wants_edits(journal, shown)):
+    if edits and (offered or await wants_edits(journal, diff)):
         contents = {**contents, **edits}
-    if held and await wants_held(journal, held, shown):
-        contents, held = {**contents, **{path: left[path] for path in held}}, {}
-    left = {path: content for path, content in left.items() if path not in contents}
-    planned, patch, tests = intended(state, contents), patch_of(state, contents), patch_of(state, left)
+    if risks and await wants_held(journal, risks, diff):
+        contents, risks = {**contents, **{path: rest[path] for path in risks}}, {}
+    rest = {path: content for path, content in rest.items() if path not in contents}
+    planned, patch, tests = intended(state, contents), patch_of(state, contents), patch_of(state, rest)
     before = {change.path: state.files[change.path] for change in planned.changes if change.before}
     await journal.append(
-        LandingPlanned(plan=planned, patch=patch, tests=tests, before=before, held=tuple(held))
+        LandingPlanned(plan=planned, patch=patch, tests=tests, before=before, held=tuple(risks))
     )
     return True
 
 
 async def _extend(journal: Journal) -> None:
-    """Add files to a landing that it left out, and that the user has allowed since."""
+    """Add files to a landing that the user has allowed since it was planned."""
     state = journal.state
     landing = state.landing.planned
     assert landing is not None
-    contents, left = contents_of(state)
+    contents, rest = contents_of(state)
     wanted = {path: contents[path] for path in landing.held if path in contents}
     if not wanted:
         return
@@ -155,9 +155,9 @@ async def _extend(journal: Journal) -> None:
     plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
     patch = patch_of(state, {**{change.path: contents[change.path] for change in changes}})
     before = {change.path: state.files[change.path] for change in changes if change.before}
-    held = tuple(path for path in landing.held if path not in wanted)
+    remaining = tuple(path for path in landing.held if path not in wanted)
     await journal.append(
-        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, left), before=before, held=held)
+        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, rest), before=before, held=remaining)
     )
 
 
@@ -182,8 +182,8 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
     landed = [change for change in landing.plan.changes if change.path in journal.state.landing.written]
     before = {path: stored.content for path, stored in landing.before.items()}
 
-    async def record(path: str, left: str | None) -> None:
-        await journal.append(FileUndone(path=path, left=left))
+    async def record(path: str, reason: str | None) -> None:
+        await journal.append(FileUndone(path=path, left=reason))
 
     await undo(landing.plan.model_copy(update={"changes": tuple(landed)}), before, record)
 
@@ -195,7 +195,7 @@ async def _may_commit(journal: Journal) -> bool:
     is_asked = (settings.chat or "landing" in settings.approve) and not is_own
     if not (settings.commits and is_asked and is_to_be_committed(state)):
         return True
-    question = landing_question(state, f"Commit it on {state.settings.branch}?", shown=state.landing.patch)
+    question = landing_question(state, f"Commit it on {state.settings.branch}?", diff=state.landing.patch)
     answer = await journal.ask(question)
     if not answer.agrees:
         await _refuse(journal, answer)

@@ -88,15 +88,15 @@ def take_snapshot(
 
 
 def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]) -> None:
-    named = _named(reader.path, globs)
+    extra = _named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
             reader.walk(folder)
     else:
         own = [*listing.tracked, *by_a_person(listing.untracked)]
-        reader.go_through({*own, *generated(reader.path, own), *named})
+        reader.go_through({*own, *generated(reader.path, own), *extra})
         reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
-    _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *named})
+    _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *extra})
     pointers = [path for path, file in reader.files.items() if (file.text or "").startswith(_POINTER)]
     if pointers:
         count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
@@ -107,8 +107,8 @@ def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
     """Leave out recordings of `--record`, unless tracked or named: they grow, so no replay would fit."""
     texts = {path: file.text or "" for path, file in reader.files.items()}
     heads = {path: text[:_HEADER].partition("\n")[0] for path, text in texts.items()}
-    found = [path for path, head in heads.items() if head.startswith('{"') and _RECORDING in head]
-    for path in found:
+    recordings = [path for path, head in heads.items() if head.startswith('{"') and _RECORDING in head]
+    for path in recordings:
         if path not in wanted:
             del reader.files[path]
             reader.notes.append(f"{path}: left out, a recording of model calls")

@@ -16,24 +16,24 @@ _YES, _NO = (Decision(decision=word, how="default") for word in ("yes", "no"))
 
 
 async def ask_consent(
-    journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], shown: str
+    journal: Journal, *, paths: Sequence[str], overwritten: Sequence[str], diff: str
 ) -> Decision | None:
-    """The user's word on a change of these paths; None: nobody can give the word that it needs.
+    """Ask whether a change of these paths lands; None if consent is needed and nobody can give it.
 
-    A conversation asks about each change, any other run about unverified ones and about files that are
-    overwritten. A version of the user's own is asked about where it doesn't pass.
+    A conversation asks about each change; other runs ask about unverified changes and overwritten files.
+    The user's own version is asked about only if it doesn't pass.
     """
     state = journal.state
     needed, passed = needs_word(state), _has_passed(state)
-    if not needed and _is_agreed(state, shown, passed=passed, overwritten=overwritten):
+    if not needed and _is_agreed(state, diff, passed=passed, overwritten=overwritten):
         return _YES
-    if not shown:
+    if not diff:
         return None
     text = f"Change {', '.join(overwritten or paths) or 'the given tests'}?"
     text = _question(state, paths) if needed else text
     note = _unshown(state) if state.settings.chat else ""
     by_flag = needed and not is_whole(state, paths)
-    question = landing_question(state, text, shown=shown, note=note, passed=passed, by_flag=by_flag)
+    question = landing_question(state, text, diff=diff, note=note, passed=passed, by_flag=by_flag)
     otherwise = NOBODY if needed else _YES if passed or not state.settings.chat else _NO
     answer = await journal.ask(
         question, otherwise=None if state.landing.declined and otherwise is _YES else otherwise
@@ -41,12 +41,12 @@ async def ask_consent(
     return None if answer is NOBODY else answer
 
 
-def _is_agreed(state: State, shown: str, *, passed: bool, overwritten: Sequence[str]) -> bool:
-    """Whether a change that needs no word for its verdict lands without a question."""
+def _is_agreed(state: State, diff: str, *, passed: bool, overwritten: Sequence[str]) -> bool:
+    """Whether a change whose verdict needs no consent lands without a question."""
     code = best_code(state)
     is_own = code is not None and code.author == HUMAN
     if state.settings.chat:
-        return not shown or (is_own and passed)
+        return not diff or (is_own and passed)
     is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
     return is_own or is_free
 
@@ -61,25 +61,25 @@ def is_whole(state: State, paths: Sequence[str]) -> bool:
     return is_contradicted(state) or not paths
 
 
-async def wants_edits(journal: Journal, shown: str) -> bool:
+async def wants_edits(journal: Journal, diff: str) -> bool:
     """Whether optional edits of given tests land too."""
     if journal.state.settings.chat:
         return False
     text = "Change the given tests, too? They passed as they were, and were not run as edited."
-    question = Question(kind="approve", about="tests", text=text, patch=shown)
+    question = Question(kind="approve", about="tests", text=text, patch=diff)
     return (await journal.ask(question, otherwise=NOBODY)).agrees
 
 
-async def wants_held(journal: Journal, held: Mapping[str, str], shown: str) -> bool:
+async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> bool:
     """Whether files that may run by themselves later land, too. `--yes` does not answer it."""
-    text = f"Write what may run by itself later, too: {', '.join(held)}?"
-    note = "; ".join(f"{path}: {why}" for path, why in held.items())
-    question = Question(kind="approve", about="tests", text=text, patch=shown, note=note)
+    text = f"Write what may run by itself later, too: {', '.join(risks)}?"
+    note = "; ".join(f"{path}: {why}" for path, why in risks.items())
+    question = Question(kind="approve", about="tests", text=text, patch=diff, note=note)
     return (await journal.ask(question, otherwise=NOBODY)).agrees
 
 
 def landing_question(
-    state: State, text: str, *, shown: str, note: str = "", passed: bool = True, by_flag: bool = False
+    state: State, text: str, *, diff: str, note: str = "", passed: bool = True, by_flag: bool = False
 ) -> Question:
     """The question whether a change lands, with the files that a person may edit."""
     code = best_code(state)
@@ -88,7 +88,7 @@ def landing_question(
         kind="approve",
         about="landing",
         text=text,
-        patch=shown,
+        patch=diff,
         note=note,
         files=files,
         passed=passed,

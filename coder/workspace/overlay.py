@@ -33,18 +33,18 @@ def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> 
 
 
 def following(
-    held: Mapping[str, Content], code: Mapping[str, str | None], files: Mapping[str, StoredFile]
+    contents: Mapping[str, Content], code: Mapping[str, str | None], files: Mapping[str, StoredFile]
 ) -> dict[str, Content]:
-    """These contents, where each link to a changed file gets that file's content."""
+    """Return the contents, where each link to a changed file gets that file's content."""
     if code.keys().isdisjoint(files):
-        return dict(held)
+        return dict(contents)
     links = {
         path: file.link
         for path, file in files.items()
         if file.link and file.link in code and path not in code
     }
-    followed = {path: held[end] for path, end in links.items() if end in held}
-    return {**{path: content for path, content in held.items() if path not in links}, **followed}
+    followed = {path: contents[end] for path, end in links.items() if end in contents}
+    return {**{path: content for path, content in contents.items() if path not in links}, **followed}
 
 
 _MOST_SHOWN = 64 << 20

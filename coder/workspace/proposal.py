@@ -43,37 +43,35 @@ def patch_of(state: State, contents: Contents) -> str:
 
 
 def proposal(state: State) -> tuple[str, str]:
-    """The patch of the best code, and the one of held files, and of the edits of given tests
-    that land with it.
-    """
+    """Return the patch of the best code, and that of risky files and of test edits that land with it."""
     best = best_code(state)
     edits = landing_edits(state, best) if best is not None else {}
-    contents, left = contents_of(state)
+    contents, rest = contents_of(state)
     code = {path: content for path, content in contents.items() if path not in edits}
-    held = {path: content for path, content in left.items() if path in held_in(state)}
+    risky_files = {path: content for path, content in rest.items() if path in held_in(state)}
     tests = {path: content for path, content in contents.items() if path in edits}
-    return patch_of(state, code), patch_of(state, {**tests, **held})
+    return patch_of(state, code), patch_of(state, {**tests, **risky_files})
 
 
 def contents_of(state: State) -> tuple[Contents, Contents]:
-    """What lands, and what doesn't without a yes of its own: edits of given tests, and held files."""
+    """Return the contents that land, and those that need separate consent: test edits and risky files."""
     best = best_code(state)
     if best is None:
         return {}, {}
     edits = landing_edits(state, best)
-    going, held = {**best.files, **edits}, held_in(state)
-    left = {path: text for path, text in best.test_edits.items() if path not in edits}
-    left |= {path: going[path] for path in held}
-    return _encoded({path: text for path, text in going.items() if path not in held}), _encoded(left)
+    going, risks = {**best.files, **edits}, held_in(state)
+    rest = {path: text for path, text in best.test_edits.items() if path not in edits}
+    rest |= {path: going[path] for path in risks}
+    return _encoded({path: text for path, text in going.items() if path not in risks}), _encoded(rest)
 
 
 def held_in(state: State) -> dict[str, str]:
-    """Files of the best code that don't land without a yes of their own, and why: by path."""
+    """Return the files of the best code that need separate consent, with the reasons, by path."""
     best = best_code(state)
     if best is None:
         return {}
-    held = held_files(state, {**best.files, **landing_edits(state, best)})
-    return {path: why for path, why in held.items() if path not in state.landing.planned_paths}
+    risks = held_files(state, {**best.files, **landing_edits(state, best)})
+    return {path: why for path, why in risks.items() if path not in state.landing.planned_paths}
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
@@ -100,7 +98,7 @@ def session_changes(state: State, target: Target) -> SessionChanges:
     """Differences of the session's tree from the files that the run read."""
     files: dict[str, str | None] = {}
     edits: dict[str, str | None] = {}
-    left: list[str] = []
+    others: list[str] = []
     for path, now in state.dialogue.session.tree.items():
         if not _differs(state.files.get(path), now):
             continue
@@ -111,8 +109,8 @@ def session_changes(state: State, target: Target) -> SessionChanges:
         elif is_offered(end, state):
             edits[end] = text
         else:
-            left.append(path)
-    return SessionChanges(files, edits, tuple(left))
+            others.append(path)
+    return SessionChanges(files, edits, tuple(others))
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:

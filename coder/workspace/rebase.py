@@ -25,7 +25,7 @@ async def rebase(journal: Journal, reason: str) -> None:
     If the same lines have changed, the run's own patch is kept for `coder export`, and nothing is written.
 
     Args:
-        reason: what was found, for the message if the edits can't be merged.
+        reason: message if the edits can't be merged.
     """
     state = journal.state
     best = best_code(state)
@@ -38,13 +38,13 @@ async def rebase(journal: Journal, reason: str) -> None:
     newer: dict[str, StoredFile | None] = {}
     for path, base in read.items():
         now = _now(Path(state.root), path)
-        found = now.content if now is not None else None
-        if found == base:
+        current = now.content if now is not None else None
+        if current == base:
             continue
         newer[path] = now
-        if found == written[path]:
+        if current == written[path]:
             continue
-        both = _joined(base, found, written[path], tree=Path(state.root))
+        both = _joined(base, current, written[path], tree=Path(state.root))
         if both is None:
             own = (
                 f"Both edits of {path} can't be joined; the run's own is in: "
@@ -78,17 +78,17 @@ async def rebase(journal: Journal, reason: str) -> None:
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
-    """A session's unwritten work, merged with the user's edits; where they conflict, the user's stay."""
+    """Merge a session's unwritten work with the user's edits; the user's edits win a conflict."""
     changes: dict[str, StoredFile | None] = {}
-    for path, made in state.open_work.items():
+    for path, edited in state.open_work.items():
         base, now = state.files.get(path), read.get(path)
-        if is_same(now, base) or is_same(now, made):
+        if is_same(now, base) or is_same(now, edited):
             continue
         both = _joined(
-            *(one.content if one is not None else None for one in (base, now, made)),
+            *(one.content if one is not None else None for one in (base, now, edited)),
             tree=Path(state.root or os.curdir),
         )
-        changes[path] = now if both is None else text_file(both, like=made)
+        changes[path] = now if both is None else text_file(both, like=edited)
     return (
         ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=changes)
         if changes
@@ -107,14 +107,14 @@ def _joined(base: bytes | None, one: bytes | None, other: bytes | None, *, tree:
 
 
 def _now(root: Path, path: str) -> StoredFile | None:
-    """The present file in the user's folder; None if it can't be read."""
+    """Read the current file in the user's folder; None if it can't be read."""
     parts = PurePosixPath(path).parts
     try:
         with open_folder(root, parts[:-1]) as folder:
-            found, status = read_regular(folder, parts[-1], limit=MAX_FILE_BYTES)
+            content, status = read_regular(folder, parts[-1], limit=MAX_FILE_BYTES)
     except OSError:
         return None
-    return StoredFile.of(found, mode=status.st_mode & 0o7777)
+    return StoredFile.of(content, mode=status.st_mode & 0o7777)
 
 
 _MOST_CONFLICTS = 127
@@ -122,7 +122,7 @@ _MOST_CONFLICTS = 127
 
 
 def merge(base: bytes, one: bytes, other: bytes, *, tree: Path) -> bytes | None:
-    """The text with both changes; None if they change the same lines. Raises GitFailed.
+    """Return the text with both changes; None if they change the same lines. Raises GitFailed.
 
     Args:
         tree: git isn't taken from this folder.
@@ -131,9 +131,9 @@ def merge(base: bytes, one: bytes, other: bytes, *, tree: Path) -> bytes | None:
         for name, content in (("one", one), ("base", base), ("other", other)):
             (Path(place) / name).write_bytes(content)
         own = {"GIT_DIR": f"{place}/none", "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
-        asked = ("merge-file", "--stdout", "one", "base", "other")
+        arguments = ("merge-file", "--stdout", "one", "base", "other")
         try:
-            return run_git(asked, environment=closed_environment() | own, cwd=Path(place), tree=tree)
+            return run_git(arguments, environment=closed_environment() | own, cwd=Path(place), tree=tree)
         except GitFailed as error:
             if error.code is not None and 0 < error.code <= _MOST_CONFLICTS:
                 return None

@@ -21,11 +21,11 @@ def should_land(state: State, reason: Reason) -> bool:
         return False
     landing, planned = state.landing, state.landing.planned
     if state.settings.lands and (planned is not None or not offered):
-        shown = planned is not None and len(landing.written) == len(planned.plan.changes)
-        shown = shown and not may_extend(state)
+        is_delivered = planned is not None and len(landing.written) == len(planned.plan.changes)
+        is_delivered = is_delivered and not may_extend(state)
     else:
-        shown = landing.proposed is not None
-    return not shown or (solved and state.settings.commits and landing.committed is None)
+        is_delivered = landing.proposed is not None
+    return not is_delivered or (solved and state.settings.commits and landing.committed is None)
 
 
 def may_extend(state: State) -> bool:
@@ -52,9 +52,9 @@ def ended(state: State, reason: Reason) -> RunStopped:
         return RunStopped(
             status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
         )
-    shown = state.landing.planned or state.landing.proposed
-    if is_done and shown is not None and shown.held:
-        text = f"{reason.text}; left out until you allow it: {named(shown.held)}"
+    landing = state.landing.planned or state.landing.proposed
+    if is_done and landing is not None and landing.held:
+        text = f"{reason.text}; left out until you allow it: {named(landing.held)}"
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )
@@ -68,8 +68,8 @@ def _is_accepted(state: State, reason: Reason) -> bool:
 
 
 def _undelivered(state: State) -> str | None:
-    """Why the result isn't anywhere: its branch couldn't be made, and the folder stays as it is."""
-    made, shown = state.landing.committed, state.landing.proposed
-    if state.settings.branch is None or shown is None or not shown.patch:
+    """Return why a result on a branch is lost: the commit on the branch failed."""
+    commit, proposal = state.landing.committed, state.landing.proposed
+    if state.settings.branch is None or proposal is None or not proposal.patch:
         return None
-    return made.reason if isinstance(made, CommitRefused) else None
+    return commit.reason if isinstance(commit, CommitRefused) else None

@@ -56,7 +56,7 @@ def started_files(
         root: the folder that the paths are relative to.
         before: the contents of changed packages' descriptions (`package.json`) before the change.
     """
-    return _Search(root, files, before).made()
+    return _Search(root, files, before).collect()
 
 
 class _Search:
@@ -79,8 +79,8 @@ class _Search:
                 self._follow_setting(value)
             self._texts += [("", text) for text in texts]
 
-    def made(self) -> dict[str, str]:
-        """The files, and why."""
+    def collect(self) -> dict[str, str]:
+        """Return the files, with the reason for each."""
         read: set[tuple[str, str]] = set()
         self._add_settings_of_hooks()
         self._add_packages()
@@ -198,16 +198,16 @@ def _candidates(folder: str, word: str) -> Iterator[str]:
 
 
 def _automatic(text: str | None, scripts: Collection[str]) -> dict[str, Any]:
-    """What a package's description has run by itself, or under these names; empty where nothing reads it."""
+    """Return the scripts of a package.json that run automatically, or under these names."""
     try:
         package = json.loads((text or "").removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         return {}
     if not isinstance(package, dict):
         return {}
-    named = package.get("scripts")
-    named = named if isinstance(named, dict) else {}
-    run = {name: named[name] for name in named if name in _BY_THEMSELVES or name in scripts}
+    by_name = package.get("scripts")
+    by_name = by_name if isinstance(by_name, dict) else {}
+    run = {name: by_name[name] for name in by_name if name in _BY_THEMSELVES or name in scripts}
     return {**{key: package[key] for key in _AT_COMMITS if key in package}, **({"": run} if run else {})}
 
 

@@ -37,9 +37,9 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
         state = await journal.load("undo")
         written = _written(state)
         if not written:
-            said = f"{run} has written no files, so there is nothing to undo."
-            left = await take_back_commit(state, [])
-            raise UsageError(f"{said}\n{left[0].upper()}{left[1:]}" if left is not None else said)
+            message = f"{run} has written no files, so there is nothing to undo."
+            note = await take_back_commit(state, [])
+            raise UsageError(f"{message}\n{note[0].upper()}{note[1:]}" if note is not None else message)
         return [row for step in left_to_undo(state) or written for row in await take_back(journal, step)]
 
 
@@ -69,8 +69,8 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     before = {c.path: files[c.path].content for c in plan.changes if c.before is not None}
     rows: list[FileUndone] = []
 
-    async def record(path: str, left: str | None) -> None:
-        rows.append(FileUndone(path=path, left=left))
+    async def record(path: str, reason: str | None) -> None:
+        rows.append(FileUndone(path=path, left=reason))
         await journal.append(rows[-1])
 
     if plan.changes:
@@ -84,26 +84,26 @@ def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
     done = {*state.landing.undone} if step > len(state.steps) else set()
     if _of(state, step).landing.taken_back:
         done = {change.path for change in plan.changes}
-    left = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
-    return plan.model_copy(update={"changes": left})
+    changes = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
+    return plan.model_copy(update={"changes": changes})
 
 
 async def take_back_commit(
     state: State, rows: Sequence[FileUndone], *, step: int | None = None
 ) -> str | None:
-    """Revert the commit of a run, or of a step, whose files are put back; None where none was made.
+    """Revert the commit of a run or step whose files are restored; None if it has no commit.
 
     Returns:
-        What was done about it, or why nothing was.
+        Message with the result, or the reason why nothing was done.
     """
     state = state if step is None else _of(state, step)
-    made = state.landing.committed
-    if not isinstance(made, CommitMade):
+    commit = state.landing.committed
+    if not isinstance(commit, CommitMade):
         return None
     if state.settings.branch is not None:
-        return f"the branch {made.branch} has its commit. Remove it with: git branch -D {made.branch}"
+        return f"the branch {commit.branch} has its commit. Remove it with: git branch -D {commit.branch}"
     if not rows:
         return None  # it was taken back before
     if any(row.left for row in rows):
-        return f"the commit {made.commit[:12]} stays, as not every file could be put back"
-    return await revert_commit(state, made)
+        return f"the commit {commit.commit[:12]} stays, as not every file could be put back"
+    return await revert_commit(state, commit)

@@ -35,7 +35,7 @@ class Reader:
     """A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    taken: int = 0
+    total_bytes: int = 0
 
     def walk(self, folder: int, prefix: str = "", *, depth: int = 0) -> None:
         """Read an open folder recursively, except folders made by tools."""
@@ -82,8 +82,8 @@ class Reader:
                 )
             self.notes.append(f"{path}: left out, more than {self.max_file_bytes:,} bytes")
             return
-        self.taken += len(content)
-        if len(self.files) == self.max_files or self.taken > self.max_bytes:
+        self.total_bytes += len(content)
+        if len(self.files) == self.max_files or self.total_bytes > self.max_bytes:
             raise UsageError(
                 f"{self.path} holds more than the {self.max_files:,} files or {self.max_bytes:,} bytes that "
                 f"a run reads. Name a smaller folder, or a file."
@@ -116,14 +116,14 @@ class Reader:
         """Replace a link within the tree by its target's file or files; leave out others."""
         ends = {link: target} if target in self.files else self._below(link, target)
         more = sum(len(self.files[end].content) for end in ends.values())
-        too_many = len(self.files) + len(ends) > self.max_files or self.taken + more > self.max_bytes
+        too_many = len(self.files) + len(ends) > self.max_files or self.total_bytes + more > self.max_bytes
         if not ends or too_many:
             self._leave_out(link, NotRegular())
             return
         for path, end in ends.items():
-            found = self.files[end]
-            self.take(path, found.content, found.mode)
-            self.files[path] = found.model_copy(update={"link": found.link or end})
+            source = self.files[end]
+            self.take(path, source.content, source.mode)
+            self.files[path] = source.model_copy(update={"link": source.link or end})
 
     def _below(self, link: str, folder: str) -> dict[str, str]:
         """The files of a folder by their paths below a link to it; none if the link is inside the folder."""
@@ -134,8 +134,8 @@ class Reader:
     def _leave_out(self, path: str, error: OSError | UnicodeEncodeError) -> None:
         match error:
             case UnicodeEncodeError():
-                shown = path.encode("utf-8", "backslashreplace").decode()
-                self.notes.append(f"{shown}: left out, its name is not UTF-8")
+                name = path.encode("utf-8", "backslashreplace").decode()
+                self.notes.append(f"{name}: left out, its name is not UTF-8")
             case FileNotFoundError():
                 pass  # removed since the folder was listed
             case NotRegular() | NotADirectoryError():
@@ -145,18 +145,18 @@ class Reader:
 
 
 def generated(root: Path, own: Iterable[str]) -> list[str]:
-    """Files that a build has generated among a project's own, so that its modules can be imported.
+    """Return generated Python files of a project, so that its modules can be imported.
 
     Git ignores them; they are recognized by name. No other ignored file is read: it may hold a secret.
     """
-    found = []
+    paths = []
     for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):
         try:
             names = os.listdir(root / folder)
         except OSError:
             continue
-        found += [posixpath.join(folder, name) for name in sorted(names) if _GENERATED.search(name)]
-    return found
+        paths += [posixpath.join(folder, name) for name in sorted(names) if _GENERATED.search(name)]
+    return paths
 
 
 def is_made_by_tools(name: str) -> bool:

@@ -123,10 +123,10 @@ class _Committer:
         ref = self.repository.branch()
         if head is not None and tree == self.repository.tree(head):
             return Made(head, ref)  # made before this run was interrupted
-        made = self._made(tree, head, message)
+        revision = self._create(tree, head, message)
         self.git.run("update-index", "-z", "--index-info", stdin=rows)
-        self.repository.move("HEAD", made, head, message, self._person())
-        return Made(made, ref)
+        self.repository.move("HEAD", revision, head, message, self._person())
+        return Made(revision, ref)
 
     def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
         there = self.repository.resolved(f"refs/heads/{branch}")
@@ -136,9 +136,9 @@ class _Committer:
             raise NoCommit(_taken(branch))
         if head is None:
             raise NoCommit(_NO_COMMIT_YET)
-        made = self._made(tree, head, message)
-        self.repository.move(f"refs/heads/{branch}", made, None, message, self._person())
-        return Made(made, branch)
+        revision = self._create(tree, head, message)
+        self.repository.move(f"refs/heads/{branch}", revision, None, message, self._person())
+        return Made(revision, branch)
 
     def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
         """Index entries, if each file was as in HEAD before the run changed it. Raises NoCommit."""
@@ -194,24 +194,24 @@ class _Committer:
         elif (words := under_way(self.repository)) is not None:
             raise NoCommit(f"{words} is in progress. End it, or name a branch of its own with --branch.")
 
-    def _made(self, tree: str, parent: str | None, message: str) -> str:
-        asked = ["commit-tree", tree, *(["-p", parent] if parent else [])]
+    def _create(self, tree: str, parent: str | None, message: str) -> str:
+        arguments = ["commit-tree", tree, *(["-p", parent] if parent else [])]
         environment, text = self.git.environment | self._person(), message.encode("utf-8", "replace")
-        made = run_git(
-            asked, environment=environment, stdin=text, cwd=self.repository.top, tree=self.repository.top
+        output = run_git(
+            arguments, environment=environment, stdin=text, cwd=self.repository.top, tree=self.repository.top
         )
-        return made.decode().strip()
+        return output.decode().strip()
 
     def _person(self) -> dict[str, str]:
         """The committer: git's environment variables, else the user's configuration. Raises NoCommit."""
-        named = {}
+        person = {}
         for role in ("AUTHOR", "COMMITTER"):
             for key in ("NAME", "EMAIL"):
                 name = f"GIT_{role}_{key}"
-                named[name] = os.environ.get(name) or self.git.values.get(f"user.{key.lower()}", "")
-        if not all(named.values()):
+                person[name] = os.environ.get(name) or self.git.values.get(f"user.{key.lower()}", "")
+        if not all(person.values()):
             raise NoCommit(_NOBODY)
-        return named
+        return person
 
 
 def _taken(branch: str) -> str:

@@ -62,8 +62,8 @@ class Repository:
     def push_addresses(self, remote: str) -> list[str]:
         """Where git pushes for a remote, by git's full configuration."""
         environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
-        asked = ["remote", "get-url", "--push", "--all", remote]
-        printed = run_git(asked, environment=environment, cwd=self.top, tree=self.top)
+        arguments = ["remote", "get-url", "--push", "--all", remote]
+        printed = run_git(arguments, environment=environment, cwd=self.top, tree=self.top)
         return printed.decode("utf-8", "replace").splitlines()
 
     def _settings(self, pattern: str, scopes: tuple[str, ...]) -> list[str]:
@@ -74,9 +74,9 @@ class Repository:
         rows = zip(fields[::2], fields[1::2], strict=False)
         return [row.replace("\n", "=", 1) for scope, row in rows if scope in scopes]
 
-    def _config(self, *asked: str, errors: str = "replace") -> str:
+    def _config(self, *arguments: str, errors: str = "replace") -> str:
         environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
-        printed = run_git(["config", *asked], environment=environment, cwd=self.git_dir, tree=self.top)
+        printed = run_git(["config", *arguments], environment=environment, cwd=self.git_dir, tree=self.top)
         return printed.decode("utf-8", errors)
 
     def run(self, *arguments: str) -> str:
@@ -87,9 +87,9 @@ class Repository:
 
     def move(self, ref: str, to: str, old: str | None, message: str, person: dict[str, str]) -> None:
         """Move a reference from its expected commit to another; `person` is the committer."""
-        said = f"commit: {message.partition(chr(10))[0]}"
+        entry = f"commit: {message.partition(chr(10))[0]}"
         environment = moving_environment(self) | person
-        arguments = ["update-ref", "-m", said, ref, to, old or "0" * len(to)]
+        arguments = ["update-ref", "-m", entry, ref, to, old or "0" * len(to)]
         run_git(arguments, environment=environment, cwd=self.git_dir, tree=self.top)
 
 
@@ -105,10 +105,10 @@ def find_repository(folder: Path) -> Repository | None:
         )
     for top in (folder, *folder.parents):
         try:
-            found = _opened(top)
-            if found is not None:
+            repository = _opened(top)
+            if repository is not None:
                 owners = (os.geteuid(), folder.stat().st_uid) if hasattr(os, "geteuid") else None
-                return found if owners is None or found.git_dir.stat().st_uid in owners else None
+                return repository if owners is None or repository.git_dir.stat().st_uid in owners else None
         except OSError:
             return None  # unreadable: treat the folder as plain files
     return None
@@ -122,10 +122,10 @@ def _opened(top: Path) -> Repository | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISREG(mode):
-        named = _one_line(place)
-        if not named.startswith("gitdir: "):
+        line = _one_line(place)
+        if not line.startswith("gitdir: "):
             return None
-        place = top / named.removeprefix("gitdir: ")
+        place = top / line.removeprefix("gitdir: ")
     common = place / "commondir"
     shared = place / _one_line(common) if common.is_file() else place
     place, shared = place.resolve(), shared.resolve()
@@ -149,17 +149,17 @@ def refs_environment(repository: Repository, overruled: Mapping[str, str] = _OFF
     """
     numbered = {f"GIT_CONFIG_KEY_{i}": key for i, key in enumerate(overruled)}
     numbered |= {f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(overruled.values())}
-    named = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
-    return closed_environment() | named | numbered
+    variables = {"GIT_DIR": str(repository.git_dir), "GIT_CONFIG_COUNT": str(len(overruled))}
+    return closed_environment() | variables | numbered
 
 
 def moving_environment(repository: Repository) -> dict[str, str]:
     """Environment to move a reference without its hooks, neither files nor settings (git 2.54)."""
-    asked = ["config", "--null", "--name-only", "--list"]
-    named = run_git(
-        asked, environment=refs_environment(repository), cwd=repository.git_dir, tree=repository.top
+    arguments = ["config", "--null", "--name-only", "--list"]
+    output = run_git(
+        arguments, environment=refs_environment(repository), cwd=repository.git_dir, tree=repository.top
     )
-    keys = {key for key in named.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
+    keys = {key for key in output.decode("utf-8", "surrogateescape").split("\0") if key.startswith("hook.")}
     hooks = {"reference-transaction", *(key[len("hook.") : key.rfind(".")] for key in keys)}
     off = {f"hook.{name}.enabled": "false" for name in sorted(hooks) if name}
     return refs_environment(repository, {**_OFF, **off})

@@ -46,9 +46,9 @@ class Git:
         self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, index: Path | None = None
     ) -> bytes:
         """Output of a command at the top of the work tree, or in `cwd`; optionally on another index."""
-        named = self.environment | ({"GIT_INDEX_FILE": str(index)} if index is not None else {})
+        environment = self.environment | ({"GIT_INDEX_FILE": str(index)} if index is not None else {})
         top = self.repository.top
-        return run_git(arguments, environment=named, stdin=stdin, cwd=cwd or top, tree=top)
+        return run_git(arguments, environment=environment, stdin=stdin, cwd=cwd or top, tree=top)
 
 
 @contextmanager
@@ -116,11 +116,11 @@ def _user_values(repository: Repository) -> dict[str, str]:
 def _read(source: list[str], environment: dict[str, str], tree: Path) -> dict[str, str]:
     """Plain values of one source by key; empty if it has none, is unreadable, or git is missing."""
     pattern = "^(" + "|".join(key.replace(".", r"\.") for key in (*_PLAIN, _EXCLUDES)) + ")$"
-    asked = ["config", *source, "--null", "--get-regexp", pattern]
+    arguments = ["config", *source, "--null", "--get-regexp", pattern]
     try:
-        printed = run_git(asked, environment=environment, cwd=Path(os.sep), tree=tree)
+        printed = run_git(arguments, environment=environment, cwd=Path(os.sep), tree=tree)
     except GitFailed:
         return {}
     rows = (row.partition("\n") for row in printed.decode("utf-8", "surrogateescape").split("\0") if row)
-    found = {key: value if newline else "true" for key, newline, value in rows}
-    return {key: value for key, value in found.items() if key not in _PLAIN or _PLAIN[key].search(value)}
+    values = {key: value if newline else "true" for key, newline, value in rows}
+    return {key: value for key, value in values.items() if key not in _PLAIN or _PLAIN[key].search(value)}

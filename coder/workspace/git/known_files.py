@@ -56,15 +56,15 @@ def _of_submodule(place: Path, depth: int) -> Listing | None:
 
 def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
     """Contents in HEAD of files under a folder, by path; without files that HEAD lacks."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     repository = find_repository(folder)
     if repository is None:
-        return found
+        return contents
     with suppress(GitFailed):
         head = repository.head()
         with isolated(repository) as git:
             for path in paths if head is not None else ():
                 place = (folder / path).relative_to(repository.top).as_posix()
                 with suppress(GitFailed):  # it isn't in that commit
-                    found[path] = git.run("cat-file", "blob", f"{head}:{place}")
-    return found
+                    contents[path] = git.run("cat-file", "blob", f"{head}:{place}")
+    return contents

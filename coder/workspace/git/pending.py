@@ -61,8 +61,8 @@ class Pending:
     """Requested files."""
     new: tuple[str, ...]
     """Requested files that are untracked."""
-    left: tuple[str, ...]
-    """All others."""
+    others: tuple[str, ...]
+    """All other files that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ def place_of(folder: Path) -> Place:
     return Place(repository, branch)
 
 
-def pending_in(place: Place, asked: Iterable[str]) -> Pending:
-    """Differences from the last commit, staged or not; `asked` are paths relative to the top."""
+def pending_in(place: Place, names: Iterable[str]) -> Pending:
+    """Differences from the last commit, staged or not; `names` are paths relative to the top."""
     with isolated(place.repository) as git:
         base = place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
         changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
         new = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
-    wanted = set(asked)
+    wanted = set(names)
     paths = sorted((changed | new) & wanted)
     return Pending(tuple(paths), tuple(sorted(new & wanted)), tuple(sorted((changed | new) - wanted)))
 

@@ -53,12 +53,12 @@ def run_git(
 
 
 def program_outside(name: str, tree: Path) -> str | None:
-    """A program on PATH that lies outside of a work tree and of repositories around it, links followed."""
+    """Find a program on PATH outside a work tree and the repositories around it; links are followed."""
     within = _outermost(tree)
     for place in path_outside(tree).split(os.pathsep):
-        found = shutil.which(name, path=place) if place else None
-        if found is not None and not Path(found).resolve().is_relative_to(within):
-            return found
+        program = shutil.which(name, path=place) if place else None
+        if program is not None and not Path(program).resolve().is_relative_to(within):
+            return program
     return None
 
 

@@ -72,8 +72,8 @@ def plan(
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
     changes = changes_of(read, files, executable=executable)
     folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
-    made = tuple(sorted(folder for folder in folders if not (root / folder).exists()))
-    return Plan(root=str(root), changes=tuple(changes), made=made)
+    new_folders = tuple(sorted(folder for folder in folders if not (root / folder).exists()))
+    return Plan(root=str(root), changes=tuple(changes), made=new_folders)
 
 
 def changes_of(
