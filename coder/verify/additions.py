@@ -35,12 +35,12 @@ def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Addit
         names |= set(_bound(now)) - set(_bound(old))
         if path not in before:
             modules |= _modules_of(path)
-        known = dict(_signatures(old))
-        for called, (taken, _) in _signatures(now):
-            new = taken - known[called][0] if called in known else frozenset()
+        signatures = dict(_signatures(old))
+        for function, (parameter_names, _) in _signatures(now):
+            new = parameter_names - signatures[function][0] if function in signatures else frozenset()
             if new:
-                parameters[called] = parameters.get(called, frozenset()) | new
-                positional[called] = max(positional.get(called, 0), known[called][1])
+                parameters[function] = parameters.get(function, frozenset()) | new
+                positional[function] = max(positional.get(function, 0), signatures[function][1])
     return Additions(
         names=frozenset(names), modules=frozenset(modules), parameters=parameters, positional=positional
     )

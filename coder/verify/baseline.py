@@ -33,14 +33,14 @@ async def pending_baseline(
     """Take the baseline of a run that has none; wait for it, unless a model acts on more than failing tests.
 
     Returns:
-        Logs the baseline if it is known within so many seconds; None waits for it.
+        Function that logs the baseline if it ends within this many seconds; None waits for it.
     """
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"
     if wants_baseline(state):
         tests = asyncio.create_task(_taken(bench, state, acts=acts))
 
-    async def known(within_s: float | None) -> None:
+    async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
         if tests is None:
             return
@@ -51,8 +51,8 @@ async def pending_baseline(
 
     try:
         wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
-        await known(wait_s if acts and not state.task.mends else None)
-        yield known
+        await log_baseline(wait_s if acts and not state.task.mends else None)
+        yield log_baseline
     finally:
         if tests is not None:
             tests.cancel()
@@ -83,7 +83,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
 
     runs = [await run(traces=True)]
     first, alone_s = await _with_running(on, runs[0])
-    missing = () if first.passed else missing_modules(first.said, state.files)
+    missing = () if first.passed else missing_modules(first.text, state.files)
     refuse_what_decides_nothing(first, state, missing=missing)
     runs[0] = first
     decides = state.task.mends or bool(first.passing)
@@ -105,7 +105,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         seconds=first.result.wall_s,
         is_cut=first.is_cut,
         alone_s=alone_s,
-        told=first.told,
+        told=first.names_tests,
         missing=missing,
         pytest=first.pytest,
         calls=first.calls[:_MOST_CALLS],
@@ -114,20 +114,20 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
 
 
 async def _with_running(on: Verification, cut: Finding) -> tuple[Finding, float]:
-    """The run with the test that was stopped, as it ends alone, and the seconds of that further run.
+    """Rerun the stopped test alone; return the run with its result, and the seconds of the rerun.
 
-    It fails if it is stopped again.
+    The test fails if it is stopped again.
     """
     if not cut.running:
         return cut, 0.0
     await on.lay_over({})
     limit_s = on.state.settings.test_timeout_s / 2
     alone = await on.command(only=(cut.running,), wall_s=limit_s, is_shown=False)
-    told = [line for line in alone.lines if line.name == cut.running]
-    if not told and alone.running == cut.running:
+    reports = [line for line in alone.lines if line.name == cut.running]
+    if not reports and alone.running == cut.running:
         message = f"Run alone, it was stopped after {alone.result.wall_s:.0f} s."
-        told = [CheckLine(name=cut.running, passed=False, message=message)]
-    return replace(cut, lines=(*cut.lines, *told)), alone.result.wall_s
+        reports = [CheckLine(name=cut.running, passed=False, message=message)]
+    return replace(cut, lines=(*cut.lines, *reports)), alone.result.wall_s
 
 
 def _flaky(runs: list[Finding]) -> tuple[str, ...]:

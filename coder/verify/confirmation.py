@@ -76,8 +76,8 @@ async def confirm_programs(on: Verification, files: Mapping[str, bytes], *, run:
 
 
 def _programs(on: Verification, files: Mapping[str, bytes], run: Finding) -> list[TestFile]:
-    """The programs of a script that the answer hasn't written, and that need nothing but a process."""
-    found: dict[str, str] = {}
+    """Return a script's programs that the answer hasn't written and that need only a process."""
+    sources: dict[str, str] = {}
     untouched = workspace_files(on.state, {})
     for program in run.programs:
         if program.prepared or program.arguments:
@@ -85,10 +85,10 @@ def _programs(on: Verification, files: Mapping[str, bytes], run: Finding) -> lis
         stem = program.module.replace(".", "/")
         paths = [program.path] if program.path else [f"{stem}.py", f"{stem}/__main__.py"]
         if program.source:
-            found.setdefault(program.source, f"<program {len(found) + 1}>")
-        elif given := [path for path in paths if path in files and files[path] == untouched.get(path)]:
-            found.setdefault(files[given[0]].decode("utf-8", "replace"), given[0])
-    return [TestFile(path=path, source=source, as_program=True) for source, path in found.items()]
+            sources.setdefault(program.source, f"<program {len(sources) + 1}>")
+        elif candidates := [path for path in paths if path in files and files[path] == untouched.get(path)]:
+            sources.setdefault(files[candidates[0]].decode("utf-8", "replace"), candidates[0])
+    return [TestFile(path=path, source=source, as_program=True) for source, path in sources.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class _Confirmation:
         return before.complete and not before.disowned
 
     async def _wrong(self, checks: Sequence[TestFile], report: CheckReport) -> CheckReport | None:
-        """The failures of plain tests, run by themselves; None if there are none."""
+        """Rerun plain tests alone; return their failures, or None."""
         passed = {result.name for result in report.results if result.passed}
         suspects = self._plain(checks, self._names_of_run(checks))
         suspects = {path: names - passed for path, names in suspects.items() if names - passed}
@@ -153,11 +153,13 @@ class _Confirmation:
         if again.passed:
             return None
         suspects = await self._without_old(checks, suspects)
-        named = {name for names in suspects.values() for name in names}
+        names_of_suspects = {name for names in suspects.values() for name in names}
         failed = {result.name for result in again.results if not result.passed}
         # A file that can't be loaded has one result, by its path.
         return (
-            again if named & failed or failed & {path for path, names in suspects.items() if names} else None
+            again
+            if names_of_suspects & failed or failed & {path for path, names in suspects.items() if names}
+            else None
         )
 
     async def _without_old(
@@ -183,25 +185,25 @@ class _Confirmation:
         return {name for name, passed in reported.items() if passed} | (before.keys() - reported) | programs
 
     def _plain(self, checks: Sequence[TestFile], ran: Collection[str]) -> dict[str, set[str]]:
-        """Plain tests among these, by file, named as the checker does."""
+        """Return the plain tests by file, with the names of the checker."""
         beside = [path for path in self.on.target.tests if path.endswith(("conftest.py", "__init__.py"))]
         settings = (self._text(path) for path in SETTINGS & self.files.keys())
         is_prepared = any(prepares_process(self._text(path)) for path in beside)
         is_prepared = is_prepared or any(map(_PREPARES.search, settings))
         own = modules_of(self.files)
-        found: dict[str, set[str]] = {}
+        by_file: dict[str, set[str]] = {}
         for check in checks:
             path = check.path
             if check.as_program:
                 is_plain = any(PurePosixPath(name).as_posix() == path for name in ran)
-                found[path] = {path} if is_plain and is_plain_program(check.source, own) else set()
+                by_file[path] = {path} if is_plain and is_plain_program(check.source, own) else set()
             elif not is_prepared:
                 tests = plain_tests(check.source, own)
                 names = {tail for name in ran for tail in _tails(path, name)}
                 if all(tests.values()) and not {tail.partition("[")[0] for tail in names} <= tests.keys():
                     names |= tests.keys()  # a test that the file doesn't have was reported in its name
-                found[path] = {f"{path}::{tail}" for tail in names if tests.get(tail.partition("[")[0])}
-        return found
+                by_file[path] = {f"{path}::{tail}" for tail in names if tests.get(tail.partition("[")[0])}
+        return by_file
 
     def _text(self, path: str) -> str:
         return self.files.get(path, b"").decode("utf-8", "replace")

@@ -14,18 +14,18 @@ from coder.workspace.overlay import workspace_files
 async def reach_baseline(
     on: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
 ) -> Finding:
-    """The run with the tests of the baseline that it hasn't reached, and without failures beyond the baseline
-    that the untouched files have, too.
+    """Add the tests of the baseline that a run hasn't reached, and drop failures beyond the baseline that the
+    untouched files have, too.
 
     Code that makes the tests slow gains nothing: a test of the baseline that doesn't end here, either, is
     missing in the result.
     """
     names = {line.name for line in run.lines}
-    left = tuple(name for name in baseline.before if name not in names)
-    if run.is_cut and left:
+    unreached = tuple(name for name in baseline.before if name not in names)
+    if run.is_cut and unreached:
         await on.lay(files)
-        rest = await on.command(only=left)
-        lines = (line for line in rest.lines if line.name in left)
+        rest = await on.command(only=unreached)
+        lines = (line for line in rest.lines if line.name in unreached)
         run = replace(run, lines=(*run.lines, *lines), reached=run.reached | rest.reached)
     beyond = _beyond(on, files, run, baseline)
     if not beyond or on.state.task.mends:

@@ -22,31 +22,31 @@ def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
 
 
 async def evidence(on: Verification, code: Message, outcome: Outcome) -> tuple[Outcome, tuple[Tried, ...]]:
-    """The outcome of a change that broke nothing, with what its own check and tests show; and what was run.
+    """Return the outcome of a change that broke nothing, with its evidence, and the runs behind it.
 
-    Where a suite stays red as before and they show nothing, it is a failure still.
+    If a suite stays red as before and they show nothing, the outcome is still a failure.
     """
     unrun = find_unrun(on.state, code, outcome)
     trial = Trial(on, code, unrun)
-    found = outcome if outcome.passed else _without_old_reds(outcome)
+    result = outcome if outcome.passed else _without_old_reds(outcome)
     if code.check:
-        found = await trial.check(found)
-    if unrun and found.passed and found.verified != "reproduced":
-        found = await trial.run_unrun(found)
-    names = find_new_tests(on.state, code, found)
-    if names and found.passed and found.verified != "reproduced":
-        found = await trial.tests(found, names)
-    if outcome.passed or found.verified == "reproduced":
-        return found, tuple(trial.tried)
-    return _still_red(outcome, found), tuple(trial.tried)
+        result = await trial.check(result)
+    if unrun and result.passed and result.verified != "reproduced":
+        result = await trial.run_unrun(result)
+    names = find_new_tests(on.state, code, result)
+    if names and result.passed and result.verified != "reproduced":
+        result = await trial.tests(result, names)
+    if outcome.passed or result.verified == "reproduced":
+        return result, tuple(trial.tried)
+    return _still_red(outcome, result), tuple(trial.tried)
 
 
-def _still_red(outcome: Outcome, found: Outcome) -> Outcome:
-    """The failure of a suite that is red as before, with why the check and the new tests show nothing."""
-    why = found.unshown if found.passed else found.feedback
+def _still_red(outcome: Outcome, result: Outcome) -> Outcome:
+    """Return the failure of a suite that is red as before, with the reason why there is no evidence."""
+    why = result.unshown if result.passed else result.feedback
     if not why:
         return outcome
-    gist = found.gist or found.unshown
+    gist = result.gist or result.unshown
     return outcome.model_copy(update={"feedback": f"{why}\n\n{outcome.feedback}".strip(), "gist": gist})
 
 
@@ -66,9 +66,9 @@ def _without_old_reds(outcome: Outcome) -> Outcome:
 
 
 def _is_red_as_before(state: State, outcome: Outcome) -> bool:
-    baseline, given = state.progress.baseline, {test.path for test in state.task.test_files}
+    baseline, given_paths = state.progress.baseline, {test.path for test in state.task.test_files}
     if baseline is None or state.task.mends:
         return False
     if outcome.cause == "test_timeout" and not baseline.is_cut:
         return False
-    return is_red_as_before(outcome.checks, baseline, given=given)
+    return is_red_as_before(outcome.checks, baseline, given_paths=given_paths)

@@ -16,16 +16,16 @@ _PLACE = re.compile(r"\S+:\d+: \w+")
 
 
 def names(failed: Sequence[CheckLine]) -> str:
-    """The names of failed checks, one a line, as many as there is room for."""
-    shown: list[str] = []
-    left = _NAMES
+    """Format the names of failed checks, one a line, up to the limit."""
+    lines: list[str] = []
+    room = _NAMES
     for line in failed:
-        left -= len(line.name) + 1
-        if left < 0:
-            shown.append(f"… and {len(failed) - len(shown)} more")
+        room -= len(line.name) + 1
+        if room < 0:
+            lines.append(f"… and {len(failed) - len(lines)} more")
             break
-        shown.append(line.name)
-    return "\n".join([f"{len(failed)} checks fail:", *shown, ""])
+        lines.append(line.name)
+    return "\n".join([f"{len(failed)} checks fail:", *lines, ""])
 
 
 def by_place(failed: Sequence[CheckLine]) -> list[tuple[CheckLine, int]]:

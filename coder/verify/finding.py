@@ -57,8 +57,8 @@ class Finding:
     """It failed, and the program had used up its time."""
     complete: bool = True
     """The command came to its own end; False when something ended it early."""
-    told: bool = True
-    """Single tests were reported; False: only the exit code is known."""
+    names_tests: bool = True
+    """Single tests were reported; if False, only the exit code is known."""
     pytest: PytestSetup | None = None
     """Where pytest took its settings from, if the command is pytest's."""
     reached: frozenset[str] = frozenset()
@@ -97,7 +97,7 @@ class Finding:
         return {line.name for line in self.lines if line.passed}
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """Output of the program and messages of the failures."""
         messages = [line.message for line in self.failing]
         return "\n".join([*messages, self.result.stdout, self.result.stderr])
@@ -109,7 +109,7 @@ def finding_of(
     *,
     complete: bool = True,
     note: str = "",
-    told: bool = True,
+    names_tests: bool = True,
     reached: set[str] | None = None,
 ) -> Finding:
     """How a test command ended, by its exit code and the tests that it reported."""
@@ -122,7 +122,7 @@ def finding_of(
         note,
         strength="inside",
         complete=complete,
-        told=told,
+        names_tests=names_tests,
         reached=frozenset(reached or ()),
     )
 
@@ -142,11 +142,11 @@ def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple
     """Why it failed and what it lacked, None if the code may be at fault; `own`: the workspace's paths."""
     if failed.late or failed.result.status == "timeout":
         return ("test_timeout" if failed.verified == "tests" else "program_timeout"), ()
-    modules = tuple(name for name in missing_modules(failed.said, own) if name not in sys.stdlib_module_names)
+    modules = tuple(name for name in missing_modules(failed.text, own) if name not in sys.stdlib_module_names)
     if modules:
         return "missing_module", modules
-    if _NETWORK.search(failed.said):
-        hosts = ("".join(groups).rstrip(".") for groups in _HOST.findall(failed.said))
+    if _NETWORK.search(failed.text):
+        hosts = ("".join(groups).rstrip(".") for groups in _HOST.findall(failed.text))
         return "network", tuple(dict.fromkeys(filter(None, hosts)))
     return None, ()
 
@@ -168,10 +168,10 @@ def shorten(text: str, limit: int) -> str:
 def feedback(
     lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "", stop: str = ""
 ) -> str:
-    """What the next prompt quotes of a failed run; `stop` says how it was stopped."""
+    """Format a failed run for the next prompt; `stop` says how it was stopped."""
     failed = next((line for line in lines if not line.passed), None)
-    parts, said = (_of_check(failed, _MESSAGE), failed.message) if failed is not None else ([], "")
-    return _joined(note, parts, result, said=said, stop=stop)
+    parts, message = (_of_check(failed, _MESSAGE), failed.message) if failed is not None else ([], "")
+    return _joined(note, parts, result, message=message, stop=stop)
 
 
 def failures(
@@ -184,17 +184,17 @@ def failures(
         parts += _of_check(line, most)
         if others:
             parts.append(f"{others} other{'s end' if others > 1 else ' ends'} at the same line.")
-    return _joined(note, parts, result, said="\n".join(line.message for line in failed), stop=stop)
+    return _joined(note, parts, result, message="\n".join(line.message for line in failed), stop=stop)
 
 
-def _joined(note: str, parts: list[str], result: Result, *, said: str, stop: str) -> str:
+def _joined(note: str, parts: list[str], result: Result, *, message: str, stop: str) -> str:
     every = [note] if note else []
     every += parts
-    if (why := stop or stopped(result)) and why not in said:
+    if (why := stop or stopped(result)) and why not in message:
         every.append(why)
-    if not said and result.stderr.strip():
+    if not message and result.stderr.strip():
         every.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
-    if not said and result.stdout.strip():
+    if not message and result.stdout.strip():
         every.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
     return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
 

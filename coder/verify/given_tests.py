@@ -48,7 +48,7 @@ def unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]
 
 
 async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcome:
-    """The outcome of a change, with the result of the suite as the change edits given tests."""
+    """Return the outcome of a change, with the result of the suite that includes its edits of given tests."""
     if outcome.passed and code.files:
         return await _collected(on, code, outcome)
     await on.lay_over(code.files, test_edits=code.test_edits)
@@ -61,33 +61,33 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
         if not reds:
             return outcome.model_copy(update={"unshown": "it changes given tests alone"})
         return await _contradicting(on, code, outcome, run, reds)
-    told = {line.name for line in outcome.checks} if reds else set()
-    hidden = [line for line in run.failing if line.name not in told]
+    known_names = {line.name for line in outcome.checks} if reds else set()
+    hidden = [line for line in run.failing if line.name not in known_names]
     if reds:
         hidden = [line for line in hidden if line.path not in code.test_edits]
     if not hidden and not (run.is_cut and outcome.passed):
         return outcome
     too = f"\nOf the given tests that you change, these fail as they were: {named(reds)}." if reds else ""
-    said = feedback(hidden, run.result, stop=run.stop)
-    failed = {"passed": False, "feedback": f"{said}{too}", "gist": gist(run.result, stop=run.stop)}
+    text = feedback(hidden, run.result, stop=run.stop)
+    failed = {"passed": False, "feedback": f"{text}{too}", "gist": gist(run.result, stop=run.stop)}
     return outcome.model_copy(update={**failed, "checks": _merged(hidden, run.lines)})
 
 
 async def _contradicting(
     on: Verification, code: Message, outcome: Outcome, run: Finding, reds: tuple[str, ...]
 ) -> Outcome:
-    """The outcome of a change that only given tests contradict which it edits; it may be ordered.
+    """Return the outcome of a change contradicted only by given tests that it edits; the task may order it.
 
     Args:
-        run: that of the suite with the change, and with these edits.
+        run: of the suite with the change and its edits.
     """
     by: tuple[str, ...] = ()
     if code.files and run.passing.issuperset(reds):
         await on.lay_over({}, test_edits=code.test_edits)
         by = reds if (await on.command(only=reds)).reached.issuperset(reds) else ()
     if not by or not _are_ordered(on.state, code, reds):
-        shown = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines), "reproduced_by": by}
-        return outcome.model_copy(update=shown)
+        changes = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines), "reproduced_by": by}
+        return outcome.model_copy(update=changes)
     passed = {"passed": True, "feedback": "", "gist": "", "cause": None, "lacks": (), "checks": run.lines}
     return reproduced_outcome(outcome, by).model_copy(update={**passed, "ordered": reds})
 
@@ -96,11 +96,11 @@ def _are_ordered(state: State, code: Message, reds: Collection[str]) -> bool:
     """Whether the user's own task says what all the edited tests expect now."""
     if not state.task.is_users or state.progress.baseline is None:
         return False
-    given = {path: state.files[path].text for path in code.test_edits if path in state.files}
+    texts = {path: state.files[path].text for path in code.test_edits if path in state.files}
     return all(state.progress.baseline.before.get(name) for name in reds) and all(
         edit is not None
         and was_run(path, reds)
-        and are_ordered(state.task.prompt, given.get(path) or "", edit)
+        and are_ordered(state.task.prompt, texts.get(path) or "", edit)
         for path, edit in code.test_edits.items()
     )
 
@@ -117,8 +117,8 @@ async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outco
     if not broken:
         return outcome
     await on.lay_over(code.files, test_edits=code.test_edits)
-    left = [path for path in paths if code.test_edits[path] is not None]
-    still = await _uncollected(on, left) if left else []
+    remaining = [path for path in paths if code.test_edits[path] is not None]
+    still = await _uncollected(on, remaining) if remaining else []
     contradicts = () if still else tuple(line.name for line in broken)
     failed = {"passed": False, "verified": "tests", "feedback": feedback(still or broken)}
     return outcome.model_copy(
@@ -137,14 +137,14 @@ async def _uncollected(on: Verification, paths: Sequence[str]) -> list[CheckLine
 def _passes(run: Finding, state: State, code: Message) -> bool:
     """Whether only tests fail that failed before, in files that the change leaves as they are."""
     others = without_tests_of(code.test_edits, state.progress.baseline)
-    given = {test.path for test in state.task.test_files}
-    if not run.told:
+    given_paths = {test.path for test in state.task.test_files}
+    if not run.names_tests:
         return False
-    if judge(run, others, mends=state.task.mends, given=given).passed:
+    if judge(run, others, mends=state.task.mends, given_paths=given_paths).passed:
         return True
     if others is None or state.task.mends or not (run.complete or (run.is_cut and others.is_cut)):
         return False
-    return is_red_as_before(run.lines, others, given=given)
+    return is_red_as_before(run.lines, others, given_paths=given_paths)
 
 
 def _merged(first: Collection[CheckLine], lines: Collection[CheckLine]) -> tuple[CheckLine, ...]:

@@ -14,15 +14,15 @@ _OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spe
 
 
 def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
-    """The tests that weren't there before the work, in test files of the answer.
+    """Return the tests in the answer's test files that didn't exist before the work.
 
     Tests of another language than Python can't run alone: none counts if all of them take long.
     """
     baseline, paths, call = state.progress.baseline, test_files(state, code), find_call(state)
     if baseline is None or not (baseline.told or call) or not paths:
         return ()
-    known = {*baseline.before, *baseline.flaky}
-    new = tuple(line.name for line in outcome.checks if line.passed and line.name not in known)
+    old = {*baseline.before, *baseline.flaky}
+    new = tuple(line.name for line in outcome.checks if line.passed and line.name not in old)
     if reported(state.task.test_command or ("",)) is None and call is None:
         return () if baseline.is_long else new
     return tuple(name for name in new if any(is_of(path, name) for path in paths))

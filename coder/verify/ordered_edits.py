@@ -89,10 +89,10 @@ def _stands_in(task: str, value: str) -> bool:
 def _is_whole(task: str, value: str, start: int, *, is_code: bool) -> bool:
     end = start + len(value)
     line = task[task.rfind("\n", 0, start) + 1 : start]
-    left, right = task[start - 1 : start], task[end : end + 1]
-    is_quoted = left != "" and left in _QUOTES and right != "" and right in _QUOTES
+    before, after = task[start - 1 : start], task[end : end + 1]
+    is_quoted = before != "" and before in _QUOTES and after != "" and after in _QUOTES
     is_line = not line.strip() and task[end:].partition("\n")[0].strip() == ""
-    is_apart = not re.match(r"\w", left) and not re.match(r"\w", right)
+    is_apart = not re.match(r"\w", before) and not re.match(r"\w", after)
     return (is_quoted or is_line or (is_code and is_apart)) and _is_order(task[:start], task[end:])
 
 

@@ -39,12 +39,12 @@ async def run_other(
     limits: Limits,
     on_output: OnOutput | None,
 ) -> Finding:
-    """Run it in the workspace with manifest `before`; `folder` takes the report, its `bin` is on the PATH."""
+    """Run a command in a workspace with manifest `before`; `folder` gets the report, its `bin` is on PATH."""
     report = f"{folder}/report"
     places = Places(before)
     package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
     runner = runner_of(argv, report, package)
-    wrapped = _KEPT.format(folder, f">{report}" if runner is not None and runner.shown else "")
+    wrapped = _KEPT.format(folder, f">{report}" if runner is not None and runner.render else "")
     command = Command(
         argv=("sh", "-c", wrapped, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},
@@ -53,10 +53,10 @@ async def run_other(
     if runner is None:
         return await _by_exit_code(sandbox, argv, result, before, places)
     content = await _read(sandbox, report)
-    if runner.shown:
-        result = result.model_copy(update={"stdout": runner.shown(content.decode("utf-8", "replace"))})
-    found = runner.read(content, result.stdout, result.stderr, places)
-    return _judged(runner, argv, result, found or Report(()), places)
+    if runner.render:
+        result = result.model_copy(update={"stdout": runner.render(content.decode("utf-8", "replace"))})
+    test_report = runner.read(content, result.stdout, result.stderr, places)
+    return _judged(runner, argv, result, test_report or Report(()), places)
 
 
 def _judged(runner: Runner, argv: Sequence[str], result: Result, report: Report, places: Places) -> Finding:
@@ -72,7 +72,7 @@ def _judged(runner: Runner, argv: Sequence[str], result: Result, report: Report,
 async def _by_exit_code(
     sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: Places
 ) -> Finding:
-    """What an unknown command shows by its exit code, and by JUnit XML that it has written."""
+    """Judge an unknown command by its exit code and the JUnit XML that it has written."""
     after = await sandbox.manifest()
     written = [path for path, digest in after.items() if path.endswith(".xml") and before.get(path) != digest]
     reports, room = [], _MOST_REPORT
@@ -85,17 +85,17 @@ async def _by_exit_code(
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return finding_of(result, (), note="The test command passed, and its report holds no test.")
-    told = bool(lines)
+    names_tests = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
         lines = (*lines, _whole(argv, result, places))
-    return _compared(result, lines, told=told)
+    return _compared(result, lines, names_tests=names_tests)
 
 
 def _compared(
-    result: Result, lines: Sequence[CheckLine], *, complete: bool = True, told: bool = True
+    result: Result, lines: Sequence[CheckLine], *, complete: bool = True, names_tests: bool = True
 ) -> Finding:
     reached = {line.name for line in lines if not line.passed and line.expected is not None}
-    return finding_of(result, lines, complete=complete, told=told, reached=reached)
+    return finding_of(result, lines, complete=complete, names_tests=names_tests, reached=reached)
 
 
 def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:

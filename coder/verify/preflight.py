@@ -88,8 +88,8 @@ async def _check_command(sandbox: Sandbox, task: Task, files: Mapping[str, Store
     if script is None:
         await _check_program(sandbox, argv[0], files)
         return
-    given = {*files, *(test.path for test in task.test_files)}
-    if script != "-m" and script.removeprefix("./") not in given and not is_empty:
+    paths = {*files, *(test.path for test in task.test_files)}
+    if script != "-m" and script.removeprefix("./") not in paths and not is_empty:
         where = task.workspace or "the task (give the folder as PATH)"
         advice = beside_one_file(task)
         raise UsageError(f"The test command runs {script}, and there is no such file in {where}.{advice}")
@@ -132,7 +132,7 @@ def beside_one_file(task: Task) -> str:
 
 
 def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence[str]) -> None:
-    """See that an answer can change what the command says of the untouched files.
+    """Check that an answer can change the result of the command on the untouched files.
 
     Args:
         missing: modules that aren't installed, as far as the command says so.
@@ -157,9 +157,9 @@ def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence
             "of the settings: pytest -o addopts="
         )
     if code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
-        said = (stderr.strip().splitlines() or ["it is not there"])[-1]
+        reason = (stderr.strip().splitlines() or ["it is not there"])[-1]
         raise UsageError(
-            f"{command} can't be run in the sandbox: {said}. It has /usr, the task's interpreter and "
+            f"{command} can't be run in the sandbox: {reason}. It has /usr, the task's interpreter and "
             "the folder's own files."
         )
     if module := _NO_MODULE.search(stderr.strip()):

@@ -14,13 +14,13 @@ _NO_TESTS = 5
 
 
 def judge(
-    run: Finding, baseline: BaselineTaken | None, *, mends: bool = False, given: Collection[str] = ()
+    run: Finding, baseline: BaselineTaken | None, *, mends: bool = False, given_paths: Collection[str] = ()
 ) -> Finding:
     """Decide whether a run passes; the lines that decide come first, and the note says why.
 
     A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
-    before, no test of the `given` files fails, and at least one that failed before passes now. With `mends`,
-    all that failed must pass. A run that the time limit stopped is judged so only if the baseline was
+    before, no test in `given_paths` fails, and at least one that failed before passes now. With `mends`, all
+    tests that failed must pass. A run that the time limit stopped is judged so only if the baseline was
     stopped, too, and it must have all tests of the baseline.
     """
     failing = run.failing
@@ -32,11 +32,11 @@ def judge(
     missing = [name for name, passed in before.items() if (passed or run.is_cut) and name not in now]
     if new or missing:
         return replace(run, lines=_first(run, new), note=_told(new, missing, old) if before else "")
-    asked = [line for line in old if mends or line.name.partition("::")[0] in given]
+    required = [line for line in old if mends or line.name.partition("::")[0] in given_paths]
     mended = any(now.get(name, True) for name, passed in before.items() if not passed)
     was_green = all(before.values()) and not mends
-    if asked or not (mended or was_green):
-        deciding = asked or old
+    if required or not (mended or was_green):
+        deciding = required or old
         many = f"{len(deciding)} tests fail: {_named(deciding)}" if len(deciding) > 1 else ""
         return replace(run, lines=_first(run, deciding), note=many)
     notes = [f"still red, as before the work: {_named(old)}"] if old else []
@@ -62,12 +62,16 @@ def new_reds(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
     return names if len(names) <= _MOST_ALONE else ()
 
 
-def is_red_as_before(lines: Iterable[CheckLine], baseline: BaselineTaken, *, given: Collection[str]) -> bool:
+def is_red_as_before(
+    lines: Iterable[CheckLine], baseline: BaselineTaken, *, given_paths: Collection[str]
+) -> bool:
     """Whether all failing tests failed before and weren't given, and none that passed is missing."""
     before, now = baseline.before, {line.name: line.passed for line in lines}
     kept = all(name in now for name, passed in before.items() if passed)
     failing = [name for name, passed in now.items() if not passed]
-    old = [name for name in failing if not before.get(name, True) and name.partition("::")[0] not in given]
+    old = [
+        name for name in failing if not before.get(name, True) and name.partition("::")[0] not in given_paths
+    ]
     return kept and bool(failing) and failing == old
 
 
@@ -75,15 +79,15 @@ def shows_work(
     lines: Iterable[CheckLine],
     baseline: BaselineTaken | None,
     *,
-    given: Collection[str],
+    given_paths: Collection[str],
     mends: bool = False,
 ) -> bool:
-    """Whether a passing run shows anything: a given test ran, or what failed before the work passes now.
+    """Whether a passing run shows anything: a given test ran, or a test that failed before passes now.
 
-    That a suite no longer reaches its time limit shows something only where the task is to make it pass.
+    Reaching the time limit no longer counts only if the task is to make the suite pass.
     """
     names = [line.name for line in lines]
-    if any(was_run(path, names) for path in given):
+    if any(was_run(path, names) for path in given_paths):
         return True
     if baseline is None:
         return False

@@ -56,17 +56,17 @@ def read_report(content: bytes, key: bytes, places: Places) -> SignedReport:
     """The report up to the first row that doesn't follow from the key and the rows before it."""
     read, proof = SignedReport(), key
     for row in content.splitlines():
-        shown, _, said = row.partition(b" ")
-        proof = hmac.digest(proof, said, hashlib.sha256)
-        if not hmac.compare_digest(shown, proof.hex().encode()):
+        signature, _, payload = row.partition(b" ")
+        proof = hmac.digest(proof, payload, hashlib.sha256)
+        if not hmac.compare_digest(signature, proof.hex().encode()):
             read.complete = read.is_whole = False
             return read
         try:
-            entry = _Row.model_validate_json(said[1:])
+            entry = _Row.model_validate_json(payload[1:])
         except ValidationError:  # the code under test has sent it
             read.complete = False
             return read
-        is_ours = said.startswith(b"+")
+        is_ours = payload.startswith(b"+")
         read.complete = is_ours and entry.end is not None
         read.is_whole = is_ours and entry.changed == ()
         _take(entry, read, places)

@@ -94,7 +94,7 @@ class _Run:
     report: str = field(default_factory=lambda: f"{FOLDER}/{secrets.token_hex(8)}.jsonl")
 
     async def script(self, argv: Sequence[str]) -> Finding:
-        """Run a command that isn't Python's; what it runs of Python's goes through our files."""
+        """Run a command that isn't Python; Python programs that it starts go through our files."""
         from coder.verify.other_runners import run_other  # readers of eight tools' reports
 
         sandbox = self.sandbox
@@ -104,21 +104,21 @@ class _Run:
         watched = [*programs(), _BROUGHT, f"{FOLDER}/bin", *stand_ins()]
         kept = json.dumps({**self._keeping(at_once=False), "watched": watched}).encode()
         await sandbox.write(_CONFIG, kept)
-        found = await run_other(
+        finding = await run_other(
             sandbox, argv, folder=FOLDER, before=self.before, limits=self.limits, on_output=self.on_output
         )
         read = await self._read_report()
         has_kept = await _read_file(sandbox, _CONFIG) != kept  # else no Python is there to run the keeper
         await sandbox.remove(FOLDER)
-        if found.passed and has_kept and not read.is_whole:
+        if finding.passed and has_kept and not read.is_whole:
             note = "The code under test changed what the test command runs."
-            return replace(found, passed=False, note=note)
-        return replace(found, programs=tuple(read.programs), calls=tuple(read.calls))
+            return replace(finding, passed=False, note=note)
+        return replace(finding, programs=tuple(read.programs), calls=tuple(read.calls))
 
     async def python(
         self, inner: Sequence[str], config: Mapping[str, object], call: PytestCall | None
     ) -> Finding:
-        """Run pytest, unittest or a file with our reporter, which tells of each test."""
+        """Run pytest, unittest or a file with our reporter, which reports each test."""
         sandbox = self.sandbox
         environment = call.environment if call is not None else {}
         more = {"watched": [], "names": list(self.before), "brought": self.brought}
@@ -148,9 +148,9 @@ class _Run:
             lines.append(CheckLine(name=running, passed=False, message=why))
         await sandbox.remove(FOLDER)
         await sandbox.remove(_NO_SETTINGS)
-        found = finding_of(result, lines, complete=read.complete, reached=read.reached)
+        finding = finding_of(result, lines, complete=read.complete, reached=read.reached)
         return replace(
-            found, pytest=read.setup, opened=read.opened, running=printable(running) if is_cut else None
+            finding, pytest=read.setup, opened=read.opened, running=printable(running) if is_cut else None
         )
 
     def _keeping(self, *, at_once: bool) -> dict[str, object]:

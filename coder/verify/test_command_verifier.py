@@ -21,22 +21,22 @@ _FLAKY_AGAIN = 2
 
 
 async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the task's test command on what stands in the candidate's workspace."""
+    """Run the task's test command in the candidate's workspace."""
     state, target = on.state, on.target
     run = await _without_flaky(on, files)
     if state.progress.baseline is not None and state.progress.baseline.is_cut:
         run = await reach_baseline(on, files, run, state.progress.baseline)
-    given = {test.path for test in state.task.test_files}
-    judged = judge(run, state.progress.baseline, mends=state.task.mends, given=given)
+    given_paths = {test.path for test in state.task.test_files}
+    judged = judge(run, state.progress.baseline, mends=state.task.mends, given_paths=given_paths)
     shows = not judged.passed or shows_work(
-        run.lines, state.progress.baseline, given=given, mends=state.task.mends
+        run.lines, state.progress.baseline, given_paths=given_paths, mends=state.task.mends
     )
     nothing = replace(judged, verified="none", strength="none")
     if judged.passed and target.writes_tests:
         return replace(nothing, verified="self", note="the tests were written with the code")
     if judged.passed and run.programs:
         judged = await confirm_programs(on, files, run=judged)
-    if judged.passed and not run.told:
+    if judged.passed and not run.names_tests:
         return _by_exit_code(judged, state)
     if not judged.passed or reported(state.task.test_command or ()) is None:
         return judged if shows else nothing

@@ -72,15 +72,15 @@ class Trial:
         return outcome.model_copy(update={"checks": (*outcome.checks, *new)})
 
     async def check(self, outcome: Outcome) -> Outcome:
-        """What the answer's command shows; one that fails with the change fails the answer."""
+        """Run the answer's check; a check that fails with the change fails the answer."""
         name = _quoted(self.code.check)
         for _ in range(_CHECKED):
             run, _ = await self._checked(self.code.files)
             if not run.result.ok:
                 ended = "is stopped" if run.result.status == "timeout" else "fails"
                 note = f"The check {name} {ended} with the change."
-                said = f"{note}\n{feedback(run.failing, run.result, stop=run.stop)}"
-                failed = {"passed": False, "feedback": said, "gist": gist(run.result, note=note)}
+                text = f"{note}\n{feedback(run.failing, run.result, stop=run.stop)}"
+                failed = {"passed": False, "feedback": text, "gist": gist(run.result, note=note)}
                 failed |= {"cause": None, "lacks": ()}  # those were of the suite, as it was before
                 return outcome.model_copy(update=failed)
             if run.result.wall_s > _LONG_CHECK_S:
@@ -95,25 +95,25 @@ class Trial:
                 )
             if not failed_by_code:
                 ended = "it fails for another reason than the code" if run.failing else "it can't run"
-                said = f"the check {name} succeeds, but without the change {ended}: {first_failure(run)}"
-                return unshown_outcome(outcome, said, added=True)
+                text = f"the check {name} succeeds, but without the change {ended}: {first_failure(run)}"
+                return unshown_outcome(outcome, text, added=True)
             if run.result.wall_s > _LONG_CHECK_S:
                 break
         return reproduced_outcome(outcome, (name,))
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
-        """What the answer's new tests show, which have passed once with the change: one failure is proof."""
-        left, unsteady = names, list[str]()
-        while left and len(unsteady) < _MOST_UNSTEADY:
-            first = await self._run_before(left, outcome)
-            red = tuple(name for name in left if _is_red(first, name))[:1]
+        """Run the answer's new tests, which pass with the change, without it: one failure is proof."""
+        remaining, unsteady = names, list[str]()
+        while remaining and len(unsteady) < _MOST_UNSTEADY:
+            first = await self._run_before(remaining, outcome)
+            red = tuple(name for name in remaining if _is_red(first, name))[:1]
             if not red:
                 break
             again = await self._run_before(red, outcome)
             if _is_red(again, red[0]) and red[0] in (await self._run_after(red)).passing:
                 return reproduced_outcome(outcome, red)
             unsteady += red
-            left = tuple(name for name in left if name not in red)
+            remaining = tuple(name for name in remaining if name not in red)
         if unsteady:
             return unshown_outcome(
                 outcome, f"the new tests end differently on the same files: {named(unsteady)}"
@@ -122,11 +122,11 @@ class Trial:
 
     @property
     def _tests(self) -> dict[str, str | None]:
-        """What stands on the user's files for a run without the change."""
+        """Return the test files laid over the user's files for a run without the change."""
         words = _python_tests(self.code.check) or ()
-        named = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
+        paths = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
         state, files = self.on.state, self.code.files
-        brought = {path: files[path] for path in named & files.keys() if path not in state.files}
+        brought = {path: files[path] for path in paths & files.keys() if path not in state.files}
         return test_files(state, self.code) | brought
 
     async def _run_before(self, names: tuple[str, ...], outcome: Outcome) -> Finding:
@@ -153,11 +153,11 @@ class Trial:
     async def _checked(
         self, files: Mapping[str, str | None], before: Outcome | None = None, *, wall_s: float | None = None
     ) -> tuple[Finding, bool]:
-        """How the check ends, and whether the code made it fail, if that is known.
+        """Run the check; return its result, and whether the code made it fail, if known.
 
         Args:
-            before: given on the code before the change, the outcome with it.
-            wall_s: time limit, that of the tests by default.
+            before: outcome with the change, for a run on the code before it.
+            wall_s: time limit (default: that of the tests).
         """
         await self.on.lay_over(files)
         where: Literal["before", "after"] = "after" if before is None else "before"
@@ -166,18 +166,18 @@ class Trial:
             run = await self.on.command(words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof)
             return self._note(run, self.code.check, (), on=where), bool(run.reached)
         argv = ("bash", "-c", self.code.check)
-        asked = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
-        result = await (await self.on.bench.candidate()).run(asked, limits=self.on.limits(wall_s))
+        command = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
+        result = await (await self.on.bench.candidate()).run(command, limits=self.on.limits(wall_s))
         run = self._note(Finding("none", result.ok, result=result), self.code.check, (), on=where)
         return run, result.status == "error" and result.exit_code not in _NOT_RUN
 
     def _proof(self, outcome: Outcome) -> Proof:
-        """What the change adds, and the time of a test on the code before, which may never end there."""
+        """Return the additions of the change, and the time limit of a test on the code before."""
         state, files = self.on.state, self.code.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
-        known = {path: state.files[path].text or "" for path in code if path in state.files}
+        before = {path: state.files[path].text or "" for path in code if path in state.files}
         limit_s = min(MORE_S + 2 * outcome.seconds, most_test_s(state))
-        return Proof(added=find_additions(known, code), limit_s=limit_s)
+        return Proof(added=find_additions(before, code), limit_s=limit_s)
 
     def _note(
         self, run: Finding, command: str, names: tuple[str, ...], *, on: Literal["before", "after"]

@@ -8,9 +8,9 @@ LENGTH = 200
 
 
 def reproduced_outcome(outcome: Outcome, by: tuple[str, ...]) -> Outcome:
-    """The outcome that these tests, or the check, show to be right."""
-    shown = {"verified": "reproduced", "strength": "inside", "reproduced_by": by, "unshown": ""}
-    return outcome.model_copy(update=shown)
+    """Return the outcome as confirmed by these tests, or by the check."""
+    changes = {"verified": "reproduced", "strength": "inside", "reproduced_by": by, "unshown": ""}
+    return outcome.model_copy(update=changes)
 
 
 def unshown_outcome(outcome: Outcome, why: str, *, added: bool = False) -> Outcome:
@@ -20,12 +20,12 @@ def unshown_outcome(outcome: Outcome, why: str, *, added: bool = False) -> Outco
 
 
 def outcome_of_nothing(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
-    """The outcome where the code made no new test fail."""
+    """Return the outcome of a change without which no new test fails."""
     if run.passing.issuperset(names):
         return unshown_outcome(outcome, "the new tests pass without the change, too, so they prove nothing")
     ended = "they fail for another reason than the code" if run.failing or run.is_cut else "they can't run"
-    said = f"the new tests pass, but without the change {ended}: {first_failure(run)}"
-    return unshown_outcome(outcome, said, added=True)
+    text = f"the new tests pass, but without the change {ended}: {first_failure(run)}"
+    return unshown_outcome(outcome, text, added=True)
 
 
 def first_failure(run: Finding) -> str:

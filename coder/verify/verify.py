@@ -50,11 +50,11 @@ async def verify(on: Verification, files: Mapping[str, bytes]) -> tuple[Outcome,
 
 
 async def _findings(on: Verification, files: Mapping[str, bytes]) -> list[Finding]:
-    """Each means that the task gives, until one fails; running the code if there is none.
+    """Apply each check of the task until one fails; without checks, run the code.
 
     With a kernel the code runs as cells first; if that fails, nothing follows.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     means, command = _means(on.state), on.state.task.test_command
     in_cells = await _by_cells(on, files)
     if in_cells is not None and not in_cells.passed:
@@ -65,14 +65,16 @@ async def _findings(on: Verification, files: Mapping[str, bytes]) -> list[Findin
         from coder.verify.regressions import was_run
         from coder.verify.test_command_verifier import by_command
 
-        found.append(await by_command(on, files))
-        ran = [line.name for line in found[0].lines if not found[0].is_cut]  # a file may have run in part
+        findings.append(await by_command(on, files))
+        ran = [
+            line.name for line in findings[0].lines if not findings[0].is_cut
+        ]  # a file may have run in part
         tests = [one for one in means.get("tests", ()) if not was_run(one.name, ran)]
         means = {**means, "tests": tests}
     for verified, checks in means.items():
-        if checks and all(part.passed for part in found):
-            found.append(await _by_checks(on, files, verified=verified, checks=checks))
-    return found or [in_cells or await _by_running(on, files)]
+        if checks and all(part.passed for part in findings):
+            findings.append(await _by_checks(on, files, verified=verified, checks=checks))
+    return findings or [in_cells or await _by_running(on, files)]
 
 
 def _means(state: State) -> dict[Verified, Sequence[Check]]:

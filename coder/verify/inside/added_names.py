@@ -74,8 +74,8 @@ class AddedNames:
         passed = {keyword.arg for keyword in call.keywords}
         for keyword in call.keywords:
             if keyword.arg is None and isinstance(keyword.value, ast.Name):
-                given = last.tb_frame.f_locals.get(keyword.value.id)
-                passed |= set(given) if type(given) is dict else set()
+                arguments = last.tb_frame.f_locals.get(keyword.value.id)
+                passed |= set(arguments) if type(arguments) is dict else set()
         is_longer = len(call.args) > self._positional[called]
         return is_longer or not passed.isdisjoint(self._parameters[called])
 

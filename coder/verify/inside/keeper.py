@@ -127,9 +127,9 @@ def _is_end(row: bytes) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """What tells a file from another one of its content: its time of change can't be set."""
+    """Identify a file beyond its content: the time of change can't be set."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

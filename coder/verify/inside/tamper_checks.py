@@ -68,16 +68,16 @@ _TESTS = 6
 
 
 def deciding() -> dict[str, object]:
-    """Functions and classes that decide, by name, as they are now."""
-    found: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
-    found.update((f"math.{name}", value) for name, value in vars(math).items())
+    """Return the current functions and classes that decide, by name."""
+    objects: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
+    objects.update((f"math.{name}", value) for name, value in vars(math).items())
     for cls in _CLASSES:
-        found.update(
+        objects.update(
             (f"{cls.__name__}.{name}", value) for name, value in vars(cls).items() if callable(value)
         )
-    found.update((f"unittest.{name}", value) for name, value in vars(unittest).items() if callable(value))
-    found.update((f"module {name}", sys.modules.get(name)) for name in ("builtins", "math", "unittest"))
-    return found
+    objects.update((f"unittest.{name}", value) for name, value in vars(unittest).items() if callable(value))
+    objects.update((f"module {name}", sys.modules.get(name)) for name in ("builtins", "math", "unittest"))
+    return objects
 
 
 def changed(before: dict[str, object]) -> list[str]:
@@ -87,18 +87,18 @@ def changed(before: dict[str, object]) -> list[str]:
 
 
 def strangers(ours: list[str], root: str) -> list[str]:
-    """Test files (`ours`, relative to `root`) whose module is loaded, and isn't what stands in the file."""
+    """Return test files (`ours`, relative to `root`) whose loaded module comes from elsewhere."""
     files = [path for path in ours if os.path.basename(path).startswith("test_") and path.endswith(".py")]
     real = {os.path.realpath(os.path.join(root, path)) for path in files}
-    found = []
+    paths = []
     for path in files:
         dotted = path[:-3].replace("/", ".")
         for name in {dotted, dotted.rpartition(".")[2]}:
             module = sys.modules.get(name)
             origin = getattr(getattr(module, "__spec__", None), "origin", None)
             if module is not None and (origin is None or os.path.realpath(origin) not in real):
-                found.append(path)
-    return found
+                paths.append(path)
+    return paths
 
 
 def pytest_still_fails_what_is_wrong() -> bool:
@@ -106,7 +106,7 @@ def pytest_still_fails_what_is_wrong() -> bool:
     import pytest
 
     name, low = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")
-    seen = _Seen()
+    plugin = _Seen()
     hidden = {key: os.environ.pop(key, None) for key in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, f"test_{name}.py")
@@ -114,9 +114,9 @@ def pytest_still_fails_what_is_wrong() -> bool:
             file.write(_WRONG.format(name, low, low + 1))
         options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--noconftest"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            code = pytest.main([*options, path], plugins=[seen])
+            code = pytest.main([*options, path], plugins=[plugin])
     os.environ.update({key: value for key, value in hidden.items() if value is not None})
-    return code == 1 and seen.outcomes == ["failed"] * _TESTS
+    return code == 1 and plugin.outcomes == ["failed"] * _TESTS
 
 
 class _Seen:

@@ -73,8 +73,8 @@ def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
         def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
             super().addSubTest(test, subtest, err)
             if err is not None:
-                said = "".join(traceback.format_exception(*err))
-                report.test(subtest.id(), False, said, reached=_reached(test, err))
+                text = "".join(traceback.format_exception(*err))
+                report.test(subtest.id(), False, text, reached=_reached(test, err))
 
     def _reached(test: Any, err: Any) -> bool:
         frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]

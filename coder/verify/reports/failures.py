@@ -70,10 +70,10 @@ class Places:
         return self._paths.find(printed)
 
     def all(self, text: str, *, folder: str = "") -> Iterator[tuple[str, int]]:
-        """Every place that a text names, in its order; a bare name is likelier to be in `folder`."""
-        shown = text[:_MOST]
-        found = sorted((match.start(), match) for pattern in _PLACES for match in pattern.finditer(shown))
-        for _, match in found:
+        """Yield the places that a text names, in order; a bare name is searched in `folder` first."""
+        part = text[:_MOST]
+        matches = sorted((match.start(), match) for pattern in _PLACES for match in pattern.finditer(part))
+        for _, match in matches:
             path = self._paths.find(match["path"], folder=folder)
             if path is not None:
                 yield path, int(match["line"])
@@ -83,18 +83,18 @@ class Places:
         return next(self.all(text, folder=folder), (None, None))
 
     def last(self, text: str) -> tuple[str, int] | tuple[None, None]:
-        """The last place that a text names: where a Python traceback ends; or two Nones."""
-        found = list(self.all(text))
-        return found[-1] if found else (None, None)
+        """Return the last place that a text names, the end of a Python traceback; or two Nones."""
+        places = list(self.all(text))
+        return places[-1] if places else (None, None)
 
 
 def compared(text: str) -> tuple[str | None, str | None]:
     """Expected and actual value of a failed assertion as printed (by default actual first), or two Nones."""
-    shown = text[:_MOST_COMPARED]
-    found = [match for pattern in _PATTERNS if (match := pattern.search(shown))]
-    if not found:
+    part = text[:_MOST_COMPARED]
+    matches = [match for pattern in _PATTERNS if (match := pattern.search(part))]
+    if not matches:
         return None, None
-    first = min(found, key=lambda match: match.start())
+    first = min(matches, key=lambda match: match.start())
     return first["expected"].strip()[:_VALUE], first["actual"].strip()[:_VALUE]
 
 

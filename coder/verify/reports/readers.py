@@ -20,7 +20,7 @@ def read_go(text: str, places: Places) -> Report | None:
 
     A parent that fails only because of a subtest is left out: the subtest says why.
     """
-    said: dict[tuple[str, str], list[str]] = {}
+    output: dict[tuple[str, str], list[str]] = {}
     ended: dict[tuple[str, str], bool] = {}
     """By package and test; the package itself has the empty test."""
     events = _go_events(text)
@@ -29,7 +29,7 @@ def read_go(text: str, places: Places) -> Report | None:
         package = str(event.get("Package") or str(event.get("ImportPath") or "").partition(" ")[0])
         key = package, str(event.get("Test") or "")[:_NAME]
         if action in ("output", "build-output"):
-            said.setdefault(key, []).append(str(event.get("Output", "")))
+            output.setdefault(key, []).append(str(event.get("Output", "")))
         elif action in ("pass", "fail", "build-fail") and len(ended) < MOST_LINES:
             ended[key] = action == "pass"
     if not events:
@@ -41,7 +41,7 @@ def read_go(text: str, places: Places) -> Report | None:
         package, test = key
         name = f"{package}.{test}" if test else package
         if not passed and key not in explained:
-            pieces = [piece for piece in said.get(key, ()) if not piece.strip().startswith(_GO_NOISE)]
+            pieces = [piece for piece in output.get(key, ()) if not piece.strip().startswith(_GO_NOISE)]
             lines.append(failed_line(name, "".join(pieces), places, folder=package))
         elif passed and test:
             lines.append(passed_line(name))
@@ -58,11 +58,11 @@ def _above(key: tuple[str, str], ended: Collection[tuple[str, str]]) -> tuple[st
     return package, test
 
 
-def said_by_go(text: str) -> str:
-    """What the command would have printed without `-json`."""
-    said = [str(event.get("Output", "")) for event in _go_events(text)]
-    said += [f"{line}\n" for line in text.splitlines() if not line.startswith("{")]
-    return "".join(said)
+def render_go(text: str) -> str:
+    """Convert the output to that of a run without `-json`."""
+    pieces = [str(event.get("Output", "")) for event in _go_events(text)]
+    pieces += [f"{line}\n" for line in text.splitlines() if not line.startswith("{")]
+    return "".join(pieces)
 
 
 def _go_events(text: str) -> list[dict[str, Any]]:
@@ -104,26 +104,26 @@ def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
 
 def _cargo_tests(stdout: str, places: Places) -> list[CheckLine] | None:
     how: dict[str, bool] = {}
-    said: dict[str, list[str]] = {}
+    output: dict[str, list[str]] = {}
     about: list[str] | None = None
-    known = False
+    is_report = False
     for line in stdout.splitlines():
         if test := _CARGO_TEST.match(line):
             about = None
             if test["how"] != "ignored":
                 how[test["name"]] = test["how"] == "ok" and how.get(test["name"], True)
         elif heading := _CARGO_SAID.match(line):
-            about = said.setdefault(heading["name"], [])
+            about = output.setdefault(heading["name"], [])
         elif line == "failures:" or line.startswith("test result: "):
-            known, about = True, None
+            is_report, about = True, None
         elif about is not None:
             about.append(line)
-        known = known or line.startswith("running ")
-    if not known:
+        is_report = is_report or line.startswith("running ")
+    if not is_report:
         return None
-    told = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in said.items()}
+    messages = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in output.items()}
     return [
-        passed_line(name) if passed else failed_line(name, told.get(name, ""), places)
+        passed_line(name) if passed else failed_line(name, messages.get(name, ""), places)
         for name, passed in how.items()
     ]
 
@@ -166,11 +166,11 @@ class _Case:
     attributes: dict[str, str]
     failed: bool = False
     skipped: bool = False
-    told: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def tell(self, text: str) -> None:
-        if sum(map(len, self.told)) < 2 * MOST_MESSAGE:
-            self.told.append(text)
+        if sum(map(len, self.texts)) < 2 * MOST_MESSAGE:
+            self.texts.append(text)
 
     def line(self, places: Places) -> CheckLine:
         name, folder = self.attributes.get("name", ""), self.attributes.get("classname")
@@ -180,14 +180,14 @@ class _Case:
         file, line = self.attributes.get("file"), self.attributes.get("line", "")
         path = places.resolve(file) if file else None
         at = int(line) if path and line.isdecimal() and len(line) < 8 else None
-        return failed_line(name, "".join(self.told), places, path=path, line=at)
+        return failed_line(name, "".join(self.texts), places, path=path, line=at)
 
 
 class _Cases:
     """Handlers of an XML parser that collect test cases."""
 
     def __init__(self) -> None:
-        self.found: list[_Case] = []
+        self.cases: list[_Case] = []
         self._open: list[str] = []
         self._case: _Case | None = None
 
@@ -198,9 +198,9 @@ class _Cases:
         if (not self._open and tag not in ("testsuites", "testsuite")) or len(self._open) == _DEEPEST:
             raise _Refused
         self._open.append(tag)
-        if tag == "testcase" and len(self.found) < MOST_LINES:
+        if tag == "testcase" and len(self.cases) < MOST_LINES:
             self._case = _Case(attributes)
-            self.found.append(self._case)
+            self.cases.append(self._case)
         elif self._case is not None and tag in ("failure", "error"):
             self._case.failed = True
             if message := attributes.get("message"):
@@ -230,5 +230,5 @@ def read_junit(content: bytes, places: Places) -> Report | None:
         return None
     except (expat.ExpatError, ValueError, LookupError):
         complete = False
-    lines = tuple(case.line(places) for case in cases.found if case.failed or not case.skipped)
-    return Report(lines, complete=complete) if complete or cases.found else None
+    lines = tuple(case.line(places) for case in cases.cases if case.failed or not case.skipped)
+    return Report(lines, complete=complete) if complete or cases.cases else None

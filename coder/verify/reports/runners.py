@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from coder.verify.reports.failures import Places, Report
-from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, said_by_go
+from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
 
 _FRONTS = {
     "npx", "bunx", "yarn", "pnpm", "exec", "dlx", "env", "nice", "time", "--no-install", "-y", "--yes", "--",
@@ -27,12 +27,12 @@ class Runner:
     argv: tuple[str, ...]
     read: Callable[[bytes, str, str, Places], Report | None]
     """(report file, stdout, stderr, places) → the report, None where there is none."""
-    shown: Callable[[str], str] | None = None
-    """Its report is what it prints, and goes to the file; this gives what a person would have seen."""
+    render: Callable[[str], str] | None = None
+    """Converts the report on stdout to the normal output; None if the report has its own file."""
 
 
 def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> Runner | None:
-    """The known runner that a command starts, asked to write to `report`; None for any other command.
+    """Find the known runner that a command starts, with flags to write to `report`; None if there is none.
 
     Args:
         files: package.json of the workspace, which says what `npm test` is.
@@ -44,21 +44,21 @@ def runner_of(argv: Sequence[str], report: str, files: Mapping[str, bytes]) -> R
     front, after = words[: start + 1], words[start + 1 :]
     if tool == "go" and after[:1] == ["test"]:
         flags = [] if "-json" in after else ["-json"]
-        told = (*front, "test", *flags, *after[1:])
+        argv_of_report = (*front, "test", *flags, *after[1:])
         return Runner(
-            "go test", told, lambda file, out, err, places: read_go(_text(file), places), said_by_go
+            "go test", argv_of_report, lambda file, out, err, places: read_go(_text(file), places), render_go
         )
     if tool == "cargo" and after[:1] in (["test"], ["t"]) and "--format" not in after:
         return Runner("cargo test", tuple(words), lambda file, out, err, places: read_cargo(out, err, places))
-    asked = _flags(tool, after, report)
-    if asked is None:
+    flags_of_report = _flags(tool, after, report)
+    if flags_of_report is None:
         return None
     at = after.index("--test") + 1 if tool == "node" else int(after[:1] == ["run"])
-    return _writing(tool, [*front, *after[:at], *asked, *after[at:]])
+    return _writing(tool, [*front, *after[:at], *flags_of_report, *after[at:]])
 
 
 def _of_package(words: list[str], tool: str, report: str, files: Mapping[str, bytes]) -> Runner | None:
-    """`npm test` and its like, where package.json says that it is one runner and nothing else."""
+    """Find the runner behind `npm test` and the like, if package.json names just one."""
     script = next((word for word in words[1:] if not word.startswith("-") and word != "run"), None)
     text = _scripts(files).get("test" if script == "t" and tool == "npm" else script or "")
     if text is None or _SHELL & set(text):
@@ -68,11 +68,11 @@ def _of_package(words: list[str], tool: str, report: str, files: Mapping[str, by
     except ValueError:
         return None
     inner_tool, start = _tool(inner)
-    asked = _flags(inner_tool, inner[start + 1 :], report) if inner_tool != "node" else None
-    if asked is None:
+    flags = _flags(inner_tool, inner[start + 1 :], report) if inner_tool != "node" else None
+    if flags is None:
         return None
     divider = ["--"] if tool == "npm" and "--" not in words else []
-    return _writing(inner_tool, [*words, *divider, *asked])
+    return _writing(inner_tool, [*words, *divider, *flags])
 
 
 def _scripts(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -98,14 +98,14 @@ def _tool(words: Sequence[str]) -> tuple[str, int]:
 
 
 def _flags(tool: str, after: Sequence[str], report: str) -> list[str] | None:
-    """Flags that ask for a report; None for another tool, or where the command has flags of this kind."""
+    """Return flags for a report; None for another tool, or if the command has such flags."""
     there = {word.split("=")[0] for word in after}
     match tool:
         case "jest" if not there & {"--json", "--outputFile", "--watch", "--watchAll"}:
             return ["--json", f"--outputFile={report}", "--testLocationInResults"]
         case "vitest" if not _has(after, "--outputFile") and after[:1] not in (["watch"], ["dev"], ["bench"]):
-            shown = [] if _has(after, "--reporter") else ["--reporter=default"]
-            return [*shown, "--reporter=json", f"--outputFile.json={report}"]
+            reporter = [] if _has(after, "--reporter") else ["--reporter=default"]
+            return [*reporter, "--reporter=json", f"--outputFile.json={report}"]
         case "node" if "--test" in after and not _has(after, "--test-reporter"):
             flags = ["--test-reporter=spec", "--test-reporter-destination=stdout"]
             return [*flags, "--test-reporter=junit", f"--test-reporter-destination={report}"]

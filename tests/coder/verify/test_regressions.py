@@ -66,7 +66,7 @@ def test_where_the_task_is_to_mend_all_that_failed_must_pass() -> None:
 def test_given_tests_must_pass_whatever_was_red() -> None:
     run = finding_of(ran(a=False).result, ran(**{"t.py::x": False, "y": True}).lines)
 
-    assert not judge(run, before(**{"t.py::x": False, "y": False}), given={"t.py"}).passed
+    assert not judge(run, before(**{"t.py::x": False, "y": False}), given_paths={"t.py"}).passed
 
 
 def test_a_run_that_was_cut_off_or_stopped_by_a_limit_is_no_pass() -> None:
@@ -121,7 +121,7 @@ def test_what_passed_before_and_fails_now_is_run_alone_where_it_is_little() -> N
 def test_a_suite_is_red_as_before_where_nothing_new_fails_and_nothing_is_missing() -> None:
     known = before(old=False, fine=True)
 
-    assert is_red_as_before(ran(old=False, fine=True, new=True).lines, known, given=())
-    assert not is_red_as_before(ran(old=False).lines, known, given=())
-    assert not is_red_as_before(ran(old=False, fine=True, new=False).lines, known, given=())
-    assert not is_red_as_before(ran(old=False, fine=True).lines, known, given=("old",))
+    assert is_red_as_before(ran(old=False, fine=True, new=True).lines, known, given_paths=())
+    assert not is_red_as_before(ran(old=False).lines, known, given_paths=())
+    assert not is_red_as_before(ran(old=False, fine=True, new=False).lines, known, given_paths=())
+    assert not is_red_as_before(ran(old=False, fine=True).lines, known, given_paths=("old",))

@@ -11,7 +11,7 @@ import pytest
 
 from coder.run.message import CheckLine
 from coder.verify.reports.failures import Places, Report
-from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, said_by_go
+from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
 
 OUTPUTS = Path(__file__).parent / "outputs"
 SCRIPTS = ("calc.js", "calc.test.js", "bad.test.js", "calc.mjs", "calc.test.mjs")
@@ -91,7 +91,7 @@ def test_go_names_the_subtest_and_not_its_parent_too() -> None:
 
 
 def test_go_says_what_it_would_have_said_without_json() -> None:
-    assert "    calc_test.go:9: Add(2, 3) = -1, want 5\n" in said_by_go(text("go.jsonl"))
+    assert "    calc_test.go:9: Add(2, 3) = -1, want 5\n" in render_go(text("go.jsonl"))
 
 
 def test_a_line_of_json_that_a_test_prints_is_no_event_of_go() -> None:
