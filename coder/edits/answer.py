@@ -40,13 +40,13 @@ def read_answer(
         in_part: make the edits that fit although others don't, if the whole answer is readable.
     """
     read = text[:MAX_ANSWER]
-    found = read_edits(read, default=default, known=files)
-    whole = Whole(found.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
+    answer = read_edits(read, default=default, files=files)
+    whole = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
     reader = _Answer(files, whole, ignored)
-    if found.edits or found.slips:
-        return reader.edited(found, default, in_part=in_part)
-    written = reader.written(*whole_files(read, found.blocks, default=default, expected=expected))
-    return replace(written, only_shows=not any(block.name for block in found.blocks))
+    if answer.edits or answer.slips:
+        return reader.edited(answer, default, in_part=in_part)
+    written = reader.written(*whole_files(read, answer.blocks, default=default, expected=expected))
+    return replace(written, only_shows=not any(block.name for block in answer.blocks))
 
 
 class _Answer:
@@ -58,20 +58,20 @@ class _Answer:
         self._whole = whole
         self._ignored = ignored
 
-    def edited(self, found: Edits, default: str, *, in_part: bool) -> Answered:
+    def edited(self, answer: Edits, default: str, *, in_part: bool) -> Answered:
         """Apply edits, and add whole files."""
         from coder.edits.apply import apply
 
-        edits = [*found.edits, *_whole_beside(found, default)]
+        edits = [*answer.edits, *_whole_beside(answer, default)]
         kept: list[Edit] = []
-        left: list[Edit] = []
+        ignored_edits: list[Edit] = []
         for edit in edits:
-            (left if any(map(self._is_left_out, edit.names)) else kept).append(edit)
-        left_out, apart = self._changed_names(left), self._apart(left)
-        if edits and not kept and not found.slips:
-            told = _only_left_out(name for edit in edits for name in edit.names)
-            return Answered(problem=told, left_out=left_out, apart=apart)
-        slips = [*found.slips, *(slip for edit in kept if (slip := self._elides(edit)))]
+            (ignored_edits if any(map(self._is_left_out, edit.names)) else kept).append(edit)
+        left_out, apart = self._changed_names(ignored_edits), self._apart(ignored_edits)
+        if edits and not kept and not answer.slips:
+            problem = _only_left_out(name for edit in edits for name in edit.names)
+            return Answered(problem=problem, left_out=left_out, apart=apart)
+        slips = [*answer.slips, *(slip for edit in kept if (slip := self._elides(edit)))]
         for edit in kept:
             path = self._there(edit.path) or edit.path
             is_whole = edit.action == "write" and not edit.new and not slips
@@ -85,13 +85,13 @@ class _Answer:
     def written(self, files: Mapping[str, str], problem: str | None) -> Answered:
         """Apply whole files, each with the line ends of the file that it replaces."""
         changed: dict[str, str | None] = {}
-        left: list[Edit] = []
+        ignored_edits: list[Edit] = []
         for name, code in files.items():
             path = paths.plain(name)
             before = self._before(path)
             text = code if before is None else like(_without_name(code, name, before), before)
             if self._is_left_out(path):
-                left.append(Edit(path, "write", text=text))
+                ignored_edits.append(Edit(path, "write", text=text))
                 continue
             if (why := paths.refusal(path) or self._names.clash(path)) is not None:
                 return Answered(problem=f"Nothing was written. {why}", fits=False)
@@ -99,7 +99,7 @@ class _Answer:
             if (why := self._refusal(path, code)) is not None:
                 return Answered(problem=why, fits=False, missed=(path,))
             changed[path] = text
-        left_out, apart = self._changed_names(left), self._apart(left)
+        left_out, apart = self._changed_names(ignored_edits), self._apart(ignored_edits)
         if files and not changed:
             return Answered(problem=_only_left_out(files), left_out=left_out, apart=apart)
         others = {path: code for path, code in changed.items() if not path.endswith(".py")}
@@ -122,8 +122,8 @@ class _Answer:
             self._ignored(path) or self._ignored(self._there(path) or path)
         )
 
-    def _changed_names(self, left: Sequence[Edit]) -> tuple[str, ...]:
-        touched = [edit for edit in left if edit.action != "write" or not self._is_same(edit)]
+    def _changed_names(self, edits: Sequence[Edit]) -> tuple[str, ...]:
+        touched = [edit for edit in edits if edit.action != "write" or not self._is_same(edit)]
         names = [name for edit in touched for name in edit.names]
         return tuple(dict.fromkeys(self._there(name) or paths.plain(name) for name in names))
 
@@ -131,24 +131,24 @@ class _Answer:
         before = self._before(edit.path)
         return before is not None and like(edit.text, before) == before
 
-    def _apart(self, left: Sequence[Edit]) -> dict[str, str | None]:
+    def _apart(self, edits: Sequence[Edit]) -> dict[str, str | None]:
         """The result of edits to files that no answer may write: for each file all of its edits, or none."""
-        if not left:
+        if not edits:
             return {}
         from coder.edits.apply import apply
 
-        made: dict[str, str | None] = {}
-        for path in dict.fromkeys(edit.path for edit in left):
-            own = [edit for edit in left if edit.path == path]
+        results: dict[str, str | None] = {}
+        for path in dict.fromkeys(edit.path for edit in edits):
+            own = [edit for edit in edits if edit.path == path]
             if not any(map(self._elides, own)):
-                made |= apply(own, self._files).files
-        return {path: text for path, text in made.items() if text is None or not self._refusal(path, text)}
+                results |= apply(own, self._files).files
+        return {path: text for path, text in results.items() if text is None or not self._refusal(path, text)}
 
     def _elides(self, edit: Edit) -> Slip | None:
-        """The refusal of an edit whose new lines elide code, as in `# ... existing code ...`."""
+        """Refuse an edit whose new lines elide code, as in `# ... existing code ...`."""
         new = (text.strip() for hunk in edit.hunks for sign, text in hunk.lines if sign == "+")
-        had = self._before(edit.path) or ""
-        line = next((line for line in new if stands_for_others(line) and line not in had), None)
+        before = self._before(edit.path) or ""
+        line = next((line for line in new if stands_for_others(line) and line not in before), None)
         if line is None:
             return None
         return Slip(LEFT_OUT.format(path=edit.path, line=line), self._there(edit.path))
@@ -161,17 +161,17 @@ def _without_name(code: str, name: str, before: str) -> str:
     return rest if name_in_comment(first) == name and not begins_so else code
 
 
-def _whole_beside(found: Edits, default: str) -> list[Edit]:
+def _whole_beside(answer: Edits, default: str) -> list[Edit]:
     """The whole files beside edits in an answer: named ones, or all if its edits only delete."""
-    if all(edit.action == "delete" for edit in found.edits):
-        files, _ = whole_files("", found.blocks, default=default)
+    if all(edit.action == "delete" for edit in answer.edits):
+        files, _ = whole_files("", answer.blocks, default=default)
     else:
-        files = {block.name: block.text for block in found.blocks if block.name and block.text.strip()}
+        files = {block.name: block.text for block in answer.blocks if block.name and block.text.strip()}
     return [Edit(path, "write", text=text) for path, text in files.items()]
 
 
 def _only_left_out(names: Iterable[str]) -> str:
-    """The refusal of an answer that changes only forbidden files, most often tests."""
+    """Message about an answer that changes only forbidden files, usually tests."""
     listed = ", ".join(shown_path(name) for name in list(dict.fromkeys(names))[:_MOST_NAMED])
     return (
         f"Nothing was changed: no answer may change {listed}, by which the task is decided. "

@@ -35,26 +35,26 @@ def apply(
         in_part: make the edits that fit although others don't.
     """
     tree = _Tree(files, slips, in_part=in_part and not slips)
-    left = len(edits)
+    remaining = len(edits)
     for edit in edits:
         if tree.is_full:
             break
         tree.take(edit)
-        left -= 1
+        remaining -= 1
     changed = {
         path: text
-        for path, text in tree.made.items()
+        for path, text in tree.changes.items()
         if (path in files if text is None else text != files.get(path))
     }
     if tree.misses:
-        shown = tree.misses[:_MOST_MISSES]
-        others, made = left + len(tree.misses) - len(shown), changed if tree.in_part else {}
+        visible = tree.misses[:_MOST_MISSES]
+        others, results = remaining + len(tree.misses) - len(visible), changed if tree.in_part else {}
         return Answered(
-            made,
-            reported(shown, others=others, made=[*made]),
+            results,
+            reported(visible, others=others, changed_files=[*results]),
             fits=False,
-            gist=gist(shown, others=others),
-            missed=tuple(dict.fromkeys(one.path for one in shown if one.path is not None and not one.near)),
+            gist=gist(visible, others=others),
+            missed=tuple(dict.fromkeys(one.path for one in visible if one.path is not None and not one.near)),
         )
     if not changed and edits:
         return Answered(problem=_NOTHING, fits=False)
@@ -72,7 +72,7 @@ class _Tree:
         self._files = files
         self._names = paths.Names(files)
         self.in_part = in_part
-        self.made: dict[str, str | None] = {}
+        self.changes: dict[str, str | None] = {}
         self.misses = [*slips]
         self._rebuilds = 0
 
@@ -103,10 +103,10 @@ class _Tree:
             self._make(target, text)
 
     def _now(self, path: str) -> str | None:
-        return self.made[path] if path in self.made else self._files.get(path)
+        return self.changes[path] if path in self.changes else self._files.get(path)
 
     def _make(self, path: str, text: str | None) -> None:
-        self.made[path] = text
+        self.changes[path] = text
         if text is None:
             self._names.remove(path)
         else:
@@ -117,14 +117,18 @@ class _Tree:
         path = paths.plain(edit.path)
         if why := paths.refusal(path):
             raise _Refused(why)
-        found = self._names.find(path)
-        if edit.new and found is not None and (self._now(found) or "").strip() not in ("", edit.text.strip()):
-            raise _Refused(f"`{found}` is there already: change it, or name another file.", found)
-        if found is None and edit.action != "write":
+        target = self._names.find(path)
+        if (
+            edit.new
+            and target is not None
+            and (self._now(target) or "").strip() not in ("", edit.text.strip())
+        ):
+            raise _Refused(f"`{target}` is there already: change it, or name another file.", target)
+        if target is None and edit.action != "write":
             raise _Refused(self._names.missing(path))
-        if found is not None and edit.action != "delete" and self._now(found) is None:
-            raise _Refused(f"`{found}` is no text, and can't be edited.")
-        return found
+        if target is not None and edit.action != "delete" and self._now(target) is None:
+            raise _Refused(f"`{target}` is no text, and can't be edited.")
+        return target
 
     def _target(self, edit: Edit, source: str | None) -> str:
         """Path of the file after the edit. Raises _Refused."""
@@ -142,7 +146,7 @@ class _Tree:
         changed = Changed(text)
         index = Index(changed.lines)
         behind = 0
-        made: set[Hunk] = set()
+        applied_hunks: set[Hunk] = set()
         for hunk in map(changed.unmarked, hunks):
             placed = self._put(changed, index, hunk, behind)
             if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
@@ -153,9 +157,9 @@ class _Tree:
                 if placed is not None:
                     changed, index = later, Index(later.lines)
             if placed is not None:
-                made.add(hunk)
+                applied_hunks.add(hunk)
                 behind = placed.end
-            elif hunk not in made:  # a repeated hunk is applied once
+            elif hunk not in applied_hunks:  # a repeated hunk is applied once
                 is_shown = len(self.misses) < _MOST_MISSES
                 self.misses.append(_miss(path, changed, index, hunk, is_shown=is_shown))
                 if self.is_full:
@@ -163,24 +167,24 @@ class _Tree:
         return changed.text()
 
     def _put(self, changed: Changed, index: Index, hunk: Hunk, behind: int) -> Place | None:
-        """Apply a hunk at its place; None if the place is uncertain or taken."""
+        """Apply a hunk at its place; None if its place is ambiguous or changed by another."""
         if not hunk.old:
             place = place_of_addition(changed.lines, index, hunk)
             return place if place is not None and changed.put(hunk, place) else None
-        found = locate(index, hunk, behind=behind)
-        if not found.places and is_done(index, hunk):
+        match = locate(index, hunk, behind=behind)
+        if not match.places and is_done(index, hunk):
             return Place(behind, behind)
-        return found.place if found.place is not None and changed.put(found.hunk, found.place) else None
+        return match.place if match.place is not None and changed.put(match.hunk, match.place) else None
 
 
 def _miss(path: str, changed: Changed, index: Index, hunk: Hunk, *, is_shown: bool) -> Slip:
     if not hunk.old:
         return miss(path, hunk, "an edit has no lines that say where it belongs. Give some around it.")
-    found = locate(index, hunk)
-    if not found.places:
+    match = locate(index, hunk)
+    if not match.places:
         return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old) if is_shown else "")
-    lines = [place.start + 1 for place in found.places]
-    spans = [range(place.start, place.end) for place in found.places]
+    lines = [place.start + 1 for place in match.places]
+    spans = [range(place.start, place.end) for place in match.places]
     near = around(changed.lines, spans) if is_shown else ""
     if len(lines) == 1:
         why = f"an edit at line {lines[0]} changes lines that another of your edits changes."

@@ -79,24 +79,24 @@ def find_blocks(text: str) -> list[Block]:
     """Every fenced block in order; an unclosed one extends to the end of the text."""
     blocks: list[Block] = []
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    fences = Fences(lines, known=())
+    fences = Fences(lines, files=())
     i = 0
     while i < len(lines):
         if opening_fence(lines[i]) is None:
             i += 1
             continue
-        block, end = block_at(lines, i, fences, known=())
+        block, end = block_at(lines, i, fences, files=())
         blocks.append(block)
         i = end + 1
     return blocks
 
 
-def block_at(lines: Sequence[str], at: int, fences: Fences, *, known: Collection[str]) -> tuple[Block, int]:
+def block_at(lines: Sequence[str], at: int, fences: Fences, *, files: Collection[str]) -> tuple[Block, int]:
     """The block that line `at` of an answer opens, and the line that closes it."""
     opening = opening_fence(lines[at])
     assert opening is not None
     first = lines[at + 1] if at + 1 < len(lines) else ""
-    head = _head(opening["info"].strip(), line_above(lines, at), first, known)
+    head = _head(opening["info"].strip(), line_above(lines, at), first, files)
     end = fences.end(at, head.kind)
     body = lines[at + 1 : end] if end < len(lines) or lines[-1] else lines[at + 1 : end - 1]
     return replace(head, text="".join(f"{line}\n" for line in body), is_closed=end < len(lines)), end
@@ -107,10 +107,10 @@ def line_above(lines: Sequence[str], at: int) -> str:
     return next((line for line in reversed(lines[max(0, at - 2) : at]) if line.strip()), "")
 
 
-def _head(info: str, above: str, first: str, known: Collection[str]) -> Block:
+def _head(info: str, above: str, first: str, files: Collection[str]) -> Block:
     """A block without its text, from its fence, the line above and its first line."""
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
-    name = name_of_block(info, above, known) or name_in_comment(first)
+    name = name_of_block(info, above, files) or name_in_comment(first)
     if name is None and language not in _COMMANDS:
         name = name_in_sentence(above)
     if name is not None and name == language:  # "```foo.py" names a file, not a language
@@ -156,9 +156,9 @@ def _tidy(code: str) -> str:
     text = textwrap.dedent("\n".join(lines)).strip("\n") + "\n"
     lines = text.splitlines()
     first = next((i for i, line in enumerate(lines) if line.startswith(_STARTS)), 0)
-    found = longest_start("\n".join(lines[first:]))
-    is_most = len(lines) - first - len(found.splitlines()) <= _TRIMS
-    return found if is_most and defined_names(found) else text
+    source = longest_start("\n".join(lines[first:]))
+    is_most = len(lines) - first - len(source.splitlines()) <= _TRIMS
+    return source if is_most and defined_names(source) else text
 
 
 def _choose(codes: list[str], expected: Sequence[str]) -> str:
@@ -211,12 +211,12 @@ class Whole:
         self._is_cut = is_cut
 
     def refusal(self, path: str, code: str, before: str | None) -> str | None:
-        """Why a file must not be written so; None if it may. `before` is None for a new file."""
+        """Reason against writing a file; None if there is none. `before` is None for a new file."""
         if self._marker is not None and self._marker not in (before or ""):
             return _MARKER.format(path=path, line=self._marker.strip())
         if before is not None and self._elided:
-            had = set(before.split("\n"))
-            line = next((line for line in self._elided if line not in had), None)
+            lines_before = set(before.split("\n"))
+            line = next((line for line in self._elided if line not in lines_before), None)
             if line is not None:
                 return _ELISION.format(path=path, line=line.strip())
         is_shorter = before is not None and len(code) < len(before)

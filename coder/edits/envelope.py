@@ -83,7 +83,7 @@ def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
 
 
 def _hunks(body: Sequence[str]) -> list[Hunk]:
-    found: list[Hunk] = []
+    hunks: list[Hunk] = []
     anchors: list[str] = []
     lines: list[str] = []
     for line in [*body, "@@"]:
@@ -93,12 +93,12 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
             continue
         signed = _signed(_without_empty_end(lines))
         if any(sign != " " for sign, _ in signed):
-            found.append(Hunk(tuple(signed), anchors=tuple(anchors), at_end=at_end, signed=True))
+            hunks.append(Hunk(tuple(signed), anchors=tuple(anchors), at_end=at_end, signed=True))
             anchors = []
         lines = []
         if not at_end and (anchor := line[2:].strip().removesuffix("@@").strip()):
             anchors.append(anchor)
-    return found
+    return hunks
 
 
 def _without_empty_end(lines: Sequence[str]) -> Sequence[str]:

@@ -35,11 +35,11 @@ def joined(lines: Iterable[str], end: str) -> str:
 
 def like(text: str, before: str) -> str:
     """A file's new text, with its previous line ends and byte order mark."""
-    had = BOM if before.startswith(BOM) else ""
+    mark = BOM if before.startswith(BOM) else ""
     text = text.removeprefix(BOM)
     if usual_end(split_lines(before)) == "\r\n":
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")
-    return had + text
+    return mark + text
 
 
 @dataclass(frozen=True, slots=True)

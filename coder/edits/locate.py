@@ -74,21 +74,21 @@ class Index:
             self._texts[form.__name__] = _as_text(formed), begins
         text, begins = self._texts[form.__name__]
         needle = _as_text([form(line) for line in old])
-        found: list[int] = []
+        indices: list[int] = []
         at = text.find(needle)
-        while at >= 0 and len(found) < _MOST_PLACES:
-            found.append(bisect_right(begins, at) - 1)
+        while at >= 0 and len(indices) < _MOST_PLACES:
+            indices.append(bisect_right(begins, at) - 1)
             at = text.find(needle, at + 1)
-        return found
+        return indices
 
     def below_anchors(self, hunk: Hunk) -> int | None:
         """The line behind a hunk's last anchor: each is unique in the file, or the first below another."""
         below: int | None = None
         for anchor in hunk.anchors:
-            found = [at for at in self.positions([anchor], _unindented) if below is None or at >= below]
-            if not found or (below is None and len(found) > 1):
+            indices = [at for at in self.positions([anchor], _unindented) if below is None or at >= below]
+            if not indices or (below is None and len(indices) > 1):
                 return None
-            below = found[0] + 1
+            below = indices[0] + 1
         return below
 
 
@@ -116,12 +116,12 @@ def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
 def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[Place]:
     """The places of a hunk's old lines, compared in this form."""
     old = hunk.old
-    found = index.positions(old, form) if old else []
+    starts = index.positions(old, form) if old else []
     if form is not _unindented:
-        return [Place(at, at + len(old), exact=form is _exactly) for at in found]
+        return [Place(at, at + len(old), exact=form is _exactly) for at in starts]
     if hunk.signed or not any(line.strip() for line in old):
         return []  # in a diff, a forgotten sign looks like a shift
-    shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in found]
+    shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in starts]
     return [Place(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
 
 
@@ -138,8 +138,8 @@ def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[
     if below is not None:
         return [place for place in places if place.start >= below][:1] or places
     if hunk.signed:
-        left = [place for place in places if place.start >= behind]
-        return left if len(left) == 1 else places
+        later = [place for place in places if place.start >= behind]
+        return later if len(later) == 1 else places
     return places
 
 

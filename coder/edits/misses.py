@@ -38,27 +38,27 @@ def gist(misses: Sequence[Slip], *, others: int = 0) -> str:
     return f"{misses[0].text} (and {more} more)" if more else misses[0].text
 
 
-def reported(misses: Sequence[Slip], *, others: int = 0, made: Sequence[str] = ()) -> str:
+def reported(misses: Sequence[Slip], *, others: int = 0, changed_files: Sequence[str] = ()) -> str:
     """The message about an answer with edits that were not made.
 
     Args:
         others: number of edits besides the misses that were not made.
-        made: files in which the other edits were made.
+        changed_files: files in which the other edits were made.
     """
     parts = [f"{i}. {_described(one)}" for i, one in enumerate(misses, start=1)]
     if others:
-        why = "do not fit either" if made else "not tried after these"
+        why = "do not fit either" if changed_files else "not tried after these"
         parts.append(f"{count_of(others, 'more edit')} of your answer: {why}.")
-    found = "\n".join(parts)
-    if made:
-        paths = ", ".join(f"`{path}`" for path in made)
+    listing = "\n".join(parts)
+    if changed_files:
+        paths = ", ".join(f"`{path}`" for path in changed_files)
         return (
-            f"Some of your edits could not be made. All others are made, in {paths}.\n{found}\n"
+            f"Some of your edits could not be made. All others are made, in {paths}.\n{listing}\n"
             "Answer with these edits alone, each with lines that are in the file word for word."
         )
     return (
         "Your edits could not be made, so none of them was: the files are as they were.\n"
-        f"{found}\n"
+        f"{listing}\n"
         "Answer with all of your edits again, each with lines that are in the file word for word."
     )
 
@@ -70,8 +70,8 @@ def _described(one: Slip) -> str:
 
 def around(lines: Sequence[str], places: Sequence[range]) -> str:
     """The file's lines at the first few of these places, and a few lines around each."""
-    shown = [numbered(lines, at.start - _AROUND, at.stop + _AROUND) for at in places[:_SHOWN_PLACES]]
-    return "\n".join(["The file's lines there are:", *shown])
+    excerpts = [numbered(lines, at.start - _AROUND, at.stop + _AROUND) for at in places[:_SHOWN_PLACES]]
+    return "\n".join(["The file's lines there are:", *excerpts])
 
 
 def nearest(lines: Sequence[str], old: Sequence[str]) -> str:

@@ -54,13 +54,13 @@ class _Fence:
 class Fences:
     """All fences of an answer."""
 
-    def __init__(self, lines: Sequence[str], *, known: Collection[str]) -> None:
-        """Find them in lines without ends; `known` files may have names of any shape."""
+    def __init__(self, lines: Sequence[str], *, files: Collection[str]) -> None:
+        """Find them in lines without ends; `files` may have names of any shape."""
         self._lines = lines
-        self._known = known
+        self._files = files
         self._parsed, self._examined = 0, 0
-        found = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
-        self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in found if fence]
+        openings = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
+        self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in openings if fence]
 
     def end(self, at: int, language: Language) -> int:
         """The line that closes the block opened in line `at`; the end of the lines if none does."""
@@ -115,7 +115,7 @@ class Fences:
             return False
         line = self._lines[above].strip()
         is_first = above == behind.line + 1 or not self._lines[above - 1].strip()
-        return (is_first and name_in(line, self._known) is not None) or (line.endswith(":") and "`" in line)
+        return (is_first and name_in(line, self._files) is not None) or (line.endswith(":") and "`" in line)
 
 
 def _nested(fences: Iterable[_Fence]) -> int | None:

@@ -63,10 +63,10 @@ class Names:
 
     @cached_property
     def _by_fold(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for name in self._names:
-            found.setdefault(_folded(name), []).append(name)
-        return found
+            names.setdefault(_folded(name), []).append(name)
+        return names
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -115,23 +115,23 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
-def name_in(line: str, known: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
+def name_in(line: str, files: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
     """The path that a line consists of: a known file, or one of this shape."""
     if len(line) > _LONGEST:
         return None
     text = _LISTED.sub("", line).strip(_AROUND).removeprefix("//").strip(_AROUND)
     text = _SAID.sub("", text).strip(_AROUND)
-    is_name = text in known or (shape.fullmatch(text) is not None and "://" not in text)
+    is_name = text in files or (shape.fullmatch(text) is not None and "://" not in text)
     return text if is_name else None
 
 
 def name_of_block(
-    info: str, above: str, known: Collection[str], shape: re.Pattern[str] = _ALSO_ABSOLUTE
+    info: str, above: str, files: Collection[str], shape: re.Pattern[str] = _ALSO_ABSOLUTE
 ) -> str | None:
     """The file named by a block's fence line, or by the line above it."""
     words = re.split(r"[\s:=]+", info[:_LONGEST].strip())
-    in_fence = name_in(words[-1], known if len(words) > 1 else (), shape)
-    return name_in(info.partition(" ")[2], known, shape) or in_fence or name_in(above, known, shape)
+    in_fence = name_in(words[-1], files if len(words) > 1 else (), shape)
+    return name_in(info.partition(" ")[2], files, shape) or in_fence or name_in(above, files, shape)
 
 
 def name_in_comment(line: str) -> str | None:

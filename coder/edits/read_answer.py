@@ -31,11 +31,11 @@ class Edits:
     """Fenced blocks that aren't edits."""
 
 
-def read_edits(text: str, *, default: str = "", known: Collection[str] = ()) -> Edits:
+def read_edits(text: str, *, default: str = "", files: Collection[str] = ()) -> Edits:
     """The edits in an answer; unnamed ones belong to the default file."""
-    reader = _Reader(_lines(text), default, known)
+    reader = _Reader(_lines(text), default, files)
     reader.read()
-    return reader.found
+    return reader.answer
 
 
 def _lines(text: str) -> list[str]:
@@ -57,11 +57,11 @@ def _begins_patch(line: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, lines: list[str], default: str, known: Collection[str]) -> None:
-        self.found = Edits()
+    def __init__(self, lines: list[str], default: str, files: Collection[str]) -> None:
+        self.answer = Edits()
         self._lines = lines
-        self._fences = Fences(lines, known=known)
-        self._known = known
+        self._fences = Fences(lines, files=files)
+        self._files = files
         self._name = default
         """The file of the edit before, where the next one names none."""
         self._fence: str | None = None
@@ -70,7 +70,7 @@ class _Reader:
     def read(self) -> None:
         """Read the answer once."""
         i = 0
-        while i < len(self._lines) and len(self.found.slips) < _MOST_SLIPS:
+        while i < len(self._lines) and len(self.answer.slips) < _MOST_SLIPS:
             i = self._outside(i) if self._fence is None else self._inside(i)
 
     def _outside(self, at: int) -> int:
@@ -81,18 +81,18 @@ class _Reader:
         mark, info = opening["mark"], opening["info"].strip()
         is_diff = info.lower().partition(" ")[0] in _DIFFS
         above = line_above(self._lines, at)
-        name = name_of_block(info, above, self._known, PATH) or self._name
+        name = name_of_block(info, above, self._files, PATH) or self._name
         if self._begins_edits(at + 1, mark, is_diff=is_diff):
             self._fence = line[: opening.end("mark")]
             self._name = name
             return at + 1
-        block, end = block_at(self._lines, at, self._fences, known=self._known)
+        block, end = block_at(self._lines, at, self._fences, files=self._files)
         body = self._lines[at + 1 : end]
         if is_diff and _is_hunk(body) and not name.endswith(_OF_DIFFS):
             self._name = name
             self._take_diff(["@@", *body], 0)
         else:
-            self.found.blocks.append(block)
+            self.answer.blocks.append(block)
         return end + 1
 
     def _inside(self, at: int) -> int:
@@ -104,7 +104,7 @@ class _Reader:
         end = self._edit(at)
         following = self._lines[at + 1 : at + 2]
         shape = WORD if following and searchreplace.opens(following[0]) else PATH
-        if end is None and (name := name_in(line, self._known, shape)):
+        if end is None and (name := name_in(line, self._files, shape)):
             self._name = name
         return end or at + 1
 
@@ -113,14 +113,14 @@ class _Reader:
         line = self._lines[at]
         if searchreplace.opens(line):
             if self._fence is None:
-                self._name = name_in(line_above(self._lines, at), self._known, PATH) or self._name
+                self._name = name_in(line_above(self._lines, at), self._files, PATH) or self._name
             return self._take_block(at)
         if _begins_patch(line):
             from coder.edits.envelope import read_patch
 
             edits, slips, end = read_patch(self._lines, at, fence=self._fence)
-            self.found.edits += edits
-            self.found.slips += slips
+            self.answer.edits += edits
+            self.answer.slips += slips
             return max(end, at + 1)
         is_in_diff = self._fence is not None and (begins_hunk(line) or begins_names(self._lines, at))
         if is_in_diff or begins_diff(self._lines, at):
@@ -131,31 +131,31 @@ class _Reader:
         from coder.edits.unified import edit_of, read_diff
 
         sections, end = read_diff(lines, at, path=self._name, fence=self._fence)
-        read = [edit_of(section, self._known) for section in sections]
+        read = [edit_of(section, self._files) for section in sections]
         edits = [edit for edit in read if isinstance(edit, Edit)]
         if begins_hunk(lines[at]) and edits and self._goes_on(edits[0]):
             # More hunks of the previous diff: their numbers count from the same lines.
-            last = self.found.edits.pop()
+            last = self.answer.edits.pop()
             edits[0] = replace(last, hunks=last.hunks + edits[0].hunks)
-        self.found.edits += edits
-        self.found.slips += [slip for slip in read if isinstance(slip, Slip)]
-        if self.found.edits:
-            self._name = self.found.edits[-1].path
+        self.answer.edits += edits
+        self.answer.slips += [slip for slip in read if isinstance(slip, Slip)]
+        if self.answer.edits:
+            self._name = self.answer.edits[-1].path
         return end
 
     def _take_block(self, at: int) -> int:
         read, end = searchreplace.read_block(self._lines, at, self._name)
         if isinstance(read, Slip):
-            self.found.slips.append(read)
+            self.answer.slips.append(read)
             return end
         if self._goes_on(read):
-            read = replace(read, hunks=self.found.edits.pop().hunks + read.hunks)
-        self.found.edits.append(read)
+            read = replace(read, hunks=self.answer.edits.pop().hunks + read.hunks)
+        self.answer.edits.append(read)
         return end
 
     def _goes_on(self, edit: Edit) -> bool:
         """Whether an edit changes the same file as the one before."""
-        last = self.found.edits[-1] if self.found.edits else None
+        last = self.answer.edits[-1] if self.answer.edits else None
         if last is None or not last.action == edit.action == "change":
             return False
         return (last.path, last.to) == (edit.path, edit.to)
@@ -170,7 +170,7 @@ class _Reader:
                 return True
             if is_numbered(line) or (is_diff and (begins_hunk(line) or begins_names(self._lines, i))):
                 return True
-            if not is_diff and line.strip() and name_in(line, self._known, WORD) is None:
+            if not is_diff and line.strip() and name_in(line, self._files, WORD) is None:
                 return False
         return False
 

@@ -24,10 +24,10 @@ def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) ->
     for path, text in files.items():
         if text is None or (fault := new_fault(path, text, before.get(path))) is None:
             continue
-        line, said = fault
-        shown = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
+        line, message = fault
+        excerpt = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
         return (
-            f"After your edits `{path}` is no longer valid: line {line}: {said}.\n{shown}\n"
+            f"After your edits `{path}` is no longer valid: line {line}: {message}.\n{excerpt}\n"
             "The files are as they were before. Answer with all of your edits again, put right."
         )
     return None
@@ -51,8 +51,8 @@ def block(lines: Sequence[str]) -> str:
         half = _QUOTED // 2
         left_out = f"[… {len(lines) - 2 * half} lines …]"
         lines = [*lines[:half], left_out, *lines[-half:]]
-    shown = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
-    return fenced("\n".join(shown))
+    visible = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
+    return fenced("\n".join(visible))
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
@@ -89,9 +89,9 @@ def _yaml(text: str) -> None:
             continue
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        found = SyntaxError(problem or str(error).splitlines()[0])
-        found.lineno = mark.line + 1 if mark is not None else 1
-        raise found from error
+        fault = SyntaxError(problem or str(error).splitlines()[0])
+        fault.lineno = mark.line + 1 if mark is not None else 1
+        raise fault from error
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {

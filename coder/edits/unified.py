@@ -48,7 +48,7 @@ def read_diff(
         fence: closes the enclosing block, if any.
         exact: all lines are a patch whose numbers must be right; lines between its parts are ignored.
     """
-    found: list[FileDiff] = []
+    diffs: list[FileDiff] = []
     i = at
     while i < len(lines):
         line = lines[i]
@@ -56,19 +56,19 @@ def read_diff(
             break
         if line.startswith(GIT):
             section, i = _headed(lines, i)
-            found.append(section)
+            diffs.append(section)
         elif begins_names(lines, i):
-            _name(found, lines[i][4:], lines[i + 1][4:])
+            _name(diffs, lines[i][4:], lines[i + 1][4:])
             i += 2
         elif not exact and begins_name(lines, i):
-            _name(found, line[4:], line[4:])
+            _name(diffs, line[4:], line[4:])
             i += 1
         elif is_numbered(line) or (not exact and begins_hunk(line)):
-            if not found:
-                found.append(FileDiff(path, path))
-            i = _take_hunk(found[-1], lines, i, fence=fence, exact=exact)
-        elif line.startswith(("GIT binary patch", "Binary files ")) and found:
-            found[-1].fault = _BINARY
+            if not diffs:
+                diffs.append(FileDiff(path, path))
+            i = _take_hunk(diffs[-1], lines, i, fence=fence, exact=exact)
+        elif line.startswith(("GIT binary patch", "Binary files ")) and diffs:
+            diffs[-1].fault = _BINARY
             i += 1
         elif exact or fence is not None or line.startswith(("index ", "Index: ", "=====")):
             i += 1
@@ -76,7 +76,7 @@ def read_diff(
             i = further
         else:
             break
-    return found, i
+    return diffs, i
 
 
 def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:
@@ -125,16 +125,16 @@ def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
     return section, i
 
 
-def _name(found: list[FileDiff], old_text: str, new_text: str) -> None:
+def _name(diffs: list[FileDiff], old_text: str, new_text: str) -> None:
     """Take the names of `---` and `+++` lines, also if git's lines gave them."""
     names = [_header_name(old_text), _header_name(new_text)]
-    last = found[-1] if found else None
+    last = diffs[-1] if diffs else None
     if last is not None and last.from_git and not last.hunks:
         if not last.renames:
             last.old, last.new = (_below_git(name, last) for name in names)
         return
     old, new = (None if name == _NOWHERE else name for name in names)
-    found.append(FileDiff(old, new))
+    diffs.append(FileDiff(old, new))
 
 
 def _below_git(name: str, section: FileDiff) -> str | None:
@@ -182,9 +182,9 @@ def _unquoted(text: str) -> str:
     return _ESCAPE.sub(byte, text[1:-1].encode()).decode(errors="replace")
 
 
-def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
+def edit_of(section: FileDiff, files: Collection[str]) -> Edit | Slip | None:
     """The edit of a file's diff; None if it changes nothing."""
-    old, new = _known(section.old, section, known), _known(section.new, section, known)
+    old, new = _known(section.old, section, files), _known(section.new, section, files)
     hunks = tuple(section.hunks)
     if (why := _fault(new or old, section)) is not None:
         return Slip(why)
@@ -195,7 +195,7 @@ def edit_of(section: FileDiff, known: Collection[str]) -> Edit | Slip | None:
         return Edit(old, "delete", hunks=hunks)
     if section.renames:
         return Edit(old, "change", hunks=hunks, to=new, keeps=section.copies)
-    return Edit(new if new in known or old not in known else old, "change", hunks=hunks) if hunks else None
+    return Edit(new if new in files or old not in files else old, "change", hunks=hunks) if hunks else None
 
 
 def _fault(name: str | None, section: FileDiff) -> str | None:
@@ -214,8 +214,8 @@ def _fault(name: str | None, section: FileDiff) -> str | None:
     return f"`{name}`: a diff can't change a file's mode ({section.mode}) here." if is_mode_alone else None
 
 
-def _known(name: str | None, section: FileDiff, known: Collection[str]) -> str | None:
+def _known(name: str | None, section: FileDiff, files: Collection[str]) -> str | None:
     """A name of a plain diff without `a/` or `b/`, unless that is a folder of the tree."""
-    if name is None or section.from_git or name in known:
+    if name is None or section.from_git or name in files:
         return name
     return unprefixed(name)

@@ -1,4 +1,4 @@
-"""Install what a task's tests need, in a sandbox of its own, into a cache that programs see read-only.
+"""Install the dependencies of a task's tests in a sandbox, into a cache that is mounted read-only.
 
 Read building.
 """

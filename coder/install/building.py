@@ -1,4 +1,4 @@
-"""Install what a task's tests need, in a sandbox that may reach the indexes, into an entry of a cache.
+"""Install the dependencies of a task's tests, in a sandbox with access to indexes, as a cache entry.
 
 An entry is found by all that it was made from, and made whole or not at all.
 """
@@ -77,24 +77,24 @@ def plan_install(
     """Plan an install by a command, or by the folder's manifests and locks.
 
     Raises:
-        UsageError: nothing says what to install, or the interpreter or an index can't be used.
+        UsageError: there is nothing to install, or the interpreter or an index can't be used.
     """
     contents = {path: stored.content for path, stored in files.items()}
-    named = named_in(contents)
+    manifests = named_in(contents)
     needs_pytest = bool(test_command) and uses_pytest(test_command)
-    wanted = command or install_command(named, test_command, uses_pytest=needs_pytest)
+    wanted = command or install_command(manifests, test_command, uses_pytest=needs_pytest)
     try:
-        found = find_interpreter(settings.python, workspace=root, environ=os.environ)
-        base = describe(found.executable)
+        interpreter = find_interpreter(settings.python, workspace=root, environ=os.environ)
+        base = describe(interpreter.executable)
     except ValueError as error:
         raise UsageError(str(error)) from error
     indexes = find_indexes(os.environ, home=Path.home(), more=settings.network)
-    entry = Installed(_cache() / _key(root, wanted, base.executable, indexes, named))
+    entry = Installed(_cache() / _key(root, wanted, base.executable, indexes, manifests))
     return Plan(wanted, indexes, base, contents, entry)
 
 
 def _cache() -> Path:
-    """The folder of all entries. Removing it costs time only."""
+    """Folder of all entries. Removing it only costs time."""
     return private_folder(private_folder(facts_folder()) / "installed")
 
 
@@ -120,10 +120,10 @@ async def install(plan: Plan, open_sandbox: OpenSandbox, *, on_output: OnOutput 
     """Install, and make the entry.
 
     Args:
-        on_output: called with each piece of what the command prints.
+        on_output: called with each piece of the command's output.
 
     Raises:
-        UsageError: the command failed; with what it printed last.
+        UsageError: the command failed; the message has the end of its output.
     """
     async with open_sandbox(_policy(plan)) as box:
         await box.lay(plan.files)
@@ -133,9 +133,9 @@ async def install(plan: Plan, open_sandbox: OpenSandbox, *, on_output: OnOutput 
         command = Command(argv=("sh", "-c", _SCRIPT, "sh", plan.command, kind, packing))
         ended = await box.run(command, on_output=on_output)
         if not ended.ok:
-            said = printable(shorten(f"{ended.stdout}\n{ended.stderr}", _SAID))
+            output = printable(shorten(f"{ended.stdout}\n{ended.stderr}", _SAID))
             why = "took too long" if ended.status == "timeout" else f"ended with {ended.exit_code}"
-            raise UsageError(f"Nothing was installed: {plan.command!r} {why}.\n{said}")
+            raise UsageError(f"Nothing was installed: {plan.command!r} {why}.\n{output}")
         try:
             archive = await box.read(f"{_FOLDER}/installed.tar", limit=2 * MOST_BYTES)
         except FileRefused as error:
@@ -160,14 +160,14 @@ def _policy(plan: Plan) -> Policy:
 
 
 def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
-    """Have a folder filled and make it the entry, whole or not at all; MachineError: it can't be written."""
+    """Fill a folder and make it the entry atomically. Raises MachineError: it can't be written."""
     try:
         with tempfile.TemporaryDirectory(prefix=".begun-", dir=entry.folder.parent) as place:
-            made = Path(place) / "made"
-            made.mkdir()
-            made.chmod(0o755)  # whatever our umask is: programs of another uid read it
-            fill(made)
-            made.rename(entry.folder)
+            folder = Path(place) / "made"
+            folder.mkdir()
+            folder.chmod(0o755)  # regardless of the umask: programs of another uid read it
+            fill(folder)
+            folder.rename(entry.folder)
     except OSError as error:
         if not entry.is_there:  # else another process was first
             raise MachineError(f"What was installed can't be kept in {entry.folder}: {error}.") from error
@@ -188,11 +188,11 @@ def fill(folder: Path, archive: bytes, plan: Plan) -> None:
 
 
 def _make_environment(folder: Path, base: Interpreter) -> None:
-    """Write the files of a virtual environment ourselves: none comes from the archive."""
+    """Write the files of a virtual environment; none comes from the archive."""
     version = ".".join(map(str, base.version))
-    for made in (folder, folder / "bin"):
-        made.mkdir()
-        made.chmod(0o755)
+    for directory in (folder, folder / "bin"):
+        directory.mkdir()
+        directory.chmod(0o755)
     settings = folder / "pyvenv.cfg"
     settings.write_text(
         f"home = {base.executable.parent}\ninclude-system-site-packages = false\nversion = {version}\n",

@@ -1,4 +1,4 @@
-"""Package indexes: the hosts that an install may reach, and the installers' variables for them.
+"""Package indexes: hosts for an install, and the installers' variables for them.
 
 The public indexes, unless the user's own configuration of pip or npm names others.
 """
@@ -29,17 +29,17 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The hosts, as a policy names them, and the environment of an installer."""
+    """Hosts for a policy, and the environment of an installer."""
 
     hosts: tuple[str, ...]
     environment: Mapping[str, str]
 
 
 def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...] = ()) -> Indexes:
-    """Read the user's configuration, and add hosts that the user names; a repository can't set it.
+    """Read indexes from the user's configuration, never a repository's, and add the user's hosts.
 
     Raises:
-        UsageError: an index whose address holds a password or a key: no program of a sandbox may see it.
+        UsageError: an index's address holds a password or a key, which programs in a sandbox must not see.
     """
     pip = dict.fromkeys(_OPTIONS, "") | _pip_files(home)
     pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
@@ -52,17 +52,17 @@ def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...
         ("PIP_EXTRA_INDEX_URL", pip["extra_index_url"], ()),
         ("npm_config_registry", npm, NPM),
     ):
-        found = _addresses(words, redact)
-        hosts += [place for address in found if (place := urlsplit(address).netloc)] or usual
-        environment[variable] = " ".join(found)
+        addresses = _addresses(words, redact)
+        hosts += [place for address in addresses if (place := urlsplit(address).netloc)] or usual
+        environment[variable] = " ".join(addresses)
     if _CERTIFICATES.exists():  # what this machine trusts, where an installer brings a list of its own
         environment |= {"PIP_CERT": str(_CERTIFICATES), "NODE_EXTRA_CA_CERTS": str(_CERTIFICATES)}
-    told = {name: value for name, value in environment.items() if value}
-    return Indexes(tuple(dict.fromkeys([*hosts, *more])), told)
+    settings = {name: value for name, value in environment.items() if value}
+    return Indexes(tuple(dict.fromkeys([*hosts, *more])), settings)
 
 
 def _pip_files(home: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for name in _PIP_FILES:
         parser = configparser.ConfigParser(interpolation=None)
         try:
@@ -70,8 +70,8 @@ def _pip_files(home: Path) -> dict[str, str]:
         except (configparser.Error, UnicodeDecodeError):
             continue  # pip itself would say what is wrong with it
         if parser.has_section("global"):
-            found |= {key.replace("-", "_"): value for key, value in parser.items("global")}
-    return {key: value for key, value in found.items() if key in _OPTIONS}
+            options |= {key.replace("-", "_"): value for key, value in parser.items("global")}
+    return {key: value for key, value in options.items() if key in _OPTIONS}
 
 
 def _npm_file(home: Path) -> str:
@@ -79,26 +79,26 @@ def _npm_file(home: Path) -> str:
         content = (home / ".npmrc").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    named = re.search(r"^\s*registry\s*=\s*(\S+)", content, re.MULTILINE)
-    return named[1] if named else ""
+    match = re.search(r"^\s*registry\s*=\s*(\S+)", content, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def _addresses(words: str, redact: Callable[[str], str]) -> list[str]:
-    """The web addresses among some words; file addresses don't exist in the sandbox."""
-    found = [
+    """Web addresses among these words; file addresses don't exist in the sandbox."""
+    addresses = [
         word for word in words.split() if urlsplit(word).scheme in ("http", "https") and urlsplit(word).netloc
     ]
-    for address in found:
+    for address in addresses:
         if "@" in urlsplit(address).netloc or _may_hold_key(address, redact):
             raise UsageError(
                 f"The index {urlsplit(address).hostname} of your configuration needs a password or a key, "
                 "which no program of a sandbox may see. Install into .venv yourself, or name another: "
                 "PIP_INDEX_URL"
             )
-    return found
+    return addresses
 
 
 def _may_hold_key(address: str, redact: Callable[[str], str]) -> bool:
-    """Whether a key is among an address's parameters or, as some hosts of packages have it, in its path."""
+    """Whether an address has a key among its parameters or, as on some package hosts, in its path."""
     words = re.split("[^A-Za-z0-9]", urlsplit(address).path)
     return redact(address) != address or bool(keys_of(address)) or any(map(looks_like_key, words))

@@ -1,4 +1,4 @@
-"""Runs inside the sandbox, after an install: puts what was installed into one archive. Standard library only.
+"""Pack the installed files into one archive, inside the sandbox. Standard library only.
 
 The working directory holds `env`, a virtual environment, and `node_modules`; either may be missing.
 """

@@ -1,4 +1,4 @@
-"""Unpack an archive by untrusted code with bounds: regular files, folders, and links that stay inside."""
+"""Unpack an archive of untrusted code with limits: only files, folders and links that stay inside."""
 
 import os
 import posixpath
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 def unpack(archive: IO[bytes], folder: Path, *, tops: Collection[str], most_bytes: int = MOST_BYTES) -> int:
-    """Write the files of an uncompressed tar into a folder, and give their bytes; what is there stays.
+    """Unpack an uncompressed tar into a folder without replacing files; returns the bytes.
 
     Args:
         tops: the folders at its top that are taken; an entry elsewhere is passed over.

@@ -75,7 +75,11 @@ class DialogueTurn:
             call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
             return [call] if call is not None else []
         calls = settled(
-            self._talk[at].tool_calls, self._names, cut_off=cut_off, taken=earlier, endings=self._endings
+            self._talk[at].tool_calls,
+            self._names,
+            cut_off=cut_off,
+            earlier_ids=earlier,
+            endings=self._endings,
         )
         self._talk[at] = self._talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
         answered = {message.tool_call_id for message in self._talk[at + 1 :]}

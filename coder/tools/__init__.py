@@ -1,1 +1,1 @@
-"""What a model may call while it works, and how its calls are read. Read tool, registry, protocol."""
+"""Tools for the model, and the protocol of its calls. Read tool, registry, protocol."""

@@ -1,4 +1,4 @@
-"""bash: one command in the session. The last line of its result is ours, never the command's."""
+"""bash: run one command in the session. Our status is the last line of its result."""
 
 import asyncio
 import signal
@@ -46,15 +46,15 @@ class Bash:
     spec: ToolSpec = SPEC
     effect: bool = False
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Run the command to its end or its timeout, or start it in the background."""
-        asked = read_arguments(given, _Given, name=SPEC.name)
-        if asked.background:
-            return await _in_background(asked.command, desk)
+        request = read_arguments(arguments, _Given, name=SPEC.name)
+        if request.background:
+            return await _in_background(request.command, desk)
         left_s = max(desk.seconds_left(), LEAST_S)
-        wall_s = min(asked.timeout_s, left_s)
-        result = await desk.session.sh(asked.command, wall_s=wall_s, on_output=desk.on_output)
-        return ended(result, desk, has_all=left_s < asked.timeout_s, most=asked.max_characters)
+        wall_s = min(request.timeout_s, left_s)
+        result = await desk.session.sh(request.command, wall_s=wall_s, on_output=desk.on_output)
+        return ended(result, desk, has_all=left_s < request.timeout_s, most=request.max_characters)
 
 
 async def _in_background(command: str, desk: Desk) -> ToolResult:
@@ -78,7 +78,7 @@ def ended(
     """The result of a command.
 
     Args:
-        has_all: whether it had all the time that the run has left.
+        has_all: whether the timeout was the rest of the run's time.
         more: what its last line says besides.
         most: characters of an output that is cut.
     """
@@ -90,16 +90,16 @@ def ended(
 
 
 def status_line(result: CommandResult, *, has_all: bool = False, more: Sequence[str] = ()) -> str:
-    """How a command ended and what it left, on one line, whatever that is called; `has_all` as above."""
-    said = [_ending(result, has_all=has_all), *more]
+    """Exit and running processes of a command on one line, whatever their names; `has_all` as in `ended`."""
+    parts = [_ending(result, has_all=has_all), *more]
     if result.still_running:
-        pids = [(left.pid, terminal_text(left.command)) for left in result.still_running]
-        named = [f"pid {pid} {one_line(command, width=_LONGEST_NAME)}" for pid, command in pids]
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        said.append(f"still running: {', '.join(named[:_MOST_NAMED])}{more}")
+        pids = [(process.pid, terminal_text(process.command)) for process in result.still_running]
+        processes = [f"pid {pid} {one_line(command, width=_LONGEST_NAME)}" for pid, command in pids]
+        more = f" and {len(processes) - _MOST_NAMED} more" if len(processes) > _MOST_NAMED else ""
+        parts.append(f"still running: {', '.join(processes[:_MOST_NAMED])}{more}")
     if result.state_lost:
-        said.append("the session was restarted: its processes and /tmp are gone, the files are kept")
-    return f"[{'; '.join(said)}]"
+        parts.append("the session was restarted: its processes and /tmp are gone, the files are kept")
+    return f"[{'; '.join(parts)}]"
 
 
 def _ending(result: CommandResult, *, has_all: bool) -> str:
@@ -113,8 +113,8 @@ def _ending(result: CommandResult, *, has_all: bool) -> str:
         case None if result.exit_code is not None:
             return f"exit {result.exit_code}, {seconds}"
         case None if result.signal is not None:
-            known = result.signal in set(signal.Signals)
-            name = signal.Signals(result.signal).name if known else f"signal {result.signal}"
+            is_standard = result.signal in set(signal.Signals)
+            name = signal.Signals(result.signal).name if is_standard else f"signal {result.signal}"
             return f"killed by {name}, {seconds}"
         case None:
             return f"killed, {seconds}"

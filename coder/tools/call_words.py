@@ -1,4 +1,4 @@
-"""A call of a tool as a person reads it before they allow it: decoded and whole, argument by argument."""
+"""Show a tool call before a person allows it: decoded and complete, argument by argument."""
 
 import json
 
@@ -11,7 +11,7 @@ _INDENT = "    "
 
 
 def call_words(call: ToolCall) -> str:
-    """The name and each argument: a text as its lines, any other value as JSON.
+    """Name and arguments of a call: strings as lines, other values as JSON.
 
     Control characters, invisible ones and those that change the direction of text are shown by their numbers.
     """

@@ -58,7 +58,7 @@ class Stopwatch:
 
 
 class Program:
-    """Answers what programs ask for during one call of the model's."""
+    """Answers the requests of programs during one call of the model."""
 
     def __init__(self, tools: Sequence[Tool], desk: Desk, guard: Guard) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
@@ -68,7 +68,7 @@ class Program:
         """Runs while a tool works, or a person is asked; no other time is excused from a command's limit."""
 
     async def answer(self, request: bytes) -> bytes:
-        """The answer to one request. Raises ValueError: it is none."""
+        """Answer one request. Raises ValueError: the request is malformed."""
         self._calls += 1
         self._bytes += len(request)
         if self._calls > CALLS or self._bytes > BYTES or self.clock.seconds > SECONDS:
@@ -77,15 +77,15 @@ class Program:
                 f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
                 "Ask for less, or go on in another one."
             )
-        name, given = _REQUEST.validate_json(request)
+        name, arguments = _REQUEST.validate_json(request)
         try:
-            answer = await self._answered(name, given) if name else self._told(given)
+            answer = await self._answered(name, arguments) if name else self._told(arguments)
         except (ValueError, RecursionError) as error:
             answer = _failure(shortened(self._desk.redact(str(error))) or f"{name} failed")
         self._bytes += len(answer)
         return answer
 
-    async def _answered(self, name: str, given: JsonObject) -> bytes:
+    async def _answered(self, name: str, arguments: JsonObject) -> bytes:
         tool = self._tools.get(name)
         if tool is None:
             raise ValueError(unknown(name, self._tools))
@@ -93,20 +93,20 @@ class Program:
         async def make() -> ToolResult:
             try:
                 async with asyncio.timeout(SECONDS - self.clock.seconds) as limit:
-                    return await tool.call(given, self._desk)
+                    return await tool.call(arguments, self._desk)
             except TimeoutError as error:
                 if not limit.expired():
                     raise
                 raise ValueError(f"{name} was cut off: the program's calls took too long.") from error
 
         with self.clock.running():
-            result = await (self._guard(tool, given, make) if tool.effect else make())
+            result = await (self._guard(tool, arguments, make) if tool.effect else make())
         return _content(result, self._desk)
 
-    def _told(self, given: JsonObject) -> bytes:
-        """Names and parameters of all tools, or the words of `help` on one. Raises ValueError."""
+    def _told(self, arguments: JsonObject) -> bytes:
+        """Names and parameters of all tools, or the help of one. Raises ValueError."""
         specs = {_name(tool.spec): tool.spec for tool in self._tools.values()}
-        about = str(given.get("help", ""))
+        about = str(arguments.get("help", ""))
         if not about:
             return _value([(spec.name, [*_properties(spec)]) for spec in specs.values()])
         if (spec := specs.get(about)) is None:
@@ -124,7 +124,7 @@ def _failure(text: str) -> bytes:
 
 
 def _content(result: ToolResult, desk: Desk) -> bytes:
-    """The answer that holds a result without secrets. Raises ValueError: it is too large."""
+    """Encode a result without secrets. Raises ValueError: it is too large."""
     text = result.text
     if len(text) > LARGEST or len(encoded := text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise ValueError(f"The result is larger than {LARGEST >> 20} MiB. Ask for less of it.")
@@ -147,18 +147,18 @@ def _redacted(value: object, desk: Desk) -> object:
 
 
 def code_words(tools: Sequence[Tool], module: str) -> str:
-    """What a model is told of the user's tools, as functions."""
+    """Describe the user's tools to the model as functions."""
     if not tools:
         return ""
-    told = [(tool.spec, tool.spec.description.strip().partition("\n")[0]) for tool in tools]
-    lines = [f"- {_signature(spec)}: {one_line(first, width=_WIDTH)}" for spec, first in told]
+    summaries = [(tool.spec, tool.spec.description.strip().partition("\n")[0]) for tool in tools]
+    lines = [f"- {_signature(spec)}: {one_line(first, width=_WIDTH)}" for spec, first in summaries]
     if sum(map(len, lines)) > MOST_SHOWN:
         lines = [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
 
 
 def module_for(files: Iterable[str]) -> str:
-    """A name for the module that hides none of the workspace's own."""
+    """Module name that shadows no module of the workspace."""
     own = {part.removesuffix(".py") for path in files if "tools" in path for part in path.split("/")}
     return "tools" if "tools" not in own else "coder_tools"
 
@@ -180,8 +180,8 @@ def _signature(spec: ToolSpec) -> str:
 
 
 def _parameter(name: str, about: object, is_needed: bool) -> str:
-    told = about if isinstance(about, dict) else {}
-    kind = told.get("type")
+    schema = about if isinstance(about, dict) else {}
+    kind = schema.get("type")
     words = f"{name}: {_TYPES[kind]}" if isinstance(kind, str) and kind in _TYPES else name
-    default = repr(told["default"]) if "default" in told else "..."
+    default = repr(schema["default"]) if "default" in schema else "..."
     return words if is_needed else f"{words} = {default}"

@@ -1,4 +1,4 @@
-"""edit: files of the session's workspace, by one replacement, a new file, or a whole patch."""
+"""edit: change files of the session by one replacement, a new file or a patch."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault, numbered
 from coder.models.model import JsonObject, ToolSpec
 from coder.text.sanitize import count_of, or_nearest
-from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, shown, spec_of
+from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from sandbox import FileRefused, Session
 
 _WORKSPACE = "/w/"
@@ -48,41 +48,41 @@ class EditTool:
     spec: ToolSpec = SPEC
     effect: bool = False
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Make the edits, all or none, and count the lines that they add and remove.
 
-        Lines are shown of a file to which an edit was fitted: at another line, or but for blanks.
+        The result shows the lines of edits that were fitted: at another line, or with other blanks.
 
         Raises:
-            ValueError: something doesn't fit, or can't be written; the message is for the model.
+            ValueError: an edit doesn't fit, or a file can't be written; the message is for the model.
         """
         try:
-            if (patch := _patch(given)) is not None:
+            if (patch := _patch(arguments)) is not None:
                 before, after, fitted = await _patched(patch, desk.session)
             else:
-                asked = read_arguments(given, _Given, name=SPEC.name)
-                before, after, fitted = await _edited(asked, desk.session)
+                request = read_arguments(arguments, _Given, name=SPEC.name)
+                before, after, fitted = await _edited(request, desk.session)
             await _write(before, after, desk.session)
         except FileRefused as error:
             raise ValueError(str(error)) from error
-        return ToolResult(shown(_report(before, after, fitted), desk))
+        return ToolResult(prepare_text(_report(before, after, fitted), desk))
 
 
 Texts = dict[str, str | None]
 
 
-async def _edited(asked: _Given, session: Session) -> tuple[Texts, Texts, set[str]]:
-    """The file before and after, and its path if the edit was fitted to it."""
-    path = _relative(asked.path)
-    if asked.new is None:
+async def _edited(request: _Given, session: Session) -> tuple[Texts, Texts, set[str]]:
+    """File before and after the edit, and its path if the edit was fitted."""
+    path = _relative(request.path)
+    if request.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
     if (why := paths.refusal(path)) is not None:
         raise ValueError(why)
     before = await _texts([path], session)
-    if not asked.old:
+    if not request.old:
         if path in before:
             raise ValueError(f"{shown_path(path)} is there already: give `old`, or delete it first.")
-        return before, {path: asked.new}, set()
+        return before, {path: request.new}, set()
     if path not in before:
         folder, _, name = path.rpartition("/")
         like = or_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
@@ -90,18 +90,18 @@ async def _edited(asked: _Given, session: Session) -> tuple[Texts, Texts, set[st
     text = before[path]
     if text is None:
         raise ValueError(f"{shown_path(path)} is no UTF-8 text: change it by a command.")
-    after = replaced(path, text, asked.old, asked.new, every=asked.all)
+    after = replaced(path, text, request.old, request.new, every=request.all)
     if after == text:
         raise ValueError("Nothing was changed: `old` and `new` are the same.")
-    is_there = asked.old in text or asked.old in text.replace("\r\n", "\n")
+    is_there = request.old in text or request.old in text.replace("\r\n", "\n")
     return before, {path: after}, set() if is_there else {path}
 
 
-def _patch(given: JsonObject) -> str | None:
-    """The patch among the arguments, unless it replaces a text or is a patch's own file."""
-    old, path = given.get("old"), given.get("path")
+def _patch(arguments: JsonObject) -> str | None:
+    """Patch among the arguments, unless the call replaces text or writes a patch file."""
+    old, path = arguments.get("old"), arguments.get("path")
     is_file = isinstance(path, str) and path.endswith(_OF_PATCHES)
-    texts = [old] if isinstance(old, str) and old.strip() else [] if is_file else list(given.values())
+    texts = [old] if isinstance(old, str) and old.strip() else [] if is_file else list(arguments.values())
     return next((text for text in texts if isinstance(text, str) and _is_patch(text)), None)
 
 
@@ -116,17 +116,19 @@ async def _patched(patch: str, session: Session) -> tuple[Texts, Texts, set[str]
     patch = patch.lstrip()
     if begins_patch(patch.partition("\n")[0]):  # its end may be missing, or be a line of a file
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
-    found = read_edits(patch)
-    edits = [replace(e, path=_relative(e.path), to=e.to and _relative(e.to)) for e in found.edits]
+    result = read_edits(patch)
+    edits = [replace(e, path=_relative(e.path), to=e.to and _relative(e.to)) for e in result.edits]
     before = await _texts((name for edit in edits for name in edit.names), session)
-    applied = apply(edits, before, slips=found.slips or ([] if edits else [Slip("The patch holds no edit.")]))
+    applied = apply(
+        edits, before, slips=result.slips or ([] if edits else [Slip("The patch holds no edit.")])
+    )
     if applied.problem is not None:
         raise ValueError(applied.problem)
     return before, applied.files, {path for edit in edits if (path := _fitted(edit, before, applied.files))}
 
 
 def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
-    """The path of an edit that was fitted to its file; empty where its lines are just as given."""
+    """Path of an edit that was fitted; empty if its lines match exactly."""
     path = edit.to or edit.path
     text, now = before.get(edit.path) or "", after.get(path) or ""
     return "" if all(_is_as_given(hunk, text, now) for hunk in edit.hunks) else path
@@ -137,28 +139,28 @@ def _relative(path: str) -> str:
 
 
 async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:
-    """The files of these that are there; None marks a binary file.
+    """Read those of these files that exist; None marks a binary file.
 
     Raises:
-        ValueError: one is a folder or a link.
+        ValueError: a path is a folder or a link.
     """
-    found: dict[str, str | None] = {}
+    texts: dict[str, str | None] = {}
     for path in dict.fromkeys(name for name in names if paths.refusal(name) is None):
         folder, _, name = path.rpartition("/")
         kind = dict(await _entries(folder, session)).get(name)
         if kind == "file":
             content = await session.read(path)
             try:
-                found[path] = content.decode()
+                texts[path] = content.decode()
             except UnicodeDecodeError:
-                found[path] = None
+                texts[path] = None
         elif kind is not None:
             raise ValueError(f"{shown_path(path)} is no file, but a {kind}.")
-    return found
+    return texts
 
 
 async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
-    """Name and kind of what is in a folder; nothing where there is no such folder."""
+    """Names and kinds of a folder's entries; empty for a missing folder."""
     try:
         return [(entry.name, entry.kind) for entry in await session.list(folder or ".")]
     except FileRefused:
@@ -175,12 +177,12 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
         try:
             await session.write(path, content, executable=is_program)
         except FileRefused as error:
-            made = ", ".join(map(shown_path, list(contents)[:done])) or "nothing"
-            raise ValueError(f"{error} Of the edits before it {made} was written.") from error
+            names = ", ".join(map(shown_path, list(contents)[:done])) or "nothing"
+            raise ValueError(f"{error} Of the edits before it {names} was written.") from error
 
 
 def _report(before: Mapping[str, str | None], after: Mapping[str, str | None], fitted: set[str]) -> str:
-    """What the edits changed, file by file; the lines of a file to which one was fitted."""
+    """Report the changes of each file, with the lines of fitted edits."""
     rows, added, removed = [], 0, 0
     for path, text in after.items():
         plus, minus = _line_counts(before.get(path) or "", text or "")
@@ -235,10 +237,10 @@ _MOST_SHOWN = 6
 
 
 def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -> str:
-    """The text with `new` in the place of `old`, or of lines that differ from it in blanks or indentation.
+    """Replace `old` by `new`, or lines that differ from `old` only in blanks or indentation.
 
     Raises:
-        ValueError: it isn't there, or several times; the message is for the model.
+        ValueError: `old` is missing or ambiguous; the message is for the model.
     """
     if usual_end(split_lines(text)) == "\r\n" and "\r" not in old + new:
         as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
@@ -256,13 +258,13 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
 
     changed = Changed(text)
     hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
-    found = locate(Index(changed.lines), hunk)
-    numbers = numbers or [place.start + 1 for place in found.places]
+    match = locate(Index(changed.lines), hunk)
+    numbers = numbers or [place.start + 1 for place in match.places]
     if len(numbers) > 1:
         raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, numbers[:_MOST_PLACES]))))
-    if found.place is None:
+    if match.place is None:
         raise ValueError(f"`{path}`: {NOT_THERE}\n{nearest(changed.lines, hunk.old)}".rstrip())
-    changed.put(found.hunk, found.place)
+    changed.put(match.hunk, match.place)
     return changed.text()
 
 

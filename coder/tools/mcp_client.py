@@ -1,4 +1,4 @@
-"""McpServer: one MCP server, and the task that owns the connection to it. Its tools are called from any task.
+"""McpServer: one MCP server and the task that owns its connection. Any task may call its tools.
 
 `mcp` takes most of a second to import, so that it is imported only where a server is opened, in a thread.
 """
@@ -38,7 +38,7 @@ _UNKNOWN = "What the call did is not known."
 
 
 class McpServer:
-    """A server, and the tools that it has now."""
+    """A server and its current tools."""
 
     def __init__(self, about: Mcp, note: Callable[[str], None]) -> None:
         """Start nothing yet; `note` tells the user what is wrong with the server, once."""
@@ -53,21 +53,21 @@ class McpServer:
         """Takes out the values that the user passed to the server."""
 
     def begin(self) -> None:
-        """Start it, if that isn't done."""
+        """Start the server unless it has started."""
         if self._owner is None:
             self._owner = asyncio.create_task(self._own())
 
     async def tools(self) -> list[McpTool]:
-        """The tools that it has, once it has started; none where it can't."""
+        """Tools of the started server; none if it can't start."""
         self.begin()
         await self._ready.wait()
         return list(self._tools.values())
 
-    async def call(self, tool: str, given: JsonObject, desk: Desk) -> "CallToolResult":
+    async def call(self, tool: str, arguments: JsonObject, desk: Desk) -> "CallToolResult":
         """Call a tool by the name that the server gave it.
 
         Raises:
-            ValueError: it gave no result; the message is for the model.
+            ValueError: there is no result; the message is for the model.
         """
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED
@@ -80,19 +80,19 @@ class McpServer:
             raise ValueError(f"{name} has no tool {tool} any more.")
         try:
             async with asyncio.timeout(patience):
-                return await self._client.call_tool(tool, given)
+                return await self._client.call_tool(tool, arguments)
         except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
-            told = f"sent a result that can't be read: {error}"
+            failure = f"sent a result that can't be read: {error}"
             if isinstance(error, TimeoutError):
-                told = f"gave no answer in {patience:.0f} s. {_UNKNOWN}"
+                failure = f"gave no answer in {patience:.0f} s. {_UNKNOWN}"
             elif isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
-                told = f"broke the call off: {error}. {_UNKNOWN}"
+                failure = f"broke the call off: {error}. {_UNKNOWN}"
                 self._tell(f"broke a call off: {error}")
                 if self.about.command:  # over HTTP the next request may be answered
                     self._client = None
             elif isinstance(error, MCPError):
-                told = f"gave an error: {error}"
-            raise ValueError(self._redact(f"{name} {told}")) from error
+                failure = f"gave an error: {error}"
+            raise ValueError(self._redact(f"{name} {failure}")) from error
 
     async def close(self) -> None:
         """End the connection and, of a command, its processes."""
@@ -133,24 +133,24 @@ class McpServer:
 
         about = self.about
         logging.getLogger("mcp").addHandler(_UNHEARD)
-        errors, given = bytearray(), {**about.variables(), **about.filled_headers()}
-        words = [word for value in given.values() for word in (value, value.rpartition(" ")[2])]
+        errors, settings = bytearray(), {**about.variables(), **about.filled_headers()}
+        words = [word for value in settings.values() for word in (value, value.rpartition(" ")[2])]
         self._redact = Redactor(word for word in words if len(word) >= SHORTEST).redact
         if about.sandboxed:
             from coder.tools.mcp_sandbox import sandboxed_streams
 
-            transport = sandboxed_streams(about, given, errors)
+            transport = sandboxed_streams(about, settings, errors)
         elif about.command:
-            transport = program_streams(about.command, get_default_environment() | given, errors)
+            transport = program_streams(about.command, get_default_environment() | settings, errors)
         else:
-            transport = http_streams(about.url, given)
+            transport = http_streams(about.url, settings)
         who = Implementation(name="coder", version=version("coder-agent"))
         try:
             async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
                 yield client
         except Exception as error:
-            if said := errors.decode("utf-8", "replace").strip().splitlines():
-                raise UsageError(f"{_innermost(error)}; on stderr: {one_line(said[-1])}") from error
+            if lines := errors.decode("utf-8", "replace").strip().splitlines():
+                raise UsageError(f"{_innermost(error)}; on stderr: {one_line(lines[-1])}") from error
             raise
 
     async def _follow(self, client: "Client") -> None:
@@ -198,15 +198,15 @@ class McpServer:
 
 @asynccontextmanager
 async def serving(
-    given: Iterable[object], watch: object
+    items: Iterable[object], watch: object
 ) -> "AsyncIterator[tuple[list[object], list[object]]]":
-    """The tools that need a model that calls them, and the others; their servers are open meanwhile.
+    """Open servers during the block; yields tools that require a model with tools, and optional ones.
 
     Raises:
         UsageError: the extra isn't installed, and a server is required.
     """
     note = note_of(watch)
-    tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in given]
+    tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in items]
     servers = [one for one in tools if isinstance(one, McpServer)]
     optional = [server for server in servers if not server.about.required]
     if len(optional) < len(servers) and find_spec("mcp") is None:

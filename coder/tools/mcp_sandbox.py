@@ -1,4 +1,4 @@
-"""An MCP server in a sandbox, which shows its folder and interpreter, and lets it reach named hosts."""
+"""Run an MCP server in a sandbox with its folder, its interpreter and its allowed hosts."""
 
 import asyncio
 import socket

@@ -15,7 +15,7 @@ from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
 from coder.text.sanitize import printable
 from coder.tools.python_tool import is_png
-from coder.tools.tool import Desk, ToolResult, shown
+from coder.tools.tool import Desk, ToolResult, prepare_text
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -56,16 +56,16 @@ class McpTool:
     """Takes out what the user passed to the server."""
     _check: Check
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
         try:
-            wrong = self._check(given)
+            wrong = self._check(arguments)
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
         if wrong:
-            told = f"{wrong.json_path.lstrip('$.')}: {wrong.message[:200]}".removeprefix(": ")
-            raise ValueError(f"The arguments of {self.spec.name} don't fit: {told}.")
-        result = await self._call(self._name, given, desk)
+            reason = f"{wrong.json_path.lstrip('$.')}: {wrong.message[:200]}".removeprefix(": ")
+            raise ValueError(f"The arguments of {self.spec.name} don't fit: {reason}.")
+        result = await self._call(self._name, arguments, desk)
         data = result.structured_content
         is_json = data is not None and not result.is_error and (desk.whole or not result.content)
         text = "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
@@ -77,25 +77,25 @@ class McpTool:
         if result.is_error:
             raise ValueError(text or "the server says that the call failed.")
         images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
-        return ToolResult(shown(text, desk), is_json=is_json, images=tuple(images[:_MOST_PICTURES]))
+        return ToolResult(prepare_text(text, desk), is_json=is_json, images=tuple(images[:_MOST_PICTURES]))
 
 
 def tools_listed(
     about: Mcp, listed: Iterable["Tool"], call: Call, redact: Callable[[str], str]
 ) -> tuple[dict[str, McpTool], str]:
-    """The tools that a model can call, by the server's names, and the names of the others."""
+    """Tools that a model can call, by the server's names, and names of the omitted ones."""
     from jsonschema.exceptions import SchemaError
 
     tools: dict[str, McpTool] = {}
     left_out: list[str] = []
     ends = thread_time() + LIST_S
     for tool in listed:
-        taken = [made.spec.name for made in tools.values()]
+        names = [one.spec.name for one in tools.values()]
         try:
             if tool.name not in tools:
                 if thread_time() > ends:  # few words of a schema can take seconds to check
                     raise ValueError("too long a list")
-                spec, effect, check = _read(about, tool, taken)
+                spec, effect, check = _read(about, tool, names)
                 asks = effect and tool.name not in about.allow
                 tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check)
         except (SchemaError, ValueError, RecursionError):
@@ -103,19 +103,19 @@ def tools_listed(
     return tools, ", ".join(left_out[:10]) + (" …" if len(left_out) > 10 else "")
 
 
-def _read(about: Mcp, tool: "Tool", taken: list[str]) -> tuple[ToolSpec, bool, Check]:
+def _read(about: Mcp, tool: "Tool", names: list[str]) -> tuple[ToolSpec, bool, Check]:
     """Spec, effect and check of a tool. Raises SchemaError, ValueError, RecursionError: it is left out."""
     schema, text = tool.input_schema, json.dumps(tool.input_schema)
     if schema.get("type") != "object" or len(text) > _LARGEST_SCHEMA or _ELSEWHERE.search(text):
         raise ValueError("no schema that endpoints take")
     if tool.execution is not None and tool.execution.task_support == "required":
         raise ValueError("its results come later, by other requests")
-    if len(taken) == MOST_TOOLS:
+    if len(names) == MOST_TOOLS:
         raise ValueError("too many")
     hints = tool.annotations
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
-    spec = ToolSpec(name=_name(about.name, tool.name, taken), description=words, parameters=_cleaned(schema))
+    spec = ToolSpec(name=_name(about.name, tool.name, names), description=words, parameters=_cleaned(schema))
     return spec, effect, _check_of(schema)
 
 
@@ -139,17 +139,17 @@ def _cleaned(part: Any, *, exact: bool = False) -> Any:  # noqa: ANN401 - of JSO
     return part
 
 
-def _name(server: str, tool: str, taken: list[str]) -> str:
-    """A name that providers take; of two that would be the same, the later one has a mark."""
+def _name(server: str, tool: str, names: list[str]) -> str:
+    """Name that providers accept; a duplicate gets a suffix."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{server}_{tool}")
-    if len(name) <= _LONGEST_NAME and name not in taken:
+    if len(name) <= _LONGEST_NAME and name not in names:
         return name
     mark = hashlib.sha256(tool.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return f"{name[: _LONGEST_NAME - 7]}_{mark}"
 
 
 def _check_of(schema: JsonObject) -> Check:
-    """A check that reads nothing from elsewhere, runs no pattern of the server's, and comes to an end."""
+    """Validator without remote references and the server's patterns, bounded in time."""
     from jsonschema.validators import Draft202012Validator, extend, validator_for
     from referencing import Registry
 
@@ -158,30 +158,30 @@ def _check_of(schema: JsonObject) -> Check:
     ends = 0.0
 
     def bounded(word: str, check: Callable[..., object]) -> Callable[..., object]:
-        def checked(validator: object, value: object, given: object, part: JsonObject) -> object:
+        def checked(validator: object, value: object, instance: object, part: JsonObject) -> object:
             if thread_time() > ends:  # few words can ask for any number of looks
                 raise ValueError(f"the check takes more than {CHECK_S:g} s")
             by_patterns = word == "additionalProperties" and "patternProperties" in part
-            return None if by_patterns or word in _UNCHECKED else check(validator, value, given, part)
+            return None if by_patterns or word in _UNCHECKED else check(validator, value, instance, part)
 
         return checked
 
     checks = {word: bounded(word, check) for word, check in kind.VALIDATORS.items()}
-    made = extend(kind, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
+    schema_validator = extend(kind, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
 
-    def first_error(given: JsonObject) -> "ValidationError | None":
+    def first_error(arguments: JsonObject) -> "ValidationError | None":
         nonlocal ends
         ends = thread_time() + CHECK_S
-        return next(made.iter_errors(given), None)
+        return next(schema_validator.iter_errors(arguments), None)
 
     return first_error
 
 
 def _in_one_dialect(part: Any) -> Any:  # noqa: ANN401 - of JSON
-    """A schema whose parts name no dialect: each would be checked by the library's own words again."""
+    """Remove the dialects of a schema's parts: for each, the library would use its own validators."""
     if isinstance(part, dict):
-        named = part.items()
-        return {k: _in_one_dialect(v) for k, v in named if k != "$schema" or not isinstance(v, str)}
+        items = part.items()
+        return {k: _in_one_dialect(v) for k, v in items if k != "$schema" or not isinstance(v, str)}
     return [*map(_in_one_dialect, part)] if isinstance(part, list) else part
 
 
@@ -202,7 +202,7 @@ def _words(part: "ContentBlock", *, sees: bool) -> str:
 
 
 def _picture(part: "ContentBlock") -> Image | None:
-    """A picture that endpoints take: one that they refuse would end the dialogue."""
+    """Picture that endpoints accept; a refused one would end the dialogue."""
     if part.type != "image" or len(part.data) > LARGEST:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Connections to MCP servers: a program's stdin and stdout, or HTTP; what is read is bounded."""
+"""Connections to MCP servers by stdin and stdout or HTTP, with bounded messages."""
 
 import asyncio
 import codecs
@@ -85,7 +85,7 @@ async def message_streams(
 ) -> AsyncIterator[TransportStreams]:
     """Messages as lines of JSON. A line over the limit of `stdout` ends the connection."""
     heard, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    outgoing, said = anyio.create_memory_object_stream[SessionMessage](0)
+    outgoing, messages = anyio.create_memory_object_stream[SessionMessage](0)
 
     async def read() -> None:
         async with heard:
@@ -99,9 +99,9 @@ async def message_streams(
                         await heard.send(SessionMessage(message))
 
     async def write() -> None:
-        async with heard, said:  # requests that wait learn that there is nobody
+        async with heard, messages:  # requests that wait learn that there is nobody
             with suppress(ConnectionError):
-                async for one in said:
+                async for one in messages:
                     message = one.message.model_dump_json(by_alias=True, exclude_unset=True)
                     stdin.write(message.encode() + b"\n")
                     await stdin.drain()
@@ -154,7 +154,7 @@ async def _each(stream: asyncio.StreamReader, do: Callable[[bytes], None]) -> No
 
 
 async def _end(process: Process) -> None:
-    """Close stdin, then end the process group: politely, then not."""
+    """Close stdin, then end the process group by SIGTERM and SIGKILL."""
     assert process.stdin is not None
     process.stdin.close()
     try:

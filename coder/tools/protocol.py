@@ -35,48 +35,48 @@ class Settled:
 
 def settled(
     calls: Sequence[ToolCall],
-    known: Collection[str],
+    names: Collection[str],
     *,
     cut_off: bool,
-    taken: Collection[str] = (),
+    earlier_ids: Collection[str] = (),
     endings: Collection[str] = (),
 ) -> list[Settled]:
-    """Each call of an answer, in order.
+    """Decide for each call of an answer, in order, whether it is executed.
 
     Args:
         cut_off: the answer ended at its length limit.
-        taken: ids of earlier calls in the history, as some endpoints count from 0 in each answer.
-        endings: further tools that end an answer.
+        earlier_ids: ids of earlier calls; some endpoints count from 0 in each answer.
+        endings: more tools that end an answer.
     """
-    used = set(taken)
-    found: list[Settled] = []
+    used = set(earlier_ids)
+    results: list[Settled] = []
     ended_by = ""
     for place, call in enumerate(calls):
         name = _NAME.fullmatch(call.name.strip())
         plain = name[1] if name else _UNFIT.sub("_", call.name)[:_LONGEST_NAME] or "unnamed"
         is_cut = cut_off and place == len(calls) - 1
         arguments, problem = _arguments(call.arguments, is_cut=is_cut)
-        if plain not in known:
-            problem = unknown(call.name, known)
+        if plain not in names:
+            problem = unknown(call.name, names)
         if ended_by:
             problem = f"Not carried out: it stands behind {ended_by}."
         if place >= MOST_CALLS:
             problem = f"Not carried out: an answer may hold {MOST_CALLS} calls. Call it again."
-        id = call.id if call.id.strip() and call.id not in used else _made_id(place, call, used)
+        id = call.id if call.id.strip() and call.id not in used else _make_id(place, call, used)
         used.add(id)
         if not problem and (plain in ENDING or plain in endings):
             ended_by = plain
-        found.append(Settled(ToolCall(id=id, name=plain, arguments=arguments), problem))
-    return found
+        results.append(Settled(ToolCall(id=id, name=plain, arguments=arguments), problem))
+    return results
 
 
-def unknown(name: str, known: Collection[str]) -> str:
+def unknown(name: str, names: Collection[str]) -> str:
     """The reply to a call of an unknown tool."""
-    return f"There is no tool {printable(name)[:_LONGEST_NAME]!r}. There are: {', '.join(known)}."
+    return f"There is no tool {printable(name)[:_LONGEST_NAME]!r}. There are: {', '.join(names)}."
 
 
 def _arguments(raw: str, *, is_cut: bool) -> tuple[str, str]:
-    """The arguments as they stand in the history, and what is wrong with them."""
+    """Arguments for the history, and the problem with them."""
     try:
         if is_cut and not raw.strip():
             raise ValueError("nothing of them came")
@@ -112,10 +112,10 @@ def _refused(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
 
 
-def _made_id(place: int, call: ToolCall, used: Collection[str]) -> str:
-    """Nine letters and digits, which depend on nothing but the call, its place and the ids before."""
-    made = ""
-    while not made or made in used:
-        said = json.dumps([place, made, call.name, call.arguments])
-        made = hashlib.sha256(said.encode()).hexdigest()[:_ID_LENGTH]
-    return made
+def _make_id(place: int, call: ToolCall, used: Collection[str]) -> str:
+    """Make an id of nine letters and digits from the call, its place and the used ids."""
+    id = ""
+    while not id or id in used:
+        content = json.dumps([place, id, call.name, call.arguments])
+        id = hashlib.sha256(content.encode()).hexdigest()[:_ID_LENGTH]
+    return id

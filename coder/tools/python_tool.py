@@ -1,4 +1,4 @@
-"""python: one cell in a kernel of the session, with the pictures that it shows. Offered with `--kernel`."""
+"""python: run one cell in a kernel of the session and show its pictures. Enabled by `--kernel`."""
 
 import base64
 import struct
@@ -38,24 +38,24 @@ class PythonTool:
     spec: ToolSpec = SPEC
     effect: bool = False
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Run the cell to its end, or interrupt it at its timeout.
 
         Raises:
             ValueError: no kernel starts; the message is for the model.
         """
-        asked, kernel = read_arguments(given, _Given, name=SPEC.name), desk.kernel
+        request, kernel = read_arguments(arguments, _Given, name=SPEC.name), desk.kernel
         if kernel is None:
             raise ValueError("There is no kernel in this run.")
         left_s = max(desk.seconds_left(), LEAST_S)
         try:
             cell = await kernel.execute(
-                asked.code, wall_s=min(asked.timeout_s, left_s), on_output=desk.on_output
+                request.code, wall_s=min(request.timeout_s, left_s), on_output=desk.on_output
             )
         except BackendMissing as error:
             raise ValueError(desk.redact(str(error))) from error
         more = ["the kernel has ended: what earlier cells had defined is gone"] if cell.state_lost else []
-        result = ended(cell.result, desk, has_all=left_s < asked.timeout_s, more=more)
+        result = ended(cell.result, desk, has_all=left_s < request.timeout_s, more=more)
         if not desk.sees:
             return result
         drawn = await kernel.pictures(cell.number, most=_MOST_PICTURES, largest=_LARGEST_PICTURE)
@@ -68,6 +68,6 @@ class PythonTool:
 
 
 def is_png(content: bytes) -> bool:
-    """Whether an endpoint takes it for a picture: one that it refuses would end the dialogue."""
+    """Whether content is a valid PNG; an endpoint's refusal of one would end the dialogue."""
     is_whole = content.startswith(_PNG) and content[-8:-4] == b"IEND"
     return is_whole and all(0 < side <= _LONGEST_SIDE for side in struct.unpack_from(">II", content, 16))

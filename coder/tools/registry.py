@@ -23,8 +23,8 @@ from coder.tools.tool import (
     Tool,
     ToolResult,
     ToolServer,
+    prepare_text,
     read_arguments,
-    shown,
     spec_of,
     tool_of,
 )
@@ -78,11 +78,11 @@ class PlanTool:
     spec: ToolSpec = PLAN
     effect: bool = False
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Count the steps."""
         from coder.run.plan import Plan
 
-        return ToolResult(read_arguments(given, Plan, name=PLAN.name).count)
+        return ToolResult(read_arguments(arguments, Plan, name=PLAN.name).count)
 
 
 class HandIn(Arguments):
@@ -148,11 +148,11 @@ class Registry:
         return name in self._tools and self._tools[name].effect
 
     def asks(self, name: str) -> bool:
-        """Whether a person must allow a call with effects, also where `approve` doesn't say so."""
+        """Whether a person must allow a call with effects even without `approve`."""
         return getattr(self._tools.get(name), "asks", False)
 
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
-        """Carry out a call; what is wrong with it is told in the text."""
+        """Carry out a call; an error becomes the text of the result."""
         began = monotonic()
         tool = self._tools.get(call.name)
         if tool is None:
@@ -160,21 +160,21 @@ class Registry:
         try:
             result = await tool.call(call.parsed(), desk)
         except ValueError as error:
-            result = ToolResult(f"error: {shown(str(error), desk) or 'the call failed.'}", failed=True)
+            result = ToolResult(f"error: {prepare_text(str(error), desk) or 'the call failed.'}", failed=True)
         return replace(result, seconds=result.seconds or monotonic() - began)
 
 
-async def tools_of(given: Sequence[object]) -> list[Tool]:
-    """Functions as tools, and the tools that servers have now, unless an earlier one has the name."""
-    tools: list[Tool] = [tool_of(one, effect=getattr(one, "effect", True)) for one in given if callable(one)]
-    for served in await asyncio.gather(*(one.tools() for one in given if isinstance(one, ToolServer))):
-        taken = {tool.spec.name for tool in tools}
-        tools += [tool for tool in served if tool.spec.name not in taken]
+async def tools_of(items: Sequence[object]) -> list[Tool]:
+    """Make tools of functions and list the servers' tools; the first tool of a name wins."""
+    tools: list[Tool] = [tool_of(one, effect=getattr(one, "effect", True)) for one in items if callable(one)]
+    for served in await asyncio.gather(*(one.tools() for one in items if isinstance(one, ToolServer))):
+        names = {tool.spec.name for tool in tools}
+        tools += [tool for tool in served if tool.spec.name not in names]
     return tools
 
 
 def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
-    """The functions, of modules that are installed or lie in the current folder.
+    """Import functions from installed modules or the current folder.
 
     Raises:
         UsageError: one isn't there, or can be no tool.
@@ -195,16 +195,16 @@ def _function(name: str) -> Callable[..., object]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"--tool {name}: the module can't be imported: {said}. "
+            f"--tool {name}: the module can't be imported: {reason}. "
             "It is looked up in the current folder, then among what is installed, by its name without .py"
         ) from error
     finally:
         sys.path.remove(os.getcwd())
-    found: object = getattr(module, function_name, None)
-    if not callable(found):
+    function: object = getattr(module, function_name, None)
+    if not callable(function):
         raise UsageError(
             f"--tool {name}: the module has no such function{or_nearest(function_name, vars(module))}"
         )
-    return found
+    return function

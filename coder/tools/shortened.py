@@ -1,4 +1,4 @@
-"""Shortened: a long output as a model reads it, head and tail in whole lines. Pure."""
+"""Shorten a long output to whole lines of its head and tail. Pure."""
 
 from collections.abc import Iterable
 
@@ -12,12 +12,12 @@ _WIDE_HEAD, _WIDE_TAIL = 2_000, 1_000
 
 
 def whole_size(most: int = MOST) -> int:
-    """Characters of an output that passes whole, where one that is cut has at most so many."""
+    """Largest output in characters that stays whole, where a shortened one has at most this many."""
     return most * 6 // 5
 
 
 def shortened(text: str, *, log: str | None = None, is_all: bool = True, most: int = MOST) -> str:
-    """The text; of a long one the first and last lines, and where to read the others.
+    """Shorten a long text to its first and last lines, and say where to read the others.
 
     Args:
         log: the file that holds it.
@@ -42,7 +42,7 @@ def shortened(text: str, *, log: str | None = None, is_all: bool = True, most: i
 
 
 def _fitting(lines: Iterable[str], room: int) -> int:
-    """How many of the lines fit into so many characters."""
+    """Number of lines that fit into this many characters."""
     for count, line in enumerate(lines):
         room -= len(line) + 1
         if room < 0:

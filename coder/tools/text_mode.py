@@ -1,4 +1,4 @@
-"""Text mode: for endpoints that take no tools, an answer's one ```bash block is a call. Pure."""
+"""Text mode: without tools of the endpoint, an answer's only ```bash block is a call. Pure."""
 
 import json
 import re
@@ -14,8 +14,8 @@ _OF_SHELL = (".sh", ".bash")
 _TOOL_CALL = re.compile(r"^[^\S\n]*<tool_call>", re.MULTILINE)
 
 
-def text_call(text: str, *, cut_off: bool = False, taken: Collection[str] = ()) -> Settled | None:
-    """The call of bash that an answer's ```bash block is; None where it holds no such block."""
+def text_call(text: str, *, cut_off: bool = False, earlier_ids: Collection[str] = ()) -> Settled | None:
+    """Read an answer's ```bash block as a call of bash; None if it has no such block."""
     blocks = _bash_blocks(text)
     if not blocks:
         return None
@@ -25,41 +25,44 @@ def text_call(text: str, *, cut_off: bool = False, taken: Collection[str] = ()) 
         problem = f"Nothing was run: your answer holds {len(blocks)} ```bash blocks. Write exactly one."
     elif cut_off and not blocks[0].is_closed:
         problem = "Nothing was run: your answer was cut off at its length limit within the block. Write less."
-    return Settled(settled([call], (_BASH,), cut_off=False, taken=taken)[0].call, problem)
+    return Settled(settled([call], (_BASH,), cut_off=False, earlier_ids=earlier_ids)[0].call, problem)
 
 
 def speaks_tools(text: str) -> bool:
-    """Whether an answer without calls wants to call something: `<tool_call>`, or a ```bash block."""
+    """Whether an answer without calls contains one in text: `<tool_call>`, or a ```bash block."""
     return _TOOL_CALL.search(text) is not None or bool(_bash_blocks(text))
 
 
 def as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """A history with calls and results as plain messages of assistant and user, which take turns."""
-    said: list[ChatMessage] = []
+    """Convert calls and results of a history to plain messages of assistant and user in turn."""
+    history: list[ChatMessage] = []
     for message in messages:
         if message.role == "tool":
             content = f"Result:\n{fenced(message.content)}"
             message = ChatMessage(role="user", content=content, images=message.images)
         elif message.tool_calls:
-            shown = [_shown(call) for call in message.tool_calls if not _says(message.content, call)]
-            content = "\n\n".join(part for part in (message.content, *shown) if part)
+            calls = [_shown(call) for call in message.tool_calls if not _says(message.content, call)]
+            content = "\n\n".join(part for part in (message.content, *calls) if part)
             message = ChatMessage(role=message.role, content=content, images=message.images)
-        if said and said[-1].role == message.role == "user":
-            content, images = f"{said[-1].content}\n\n{message.content}", said[-1].images + message.images
+        if history and history[-1].role == message.role == "user":
+            content, images = (
+                f"{history[-1].content}\n\n{message.content}",
+                history[-1].images + message.images,
+            )
             message = ChatMessage(role="user", content=content, images=images)
-            said.pop()
-        said.append(message)
-    return said
+            history.pop()
+        history.append(message)
+    return history
 
 
 def _bash_blocks(text: str) -> list[Block]:
-    """The blocks that are commands, and not the text of a script."""
+    """Blocks that are commands, not the text of a script."""
     blocks = [block for block in find_blocks(text[:MAX_ANSWER]) if block.language == _BASH]
     return [block for block in blocks if block.text.strip() and not (block.name or "").endswith(_OF_SHELL)]
 
 
 def _says(content: str, call: ToolCall) -> bool:
-    """Whether the words of an answer hold the call itself, as in text mode."""
+    """Whether the text of an answer contains the call itself, as in text mode."""
     own = text_call(content)
     return own is not None and (own.call.name, own.call.parsed()) == (call.name, call.parsed())
 

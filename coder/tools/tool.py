@@ -1,4 +1,4 @@
-"""Tool: what a model may call. `tool_of` makes one of a typed function with a docstring."""
+"""Tool: the interface of tools. `tool_of` makes one from a typed function with a docstring."""
 
 import asyncio
 import inspect
@@ -31,7 +31,7 @@ Kind = TypeVar("Kind", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call gave."""
+    """Result of a call."""
 
     text: str
     """Plain text, as a terminal shows it."""
@@ -49,7 +49,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What tools work with."""
+    """Session, limits and filters of a tool's call."""
 
     session: Session
     seconds_left: Callable[[], float]
@@ -65,15 +65,15 @@ class Desk:
     """It is a program that calls: results are whole, and whoever passes them on takes secrets out."""
 
 
-def shown(text: str, desk: Desk) -> str:
-    """A text for the model: short, without escape sequences and secrets."""
+def prepare_text(text: str, desk: Desk) -> str:
+    """Shorten a text for the model; remove escape sequences and secrets."""
     if desk.whole:
         return text
     return shortened(desk.redact(terminal_text(text)))
 
 
 class Tool(Protocol):
-    """The seam of tools."""
+    """Interface of tools."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -81,9 +81,9 @@ class Tool(Protocol):
 
     @property
     def effect(self) -> bool:
-        """It changes something outside of the sandbox."""
+        """Whether it changes anything outside the sandbox."""
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Carry out one call.
 
         Raises:
@@ -94,10 +94,10 @@ class Tool(Protocol):
 
 @runtime_checkable
 class ToolServer(Protocol):
-    """What has tools, others from time to time."""
+    """Source of tools that may change over time."""
 
     async def tools(self) -> Sequence[Tool]:
-        """Those that it has now."""
+        """Its current tools."""
 
 
 class Arguments(BaseModel):
@@ -120,18 +120,18 @@ def spec_of(name: str, description: str, arguments: type[BaseModel]) -> ToolSpec
     return ToolSpec(name=name, description=description, parameters=kept)
 
 
-def read_arguments(given: JsonObject, kind: type[Kind], *, name: str) -> Kind:
-    """The arguments of a call.
+def read_arguments(arguments: JsonObject, kind: type[Kind], *, name: str) -> Kind:
+    """Validate the arguments of a call.
 
     Raises:
         ValueError: they don't fit; the message is for the model.
     """
     try:
-        return kind.model_validate(given)
+        return kind.model_validate(arguments)
     except ValidationError as error:
         rows = error.errors(include_url=False, include_input=False)[:_ERRORS_TOLD]
-        told = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows)
-        raise ValueError(f"The arguments of {name} don't fit: {told}.") from error
+        reasons = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows)
+        raise ValueError(f"The arguments of {name} don't fit: {reasons}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,10 @@ class FunctionTool:
     _function: Callable[..., object]
     _arguments: type[BaseModel]
 
-    async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the function, in a thread unless it is `async def`; a value that is no text becomes JSON."""
-        arguments = read_arguments(given, self._arguments, name=self.spec.name)
-        values = {name: getattr(arguments, name) for name in self._arguments.model_fields}
+        model = read_arguments(arguments, self._arguments, name=self.spec.name)
+        values = {name: getattr(model, name) for name in self._arguments.model_fields}
         try:
             if inspect.iscoroutinefunction(self._function):
                 value = await self._function(**values)
@@ -158,11 +158,11 @@ class FunctionTool:
             raise
         except Exception as error:  # a user's function may raise anything: the model is told
             raise ValueError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
-        return ToolResult(shown(text, desk), is_json=not isinstance(value, str))
+        return ToolResult(prepare_text(text, desk), is_json=not isinstance(value, str))
 
 
 async def _in_thread(function: Callable[..., object], values: dict[str, object]) -> object:
-    """Call the function in a thread. One that soon returns spares the event loop being woken for it."""
+    """Call the function in a thread; a short call doesn't wake the event loop."""
     future = _THREADS.submit(copy_context().run, _called, function, values)
     with suppress(TimeoutError):
         future.exception(_SOON_S)
@@ -177,18 +177,18 @@ def _called(function: Callable[..., object], values: dict[str, object]) -> objec
 
 
 def tool_of(function: Callable[..., object], *, effect: bool = True) -> FunctionTool:
-    """The function as a tool; its docstring says what it is for. It may be `async def`.
+    """Make a tool from a function, sync or async; its docstring is the description.
 
     A ValueError that it raises is a message for the model.
 
     Args:
-        effect: whether it changes anything outside of the sandbox.
+        effect: whether it changes anything outside the sandbox.
 
     Raises:
         ValueError: it has no docstring, or a parameter without a type, or one that isn't given by its name.
     """
-    name, said = function.__name__, inspect.getdoc(function)
-    if not said:
+    name, description = function.__name__, inspect.getdoc(function)
+    if not description:
         raise ValueError(f"{name} has no docstring, so that no model would know what it is for")
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
@@ -200,4 +200,4 @@ def tool_of(function: Callable[..., object], *, effect: bool = True) -> Function
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
     arguments = create_model(name, __base__=Arguments, **fields)
-    return FunctionTool(spec_of(name, said, arguments), effect, function, arguments)
+    return FunctionTool(spec_of(name, description, arguments), effect, function, arguments)

@@ -97,7 +97,7 @@ def test_the_ends_of_many_blocks_are_found_in_no_longer_than_their_beginnings() 
     lines = ["```"] * 50_000
 
     began = time.process_time()
-    fences = Fences(lines, known=())
+    fences = Fences(lines, files=())
     found = time.process_time()
     ends = [fences.end(at, "other") for at in range(0, len(lines), 2)]
     ended = time.process_time()

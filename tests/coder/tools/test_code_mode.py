@@ -59,7 +59,7 @@ async def test_a_value_deeper_than_we_walk_is_told(desk: Desk) -> None:
         spec = ToolSpec(name="made", description="Made.", parameters={})
         effect = False
 
-        async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
             return ToolResult("[" * 900 + '"\\n"' + "]" * 900, is_json=True)
 
     assert b"error" in await Program([Made()], desk, unguarded).answer(b'["made", {}]')
@@ -112,7 +112,7 @@ def test_signatures_are_those_of_the_schema_whatever_that_holds() -> None:
         def __init__(self) -> None:
             self.spec = spec
 
-        async def call(self, given: JsonObject, desk: Desk) -> ToolResult:
+        async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
             return ToolResult("")
 
     assert code_words([Made()], "tools").endswith("- x_y(a: str, b = ..., c = ..., d = 1): First.")

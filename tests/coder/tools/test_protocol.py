@@ -42,7 +42,7 @@ def test_an_id_that_is_there_twice_is_made_anew_the_second_time() -> None:
 
 
 def test_an_id_of_an_earlier_answer_is_made_anew() -> None:
-    (one,) = settled([call()], KNOWN, cut_off=False, taken=("c1",))
+    (one,) = settled([call()], KNOWN, cut_off=False, earlier_ids=("c1",))
 
     assert one.call.id != "c1"
 
@@ -148,7 +148,7 @@ texts = st.one_of(
 def test_each_call_of_any_answer_can_stand_in_a_history(
     calls: list[ToolCall], cut_off: bool, taken: set[str]
 ) -> None:
-    found = settled(calls, KNOWN, cut_off=cut_off, taken=taken)
+    found = settled(calls, KNOWN, cut_off=cut_off, earlier_ids=taken)
 
     ids = [one.call.id for one in found]
     assert len(found) == len(calls)
