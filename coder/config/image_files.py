@@ -1,4 +1,4 @@
-"""Pictures of a task: read from the user's files, and known by their content, not by their names."""
+"""Read pictures of a task, whose type is determined by their content."""
 
 import base64
 from pathlib import Path
@@ -19,7 +19,7 @@ _KINDS = {
 
 
 def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
-    """The pictures in these files; UsageError: too many, one too large, or no picture that models see."""
+    """Read pictures. Raises UsageError: too many, one too large, or a type that models can't read."""
     if len(paths) > MOST:
         raise UsageError(f"{len(paths)} pictures are too many: at most {MOST} are shown.")
     return tuple(map(_read, paths))
@@ -32,7 +32,7 @@ def _read(path: Path) -> Image:
 
 
 def picture_of(content: bytes) -> Image | None:
-    """The picture; None where it is of no kind that models see."""
+    """The picture; None if models can't read its type."""
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         kind = "image/webp"

@@ -107,7 +107,7 @@ def _servers(tables: object, user_file: Path) -> tuple["Mcp", ...]:
 
 
 def _book(values: dict[str, object], user_file: Path) -> UserModels:
-    """The tables about models, taken out of the values of the user's file."""
+    """Remove the tables about models from the values of the user's file."""
     tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
     try:
         return UserModels.model_validate(tables | {"cache": cache_folder()})
@@ -143,7 +143,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
-    """The configuration with what the repository wishes and may, and a line for each wish that it may not.
+    """Apply a repository's tighter limits; returns a note for each refused value.
 
     A broken file may be the very task, so that it never ends a run.
     """
@@ -190,12 +190,12 @@ MAX_BYTES = 1 << 20
 
 
 def usual_user_file() -> Path:
-    """Where the user's own configuration stands on this system."""
+    """Path of the user's configuration on this system."""
     return config_folder() / "config.toml"
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The values of a file, none where there is no file; UsageError names the line that isn't TOML."""
+    """Read a TOML file; a missing one is empty. Raises UsageError: a line isn't TOML."""
     try:
         content = read_named(path, limit=MAX_BYTES)
     except UsageError as error:

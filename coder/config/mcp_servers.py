@@ -57,11 +57,11 @@ class Mcp:
         return self
 
     def variables(self) -> dict[str, str]:
-        """The values of the variables of `env`; UsageError: one isn't set."""
+        """Values of the variables of `env`. Raises UsageError: one isn't set."""
         return {name: self._filled(f"${{{name}}}") for name in self.env}
 
     def filled_headers(self) -> dict[str, str]:
-        """The headers with the values of their variables; UsageError: one isn't set."""
+        """Headers with the values of their variables. Raises UsageError: one isn't set."""
         return {name: self._filled(text) for name, text in self.headers.items()}
 
     def _filled(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What can be configured, and where a value is checked. `layers.py` joins what was said where."""
+"""Keys of the configuration and their checks. `layers.py` joins the layers."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ def _absolute(value: object) -> object:
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
-    """What the layers say together; `Settings` says what a field means. None: its default there."""
+    """The joined layers; `Settings` explains the fields. None: the default of `Settings`."""
 
     model: str | None = None
     base_url: str | None = None
@@ -142,7 +142,7 @@ def default_of(key: str) -> object:
 
 
 def over(below: Config, above: Config) -> Config:
-    """Two layers together: what the upper one leaves open is as the lower one has it."""
+    """Join two layers; the upper one wins where it sets a value."""
     return below.model_copy(update=above.model_dump(exclude_none=True))
 
 
@@ -157,7 +157,7 @@ def flag(key: str) -> str:
 
 
 def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Config:
-    """Values of one layer, checked against every bound of `Settings`; a value of None isn't one.
+    """Check values of one layer against all bounds of `Settings`; None isn't a value.
 
     Args:
         called: what the layer calls a key, for the message of a UsageError.
@@ -176,7 +176,7 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
 
 
 def but_was(value: object) -> str:
-    """What was given instead, for a message; nothing for several words: it names the wrong one."""
+    """The wrong value for a message; empty for several words, as the message names the wrong one."""
     return "" if isinstance(value, tuple) else f", not {redact(repr(value))}"
 
 

@@ -1,4 +1,4 @@
-"""Read YAML and JSON in which no key stands twice: of two, the parsers take the last and say nothing."""
+"""Read YAML and JSON, and refuse duplicate keys, of which parsers silently take the last."""
 
 import json
 
@@ -8,7 +8,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_yaml(text: str) -> object:
-    """The document's plain data; ValueError, with the line: it is no YAML, or a mapping has a key twice."""
+    """Parse YAML. Raises ValueError, with the line: invalid YAML or a duplicate key."""
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader, too
     except yaml.YAMLError as error:
@@ -16,7 +16,7 @@ def read_yaml(text: str) -> object:
 
 
 def read_json(text: str) -> object:
-    """The document's plain data; ValueError: it can't be read, or an object has a key twice."""
+    """Parse JSON. Raises ValueError: invalid JSON or a duplicate key."""
     return json.loads(text, object_pairs_hook=_unique)
 
 

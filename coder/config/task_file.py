@@ -22,7 +22,7 @@ MAX_TEST_BYTES = 4 << 20
 
 
 class TaskFile(BaseModel, frozen=True, extra="forbid"):
-    """What a task file may say."""
+    """Fields of a task file."""
 
     prompt: str
     test: str | tuple[str, ...] | None = None
@@ -77,7 +77,7 @@ def read_task(
 def mending_task(
     command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
 ) -> Task:
-    """The task to make a command pass that fails in a folder. Raises UsageError: the command is none."""
+    """Make the task of mending a failing command. Raises UsageError: the command is invalid."""
     words = split_command(command) or ()
     prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     if hint:
@@ -159,7 +159,7 @@ def _too_long(length: int | None) -> str:
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """A test command as words; UsageError: it is empty, or a quotation doesn't end."""
+    """Split a test command into words. Raises UsageError: it is empty, or a quotation is open."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a model is known to be able to do, and the room of an answer that follows from it.
+"""Known abilities of a model, and the limits of an answer that follow from them.
 
 The room keeps the model's own limit, the user's and the budget. Where no limit is known, none is sent.
 """
@@ -32,7 +32,7 @@ PriceOf = Callable[[int, int], Decimal | None]
 
 
 class Known(BaseModel, frozen=True, extra="forbid"):
-    """What is known of a model; None: it isn't."""
+    """Facts about a model; None is unknown."""
 
     context: int | None = None
     """Tokens, prompt and answer together."""
@@ -44,14 +44,14 @@ class Known(BaseModel, frozen=True, extra="forbid"):
 
 
 class Abilities(Known, frozen=True):
-    """What is known of a model before it is asked."""
+    """Facts about a model before the first call."""
 
     acts: bool | None = None
     """A recording: whether it was made with a model that acts. None: it isn't one, or is empty."""
 
 
 def abilities_of(model: object) -> Abilities:
-    """What is known of a model, by its attribute `abilities`."""
+    """Abilities of a model, by its attribute `abilities`."""
     able: Abilities = getattr(model, "abilities", Abilities())
     return able
 
@@ -64,13 +64,13 @@ def parameters_of(name: str) -> int | None:
 
 
 def goes_on(name: str) -> bool:
-    """Whether a model completes an answer that we begin: it runs here and is small."""
+    """Whether a model continues an answer that we begin: it is local and small."""
     size = parameters_of(name)
     return name.startswith("local/") and size is not None and size < SMALL
 
 
 def takes_tools(name: str, able: Abilities) -> bool:
-    """Whether a model can work by tools: it is no small one, and has room for a dialogue."""
+    """Whether a model can work with tools: it isn't small, and its context holds a dialogue."""
     if able.acts is not None:
         return able.acts
     is_small = name.startswith("local/") or (parameters_of(name) or _ABLE) < _ABLE
@@ -78,7 +78,7 @@ def takes_tools(name: str, able: Abilities) -> bool:
 
 
 def own_limit(name: str, listed: int | None) -> int | None:
-    """Most tokens of an answer, by the model's size and the catalogue."""
+    """Maximum tokens of an answer, by the model's size and the catalogue."""
     size = parameters_of(name)
     if size is None or size >= SMALL:
         return listed
@@ -86,7 +86,7 @@ def own_limit(name: str, listed: int | None) -> int | None:
 
 
 def asked_for(sampling: Sampling, *, own: int | None, context: int | None, tokens_in: int) -> int | None:
-    """Tokens that an endpoint is asked to answer with at most; None leaves it its own limit."""
+    """Maximum tokens sent in a request; None leaves the endpoint's own limit."""
     limits = [limit for limit in (sampling.max_tokens, sampling.room, own) if limit is not None]
     if limits and context is not None:
         limits.append(max(LEAST_IN_CONTEXT, context - tokens_in))
@@ -94,18 +94,18 @@ def asked_for(sampling: Sampling, *, own: int | None, context: int | None, token
 
 
 def known_limit(model: object, sampling: Sampling) -> int | None:
-    """Tokens of an answer at most, before it is asked for; None where no limit is known."""
+    """Maximum tokens of an answer before the request; None if unknown."""
     limits = (sampling.max_tokens, sampling.room, abilities_of(model).max_output)
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 def reserved(model: object, sampling: Sampling) -> int:
-    """Tokens that are reserved for an answer."""
+    """Tokens to reserve for an answer."""
     return known_limit(model, sampling) or LARGEST
 
 
 def affordable(price: PriceOf, tokens_in: int, most: int, usd: Decimal) -> int:
-    """Tokens of an answer, `most` at most, that cost no more than this behind their prompt."""
+    """Tokens of an answer, up to `most`, that this sum pays for with their prompt."""
     whole, prompt = price(tokens_in, most), price(tokens_in, 0)
     if whole is None or prompt is None or whole - prompt <= usd:
         return most

@@ -41,7 +41,7 @@ def request_fields(
     effort: Effort | None,
     dropped: AbstractSet[str],
 ) -> dict[str, object]:
-    """A request's own fields. Without `output_config`, which was refused, effort is a budget of thinking."""
+    """Fields of a request. If `output_config` was refused, effort becomes a budget for thinking."""
     system: list[JsonObject] = [
         _text(one.content) for one in messages if one.role == "system" and one.content
     ]
@@ -116,7 +116,7 @@ def _id(id: str) -> str:
 
 
 class MessageReader:
-    """Puts an answer together from the events of one stream."""
+    """Assembles an answer from the events of one stream."""
 
     def __init__(self) -> None:
         self._thinking: dict[int, JsonObject] = {}
@@ -124,7 +124,7 @@ class MessageReader:
         self._usage: dict[str, object] = {}
 
     def take(self, unfinished: Unfinished, event: object) -> str:
-        """Take one event in and return the text that it adds; often none."""
+        """Process one event and return the text that it adds, if any."""
         index = at if isinstance(at := field(event, "index"), int) else -1
         match field(event, "type"):
             case "message_start":
@@ -162,7 +162,7 @@ class MessageReader:
         return unfinished.say(word(delta, "text"))
 
     def _end(self, unfinished: Unfinished, index: int) -> None:
-        """Keep a block of thinking, unless it came without the signature that it is known by."""
+        """Keep a block of thinking if it has a signature."""
         block = self._thinking.pop(index, None)
         if block is None:
             return
@@ -172,7 +172,7 @@ class MessageReader:
             unfinished.keep(block, unfinished.place)
 
     def _count(self, unfinished: Unfinished, usage: object) -> None:
-        """Count what is told so far: `input_tokens` is without what came from the cache, or went there."""
+        """Count tokens so far: `input_tokens` excludes tokens read from or written to the cache."""
         if isinstance(usage, dict):
             self._usage |= {name: value for name, value in usage.items() if value is not None}
         read = count(self._usage, "cache_read_input_tokens")

@@ -52,12 +52,12 @@ _Flag = Annotated[bool, BeforeValidator(_is_said)]
 
 
 def _named(inner: str, *path: str) -> AliasChoices:
-    """The place of a field in models.dev's rows, or by another name in reduced ones."""
+    """Declare a field's place in rows of models.dev and its name in reduced rows."""
     return AliasChoices(AliasPath(*path), inner)
 
 
 class Listed(BaseModel, frozen=True, validate_by_name=True):
-    """One model as the catalogue lists it; what can't be read is left at its default."""
+    """One model of the catalogue; unreadable values keep their defaults."""
 
     context: _Count = Field(default=None, validation_alias=_named("context", "limit", "context"))
     """Tokens, prompt and answer together."""
@@ -74,14 +74,14 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
 
     @property
     def price(self) -> Price | None:
-        """None where it isn't listed."""
+        """Listed price; None if there is none."""
         if self.input_usd is None or self.output_usd is None:
             return None
         return Price(input=self.input_usd, output=self.output_usd, cached=self.cached_usd)
 
 
 class ListedProvider(BaseModel, frozen=True, validate_by_name=True):
-    """One provider as the catalogue lists it."""
+    """One provider of the catalogue."""
 
     url: str | None = Field(default=None, validation_alias=AliasChoices("api", "base_url"))
     """None: it has no OpenAI-compatible address, or none that is the same for everyone."""
@@ -114,7 +114,7 @@ class Catalog(BaseModel, frozen=True):
         return sum(len(provider.models) for provider in self.providers.values())
 
     def model(self, provider: Provider, model: str) -> Listed | None:
-        """What is listed of a model."""
+        """Details of a model; None if it isn't listed."""
         listed = self.providers.get(provider.catalog or provider.name)
         return listed.listed(model) if listed is not None and model in listed.models else None
 
@@ -153,7 +153,7 @@ def is_callable(url: str) -> bool:
 
 
 def _is_anothers(key: str, table: Iterable[Provider], url: str) -> bool:
-    """Whether the variable holds the key of a known provider, and `url` is not one of its own hosts."""
+    """Whether the variable holds a known provider's key, and `url` is none of its hosts."""
     owners = [row for row in table if key in row.key_variables and not row.is_local]
     return bool(owners) and all(_site(row.url) != _site(url) for row in owners)
 
@@ -166,7 +166,7 @@ def _site(url: str) -> str:
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """What was last loaded into this folder; an empty one where nothing usable is."""
+    """Read this folder's catalogue; an empty one if there is no usable file."""
     try:
         return Catalog.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValueError):
@@ -200,5 +200,5 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
         return name
 
     def catalog(self) -> Catalog:
-        """The catalogue that was last loaded; an empty one where none was."""
+        """The cached catalogue; an empty one if there is none."""
         return read_catalog(self.cache) if self.cache is not None else Catalog()

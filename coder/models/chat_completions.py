@@ -56,7 +56,7 @@ class ChatModel(Closing):
         await self._connection.close()
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """US dollars for so many tokens at most; None where no price is known; 0 for one on this machine."""
+        """Maximum US dollars for these tokens; None if unknown, 0 for a local model."""
         used = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
         if self._endpoint.marks_caches:
             used = used.model_copy(update={"cache_write_tokens": input_tokens})
@@ -108,7 +108,7 @@ class ChatModel(Closing):
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 
     async def _ask(self, call: Call) -> Unfinished:
-        """One request; again at once where a parameter was refused that can be left out."""
+        """Send one request, and repeat it without an optional parameter that was refused."""
         began = monotonic()
         await self._connection.open()
         call.clock.excuse(monotonic() - began)  # the HTTP client was loaded
@@ -138,14 +138,14 @@ class ChatModel(Closing):
                 raise fault
 
     def _lost(self, call: Call) -> Used | None:
-        """What an answer that broke off has used: it is charged for as any other."""
+        """Usage of an interrupted answer, which is charged like any other."""
         if not call.unfinished.has_begun:
             return None
         usage = call.unfinished.usage or estimated_usage(call.messages, call.unfinished.size)
         return Used(usage=usage, cost_usd=cost(self._endpoint, usage))
 
     async def _in_lane(self, call: Call, body: dict[str, Any]) -> Unfinished:
-        """One request, once the lane is free."""
+        """Send one request once the lane is free."""
         rests_s = self._lane.rests_s
         if rests_s > call.clock.left_s:
             raise Passing("its limit is spent", after_s=rests_s, is_limit=True)
@@ -160,7 +160,7 @@ class ChatModel(Closing):
             return await streamed(call, events, api=api, patience=self._patience, redactor=redactor)
 
     async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
-        """The meaning of an HTTP error; None where the request has changed and is worth sending again."""
+        """Fault for an HTTP error; None if a changed request is to be sent again."""
         if error.status < 300:
             return Passing(f"an error in the middle of the answer{faults.said_by(error, self._endpoint)}")
         if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):

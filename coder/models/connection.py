@@ -80,7 +80,7 @@ class Connection:
         self._client: AsyncOpenAI | AsyncAnthropic | None = None
 
     async def open(self) -> "AsyncOpenAI | AsyncAnthropic":
-        """The client, made once; other tasks continue while it is imported."""
+        """Make the client once; other tasks continue during its import."""
         if self._client is None:
             await asyncio.to_thread(import_client, self._endpoint.api)
             from httpx2 import InvalidURL
@@ -99,7 +99,7 @@ class Connection:
             await client.close()
 
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
-        """Names of the models that the endpoint lists; empty where it doesn't answer in time."""
+        """Models that the endpoint lists; empty if it doesn't answer in time."""
         from httpx2 import HTTPError
 
         from coder.models.http_bounds import TooLarge
@@ -117,7 +117,7 @@ class Connection:
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
     ) -> AsyncGenerator[object, None]:
-        """The documents of one answer; `on_bytes` is called whenever a part of the body arrives.
+        """Stream the documents of one answer; calls `on_bytes` for each part of the body.
 
         Raises:
             StatusError: the endpoint reports an error.
@@ -159,7 +159,7 @@ async def _documents(
     api: Api,
     headers: dict[str, str],
 ) -> AsyncGenerator[object, None]:
-    """The events of a stream, or the one document that came instead, as the event that would hold it."""
+    """Events of a stream, or the only document as one event."""
     async with _request(client, body, api, headers) as response:
         if not response.headers.get("content-type", "").startswith("application/json"):
             async for event in await response.parse(to=sdk.AsyncStream[object]):

@@ -29,20 +29,20 @@ _MARKED = "anthropic/"
 
 
 class Limits(BaseModel, frozen=True, extra="forbid"):
-    """How fast one provider may be asked, by all runs of this process together. None: as fast as it goes."""
+    """Rate limits of one provider for all runs of this process. None: no limit."""
 
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
 
     def and_also(self, other: "Limits") -> "Limits":
-        """The stricter of both, each by itself."""
+        """The stricter of both for each limit."""
         pairs = {name: (mine, getattr(other, name)) for name, mine in self}
         return Limits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
 
 
 class Dialect(BaseModel, frozen=True, extra="forbid"):
-    """The ways in which endpoints differ."""
+    """Differences between endpoints."""
 
     key_variables: tuple[str, ...] = ()
     """Environment variables that can hold the key; the first one that is set counts."""
@@ -79,14 +79,14 @@ class Endpoint(Dialect, Known, frozen=True):
 
     @property
     def place(self) -> str:
-        """SHA-256 of what tells one lane from another: address, key, and how it is spoken to."""
+        """SHA-256 that identifies a lane: address, key and dialect."""
         key = self.key.get_secret_value() if self.key else ""
         parts = (self.url.get_secret_value(), key, self.limit_field, str(self.is_local), self.api)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def marks_caches(self) -> bool:
-        """What is to be cached is marked, and charged for when it is first read."""
+        """Whether requests mark the messages to cache, which are charged when first read."""
         return self.api == "messages" or (self.caching == "marks" and self.model.startswith(_MARKED))
 
     @property
@@ -101,7 +101,7 @@ class Endpoint(Dialect, Known, frozen=True):
 
 
 class Patience(BaseModel, frozen=True, extra="forbid"):
-    """How long an endpoint may take. An endpoint that answers may take as long as its caller lets it."""
+    """Timeouts of an endpoint. While it sends an answer, only the caller's limit applies."""
 
     deadline_s: float = Field(default=30.0, gt=0)
     """Time without a sign of life after which no further request is made."""
@@ -117,7 +117,7 @@ class Patience(BaseModel, frozen=True, extra="forbid"):
     """Wait before the first retry; it doubles with each, with jitter."""
 
     def silent_for(self, seconds: float) -> "Patience":
-        """The same with another longest silence."""
+        """Copy with another maximum silence."""
         whole_s = max(self.whole_s, seconds)
         return self.model_copy(update={"headers_s": seconds, "idle_s": seconds, "whole_s": whole_s})
 
@@ -169,7 +169,7 @@ def is_address(url: str) -> bool:
 
 
 def parts_of(url: str) -> SplitResult:
-    """The parts of an address; all of them empty where it can't be parted."""
+    """Split an address; all parts are empty if it is invalid."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -187,7 +187,7 @@ def parameters_of(url: str) -> dict[str, str]:
 
 
 def for_log(url: str) -> str:
-    """The address without credentials, and with harmless parameters alone."""
+    """The address without credentials, with harmless parameters only."""
     parts = parts_of(url)
     kept = {name: value for name, value in parameters_of(url).items() if name.lower() in HARMLESS}
     host = parts.netloc.rpartition("@")[2]
@@ -236,5 +236,5 @@ def _is_key(name: str, value: str) -> bool:
 
 
 def looks_like_key(value: str) -> bool:
-    """Whether a part of an address is long and holds a digit, as keys do and hardly a word does."""
+    """Whether a part of an address is long and holds a digit, as keys do."""
     return len(value) >= _LONG and re.search(r"\d", value) is not None

@@ -1,4 +1,4 @@
-"""One exchange with an endpoint: a request, and the pieces in which its answer comes."""
+"""Stream one answer of an endpoint."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -18,7 +18,7 @@ USAGE_S = 5.0
 
 @dataclass(slots=True)
 class Call:
-    """One question, and the answer as far as it has come."""
+    """One request, and its answer so far."""
 
     messages: Sequence[ChatMessage]
     sampling: Sampling
@@ -81,7 +81,7 @@ async def streamed(
 
 
 async def _unless_ended(events: AsyncGenerator[object, None], call: Call) -> AsyncGenerator[object, None]:
-    """The events; errors behind the answer's last word are ignored, as only its token count is missing."""
+    """Events of an answer; errors after its end are ignored, as only the token count is missing."""
     from httpx2 import RequestError
 
     try:
@@ -94,7 +94,7 @@ async def _unless_ended(events: AsyncGenerator[object, None], call: Call) -> Asy
 
 
 def _reader(api: Api) -> Callable[[Unfinished, object], str]:
-    """The function that takes one event of a stream in, and returns the text that it adds."""
+    """Function that processes one event and returns the text that it adds."""
     if api == "responses":
         from coder.models.responses import take_event
 

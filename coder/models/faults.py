@@ -1,4 +1,4 @@
-"""The meaning of an endpoint's failure: a fault that may pass, or an error that says what to do.
+"""Translate an endpoint's failure to a passing fault, or to an error with advice.
 
 Nothing here is raised `from` the error of the HTTP call, whose text may hold a key that the endpoint echoes.
 """
@@ -71,7 +71,7 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
 
 
 def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
-    """The fault for a connection that failed; a certificate that isn't trusted will not heal."""
+    """Fault for a failed connection; an untrusted certificate isn't retried."""
     causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -110,13 +110,13 @@ def given_up(fault: Passing, endpoint: Endpoint) -> ModelError:
 
 
 def said_by(error: StatusError, endpoint: Endpoint) -> str:
-    """The endpoint's own words, short and without secrets, led by a colon; empty where it said nothing."""
+    """The endpoint's message after a colon, shortened and redacted; empty if there is none."""
     text = cleaned(_words(error), endpoint)
     return f": {text.rstrip('.')}" if text else ""
 
 
 def cleaned(text: str, endpoint: Endpoint) -> str:
-    """An endpoint's words on one line, short, without its secrets and control sequences."""
+    """Shorten an endpoint's message to one line, without secrets and control sequences."""
     text = " ".join(printable(text[:LONGEST_WORDS]).split())
     key = endpoint.key.get_secret_value() if endpoint.key else ""
     # Longest first: one may hold another.

@@ -1,4 +1,4 @@
-"""Choose the model that answers: from what the user named, what is set, and what this machine has.
+"""Choose the model from the user's name for it, the environment and this machine's servers.
 
 A name can be `provider/model`, `provider`, an alias, `local`, `local/FILE.gguf`, or any name behind a base
 URL, also written `name@https://…`. A provider that isn't built in is looked up in the catalogue. With
@@ -44,7 +44,7 @@ _ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
 
 
 class Choice(BaseModel, frozen=True, extra="forbid"):
-    """A model behind an endpoint, or of weights on this machine."""
+    """A model of an endpoint, or of local weights."""
 
     name: str
     """`provider/model`."""
@@ -57,7 +57,7 @@ class Choice(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def place(self) -> str:
-        """What tells it from other models, by address and key."""
+        """Identity of the model by address and key."""
         return f"{self.endpoint.place if self.endpoint else ''} {self.name}"
 
 

@@ -1,4 +1,4 @@
-"""Fields of an answer of chat completions that go back with it word for word, put together from a stream.
+"""Collect fields of a streamed answer that later requests must repeat verbatim.
 
 DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, and Gemini's `extra_content` of a call.
 """
@@ -14,7 +14,7 @@ _PIECES = ("text", "summary", "data")
 
 
 class KeptFields:
-    """What has come of them so far."""
+    """Fields collected so far."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -22,7 +22,7 @@ class KeptFields:
         self._on_calls: dict[int, JsonObject] = {}
 
     def take(self, part: object) -> None:
-        """Take one delta in."""
+        """Process one delta."""
         if isinstance(text := field(part, TEXTS), str):
             self._texts.append(text)
         for detail in rows(part, DETAILS):
@@ -30,7 +30,7 @@ class KeptFields:
                 self._take_detail(detail)
 
     def keep_on_call(self, place: int, fields: JsonObject) -> None:
-        """Keep fields that came with the call at this place."""
+        """Keep the fields of the call at this place."""
         self._on_calls[place] = fields
 
     def _take_detail(self, detail: JsonObject) -> None:

@@ -1,4 +1,4 @@
-"""LocalModel: a GGUF file answered by llama.cpp on this machine, through ChatModel like any endpoint.
+"""LocalModel: serve a GGUF file by llama.cpp, and call it through ChatModel.
 
 llama.cpp runs in a child process, so that a crash, Ctrl-C and its log don't touch us. It listens on a port of
 the loopback interface, wants a random key, and ends when we do.
@@ -69,7 +69,7 @@ class LocalModel(Closing):
         self._chat: ChatModel | None = None
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Nothing, unless the user gives a price."""
+        """Zero, unless the user sets a price."""
         return self._price.of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
@@ -212,6 +212,6 @@ def _settings(weights: Path, context: int, key: str) -> dict[str, str | int | bo
 
 
 def processors() -> int:
-    """How many this process may use."""
+    """Number of processors for this process."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable is not None else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Alternatives: how an answer could have begun instead, by how likely its model found that.
+"""Alternatives: other beginnings of an answer, by their probability.
 
 Many endpoints tell, beside each token of an answer, which others were likely there. The text up to such a
 place, with another token in it, is a beginning that the model can continue. A small model knows better
@@ -24,12 +24,12 @@ _UNSPEAKABLE = re.compile(r"\A<\|.*\|>\Z|\ufffd|[\ud800-\udfff]")
 
 @dataclass(slots=True)
 class Hesitations:
-    """Collects what an endpoint tells beside the tokens of one answer. Nothing of its shape is certain."""
+    """Collects log probabilities of an answer's tokens. Any shape of them is accepted."""
 
     _tokens: list[tuple[str, float, list[tuple[str, float]]]] = field(default_factory=list)
 
     def take(self, logprobs: object) -> None:
-        """Take in `logprobs` of a choice of a chat completion."""
+        """Process `logprobs` of a choice of a chat completion."""
         content = logprobs.get("content") if isinstance(logprobs, dict) else None
         for entry in content if isinstance(content, list) else ():
             token = _token(entry)
@@ -40,7 +40,7 @@ class Hesitations:
             self._tokens.append((*token, [other for other in beside if other is not None]))
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
-        """The likeliest other beginnings of an answer that is this text, the likeliest first."""
+        """Other beginnings of this answer, the most likely first."""
         return tuple(nlargest(KEPT, self._all(text), key=lambda one: one.logprob))
 
     def _all(self, text: str) -> Iterator[Alternative]:

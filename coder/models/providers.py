@@ -46,7 +46,7 @@ class Provider(Dialect, frozen=True):
 
 
 def address(provider: Provider, environ: Mapping[str, str]) -> str:
-    """The base URL, with what the environment has to fill in.
+    """The base URL, filled in from the environment.
 
     Raises:
         UsageError: a variable of the address isn't set, or its value can be no part of one.
@@ -78,7 +78,7 @@ def address(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def address_variables(url: str) -> tuple[str, ...]:
-    """The variables that a base URL is filled from."""
+    """Variables that fill a base URL."""
     return tuple(_VARIABLE.findall(url))
 
 
@@ -100,7 +100,7 @@ def built_in() -> tuple[Provider, ...]:
 
 
 def providers() -> tuple[Provider, ...]:
-    """The built-in table, then what other packages add; a name that is taken stays as it was."""
+    """The built-in table, then other packages' providers with new names."""
     rows = {provider.name: provider for provider in built_in()}
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         loaded: Provider | Sequence[Provider] = entry.load()
@@ -117,7 +117,7 @@ def find_provider(name: str, table: Iterable[Provider]) -> Provider | None:
 
 
 def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | None = None) -> list[Found]:
-    """Hosted providers whose key is set and says that they are meant, in table order."""
+    """Hosted providers with an API key in the environment, in table order."""
     rows = providers() if table is None else table
     return [
         Found(provider, keys[0])
@@ -128,7 +128,7 @@ def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | N
 
 
 def set_of(variables: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of the variables that are set and not blank."""
+    """Variables that are set and not blank."""
     return tuple(name for name in variables if environ.get(name, "").strip())
 
 
@@ -157,7 +157,7 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
 
 
 def provider_of(model: str) -> str | None:
-    """The provider that sells a model of this name, as the price list calls it; None where it is unknown."""
+    """Provider of a model of this name in the price list; None if unknown."""
     from genai_prices import data_snapshot
 
     try:

@@ -1,4 +1,4 @@
-"""Replay what a Recorder wrote down (`recorder.py`), without a connection."""
+"""Replay a recording (`recorder.py`) without a connection."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -25,7 +25,7 @@ _AROUND = 40
 
 
 class Recorded(Closing):
-    """A model that repeats what was recorded."""
+    """A model that repeats recorded answers."""
 
     def __init__(self, path: Path, *, price: Price | None = None) -> None:
         """Read the whole recording.
@@ -131,7 +131,7 @@ class Recorded(Closing):
 
 
 def difference(request: Request, recorded: Collection[Request]) -> str:
-    """A sentence on where `request` leaves the nearest of `recorded`, of which there is one at least."""
+    """Describe the first difference of `request` from the nearest of `recorded`, which isn't empty."""
     text = _text(request)
     nearest = max(
         recorded, key=lambda other: (_shared(text, _text(other)), request.sampling == other.sampling)

@@ -1,4 +1,4 @@
-"""Record what a model answers, for a replay (`recorded.py`)."""
+"""Record a model's answers for a replay (`recorded.py`)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -72,7 +72,7 @@ class Recorder(Wrapper):
         return answer
 
     def _prices(self, tokens_in: int, most: int, sampling: Sampling) -> dict[int, Decimal]:
-        """The prices that the caller asks for to compute the room in its budget."""
+        """Prices with which the caller computes the rest of its budget."""
         whole = reserved(self, sampling.model_copy(update={"room": None}))
         prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, most, whole)}
         return {tokens: usd for tokens, usd in prices.items() if usd is not None}

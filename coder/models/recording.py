@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 class Part(Known, frozen=True):
-    """What is known of a recorded model."""
+    """Facts about a recorded model."""
 
     model: str
     usd_per_million: tuple[Decimal, Decimal] | None = None
@@ -33,7 +33,7 @@ class Part(Known, frozen=True):
 
 
 class Header(Part, frozen=True):
-    """The first line of a recording: what a replay has to know of the model, and those of its roles."""
+    """First line of a recording: facts about the model and those of its roles."""
 
     coder_recording: int = FORMAT
     kind: Literal["recorded", "scripted"]
@@ -45,7 +45,7 @@ class Header(Part, frozen=True):
 
 
 class Request(BaseModel, frozen=True, extra="forbid"):
-    """What was asked, redacted."""
+    """A request, redacted."""
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
@@ -59,7 +59,7 @@ class Request(BaseModel, frozen=True, extra="forbid"):
 
 
 class Failure(BaseModel, frozen=True, extra="forbid"):
-    """A call that failed for good."""
+    """A call that finally failed."""
 
     kind: str
     """The name of a ModelError."""
@@ -69,7 +69,7 @@ class Failure(BaseModel, frozen=True, extra="forbid"):
 
 
 class Entry(BaseModel, frozen=True, extra="forbid"):
-    """One further line of a recording: a call, and how it ended."""
+    """A line of a recording: a call and its outcome."""
 
     key: str
     request: Request
@@ -92,7 +92,7 @@ class Entry(BaseModel, frozen=True, extra="forbid"):
 def redacted(
     messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None, *, redact: Redact
 ) -> Request:
-    """The request as it is written down and looked up."""
+    """Redact a request, to be recorded or looked up."""
     return Request(
         messages=tuple(
             message.model_copy(

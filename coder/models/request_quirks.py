@@ -35,7 +35,7 @@ REFUSED: dict[tuple[str, str], set[str]] = {}
 
 
 class RequestQuirks:
-    """What one endpoint accepts: what the catalogue lists, and what it has refused in this process."""
+    """Parameters that one endpoint accepts, by the catalogue and by its refusals in this process."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -52,7 +52,7 @@ class RequestQuirks:
     def body(
         self, messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None
     ) -> dict[str, Any]:
-        """The document that is sent, for chat completions or the Responses API."""
+        """Body of a request to chat completions or the Responses API."""
         most = sampling.max_tokens or (UNKNOWN_MOST if self.api == "messages" else None)
         if most is not None:
             tokens_in = input_tokens(messages, form)
@@ -102,14 +102,14 @@ class RequestQuirks:
         return {"model": self._endpoint.model, "stream": True, **kept}
 
     def headers(self, messages: Sequence[ChatMessage]) -> dict[str, str]:
-        """Headers of this request alone."""
+        """Headers of this request only."""
         if self._endpoint.caching != "conversation" or self.api != "chat":
             return {}
         return {CONVERSATION_HEADER: cache_key(messages)}
 
     @property
     def source(self) -> str:
-        """Where an answer comes from, and its opaque parts go back to."""
+        """Source of an answer, to which its opaque parts are returned."""
         return f"{self.api} {self._endpoint.name}"
 
     def _own(self, message: ChatMessage) -> ChatMessage:
@@ -153,7 +153,7 @@ class RequestQuirks:
         return True
 
     def learn_interface(self, refusal: str) -> bool:
-        """Ask the Responses API from now on, where a refusal says that the model answers only there."""
+        """Switch to the Responses API if a refusal says that the model requires it."""
         if self.api != "chat" or not RESPONSES_ONLY.search(refusal):
             return False
         self.api = "responses"
@@ -161,7 +161,7 @@ class RequestQuirks:
 
 
 def _numbers(refusal: str) -> list[int]:
-    """The numbers in a refusal that may be limits, in its order."""
+    """Numbers in a refusal that may be limits, in order."""
     numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(refusal)]
     return [number for number in numbers if number >= LEAST_IN_CONTEXT]
 
@@ -171,19 +171,19 @@ def _names(text: str, parameter: str) -> bool:
 
 
 def beginning(messages: Sequence[ChatMessage]) -> int:
-    """The number of messages up to the user's first, which holds the task."""
+    """Number of messages up to the user's first, which holds the task."""
     first = next((at for at, message in enumerate(messages) if message.role == "user"), len(messages) - 1)
     return first + 1
 
 
 def cache_key(messages: Sequence[ChatMessage]) -> str:
-    """One name for all conversations with the same beginning, without its content."""
+    """Key shared by conversations with the same beginning, without its content."""
     start = messages[: beginning(messages)]
     return hashlib.sha256("\n".join(message.model_dump_json() for message in start).encode()).hexdigest()[:32]
 
 
 def marked(messages: Sequence[ChatMessage]) -> frozenset[int]:
-    """The messages behind which a cache pays: the beginning, and a tool's last result."""
+    """Messages after which a cache pays off: the beginning, and the last result of a tool."""
     marks = {beginning(messages) - 1}
     if messages and messages[-1].role == "tool":
         marks.add(len(messages) - 1)

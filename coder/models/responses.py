@@ -9,7 +9,7 @@ _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter
 
 
 def take_event(unfinished: Unfinished, event: object) -> str:
-    """Take one event of a stream in and return the text that it adds; often none.
+    """Process one event of a stream and return the text that it adds, if any.
 
     Raises:
         Passing: the endpoint says that it failed.
@@ -31,7 +31,7 @@ def take_event(unfinished: Unfinished, event: object) -> str:
 
 
 def take_response(unfinished: Unfinished, response: object) -> str:
-    """Take a whole response in and return the text that it adds."""
+    """Process a whole response and return its text."""
     unfinished.seen_choice = True
     unfinished.usage = _usage(field(response, "usage")) or unfinished.usage
     unfinished.model = word(response, "model") or unfinished.model

@@ -1,4 +1,4 @@
-"""When to ask, and to ask again: at the user's rate, after faults that can pass, not past the deadline."""
+"""Schedule requests and retries: at the user's rate, after passing faults, until the deadline."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -55,7 +55,7 @@ class Clock:
         self._since = monotonic()
 
     def excuse(self, seconds: float) -> None:
-        """Exclude time that we chose to wait from the deadline."""
+        """Exclude our own waits from the deadline."""
         self._since += seconds
 
     @property
@@ -65,7 +65,7 @@ class Clock:
 
 
 class AskedOrDoubled(wait_base):
-    """As long as the endpoint asks, or else doubled with each attempt and drawn from its upper half."""
+    """Wait as long as the endpoint asks, else twice as long each time, with jitter."""
 
     def __init__(self, first_s: float) -> None:
         self._doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)
@@ -85,7 +85,7 @@ def _fault(state: RetryCallState) -> Passing:
 async def retried(
     ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: Clock, on_retry: OnRetry | None
 ) -> T:
-    """The result of `ask`, repeated while it raises `Passing`, with waits that double.
+    """Call `ask` until it doesn't raise `Passing`, with doubling waits.
 
     Raises:
         Passing: the last one, when attempts or time are used up.
@@ -114,7 +114,7 @@ async def retried(
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds that a Retry-After header asks to wait, by a number or an HTTP date; None where by neither."""
+    """Seconds of a Retry-After header, from a number or an HTTP date; None if it is neither."""
     value = headers.get("retry-after", "").strip()
     for number, unit in ((headers.get("retry-after-ms", ""), 1000), (value, 1)):
         try:
@@ -135,7 +135,7 @@ LONGEST_REST_S = 60.0
 
 
 class Lane:
-    """The way to one endpoint."""
+    """Slots and rate of calls to one endpoint."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -145,7 +145,7 @@ class Lane:
         self._rests_until = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Pause all calls for so long, or until a retry makes sense."""
+        """Pause all calls for this long, or until a retry makes sense."""
         self._rests_until = max(self._rests_until, monotonic() + min(seconds, LONGEST_REST_S))
 
     @property
@@ -155,7 +155,7 @@ class Lane:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """A place for one call, in the order of waiting.
+        """Slot for one call; slots are granted first come, first served.
 
         Calls of one event loop are counted together; `solve_sync` in a thread has a loop of its own.
         """
@@ -169,7 +169,7 @@ class Lane:
             yield
 
     async def _turn(self) -> None:
-        """Wait until the last call is far enough away."""
+        """Wait until the rate allows another call."""
         if self.limits.requests_per_minute is not None:
             now = monotonic()
             at = max(now, self._next_at)
@@ -181,7 +181,7 @@ _LANES: dict[str, Lane] = {}
 
 
 def lane_of(endpoint: Endpoint) -> Lane:
-    """The one lane of this process for an address and a key; from now on it keeps these limits, too."""
+    """The process's lane for an address and a key, which keeps these limits from now on."""
     lane = _LANES.setdefault(endpoint.place, Lane(endpoint.limits))
     lane.limits = lane.limits.and_also(endpoint.limits)
     return lane

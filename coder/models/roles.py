@@ -1,4 +1,4 @@
-"""The models of a run, as the user named them: its own, its fallbacks, and those of roles."""
+"""The models of a run by name: its own, its fallbacks, and those of roles."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +30,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     """Participant → model; each has the same fallbacks."""
 
     def for_log(self) -> "Asked":
-        """The same without secret parts of addresses."""
+        """Copy without secret parts of addresses."""
         return Asked(
             model=self.model and name_for_log(self.model),
             base_url=self.base_url and for_log(self.base_url),
@@ -40,7 +40,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
 
 
 class Roles(BaseModel, frozen=True, extra="forbid"):
-    """The models that were chosen."""
+    """The chosen models."""
 
     main: Choice
     fallbacks: tuple[Choice, ...] = ()
@@ -52,18 +52,20 @@ class Roles(BaseModel, frozen=True, extra="forbid"):
         return (self.main, *self.fallbacks, *self.roles.values())
 
 
-async def resolve_roles(asked: Asked, *, environ: Mapping[str, str], book: UserModels | None = None) -> Roles:
+async def resolve_roles(
+    models: Asked, *, environ: Mapping[str, str], book: UserModels | None = None
+) -> Roles:
     """Choose every model before any is asked. Raises as `resolve` does."""
-    main = await resolve(asked.model, base_url=asked.base_url, environ=environ, book=book)
-    names = (*asked.fallbacks, *asked.roles.values())
+    main = await resolve(models.model, base_url=models.base_url, environ=environ, book=book)
+    names = (*models.fallbacks, *models.roles.values())
     chosen = _keys_kept_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
-    first = 1 + len(asked.fallbacks)
-    roles = dict(zip(asked.roles, chosen[first:], strict=True))
+    first = 1 + len(models.fallbacks)
+    roles = dict(zip(models.roles, chosen[first:], strict=True))
     return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first]), roles=roles)
 
 
 def _keys_kept_apart(choices: list[Choice]) -> list[Choice]:
-    """The choices, the usual key removed at other addresses where OpenAI is used, too."""
+    """The choices, without OpenAI's usual key at other addresses if OpenAI is used as well."""
     usual = {
         at: (choice, choice.endpoint)
         for at, choice in enumerate(choices)

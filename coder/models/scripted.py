@@ -1,4 +1,4 @@
-"""Scripted: answers that a person wrote. They prove no model's skill."""
+"""Scripted: answers written by a person. They prove no model's skill."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,7 +13,7 @@ from coder.text.sanitize import count_of
 
 
 class Scripted(Closing):
-    """A model that gives written answers in order, whatever is asked."""
+    """A model that returns prepared answers in order, regardless of the request."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Scripted(Closing):
         """What was asked so far."""
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Nothing."""
+        """Zero."""
         return Decimal(0)
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:

@@ -1,4 +1,4 @@
-"""SharedBudget: what several runs may spend together. Each call is reserved before it is made."""
+"""SharedBudget: a limit for several runs together. Each call reserves its cost first."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ SHARES = 4
 
 
 class SharedBudget:
-    """US dollars for several runs in one event loop. What is reserved counts as spent until a call ends."""
+    """US dollars for several runs in one event loop. A reservation counts as spent until its call ends."""
 
     def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
-        """Take the most that may be spent, and what has been before."""
+        """Set the limit and the amount already spent."""
         self.usd = usd
         self.spent = spent
         self._reserved = Decimal(0)
@@ -29,11 +29,11 @@ class SharedBudget:
 
     @property
     def free(self) -> Decimal:
-        """What is neither spent nor reserved."""
+        """Amount neither spent nor reserved."""
         return self.usd - self.spent - self._reserved
 
     async def reserve(self, usd: Decimal) -> None:
-        """Reserve so much for one call; wait where other calls may give back a part of theirs.
+        """Reserve an amount for one call; wait if other calls may return part of theirs.
 
         Raises:
             SharedBudgetEmpty: there can't be as much.
@@ -57,7 +57,7 @@ class SharedBudget:
             raise self._empty()
 
     def settle(self, reserved: Decimal, used: Decimal) -> None:
-        """A call has ended: what it used takes the place of what it had reserved."""
+        """Replace the reservation of an ended call by its cost."""
         self._reserved -= reserved
         self.spent += used
         waiting, self._waiting = self._waiting, []

@@ -1,4 +1,4 @@
-"""An answer put together from its stream. No chunk's shape is relied upon."""
+"""Assemble an answer from its stream. Chunks may have any shape."""
 
 import json
 from typing import TYPE_CHECKING, Literal, cast
@@ -36,7 +36,7 @@ FINISHES: dict[str, Finish] = {
 
 
 class Unfinished:
-    """An answer as far as it has come."""
+    """An answer so far."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -60,7 +60,7 @@ class Unfinished:
         self.usage: Usage | None = None
 
     def take(self, chunk: object) -> str:
-        """Take one chunk in and return the text that it adds; often none."""
+        """Process one chunk and return the text that it adds, if any."""
         self.usage = usage_of(field(chunk, "usage")) or self.usage
         self.model = word(chunk, "model") or self.model
         choices = rows(chunk, "choices")
@@ -106,7 +106,7 @@ class Unfinished:
         return self._fields
 
     def keep(self, item: object, place: int) -> None:
-        """Keep what goes back word for word, unless it is no JSON or too long."""
+        """Keep an item to be returned verbatim, unless it is no JSON or too long."""
         try:
             text = in_pairs(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
@@ -116,21 +116,21 @@ class Unfinished:
 
     @property
     def place(self) -> int:
-        """Where the next part of the answer stands, as `Opaque` counts."""
+        """Place of the answer's next part, as `Opaque` counts."""
         return 1 + len(self._calls) if self.has_text or self._calls else 0
 
     def opaque(self, source: str) -> Opaque | None:
-        """What goes back to where the answer comes from."""
+        """Items to be returned to the answer's source."""
         for place, item in self._fields.items(sorted(self._calls)) if self._fields else ():
             self.keep(item, place)
         return Opaque(source=source, items=tuple(self._opaque)) if self._opaque else None
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
-        """The likeliest other beginnings of an answer that is this text."""
+        """Other beginnings of this answer, the most likely first."""
         return self._hesitations.alternatives(text) if self._hesitations is not None else ()
 
     def say(self, text: str) -> str:
-        """Add to the text, as far as there is room, and return what was added."""
+        """Add text up to the limit, and return the part that was added."""
         text = text[: LARGEST_ANSWER - self.size]
         self._pieces.append(text)
         self.has_text = self.has_text or bool(text)
@@ -141,22 +141,22 @@ class Unfinished:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything came that an endpoint charges for."""
+        """Whether the endpoint sent anything that it charges for."""
         return self.size > 0 or self.usage is not None or bool(self._calls)
 
     def end(self, finish: Finish) -> None:
-        """End the answer for the endpoint's reason, unless it was cut here."""
+        """End the answer for the endpoint's reason, unless its length limit was reached here."""
         if not self.too_long:
             self.finish = finish
 
     def think(self, text: str) -> None:
-        """Add to the reasoning, as far as there is room; it counts as text does."""
+        """Add reasoning up to the limit, which it shares with the text."""
         if text := text[: LARGEST_ANSWER - self.size]:
             self._thoughts.append(text)
             self.size += len(text)
 
     def call(self, place: int, *, id: str = "", name: str = "", arguments: str = "") -> None:
-        """Add to the call of a tool that stands at this place of the answer."""
+        """Add to the tool call at this place of the answer."""
         if place not in self._calls and len(self._calls) >= MOST_CALLS:
             return
         call = self._calls.setdefault(place, _Call())
@@ -168,11 +168,11 @@ class Unfinished:
 
     @property
     def reasoning(self) -> str:
-        """What the model thought."""
+        """The model's reasoning."""
         return in_pairs("".join(self._thoughts)).strip()
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tools that the model wants called, in the order of their places."""
+        """Tool calls of the answer, in order of place."""
         return tuple(
             ToolCall(
                 id=in_pairs(call.id) or f"call_{place}",
@@ -201,7 +201,7 @@ class Unfinished:
         return place
 
     def _said(self, text: str) -> str:
-        """The part of a piece of content that is not within `<think>`."""
+        """Text of a piece outside `<think>`."""
         if self._thinks is None and text.strip():
             self._thinks = text.lstrip().startswith(THINKS)
             text = text.lstrip().removeprefix(THINKS) if self._thinks else text

@@ -1,4 +1,4 @@
-"""How long a conversation is, by an estimate or as its endpoint counts; and a shorter one. Pure."""
+"""Estimate or count the tokens of a conversation, and shorten it. Pure."""
 
 import re
 import string
@@ -32,7 +32,7 @@ _CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
 
 
 def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> int:
-    """Tokens that a request will have at most."""
+    """Maximum tokens of a request."""
     texts = [message.content for message in messages]
     texts += [call.arguments + call.name for message in messages for call in message.tool_calls]
     if form is not None:
@@ -79,7 +79,7 @@ def estimated_usage(messages: Sequence[ChatMessage], output_characters: int) -> 
 
 
 def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
-    """Whether an endpoint has read less than half of a first request, as it cuts what it can't hold.
+    """Whether an endpoint read less than half of a first request: it truncates long ones.
 
     Not judged: later prompts and cached ones, of which some endpoints count only the rest.
     """

@@ -13,7 +13,7 @@ from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Swit
 
 @runtime_checkable
 class HasRoles(Protocol):
-    """A model that has others for some roles."""
+    """A model with other models for some roles."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def playing(model: Model, participant: str) -> Model:
 
 
 class Wrapper(Closing):
-    """A model that asks another one; the models of its roles are wrapped in the same way."""
+    """A model that calls another one; the models of its roles are wrapped in the same way."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -115,7 +115,7 @@ _RESTS: dict[object, float] = {}
 
 
 class Router(Several):
-    """Asks the first of its models that is not resting.
+    """Calls the first of its models that isn't resting.
 
     A limit or an outage lets a model rest, for all runs of this process, and asks the next; a conversation
     that is too long goes to one that may read more; a refusal to answer goes to the next. What no other model
@@ -123,12 +123,12 @@ class Router(Several):
     """
 
     def __init__(self, models: Sequence[Model], *, places: Sequence[str] = ()) -> None:
-        """Take models, and what each is known by to other routers of this process."""
+        """Set the models, and the name of each for other routers of this process."""
         super().__init__(models)
         self._places: Sequence[object] = places or [object() for _ in models]
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The first answer that one of the models gives. After a switch, `on_token` starts anew."""
+        """Answer by the first model that can. After a switch, `on_token` starts anew."""
         now = monotonic()
         remaining = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
         on_retry = asking.get("on_retry")
@@ -165,7 +165,7 @@ class Router(Several):
 
 
 def _cause(error: ModelError) -> Cause | None:
-    """Why a model didn't answer; None for what asking another one would only hide."""
+    """Cause of a model's failure; None if another model must not hide it."""
     match error:
         case ContextTooLong():
             return "context"
