@@ -1,4 +1,4 @@
-"""What can be read in single source files, manifests and command lines, without a repository.
+"""Read single source files, manifests and command lines, without a repository.
 
 Read python_names, languages.
 """

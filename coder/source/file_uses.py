@@ -1,4 +1,4 @@
-"""Which files of a folder use a file: they import, include, run or open it by its name, stem or folder."""
+"""Find files that use a file: they import, include, run or open it by its name, stem or folder."""
 
 import json
 import re
@@ -17,12 +17,12 @@ _STARTING = {"test", "pretest", "posttest"}
 
 
 def is_code(path: str) -> bool:
-    """Whether a file is a program or a part of one, by its name."""
+    """Whether a file is code, by its name."""
     return language_of(path) is not None or is_script(path)
 
 
 def is_script(path: str) -> bool:
-    """Whether a file is a shell's or make's, by its name."""
+    """Whether a file is a script of a shell or make, by its name."""
     return path.endswith(_OF_SHELL) or "." not in PurePosixPath(path).name.lstrip(".")
 
 
@@ -87,7 +87,7 @@ def _ending(path: str) -> str:
 
 
 def _pattern(path: str, *, guesses: bool = True) -> re.Pattern[str]:
-    """What a text holds that names the file; of data, as guesses, its folder and its ending by a variable."""
+    """Pattern for mentions of a file; with guesses, also of data's folder and ending beside a variable."""
     module, name = re.escape(_module(path)), re.escape(PurePosixPath(path).name)
     patterns = [rf"(?<![\w.-]){name}(?![\w-])", rf"[/.\"'`]{module}[/\"'`]"]
     if guesses:
@@ -104,7 +104,7 @@ def _pattern(path: str, *, guesses: bool = True) -> re.Pattern[str]:
 
 
 def _is_included(path: str, text: str) -> bool:
-    """Whether a text takes a whole package by `from package import *` or JavaScript's folder."""
+    """Whether a text imports a whole package by `from package import *` or a folder in JavaScript."""
     return (
         False
         if PurePosixPath(path).parent.name == ""

@@ -1,4 +1,4 @@
-"""Languages of source files, and for each its grammar and what in a syntax tree defines a name.
+"""Languages of source files, with their grammars and queries for definitions.
 
 The grammars and most of their queries are tree-sitter's packages (extra `repo`).
 """
@@ -41,7 +41,7 @@ _BESIDE = {
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Where a language's grammar is."""
+    """Location of a language's grammar."""
 
     module: str
     function: str = "language"
@@ -52,7 +52,7 @@ class Grammar:
     """Definitions that the query of the module leaves out."""
 
     def load(self) -> tuple[Language, str]:
-        """The grammar, and its query: `@name` beside `@definition…` is a defined name. Raises ImportError."""
+        """Load grammar and query; `@name` beside `@definition…` is a defined name. Raises ImportError."""
         from tree_sitter import Language
 
         modules = [importlib.import_module(name) for name in (self.module, *self.extends)]
@@ -94,5 +94,5 @@ _LANGUAGE = {ending: language for language, endings in _ENDINGS.items() for endi
 
 
 def language_of(path: str) -> str | None:
-    """The language of a source file, by the ending of its name; None where it is unknown."""
+    """Language of a source file, by its suffix; None if unknown."""
     return _LANGUAGE.get(posixpath.splitext(path)[1].lower())

@@ -1,4 +1,4 @@
-"""How often the loops of a test run, as far as its source says. Pure."""
+"""Estimate from its source how often the loops of a test run. Pure."""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ def numbers_in(nodes: Iterable[ast.AST]) -> Iterable[tuple[str, int]]:
 
 
 def rounds_of(node: ast.AST, numbers: Mapping[str, int]) -> int:
-    """Rounds of the loops over ranges in a node; a range has as many as its largest number, at most."""
+    """Rounds of the loops over ranges in a node; the largest number of a range bounds its rounds."""
     most = max((rounds_of(one, numbers) for one in ast.iter_child_nodes(node)), default=1)
     heads: list[ast.expr] = []
     if isinstance(node, ast.For):

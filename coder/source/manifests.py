@@ -1,4 +1,4 @@
-"""Which files of a folder name its dependencies, the command that installs them, and modules that lack."""
+"""Find manifests of dependencies, the command to install them, and missing modules."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ _LOCKED = ("package-lock.json", "npm-shrinkwrap.json")
 
 
 def named_in(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files that have a say in what is installed: manifests, locks, requirements of whatever name."""
+    """Files that determine the dependencies: manifests, locks and requirements of any name."""
     return {path: content for path, content in files.items() if _decides(PurePosixPath(path))}
 
 
@@ -37,7 +37,7 @@ def _decides(path: PurePosixPath) -> bool:
 
 
 def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, uses_pytest: bool) -> str:
-    """The command for a shell that installs what these files name. Raises UsageError: they name nothing."""
+    """Shell command that installs the dependencies of these files. Raises UsageError: there are none."""
     words = [word for name in _REQUIREMENTS if name in files for word in ("-r", name)] + _project(files)
     steps = [f"python -m pip install {shlex.join(words)}"] if words else []
     if words and uses_pytest:
@@ -53,7 +53,7 @@ def install_command(files: Mapping[str, bytes], test_command: Sequence[str], *, 
 
 
 def _project(files: Mapping[str, bytes]) -> list[str]:
-    """The project itself, so that its packages are found and its metadata is there, with what tests need."""
+    """The project itself, for its packages and metadata, with the dependencies of its tests."""
     if "pyproject.toml" not in files:
         return ["-e", "."] if "setup.py" in files else []
     try:

@@ -1,4 +1,4 @@
-"""Source files that the words of a task name: those of the folder, and the ones that are to be written."""
+"""Find source files that a task names: files of the folder, and files to write."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _FENCED = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def is_source(path: str) -> bool:
-    """Whether a file holds code, by the ending of its name."""
+    """Whether a file holds code, by its suffix."""
     return language_of(path) is not None or path.endswith(_SHELL)
 
 
@@ -39,5 +39,5 @@ def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
 
 
 def outside_fences(prompt: str) -> str:
-    """A prompt without its fenced blocks: code in them is quoted more often than it is asked for."""
+    """Remove fenced blocks from a prompt: they usually quote code instead of requesting it."""
     return _FENCED.sub("", prompt)

@@ -1,4 +1,4 @@
-"""Plain code: calls of the code under test with literals, and comparisons of what it returns and raises."""
+"""Plain code: calls the code under test with literals, and compares its results and exceptions."""
 
 import ast
 import builtins
@@ -41,7 +41,7 @@ _NODES = (
 
 
 class PlainCode:
-    """Tells whether parts of one file are plain.
+    """Decides whether parts of one file are plain.
 
     Create one for each question: it collects the names that are plain there.
     """
@@ -188,7 +188,7 @@ class PlainCode:
         return self._is_of_module(node) or self._is_plain(node.value)
 
     def _is_of_module(self, node: ast.Attribute) -> bool:
-        """Whether it is a name in a module of the code under test."""
+        """Whether a node is a name in a module of the code under test."""
         owner: ast.expr = node
         while isinstance(owner, ast.Attribute):
             if owner.attr.startswith("_"):
@@ -234,7 +234,7 @@ def _is_error(name: str) -> bool:
 
 
 def is_main(node: ast.If) -> bool:
-    """Whether it is the part of a file that runs only as a program."""
+    """Whether a statement runs only as a program."""
     return ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 

@@ -1,4 +1,4 @@
-"""Plain tests: tests whose result depends on nothing but what the code under test returns and raises.
+"""Plain tests: their result depends only on results and exceptions of the code under test.
 
 They call it with literals and compare; they use no fixture, file or setting of the process. One that passes
 beside the code and fails away from it was tampered with.
@@ -38,7 +38,7 @@ def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
 
 
 def is_plain_program(source: str, own: Collection[str]) -> bool:
-    """Whether a program asserts something, and does nothing but what a plain test does."""
+    """Whether a program asserts something, and is otherwise as plain as a plain test."""
     tree = parse_source(source)
     if tree is None or not any(map(_can_fail, ast.walk(tree))):
         return False
@@ -74,7 +74,7 @@ def prepares_process(source: str) -> bool:
 
 
 def _can_fail(node: ast.AST) -> bool:
-    """Whether a statement is there to end a program that finds something wrong."""
+    """Whether a statement can make a program fail."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.exit":
         return all(map(is_constant, node.args))
     return isinstance(node, ast.Assert | ast.Raise)

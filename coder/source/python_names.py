@@ -1,4 +1,4 @@
-"""Python source, read without running it: what it defines, imports, expects of others, and begins."""
+"""Read definitions, imports, free names and unfinished functions of Python source without running it."""
 
 import ast
 import builtins
@@ -13,7 +13,7 @@ _PROMPT_NAME = re.compile(r"\bdef\s+([A-Za-z_]\w*)\s*\(|\b(?:function|method)\s+
 
 
 def parse_source(source: str) -> ast.Module | None:
-    """The syntax tree; None where the source doesn't parse."""
+    """Parse Python source; None if it is invalid."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of code that isn't ours, such as '\w' in a string
@@ -23,7 +23,7 @@ def parse_source(source: str) -> ast.Module | None:
 
 
 def defined_names(source: str) -> set[str]:
-    """Names that a module binds at its top level, below `if` and `try` too; none where it doesn't parse."""
+    """Names that a module binds at its top level, also within `if` and `try`; none if it is invalid."""
     tree = parse_source(source)
     return set() if tree is None else _bound(tree.body)
 
@@ -55,7 +55,7 @@ def called_free_names(source: str) -> list[str]:
 
 @lru_cache(maxsize=2_048)  # a run asks several times of each test file, and parsing all of them takes seconds
 def imported_modules(source: str) -> Mapping[str, Sequence[str]]:
-    """Modules that a source imports, each with the names taken from it; relative imports left out."""
+    """Modules that a source imports and the names from each, without relative imports."""
     tree = parse_source(source)
     modules: dict[str, list[str]] = {}
     for node in ast.walk(tree) if tree is not None else ():
@@ -76,7 +76,7 @@ def unknown_modules(source: str, further: Iterable[str] = ()) -> dict[str, Seque
 
 
 def names_in_prompt(prompt: str) -> list[str]:
-    """Function names that a task in words asks for: `def f(`, `function f(`."""
+    """Function names that a task requests in text: `def f(`, `function f(`."""
     return list(dict.fromkeys(a or b for a, b in _PROMPT_NAME.findall(prompt)))
 
 
@@ -106,7 +106,7 @@ _CUTS = 60
 
 
 def longest_start(source: str, *, least: int = 0) -> str:
-    """The source up to where it stops being Python; empty where that is within the first `least` lines."""
+    """The longest beginning that is Python; empty if it is shorter than `least` lines."""
     lines = source.rstrip("\n").split("\n")
     for _ in range(_CUTS):
         if len(lines) <= least:
@@ -142,7 +142,7 @@ class BegunFunction:
 
 
 def begun_function(prompt: str) -> BegunFunction | None:
-    """The function in whose docstring the prompt ends, if it is such source."""
+    """The function in whose docstring a prompt ends, if there is one."""
     text = prompt.strip("\n").rstrip()
     tree = parse_source(text) or parse_source(text + "\n    pass\n")
     last = tree.body[-1] if tree and tree.body else None

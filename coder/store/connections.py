@@ -1,4 +1,4 @@
-"""Connections to a Postgres database that holds an event log: each is used by one thread at a time."""
+"""Connections to a Postgres event log; one thread at a time uses each."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ Rows = list[tuple[Any, ...]]
 
 
 class Connections:
-    """A database by its address; opening one for the first time makes the tables.
+    """Connections to a database; the first opening creates the tables.
 
     Raises:
         UsageError: it is no address.
@@ -88,7 +88,7 @@ class Connections:
             self._free.pop().close()
 
     def rows(self, statement: LiteralString, values: Mapping[str, object], *, more_s: float = 0) -> Rows:
-        """Carry out one statement, a transaction of its own, and return its rows.
+        """Execute one statement in a transaction and return its rows.
 
         Where its connection breaks nobody knows whether it was carried out: it is made again on another one,
         and has to allow for that. `more_s`: what a long one may take beyond RETRY_S. Raises MachineError: the
@@ -117,7 +117,7 @@ class Connections:
         return rows
 
     def damaged(self, what: str) -> LogDamaged:
-        """The error for content that can't be read."""
+        """Error for unreadable content."""
         return LogDamaged(f"The event log in the {self._name} is damaged: {what}. Nothing in it was changed.")
 
     @contextmanager
@@ -150,7 +150,7 @@ class Connections:
 
 
 def _is_away(error: BaseException) -> bool:
-    """Whether the fault of a statement passes when its server is back."""
+    """Whether a statement's fault passes once the server is available again."""
     cause = error.__cause__
     if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
         return False
@@ -158,6 +158,6 @@ def _is_away(error: BaseException) -> bool:
 
 
 def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """End a connection that another thread waits for, which gets an OperationalError."""
+    """Close a connection; a thread that waits for it gets an OperationalError."""
     with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)

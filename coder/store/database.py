@@ -73,7 +73,7 @@ class Database:
         return sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def _open_alone(self) -> None:
-        """Open the file where the disk has no room for the index that processes share: it can be read."""
+        """Open the file for reading on a disk too full for the shared index."""
         with self._explained():
             self._connection = self._connected()
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # its index is in memory
@@ -90,7 +90,7 @@ class Database:
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Write all or, when the block raises, nothing; `durable`: it is on the disk when the block ends."""
+        """Commit the block, or roll back if it raises; `durable` syncs the disk."""
         with self._lock, self._explained():
             self._wait_for_disk(durable)
             self._connection.execute("BEGIN IMMEDIATE")
@@ -113,7 +113,7 @@ class Database:
                     self._connection.execute("ROLLBACK")
 
     def damaged(self, what: str) -> LogDamaged:
-        """The error for content that can't be read."""
+        """Error for unreadable content."""
         folder = self.path.parent
         return LogDamaged(
             f"The event log {self.path} is damaged: {what}. Nothing in it was changed. "
@@ -156,7 +156,7 @@ class Database:
 
 
 def _make(path: Path) -> None:
-    """Create the file under another name and link it: no process sees an unfinished log."""
+    """Create the file under another name and link it, so that no process opens an unfinished log."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".events-")
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)

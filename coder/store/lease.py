@@ -64,7 +64,7 @@ class Owner:
         return state in ("Z", "X") or (bool(started) and started != self.started)
 
     def words(self, run: str) -> str:
-        """What to tell of the process that holds a run."""
+        """Description of the process that holds a run."""
         return (
             f"Process {self.pid} on {self.host} works on {run}. "
             f"Wait until it ends, or stop it with: {own_command()} stop {run}"
@@ -99,13 +99,13 @@ class EventLog(EventStore, Protocol):
     """An event log with leases, a list of runs, and a way to ask the holder of one to stop."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run while the block lasts; gives the token for `append`. Raises LeaseHeld."""
+        """Hold a run during the block; yields the token for `append`. Raises LeaseHeld."""
 
     async def holder(self, run: str) -> str | None:
-        """Words on the living process that holds a run."""
+        """Describe the living process that holds a run."""
 
     async def request_stop(self, run: str, who: str) -> None:
-        """Ask the process that holds a run to stop it; a later holder doesn't hear of it."""
+        """Request the present holder of a run to stop it; a later holder isn't affected."""
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs with events, newest first; a damaged one hides no other. Raises LogDamaged."""
@@ -147,7 +147,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
 def holder_of(
     database: Database, connection: sqlite3.Connection, run: str, lease_s: float
 ) -> tuple[int, Owner | None]:
-    """Token of the latest lease of a run, and who holds it now. Raises LogDamaged: the row holds no lease."""
+    """Token of a run's latest lease, and its present holder. Raises LogDamaged: the row is invalid."""
     row = connection.execute(
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
     ).fetchone()

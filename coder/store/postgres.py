@@ -100,7 +100,7 @@ class PostgresLog:
 
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
-        """Hold a run while the block lasts, against all processes that use this database."""
+        """Lock a run during the block against all processes that use this database."""
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(Owner.current()))]}
         try:
             token = await _to_its_end(lambda: self._take(values))
@@ -115,7 +115,7 @@ class PostgresLog:
                 await self._rows(_FREE, **values)
 
     async def holder(self, run: str) -> str | None:
-        """Words on the living process that holds a run."""
+        """Describe the living process that holds a run."""
         for _, columns, holds in await self._rows(_HOLDER, run=run, lease_s=self._lease_s):
             if holds and not (holder := self._owner(run, columns)).died():
                 return holder.words(run)
@@ -140,7 +140,7 @@ class PostgresLog:
         return await _to_its_end(read)
 
     async def request_stop(self, run: str, who: str) -> None:
-        """Ask the process that holds a run to stop it."""
+        """Request the holder of a run to stop it."""
         await self._rows(_ASK, run=run, who=who)
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
@@ -234,7 +234,7 @@ class PostgresLog:
 
 
 async def _to_its_end(work: Callable[[], T]) -> T:
-    """Do it in a thread. A caller that is cancelled waits for its end, so that nothing happens after it."""
+    """Call a function in a thread. A cancelled caller waits for its end."""
     task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)

@@ -56,12 +56,12 @@ def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
 
 
 def attempt_id(run: str, number: int) -> str:
-    """The id of an attempt that is made for a run; lists name only the run."""
+    """Make the id of an attempt for a run; lists name only the run."""
     return f"{run}{OF}{number}"
 
 
 def is_attempt(run: str) -> bool:
-    """Whether the id is of an attempt that is made for a run."""
+    """Whether an id is that of an attempt for a run."""
     return OF in run
 
 

@@ -60,7 +60,7 @@ class SqliteLog:
         return hold_lease(self._database, run, lease_s=self._lease_s)
 
     async def holder(self, run: str) -> str | None:
-        """Words on the living process that holds a run."""
+        """Describe the living process that holds a run."""
         with self._database.reading() as connection:
             _, holder = holder_of(self._database, connection, run, self._lease_s)
         return holder.words(run) if holder is not None else None
@@ -85,7 +85,7 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there."""
+        """Events of a run with seq > after, in order, at most `limit`; empty for an unknown run."""
         with self._database.reading() as connection:
             (last,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
             rows = connection.execute(
@@ -97,7 +97,7 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def request_stop(self, run: str, who: str) -> None:
-        """Ask the process that holds a run to stop it: a file says who wants that, and of which lease."""
+        """Request the holder of a run to stop it, by a file with the requester and the lease."""
         with self._database.reading() as connection:
             token, _ = holder_of(self._database, connection, run, self._lease_s)
         path = private_folder(self._stops) / run
@@ -176,7 +176,7 @@ class Blobs:
         return name
 
     def get(self, name: str) -> bytes:
-        """The content of that name. Raises LogDamaged: it is gone or isn't what its name says."""
+        """Read a content by its name. Raises LogDamaged: it is missing or doesn't match its name."""
         path = self._folder / name
         if not re.fullmatch("[0-9a-f]{64}", name):
             raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")

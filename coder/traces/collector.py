@@ -55,7 +55,7 @@ class _Followed:
 
 
 class Collector(Watch):
-    """A watch that sends what it sees of runs, as `async with`; what was before, another process has sent."""
+    """Watch that sends new events of runs, used by `async with`; other processes sent earlier ones."""
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
         """Set the address and the function for notes. Raises UsageError: no address, or a bad header."""
@@ -94,7 +94,7 @@ class Collector(Watch):
         await self._stack.aclose()
 
     def event(self, event: Event) -> None:
-        """Have a run sent that goes on."""
+        """Schedule sending a run's new events."""
         if event.run not in self.followed:
             self.followed[event.run] = _Followed(Trace(event.run, content=self._content), event.seq)
         self.followed[event.run].heard = event.seq
@@ -122,7 +122,7 @@ class Collector(Watch):
         await self._catch_up(ends=True)
 
     async def _tried(self, work: Coroutine[None, None, None], within_s: float) -> bool:
-        """Whether it is done in time; any failure is said, once, and fails no run."""
+        """Try to send in time; a failure is reported once, and fails no run."""
         task = asyncio.create_task(work)
         try:
             await asyncio.wait([task], timeout=within_s)
@@ -169,7 +169,7 @@ class Collector(Watch):
             del unsent[:AT_ONCE]
 
     async def _post(self, signal: str, body: bytes) -> None:
-        """Send a request; of the answer only the status is read. Raises MachineError."""
+        """Send a request and read only the status of its response. Raises MachineError."""
         url = f"{self._url}/v1/{signal}"
         try:
             async with asyncio.timeout(SLOW_S), self._client.stream("POST", url, content=body) as response:

@@ -50,7 +50,7 @@ class _Open(NamedTuple):
 
 
 def resource_of(instance: str) -> Resource:
-    """The resource that reports, with what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say of it."""
+    """The reporting resource, with OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES."""
     ours = Resource({"service.instance.id": instance}, SCOPE.schema_url)
     return Resource({"service.name": "coder"}).merge(OTELResourceDetector().detect()).merge(ours)
 
@@ -59,7 +59,7 @@ class Trace:
     """The spans of one run so far. `seq` is the last event's number."""
 
     def __init__(self, run: str, *, content: bool = False) -> None:
-        """Begin without events; `content`: prompts, answers and results stand in the spans, redacted."""
+        """Begin without events; `content` adds redacted prompts, answers and results to the spans."""
         self._resource = resource_of(run)
         self._redact, self._content = Redactor.from_environment().redact, content
         self._run = self._trace = run
@@ -70,7 +70,7 @@ class Trace:
         self._root = self._segment = self._context("run", 1)
 
     def take(self, events: Iterable[Event]) -> list[ReadableSpan]:
-        """The spans that further events have ended, but for those that a fork has copied."""
+        """Spans that these events end, without those that a fork copied."""
         ended: list[ReadableSpan] = []
         for event in events:
             body = of.parse(event)
@@ -83,7 +83,7 @@ class Trace:
         return ended
 
     def cut(self, attributes: Attributes | None = None) -> list[ReadableSpan]:
-        """End what is open: the run has stopped, with these attributes, or was cut off."""
+        """End open spans: the run stopped, with these attributes, or was interrupted."""
         inner = [key for key in reversed(self._open) if key[0] != "run"]
         ended = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
         return ended + self._end("run", "", attributes or {"coder.cut_off": True})
@@ -133,7 +133,7 @@ class Trace:
         return self._turn(self._asker)
 
     def _turn(self, who: str) -> SpanContext:
-        """The turn of a participant, which begins with its first event in the log."""
+        """Begin a participant's turn with its first event in the log."""
         if who and ("turn", who) not in self._open:
             self._begin("turn", who, who, self._segment, {"gen_ai.agent.name": who})
         return self._open["turn", who].context if who else self._segment
@@ -158,7 +158,7 @@ class Trace:
         self._open[kind, key] = _Open(f"{operation} {name}", began, context, parent, attributes)
 
     def _end(self, kind: str, key: object, attributes: Attributes) -> list[ReadableSpan]:
-        """The span, if it is open."""
+        """End a span if it is open."""
         if (span := self._open.pop((kind, key), None)) is None:
             return []
         used = self._used.pop(key, Usage()) if kind == "model" else None
@@ -181,7 +181,7 @@ class Trace:
         return SpanContext(int.from_bytes(trace[:16]), int.from_bytes(span[:8]), is_remote=False)
 
     def _attributes(self, body: of.Body, kind: str) -> Attributes:
-        """The attributes that an event gives to a span of this kind."""
+        """Attributes of an event for a span of this kind."""
         fields, text = dict(body), {"text": TEXTS.get(kind, "gen_ai.tool.call.result")}
         names = FIELDS | QUOTES | text if self._content else FIELDS
         if isinstance(body, of.CallAnswered):
