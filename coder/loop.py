@@ -18,7 +18,7 @@ from coder.run.event_types import (
     Spoken,
 )
 from coder.run.journal import Journal, asked_by
-from coder.run.message import HUMAN, Message
+from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, Message, QuestionMessage
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
@@ -71,10 +71,10 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     if (asked := asked_to_stop(state)) is not None:
         return Finish(asked)
     last = state.last
-    if last is not None and last.kind == "question":
+    if isinstance(last, QuestionMessage):
         return AskUser()
     reason = reason_to_end(state, stop)
-    if reason is None and last is not None and last.kind == "handoff" and last.to == HUMAN:
+    if reason is None and isinstance(last, HandoffMessage) and last.to == HUMAN:
         return AskUser()
     if (who := speaker(state, team, reason)) is not None:
         parts = who.parts if isinstance(who, Together) else (who,)
@@ -193,9 +193,9 @@ async def _carry_out(step: Deliver, journal: Journal) -> None:
 async def _ask_user(journal: Journal) -> None:
     """Put a member's question to the user; the answer is the next message, at the member's place."""
     question = journal.state.last
-    assert question is not None
+    assert isinstance(question, QuestionMessage | HandoffMessage)
     answer = await journal.ask(asked_by(question))
-    message = Message(author=HUMAN, kind="answer", text=answer.said, within=question.within)
+    message = AnswerMessage(author=HUMAN, text=answer.said, within=question.within)
     await journal.append(Spoken(message=message))
 
 

@@ -12,7 +12,7 @@ from coder.models.model import ChatMessage, Form, Sampling, ToolSpec
 from coder.models.roles import Roles, open_roles
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
@@ -25,7 +25,7 @@ from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog
 
 ADD = ToolSpec(name="add", description="Add two integers.", parameters=SCHEMA)
-SAID = Message(author="coder", kind="code", text="done")
+SAID = CodeMessage(author="coder", text="done")
 
 
 async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[Any], Awaitable[None]]]:

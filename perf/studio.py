@@ -14,7 +14,7 @@ from statistics import median, quantiles
 from playwright.async_api import Page
 
 from coder.run.event_types import Spoken
-from coder.run.message import Message
+from coder.run.message import ReplyMessage
 from tests.browser import chromium
 from tests.coder.server.served import Server, started
 from tests.coder.server.studio.long_run import long_run
@@ -30,7 +30,7 @@ async def measure(server: Server, page: Page, events: int) -> None:
     await watch(page)
     seen = []
     for number in range(1, events + 1):
-        said = Message(author="coder", kind="reply", text=f"Event {number}.")
+        said = ReplyMessage(author="coder", text=f"Event {number}.")
         seen.append(await seen_s(server, page, "run_soon", Spoken(message=said), after=number))
     print(f"seen after {median(seen) * 1e3:.0f} ms, 95 %: {quantiles(seen, n=20)[18] * 1e3:.0f}, of {events}")
     body, painted = long_run(10_000), []

@@ -26,7 +26,7 @@ from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.roles import Roles, open_roles
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
@@ -105,7 +105,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
 
     async def loop() -> None:
         await _ours(Turn("coder", journal=journal, model=model, bench=bench))
-        said = Message(author="coder", kind="code", text="done")
+        said = CodeMessage(author="coder", text="done")
         await journal.append(Spoken(message=said))
 
     return loop

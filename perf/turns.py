@@ -24,7 +24,7 @@ from coder.models.model import ChatMessage, Model, Sampling
 from coder.models.roles import Roles, open_roles
 from coder.run.event_types import RunStarted, Spoken
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
@@ -94,7 +94,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
     async def turn() -> None:
         asked = Turn("coder", journal=journal, model=model, bench=bench)
         text = await asked.ask(ASKED, sampling=SAMPLING)
-        await journal.append(Spoken(message=Message(author="coder", kind="code", text=text)))
+        await journal.append(Spoken(message=CodeMessage(author="coder", text=text)))
 
     return turn
 

@@ -31,7 +31,7 @@ from coder.run.event_types import (
     StepStarted,
 )
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -140,7 +140,7 @@ class Session:
             raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
         return await self._resumed(state, code)
 
-    async def _resumed(self, state: State, code: Message | None = None) -> Run:
+    async def _resumed(self, state: State, code: CodeMessage | None = None) -> Run:
         """Continue the latest step, with this change as the latest one."""
         kept = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
         same = self.settings.model_copy(update=kept)
@@ -239,7 +239,7 @@ class Session:
         return self.kept.use(task, settings, files, around)
 
 
-def _offered(state: State) -> Message | None:
+def _offered(state: State) -> CodeMessage | None:
     """The change that `/apply` asks about, if there is one."""
     made = untried_work(state) if state.open_work else None
     return made or unwritten(state)

@@ -19,7 +19,7 @@ from coder.participants.role import CODER, PLANNER
 from coder.prompting.reprompt import is_question
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import EXPERT, Message
+from coder.run.message import EXPERT, CodeMessage, ReplyMessage
 from coder.run.questions import Decision, Question, is_no, is_yes, this_person
 from coder.text.sanitize import one_line, printable, visible
 from coder.tools.registry import DONE
@@ -99,9 +99,9 @@ class ChatObserver:
                 self._speak(self.words.end())
                 self._screen.clear()
                 self._ends = any(call.name == DONE.name for call in body.tool_calls)
-            case event_types.Spoken(message=Message(kind="reply", text=text)):
+            case event_types.Spoken(message=ReplyMessage(text=text)):
                 self._reply = printable(text.strip())
-            case event_types.Spoken(message=Message(kind="code", text=text)) if self._ends and text:
+            case event_types.Spoken(message=CodeMessage(text=text)) if self._ends and text:
                 self._screen.tell(printable(text.strip()))
         if isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed):
             self._said_patch = self._reply = ""

@@ -97,7 +97,7 @@ def _require_standing(state: State, *, allow: Sequence[str]) -> None:
     )
     planned = state.landing.planned
     held = planned.held if planned is not None else ()
-    if has_landed and allow and state.codes[-1].test_edits and {*allow}.isdisjoint(held):
+    if has_landed and allow and state.codes[-1].changes.test_edits and {*allow}.isdisjoint(held):
         raise UsageError(
             f"{state.run} was {status} and has written its files: --allow comes too late.\n"
             f"What it made of given tests is `test_patch` of: {own_command()} resume {state.run} --json"

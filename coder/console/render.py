@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from coder.console.advice import left_out, next_steps
 from coder.run import event_types
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.text.sanitize import count_of, one_line, printable
 from coder.verify.finding import last_line
@@ -25,8 +25,8 @@ _MOST_ASKED = 40
 def progress(body: event_types.Body) -> str | None:
     """The line of one event; None for one that isn't worth a line."""
     match body:
-        case event_types.Spoken(message=message):
-            return _spoken(message)
+        case event_types.Spoken():
+            return _spoken(body)
         case event_types.BaselineTaken():
             return _before(body)
         case event_types.CallRetried():
@@ -68,22 +68,19 @@ def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
     return f"{one_line(body.model)} answers{sandbox}"
 
 
-def _spoken(message: Message) -> str | None:
+def _spoken(body: event_types.Spoken) -> str | None:
     """The line of what a participant has said."""
-    match message:
-        case Message(author="reviewer", outcome=Outcome(passed=passed)):
-            return "  ✓ review" if passed else f"  {FAILED} review  {one_line(message.text)}"
-        case Message(author="human"):
-            is_code = message.kind == "code"
-            return "  · your version is tried" if is_code else f"  · you said: {one_line(message.text)}"
-        case Message(kind="outcome", outcome=Outcome() as outcome):
-            return _attempt(message, outcome)
-        case Message(kind="code", repeats=True):
+    match message := body.message:
+        case CodeMessage(author="human"):
+            return "  · your version is tried"
+        case OutcomeMessage(author="human") | AnswerMessage():
+            return f"  · you said: {one_line(message.text)}"
+        case OutcomeMessage(outcome=outcome):
+            return _attempt(outcome)
+        case CodeMessage(repeats=True):
             said = "the same code as an earlier attempt" if message.is_change else "again without a change"
             return f"  {FAILED} {said}"
-        case Message(author="tester"):
-            return f"  · tests  {message.text.count('assert ')} written, as votes"
-        case Message(kind="plan"):
+        case PlanMessage():
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
         case _:
@@ -173,7 +170,7 @@ def _before(baseline: event_types.BaselineTaken) -> str | None:
     return f"  · before  {one_line('; '.join(parts))}" if parts else None
 
 
-def _attempt(message: Message, outcome: Outcome) -> str:
+def _attempt(outcome: Outcome) -> str:
     note = f"; {one_line(outcome.note)}" if outcome.note else ""
     if outcome.passed:
         told = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from json import dumps, loads
 
-from pydantic import ValidationError
-
 from coder.console import render
 from coder.console.changes import Files, diff_of
 from coder.console.quotes import without_files
 from coder.models.model import ToolCall
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import CheckLine, CodeMessage, Message, OutcomeMessage, PlanMessage, ReplyMessage
 from coder.run.plan import plan_of
 from coder.run.reducer import begin, fold
 from coder.run.state import State
@@ -72,7 +70,7 @@ class Transcript:
         Args:
             with_call: show what a tool was called with beside what it gave.
         """
-        body = _body(event)
+        body = event_types.parse_if_readable(event)
         if body is None:
             text = f"{event.seq}  {event.type} (version {event.version}): this version of coder can't read it"
             return Entry(event.seq, event.type, text)
@@ -83,7 +81,7 @@ class Transcript:
 
     def skip(self, event: Event) -> None:
         """Take the next event without showing it."""
-        if (body := _body(event)) is not None:
+        if (body := event_types.parse_if_readable(event)) is not None:
             self._take(event, body)
 
     def _take(self, event: Event, body: event_types.Body) -> None:
@@ -158,14 +156,14 @@ class Transcript:
     def _spoken(self, body: event_types.Spoken, message: Message) -> tuple[str, list[Part]]:
         """What a participant has said: code, words, a decision or an outcome."""
         match message:
-            case Message(kind="code"):
+            case CodeMessage():
                 again = "  the same as before" if message.repeats else ""
                 return f"code{again}", [*self._code(message)]
-            case Message(kind="reply", text=text):
+            case ReplyMessage(text=text):
                 return "", [Part("reply", text, format="markdown")]
-            case Message(kind="plan", text=text):
+            case PlanMessage(text=text):
                 return "", [Part("plan", text, format="markdown")]
-            case Message(outcome=Outcome() as outcome):
+            case OutcomeMessage(outcome=outcome):
                 names = outcome.reproduced_by
                 return render.progress(body) or "", [
                     Part("stdout", outcome.stdout),
@@ -178,12 +176,12 @@ class Transcript:
             case _:
                 return render.progress(body) or "", []
 
-    def _code(self, message: Message) -> Iterator[Part]:
-        for path, text in message.files.items():
+    def _code(self, message: CodeMessage) -> Iterator[Part]:
+        for path, text in message.changes.files.items():
             yield Part(path, self._whole(text), format=path)
-        for path, text in message.test_edits.items():
+        for path, text in message.changes.test_edits.items():
             yield Part(f"{path}  (left out: needs --allow)", self._whole(text), format=path)
-        yield Part("left out", "\n".join(message.left_out))
+        yield Part("left out", "\n".join(message.changes.left_out))
         yield Part("check", message.check, format="python")
 
     def _whole(self, text: str | None) -> str:
@@ -210,16 +208,12 @@ class Transcript:
 
 def landed(events: Sequence[Event]) -> Files:
     """The files that the latest landing of a run has replaced, as they were."""
-    bodies = (_body(event) for event in reversed(events) if event.type == event_types.LandingPlanned.type)
+    bodies = (
+        event_types.parse_if_readable(event)
+        for event in reversed(events)
+        if event.type == event_types.LandingPlanned.type
+    )
     return next((body.before for body in bodies if isinstance(body, event_types.LandingPlanned)), {})
-
-
-def _body(event: Event) -> event_types.Body | None:
-    """What an event says; None where this version can't read it."""
-    try:
-        return event_types.parse(event)
-    except ValidationError:
-        return None
 
 
 def _listed(checks: Sequence[CheckLine]) -> str:

@@ -15,7 +15,7 @@ from coder.console.terminal import Terminal, read_line
 from coder.errors import own_command
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import Message
+from coder.run.message import CodeMessage, Message, OutcomeMessage
 from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -111,7 +111,7 @@ class Screen:
                 self._called.pop(event.run, None)
             case event_types.ProgramStarted():
                 self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
-            case event_types.Spoken(message=Message(kind="code")):
+            case event_types.Spoken(message=CodeMessage()):
                 self.showed_diff = False
             case event_types.LandingPlanned() | event_types.PatchProposed() if not is_attempt(event.run):
                 self.show_diff(in_parts(body.patch, body.tests))
@@ -246,7 +246,7 @@ class Screen:
         """Whether this is the outcome of an attempt whose pass is told already."""
         if message.author == "human":
             self._passed.clear()
-        if message.outcome is None or message.kind != "outcome" or not message.outcome.passed:
+        if not isinstance(message, OutcomeMessage) or not message.outcome.passed:
             return False
         of = run.partition(OF)[0]
         is_known = of in self._passed

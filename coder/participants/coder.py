@@ -34,10 +34,10 @@ async def converse(work: Work) -> Message:
             await work.ask()
             continue
         reply = await work.read()
-        if isinstance(reply, Message):
-            return reply
-        if reply is not None:
+        if isinstance(reply, str):
             work.talk.say(reply)
+        elif reply is not None:
+            return reply
 
 
 class Coder:

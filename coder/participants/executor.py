@@ -7,7 +7,7 @@ from typing import Any
 
 from coder.context.quoting import shown_path
 from coder.run.event_types import ProgramFinished, ProgramStarted
-from coder.run.message import Cause, Message, Outcome
+from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
 from coder.run.target import Target, target_of
 from coder.run.termination import named
@@ -26,7 +26,7 @@ class Executor:
 
     name = "executor"
 
-    async def speak(self, turn: Turn) -> Message:
+    async def speak(self, turn: Turn) -> OutcomeMessage:
         """Try the latest code."""
         state = turn.state
         code = state.codes[-1]
@@ -34,8 +34,9 @@ class Executor:
             on = Verification(turn.bench, state, target_of(state))
             async with turn.bench.trying:
                 outcome = await self._try(turn, on, code)
-        elif code.problem:
-            outcome = _with_left_out(Outcome(passed=False, verified="none", feedback=code.problem), code)
+        elif code.changes.problem:
+            failed = Outcome(passed=False, verified="none", feedback=code.changes.problem)
+            outcome = _with_left_out(failed, code)
         else:
             said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
             note = f"it says: {said[:_MOST_SAID]}" if said else ""
@@ -43,11 +44,11 @@ class Executor:
             feedback = nothing if said else "The answer was empty."
             cause: Cause | None = "no_code" if said else None
             outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
-        return Message(author=self.name, kind="outcome", outcome=outcome)
+        return OutcomeMessage(author=self.name, outcome=outcome)
 
-    async def _try(self, turn: Turn, on: Verification, code: Message) -> Outcome:
+    async def _try(self, turn: Turn, on: Verification, code: CodeMessage) -> Outcome:
         state = on.state
-        files = workspace_files(state, code.files)
+        files = workspace_files(state, code.changes.files)
         async with _logged(turn, "verify", files) as ended:
             outcome, result = await verify(on, files)
             ended |= {"status": result.status, "exit_code": result.exit_code, "seconds": outcome.seconds}
@@ -58,21 +59,21 @@ class Executor:
                 async with _logged(turn, "evidence", workspace_files(state, {})) as ended:
                     outcome, ended["tried"] = await evidence(on, code, outcome)
             outcome = with_unreported(state, code, outcome)
-        if code.test_edits and state.task.test_command is not None:
+        if code.changes.test_edits and state.task.test_command is not None:
             outcome = await self._as_edited(turn, on, code, outcome)
-        if outcome.passed and code.test_edits and not code.files and not outcome.unshown:
+        if outcome.passed and code.changes.test_edits and not code.changes.files and not outcome.unshown:
             unshown = {"verified": "none", "unshown": "it changes given tests alone"}
             outcome = outcome.model_copy(update=unshown)
         return _with_left_out(_with_unclear(outcome, code, on.target), code)
 
-    async def _as_edited(self, turn: Turn, on: Verification, code: Message, outcome: Outcome) -> Outcome:
+    async def _as_edited(self, turn: Turn, on: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
         """The outcome, with that of the suite with given tests as the answer edits them."""
         from coder.verify.given_tests import as_edited, red_where_edited, unreported
 
         is_open = red_where_edited(on.state, code, outcome) or unreported(on.state, code, outcome)
-        if not is_open and code.files:
+        if not is_open and code.changes.files:
             return outcome
-        files = workspace_files(on.state, code.files, test_edits=code.test_edits)
+        files = workspace_files(on.state, code.changes.files, test_edits=code.changes.test_edits)
         async with _logged(turn, "edited tests", files):
             return await as_edited(on, code, outcome)
 
@@ -89,9 +90,9 @@ async def _logged(turn: Turn, what: str, files: dict[str, bytes]) -> AsyncIterat
     await turn.journal.append(ProgramFinished(what=what, after=after, **(seconds | ended)))
 
 
-def _with_unclear(outcome: Outcome, code: Message, target: Target) -> Outcome:
+def _with_unclear(outcome: Outcome, code: CodeMessage, target: Target) -> Outcome:
     """Limit a success to `inside` where changed files may be a part of the tests; the note names them."""
-    unclear = [path for path in code.files if target.is_unclear(path)] if outcome.passed else []
+    unclear = [path for path in code.changes.files if target.is_unclear(path)] if outcome.passed else []
     if not unclear:
         return outcome
     note = f"only the tests use these changed files, which may be a part of them: {named(unclear)}"
@@ -104,9 +105,9 @@ def _with_unclear(outcome: Outcome, code: Message, target: Target) -> Outcome:
     )
 
 
-def _with_left_out(outcome: Outcome, code: Message) -> Outcome:
+def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:
     """A failure also names the changes that were left out."""
-    left = [*code.test_edits, *code.left_out]
+    left = [*code.changes.test_edits, *code.changes.left_out]
     if outcome.passed or not left:
         return outcome
     told = f"Left out of your answer, as no answer may change it: {', '.join(map(shown_path, left))}."

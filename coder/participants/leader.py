@@ -14,7 +14,7 @@ from coder.prompting.messages import what_to_pass
 from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.event_types import CallAnswered
-from coder.run.message import Ledger, Message
+from coder.run.message import ChoiceMessage, Ledger, LedgerMessage
 from coder.text.sanitize import in_pairs
 from coder.turn.turn import Turn
 
@@ -33,7 +33,7 @@ class Picker:
     """Who is next where no name was given twice."""
     name: ClassVar[str] = "picker"
 
-    async def speak(self, turn: Turn) -> Message:
+    async def speak(self, turn: Turn) -> ChoiceMessage:
         """Choose."""
         view = _view(self, turn, prompt("picker").format(brief=self.brief), "picker-asked")
         form: Form | None = Form(tools=(_tool(tuple(self.about)),))
@@ -52,7 +52,7 @@ class Picker:
             again = f"Answer with one of these names alone: {', '.join(self.about)}"
             view = [*view, said, ChatMessage(role="user", content=again)]
         text = f"{to} is next" if to else f"{self.otherwise} is next by the order: no name was given"
-        return Message(author=self.name, kind="choice", text=text, to=to or self.otherwise)
+        return ChoiceMessage(author=self.name, text=text, to=to or self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Orchestrator:
     """It plans anew; else it looks at what holds the plan up."""
     name: ClassVar[str] = "orchestrator"
 
-    async def speak(self, turn: Turn) -> Message:
+    async def speak(self, turn: Turn) -> LedgerMessage:
         """Plan."""
         asked = "orchestrator-new" if self.is_new else "orchestrator-look"
         view = _view(self, turn, prompt("orchestrator"), asked)
         text = await turn.ask(view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
         ledger = ledger_in(text, self.about)
-        return Message(author=self.name, kind="ledger", text=text, ledger=ledger)
+        return LedgerMessage(author=self.name, text=text, ledger=ledger)
 
 
 def _view(leader: Picker | Orchestrator, turn: Turn, system: str, asked: str) -> list[ChatMessage]:

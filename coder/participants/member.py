@@ -11,14 +11,14 @@ from coder.participants.dialogue import DialogueTurn
 from coder.participants.participant import Participant
 from coder.participants.planner import Planner
 from coder.participants.role import Role
-from coder.participants.text_work import MOST_REASKS, misfit_words, read_edits, with_files
+from coder.participants.text_work import MOST_REASKS, answer_message, misfit_words, read_edits
 from coder.prompting.files_shown import survey_of
 from coder.prompting.messages import task_words
 from coder.prompting.reprompt import target_now
 from coder.prompting.thread import thread_words
 from coder.prompts import prompt
 from coder.run.attempts import code_to_repair
-from coder.run.message import HUMAN, Message
+from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
 from coder.turn.turn import Turn
 
 HOUSE = ("coder", "planner", "executor")
@@ -72,12 +72,12 @@ class Member(BaseModel):
         hands = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
         return prompt("member").format(name=self.name, brief=self.brief, hands=hands).strip()
 
-    def says(self, text: str, hands_to: tuple[str, ...]) -> Message:
+    def says(self, text: str, hands_to: tuple[str, ...]) -> HandoffMessage | WordsMessage:
         """Its words as a message; a line `HANDOFF: name` hands over."""
         found = _HANDOFF.search(text)
         if found is None or found[1] not in hands_to:
-            return Message(author=self.name, kind="words", text=text)
-        return Message(author=self.name, kind="handoff", text=text, to=found[1])
+            return WordsMessage(author=self.name, text=text)
+        return HandoffMessage(author=self.name, text=text, to=found[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,7 @@ class MemberWork:
             return misfit_words(self._turn, answered, repaired)
         if not (answered.files or answered.apart):
             return speaker.member.says(text, speaker.hands_to)
-        message = Message(author=speaker.name, kind="code", text=text)
-        return with_files(message, answered, state, target, repaired)
+        return answer_message(answered, state, target, repaired, author=speaker.name, text=text)
 
 
 class Acting:
@@ -154,8 +153,8 @@ class Acting:
     async def speak(self, turn: Turn) -> Message:
         """Act until it is done, asks, hands over or has something to say."""
         message = await self._coder.speak(turn)
-        is_change = message.kind == "code" and message.is_change and not message.repeats
-        if message.kind in ("question", "handoff") or is_change or self.name == Coder.name:
+        is_change = isinstance(message, CodeMessage) and message.is_change and not message.repeats
+        if isinstance(message, QuestionMessage | HandoffMessage) or is_change or self.name == Coder.name:
             return message
         return self._member.says(message.text, self._hands_to)
 

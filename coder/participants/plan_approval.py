@@ -1,7 +1,7 @@
 """The user's word on a plan, and what the Planner says after it."""
 
 from coder.participants.role import PLANNER
-from coder.run.message import Message
+from coder.run.message import PlanMessage, ReplyMessage
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.turn.turn import Turn
@@ -26,11 +26,11 @@ def is_refusal(state: State, answer: Decision) -> bool:
     return state.settings.chat and not answer.agrees and not answer.words
 
 
-def plan_message(text: str) -> Message:
+def plan_message(text: str) -> PlanMessage:
     """The plan that is followed."""
-    return Message(author=PLANNER, kind="plan", text=text)
+    return PlanMessage(author=PLANNER, text=text)
 
 
-def refused_plan(text: str) -> Message:
+def refused_plan(text: str) -> ReplyMessage:
     """The plan that the user did not want: words of a conversation, which nobody follows."""
-    return Message(author=PLANNER, kind="reply", text=text)
+    return ReplyMessage(author=PLANNER, text=text)

@@ -11,7 +11,7 @@ from coder.participants.session_dialogue import in_session
 from coder.participants.session_work import carry_out, say_typed
 from coder.participants.workplace import Workplace
 from coder.prompts import prompt
-from coder.run.message import Message
+from coder.run.message import Message, QuestionMessage, ReplyMessage, WordsMessage
 from coder.run.termination import is_repeating
 from coder.tools.registry import ASK, HAND_IN, Ask, HandIn
 from coder.tools.tool import read_arguments
@@ -41,7 +41,7 @@ class PlanningWork:
         """Carry out the calls of the last answer, and return the message of one that ends the turn."""
         message = await carry_out(self.talk, self._place, self._end)
         if message is not None or is_repeating(self._turn.state):
-            return message or Message(author=self._role.name, kind="words")
+            return message or WordsMessage(author=self._role.name)
         say_typed(self._turn, self.talk)
         return None
 
@@ -59,7 +59,7 @@ class PlanningWork:
         if is_text and (line := _PLAN_LINE.search(text)) is not None and text[line.end() :].strip():
             return await self._decided(text[line.end() :].strip())
         if self._turn.state.settings.chat:
-            return Message(author=self._role.name, kind="reply", text=text)
+            return ReplyMessage(author=self._role.name, text=text)
         if self._nudges == MOST_NUDGES:
             return await self._decided(text.strip())
         self._nudges += 1
@@ -73,9 +73,7 @@ class PlanningWork:
                 return await self._decided("\n".join(f"{n}. {step}" for n, step in enumerate(steps, 1)))
             if call.name == ASK.name:
                 asked = read_arguments(call.parsed(), Ask, name=call.name)
-                return Message(
-                    author=self._role.name, kind="question", text=asked.question, options=asked.options
-                )
+                return QuestionMessage(author=self._role.name, text=asked.question, options=asked.options)
         except ValueError as error:
             return f"error: {error}"
         return None

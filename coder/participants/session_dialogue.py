@@ -13,7 +13,7 @@ from coder.prompting.files_shown import latest_plan, survey_of
 from coder.prompting.reprompt import target_now
 from coder.prompts import prompt
 from coder.run.event_types import DialogueTaken
-from coder.run.message import HUMAN
+from coder.run.message import HUMAN, CodeMessage
 from coder.run.state import State
 from coder.tools.registry import ASK, DONE, HAND_IN, Registry, tools_of
 from coder.tools.tool import Tool
@@ -75,7 +75,7 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
 def _before_repeat(state: State, role: Role) -> State:
     """The state at the latest outcome, where another model has only repeated the answer that failed."""
     last, messages = state.last, state.progress.messages
-    is_repeat = last is not None and last.repeats and last.author != role.name
+    is_repeat = isinstance(last, CodeMessage) and last.repeats and last.author != role.name
     return state.with_messages(messages[:-1]) if is_repeat else state
 
 
@@ -83,7 +83,7 @@ async def _take_over(state: State, place: Workplace) -> None:
     """Put the latest answer of a model without tools into the session, where one with tools goes on."""
     code = state.codes[-1]
     if code.is_change and not state.dialogue.session.tree:
-        await place.write({**code.files, **code.test_edits})
+        await place.write(code.changes.texts)
 
 
 async def _tell_verdict(

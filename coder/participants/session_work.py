@@ -1,9 +1,9 @@
 """SessionWork: a turn of a Coder with tools, whose edits stand in the run's session until it is done."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Literal, Self
+from typing import Self
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
@@ -15,7 +15,7 @@ from coder.participants.submission import code_message, has_new_tree
 from coder.participants.workplace import Workplace
 from coder.prompting.reprompt import asks, is_reply, target_now
 from coder.prompts import prompt
-from coder.run.message import Message
+from coder.run.message import CodeMessage, HandoffMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.state import State
 from coder.run.termination import is_repeating
 from coder.run.watch import Listening
@@ -42,7 +42,7 @@ async def carry_out(
     for one in talk.open_calls():
         place.require_tool(one.call)
         ending = one.problem or await end(one.call)
-        if isinstance(ending, Message):
+        if ending is not None and not isinstance(ending, str):
             return ending
         if ending:
             talk.add(await place.tell(one.call, ending, failed=True))
@@ -101,7 +101,7 @@ class SessionWork:
         turn, text = self._turn, self.talk.words or ""
         answered = await self._edit(text)
         if answered is None:
-            return self._message("reply", text)
+            return ReplyMessage(author=self._role.name, text=text)
         if answered.problem is not None and not answered.empty:
             return answered.problem  # with the nearest lines; the model can look at the rest
         code = self._code(text)
@@ -110,11 +110,11 @@ class SessionWork:
         if self.talk.speaks_text():
             await self.talk.to_text()
             return None if self.talk.open_calls() else prompt("act-text")
-        if (code.files or code.test_edits) and (_DONE_LINE.search(text) or not code.repeats):
+        if code.changes.texts and (_DONE_LINE.search(text) or not code.repeats):
             return code
         if asks(text) and turn.state.settings.asks:
-            return self._message("question", text)
-        return prompt("stands" if code.files or code.test_edits else "nudge")
+            return QuestionMessage(author=self._role.name, text=text)
+        return prompt("stands" if code.changes.texts else "nudge")
 
     async def _edit(self, text: str) -> Answered | None:
         """Make the edits in the text of an answer that fit; None for words alone in a chat or a team."""
@@ -139,24 +139,21 @@ class SessionWork:
         try:
             if call.name in [spec.name for spec in self._role.endings]:
                 words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
-                return Message(author=self._role.name, kind="handoff", text=words, to=to)
+                return HandoffMessage(author=self._role.name, text=words, to=to)
             if call.name == DONE.name:
                 done = read_arguments(call.parsed(), Done, name=call.name)
                 return self._code(done.summary, check=done.check)
             if call.name == ASK.name:
                 question = read_arguments(call.parsed(), Ask, name=call.name)
-                return self._message("question", question.question, options=question.options)
+                return QuestionMessage(
+                    author=self._role.name, text=question.question, options=tuple(question.options)
+                )
         except ValueError as error:
             return f"error: {error}"
         return None
 
-    def _code(self, text: str, *, check: str = "") -> Message:
+    def _code(self, text: str, *, check: str = "") -> CodeMessage:
         return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)
-
-    def _message(
-        self, kind: Literal["question", "reply"], text: str, *, options: Sequence[str] = ()
-    ) -> Message:
-        return Message(author=self._role.name, kind=kind, text=text, options=tuple(options))
 
 
 def _dropped(state: State, call: ToolCall) -> str:

@@ -12,7 +12,7 @@ from coder.prompting.files_shown import survey_of, texts_of
 from coder.prompting.messages import coder_view
 from coder.prompting.reprompt import again_words, asks, is_reply, misfit, target_now
 from coder.run.attempts import code_to_repair, is_repeat
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, is_test
@@ -83,30 +83,29 @@ class TextWork:
 
     def _message(self, answered: Answered, text: str) -> Message:
         state, repaired = self._state, self._repaired
-        message = Message(author=self._author, kind="code", text=text)
         is_question = _is_question(state, answered, text)
         if state.settings.chat and (is_question or is_reply(state.task.prompt, answered, text)):
-            return message.model_copy(update={"kind": "reply"})
+            return ReplyMessage(author=self._author, text=text)
         if is_question:
-            return message.model_copy(update={"kind": "question"})
-        return with_files(message, answered, state, self._target, repaired)
+            return QuestionMessage(author=self._author, text=text)
+        return answer_message(answered, state, self._target, repaired, author=self._author, text=text)
 
 
-async def text_request(turn: Turn, target: Target, repaired: Message | None) -> list[ChatMessage]:
+async def text_request(turn: Turn, target: Target, repaired: CodeMessage | None) -> list[ChatMessage]:
     """The dialogue without tools at the start of a turn: the task, the last answer as shown, its outcome."""
     state, context = turn.state, turn.abilities.context
     form, survey = edit_format(state, target), await survey_of(turn)
     return coder_view(state, target, repaired, survey=survey, form=form, context=context)
 
 
-def read_edits(text: str, state: State, target: Target, repaired: Message | None) -> Answered:
+def read_edits(text: str, state: State, target: Target, repaired: CodeMessage | None) -> Answered:
     """Read what an answer changes, with edits of given tests apart."""
     apart = partial(is_protected, state=state, target=target)
     files = _files_now(state, repaired)
     return read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
 
 
-def misfit_words(turn: Turn, answered: Answered, repaired: Message | None) -> str:
+def misfit_words(turn: Turn, answered: Answered, repaired: CodeMessage | None) -> str:
     """The words that ask again for edits that don't fit, with the nearest lines of the files."""
     state = turn.state
     files, shown = _files_now(state, repaired), texts_of(state)
@@ -114,23 +113,23 @@ def misfit_words(turn: Turn, answered: Answered, repaired: Message | None) -> st
     return misfit(answered, readable, context=turn.abilities.context)
 
 
-def with_files(
-    message: Message, answered: Answered, state: State, target: Target, repaired: Message | None
-) -> Message:
+def answer_message(
+    answered: Answered, state: State, target: Target, repaired: CodeMessage | None, *, author: str, text: str
+) -> CodeMessage:
     """A message of code, with the files that its answer changes."""
-    before = repaired.files if repaired is not None else {}
+    before = repaired.changes.files if repaired is not None else {}
     files = to_ends(answered.files, state.files)
     test_edits = _test_edits(answered, state, target, repaired)
     goes_on = files or (answered.apart and before)
     changed = with_givens({**before, **files}, state, target) if goes_on else {}
-    fields = {
-        "files": changed,
-        "test_edits": test_edits,
-        "left_out": tuple(path for path in answered.left_out if path not in test_edits),
-        "problem": "" if changed or answered.empty else answered.gist or answered.problem or "",
-        "repeats": is_repeat(state, {**changed, **test_edits}, message.text),
-    }
-    return message.model_copy(update=fields)
+    changes = AnswerChanges(
+        files=changed,
+        test_edits=test_edits,
+        left_out=tuple(path for path in answered.left_out if path not in test_edits),
+        problem="" if changed or answered.empty else answered.gist or answered.problem or "",
+    )
+    repeats = is_repeat(state, changes.texts, text)
+    return CodeMessage(author=author, text=text, changes=changes, repeats=repeats)
 
 
 def _is_question(state: State, answered: Answered, text: str) -> bool:
@@ -138,16 +137,16 @@ def _is_question(state: State, answered: Answered, text: str) -> bool:
     return state.settings.asks and answered.empty and answered.fits and asks(text)
 
 
-def _edits_tests_alone(answered: Answered, repaired: Message | None) -> bool:
+def _edits_tests_alone(answered: Answered, repaired: CodeMessage | None) -> bool:
     """Whether a repair leaves the code as it is, and edits given tests."""
     return repaired is not None and answered.fits and not answered.files and bool(answered.apart)
 
 
 def _test_edits(
-    answered: Answered, state: State, target: Target, repaired: Message | None
+    answered: Answered, state: State, target: Target, repaired: CodeMessage | None
 ) -> dict[str, str | None]:
     """Given tests as this answer, and the one that it repairs, edit them."""
-    before = repaired.test_edits if repaired is not None else {}
+    before = repaired.changes.test_edits if repaired is not None else {}
     apart = to_ends(answered.apart, state.files)
     tests = {path: text for path, text in apart.items() if is_given_test(path, state, target)}
     stored = state.files
@@ -158,9 +157,9 @@ def _test_edits(
     }
 
 
-def _files_now(state: State, repaired: Message | None) -> dict[str, str | None]:
+def _files_now(state: State, repaired: CodeMessage | None) -> dict[str, str | None]:
     """The files that an answer is about: the user's, as the code that it repairs has changed them."""
-    changed = {**repaired.files, **repaired.test_edits} if repaired is not None else {}
+    changed = repaired.changes.texts if repaired is not None else {}
     files = {path: stored.text for path, stored in state.files.items() if path not in changed}
     written = {path: text for path, text in changed.items() if text is not None}
     return following(files | written, changed, state.files)

@@ -10,7 +10,7 @@ from coder.prompting.messages import asked_for, asked_words, calls_and_time, pla
 from coder.prompts import prompt
 from coder.run.attempts import answer_in_words
 from coder.run.event_types import LONG_TESTS_S
-from coder.run.message import HUMAN
+from coder.run.message import HUMAN, OutcomeMessage
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import named, why_unverified
@@ -101,8 +101,7 @@ def _edited(state: State) -> str:
     """The user's own changes since, without a change that they refused or took back."""
     unread, now, before = state.dialogue.unread, state.worked, state.steps[-1]
     known = unread.files if unread is not None else {}
-    codes = [message for message in before.progress.messages if message.kind == "code"]
-    own = {path for code in codes for path in (*code.files, *code.test_edits)}
+    own = {path for code in before.codes for path in code.changes.texts}
     is_told = before.landing.taken_back or before.landing.refused is not None
     paths = [
         path
@@ -194,23 +193,23 @@ def verdict_words(state: State) -> str | None:
     if state.last.author == HUMAN:
         said = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
         stands = "[Nothing was written. Your change still stands here. The user says:]\n"
-        return f"{stands if state.last.kind == 'outcome' else ''}{said}" if said else None
+        return f"{stands if isinstance(state.last, OutcomeMessage) else ''}{said}" if said else None
     outcome = state.outcome
     if outcome is None:
         return None
     code = state.codes[-1]
     if outcome.cause == "no_code":
         return prompt("nudge")
-    if outcome.contradicts or (outcome.passed and code.test_edits and not code.files):
+    if outcome.contradicts or (outcome.passed and code.changes.test_edits and not code.changes.files):
         contradicts = f"it contradicts given tests, which fail as they were: {named(outcome.contradicts)}"
         why = contradicts if outcome.contradicts else why_unverified(state, outcome)
-        return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.test_edits)))
+        return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.changes.test_edits)))
     if not outcome.passed:
         lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
         told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
         return prompt("not-done").format(feedback=outcome.feedback) + told
-    left = ", ".join(map(shown_path, [*code.test_edits, *code.left_out]))
+    left = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
     told = f"\nLeft out, as it decides what passes: {left}." if left else ""
     why, most_s = why_unverified(state, outcome), f"{most_test_s(state):g}"
     return prompt("not-shown").format(why=why, left=told, more_s=MORE_S, most_s=most_s)

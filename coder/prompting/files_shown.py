@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder.context.quoting import fenced, shown_path, tokens, whole_file
 from coder.prompts import prompt
-from coder.run.message import Message
+from coder.run.message import PlanMessage
 from coder.run.state import State
 from coder.run.target import Target, target_of
 from coder.source.named_sources import is_source, named_sources
@@ -56,9 +56,10 @@ def failing_now(state: State, context: int | None) -> str:
     return (state.progress.baseline.feedback if short else state.progress.baseline.failures).strip()
 
 
-def latest_plan(state: State) -> Message | None:
+def latest_plan(state: State) -> PlanMessage | None:
     """The Planner's plan."""
-    return next((message for message in reversed(state.progress.messages) if message.kind == "plan"), None)
+    messages = reversed(state.progress.messages)
+    return next((message for message in messages if isinstance(message, PlanMessage)), None)
 
 
 def survey_budget(context: int | None) -> int:

@@ -10,6 +10,7 @@ from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
 from coder.prompting.reprompt import shortened
 from coder.run.attempts import answer_in_words, before_talk
+from coder.run.message import outcomes_in
 from coder.run.state import State
 
 _SHARE = 0.2
@@ -69,7 +70,7 @@ def _told(step: State, *, fully: bool) -> Dialogue:
         return _dialogue(shortened(prompt, _SHORT), account(step, fully=False))
     plan = next((message.text for message in reversed(step.progress.messages) if message.kind == "plan"), "")
     messages = before_talk(step).progress.messages
-    outcome = next((message.outcome for message in reversed(messages) if message.outcome), None)
+    outcome = next(iter(outcomes_in(reversed(messages))), None)
     parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST)}"] if plan.strip() else []
     parts.append(account(step, fully=True))
     if outcome is not None and not outcome.passed and outcome.feedback.strip():

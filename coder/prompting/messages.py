@@ -11,7 +11,7 @@ from coder.prompting.history import history, history_budget
 from coder.prompting.reprompt import quoted, repair_of_edits
 from coder.prompts import prompt
 from coder.run.attempts import is_rejection
-from coder.run.message import Message
+from coder.run.message import AnswerMessage, CodeMessage, PlanMessage, outcomes_in
 from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
 from coder.run.target import Target, is_greenfield
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def coder_view(
     state: State,
     target: Target,
-    repaired: Message | None,
+    repaired: CodeMessage | None,
     *,
     survey: "Survey | None" = None,
     form: EditFormat = "whole",
@@ -40,15 +40,13 @@ def coder_view(
     if form != "whole":
         words = f"{words.rstrip()}\n\n{_limits(state.spend.budget)}"
     messages = _asking(system, state, words, context)
-    outcome = next(
-        (said.outcome for said in reversed(state.progress.messages) if said.outcome is not None), None
-    )
+    outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
     if repaired is not None and outcome is not None:
         said = outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
-            is_one = target.is_python and repaired.files.keys() <= {target.path}
-            shown = "\n".join(_fenced(*file, target) for file in repaired.files.items())
+            is_one = target.is_python and repaired.changes.files.keys() <= {target.path}
+            shown = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
             asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
         else:
             shown = quoted(repaired.text)
@@ -113,7 +111,9 @@ def _team_words(state: State) -> str:
 def asked_words(state: State) -> str:
     """The task, the model's questions, and the user's answers."""
     pairs = pairwise(state.progress.messages)
-    told = [f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if a.kind == "answer"]
+    told = [
+        f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if isinstance(a, AnswerMessage)
+    ]
     return "\n\n".join([state.task.prompt.strip(), *told])
 
 
@@ -127,7 +127,7 @@ def _defining(what: str, target: Target) -> str:
     return f"{what} It must define {names}." if names else what
 
 
-def plan_words(message: Message | None) -> str:
+def plan_words(message: PlanMessage | None) -> str:
     """The plan that is to be followed."""
     return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from coder.context.quoting import fenced, whole_files
 from coder.edits.edit import Answered
 from coder.prompts import prompt
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target, is_test, target_of
@@ -32,10 +32,12 @@ def quoted(text: str) -> str:
     return shortened(text, _MOST_QUOTED) or "(empty answer)"
 
 
-def repair_of_edits(state: State, previous: Message, failure: str, *, words: str = "repair-edits") -> str:
+def repair_of_edits(state: State, previous: CodeMessage, failure: str, *, words: str = "repair-edits") -> str:
     """The request after edits whose code failed, or that the user wants changed."""
-    before = {path: state.files[path].content if path in state.files else None for path in previous.files}
-    after = {path: None if text is None else text.encode() for path, text in previous.files.items()}
+    before = {
+        path: state.files[path].content if path in state.files else None for path in previous.changes.files
+    }
+    after = {path: None if text is None else text.encode() for path, text in previous.changes.files.items()}
     changes = fenced(shortened(unified_diff(before, after), _MOST_CHANGED), "diff")
     return prompt(words).format(feedback=failure, changes=changes)
 

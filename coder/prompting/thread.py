@@ -4,12 +4,20 @@ from collections.abc import Sequence
 
 from coder.context.quoting import shown_path
 from coder.prompting.reprompt import shortened
-from coder.run.message import HUMAN, Message
+from coder.run.attempts import is_rejection
+from coder.run.message import (
+    ChoiceMessage,
+    CodeMessage,
+    LedgerMessage,
+    Message,
+    OutcomeMessage,
+    QuestionMessage,
+)
 from coder.run.state import State
 
 _MOST = 8_000
 """Characters of one message."""
-_QUIET = ("choice", "question")
+_QUIET = (ChoiceMessage, QuestionMessage)
 """Kinds that tell a member nothing: who speaks next, what an answer follows."""
 
 
@@ -42,19 +50,19 @@ def thread_words(state: State, name: str, within: Sequence[str] = (), *, since: 
 
 
 def _told(message: Message, reader: str) -> str:
-    if message.kind in _QUIET:
+    if isinstance(message, _QUIET):
         return ""
     text = shortened(message.text.strip(), _MOST)
-    if message.author == HUMAN and message.kind == "outcome":
+    if is_rejection(message):
         return f"[The user does not want it like that, and says:]\n{text}"
-    if message.outcome is not None:
+    if isinstance(message, OutcomeMessage):
         how = "It passed." if message.outcome.passed else "It did not pass:"
         return f"[The code was run. {how}]\n{message.outcome.feedback}".strip()
-    if message.kind == "ledger" and message.ledger is not None:
+    if isinstance(message, LedgerMessage):
         own = [step.do for step in message.ledger.steps if step.member == reader]
         return "\n".join(filter(None, [message.ledger.facts, *(f"Your part: {do}" for do in own)]))
-    if message.kind == "code":
-        changed = ", ".join(map(shown_path, {**message.files, **message.test_edits}))
+    if isinstance(message, CodeMessage):
+        changed = ", ".join(map(shown_path, message.changes.texts))
         text = f"{text}\n[changed: {changed}]" if changed and "```" not in text else text
     who = "You" if message.author == reader else message.author
     return f"{who}:\n{text}" if text else ""

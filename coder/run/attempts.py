@@ -5,17 +5,26 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import pairwise
 
-from coder.run.message import HUMAN, Message, Outcome
+from coder.run.message import (
+    HUMAN,
+    CodeMessage,
+    Message,
+    Outcome,
+    OutcomeMessage,
+    ReplyMessage,
+    outcome_in,
+    outcomes_in,
+)
 from coder.run.state import State
 
 ATTEMPTS = "attempts"
 """The participant that makes attempts in runs of their own, and chooses one."""
 
 
-def code_to_repair(state: State) -> Message | None:
+def code_to_repair(state: State) -> CodeMessage | None:
     """The code that the next answer repairs; None for a first answer, or where the last one holds none."""
     last = state.codes[-1] if state.codes else None
-    if last is None or not last.files:
+    if last is None or not last.changes.files:
         return None
     is_rejected = state.last is not None and is_rejection(state.last)
     return last if is_rejected or not last.repeats else None
@@ -44,18 +53,18 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def tried(state: State) -> list[tuple[Message, Outcome]]:
+def tried(state: State) -> list[tuple[CodeMessage, Outcome]]:
     """Every code that was run, with its outcome, since the human's last rejection."""
     messages = since_rejection(state)
     pairs = pairwise(messages)
     return [
-        (code, following.outcome)
+        (code, outcome)
         for code, following in pairs
-        if code.kind == "code" and code.is_change and following.outcome is not None
+        if isinstance(code, CodeMessage) and code.is_change and (outcome := outcome_in(following)) is not None
     ]
 
 
-def outcome_of(state: State, code: Message) -> Outcome | None:
+def outcome_of(state: State, code: CodeMessage) -> Outcome | None:
     """The outcome of a change; None where it wasn't tried."""
     return next((outcome for tried_code, outcome in reversed(tried(state)) if tried_code is code), None)
 
@@ -63,13 +72,13 @@ def outcome_of(state: State, code: Message) -> Outcome | None:
 def decisive_outcome(state: State) -> Outcome | None:
     """The outcome that decides a run: the latest that passed, or else the latest, rejected changes apart."""
     messages = since_rejection(before_talk(state))
-    outcomes = [message.outcome for message in reversed(messages) if message.outcome is not None]
+    outcomes = outcomes_in(reversed(messages))
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
 
-def best_code(state: State) -> Message | None:
+def best_code(state: State) -> CodeMessage | None:
     """The latest of the best codes: passed, or but for given tests; then most checks passed."""
-    best: tuple[tuple[bool, bool, int], Message] | None = None
+    best: tuple[tuple[bool, bool, int], CodeMessage] | None = None
     for code, outcome in tried(state):
         passed = sum(line.passed for line in outcome.checks)
         rank = (outcome.passed, bool(outcome.contradicts), passed)
@@ -77,12 +86,12 @@ def best_code(state: State) -> Message | None:
             best = (rank, code)
     if best is not None:
         return best[1]
-    codes = (message for message in reversed(since_rejection(state)) if message.kind == "code")
-    return next((message for message in codes if message.is_change and not message.repeats), None)
+    codes = (code for code in reversed(since_rejection(state)) if isinstance(code, CodeMessage))
+    return next((code for code in codes if code.is_change and not code.repeats), None)
 
 
-def _identity(message: Message) -> str:
-    return _same({**message.files, **message.test_edits}, message.text)
+def _identity(message: CodeMessage) -> str:
+    return _same(message.changes.texts, message.text)
 
 
 def _same(files: Mapping[str, str | None], text: str) -> str:
@@ -116,13 +125,13 @@ def suite_passed(state: State) -> bool:
 
 def is_rejection(message: Message) -> bool:
     """Whether the human rejects a change and says what to change."""
-    return message.author == HUMAN and message.kind == "outcome"
+    return isinstance(message, OutcomeMessage) and message.author == HUMAN
 
 
 def before_talk(state: State) -> State:
     """The state at the question about a change, without words about it that were answered in words."""
     messages = state.progress.messages
-    while len(messages) > 1 and messages[-1].kind == "reply" and is_rejection(messages[-2]):
+    while len(messages) > 1 and isinstance(messages[-1], ReplyMessage) and is_rejection(messages[-2]):
         messages = messages[:-2]
     return state if messages is state.progress.messages else state.with_messages(messages)
 
@@ -131,13 +140,13 @@ def answer_in_words(state: State) -> str | None:
     """The words that a task ended with; None where it ended with a decision on a change."""
     is_decided = state.landing.planned is not None or state.landing.refused is not None
     last = state.last
-    return last.text if last is not None and last.kind == "reply" and not is_decided else None
+    return last.text if isinstance(last, ReplyMessage) and not is_decided else None
 
 
 def waits_for_word(state: State) -> bool:
     """Whether the latest message leaves a change that was tried to the user's word."""
     before = before_talk(state)
-    if before.last is None or before.last.kind == "reply" or is_rejection(before.last):
+    if before.last is None or isinstance(before.last, ReplyMessage) or is_rejection(before.last):
         return False
     return not before.awaits_execution and bool(tried(before))
 
@@ -157,7 +166,7 @@ def since_rejection(state: State) -> tuple[Message, ...]:
     return messages
 
 
-def unwritten(state: State) -> Message | None:
+def unwritten(state: State) -> CodeMessage | None:
     """The latest change of the user's message, if that has written none."""
     if state.landing.planned is not None and not state.landing.taken_back:
         return None

@@ -13,7 +13,7 @@ from pydantic import validate_call
 from coder.errors import UsageError
 from coder.run import termination
 from coder.run.event_types import Status
-from coder.run.message import TURNS
+from coder.run.message import TURNS, HandoffMessage
 from coder.run.state import State
 from coder.run.termination import Reason, Stop
 
@@ -72,7 +72,7 @@ def spoke(name: str) -> Callable[[State], bool]:
 @_condition("it was handed to {0}")
 def handed_to(name: str) -> Callable[[State], bool]:
     """The latest message hands over to a member, or to `human`."""
-    return lambda state: state.last is not None and state.last.kind == "handoff" and state.last.to == name
+    return lambda state: isinstance(state.last, HandoffMessage) and state.last.to == name
 
 
 @_condition("{0} was called")

@@ -61,7 +61,7 @@ def costs_of(events: Iterable[Event]) -> Costs:
     calls: dict[tuple[str, int], CallCost] = {}
     for event in events:
         run = event.run
-        match event_types.parse(event):
+        match event_types.parse_if_readable(event):
             case event_types.RunOrigin():
                 calls.clear()  # they were another run's
             case event_types.CallIntended() as intent:

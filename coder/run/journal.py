@@ -18,7 +18,7 @@ from coder.run.event_types import (
     is_newer,
 )
 from coder.run.events import Draft, Event, EventStore
-from coder.run.message import HUMAN, Message
+from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, QuestionMessage
 from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.records.spend import Spend
 from coder.run.reducer import begin, fold, fold_all
@@ -176,7 +176,7 @@ def open_question(state: State) -> tuple[str, Question]:
     if state.questions.open is not None:
         return state.questions.open.id, state.questions.open
     last = state.last
-    if last is not None and last.kind == "question":
+    if isinstance(last, QuestionMessage):
         identity = question_id(state.run, len(state.progress.messages), last.text)
         if identity not in state.questions.answers:
             return identity, asked_by(last)
@@ -203,10 +203,11 @@ def answered(state: State, said: Decision | str, *, asked: str | None = None) ->
     return QuestionAnswered(id=identity, **answer.model_dump())
 
 
-def asked_by(message: Message) -> Question:
-    """The question that a message of a model asks."""
-    kind: Literal["choose", "text"] = "choose" if message.options else "text"
-    return Question(kind=kind, about="task", text=message.text, options=message.options, by=message.author)
+def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
+    """The question that a message of a model asks, or with which it hands over to the user."""
+    options = message.options if isinstance(message, QuestionMessage) else ()
+    kind: Literal["choose", "text"] = "choose" if options else "text"
+    return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
@@ -241,5 +242,5 @@ def told(state: State, words: str) -> tuple[Spoken, ...]:
     """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()
-    message = Message(author=HUMAN, kind="answer", text=in_pairs(words.strip()))
+    message = AnswerMessage(author=HUMAN, text=in_pairs(words.strip()))
     return (Spoken(message=message),)

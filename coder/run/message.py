@@ -1,9 +1,10 @@
 """Message: what a participant says in its turn. Outcome: what the Executor saw."""
 
+from collections.abc import Iterable
 from operator import not_
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from coder.models.model import Alternative
 
@@ -96,44 +97,135 @@ class Ledger(BaseModel, frozen=True, extra="ignore"):
     """The task is done, as far as it knows: it ends a run as `unverified` at most."""
 
 
-class Message(BaseModel, frozen=True, extra="forbid"):
-    """One turn's result."""
+class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
+    """What an answer changes: texts by relative path; None is a removed file. Surrogates are bytes."""
 
-    author: str
-    kind: Literal[
-        "plan", "code", "outcome", "reply", "question", "answer", "words", "choice", "handoff",
-        "ledger",
-    ]  # fmt: skip
-    """`question`: the model asks the user; `answer`: the user's reply to it. In a
-    conversation also `reply`, words alone. Of a team `words`, what a
-    member says; `choice` and `handoff`, who speaks next; `ledger`, what an orchestrator plans."""
-    text: str = ""
     files: dict[str, str | None] = Field(default_factory=dict)
-    """For kind `code`, changed files in full by relative path; None deletes. Surrogates are bytes."""
+    """Changed files in full."""
     test_edits: dict[str, str | None] = Field(default_factory=dict, exclude_if=not_)
     """Given tests as edited, and in a session other files that decide; they land if the user allows it."""
     left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Other paths that the answer changes and no answer may write."""
-    begun: str = Field(default="", exclude_if=not_)
-    """For kind `code`, the beginning that the model was given to complete."""
-    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
-    """Other beginnings of `text` that the model found likely, the likeliest first."""
     problem: str = Field(default="", exclude_if=not_)
-    """Why an answer of kind `code` changed no file, where it held edits or files."""
-    check: str = Field(default="", exclude_if=not_)
-    """A shell command that, the model says, fails without the change and succeeds with it."""
-    repeats: bool = False
-    """The same code as an earlier answer of this run."""
+    """Why an answer changed no file, where it held edits or files."""
+
+    @property
+    def texts(self) -> dict[str, str | None]:
+        """Texts that may land, including those that need consent."""
+        return {**self.files, **self.test_edits}
+
+
+class Continuation(BaseModel, frozen=True, extra="forbid"):
+    """How a model came to an answer that was begun for it."""
+
+    begun: str
+    """The beginning that the model was given to complete."""
+    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
+    """Other beginnings of the answer that the model found likely, the likeliest first."""
+
+
+class _Message(BaseModel):
+    """What all messages have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    author: str
+    text: str = ""
     within: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """The nested teams that its author speaks in, outermost first."""
-    to: str = Field(default="", exclude_if=not_)
-    """Who speaks next, by a choice or a hand-off."""
-    ledger: Ledger | None = Field(default=None, exclude_if=not_)
-    options: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Of kind `question`, answers to choose from."""
-    outcome: Outcome | None = None
+
+
+class PlanMessage(_Message):
+    """The steps of the task, in `text`."""
+
+    kind: Literal["plan"] = "plan"
+
+
+class CodeMessage(_Message):
+    """An answer that changes files, or was meant to; it is tried."""
+
+    kind: Literal["code"] = "code"
+    changes: AnswerChanges = AnswerChanges()
+    check: str = Field(default="", exclude_if=not_)
+    """A shell command that, the model says, fails without the change and succeeds with it."""
+    repeats: bool = Field(default=False, exclude_if=not_)
+    """The same code as an earlier answer of this run."""
+    continuation: Continuation | None = Field(default=None, exclude_if=not_)
+    """Where a model completed a beginning: how."""
 
     @property
     def is_change(self) -> bool:
         """Whether there is something to try: edits of given tests alone are an answer in a session only."""
-        return bool(self.files or (self.test_edits and not self.problem))
+        return bool(self.changes.files or (self.changes.test_edits and not self.changes.problem))
+
+
+class OutcomeMessage(_Message):
+    """What running the latest code showed; of the user, that the change is not what they want."""
+
+    kind: Literal["outcome"] = "outcome"
+    outcome: Outcome
+
+
+class ReplyMessage(_Message):
+    """An answer in words alone, in a conversation."""
+
+    kind: Literal["reply"] = "reply"
+
+
+class QuestionMessage(_Message):
+    """A question of the model to the user."""
+
+    kind: Literal["question"] = "question"
+    options: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Answers to choose from."""
+
+
+class AnswerMessage(_Message):
+    """The user's answer to a question."""
+
+    kind: Literal["answer"] = "answer"
+
+
+class WordsMessage(_Message):
+    """What a member of a team says."""
+
+    kind: Literal["words"] = "words"
+
+
+class ChoiceMessage(_Message):
+    """The choice of who speaks next in a team."""
+
+    kind: Literal["choice"] = "choice"
+    to: str
+
+
+class HandoffMessage(_Message):
+    """What a member says as it hands over to another one, or to the user."""
+
+    kind: Literal["handoff"] = "handoff"
+    to: str
+
+
+class LedgerMessage(_Message):
+    """What an orchestrator plans."""
+
+    kind: Literal["ledger"] = "ledger"
+    ledger: Ledger
+
+
+Message = Annotated[
+    PlanMessage | CodeMessage | OutcomeMessage | ReplyMessage | QuestionMessage | AnswerMessage
+    | WordsMessage | ChoiceMessage | HandoffMessage | LedgerMessage,
+    Field(discriminator="kind"),
+]  # fmt: skip
+"""One turn's result, by its kind."""
+
+
+def outcome_in(message: Message | None) -> Outcome | None:
+    """The outcome that a message reports; None: none."""
+    return message.outcome if isinstance(message, OutcomeMessage) else None
+
+
+def outcomes_in(messages: Iterable[Message]) -> list[Outcome]:
+    """The outcomes that messages report, in their order."""
+    return [outcome for message in messages if (outcome := outcome_in(message)) is not None]

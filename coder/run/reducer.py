@@ -5,7 +5,7 @@ from typing import Any
 
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import HUMAN, Message
+from coder.run.message import HUMAN
 from coder.run.records import dialogue, landing, progress, questions, spend
 from coder.run.records.dialogue import Dialogue
 from coder.run.records.landing import Landing
@@ -104,8 +104,8 @@ def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
             return True
         case event_types.CallIntended():  # one that the user asks for between two messages
             return state.progress.stopped is not None
-        case event_types.Spoken(message=Message(author=author)):
-            return author == HUMAN
+        case event_types.Spoken(message=message):
+            return message.author == HUMAN
         case event_types.RunStopped(status="interrupted" | "waiting") if state.questions.open is not None:
             return True
         case _:

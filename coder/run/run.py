@@ -6,7 +6,7 @@ from pydantic import BaseModel, field_serializer
 
 from coder.run.attempts import best_code, decisive_outcome
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
-from coder.run.message import Cause, CheckLine, LeftOut, Message, Verified
+from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
 from coder.run.questions import Question
 from coder.run.settings import Budget
 from coder.run.state import State
@@ -210,12 +210,12 @@ def standing(state: State) -> tuple[str, ...]:
     )
 
 
-def _texts(code: Message) -> dict[str, str]:
-    files = {path: text for path, text in code.files.items() if text is not None}
+def _texts(code: CodeMessage) -> dict[str, str]:
+    files = {path: text for path, text in code.changes.files.items() if text is not None}
     return {path: text for path, text in files.items() if not is_binary(text)}
 
 
-def _summary(code: Message) -> str:
+def _summary(code: CodeMessage) -> str:
     """The words of an answer in front of its first block, without the path above that."""
     words, block, _ = code.text.partition("```")
     lines = words.strip().splitlines()
@@ -224,11 +224,11 @@ def _summary(code: Message) -> str:
     return "\n".join(lines).strip()[:_LONGEST_SUMMARY]
 
 
-def _left_out(state: State, last: Message | None) -> dict[str, LeftOut]:
+def _left_out(state: State, last: CodeMessage | None) -> dict[str, LeftOut]:
     found: dict[str, LeftOut] = {**state.dialogue.session.left_out}
-    for path in last.test_edits if last is not None else ():
+    for path in last.changes.test_edits if last is not None else ():
         found[path] = "needs_allow"
-    for path in last.left_out if last is not None else ():
+    for path in last.changes.left_out if last is not None else ():
         found[path] = "decides"
     shown = state.landing.planned or state.landing.proposed
     for path in shown.held if shown is not None else ():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coder.run import event_types
-from coder.run.message import Message, Outcome
+from coder.run.message import CodeMessage, Message, Outcome, outcome_in
 from coder.run.records.dialogue import Dialogue
 from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
@@ -58,19 +58,19 @@ class State:
         return self.progress.messages[-1] if self.progress.messages else None
 
     @property
-    def codes(self) -> tuple[Message, ...]:
+    def codes(self) -> tuple[CodeMessage, ...]:
         """Every answer with code, in order."""
-        return tuple(message for message in self.progress.messages if message.kind == "code")
+        return tuple(message for message in self.progress.messages if isinstance(message, CodeMessage))
 
     @property
     def awaits_execution(self) -> bool:
         """The latest answer has not been tried yet."""
-        return self.last is not None and self.last.kind == "code" and not self.last.repeats
+        return isinstance(self.last, CodeMessage) and not self.last.repeats
 
     @property
     def outcome(self) -> Outcome | None:
         """The outcome of the latest turn, when that was the Executor's."""
-        return self.last.outcome if self.last is not None else None
+        return outcome_in(self.last)
 
     def with_messages(self, messages: tuple[Message, ...]) -> State:
         """The same state after these turns."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from coder.run.attempts import before_talk, code_to_repair, is_rejection, most_repeated, shows_done
 from coder.run.event_types import Status
-from coder.run.message import Outcome
+from coder.run.message import CodeMessage, Outcome, ReplyMessage
 from coder.run.state import State
 
 EMPTY_ANSWERS = 3
@@ -64,7 +64,7 @@ def asked_to_stop(state: State) -> Reason | None:
 
 def reason_to_end(state: State, stop: Stop) -> Reason | None:
     """The reason why no participant speaks next. The budget holds whatever else a caller's own stop says."""
-    if state.last is not None and state.last.kind == "reply":
+    if isinstance(state.last, ReplyMessage):
         before = before_talk(state)  # words about a change leave it as it was
         reason = stop(before) if before is not state else None
         return reason or Reason("unverified", "it was answered in words")
@@ -172,7 +172,7 @@ def going_round(state: State) -> Reason | None:
     last = state.last
     if last is None or not is_repeating(state):
         return None
-    if state.awaits_execution and (last.files or last.test_edits):
+    if isinstance(last, CodeMessage) and not last.repeats and last.changes.texts:
         return None
     return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from coder.run.attempts import best_code, outcome_of
-from coder.run.message import Message, Outcome, Verified
+from coder.run.message import CodeMessage, Outcome, Verified
 from coder.run.state import State
 from coder.workspace.diff import count_lines
 from coder.workspace.proposal import proposal
@@ -21,7 +21,7 @@ class Candidate:
     """The change of one attempt, with what is known of it."""
 
     attempt: int
-    code: Message
+    code: CodeMessage
     outcome: Outcome
     lines: int = 0
     """That it changes."""
@@ -47,12 +47,12 @@ class Candidate:
 def candidates_of(states: Mapping[int, State]) -> list[Candidate]:
     """The changes of attempts that are over, by their numbers."""
     candidates = []
-    repeated = [state.codes[-1].files for state in states.values() if only_repeats(state)]
+    repeated = [state.codes[-1].changes.files for state in states.values() if only_repeats(state)]
     for number, state in sorted(states.items()):
         code = best_code(state)
         outcome = outcome_of(state, code) if code is not None else None
         if code is not None and outcome is not None:
-            votes = 1 + sum(code.files == other for other in repeated)
+            votes = 1 + sum(code.changes.files == other for other in repeated)
             lines = lines_of(state) if state.files else 0
             candidates.append(Candidate(number, code, outcome, lines=lines, votes=votes))
     return candidates

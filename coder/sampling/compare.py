@@ -12,7 +12,7 @@ from time import monotonic
 
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.examples import find_examples
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.state import State
 from coder.run.target import target_of
 from coder.sampling.candidate import FAILED
@@ -48,13 +48,14 @@ class Comparison:
     inputs: tuple[Arguments, ...]
 
 
-def comparison_of(state: State, codes: Sequence[Message]) -> Comparison | None:
+def comparison_of(state: State, codes: Sequence[CodeMessage]) -> Comparison | None:
     """The inputs to compare candidates on; None where there is no single function to call."""
     target = target_of(state)
     sources = tuple(
         source
         for code in codes
-        if set(code.files) == {target.path} and (source := code.files[target.path]) is not None
+        if set(code.changes.files) == {target.path}
+        and (source := code.changes.files[target.path]) is not None
     )
     name = missing_function(state.task.prompt, target.names)
     if name is None or len(codes) < 2 or len(sources) < len(codes) or state.files:

@@ -13,7 +13,7 @@ from coder.prompts import prompt
 from coder.run.attempts import is_repeat
 from coder.run.event_types import Draw
 from coder.run.examples import find_examples
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage, Continuation
 from coder.run.state import State
 from coder.run.target import Target, target_of
 from coder.sampling.outline import ENDS, Outline, finished, missing_function, outline
@@ -48,7 +48,7 @@ class Completer:
 
     name = "coder"
 
-    async def speak(self, turn: Turn) -> Message:
+    async def speak(self, turn: Turn) -> CodeMessage:
         """Ask for the body."""
         state = turn.state
         target, known = _known(state)
@@ -67,15 +67,12 @@ class Completer:
         answer = await turn.answer(view, sampling=_sampling(state, draw))
         text = finished(draw.begun + answer.text)
         files: dict[str, str | None] = {target.path: text}
-        return Message(
+        others = (one.model_copy(update={"text": draw.begun + one.text}) for one in answer.alternatives)
+        return CodeMessage(
             author=self.name,
-            kind="code",
             text=text,
-            files=files,
-            begun=draw.begun,
-            alternatives=tuple(
-                one.model_copy(update={"text": draw.begun + one.text}) for one in answer.alternatives
-            ),
+            changes=AnswerChanges(files=files),
+            continuation=Continuation(begun=draw.begun, alternatives=tuple(others)),
             repeats=is_repeat(state, files, text),
         )
 
@@ -95,13 +92,17 @@ class TextCompletion:
         count = len(earlier)
         if count < len(_FORMS):
             return first_draw(known, count)
-        codes = [code for one in earlier for code in one.codes[-1:] if code.begun]
-        forms = [_form_of(one) for one in earlier for code in one.codes[-1:] if code.begun]
+        drawn = [
+            (code.text, code.continuation, _form_of(one))
+            for one in earlier
+            for code in one.codes[-1:]
+            if code.continuation is not None
+        ]
         likely = [
             (one.logprob, -place, one.text, form)
-            for code, form in zip(codes, forms, strict=True)
-            for place, one in enumerate(code.alternatives)
-            if not any(other.begun == one.text or other.text.startswith(one.text) for other in codes)
+            for _, draw, form in drawn
+            for place, one in enumerate(draw.alternatives)
+            if not any(other.begun == one.text or text.startswith(one.text) for text, other, _ in drawn)
         ]
         if likely:
             _, _, begun, form = max(likely, key=lambda one: one[:2])

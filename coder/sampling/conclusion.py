@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.attempts import most_repeated
 from coder.run.event_types import AttemptChosen, AttemptEnded, QuestionAsked, RunStopped, Spoken
 from coder.run.journal import Journal, open_question
-from coder.run.message import Message
+from coder.run.message import OutcomeMessage
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
@@ -16,7 +16,7 @@ from coder.turn.turn import Turn
 
 async def conclude(
     turn: Turn, states: Mapping[int, State], decisive: tuple[Candidate, str] | None, *, stuck: Reason | None
-) -> Message | None:
+) -> OutcomeMessage | None:
     """Choose among the attempts, log that, and take over the change with its outcome.
 
     Args:
@@ -49,7 +49,7 @@ async def conclude(
         left_out=dict(states[chosen.attempt].dialogue.session.left_out),
     )
     await journal.append(choice, Spoken(message=chosen.code))
-    return Message(author="executor", kind="outcome", outcome=chosen.outcome)
+    return OutcomeMessage(author="executor", outcome=chosen.outcome)
 
 
 def find_stuck(states: Sequence[State]) -> Reason | None:

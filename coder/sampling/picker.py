@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from coder.run.message import Message
+from coder.run.message import CodeMessage
 from coder.run.state import State
 from coder.run.target import target_of
 from coder.sampling.candidate import FAILED, Candidate
@@ -72,7 +72,10 @@ def merge_repeats(state: State, candidates: Sequence[Candidate]) -> list[Candida
     """The candidates in order, those with the same code as one with as many votes."""
     merged: dict[tuple[object, ...], Candidate] = {}
     for one in candidates:
-        key = (tuple(sorted(one.code.files.items())), tuple(sorted(one.code.test_edits.items())))
+        key = (
+            tuple(sorted(one.code.changes.files.items())),
+            tuple(sorted(one.code.changes.test_edits.items())),
+        )
         first = merged.get(key)
         sane = is_sane_answer(state, one.code)
         merged[key] = replace(first, votes=first.votes + one.votes) if first else replace(one, sane=sane)
@@ -109,14 +112,14 @@ def _agreement(one: Candidate, every: Sequence[Candidate]) -> int:
     return count
 
 
-def is_sane_answer(state: State, code: Message) -> bool:
+def is_sane_answer(state: State, code: CodeMessage) -> bool:
     """Whether it could be what was asked for; only code of one function can be judged by reading."""
     from coder.sampling.outline import missing_function
 
     target = target_of(state)
     name = missing_function(state.task.prompt, target.names)
-    source = code.files.get(target.path)
-    single = set(code.files) == {target.path} and not state.files
+    source = code.changes.files.get(target.path)
+    single = set(code.changes.files) == {target.path} and not state.files
     return name is None or source is None or not single or is_sane(source, name)
 
 

@@ -1,5 +1,6 @@
 """Endings of a run by tools: the Coder calls `done`, and the Executor decides whether it is."""
 
+from coder.run.message import CodeMessage, outcomes_in
 from coder.run.state import State
 from coder.run.termination import (
     Reason,
@@ -27,9 +28,9 @@ def act_stop() -> Stop:
 def idle(state: State) -> Reason | None:
     """The model has only words, though it was told how to act, and nothing has changed."""
     last = state.last
-    if last is None or last.kind != "code" or not state.awaits_execution or not state.dialogue.messages:
+    if not isinstance(last, CodeMessage) or not state.awaits_execution or not state.dialogue.messages:
         return None
-    if last.files or last.test_edits or last.check or state.dialogue.messages[-1].tool_calls:
+    if last.changes.texts or last.check or state.dialogue.messages[-1].tool_calls:
         return None
     text = "the model answers without changing a file or calling a tool"
     return Reason("stuck", text) if state.dialogue.messages[-1].role == "assistant" else None
@@ -39,9 +40,9 @@ def idle(state: State) -> Reason | None:
 def given_up(state: State) -> Reason | None:
     """The model says that it is done, and has changed nothing since it was told otherwise."""
     last = state.last
-    if last is None or last.kind != "code" or not last.repeats:
+    if not isinstance(last, CodeMessage) or not last.repeats:
         return None
-    outcome = next((m.outcome for m in reversed(state.progress.messages) if m.outcome is not None), None)
+    outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
     if outcome is not None and outcome.passed:
         return Reason("unverified", why_unverified(state, outcome))
     if outcome is not None and (reason := contradiction(outcome)) is not None:
@@ -65,7 +66,7 @@ def _contradicts(state: State) -> Reason | None:
     reason = contradiction(state.outcome) if state.outcome is not None else None
     if reason is None:
         return None
-    outcomes = [message.outcome for message in state.progress.messages if message.outcome is not None]
+    outcomes = outcomes_in(state.progress.messages)
     told = sum(bool(outcome.contradicts) for outcome in outcomes)
     outcome = state.outcome
     shown = outcome is not None and set(outcome.contradicts) <= set(outcome.reproduced_by)
@@ -75,6 +76,6 @@ def _contradicts(state: State) -> Reason | None:
 
 def _is_remarked(state: State) -> bool:
     """Whether the model was told already that nothing shows its work."""
-    outcomes = [message.outcome for message in state.progress.messages if message.outcome is not None]
+    outcomes = outcomes_in(state.progress.messages)
     tried = 2 if state.codes[-1].check else 1  # a check that shows nothing is told, too
     return sum(outcome.passed for outcome in outcomes) > tried

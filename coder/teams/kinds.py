@@ -10,7 +10,16 @@ from coder.participants.member import Member
 from coder.participants.participant import Participant, Together
 from coder.run.attempts import decisive_outcome
 from coder.run.conditions import condition_of
-from coder.run.message import HUMAN, TURNS, Message
+from coder.run.message import (
+    HUMAN,
+    TURNS,
+    AnswerMessage,
+    ChoiceMessage,
+    HandoffMessage,
+    LedgerMessage,
+    Message,
+    outcome_in,
+)
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, contradicts_tests, going_round, stuck, tests_pass
 from coder.teams.spec import Nested, Place, TeamSpec, speaker_of
@@ -31,7 +40,7 @@ class Selector(TeamSpec):
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The one who was chosen; before that, the one who chooses."""
         last = state.last
-        if last is not None and last.kind == "choice" and last.within == within:
+        if isinstance(last, ChoiceMessage) and last.within == within:
             return self.named(last.to) or self.after(state, within)
         spoke = speaker_of(state, within)
         nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
@@ -50,7 +59,9 @@ class Handoff(TeamSpec):
         last = state.last
         if last is None or last.within != within:
             return self.after(state, within)
-        to = speaker_of(state, within) if last.kind == "answer" else last.to
+        to = last.to if isinstance(last, HandoffMessage) else ""
+        if isinstance(last, AnswerMessage):
+            to = speaker_of(state, within)
         return self.named(to) or self.after(state, within)
 
     def hands_to(self, member: Member) -> tuple[str, ...]:
@@ -117,9 +128,10 @@ class Orchestrated(TeamSpec):
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The next step's member; the orchestrator where there is no plan, or no progress."""
         said = state.progress.messages
-        at = max((i for i, m in enumerate(said) if m.kind == "ledger" and m.within == within), default=None)
-        if at is None:
+        plans = [(i, m) for i, m in enumerate(said) if isinstance(m, LedgerMessage) and m.within == within]
+        if not plans:
             return Orchestrator(_about(self.speakers), within, is_new=True)
+        at, plan = plans[-1]
         deep = len(within)
         own = [m for m in said if m.within == within or (m.within[:deep] == within and m.kind != "ledger")]
         since = _since_progress(own)
@@ -127,10 +139,9 @@ class Orchestrated(TeamSpec):
         if sum(_failing(m) is not None for m in since[looked + 1 :]) >= _QUIET:
             looks = sum(m.kind == "ledger" for m in since)
             return Orchestrator(_about(self.speakers), within, is_new=looks % self.stalls == 0)
-        ledger = said[at].ledger
         states = [state.with_messages(said[: i + 1]) for i in range(at + 1, len(said))]
         taken = sum(self._ends_step(until, within) for until in states)
-        steps = [step.member for step in ledger.steps] if ledger is not None else []
+        steps = [step.member for step in plan.ledger.steps]
         if taken < len(steps) and (node := self.named(steps[taken])) is not None:
             return node
         return self.after(state, within)
@@ -145,8 +156,8 @@ class Orchestrated(TeamSpec):
 
     def given_up(self, state: State, within: Place = ()) -> Reason | None:
         """Done, as far as the orchestrator knows; or stuck after so many plans."""
-        ledgers = [m for m in state.progress.messages if m.kind == "ledger" and m.within == within]
-        if ledgers and ledgers[-1].ledger is not None and ledgers[-1].ledger.satisfied:
+        ledgers = [m for m in state.progress.messages if isinstance(m, LedgerMessage) and m.within == within]
+        if ledgers and ledgers[-1].ledger.satisfied:
             return Reason("unverified", "the orchestrator is satisfied; nothing shows that the task is done")
         if len(ledgers) > 1 + self.stalls * (self.replans + 1):
             return Reason("stuck", f"{self.replans + 1} plans brought no progress")
@@ -155,7 +166,7 @@ class Orchestrated(TeamSpec):
 
 def _failing(message: Message) -> int | None:
     """How many checks fail; None of what wasn't run."""
-    outcome = message.outcome
+    outcome = outcome_in(message)
     if outcome is None:
         return None
     return 0 if outcome.passed else max(1, sum(not line.passed for line in outcome.checks))

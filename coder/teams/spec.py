@@ -22,7 +22,7 @@ from coder.participants.member import HOUSE, TAKEN, Member
 from coder.participants.participant import Participant
 from coder.run.attempts import is_rejection
 from coder.run.conditions import condition_of
-from coder.run.message import TURNS, Message
+from coder.run.message import TURNS, AnswerMessage, Message
 from coder.run.state import State
 from coder.run.termination import Stop
 
@@ -192,7 +192,7 @@ class Nested(BaseModel):
             if message.within[: len(place)] != place:
                 break
             block.insert(0, message)
-        if block and block[-1].kind == "answer":  # the user's: whoever asked has yet to read it
+        if block and isinstance(block[-1], AnswerMessage):  # the user's: whoever asked has yet to read it
             return False
         return condition_of(self.stop)(state.with_messages(tuple(block))) is not None
 

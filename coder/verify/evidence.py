@@ -5,7 +5,7 @@ each time. They are the model's own, so this is weaker than a given test.
 """
 
 from coder.run.event_types import Tried
-from coder.run.message import Message, Outcome
+from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.termination import named
 from coder.verify.new_tests import find_new_tests, find_unreported, find_unrun
@@ -14,14 +14,16 @@ from coder.verify.trial import Trial
 from coder.verify.verification import Verification
 
 
-def wants_evidence(state: State, code: Message, outcome: Outcome) -> bool:
+def wants_evidence(state: State, code: CodeMessage, outcome: Outcome) -> bool:
     """Whether nothing given shows that the task is done, and the answer's own tests or check may."""
     is_open = outcome.verified in ("none", "self") if outcome.passed else _is_red_as_before(state, outcome)
     new = find_new_tests(state, code, outcome) or find_unrun(state, code, outcome)
     return is_open and bool(code.check or new)
 
 
-async def evidence(on: Verification, code: Message, outcome: Outcome) -> tuple[Outcome, tuple[Tried, ...]]:
+async def evidence(
+    on: Verification, code: CodeMessage, outcome: Outcome
+) -> tuple[Outcome, tuple[Tried, ...]]:
     """Return the outcome of a change that broke nothing, with its evidence, and the runs behind it.
 
     If a suite stays red as before and they show nothing, the outcome is still a failure.
@@ -50,7 +52,7 @@ def _still_red(outcome: Outcome, result: Outcome) -> Outcome:
     return outcome.model_copy(update={"feedback": f"{why}\n\n{outcome.feedback}".strip(), "gist": gist})
 
 
-def with_unreported(state: State, code: Message, outcome: Outcome) -> Outcome:
+def with_unreported(state: State, code: CodeMessage, outcome: Outcome) -> Outcome:
     """The outcome; where nothing shows it to be right, it names new tests that aren't known to have run."""
     if not outcome.passed or outcome.verified != "none" or outcome.unshown or not state.task.test_command:
         return outcome

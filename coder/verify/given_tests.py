@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import uses_pytest
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 from coder.run.termination import named
@@ -20,7 +20,7 @@ from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
 
 
-def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+def red_where_edited(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """The given tests that fail, if the change edits the files of all of them; else none.
 
     Where it edits settings or helpers of tests, these may be why any test fails.
@@ -28,33 +28,33 @@ def red_where_edited(state: State, code: Message, outcome: Outcome) -> tuple[str
     if outcome.passed or outcome.verified != "tests":
         return ()
     mends, baseline = state.task.mends, state.progress.baseline
-    if names := red_in(code.test_edits, outcome.checks, baseline, mends=mends):
+    if names := red_in(code.changes.test_edits, outcome.checks, baseline, mends=mends):
         return names
     before = baseline.before if baseline is not None else {}
-    others = tuple(path for path in code.test_edits if not was_run(path, before))
+    others = tuple(path for path in code.changes.test_edits if not was_run(path, before))
     failing = [line.name for line in outcome.checks if not line.passed]
     red = tuple(name for name in failing if mends or before.get(name, True))
     return (red or tuple(filter(is_test, others)) or others) if others else ()
 
 
-def unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+def unreported(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """Files of given tests that a passing change edits and the test command doesn't run."""
     if not outcome.passed or state.task.test_command is None or not uses_pytest(state.task.test_command):
         return ()
-    names = {path: PurePosixPath(path).name for path in code.test_edits if path in state.files}
+    names = {path: PurePosixPath(path).name for path in code.changes.test_edits if path in state.files}
     tests = [path for path, name in names.items() if name.startswith("test_") or name.endswith("_test.py")]
     ran = [line.name for line in outcome.checks]
     return tuple(path for path in tests if path.endswith(".py") and not was_run(path, ran))
 
 
-async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcome:
+async def as_edited(on: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Return the outcome of a change, with the result of the suite that includes its edits of given tests."""
-    if outcome.passed and code.files:
+    if outcome.passed and code.changes.files:
         return await _collected(on, code, outcome)
-    await on.lay_over(code.files, test_edits=code.test_edits)
+    await on.lay_over(code.changes.files, test_edits=code.changes.test_edits)
     run = await on.command()
     if on.state.progress.baseline is not None and on.state.progress.baseline.is_cut:
-        files = workspace_files(on.state, code.files, test_edits=code.test_edits)
+        files = workspace_files(on.state, code.changes.files, test_edits=code.changes.test_edits)
         run = await reach_baseline(on, files, run, on.state.progress.baseline)
     reds = red_where_edited(on.state, code, outcome)
     if _passes(run, on.state, code):
@@ -64,7 +64,7 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
     known_names = {line.name for line in outcome.checks} if reds else set()
     hidden = [line for line in run.failing if line.name not in known_names]
     if reds:
-        hidden = [line for line in hidden if line.path not in code.test_edits]
+        hidden = [line for line in hidden if line.path not in code.changes.test_edits]
     if not hidden and not (run.is_cut and outcome.passed):
         return outcome
     too = f"\nOf the given tests that you change, these fail as they were: {named(reds)}." if reds else ""
@@ -74,7 +74,7 @@ async def as_edited(on: Verification, code: Message, outcome: Outcome) -> Outcom
 
 
 async def _contradicting(
-    on: Verification, code: Message, outcome: Outcome, run: Finding, reds: tuple[str, ...]
+    on: Verification, code: CodeMessage, outcome: Outcome, run: Finding, reds: tuple[str, ...]
 ) -> Outcome:
     """Return the outcome of a change contradicted only by given tests that it edits; the task may order it.
 
@@ -82,8 +82,8 @@ async def _contradicting(
         run: of the suite with the change and its edits.
     """
     by: tuple[str, ...] = ()
-    if code.files and run.passing.issuperset(reds):
-        await on.lay_over({}, test_edits=code.test_edits)
+    if code.changes.files and run.passing.issuperset(reds):
+        await on.lay_over({}, test_edits=code.changes.test_edits)
         by = reds if (await on.command(only=reds)).reached.issuperset(reds) else ()
     if not by or not _are_ordered(on.state, code, reds):
         changes = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines), "reproduced_by": by}
@@ -92,23 +92,23 @@ async def _contradicting(
     return reproduced_outcome(outcome, by).model_copy(update={**passed, "ordered": reds})
 
 
-def _are_ordered(state: State, code: Message, reds: Collection[str]) -> bool:
+def _are_ordered(state: State, code: CodeMessage, reds: Collection[str]) -> bool:
     """Whether the user's own task says what all the edited tests expect now."""
     if not state.task.is_users or state.progress.baseline is None:
         return False
-    texts = {path: state.files[path].text for path in code.test_edits if path in state.files}
+    texts = {path: state.files[path].text for path in code.changes.test_edits if path in state.files}
     return all(state.progress.baseline.before.get(name) for name in reds) and all(
         edit is not None
         and was_run(path, reds)
         and are_ordered(state.task.prompt, texts.get(path) or "", edit)
-        for path, edit in code.test_edits.items()
+        for path, edit in code.changes.test_edits.items()
     )
 
 
-async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outcome:
+async def _collected(on: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Fail a passing change if a given test that it edits can't be collected without these edits."""
     paths = unreported(on.state, code, outcome)
-    await on.lay_over(code.files)
+    await on.lay_over(code.changes.files)
     broken = await _uncollected(on, paths)
     if broken:
         await on.lay_over({})
@@ -116,8 +116,8 @@ async def _collected(on: Verification, code: Message, outcome: Outcome) -> Outco
         broken = [line for line in broken if line.name not in before]
     if not broken:
         return outcome
-    await on.lay_over(code.files, test_edits=code.test_edits)
-    remaining = [path for path in paths if code.test_edits[path] is not None]
+    await on.lay_over(code.changes.files, test_edits=code.changes.test_edits)
+    remaining = [path for path in paths if code.changes.test_edits[path] is not None]
     still = await _uncollected(on, remaining) if remaining else []
     contradicts = () if still else tuple(line.name for line in broken)
     failed = {"passed": False, "verified": "tests", "feedback": feedback(still or broken)}
@@ -134,9 +134,9 @@ async def _uncollected(on: Verification, paths: Sequence[str]) -> list[CheckLine
     return [*run.failing, *stopped]
 
 
-def _passes(run: Finding, state: State, code: Message) -> bool:
+def _passes(run: Finding, state: State, code: CodeMessage) -> bool:
     """Whether only tests fail that failed before, in files that the change leaves as they are."""
-    others = without_tests_of(code.test_edits, state.progress.baseline)
+    others = without_tests_of(code.changes.test_edits, state.progress.baseline)
     given_paths = {test.path for test in state.task.test_files}
     if not run.names_tests:
         return False

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from coder.run.command_inputs import more_tests, reported
 from coder.run.event_types import PytestCall
-from coder.run.message import Message, Outcome
+from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 
@@ -13,7 +13,7 @@ _OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spe
 """Paths of tests in other languages than Python."""
 
 
-def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+def find_new_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """Return the tests in the answer's test files that didn't exist before the work.
 
     Tests of another language than Python can't run alone: none counts if all of them take long.
@@ -28,21 +28,21 @@ def find_new_tests(state: State, code: Message, outcome: Outcome) -> tuple[str, 
     return tuple(name for name in new if any(is_of(path, name) for path in paths))
 
 
-def test_files(state: State, code: Message) -> dict[str, str | None]:
+def test_files(state: State, code: CodeMessage) -> dict[str, str | None]:
     """Test files of an answer, with what else it has in their folders of tests."""
-    files = {path: text for path, text in code.files.items() if text is not None}
+    files = {path: text for path, text in code.changes.files.items() if text is not None}
     tests = {path for path in files if is_test(path) or _OF_OTHERS.search(path)}
     texts = {path: file.text for path, file in state.files.items()} | files
     tests |= more_tests(texts, state.task.test_command or (), tests)
     return {path: text for path, text in files.items() if path in tests}
 
 
-def find_unrun(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+def find_unrun(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """New test files of Python that a test command hasn't told of, and that can be run in addition."""
     return find_unreported(state, code, outcome) if _names_tests(state) or find_call(state) else ()
 
 
-def find_unreported(state: State, code: Message, outcome: Outcome) -> tuple[str, ...]:
+def find_unreported(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """New test files of Python of which no test is known to have run."""
     ran = [line.name for line in outcome.checks]
     new = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))

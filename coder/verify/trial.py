@@ -11,7 +11,7 @@ from typing import Literal
 
 from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.event_types import PytestCall, Tried
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.termination import named
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
@@ -47,7 +47,7 @@ class Trial:
     """Runs what an answer brings on the user's files, and on the changed ones."""
 
     on: Verification
-    code: Message
+    code: CodeMessage
     unrun: tuple[str, ...] = ()
     """New test files that the test command doesn't run by itself."""
     tried: list[Tried] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Trial:
         """Run the answer's check; a check that fails with the change fails the answer."""
         name = _quoted(self.code.check)
         for _ in range(_CHECKED):
-            run, _ = await self._checked(self.code.files)
+            run, _ = await self._checked(self.code.changes.files)
             if not run.result.ok:
                 ended = "is stopped" if run.result.status == "timeout" else "fails"
                 note = f"The check {name} {ended} with the change."
@@ -125,7 +125,7 @@ class Trial:
         """Return the test files laid over the user's files for a run without the change."""
         words = _python_tests(self.code.check) or ()
         paths = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
-        state, files = self.on.state, self.code.files
+        state, files = self.on.state, self.code.changes.files
         brought = {path: files[path] for path in paths & files.keys() if path not in state.files}
         return test_files(state, self.code) | brought
 
@@ -136,7 +136,7 @@ class Trial:
 
     async def _run_after(self, names: tuple[str, ...]) -> Finding:
         """Run tests on the changed code."""
-        await self.on.lay_over(self.code.files)
+        await self.on.lay_over(self.code.changes.files)
         return await self._run(names)
 
     async def _run(self, names: tuple[str, ...], *, proof: Proof | None = None) -> Finding:
@@ -173,7 +173,7 @@ class Trial:
 
     def _proof(self, outcome: Outcome) -> Proof:
         """Return the additions of the change, and the time limit of a test on the code before."""
-        state, files = self.on.state, self.code.files
+        state, files = self.on.state, self.code.changes.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
         before = {path: state.files[path].text or "" for path in code if path in state.files}
         limit_s = min(MORE_S + 2 * outcome.seconds, most_test_s(state))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coder.run.attempts import best_code, decisive_outcome, is_green, suite_passed
 from coder.run.command_inputs import MODULES, TOOL_FILES
-from coder.run.message import HUMAN, Message, Outcome
+from coder.run.message import HUMAN, AnswerChanges, CodeMessage, Outcome, OutcomeMessage
 from coder.run.questions import Decision
 from coder.run.state import State
 from coder.run.target import Target, decides
@@ -128,7 +128,11 @@ def is_contradicted(state: State) -> bool:
 def is_accepted(state: State) -> bool:
     """Whether the user accepted an unverified result beforehand, including edits of given tests."""
     best = best_code(state)
-    edits = best.test_edits if best is not None and (is_contradicted(state) or not best.files) else {}
+    edits = (
+        best.changes.test_edits
+        if best is not None and (is_contradicted(state) or not best.changes.files)
+        else {}
+    )
     return state.settings.accept_unverified and all(is_allowed(path, state.settings.allow) for path in edits)
 
 
@@ -140,36 +144,31 @@ def is_to_be_committed(state: State) -> bool:
     return is_green(state) or is_accepted(state) or decided
 
 
-def landing_edits(state: State, best: Message) -> dict[str, str | None]:
+def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
     """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
     return {
         path: text
-        for path, text in best.test_edits.items()
+        for path, text in best.changes.test_edits.items()
         if is_ordered or path in state.landing.planned_paths or is_allowed(path, state.settings.allow)
     }
 
 
-def files_to_edit(state: State, best: Message) -> dict[str, str | None]:
+def files_to_edit(state: State, best: CodeMessage) -> dict[str, str | None]:
     """Texts of a change that a person may edit, and given tests that it contradicts."""
-    edits = best.test_edits if is_contradicted(state) else landing_edits(state, best)
-    return {**best.files, **edits}
+    edits = best.changes.test_edits if is_contradicted(state) else landing_edits(state, best)
+    return {**best.changes.files, **edits}
 
 
-def objection(answer: Decision, code: Message) -> Message | None:
+def objection(answer: Decision, code: CodeMessage) -> CodeMessage | OutcomeMessage | None:
     """What a person wants in place of a change: their own version, or a different one; None of a plain no."""
     if answer.files is not None:
-        return Message(author=HUMAN, kind="code", files=answer.files)
+        return CodeMessage(author=HUMAN, changes=AnswerChanges(files=answer.files))
     if not answer.words:
         return None
     refused = Outcome(passed=False, verified="none", feedback=answer.words)
-    return Message(
-        author=HUMAN,
-        kind="outcome",
-        text=answer.words,
-        outcome=refused,
-    )
+    return OutcomeMessage(author=HUMAN, text=answer.words, outcome=refused)
 
 
 def in_parts(patch: str, tests: str) -> str:

@@ -1,10 +1,10 @@
 """Changes to the user's folder from a run's answer or session, as a plan and as patches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from coder.run.attempts import best_code
+from coder.run.message import AnswerChanges
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
@@ -59,8 +59,8 @@ def contents_of(state: State) -> tuple[Contents, Contents]:
     if best is None:
         return {}, {}
     edits = landing_edits(state, best)
-    going, risks = {**best.files, **edits}, held_in(state)
-    rest = {path: text for path, text in best.test_edits.items() if path not in edits}
+    going, risks = {**best.changes.files, **edits}, held_in(state)
+    rest = {path: text for path, text in best.changes.test_edits.items() if path not in edits}
     rest |= {path: going[path] for path in risks}
     return _encoded({path: text for path, text in going.items() if path not in risks}), _encoded(rest)
 
@@ -70,7 +70,7 @@ def held_in(state: State) -> dict[str, str]:
     best = best_code(state)
     if best is None:
         return {}
-    risks = held_files(state, {**best.files, **landing_edits(state, best)})
+    risks = held_files(state, {**best.changes.files, **landing_edits(state, best)})
     return {path: why for path, why in risks.items() if path not in state.landing.planned_paths}
 
 
@@ -78,23 +78,7 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
     return {path: as_bytes(text) if text is not None else None for path, text in files.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChanges:
-    """Texts by path; None is a removed file."""
-
-    files: dict[str, str | None]
-    test_edits: dict[str, str | None]
-    """Given tests, and other files that affect the tests."""
-    left_out: tuple[str, ...]
-    """Paths that no change may write."""
-
-    @property
-    def texts(self) -> dict[str, str | None]:
-        """Texts that may land, including those that need consent."""
-        return {**self.files, **self.test_edits}
-
-
-def session_changes(state: State, target: Target) -> SessionChanges:
+def session_changes(state: State, target: Target) -> AnswerChanges:
     """Differences of the session's tree from the files that the run read."""
     files: dict[str, str | None] = {}
     edits: dict[str, str | None] = {}
@@ -110,7 +94,7 @@ def session_changes(state: State, target: Target) -> SessionChanges:
             edits[end] = text
         else:
             others.append(path)
-    return SessionChanges(files, edits, tuple(others))
+    return AnswerChanges(files=files, test_edits=edits, left_out=tuple(others))
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:

@@ -92,7 +92,7 @@ def restore(state: State) -> Restored:
     if state.landing.planned is not None:  # the landed result was tried on the earlier files and stays valid
         return Restored({**state.files, **state.landing.planned.before, **same})
     touched = {
-        path for code in state.codes for path in (*code.files, *code.test_edits)
+        path for code in state.codes for path in code.changes.texts
     } | state.dialogue.session.tree.keys()
     as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
     as_read |= _as_committed(state, [path for path in listed if path in touched and path not in same])

@@ -10,7 +10,7 @@ from coder.fs.safe_open import open_folder, read_regular
 from coder.run.attempts import best_code
 from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.text.sanitize import as_bytes
@@ -32,7 +32,7 @@ async def rebase(journal: Journal, reason: str) -> None:
     if best is None or state.root is None:
         await journal.append(LandingRefused(reason=reason))
         return
-    joined = {**best.files, **best.test_edits}
+    joined = best.changes.texts
     read = {path: state.files[path].content if path in state.files else None for path in joined}
     written = {path: as_bytes(text) if text is not None else None for path, text in joined.items()}
     newer: dict[str, StoredFile | None] = {}
@@ -56,14 +56,12 @@ async def rebase(journal: Journal, reason: str) -> None:
             )
             return
         joined[path] = both
-    again = Message(
-        author=best.author,
-        kind="code",
-        text=best.text,
-        files={path: joined[path] for path in best.files},
-        test_edits={path: joined[path] for path in best.test_edits},
-        left_out=best.left_out,
+    changes = AnswerChanges(
+        files={path: joined[path] for path in best.changes.files},
+        test_edits={path: joined[path] for path in best.changes.test_edits},
+        left_out=best.changes.left_out,
     )
+    again = CodeMessage(author=best.author, text=best.text, changes=changes)
     changed = FilesChanged(
         files={path: stored for path, stored in newer.items() if stored is not None},
         gone=tuple(path for path, stored in newer.items() if stored is None),

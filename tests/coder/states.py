@@ -6,7 +6,7 @@ from decimal import Decimal
 from coder.models.model import Sampling, Usage
 from coder.run.event_types import Body, CallAnswered, CallIntended, RunStarted, Spoken
 from coder.run.events import Event
-from coder.run.message import CheckLine, Message, Outcome, Verified
+from coder.run.message import AnswerChanges, CheckLine, CodeMessage, Outcome, OutcomeMessage, Verified
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
@@ -52,9 +52,9 @@ def call(number: int, *, text: str = "x", cost: str | None = "0.01", tokens: int
 def code(text: str, *, sample: int = 1, attempt: int = 1, repeats: bool = False) -> Spoken:
     """The Coder's message."""
     return Spoken(
-        message=Message(
-            author="coder", kind="code", text=text,
-            files={"solution.py": text} if text else {}, repeats=repeats,
+        message=CodeMessage(
+            author="coder", text=text, repeats=repeats,
+            changes=AnswerChanges(files={"solution.py": text} if text else {}),
         )
     )  # fmt: skip
 
@@ -70,5 +70,5 @@ def outcome(
     """The Executor's message."""
     lines = tuple(CheckLine(name=f"c{i}", passed=ok) for i, ok in enumerate(checks))
     seen = Outcome(passed=passed, verified=verified, checks=lines, feedback="" if passed else "it fails")
-    message = Message(author="executor", kind="outcome", outcome=seen)
+    message = OutcomeMessage(author="executor", outcome=seen)
     return Spoken(message=message)

@@ -451,7 +451,7 @@ async def _log_of(events: list[Event]) -> MemoryLog:
 def _spoken(events: list[Event]) -> list[object]:
     """What participants said, apart from times."""
     return [
-        (body["message"]["author"], body["message"]["files"], body["message"]["kind"])
+        (body["message"]["author"], body["message"].get("changes"), body["message"]["kind"])
         for body in (event.body for event in events if event.type == "message.spoken")
     ]
 

@@ -5,6 +5,9 @@ Read run_events, turn_events.
 
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
+from coder.errors import LogDamaged
 from coder.run.event_types.attempt_events import *
 from coder.run.event_types.run_events import *
 from coder.run.event_types.turn_events import *
@@ -20,8 +23,26 @@ def is_newer(event: Event) -> bool:
 
 
 def parse(event: Event) -> Body | None:
-    """The typed body of an event; None where this version doesn't know the type, or its version is newer."""
+    """Return the typed body of an event; None if this version doesn't know the type, or its version is newer.
+
+    Raises:
+        LogDamaged: the body has another form, as in logs of versions before the first release.
+    """
     known = TYPES.get(event.type)
     if known is None or is_newer(event):
         return None
-    return known.model_validate(event.body)
+    try:
+        return known.model_validate(event.body)
+    except ValidationError as error:
+        raise LogDamaged(
+            f"Event {event.seq} of {event.run} ({event.type}) can't be read: "
+            "another version of coder wrote it, or it is damaged"
+        ) from error
+
+
+def parse_if_readable(event: Event) -> Body | None:
+    """Return the typed body of an event; None if this version can't read it."""
+    try:
+        return parse(event)
+    except LogDamaged:
+        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coder.run import event_types
-from coder.run.message import HUMAN
+from coder.run.message import HUMAN, CodeMessage, OutcomeMessage
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
 from coder.run.records.record import Handlers, replace
@@ -62,7 +62,7 @@ def _propose(landing: Landing, body: event_types.PatchProposed, state: _Before) 
 
 def _drop_proposal(landing: Landing, body: event_types.Spoken, state: _Before) -> Landing:
     """Drop the proposal where the user wants another change."""
-    is_wish = body.message.author == HUMAN and body.message.kind in ("outcome", "code")
+    is_wish = body.message.author == HUMAN and isinstance(body.message, OutcomeMessage | CodeMessage)
     return replace(landing, proposed=None, offered=False) if is_wish else landing
 
 

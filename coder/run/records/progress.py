@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coder.run import event_types
-from coder.run.message import Message
+from coder.run.message import Message, OutcomeMessage
 from coder.run.records.record import Handlers, replace
 from coder.run.records.spend import Spend
 
@@ -94,7 +94,7 @@ def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: 
     forgotten = {"passed": False, "checks": (), "contradicts": ()}
     messages = tuple(
         message.model_copy(update={"outcome": message.outcome.model_copy(update=forgotten)})
-        if message.outcome is not None
+        if isinstance(message, OutcomeMessage)
         else message
         for message in progress.messages
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from coder.models.tokens import input_tokens
 from coder.prompting.history import history, history_budget
 from coder.run.event_types import RunStopped
-from coder.run.message import Message, Outcome
+from coder.run.message import Message, Outcome, OutcomeMessage, PlanMessage
 from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.spend import Spend
@@ -41,12 +41,12 @@ def state(*steps: State) -> State:
 
 
 def plan(text: str) -> Message:
-    return Message(author="planner", kind="plan", text=text)
+    return PlanMessage(author="planner", text=text)
 
 
 def failed(feedback: str) -> Message:
     seen = Outcome(passed=False, verified="tests", feedback=feedback)
-    return Message(author="executor", kind="outcome", outcome=seen)
+    return OutcomeMessage(author="executor", outcome=seen)
 
 
 def test_the_first_message_of_a_conversation_has_no_history() -> None:
@@ -78,7 +78,7 @@ def test_the_newest_message_is_told_most_fully() -> None:
 
 
 def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
-    passed = Message(author="executor", kind="outcome", outcome=Outcome(passed=True, verified="tests"))
+    passed = OutcomeMessage(author="executor", outcome=Outcome(passed=True, verified="tests"))
 
     said = history(state(step("go", failed("KeyError"), passed)), budget=1_000)
 

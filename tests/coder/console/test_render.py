@@ -17,7 +17,7 @@ from coder.run.event_types import (
     ToolAnswered,
     ToolCalled,
 )
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import AnswerChanges, CheckLine, CodeMessage, Outcome, OutcomeMessage
 from coder.run.run import Other, Run, Tokens
 from coder.run.settings import Budget
 from coder.workspace.diff import diff_stat, unified_diff
@@ -48,7 +48,7 @@ def run(status: Status = "solved", **more: object) -> Run:
 
 
 def spoken(outcome: Outcome) -> Spoken:
-    return Spoken(message=Message(author="executor", kind="outcome", outcome=outcome))
+    return Spoken(message=OutcomeMessage(author="executor", outcome=outcome))
 
 
 def test_of_many_attempts_the_first_are_named_and_the_others_counted() -> None:
@@ -251,7 +251,7 @@ def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
     [({"calc.py": "x = 1\n"}, "the same code as an earlier attempt"), ({}, "again without a change")],
 )
 def test_an_answer_that_brings_nothing_new_says_so(files: dict[str, str | None], said: str) -> None:
-    again = Message(author="coder", kind="code", files=files, repeats=True)
+    again = CodeMessage(author="coder", changes=AnswerChanges(files=files), repeats=True)
 
     assert progress(Spoken(message=again)) == f"  ✗ {said}"
 

@@ -8,10 +8,10 @@ import pytest
 from coder.console.screen import Screen
 from coder.run.event_types import Body, PatchProposed, Spoken
 from coder.run.events import Event
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.store.run_list import attempt_id
 
-CODE = Spoken(message=Message(author="coder", kind="code", files={"a.py": "x = 2\n"}))
+CODE = Spoken(message=CodeMessage(author="coder", changes=AnswerChanges(files={"a.py": "x = 2\n"})))
 
 
 class Terminal(io.StringIO):

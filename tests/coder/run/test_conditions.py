@@ -12,7 +12,7 @@ import pytest
 from coder.models.model import ChatMessage, ToolCall, Usage
 from coder.run.conditions import asked_to_stop, called, handed_to, messages, said, seconds, spoke, tokens
 from coder.run.event_types import StopRequested
-from coder.run.message import Message
+from coder.run.message import HandoffMessage, Message, WordsMessage
 from coder.run.state import State
 from coder.run.termination import Reason, Stop
 from tests.coder.states import started, state_of
@@ -21,11 +21,11 @@ BEGUN = state_of([started()])
 
 
 def words(author: str, text: str) -> Message:
-    return Message(author=author, kind="words", text=text)
+    return WordsMessage(author=author, text=text)
 
 
 def handed(to: str) -> Message:
-    return Message(author="user", kind="handoff", text="Hello", to=to)
+    return HandoffMessage(author="user", text="Hello", to=to)
 
 
 def after(*said: Message) -> State:

@@ -107,7 +107,7 @@ async def test_of_a_green_and_a_red_attempt_the_green_one_lands(project: Path) -
     (other,) = run.others
     assert (other.status, other.verified, other.lines, other.calls) == ("unsolved", "none", 2, 3)
     red = fold_all(await log.read(other.run_id))
-    assert red.codes[-1].files == {"calc.py": WRONG.replace("-", "*")}
+    assert red.codes[-1].changes.files == {"calc.py": WRONG.replace("-", "*")}
 
 
 async def test_attempts_end_once_one_has_solved_the_task(project: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.run.message import CheckLine, Message, Outcome, Verified
+from coder.run.message import CheckLine, CodeMessage, Outcome, Verified
 from coder.sampling.candidate import FAILED, Candidate
 from coder.sampling.compare import described, inputs_of
 from coder.sampling.picker import choose, is_sane
@@ -27,7 +27,7 @@ def one(
     *behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1, sane: bool = True, lines: int = 0
 ) -> Candidate:
     """A candidate that does this."""
-    code, seen = Message(author="coder", kind="code"), outcome(passed, checks)
+    code, seen = CodeMessage(author="coder"), outcome(passed, checks)
     return Candidate(1, code, seen, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
 
 

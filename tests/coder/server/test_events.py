@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from coder.run.event_types import RunStopped, Spoken
-from coder.run.message import Message
+from coder.run.message import ReplyMessage
 from coder.server.event_stream import EventStreams
 from coder.store import SqliteLog
 from tests.coder.server.served import Server, followed
@@ -20,7 +20,7 @@ SOLVED = RunStopped(status="solved", reason="it passes", exit_code=0)
 
 
 def says(text: str) -> Spoken:
-    return Spoken(message=Message(author="coder", kind="reply", text=text))
+    return Spoken(message=ReplyMessage(author="coder", text=text))
 
 
 async def test_a_run_of_the_log_is_listed_and_shown(server: Server, client: httpx2.AsyncClient) -> None:

@@ -59,7 +59,7 @@ class Hanging(Scripted):
 async def told(log: MemoryLog) -> Told:
     """Who has said what to whom."""
     heard: Sequence[Message] = fold_all(await log.read("run_a")).progress.messages
-    return [(message.author, message.to, message.text) for message in heard]
+    return [(message.author, getattr(message, "to", ""), message.text) for message in heard]
 
 
 async def ended(how: str, team: TeamSpec, answers: Sequence[str], log: MemoryLog) -> str:

@@ -2,7 +2,7 @@
 
 from coder.loop import speaker
 from coder.run.event_types import Spoken
-from coder.run.message import Message
+from coder.run.message import PlanMessage
 from coder.run.task import Task
 from coder.teams.coding_team import CodingTeam
 from tests.coder.states import code, outcome, started, state_of
@@ -11,7 +11,7 @@ from tests.coder.states import code, outcome, started, state_of
 def test_planner_coder_and_executor_speak_in_turn() -> None:
     planned = [
         started(plan=True),
-        Spoken(message=Message(author="planner", kind="plan")),
+        Spoken(message=PlanMessage(author="planner")),
     ]
     bodies = [*planned, code("x"), outcome(False), code("y"), outcome(False)]
 

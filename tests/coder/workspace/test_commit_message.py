@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.workspace.commit_message import commit_message, subject_of
 from tests.coder.states import started, state_of
@@ -12,7 +12,7 @@ BEGUN = state_of([started()])
 
 def ended_with(words: str) -> State:
     """The state after an answer that the model ended with these words."""
-    code = Message(author="coder", kind="code", text=words, files={"calc.py": "x = 1\n"})
+    code = CodeMessage(author="coder", text=words, changes=AnswerChanges(files={"calc.py": "x = 1\n"}))
     return BEGUN.with_messages((code,))
 
 

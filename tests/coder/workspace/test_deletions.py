@@ -6,7 +6,7 @@ from pathlib import Path
 from coder.run.attempts import is_repeat
 from coder.run.event_types import Spoken
 from coder.run.journal import Journal
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.run import summarize
 from coder.run.task import Task
 from coder.run.watch import Unwatched
@@ -20,7 +20,7 @@ from tests.memory_log import MemoryLog
 
 def deleting(path: str) -> Spoken:
     """The Coder's message that only deletes this file."""
-    return Spoken(message=Message(author="coder", kind="code", files={path: None}))
+    return Spoken(message=CodeMessage(author="coder", changes=AnswerChanges(files={path: None})))
 
 
 async def test_a_deleted_file_leaves_the_users_folder_and_undo_puts_it_back(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ async def test_git_makes_of_the_patch_what_a_run_has_written(tmp_path: Path) -> 
         (tmp_path / name / "tool").chmod(0o755)
         (tmp_path / name / "old.bin").write_bytes(b"\0\xff")
     changes = {"tool": None, "bin/tool": "echo 1\n", "old.bin": None}
-    message = Message(author="coder", kind="code", files=changes)
+    message = CodeMessage(author="coder", changes=AnswerChanges(files=changes))
     task = Task(prompt="tidy up", workspace=tmp_path / "landed")
     read = read_workspace(task)
     log = MemoryLog()
@@ -78,7 +78,7 @@ def _apply(patch: str, folder: Path) -> None:
 async def test_a_file_that_is_renamed_to_one_that_is_left_out_stays(tmp_path: Path) -> None:
     (tmp_path / "settings").write_text("x = 1\n")
     changes = {"settings": None, ".unknown": "x = 1\n", "new.py": "y = 1\n"}
-    message = Message(author="coder", kind="code", files=changes)
+    message = CodeMessage(author="coder", changes=AnswerChanges(files=changes))
     task = Task(prompt="tidy up", workspace=tmp_path)
     read = read_workspace(task)
     log = MemoryLog()

@@ -6,7 +6,7 @@ import pytest
 
 from coder.errors import UsageError
 from coder.run.event_types import FilesChanged, Spoken
-from coder.run.message import Message
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import listed, listing
@@ -33,7 +33,7 @@ def stopped(repository: GitRepository, *touched: str) -> State:
     read = read_workspace(task)
     begun = started(read, task, Settings(), model="toy")
     assert begun.listing
-    answer = Message(author="coder", kind="code", files=dict.fromkeys(touched, "x = 2\n"))
+    answer = CodeMessage(author="coder", changes=AnswerChanges(files=dict.fromkeys(touched, "x = 2\n")))
     return state_of([begun, Spoken(message=answer)])
 
 

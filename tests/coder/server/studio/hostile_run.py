@@ -11,7 +11,7 @@ from coder.run.event_types import (
     Spoken,
     ToolAnswered,
 )
-from coder.run.message import CheckLine, Message, Outcome
+from coder.run.message import AnswerChanges, CheckLine, CodeMessage, Outcome, OutcomeMessage
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from tests.benchmarks.reports.hostile import HOSTILE
@@ -43,8 +43,8 @@ def hostile_run() -> list[Body]:
             call=1, id="i", name=MINE, text=f"{ALL}{LINE}",
             changes={one: StoredFile.of(ALL.encode("utf-8", "replace")) for one in files},
         ),
-        Spoken(message=Message(author="coder", kind="code", files=files, check=ALL)),
-        Spoken(message=Message(author=MINE, kind="outcome", outcome=outcome)),
+        Spoken(message=CodeMessage(author="coder", changes=AnswerChanges(files=files), check=ALL)),
+        Spoken(message=OutcomeMessage(author=MINE, outcome=outcome)),
         CallFailed(call=1, error=MINE, message=ALL),
         QuestionAsked(
             id=MINE, kind="approve", about="landing", text=ALL, options=(MINE, ALL), patch=ALL, note=ALL,

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from coder.run.event_types import PatchProposed, QuestionAnswered, QuestionAsked, RunStopped, Spoken
-from coder.run.message import Message
+from coder.run.message import ReplyMessage
 from coder.run.task import Task
 from tests.coder.server.served import Server
 from tests.coder.server.served import started as served
@@ -25,7 +25,7 @@ DIRECTIONS = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\x1b\x00"
 
 
 def says(text: str) -> Spoken:
-    return Spoken(message=Message(author="coder", kind="reply", text=text))
+    return Spoken(message=ReplyMessage(author="coder", text=text))
 
 
 async def test_a_run_is_listed_and_opened(studio: Server, window: Window) -> None:
