@@ -29,7 +29,7 @@ class BenchCommands(Commands):
     summaries: ClassVar[Mapping[str, str]] = {name: told for name, (_, told) in COMMANDS.items()}
 
     @cached_property
-    def found(self) -> dict[str, EntryPoint]:
+    def entries(self) -> dict[str, EntryPoint]:
         """All commands by name."""
         homes = {name: f"benchmarks.cli.{home}" for name, (home, _) in COMMANDS.items()}
         return {name: EntryPoint(name, home, "benchmarks") for name, home in homes.items()}

@@ -37,8 +37,8 @@ async def run_command(session: Session, command: str, on_output: Callable[[bytes
         done = await work.session.sh(command, on_output=on_output)
         output = bench.redactor.redact(terminal_text(done.output).rstrip())
     how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
-    shown = fenced(f"{shortened(output)}\n[{how}]")
-    session.notes.append(f"The user has run `{command}` in the sandbox:\n{shown}")
+    excerpt = fenced(f"{shortened(output)}\n[{how}]")
+    session.notes.append(f"The user has run `{command}` in the sandbox:\n{excerpt}")
     return done
 
 
@@ -74,16 +74,16 @@ async def clear(session: Session) -> None:
 
 
 async def context_parts(session: Session) -> Mapping[str, int]:
-    """Tokens of the dialogue by part, or of the latest request where each message is asked on its own."""
+    """Count tokens of the dialogue by part, or of the latest request if each message has its own."""
     state = session.state
     if state is None:
         return {}
-    asked = [
+    requests = [
         body
         for event in await session.log.read(session.run)
         if isinstance(body := parse(event), CallIntended | DialogueCleared)
     ]
-    latest = asked[-1] if asked else None
+    latest = requests[-1] if requests else None
     if not isinstance(latest, CallIntended):
         return {}
     messages = state.dialogue.messages if latest.in_dialogue else latest.messages

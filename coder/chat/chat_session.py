@@ -68,8 +68,8 @@ class Session:
     kept: KeptEnvironment = field(default_factory=KeptEnvironment)
     """Its sandboxes: close them with it."""
     notes: list[str] = field(default_factory=list)
-    """What the next message says beside the user's words."""
-    found: list[str] = field(default_factory=list)
+    """Notes that the next message adds to the user's words."""
+    folder_paths: list[str] = field(default_factory=list)
     """The folder's paths at the first Tab, until a message reads them again."""
 
     @property
@@ -97,15 +97,15 @@ class Session:
         return state is not None and bool(left_to_undo(state))
 
     async def say(self, text: str, *, plans: bool = False) -> Run:
-        """Work on one message until that has come to an end; UsageError: it is too long.
+        """Work on one message until it ends; UsageError: it is too long.
 
         Args:
-            plans: this message is planned first, also outside of plan mode.
+            plans: plan this message first, also outside of plan mode.
         """
         await self.kept.ready()
-        named, pictures = mentioned(text, self.root, model=self.model)
-        found = self.add(named, stay=False) if named else ()
-        prompt = "\n\n".join([*self.notes, text + about((*self.added, *found))])
+        names, pictures = mentioned(text, self.root, model=self.model)
+        paths = self.add(names, stay=False) if names else ()
+        prompt = "\n\n".join([*self.notes, text + about((*self.added, *paths))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
@@ -174,21 +174,21 @@ class Session:
         return await take_back_commit(state, rows, step=steps[0])
 
     def add(self, names: list[str], *, stay: bool = True) -> tuple[str, ...]:
-        """Put files before the model, from the next message on; gives their paths in the folder.
+        """Show files to the model from the next message on; return their paths in the folder.
 
         A file that the run doesn't read, as git ignores it, is shown and never changed.
 
         Args:
-            stay: for all messages, and not the next alone.
+            stay: for all messages, not only the next.
         """
         read = read_workspace(self.task, lands=False).files
-        found = [place for name in names for place in places_named(name, self.root, read)]
-        unread = tuple(escape(path) for path in found if path not in read and (self.root / path).is_file())
+        paths = [place for name in names for place in places_named(name, self.root, read)]
+        unread = tuple(escape(path) for path in paths if path not in read and (self.root / path).is_file())
         if unread:
             self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
         if stay:
-            self.added = tuple(dict.fromkeys((*self.added, *found)))
-        return tuple(found)
+            self.added = tuple(dict.fromkeys((*self.added, *paths)))
+        return tuple(paths)
 
     @property
     def root(self) -> Path:
@@ -200,10 +200,10 @@ class Session:
         if self.state is not None:
             return list(self.state.files)
         try:
-            self.found = self.found or list(read_workspace(self.task, lands=False).files)
+            self.folder_paths = self.folder_paths or list(read_workspace(self.task, lands=False).files)
         except UsageError:  # the first message will say so
             return []
-        return self.found
+        return self.folder_paths
 
     def diff(self) -> str:
         """What this conversation has changed in the folder, all steps together, by what stands there now."""
@@ -227,8 +227,8 @@ class Session:
         """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
         calls = settings.budget.calls
         alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
-        given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
-        one = apply_strategy(given, task, model=self.model.name, able=able, sessions=sessions)
+        wanted, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
+        one = apply_strategy(wanted, task, model=self.model.name, able=able, sessions=sessions)
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
     def environment(
@@ -240,6 +240,6 @@ class Session:
 
 
 def _offered(state: State) -> CodeMessage | None:
-    """The change that `/apply` asks about, if there is one."""
-    made = untried_work(state) if state.open_work else None
-    return made or unwritten(state)
+    """Return the change that `/apply` asks about, if there is one."""
+    change = untried_work(state) if state.open_work else None
+    return change or unwritten(state)

@@ -45,10 +45,10 @@ class InputLine(TextIOBase):
         return self._app is not None and self._app.is_running
 
     async def begin(self) -> None:
-        """Show the line, with the draft in it."""
-        shown = asyncio.Event()
-        self._reading = asyncio.create_task(self._read(shown.set))
-        waiting = asyncio.create_task(shown.wait())
+        """Show the line with its draft."""
+        is_shown = asyncio.Event()
+        self._reading = asyncio.create_task(self._read(is_shown.set))
+        waiting = asyncio.create_task(is_shown.wait())
         await asyncio.wait([self._reading, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if self.is_open:

@@ -29,28 +29,30 @@ def root_of(task: Task) -> Path:
 
 
 def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
-    """The paths that a name stands for: of a folder, all that was read below. UsageError: there is none."""
+    """Return the paths of a name; a folder gives all read files below. UsageError: there is none."""
     path = (root / name).resolve()
     if not path.is_relative_to(root) or not path.exists():
         raise UsageError(f"There is no {name} in {root}.")
     inside = path.relative_to(root).as_posix()
-    return [known for known in read if known == inside or known.startswith(f"{inside}/")] or [inside]
+    return [file for file in read if file == inside or file.startswith(f"{inside}/")] or [inside]
 
 
 def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
-    """Names behind an @ in a message, and pictures; UsageError: the model is known to see none."""
+    """Return the names after an @ in a message, and pictures; UsageError: the model can't see pictures."""
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
     names = [name for name in words if name and exists(root / name)]
-    shown = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
-    if not shown:
+    pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
+    if not pictures:
         return names, ()
     if abilities_of(model).sees is False:
         raise UsageError(
-            f"{model.name} sees no pictures. Name {shown[0]} without the @, or another model: /model NAME"
+            f"{model.name} sees no pictures. Name {pictures[0]} without the @, or another model: /model NAME"
         )
     from coder.config.image_files import read_pictures
 
-    return [name for name in names if name not in shown], read_pictures(tuple(root / name for name in shown))
+    return [name for name in names if name not in pictures], read_pictures(
+        tuple(root / name for name in pictures)
+    )
 
 
 def missing_files(text: str, root: Path) -> list[str]:
@@ -60,9 +62,9 @@ def missing_files(text: str, root: Path) -> list[str]:
 
 
 def about(paths: Iterable[str]) -> str:
-    """What a message says of the files that the user has put before the model."""
-    named = ", ".join(f"`{path}`" for path in paths)
-    return f"\n\nThis is about: {named}." if named else ""
+    """Return the sentence about the files that the user has added."""
+    quoted = ", ".join(f"`{path}`" for path in paths)
+    return f"\n\nThis is about: {quoted}." if quoted else ""
 
 
 def happened_before(state: State, read: Snapshot, task: Task) -> list[Body]:

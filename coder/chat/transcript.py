@@ -31,12 +31,12 @@ class Said(BaseModel, frozen=True):
 
 
 def document(state: State | None, *, exit_code: int, error: str | None) -> str:
-    """The JSON of a conversation: a Run about its latest message, and `messages`; null before the first."""
-    known: dict[str, object] = dict.fromkeys(Run.model_fields) | {"messages": []}
+    """Format a conversation as JSON: a Run of its latest message, and `messages`; null before the first."""
+    fields: dict[str, object] = dict.fromkeys(Run.model_fields) | {"messages": []}
     if state is not None:
-        said = [_said(step).model_dump(mode="json") for step in steps_of(state)]
-        known = summarize(state).model_dump(mode="json") | {"messages": said}
-    return json.dumps(known | {"error": error or known["error"], "exit_code": exit_code}, indent=2)
+        messages = [_said(step).model_dump(mode="json") for step in steps_of(state)]
+        fields = summarize(state).model_dump(mode="json") | {"messages": messages}
+    return json.dumps(fields | {"error": error or fields["error"], "exit_code": exit_code}, indent=2)
 
 
 def _said(step: State) -> Said:
@@ -78,17 +78,17 @@ def steps_of(state: State) -> list[State]:
 
 
 def of_one_message(before: State | None, run: Run) -> Run:
-    """A conversation's run with the sums of its latest message alone."""
+    """Return a conversation's run with the sums of its latest message alone."""
     if before is None:
         return run
     earlier = summarize(before)
     tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
-    known = run.cost is not None and earlier.cost is not None
+    is_priced = run.cost is not None and earlier.cost is not None
     return run.model_copy(
         update={
             "calls": run.calls - earlier.calls,
             "tokens": Tokens(**tokens),
-            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if known else None,
+            "cost": (run.cost or 0.0) - (earlier.cost or 0.0) if is_priced else None,
             "seconds": run.seconds - earlier.seconds,
             "test_seconds": run.test_seconds - earlier.test_seconds,
         }

@@ -82,7 +82,7 @@ class Words:
         if not kept:
             self._blanks += text
             return ""
-        given = (self._blanks + kept) if self.heard else kept.lstrip()
+        words = (self._blanks + kept) if self.heard else kept.lstrip()
         self._blanks = text[len(kept) :]
-        self.heard += given
-        return given
+        self.heard += words
+        return words

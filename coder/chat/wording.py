@@ -31,27 +31,31 @@ _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 async def worded(session: Session, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
-    """A first line and a body about what is quoted; None where no model answers, or nothing was said yet.
+    """Ask the model for a first line and a body about texts; None if it fails, or nothing was said yet.
 
     Args:
-        kind: the prompt that asks for it.
-        quoted: what it is about, by what that is.
-        wish: what the user says that it should be.
+        kind: name of the prompt.
+        quoted: texts by name.
+        wish: the user's wish for the result.
     """
     if not session.begun:
         return None
     files = read_workspace(session.task, lands=False).files
     redactor = redactor_for(files, shown_files(session.task.workspace, session.settings.show))
     parts = [f"{name}:\n{fenced(shortened(text.strip()))}" for name, text in quoted.items() if text.strip()]
-    asked = [prompt(kind).strip(), *parts, *([f"The user wants of the message: {wish}"] if wish else [])]
+    sections = [
+        prompt(kind).strip(),
+        *parts,
+        *([f"The user wants of the message: {wish}"] if wish else []),
+    ]
     calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor)
-    sent = calls.redacted([ChatMessage(role="user", content="\n\n".join(asked))])
+    sent = calls.redacted([ChatMessage(role="user", content="\n\n".join(sections))])
     try:
         answer = await calls.call(session.model, sent, session.settings.sampling(most=_LONGEST))
     except (ModelError, BudgetSpent):
         return None
     text = answer.text.strip()
-    return tidied(found[1] if (found := _FENCE.fullmatch(text)) else text) or None
+    return tidied(match[1] if (match := _FENCE.fullmatch(text)) else text) or None
 
 
 def tidied(text: str) -> str:

@@ -22,8 +22,8 @@ EPILOG = (
 app = group(name="coder", cls=Commands, add_completion=True, no_args_is_help=True, help=HELP, epilog=EPILOG)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"coder {version('coder-agent')}")
         raise typer.Exit
 

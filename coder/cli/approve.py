@@ -47,21 +47,22 @@ def approve(
     if sum((no is not None, answer is not None, edit)) > 1:
         raise UsageError("--no, --answer and --edit exclude each other.")
     if context.params["detach"]:
-        said = run_until_interrupted(_answered(run, context.params))
+        decision = run_until_interrupted(_answered(run, context.params))
         typer.echo(
-            f"Answered: {one_line(said.said, width=200)}. Go on with: {own_command()} resume {run}", err=True
+            f"Answered: {one_line(decision.said, width=200)}. Go on with: {own_command()} resume {run}",
+            err=True,
         )
         return
     go_on(context, partial(_approve, run))
 
 
-async def _approve(prefix: str, *, given: Mapping[str, Any], screen: Screen, **more: Any) -> Run:  # noqa: ANN401 - passed on
-    await _answered(prefix, given)
+async def _approve(prefix: str, *, args: Mapping[str, Any], screen: Screen, **more: Any) -> Run:  # noqa: ANN401 - passed on
+    await _answered(prefix, args)
     with open_log() as log:
         run = await log.resolve(prefix)
         continued = partial(resume_run, run, log=log)
         state = await state_of(log, run)
-        return await when_free(lambda: with_state(state, continued, given=given, screen=screen, **more))
+        return await when_free(lambda: with_state(state, continued, args=args, screen=screen, **more))
 
 
 async def _confirmed(question: Question) -> Decision:
@@ -75,20 +76,20 @@ async def _confirmed(question: Question) -> Decision:
     return typed_answer(question, await read_line(prompt_of(question)))
 
 
-async def _answered(prefix: str, given: Mapping[str, Any]) -> Decision:
+async def _answered(prefix: str, args: Mapping[str, Any]) -> Decision:
     with open_log() as log:
         run = await log.resolve(prefix)
         state = await state_of(log, run)
-        asked, question = open_question(state)
-        said = await _answer_of(state, question, given)
-        await when_free(lambda: answer_run(run, said, asked=asked, log=log))
-        return said
+        question_id, question = open_question(state)
+        decision = await _answer_of(state, question, args)
+        await when_free(lambda: answer_run(run, decision, asked=question_id, log=log))
+        return decision
 
 
-async def _answer_of(state: State, question: Question, given: Mapping[str, Any]) -> Decision:
-    """What the flags say to the run's open question."""
+async def _answer_of(state: State, question: Question, args: Mapping[str, Any]) -> Decision:
+    """Return the answer of the flags to the run's open question."""
     own = {"who": this_person(), "how": "approve"}
-    if given["edit"]:
+    if args["edit"]:
         from coder.cli.editor import edited
 
         code = best_code(state) if question.about == "landing" else None
@@ -96,9 +97,9 @@ async def _answer_of(state: State, question: Question, given: Mapping[str, Any])
             raise UsageError(f"{state.run} doesn't ask about a change: there is nothing to edit.")
         files = await edited(files_to_edit(state, code), environ=os.environ)
         return Decision(decision="no", files=files).model_copy(update=own)
-    if given["no"] is not None:
-        return Decision(decision="no", words=given["no"].strip()).model_copy(update=own)
-    words = given["answer"]
+    if args["no"] is not None:
+        return Decision(decision="no", words=args["no"].strip()).model_copy(update=own)
+    words = args["answer"]
     if words is None and question.kind != "approve":
         raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
     if words is None:

@@ -201,8 +201,8 @@ class ChatObserver:
         if question.note:
             self._screen.note(question.note)
         while True:
-            asked = QUESTION if question.passed else FAILING
-            answer = await answer_to(asked, self._reader, self._screen.tell)
+            prompt = QUESTION if question.passed else FAILING
+            answer = await answer_to(prompt, self._reader, self._screen.tell)
             if is_yes(answer) or is_no(answer):
                 return Decision(decision="yes" if is_yes(answer) else "no")
             if is_lone_answer(answer):

@@ -43,43 +43,43 @@ from coder.store import EventLog, data_folder, new_run_id, open_log
 class Conversation:
     """One start of `coder chat`."""
 
-    def __init__(self, flags: Mapping[str, object], given: Mapping[str, Any], screen: Screen) -> None:
+    def __init__(self, flags: Mapping[str, object], args: Mapping[str, Any], screen: Screen) -> None:
         """Take the named flags of the configuration, and the values of all flags."""
         self.ended: State | None = None
         """The conversation at its end."""
         self.error: str | None = None
-        """What was wrong with the last line."""
+        """Error of the last line."""
         self._flags = flags
-        self._given = dict(given)
+        self._args = dict(args)
         self._screen = screen
         self._model = AsyncExitStack()
 
     async def hold(self) -> int:
-        """Talk until the end, and give the exit code."""
-        given, screen = self._given, self._screen
+        """Run the conversation until it ends; return the exit code."""
+        args, screen = self._args, self._screen
         async with AsyncExitStack() as stack:
             log = stack.enter_context(open_log())
-            if given["latest"] and given["resume"] is None:
-                folder = _absolute(given["path"] or Path())
-                given["resume"], given["path"] = await latest_run(log, folder, chats=True), None
+            if args["latest"] and args["resume"] is None:
+                folder = _absolute(args["path"] or Path())
+                args["resume"], args["path"] = await latest_run(log, folder, chats=True), None
             loaded, task = self._loaded(), self._task()
             state = None
-            if given["resume"] is not None:
-                state = await state_of(log, await log.resolve(given["resume"]))
+            if args["resume"] is not None:
+                state = await state_of(log, await log.resolve(args["resume"]))
             settings = self._configured(state, loaded)
             stack.push_async_callback(lambda: self._model.aclose())
             model = await self._opened(self._asked, settings)
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
-            results = sys.stderr if given["json"] or given["jsonl"] else sys.stdout
-            await stack.enter_async_context(traced(given, screen))
-            watch = ChatObserver(screen, reader, yes=given["yes"], results=results)
+            results = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
+            await stack.enter_async_context(traced(args, screen))
+            watch = ChatObserver(screen, reader, yes=args["yes"], results=results)
             if state is not None:
                 task = _with_flags(state.task, task)
                 screen.watch_model(model.name, has_folder=True)
             run = state.run if state is not None else None
             opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
             session = await stack.enter_async_context(opening)
-            session.tools = mcp_named(given["mcp"], loaded.servers)
+            session.tools = mcp_named(args["mcp"], loaded.servers)
             repl = Repl(session, reader, screen=screen, switch=self._switch, onlooker=watch)
             try:
                 return await self._talk(repl, session)
@@ -87,7 +87,7 @@ class Conversation:
                 self.ended, self.error = session.state, repl.error
 
     def _loaded(self) -> Loaded:
-        folder, resumes = self._given["path"], self._given["resume"] is not None
+        folder, resumes = self._args["path"], self._args["resume"] is not None
         if resumes and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
         folder = folder or Path()
@@ -100,18 +100,18 @@ class Conversation:
         return loaded
 
     def _task(self) -> Task:
-        command, read = split_command(self._given["test"]), tuple(self._given["read"] or ())
-        folder = self._given["path"] or Path()
+        command, read = split_command(self._args["test"]), tuple(self._args["read"] or ())
+        folder = self._args["path"] or Path()
         return Task(prompt="-", workspace=folder, test_command=command, read=read)
 
     def _configured(self, state: State | None, loaded: Loaded) -> Settings:
         """The settings; a resumed conversation keeps its own but for flags, and its models so, too."""
         self._asked, knows, record = loaded.config.models(), loaded.cost_was_asked, loaded.config.record
         if state is None:
-            settings = new_conversation(loaded.config, self._given)
+            settings = new_conversation(loaded.config, self._args)
         else:
             flags = checked(self._flags, flag)
-            settings = changed_conversation(state, flags, self._given)
+            settings = changed_conversation(state, flags, self._args)
             self._asked, knows, record = asked_now(flags, state), must_know_price(flags, state), flags.record
         self._settings = settings
         self._opening = partial(
@@ -120,25 +120,25 @@ class Conversation:
         return settings
 
     async def _switch(self, name: str) -> tuple[Model, dict[str, object]]:
-        """Another model by its name, and what Settings say of it; where that fails, the one before stays.
+        """Open another model by name; return it and its settings. If that fails, the current model stays.
 
-        A name that is no provider's is one of the endpoint that the user has named, if there is one.
+        A name without a provider belongs to the endpoint that the user has set, if there is one.
         """
-        asked = Asked(model=name, roles=self._asked.roles)
-        there = asked.model_copy(update={"base_url": self._asked.base_url})
+        models = Asked(model=name, roles=self._asked.roles)
+        there = models.model_copy(update={"base_url": self._asked.base_url})
         settings = self._settings.model_copy(update={"replay": None, "price": None})
         try:
-            model = await self._opened(asked, settings)
+            model = await self._opened(models, settings)
         except UsageError:
-            if there == asked:
+            if there == models:
                 raise
-            asked, model = there, await self._opened(there, settings)
-        return model, {**answering_fields(asked, None), "price": None}
+            models, model = there, await self._opened(there, settings)
+        return model, {**answering_fields(models, None), "price": None}
 
-    async def _opened(self, asked: Asked, settings: Settings) -> Model:
-        """A model; the one before is closed."""
+    async def _opened(self, models: Asked, settings: Settings) -> Model:
+        """Open a model and close the previous one."""
         stack = AsyncExitStack()
-        model = await stack.enter_async_context(self._opening(asked, settings))
+        model = await stack.enter_async_context(self._opening(models, settings))
         await self._model.aclose()
         self._model = stack
         return model
@@ -157,19 +157,19 @@ class Conversation:
 
 
 def talk(context: typer.Context) -> int:
-    """Talk, print the document where one is wanted, and return the exit code."""
-    given = context.params
-    screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
-    one = Conversation(given_flags(context), given, screen)
+    """Run a conversation, print its document with --json, and return the exit code."""
+    args = context.params
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+    one = Conversation(given_flags(context), args, screen)
     error: str | None = None
     keep_terminal_modes()
     try:
-        require_one_form(given)
+        require_one_form(args)
         code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
     except Exception as failed:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         code, error = report(failed), str(single(failed))
-    if given["json"]:
+    if args["json"]:
         print(document(one.ended, exit_code=code, error=error or one.error))
     return code
 
@@ -199,9 +199,9 @@ async def open_session(
             await session.kept.close()
 
 
-def _with_flags(before: Task, given: Task) -> Task:
-    """The task of a resumed conversation, with what flags set."""
-    command, read = given.test_command or before.test_command, dict.fromkeys((*before.read, *given.read))
+def _with_flags(before: Task, flags: Task) -> Task:
+    """Return the task of a resumed conversation, changed by flags."""
+    command, read = flags.test_command or before.test_command, dict.fromkeys((*before.read, *flags.read))
     return before.model_copy(update={"test_command": command, "read": tuple(read)})
 
 

@@ -54,8 +54,8 @@ def doctor(json: Json = False) -> None:
         rows = [finding.model_dump() for finding in findings]
         typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
-    named = {finding.name: finding.text for finding in findings}
-    sure = f": {named['model']}, and {named['sandbox']}"
+    texts = {finding.name: finding.text for finding in findings}
+    sure = f": {texts['model']}, and {texts['sandbox']}"
     ends = f"can work{one_line(sure, width=200)}" if ready else "can't work yet"
     cells = [_cells(finding) for finding in findings]
     table = Table(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
@@ -95,14 +95,14 @@ def _python() -> Finding:
     return Finding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
 
 
-async def _sandboxes(named: str | None, policy: Policy) -> list[Finding]:
+async def _sandboxes(choice: str | None, policy: Policy) -> list[Finding]:
     reports = await probe_backends(policy)
     rows = [
         Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
-        if report.automatic or report.name == named
+        if report.automatic or report.name == choice
     ]
-    wanted = named if named not in (None, "auto") else await automatic(policy)
+    wanted = choice if choice not in (None, "auto") else await automatic(policy)
     works = wanted in [report.name for report in reports if report.works]
     wanted = wanted or "bubblewrap"
     text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
@@ -110,9 +110,9 @@ async def _sandboxes(named: str | None, policy: Policy) -> list[Finding]:
 
 
 def _keys() -> Iterator[Finding]:
-    for found in found_endpoints(os.environ):
-        text = f"{found.variable} is set"
-        yield Finding(name=f"model {found.provider.name}", works=True, needed=False, text=text)
+    for endpoint in found_endpoints(os.environ):
+        text = f"{endpoint.variable} is set"
+        yield Finding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
 
 
 async def _local() -> list[Finding]:

@@ -36,9 +36,9 @@ def export(context: typer.Context, run: RunHere = "") -> None:
         run_until_interrupted(_send(run, context.params))
 
 
-async def _send(run: str, given: Mapping[str, Any]) -> None:
+async def _send(run: str, args: Mapping[str, Any]) -> None:
     from coder.cli.solve_run import traced  # not for a patch
 
-    async with traced(given, Screen()) as collector:
+    async with traced(args, Screen()) as collector:
         assert collector is not None
         await collector.send(run)

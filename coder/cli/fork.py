@@ -36,7 +36,7 @@ def fork(
 
 
 async def _fork(
-    prefix: str, step: int, say: str, *, flags: Config, given: Mapping[str, Any], screen: Screen
+    prefix: str, step: int, say: str, *, flags: Config, args: Mapping[str, Any], screen: Screen
 ) -> Run:
     with open_log() as log:
         run = await log.resolve(prefix)
@@ -45,4 +45,4 @@ async def _fork(
         if standing(before) and state.settings.lands:
             screen.note(f"what {run} wrote stands in your folder; {own_command()} undo {run} takes it back")
         continued = partial(fork_run, run, step=step, say=say, log=log)
-        return await with_state(state, continued, flags=flags, given=given, screen=screen)
+        return await with_state(state, continued, flags=flags, args=args, screen=screen)

@@ -110,7 +110,7 @@ class HostCommands:
         for address in place.repository.push_addresses(remote):
             self._screen.tell(f"  · pushes to {whole(address)}")
         command = ["git", "push", "--set-upstream", remote, branch]
-        is_agreed = is_yes(await self._host.asked([command], YES_OR_NO))
+        is_agreed = is_yes(await self._host.ask([command], YES_OR_NO))
         return is_agreed and await self._ran(place, command)
 
     async def _ran(self, place: Place, command: Sequence[str]) -> bool:
@@ -119,15 +119,15 @@ class HostCommands:
         return await self._host.ran(command, place.top, finds_inside=bool(hooks))
 
     def _written(self, place: Place) -> dict[str, list[bytes | None]]:
-        """What the conversation has written, relative to the top, with what was there before each time."""
-        found: dict[str, list[bytes | None]] = {}
+        """Return the paths that the conversation has written, relative to the top, with earlier contents."""
+        contents: dict[str, list[bytes | None]] = {}
         state = self._session.state
         for landing in standing_landings(state) if state is not None else ():
             for change in landing.plan.changes:
                 path = (Path(landing.plan.root) / change.path).relative_to(place.top).as_posix()
                 old = landing.before.get(change.path)
-                found.setdefault(path, []).append(old.content if old is not None else None)
-        return found
+                contents.setdefault(path, []).append(old.content if old is not None else None)
+        return contents
 
     def _changed(self, place: Place) -> str:
         """All that this conversation has changed, as a patch: hooks and filters may start any of it."""
@@ -191,7 +191,7 @@ class HostCommands:
         while True:
             self._screen.rest()
             self._screen.tell("\n".join(f"    {line}".rstrip() for line in draft.split("\n")))
-            answer = await self._host.asked(
+            answer = await self._host.ask(
                 commands, "[y]es, [N]o, [e]dit the message, or say what it should be: "
             )
             if is_yes(answer):
@@ -212,7 +212,7 @@ class HostCommands:
         self._tell_started(place, "switch")
         while True:
             command = ["git", "switch", "--create", name]
-            answer = await self._host.asked([command], "[y]es, [N]o, or another name: ")
+            answer = await self._host.ask([command], "[y]es, [N]o, or another name: ")
             if is_yes(answer):
                 return name if await self._ran(place, command) else ""
             if is_no(answer):
@@ -232,8 +232,8 @@ class HostCommands:
             else:
                 return True
         if pending.new:  # git knows them by now, and is to be as it was
-            left = ["git", "rm", "--cached", "--quiet", "--", *map(literal, pending.new)]
-            await self._ran(place, left)
+            command_to_unstage = ["git", "rm", "--cached", "--quiet", "--", *map(literal, pending.new)]
+            await self._ran(place, command_to_unstage)
         return False
 
 

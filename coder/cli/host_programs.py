@@ -34,8 +34,8 @@ class HostPrograms:
         self._reader = reader
         self._screen = screen
 
-    async def asked(self, commands: Sequence[Sequence[str]], choices: str) -> str:
-        """What is answered to the question whether these commands are to run; empty at the end of input."""
+    async def ask(self, commands: Sequence[Sequence[str]], choices: str) -> str:
+        """Ask whether to run these commands; return the answer, empty at the end of input."""
         for command in commands:
             self._screen.tell(f"  $ {visible(shlex.join(command))}")
         return await answer_to(f"Run it? {choices}", self._reader, self._screen.tell)
@@ -91,12 +91,12 @@ def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:
 
 
 def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list[str]:
-    """The command that opens one by `gh` or `glab`."""
+    """Return the command of `gh` or `glab` that opens a pull request."""
     if tool == "gh":
-        told = [f"--head={branch}", f"--base={base}", f"--title={title}", f"--body={body}"]
-        return ["gh", "pr", "create", *told]
-    told = [f"--source-branch={branch}", f"--target-branch={base}", f"--title={title}"]
-    return ["glab", "mr", "create", *told, f"--description={body}", "--yes"]
+        flags = [f"--head={branch}", f"--base={base}", f"--title={title}", f"--body={body}"]
+        return ["gh", "pr", "create", *flags]
+    flags = [f"--source-branch={branch}", f"--target-branch={base}", f"--title={title}"]
+    return ["glab", "mr", "create", *flags, f"--description={body}", "--yes"]
 
 
 def first_line(text: str) -> str:

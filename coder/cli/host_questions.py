@@ -56,32 +56,34 @@ class HostQuestions:
 
         The question stays where its program gives up: one that tries again finds the answer.
         """
-        named = format_host(host, port)
-        if named in self.this_time or named in self._permissions.allowed.hosts:
+        address = format_host(host, port)
+        if address in self.this_time or address in self._permissions.allowed.hosts:
             return True
-        if not self._is_on or named in self._refused or len(self._refused) >= MOST_REFUSED:
+        if not self._is_on or address in self._refused or len(self._refused) >= MOST_REFUSED:
             return False
-        if (task := self._open.get(named)) is None:
-            task = self._open[named] = asyncio.create_task(self._ask(named))
+        if (task := self._open.get(address)) is None:
+            task = self._open[address] = asyncio.create_task(self._ask(address))
         await asyncio.wait([task])
         return not task.cancelled() and task.result()
 
-    async def _ask(self, named: str) -> bool:
+    async def _ask(self, address: str) -> bool:
         async with self.turn:
-            answer = await self._answer(named) if len(self._refused) < MOST_REFUSED else ""
+            answer = await self._answer(address) if len(self._refused) < MOST_REFUSED else ""
         if answer not in (*THIS_TIME, "p"):
-            self._refused.add(named)
+            self._refused.add(address)
             return False
-        self.this_time.add(named)
+        self.this_time.add(address)
         if answer == "p":
             try:
                 now = self._permissions.now()
-                self._permissions.write(now.model_copy(update={"hosts": (*now.hosts, named)}))
+                self._permissions.write(now.model_copy(update={"hosts": (*now.hosts, address)}))
             except MachineError as error:
                 self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
         return True
 
-    async def _answer(self, named: str) -> str:
+    async def _answer(self, address: str) -> str:
         async with self._lines.paused():
-            with self._screen.held():
-                return (await answer_to(QUESTION.format(host=named), self._reader, self._screen.tell)).lower()
+            with self._screen.hold_output():
+                return (
+                    await answer_to(QUESTION.format(host=address), self._reader, self._screen.tell)
+                ).lower()

@@ -19,15 +19,15 @@ from sandbox import open_sandbox
 _BACKENDS = ("auto", "bubblewrap")
 
 
-async def with_install(task: Task, settings: Settings, given: Mapping[str, Any], screen: Screen) -> Settings:
-    """The settings with what was installed for the task.
+async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], screen: Screen) -> Settings:
+    """Install for the task; return the settings with the installation.
 
     Raises:
         Refused: the user doesn't agree, or can't be asked.
         UsageError: there is nothing to install, or the install failed.
     """
-    command: str | None = given["install_with"]
-    if not given["install"] and command is None:
+    command: str | None = args["install_with"]
+    if not args["install"] and command is None:
         return settings
     if task.workspace is None or not task.workspace.is_dir():
         raise UsageError("--install is about a folder: name it as PATH.")
@@ -41,7 +41,7 @@ async def with_install(task: Task, settings: Settings, given: Mapping[str, Any],
         command=command,
     )
     if not plan.installed.is_there:
-        await _agree(plan, screen, yes=given["yes"])
+        await _agree(plan, screen, yes=args["yes"])
         await _install(plan, settings, screen)
     else:
         screen.note(f"installed before: {plan.command}")

@@ -55,8 +55,8 @@ def ls(
 
 async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
     with open_log() as log:
-        found = await log.runs(limit=None if waiting else limit or None)
-        rows = [await _row(log, summary) for summary in found]
+        summaries = await log.runs(limit=None if waiting else limit or None)
+        rows = [await _row(log, summary) for summary in summaries]
     return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
 
 

@@ -103,13 +103,13 @@ def update(
 
 def _rows(catalog: Catalog, book: UserModels, environ: Mapping[str, str]) -> Iterator[ListedModel]:
     table = providers()
-    seen: set[str] = set()
+    names: set[str] = set()
     for provider, model, facts in catalog.rows(table):
-        seen.add(f"{provider.name}/{model}")
+        names.add(f"{provider.name}/{model}")
         yield _row(provider, model, facts, book, environ)
     for provider in table:
         default = provider.default_model
-        if default and f"{provider.name}/{default}" not in seen:
+        if default and f"{provider.name}/{default}" not in names:
             yield _row(provider, default, Listed(), book, environ)
 
 
@@ -119,8 +119,8 @@ def _row(
     name = f"{provider.name}/{model}"
     own = book.prices.get(name)
     prices = {"input_usd": own.input, "output_usd": own.output, "cached_usd": own.cached} if own else {}
-    known = facts.model_dump() | prices
-    return ListedModel(**known, model=name, key_is_set=bool(set_of(provider.key_variables, environ)))
+    values = facts.model_dump() | prices
+    return ListedModel(**values, model=name, key_is_set=bool(set_of(provider.key_variables, environ)))
 
 
 def _costs_at_most(row: ListedModel, usd: float) -> bool:

@@ -10,14 +10,14 @@ _MOST = 5
 
 @contextmanager
 def network_refusals() -> Iterator[list[str]]:
-    """Lines of what is refused while the block lasts, each once, and no more than a few."""
+    """Collect the refusals while the block runs, each once, up to a limit."""
     lines: list[str] = []
 
     class Keeper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said, refused, reason = record.getMessage().partition("refused: ")
+            prefix, refused, reason = record.getMessage().partition("refused: ")
             line = f"network: {reason}"
-            if refused and not said and line not in lines and len(lines) <= _MOST:
+            if refused and not prefix and line not in lines and len(lines) <= _MOST:
                 lines.append(line if len(lines) < _MOST else "network: and more")
 
     keeper, level = Keeper(logging.INFO), _LOGGER.level

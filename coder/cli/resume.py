@@ -44,18 +44,18 @@ def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, R
         config = checked(flags, flag)
         if config.sandbox is not None:
             check_backend(config.sandbox, flags)
-        return continued(flags=config, given=context.params, screen=screen)
+        return continued(flags=config, args=context.params, screen=screen)
 
     raise typer.Exit(carry_out(context.params, begin))
 
 
-async def _resume(prefix: str, *, flags: Config, given: Mapping[str, Any], screen: Screen) -> Run:
+async def _resume(prefix: str, *, flags: Config, args: Mapping[str, Any], screen: Screen) -> Run:
     with open_log() as log:
         run = await named_run(log, prefix)
         state = await state_of(log, run)
-        _require_standing(state, allow=given["allow"])
-        continued = partial(resume_run, run, answer=given["answer"], log=log)
-        return await with_state(state, continued, flags=flags, given=given, screen=screen)
+        _require_standing(state, allow=args["allow"])
+        continued = partial(resume_run, run, answer=args["answer"], log=log)
+        return await with_state(state, continued, flags=flags, args=args, screen=screen)
 
 
 async def with_state(
@@ -63,13 +63,13 @@ async def with_state(
     continued: Callable[..., Awaitable[Run]],
     *,
     flags: Config,
-    given: Mapping[str, Any],
+    args: Mapping[str, Any],
     screen: Screen,
 ) -> Run:
-    """Go on from a state with its settings, limits and model, but for the flags that were named."""
+    """Continue from a state with its settings, limits and model, changed by flags."""
     screen.watch_model(state.model, has_folder=state.task.workspace is not None)
     screen.watch_settings(state.settings)
-    settings, loaded = changed_settings(state, flags, given), load()
+    settings, loaded = changed_settings(state, flags, args), load()
     opening = open_models(
         asked_now(flags, state),
         settings,
@@ -84,20 +84,20 @@ async def with_state(
             model=model,
             budget=flags.budget(named_limits(state.settings, state.spend.budget)),
             settings=settings,
-            tools=tools_named(given, loaded),
+            tools=tools_named(args, loaded),
             watch=screen,
         )
 
 
 def _require_standing(state: State, *, allow: Sequence[str]) -> None:
-    """Raise UsageError for a run that is done and was undone, or for an --allow that comes too late."""
+    """Raise UsageError for a finished run that was undone, or for an --allow that comes too late."""
     status = state.progress.stopped.status if state.progress.stopped is not None else None
     has_landed = (
         status in ("solved", "unverified") and not state.settings.chat and bool(state.landing.written)
     )
     planned = state.landing.planned
-    held = planned.held if planned is not None else ()
-    if has_landed and allow and state.codes[-1].changes.test_edits and {*allow}.isdisjoint(held):
+    left_out = planned.held if planned is not None else ()
+    if has_landed and allow and state.codes[-1].changes.test_edits and {*allow}.isdisjoint(left_out):
         raise UsageError(
             f"{state.run} was {status} and has written its files: --allow comes too late.\n"
             f"What it made of given tests is `test_patch` of: {own_command()} resume {state.run} --json"

@@ -44,12 +44,12 @@ class Run(TyperCommand):
     """Options stand before the program's name; behind `--` is a command of the sandbox's own."""
 
     def parse_args(self, ctx: object, args: list[str]) -> list[str]:
-        """Parse as ever, and remember whether the words stood behind `--`."""
+        """Parse, and remember whether the words came after `--`."""
         context = cast(typer.Context, ctx)
-        given = list(args)
+        words = list(args)
         rest = super().parse_args(context, args)
-        before = len(given) - len(context.params.get("words") or ()) - 1
-        context.meta["is_command"] = 0 <= before < len(given) - 1 and given[before] == "--"
+        before = len(words) - len(context.params.get("words") or ()) - 1
+        context.meta["is_command"] = 0 <= before < len(words) - 1 and words[before] == "--"
         return rest
 
 
@@ -141,9 +141,9 @@ async def _run_in_sandbox(
 
 def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:
     count, left_out = len(result.artifacts) - refused, result.artifacts_left_out
-    said = [f"wrote {count} file{'' if count == 1 else 's'} to {folder}"] if count else []
-    said += [f"{left_out} left out: too many, too large, or not plain files"] if left_out else []
-    return said if folder is not None else []
+    notes = [f"wrote {count} file{'' if count == 1 else 's'} to {folder}"] if count else []
+    notes += [f"{left_out} left out: too many, too large, or not plain files"] if left_out else []
+    return notes if folder is not None else []
 
 
 def _say(lines: list[str]) -> None:

@@ -14,64 +14,64 @@ OF_A_CONVERSATION = {"calls": 200, "seconds": 4 * 3600.0}
 """Limits where the user names none: it is many tasks. That of cost is a run's."""
 
 
-def new_settings(config: Config, given: Mapping[str, Any]) -> Settings:
-    """The settings of a new run, from the configuration and the values of all flags."""
+def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
+    """Return the settings of a new run, from the configuration and the values of all flags."""
     own = ("keep", "commit", "branch", "accept_unverified", "price")
-    named = {name: given[name] for name in own if name in given}
-    named |= {"allow": tuple(given["allow"] or ()), "apply": given.get("apply") is not False}
-    return config.settings(replay=given["replay"]).model_copy(update=named)
+    values = {name: args[name] for name in own if name in args}
+    values |= {"allow": tuple(args["allow"] or ()), "apply": args.get("apply") is not False}
+    return config.settings(replay=args["replay"]).model_copy(update=values)
 
 
-def new_conversation(config: Config, given: Mapping[str, Any]) -> Settings:
-    """The settings of a new conversation."""
-    settings = new_settings(config, given)
-    return _roomy(settings, named=settings.budget.model_fields_set)
+def new_conversation(config: Config, args: Mapping[str, Any]) -> Settings:
+    """Return the settings of a new conversation."""
+    settings = new_settings(config, args)
+    return _roomy(settings, own=settings.budget.model_fields_set)
 
 
-def changed_settings(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
-    """The settings of a resumed run: its own, but for flags. A price holds for as long as its model."""
+def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
+    """Return the settings of a resumed run, changed by flags; forget the price when the model changes."""
     no_server = {"served": None, "client": None}  # a person goes on with it, and no server after them
     changed = flags.changes() | no_server
-    if flags.models() != Asked() or given["replay"] is not None:
-        changed |= answering_fields(asked_now(flags, state), given["replay"]) | {"price": None}
-    if given["price"] is not None:
-        changed["price"] = given["price"]
+    if flags.models() != Asked() or args["replay"] is not None:
+        changed |= answering_fields(asked_now(flags, state), args["replay"]) | {"price": None}
+    if args["price"] is not None:
+        changed["price"] = args["price"]
     if flags.strong_model is not None and flags.strategy is None:
         changed["strategy"] = "auto"
-    return state.settings.model_copy(update=changed | _delivery(given, state.settings))
+    return state.settings.model_copy(update=changed | _delivery(args, state.settings))
 
 
-def changed_conversation(state: State, flags: Config, given: Mapping[str, Any]) -> Settings:
-    """The settings of a resumed conversation, or of one about the result of another run."""
-    settings = changed_settings(state, flags, given).model_copy(update={"plan": flags.plan})
+def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
+    """Return the settings of a resumed conversation, or of one about the result of another run."""
+    settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.plan})
     if not settings.chat:  # the log doesn't say which limits were set
         unusual = {
             name for name in OF_A_CONVERSATION if getattr(state.spend.budget, name) != getattr(Budget(), name)
         }
-        settings = _roomy(settings, named=unusual)
+        settings = _roomy(settings, own=unusual)
     return settings.model_copy(update={"budget": flags.budget(settings.budget)})
 
 
 def asked_now(flags: Config, state: State) -> Asked:
-    """The models from here on: the run's own, except those that flags name.
+    """Return the models of a resumed run, changed by flags.
 
-    Another model, or another endpoint, is another cast: the run's own roles and fallbacks don't go with it.
+    Another model or endpoint drops the run's own roles and fallbacks.
     """
-    named, before = flags.models(), asked_again(state)
-    if named.model is not None or named.base_url is not None:
-        return named
+    models, before = flags.models(), asked_again(state)
+    if models.model is not None or models.base_url is not None:
+        return models
     return Asked(
         model=before.model,
         base_url=before.base_url,
-        fallbacks=named.fallbacks if flags.fallback is not None else before.fallbacks,
-        roles=before.roles | named.roles,
+        fallbacks=models.fallbacks if flags.fallback is not None else before.fallbacks,
+        roles=before.roles | models.roles,
     )
 
 
 def must_know_price(flags: Config, state: State) -> bool:
-    """A limit of cost was set, now or when the run began, and until now each price was known."""
-    named = named_limits(state.settings, state.spend.budget).model_fields_set
-    was_asked = not named.isdisjoint(("call_usd", "cost_usd"))
+    """Whether a cost limit is set, now or at the start, and each price has been known so far."""
+    limits = named_limits(state.settings, state.spend.budget).model_fields_set
+    was_asked = not limits.isdisjoint(("call_usd", "cost_usd"))
     return (
         flags.max_cost is not None
         or flags.max_call_cost is not None
@@ -79,19 +79,19 @@ def must_know_price(flags: Config, state: State) -> bool:
     )
 
 
-def _delivery(given: Mapping[str, Any], before: Settings) -> dict[str, Any]:
-    """Where the result is to go from here on; empty where nothing of it was named."""
-    changed: dict[str, Any] = {name: True for name in ("keep", "accept_unverified") if given.get(name)}
-    if given["allow"]:
-        changed["allow"] = tuple(dict.fromkeys((*before.allow, *given["allow"])))
-    if given.get("branch") is not None:
-        return changed | {"branch": given["branch"]}
-    if given["commit"]:
+def _delivery(args: Mapping[str, Any], before: Settings) -> dict[str, Any]:
+    """Return the delivery settings of the flags; empty if none is set."""
+    changed: dict[str, Any] = {name: True for name in ("keep", "accept_unverified") if args.get(name)}
+    if args["allow"]:
+        changed["allow"] = tuple(dict.fromkeys((*before.allow, *args["allow"])))
+    if args.get("branch") is not None:
+        return changed | {"branch": args["branch"]}
+    if args["commit"]:
         return changed | {"apply": True, "commit": True, "branch": None}
-    return changed if given.get("apply") is None else changed | {"apply": given["apply"], "branch": None}
+    return changed if args.get("apply") is None else changed | {"apply": args["apply"], "branch": None}
 
 
-def _roomy(settings: Settings, *, named: set[str]) -> Settings:
-    """Settings with the limits of a conversation in place of a run's, but for those that were named."""
-    wider = {name: limit for name, limit in OF_A_CONVERSATION.items() if name not in named}
+def _roomy(settings: Settings, *, own: set[str]) -> Settings:
+    """Return settings with the limits of a conversation, except the user's `own` limits."""
+    wider = {name: limit for name, limit in OF_A_CONVERSATION.items() if name not in own}
     return settings.model_copy(update={"budget": settings.budget.model_copy(update=wider)})

@@ -111,8 +111,8 @@ def build(
             build_image(engine, recipe, say=lambda line: show(one_line(line, width=_WIDTH)))
     typer.echo(f"✓ built  {name}")
     if not quiet:
-        named = "" if name == IMAGE else f" --image {name}"
-        typer.echo(f"  next   {own_command()} run --sandbox docker{named} -c 'print(1)'")
+        flag = "" if name == IMAGE else f" --image {name}"
+        typer.echo(f"  next   {own_command()} run --sandbox docker{flag} -c 'print(1)'")
 
 
 @app.command(short_help="Remove containers and folders of runs that were killed.")
@@ -159,5 +159,5 @@ def _blocks(report: BackendReport) -> Iterator[Block]:
 
 
 def _mechanism(kept: Capability) -> str:
-    named = kept.mechanism or "nothing keeps it here"
-    return f"{named} (sampled)" if kept.kept == "sampled" and "sampled" not in named else named
+    mechanism = kept.mechanism or "nothing keeps it here"
+    return f"{mechanism} (sampled)" if kept.kept == "sampled" and "sampled" not in mechanism else mechanism

@@ -78,9 +78,9 @@ class SessionCommands:
         }
 
     async def do(self, command: Command) -> None:
-        """Do what a command says, and print what it gives."""
-        if given := await self._by_name[command.name](command.rest):
-            self._onlooker.show([printable(given)] if isinstance(given, str) else given)
+        """Run a command and print its output."""
+        if output := await self._by_name[command.name](command.rest):
+            self._onlooker.show([printable(output)] if isinstance(output, str) else output)
 
     async def _help(self, rest: str) -> list[Block]:
         return [pairs(help_rows())]
@@ -96,23 +96,23 @@ class SessionCommands:
         if rest:
             command = split_command(rest)
             self._session.task = self._session.task.model_copy(update={"test_command": command})
-        seen = await self._unless_cancelled(run_tests(self._session))
-        if seen is None:
+        results = await self._unless_cancelled(run_tests(self._session))
+        if results is None:
             return ""
-        failed = [test.name for test in seen.tests if not test.passed]
-        count = f"{len(seen.tests) - len(failed)} of {count_of(len(seen.tests), 'test')} pass"
-        lines = [f"{'✓' if seen.passed else '✗'} {count}"]
-        lines += [f"flaky: {', '.join(seen.flaky)}"] if seen.flaky else []
-        return "\n".join([*lines, seen.feedback]).rstrip()
+        failed = [test.name for test in results.tests if not test.passed]
+        count = f"{len(results.tests) - len(failed)} of {count_of(len(results.tests), 'test')} pass"
+        lines = [f"{'✓' if results.passed else '✗'} {count}"]
+        lines += [f"flaky: {', '.join(results.flaky)}"] if results.flaky else []
+        return "\n".join([*lines, results.feedback]).rstrip()
 
     async def _diff(self, rest: str) -> None:
         if patch := printable(self._session.diff().rstrip("\n")):
             self._onlooker.show_diff(f"{patch}\n")
 
     async def _undo(self, rest: str) -> None:
-        left = await self._session.undo()  # the screen has told each file as it happened
-        if left is not None:
-            self._screen.tell(f"  ! {one_line(left)}")
+        note = await self._session.undo()  # the screen has told each file as it happened
+        if note is not None:
+            self._screen.tell(f"  ! {one_line(note)}")
 
     async def _cost(self, rest: str) -> list[Block]:
         budget = self._session.settings.budget
@@ -203,14 +203,14 @@ class SessionCommands:
 
     async def _model(self, rest: str) -> str:
         if rest:
-            self._session.model, named = await self._switch(rest)
-            self._session.settings = self._session.settings.model_copy(update=named)
+            self._session.model, update = await self._switch(rest)
+            self._session.settings = self._session.settings.model_copy(update=update)
             self._screen.watch_model(self._session.model.name, has_folder=True)
         return self._session.model.name
 
 
 async def told_jobs(session: Session, words: Sequence[str]) -> str:
-    """A line for each process that runs; with `stop PID`, end what that belongs to, and tell the model."""
+    """List running processes; with `stop PID`, stop the job of that process and notify the model."""
     live = session.kept.session
     jobs = [(one, job) for job in (await live.background() if live else ()) for one in job.processes]
     if not words:
@@ -221,10 +221,10 @@ async def told_jobs(session: Session, words: Sequence[str]) -> str:
         return "\n".join(rows) or "nothing runs in the background"
     if len(words) != 2 or words[0] != "stop":
         raise UsageError("Write /jobs, or /jobs stop PID")
-    found = next(((one, job) for one, job in jobs if str(one.pid) == words[1]), None)
-    if found is None:
+    match = next(((one, job) for one, job in jobs if str(one.pid) == words[1]), None)
+    if match is None:
         raise UsageError(f"Nothing of pid {words[1]} runs in the background. See: /jobs")
-    one, job = found
+    one, job = match
     await job.stop()
     session.notes.append(f"The user has stopped pid {one.pid} in the sandbox: {one_line(one.command)}")
     return f"stopped: {one_line(one.command)}"

@@ -55,19 +55,19 @@ def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: 
     return carry_out(context.params, begin)
 
 
-async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: Screen) -> Run:
-    settings = new_settings(loaded.config, given)
-    options = Options(tools=tools_named(given, loaded), watch=screen)
-    if given["team"] is not None:
-        options["team"], options["stop"] = team_named(given["team"], loaded)
-        settings = _of_team(settings, given)
-    await _check_workspace(task.workspace, screen, yes=given["yes"])
-    if given["install"] or given["install_with"] is not None:
+async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
+    settings = new_settings(loaded.config, args)
+    options = Options(tools=tools_named(args, loaded), watch=screen)
+    if args["team"] is not None:
+        options["team"], options["stop"] = team_named(args["team"], loaded)
+        settings = _of_team(settings, args)
+    await _check_workspace(task.workspace, screen, yes=args["yes"])
+    if args["install"] or args["install_with"] is not None:
         from coder.cli.installing import with_install  # hardly a task installs anything
 
-        settings = await with_install(task, settings, given, screen)
+        settings = await with_install(task, settings, args, screen)
     settings = with_roles(settings, options.get("team"))
-    asks = screen.asks or given["detach"] or bool(settings.approve)
+    asks = screen.asks or args["detach"] or bool(settings.approve)
     settings = settings.model_copy(update={"asks": settings.asks and asks})
     opening = open_models(
         loaded.config.models().model_copy(update={"roles": settings.roles}),
@@ -84,17 +84,17 @@ async def _solve(task: Task, loaded: Loaded, given: Mapping[str, Any], screen: S
             return await solve(task, **options)
 
 
-def _of_team(settings: Settings, given: Mapping[str, Any]) -> Settings:
-    """Settings without the strategy and samples of the configuration, which are for other runs."""
-    dropped = {name for name in ("strategy", "samples") if given[name] is None}
-    named = settings.budget.model_fields_set - dropped
-    budget = Budget(**{name: limit for name, limit in settings.budget if name in named})
+def _of_team(settings: Settings, args: Mapping[str, Any]) -> Settings:
+    """Return settings without the configured strategy and samples, which are for other runs."""
+    dropped = {name for name in ("strategy", "samples") if args[name] is None}
+    names = settings.budget.model_fields_set - dropped
+    budget = Budget(**{name: limit for name, limit in settings.budget if name in names})
     strategy = None if "strategy" in dropped else settings.strategy
     return settings.model_copy(update={"strategy": strategy, "budget": budget})
 
 
 def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
-    """The team that --team names, of a TOML file or of `[teams.NAME]` in the user's file, and its stop.
+    """Load the team of --team and its stop, from a TOML file or `[teams.NAME]` in the user's file.
 
     Raises:
         UsageError: there is none, or it is no team.
@@ -103,12 +103,12 @@ def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
     from coder.teams.spec import team_of
 
     if name in loaded.teams:
-        given, where = loaded.teams[name], f"[teams.{name}]"
+        spec, where = loaded.teams[name], f"[teams.{name}]"
     elif Path(name).suffix == ".toml" and Path(name).exists():
-        given, where = read_toml(Path(name)), name
+        spec, where = read_toml(Path(name)), name
     else:
         raise UsageError(f"--team {name}: no file *.toml, and no such team{or_nearest(name, loaded.teams)}")
-    values = dict(given) if isinstance(given, dict) else {}
+    values = dict(spec) if isinstance(spec, dict) else {}
     stop = values.pop("stop", None)
     try:
         return team_of(values), condition_of(str(stop)) if stop is not None else None
@@ -121,25 +121,25 @@ def _first_line(error: Exception) -> str:
         return str(error)
     rows = error.errors()
     # What has a team is first of all told to be no Member, which is not what is wrong with it.
-    told = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
-    first = next(told, rows[0])
+    relevant = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
+    first = next(relevant, rows[0])
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {said}" if place else said
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
-def tools_named(given: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
-    """The functions that --tool names, and the MCP servers of --mcp and of the user's file."""
+def tools_named(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
+    """Return the functions of --tool, and the MCP servers of --mcp and of the user's file."""
     servers: Sequence[Mcp] = ()
-    if given["mcp"] or loaded.servers:
+    if args["mcp"] or loaded.servers:
         from coder.config.mcp_servers import mcp_named
 
-        servers = mcp_named(given["mcp"], loaded.servers)
-    if not given.get("tool"):
+        servers = mcp_named(args["mcp"], loaded.servers)
+    if not args.get("tool"):
         return servers
     from coder.tools.registry import functions_named
 
-    return (*functions_named(given["tool"]), *servers)
+    return (*functions_named(args["tool"]), *servers)
 
 
 async def _check_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
@@ -160,23 +160,23 @@ def _could_be_made(path: Path) -> bool:
 
 
 @asynccontextmanager
-async def traced(given: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
-    """Send what the screen sees to a collector, if one is named. Raises UsageError: no extra, no address."""
-    async with collecting(given["otlp"], screen.note, content=given["otel_content"]) as screen.also:
+async def traced(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
+    """Send the screen's events to a collector, if one is set. Raises UsageError: no extra, no address."""
+    async with collecting(args["otlp"], screen.note, content=args["otel_content"]) as screen.also:
         yield screen.also
 
 
-def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
-    """Do the work of a command, print the result, return the exit code."""
-    screen = Screen(**{name: given[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
+    """Run a command's work, print the result, return the exit code."""
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
 
     async def traced_run(work: Coroutine[Any, Any, Run]) -> Run:
         with closing(work):  # it isn't begun where there is no collector
-            async with traced(given, screen):
+            async with traced(args, screen):
                 return await screen.spinning(work)
 
     try:
-        require_one_form(given)
+        require_one_form(args)
         run = run_until_interrupted(traced_run(begin(screen)), run_id=lambda: screen.run_id)
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
@@ -184,35 +184,35 @@ def carry_out(given: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any,
         if screen.run_id is not None and exit_code == MachineError.exit_code:
             screen.tell(f"  next     {own_command()} resume {screen.run_id}")
         report(error)  # the last lines of stderr say how it ended
-        if given["json"]:
+        if args["json"]:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code
     screen.verdict(run)
-    if given["json"]:
+    if args["json"]:
         print(run.model_dump_json(indent=2))
-    elif not given["jsonl"]:
+    elif not args["jsonl"]:
         text = _shown(run, screen)
         print(visible(text) if sys.stdout.isatty() else text, end="")
     return run.exit_code
 
 
-def require_one_form(given: Mapping[str, Any]) -> None:
-    """Raise UsageError where both --json and --jsonl are named."""
-    if given["json"] and given["jsonl"]:
+def require_one_form(args: Mapping[str, Any]) -> None:
+    """Raise UsageError if both --json and --jsonl are set."""
+    if args["json"] and args["jsonl"]:
         raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
 
 
 def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
-    """The document of a run that gave no Run: the same keys, and null for what isn't known."""
+    """Return the document of a failed run: the same keys, null for unknown values."""
     words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
-    known = _so_far(run_id) | {
+    fields = _so_far(run_id) | {
         "status": "interrupted" if exit_code == INTERRUPTED else "error",
         "reason": words.partition("\n")[0],
         "verified": "none",
         "error": words,
         "exit_code": exit_code,
     }
-    return json.dumps(dict.fromkeys(Run.model_fields) | known, indent=2)
+    return json.dumps(dict.fromkeys(Run.model_fields) | fields, indent=2)
 
 
 def _so_far(run_id: str | None) -> dict[str, object]:

@@ -27,14 +27,14 @@ def question_lines(question: Question) -> list[str]:
 
 
 def prompt_of(question: Question) -> str:
-    """What stands before the place to type."""
+    """Return the prompt of the input line."""
     if question.kind != "approve":
         return "answer: "
     below = "Follow it?" if question.about == "plan" else "Allow this?"
-    asked = one_line(question.text, width=_WIDTH) if _is_short(question) else below
+    text = one_line(question.text, width=_WIDTH) if _is_short(question) else below
     if "always" in question.options:
-        return f"{asked} [y]es, [a]lways, [N]o: "
-    return f"{asked} {_OR_WORDS if question.about in _IN_WORDS else YES_OR_NO}"
+        return f"{text} [y]es, [a]lways, [N]o: "
+    return f"{text} {_OR_WORDS if question.about in _IN_WORDS else YES_OR_NO}"
 
 
 def _is_short(question: Question) -> bool:

@@ -94,14 +94,14 @@ class Runs:
         self._free, self._traces = free or asyncio.Semaphore(os.cpu_count() or 1), traces
 
     def below(self, path: str) -> Path:
-        """An existing path below the root, links followed. Raises UsageError: it is elsewhere, or missing."""
+        """Resolve an existing path below the root, with links. Raises UsageError: elsewhere, or missing."""
         try:
-            found = (self._root / path).resolve(strict=True)
+            resolved = (self._root / path).resolve(strict=True)
         except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
-            found = None
-        if found is None or not found.is_relative_to(self._root):
+            resolved = None
+        if resolved is None or not resolved.is_relative_to(self._root):
             raise UsageError(f"There is no {path!r} below the folder of this server.")
-        return found
+        return resolved
 
     async def program(
         self, code: str | None, files: Mapping[str, str], command: str | None, timeout_s: float | None
@@ -163,10 +163,10 @@ class Runs:
         own = Options(settings=settings, run_id=run)
         return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
 
-    async def answer(self, prefix: str, said: Decision, client: Client, *, asked: str) -> Run:
-        """Answer the question with this id, unless it has its answer by now, and go on with the run."""
+    async def answer(self, prefix: str, decision: Decision, client: Client, *, question_id: str) -> Run:
+        """Answer the question with this id, unless it is answered already, and continue the run."""
         state = await self.state(prefix)
-        await when_free(lambda: answer(state.run, said, asked=asked))
+        await when_free(lambda: answer(state.run, decision, asked=question_id))
         return await (self.go_on(state, client) if self.may_go_on(state) else self.status(state.run))
 
     def may_go_on(self, state: State) -> bool:
@@ -192,17 +192,17 @@ class Runs:
             return await status_of(log, state)
 
     async def state(self, prefix: str) -> State:
-        """What the log holds of a run. Raises UsageError: there is none, or none for this client."""
+        """Load the state of a run. Raises UsageError: there is none, or none for this client."""
         with open_log() as log:
             first = await log.read(prefix, limit=1) if prefix.isprintable() else []
             if first and is_visible(first[0], self._root, self.client):
                 return await state_of(log, prefix)
-            seen = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
-            seen.sort(reverse=True)
-            found = resolve(
-                prefix, lambda low, high, most: [run for run in seen if low <= run <= high][:most]
+            visible = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
+            visible.sort(reverse=True)
+            full_id = resolve(
+                prefix, lambda low, high, most: [run for run in visible if low <= run <= high][:most]
             )
-            return await state_of(log, found)
+            return await state_of(log, full_id)
 
     def _require_free(self) -> None:
         if self._free.locked() and not self._waits:

@@ -61,10 +61,10 @@ class SectionedCommand(TyperCommand):
     """A command whose help lists many options under headings, and few as one list."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
-        """Arguments, then options: those of a long help by sections."""
-        shown = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
-        options = [(param.name, row) for param, row in shown if param.param_type_name == "option"]
-        lists = {"Arguments": [row for param, row in shown if param.param_type_name == "argument"]}
+        """Write arguments, then options; a long help has sections."""
+        records = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
+        options = [(param.name, row) for param, row in records if param.param_type_name == "option"]
+        lists = {"Arguments": [row for param, row in records if param.param_type_name == "argument"]}
         width = max(len(flags) for _, (flags, _) in options)
         for name, (flags, meaning) in options:
             heading = _section(name) if len(options) > _LONG else "Options"
@@ -86,21 +86,21 @@ class Commands(TyperGroup):
     """The summary of each command for the list, which loads none of them."""
 
     @cached_property
-    def found(self) -> dict[str, EntryPoint]:
-        """All that there are, by name."""
+    def entries(self) -> dict[str, EntryPoint]:
+        """Entry points of all commands, by name."""
         return {entry.name: entry for entry in entry_points(group=GROUP)}
 
     def list_commands(self, ctx: object) -> list[str]:
-        """Our own commands first, then those of other packages by name."""
-        found, known = self.found, self.summaries
-        return [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
+        """List our own commands first, then those of other packages by name."""
+        entries, summaries = self.entries, self.summaries
+        return [*(name for name in summaries if name in entries), *sorted(entries.keys() - summaries.keys())]
 
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Load one command; None for an unknown name."""
-        entry = self.found.get(cmd_name)
+        entry = self.entries.get(cmd_name)
         if entry is None:
             # typer names the nearest of the commands that it knows.
-            self.commands = dict.fromkeys(self.found, TyperCommand(None))
+            self.commands = dict.fromkeys(self.entries, TyperCommand(None))
             return None
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
@@ -112,7 +112,9 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's
         """The list in `--help`."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, self._summary(self.found[name])) for name in self.list_commands(ctx)])
+            formatter.write_dl(
+                [(name, self._summary(self.entries[name])) for name in self.list_commands(ctx)]
+            )
 
     def _summary(self, entry: EntryPoint) -> str:
         if summary := self.summaries.get(entry.name):

@@ -181,9 +181,9 @@ def check_backend(name: str, flags: Mapping[str, object]) -> None:
 
 
 def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A command with flags behind its own: by names, parted by blanks, or the parameters of a function.
+    """Add flags to a command: by names, separated by blanks, or the parameters of a function.
 
-    One that it has itself is its own.
+    The command's own flag of the same name wins.
     """
     more: dict[str, inspect.Parameter] = {}
     for each in flags:
@@ -197,8 +197,8 @@ def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], 
         together = own | {name: flag for name, flag in more.items() if name not in own}
 
         @functools.wraps(command)
-        def called(**given: Any) -> None:  # noqa: ANN401 - of whatever type typer makes of each
-            command(**{name: value for name, value in given.items() if name in own})
+        def called(**arguments: Any) -> None:  # noqa: ANN401 - of whatever type typer makes of each
+            command(**{name: value for name, value in arguments.items() if name in own})
 
         called.__signature__ = inspect.Signature(list(together.values()))  # type: ignore[attr-defined]
         called.__annotations__ = {name: flag.annotation for name, flag in together.items()}

@@ -69,7 +69,7 @@ def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
 
 
 def _spoken(body: event_types.Spoken) -> str | None:
-    """The line of what a participant has said."""
+    """Format the line of a participant's message."""
     match message := body.message:
         case CodeMessage(author="human"):
             return "  · your version is tried"
@@ -78,8 +78,8 @@ def _spoken(body: event_types.Spoken) -> str | None:
         case OutcomeMessage(outcome=outcome):
             return _attempt(outcome)
         case CodeMessage(repeats=True):
-            said = "the same code as an earlier attempt" if message.is_change else "again without a change"
-            return f"  {FAILED} {said}"
+            text = "the same code as an earlier attempt" if message.is_change else "again without a change"
+            return f"  {FAILED} {text}"
         case PlanMessage():
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
@@ -129,8 +129,8 @@ def details(run: Run) -> list[str]:
 
 
 def _other(one: Other) -> str:
-    shown = f" by {one.verified}" if one.status == "solved" else ""
-    return f"{one.run_id} {one.status}{shown}, {count_of(one.lines, 'line')}, {money(one.cost)}"
+    verdict = f" by {one.verified}" if one.status == "solved" else ""
+    return f"{one.run_id} {one.status}{verdict}, {count_of(one.lines, 'line')}, {money(one.cost)}"
 
 
 def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered) -> str:
@@ -145,15 +145,17 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
 
 
 def tool_call(called: event_types.ToolCalled) -> str:
-    """A tool call in a line: the command, or the file."""
+    """Format a tool call in a line: the command, or the file."""
     try:
-        given = json.loads(called.arguments)
+        arguments = json.loads(called.arguments)
     except ValueError:
-        given = {}
-    said = next((str(given[name]) for name in ("command", "path") if given.get(name)), called.arguments)
+        arguments = {}
+    text = next(
+        (str(arguments[name]) for name in ("command", "path") if arguments.get(name)), called.arguments
+    )
     if called.name == "edit" and (paths := _PATCHED.findall(called.arguments)):
-        said = ", ".join(paths)
-    return one_line(f"{called.name}  {said}")
+        text = ", ".join(paths)
+    return one_line(f"{called.name}  {text}")
 
 
 def _before(baseline: event_types.BaselineTaken) -> str | None:
@@ -173,11 +175,13 @@ def _before(baseline: event_types.BaselineTaken) -> str | None:
 def _attempt(outcome: Outcome) -> str:
     note = f"; {one_line(outcome.note)}" if outcome.note else ""
     if outcome.passed:
-        told = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
-        note += f"; {told}" if told else ""
+        evidence = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
+        note += f"; {evidence}" if evidence else ""
         return f"  ✓ {_passed(outcome.checks) or 'ran'}{note}"
-    said = _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
-    return f"  {FAILED} {said.removesuffix('.') if note else said}{note}"
+    failure = (
+        _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
+    )
+    return f"  {FAILED} {failure.removesuffix('.') if note else failure}{note}"
 
 
 def _passed(checks: tuple[CheckLine, ...]) -> str:
@@ -190,8 +194,8 @@ def _first_failed(checks: tuple[CheckLine, ...]) -> str:
         return ""
     if line.expected is not None and line.actual is not None:
         return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
-    said = _said(line)
-    return one_line(f"{line.name}: {said}" if said else line.name)
+    reason = _said(line)
+    return one_line(f"{line.name}: {reason}" if reason else line.name)
 
 
 def _said(line: CheckLine) -> str:

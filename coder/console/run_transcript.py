@@ -65,10 +65,10 @@ class Transcript:
         self._on_copy = False  # what tools change is discarded
 
     def entry(self, event: Event, *, with_call: bool = False) -> Entry | None:
-        """Take the next event and show it; None: there is nothing to show.
+        """Add the next event and return its entry; None if there is nothing to show.
 
         Args:
-            with_call: show what a tool was called with beside what it gave.
+            with_call: show the arguments of a tool call beside its result.
         """
         body = event_types.parse_if_readable(event)
         if body is None:
@@ -76,8 +76,8 @@ class Transcript:
             return Entry(event.seq, event.type, text)
         heading, parts = self._told(event, body, with_call=with_call)
         self._take(event, body)
-        said = tuple(part for part in parts if part.text.strip())
-        return Entry(event.seq, event.type, heading, said) if heading or said else None
+        filled = tuple(part for part in parts if part.text.strip())
+        return Entry(event.seq, event.type, heading, filled) if heading or filled else None
 
     def skip(self, event: Event) -> None:
         """Take the next event without showing it."""
@@ -127,11 +127,11 @@ class Transcript:
                 patches = {"patch": body.patch, "left out": body.tests}
                 return "", [Part(title, patch, format="diff") for title, patch in patches.items()]
             case event_types.QuestionAsked():
-                asked = "\n".join([body.text, *body.options])
-                return "", [Part(f"question {body.id}", asked), Part("patch", body.patch, format="diff")]
+                text = "\n".join([body.text, *body.options])
+                return "", [Part(f"question {body.id}", text), Part("patch", body.patch, format="diff")]
             case event_types.QuestionAnswered():
-                said = f"{body.decision} {body.words}".strip()
-                return "", [Part(f"answer {body.id}  {body.who} ({body.how})", said)]
+                words = f"{body.decision} {body.words}".strip()
+                return "", [Part(f"answer {body.id}  {body.who} ({body.how})", words)]
             case event_types.RunStopped():
                 error = body.error if body.error != body.reason else None
                 return f"{body.status}  {body.reason}", [Part("error", error or "")]
@@ -146,12 +146,12 @@ class Transcript:
 
     def _answer(self, body: event_types.CallAnswered) -> tuple[str, list[Part]]:
         used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
-        said = [Part("reasoning", body.reasoning, is_aside=True), Part("text", body.text, format="markdown")]
-        said += [
+        parts = [Part("reasoning", body.reasoning, is_aside=True), Part("text", body.text, format="markdown")]
+        parts += [
             Part(f"calls {called.name}  (step {number})", _in_words(called))
             for number, called in enumerate(body.tool_calls, self.steps + 1)
         ]
-        return f"answer {body.call}  {body.model}  {used}", said
+        return f"answer {body.call}  {body.model}  {used}", parts
 
     def _spoken(self, body: event_types.Spoken, message: Message) -> tuple[str, list[Part]]:
         """What a participant has said: code, words, a decision or an outcome."""
@@ -221,16 +221,16 @@ def _listed(checks: Sequence[CheckLine]) -> str:
 
 
 def _in_words(called: ToolCall | event_types.ToolCalled) -> str:
-    """The arguments of a call as text: a name, and its value below where that has several lines."""
+    """Format the arguments of a call; a value of several lines stands below its name."""
     try:
-        given = loads(called.arguments or "{}")
+        arguments = loads(called.arguments or "{}")
     except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
+        arguments = None
+    if not isinstance(arguments, dict):
         return called.arguments
     if called.name == "plan" and (plan := plan_of(called.arguments)) is not None:
         return "\n".join(plan.lines)
-    texts = {name: value if isinstance(value, str) else dumps(value) for name, value in given.items()}
+    texts = {name: value if isinstance(value, str) else dumps(value) for name, value in arguments.items()}
     return "\n".join(
         f"{name}:\n{text}" if "\n" in text else f"{name}: {text}" for name, text in texts.items()
     )

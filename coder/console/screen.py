@@ -162,7 +162,7 @@ class Screen:
                 return Decision(decision="yes", who=this_person(), how="flag")
             for line in question_lines(question):
                 self._terminal.print(line)
-            with self.held():  # a live line would be drawn over the question
+            with self.hold_output():  # a live line would be drawn over the question
                 return typed_answer(question, await read_line(prompt_of(question)))
 
     def do(self, what: str) -> None:
@@ -214,9 +214,9 @@ class Screen:
         """Print above a line that takes what is typed; it shows what is going on."""
         self._terminal.print_above(line)
 
-    def held(self) -> AbstractContextManager[None]:
-        """Show no spinner while the block lasts, whatever happens."""
-        return self._terminal.held()
+    def hold_output(self) -> AbstractContextManager[None]:
+        """Hold back output and the spinner while the block runs."""
+        return self._terminal.hold_output()
 
     def tell(self, line: str) -> None:
         """Print a line, also where the screen is quiet."""
@@ -260,8 +260,8 @@ class Screen:
             self.note(f"{len(notes) - MOST_NOTES} more were left out: see {own_command()} show {self.run_id}")
 
     def _stream(self, text: str) -> None:
-        if self._verbose and not self._quiet and (shown := self._body.feed(printable(text))):
-            self._terminal.write(shown)
+        if self._verbose and not self._quiet and (piece := self._body.feed(printable(text))):
+            self._terminal.write(piece)
 
     def _end_stream(self) -> None:
         """Show the end of what was streamed since the last event."""

@@ -143,8 +143,8 @@ class Terminal:
             self._end_line()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Write nothing while the block lasts, as a question stands there; what comes is written after it."""
+    def hold_output(self) -> Iterator[None]:
+        """Hold back output while the block shows a question; write it afterwards."""
         self.clear()
         self._is_held = True
         try:

@@ -35,11 +35,11 @@ class Client(client_runs.Client):
 
     @property
     def name(self) -> str:
-        """The token's, or what the client calls itself."""
+        """Name of the token, or the client's own."""
         if self._token is not None:
             return self._token
-        known = self._session.client_params
-        return one_line(known.client_info.name, width=60) if known is not None else "an MCP client"
+        params = self._session.client_params
+        return one_line(params.client_info.name, width=60) if params is not None else "an MCP client"
 
     @property
     def elicits(self) -> bool:
@@ -89,29 +89,29 @@ class Client(client_runs.Client):
         raise Waits(question.text)
 
     async def show(self, question: Question) -> ElicitResult | None:
-        """Have the client show a form now; None where a form must end the call."""
+        """Show a form in the client; None if a form must end the call."""
         if not self._session.can_send_request:
             return None
         form = form_of(question)
-        shown: ElicitResult = await self._session.elicit_form(
+        result: ElicitResult = await self._session.elicit_form(
             form.message, form.requested_schema, self._request
         )
-        return shown
+        return result
 
-    def filled(self, question: Question, shown: ElicitResult) -> Decision | None:
-        """The answer that a form has brought; None where it was dismissed, or left empty."""
-        given = shown.content or {} if shown.action == "accept" else {}
-        words = str(given.get("words") or "").strip()
-        choice = _choices(question).get(str(given.get("decision")), "")
-        said = self.decision(question, "no" if shown.action == "decline" else choice, words)
-        return said if said.decision or (words and question.kind != "approve") else None
+    def filled(self, question: Question, result: ElicitResult) -> Decision | None:
+        """Return the answer of a form; None if it was dismissed or left empty."""
+        content = result.content or {} if result.action == "accept" else {}
+        words = str(content.get("words") or "").strip()
+        choice = _choices(question).get(str(content.get("decision")), "")
+        decision = self.decision(question, "no" if result.action == "decline" else choice, words)
+        return decision if decision.decision or (words and question.kind != "approve") else None
 
     def decision(self, question: Question, choice: str, words: str) -> Decision:
-        """The client's answer to a question: a choice, or words."""
-        said = Decision(decision=choice, words=words)
+        """Return the client's answer to a question: a choice, or words."""
+        decision = Decision(decision=choice, words=words)
         if question.kind != "approve":
-            said = question.worded(words or (choice if choice in question.options else ""))
-        return said.model_copy(update={"who": self.name, "how": "mcp"})
+            decision = question.worded(words or (choice if choice in question.options else ""))
+        return decision.model_copy(update={"who": self.name, "how": "mcp"})
 
 
 def form_of(question: Question) -> ElicitRequestFormParams:

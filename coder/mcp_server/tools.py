@@ -127,9 +127,9 @@ class Tools:
             now = await self._runs.status(run)
             if now.status == "running" and now.question is None:
                 raise UsageError(f"It has asked nothing yet. {now.reason}")
-            asked, question = open_question(await self._runs.state(run))
-            said = client.decision(question, decision, words)
-            return await self._runs.answer(run, said, client, asked=asked)
+            question_id, question = open_question(await self._runs.state(run))
+            answer = client.decision(question, decision, words)
+            return await self._runs.answer(run, answer, client, question_id=question_id)
 
         return await self._run(ctx, begin)
 
@@ -141,19 +141,19 @@ class Tools:
     async def _asked(
         self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]], client: Client
     ) -> Run | InputRequiredResult:
-        identity, _, asked = (ctx.request_state or "").partition(" ")
-        shown = (ctx.input_responses or {}).get(_QUESTION)
+        identity, _, asked_id = (ctx.request_state or "").partition(" ")
+        response = (ctx.input_responses or {}).get(_QUESTION)
         run = await self._runs.status(identity) if identity else await begin(client)
         while run.status == "waiting" and run.question is not None and client.elicits:
             open_id, question = open_question(await self._runs.state(run.run_id))
-            if shown is None or open_id != asked:
-                shown = await client.show(question)
-            if not isinstance(shown, ElicitResult):
+            if response is None or open_id != asked_id:
+                response = await client.show(question)
+            if not isinstance(response, ElicitResult):
                 form: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
                 return InputRequiredResult(input_requests=form, request_state=f"{run.run_id} {open_id}")
-            if (said := client.filled(question, shown)) is None:
+            if (answer := client.filled(question, response)) is None:
                 break
-            run, shown = await self._runs.answer(run.run_id, said, client, asked=open_id), None
+            run, response = await self._runs.answer(run.run_id, answer, client, question_id=open_id), None
         return run
 
 

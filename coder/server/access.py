@@ -116,7 +116,7 @@ class AccessMiddleware:
         return done
 
     def _let_in(self, scope: Scope, headers: Headers) -> Response | None:
-        """Name the caller. Raises Problem, or gives a page to go to."""
+        """Set the caller of a request; return a redirect to sign in, if needed. Raises Problem."""
         host, path = headers.get("host", ""), scope["path"]
         if path != "/healthz" and _host(f"//{host}") not in self._names:
             further = "Use a name that coder serve was given by --name."
@@ -133,18 +133,18 @@ class AccessMiddleware:
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", 303)
         further = "Send it: Authorization: Bearer TOKEN. In a browser, sign in: /login"
-        told = "The token is missing or wrong.", "This server lets in who has one.", further
-        raise Problem(401, *told, WWW_Authenticate="Bearer")
+        texts = "The token is missing or wrong.", "This server lets in who has one.", further
+        raise Problem(401, *texts, WWW_Authenticate="Bearer")
 
     def _caller(self, method: str, headers: Headers) -> Caller | None:
-        given = [value.partition(" ")[::2] for value in headers.getlist("authorization")]
-        if not given and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
+        credentials = [value.partition(" ")[::2] for value in headers.getlist("authorization")]
+        if not credentials and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
             own = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
             until, caller = self._sessions.get(own, (0.0, None))
             return caller if time.monotonic() < until else None
-        if len(given) != 1 or given[0][0].lower() != "bearer":
+        if len(credentials) != 1 or credentials[0][0].lower() != "bearer":
             return None
-        return self._callers.get(digest(given[0][1].strip()))
+        return self._callers.get(digest(credentials[0][1].strip()))
 
 
 def _check_length(headers: Headers, longest: int) -> None:

@@ -65,13 +65,13 @@ class Connection(H11Protocol):
             self._limit = None
 
     def _end_late(self) -> None:
-        """End a connection whose request hasn't arrived; say so where no answer has begun."""
+        """Close a connection whose request hasn't arrived; answer 408 if no answer has begun."""
         if self.conn.our_state is h11.SEND_RESPONSE or self.conn.trailing_data[0]:
             why = f"{self.complete_s:g} s are the most."
-            said = Problem(408, "The request didn't arrive.", why, "Send it again, faster.").response()
-            length = ("content-length", str(len(said.body)))
-            headers = [("content-type", said.media_type or ""), length, ("connection", "close")]
+            problem = Problem(408, "The request didn't arrive.", why, "Send it again, faster.").response()
+            length = ("content-length", str(len(problem.body)))
+            headers = [("content-type", problem.media_type or ""), length, ("connection", "close")]
             answer = h11.Response(status_code=408, headers=headers, reason=b"Request Timeout")
-            events = (answer, h11.Data(data=bytes(said.body)), h11.EndOfMessage())
+            events = (answer, h11.Data(data=bytes(problem.body)), h11.EndOfMessage())
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self.transport.close()

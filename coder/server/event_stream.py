@@ -26,8 +26,8 @@ class _Followed:
     """The end of a run that somebody follows."""
 
     readers: int = 0
-    seen: int = 0
-    """The greatest number that a reader has read."""
+    last_read: int = 0
+    """Greatest event number that a reader has read."""
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     look: asyncio.Task[None] | None = None
 
@@ -69,15 +69,15 @@ class EventStreams:
             yield "event: end\ndata: {}\n\n"
 
     async def some(self, run: str, after: int, limit: int) -> list[str]:
-        """Events behind number `after` as JSON: at most `limit`, and hardly more than 8 MiB."""
-        found: list[str] = []
+        """Return events after number `after` as JSON: at most `limit`, and about 8 MiB."""
+        events: list[str] = []
         most = _FIRST
-        while len(found) < limit and sum(map(len, found)) < _LONGEST:
-            lines, most = await self._read(run, after + len(found), most)
+        while len(events) < limit and sum(map(len, events)) < _LONGEST:
+            lines, most = await self._read(run, after + len(events), most)
             if not lines:
                 break
-            found += lines
-        return found[:limit]
+            events += lines
+        return events[:limit]
 
     async def is_over(self, run: str, after: int) -> bool:
         """Whether nothing follows number `after`: a run has ended with it, or has no event of this number."""
@@ -101,9 +101,9 @@ class EventStreams:
                 if not lines and await self.is_over(run, after):
                     return
                 after += len(lines)
-                if lines and after > followed.seen:  # the look finds it no more: tell the others
+                if lines and after > followed.last_read:  # the look finds it no more: tell the others
                     self.wake(run)
-                followed.seen = max(followed.seen, after)
+                followed.last_read = max(followed.last_read, after)
                 yield lines
                 if not lines:
                     with suppress(TimeoutError):
@@ -123,7 +123,7 @@ class EventStreams:
         while followed.readers:
             await asyncio.sleep(_LOOK_S)
             try:
-                is_new = bool(await self._log.read(run, after=followed.seen, limit=1))
+                is_new = bool(await self._log.read(run, after=followed.last_read, limit=1))
             except MachineError:
                 is_new = True  # the readers meet the same fault
             if is_new:
@@ -137,11 +137,11 @@ def _has_ended(last: Event) -> bool:
 
 
 def _lines(events: Sequence[Event]) -> list[str]:
-    found: list[str] = []
+    rows: list[str] = []
     length = 0
     for event in events:
         length += len(line := event.as_json())
-        if found and length > _BYTES:
+        if rows and length > _BYTES:
             break
-        found.append(line)
-    return found
+        rows.append(line)
+    return rows

@@ -130,8 +130,8 @@ async def serve_http(
     config = uvicorn.Config(
         app, http=Connection, ws="none", log_level="critical", timeout_graceful_shutdown=_PATIENCE_S
     )
-    shown = f"[{host}]" if ":" in host else host
-    print(f"serving http://{shown}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
+    address = f"[{host}]" if ":" in host else host
+    print(f"serving http://{address}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     with listener:
         await _Server(config, serving).serve(sockets=[listener])
         await asyncio.sleep(_MOMENT_S)

@@ -30,8 +30,8 @@ class Problem(Exception):
 
     def response(self) -> JSONResponse:
         """The answer to the request."""
-        named = {name.replace("_", "-"): value for name, value in self.headers.items()}
-        return JSONResponse(self.document.model_dump(), self.status, named)
+        headers = {name.replace("_", "-"): value for name, value in self.headers.items()}
+        return JSONResponse(self.document.model_dump(), self.status, headers)
 
 
 def ending() -> Problem:

@@ -70,18 +70,18 @@ async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
 
 
 async def served_run(serving: Serving, caller: Caller, run: str, status: int = 200) -> Response:
-    """The answer that is a run as it stands. Raises Problem: there is none for this caller."""
+    """Return a run's current document. Raises Problem: there is none for this caller."""
     state = await seen_state(serving, caller, run)
-    asked = state.questions.open.id if state.questions.open is not None else None
-    own = {"is_live": state.progress.stopped is None, "question_id": asked, "last": state.progress.seq}
+    question_id = state.questions.open.id if state.questions.open is not None else None
+    own = {"is_live": state.progress.stopped is None, "question_id": question_id, "last": state.progress.seq}
     if state.progress.stopped is None and run in serving.live:
-        found = summarize(state).model_copy(
+        summary = summarize(state).model_copy(
             update={"status": "running", "reason": "This server works on it."}
         )
     else:
-        found = await apart(status_of(serving.log, state))
-    shown = ServedRun.model_validate(dict(found) | own)
-    return document(shown, status, Location=f"/runs/{run}")
+        summary = await apart(status_of(serving.log, state))
+    run_document = ServedRun.model_validate(dict(summary) | own)
+    return document(run_document, status, Location=f"/runs/{run}")
 
 
 async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | None = None) -> str:
@@ -156,10 +156,10 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         await check_access(serving, caller, run)
         after = after if last_event_id is None else last_event_id
         if SSE not in request.headers.get("accept", ""):
-            found = await serving.streams.some(run, after, limit)
-            further = f'</runs/{run}/events?after={after + len(found)}&limit={limit}>; rel="next"'
-            more = {"Link": further} if found else {}
-            return Response(f"[{','.join(found)}]", headers=more, media_type="application/json")
+            lines = await serving.streams.some(run, after, limit)
+            further = f'</runs/{run}/events?after={after + len(lines)}&limit={limit}>; rel="next"'
+            more = {"Link": further} if lines else {}
+            return Response(f"[{','.join(lines)}]", headers=more, media_type="application/json")
         if await serving.streams.is_over(run, after):
             return Response(status_code=204)  # from which a browser connects no more
         headers = {"X-Accel-Buffering": "no"}
@@ -184,9 +184,9 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
         return await served_run(serving, caller, run, 202)
 
     @router.post("/runs/{run}/answers", status_code=202, response_model=ServedRun)
-    async def answer_question(run: str, given: Answer, caller: Approves) -> Response:
+    async def answer_question(run: str, body: Answer, caller: Approves) -> Response:
         """Answer the question that a run waits for, and continue it."""
-        await answer_run(serving, caller, run, given)
+        await answer_run(serving, caller, run, body)
         return await served_run(serving, caller, run, 202)
 
     @router.post("/runs/{run}/stop", response_model=ServedRun)
@@ -213,25 +213,25 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
         return document(await runs_of(serving, caller).program(**program.model_dump()))
 
 
-async def answer_run(serving: Serving, caller: Caller, run: str, given: Answer) -> None:
-    """Answer the open question of a run, and go on with it unless it is the operator's own.
+async def answer_run(serving: Serving, caller: Caller, run: str, body: Answer) -> None:
+    """Answer the open question of a run, and continue it unless it is the operator's own.
 
     Raises:
         Problem, Busy, TooLate: nothing was answered.
         UsageError: the answer isn't one to the question, or its files can't be tried.
     """
-    asked, question = open_question(state := await seen_state(serving, caller, run))
-    check_text(given.model_dump())
-    said = Decision(decision=given.decision, words=given.words)
+    question_id, question = open_question(state := await seen_state(serving, caller, run))
+    check_text(body.model_dump())
+    decision = Decision(decision=body.decision, words=body.words)
     may_go_on = runs_of(serving, caller).may_go_on(state)
-    if given.files is not None:
-        said = own_version(state, question, given.files if may_go_on else {})
+    if body.files is not None:
+        decision = own_version(state, question, body.files if may_go_on else {})
     elif question.kind != "approve":
-        said = question.worded(given.words or given.decision)
-    said = said.model_copy(update={"who": who_of(caller), "how": "http"})
+        decision = question.worded(body.words or body.decision)
+    decision = decision.model_copy(update={"who": who_of(caller), "how": "http"})
     if may_go_on:
         serving.require_free()
-    await when_free(lambda: answer(run, said, asked=given.question or asked, log=serving.log))
+    await when_free(lambda: answer(run, decision, asked=body.question or question_id, log=serving.log))
     await serving.ended(run)
     if may_go_on and not serving.is_closing:
         with suppress(Busy):  # the answer is kept: a server goes on with it

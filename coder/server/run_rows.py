@@ -29,43 +29,43 @@ class RunRows:
         self._rows: OrderedDict[str, tuple[Event, ListedRun]] = OrderedDict()
 
     async def newest(self, caller: Caller, limit: int) -> list[ListedRun]:
-        """The caller's newest runs; costs of one that goes on may be 10 s old."""
-        return [await self._row(found) for found in await apart(self._seen(caller, limit))]
+        """Return the caller's newest runs; costs of a running one may be 10 s old."""
+        return [await self._row(summary) for summary in await apart(self._seen(caller, limit))]
 
     async def outside(self, caller: Caller, limit: int) -> list[str]:
-        """The folder of each of the newest runs that the operator has outside of the root; clients: none."""
+        """Return the folders of the operator's newest runs outside the root; none for clients."""
         if caller.client is not None:
             return []
-        found = await apart(self._log.runs(limit=limit))
+        summaries = await apart(self._log.runs(limit=limit))
         return [
             str(one.first.body.get("task", {}).get("workspace"))
-            for one in found
+            for one in summaries
             if one.first.type == RunStarted.type and not caller.sees(one.first)
         ]
 
     async def _seen(self, caller: Caller, limit: int) -> list[RunSummary]:
         looked = limit
         while True:
-            found = await self._log.runs(limit=looked)
-            seen = [one for one in found if caller.sees(one.first)]
-            if len(seen) >= limit or len(found) < looked:
-                return seen[:limit]
+            summaries = await self._log.runs(limit=looked)
+            visible = [one for one in summaries if caller.sees(one.first)]
+            if len(visible) >= limit or len(summaries) < looked:
+                return visible[:limit]
             looked *= 4
 
-    async def _row(self, found: RunSummary) -> ListedRun:
+    async def _row(self, summary: RunSummary) -> ListedRun:
         async with self._making:
-            last, row = self._rows.get(found.run, (None, None))
-            if last is None or row is None or _is_old(last, row, found.last):
-                row, last = await apart(list_run(self._log, found)), found.last
+            last, row = self._rows.get(summary.run, (None, None))
+            if last is None or row is None or _is_old(last, row, summary.last):
+                row, last = await apart(list_run(self._log, summary)), summary.last
             # Not the event itself, which may be long.
-            self._rows[found.run] = last.model_copy(update={"body": {}}), row
-            self._rows.move_to_end(found.run)
+            self._rows[summary.run] = last.model_copy(update={"body": {}}), row
+            self._rows.move_to_end(summary.run)
             if len(self._rows) > _KEPT:
                 self._rows.popitem(last=False)
             return row
 
 
-def _is_old(made: Event, row: ListedRun, last: Event) -> bool:
+def _is_old(former: Event, row: ListedRun, last: Event) -> bool:
     goes_on = row.status == "unfinished" and last.type != RunStopped.type
-    is_same = made.seq == last.seq or (goes_on and last.time < made.time + _OLD_S)
+    is_same = former.seq == last.seq or (goes_on and last.time < former.time + _OLD_S)
     return row.status == "unreadable" or not is_same  # the log may be there again

@@ -23,28 +23,28 @@ _LOOK_S, _NEWEST, _MOST = 5.0, 200, 3
 
 
 async def take_over(serving: Serving) -> None:
-    """Look for such runs, for ever."""
+    """Look for abandoned runs, until cancelled."""
     failed = Counter[tuple[str, int]]()
     while True:
         with suppress(CoderError):  # of the log: it may be there again
-            for found in await apart(serving.log.runs(limit=_NEWEST)):
-                await _try(serving, found, failed)
+            for summary in await apart(serving.log.runs(limit=_NEWEST)):
+                await _try(serving, summary, failed)
         await asyncio.sleep(_LOOK_S)
 
 
-async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, int]]) -> None:
-    """Go on with a run that can be begun; one that fails holds no other, and is given up after some tries."""
-    end = found.run, found.last.seq
-    if failed[end] == _MOST or found.run in serving.live or serving.workers.locked():
+async def _try(serving: Serving, summary: RunSummary, failed: Counter[tuple[str, int]]) -> None:
+    """Continue a run if possible; a failing run blocks no other, and is given up after some tries."""
+    end = summary.run, summary.last.seq
+    if failed[end] == _MOST or summary.run in serving.live or serving.workers.locked():
         return
     try:
-        folder = found.first.body.get("settings", {}).get("served")
+        folder = summary.first.body.get("settings", {}).get("served")
         if folder is None or not Path(folder).is_relative_to(serving.root):
             return
-        state = await apart(_abandoned(serving.log, found))
+        state = await apart(_abandoned(serving.log, summary))
         if state is not None and not serving.is_closing:  # which interrupts runs for the next server
             runs = Runs(Path(folder), serving.workers, traces=serving.traces)
-            await serving.start(found.run, lambda live: runs.go_on(state, live)).begin()
+            await serving.start(summary.run, lambda live: runs.go_on(state, live)).begin()
     except LeaseHeld:  # a process works on it
         return
     except Exception as error:  # noqa: BLE001 - whatever a run does, it costs itself alone
@@ -53,11 +53,11 @@ async def _try(serving: Serving, found: RunSummary, failed: Counter[tuple[str, i
             report(error)
 
 
-async def _abandoned(log: EventLog, found: RunSummary) -> State | None:
-    """The state of a run that is to go on, whether or not a process works on it."""
-    if found.last.type == RunStopped.type and found.last.body.get("status") != "interrupted":
+async def _abandoned(log: EventLog, summary: RunSummary) -> State | None:
+    """Load the state of a run to continue, whether or not a process works on it; None otherwise."""
+    if summary.last.type == RunStopped.type and summary.last.body.get("status") != "interrupted":
         return None
-    state = fold_all(events := await log.read(found.run))
+    state = fold_all(events := await log.read(summary.run))
     if state.settings.served is None or state.progress.parent is not None:
         return None  # continued on the command line; or an attempt, which the run goes on with that it is for
     stopped, tries = state.progress.stopped, 0

@@ -56,8 +56,8 @@ def routes(serving: Serving) -> APIRouter:
             folders = one_line(named([*dict.fromkeys(outside)]), width=300)
             runs = count_of(len(outside), "run")
             note = f"Not shown, as they are outside of {caller.root} (--root): {runs} in {folders}."
-        shown = sorted(rows, key=lambda row: row.question is None)
-        return page("runs", "Runs", rows=shown, note=note)
+        ordered = sorted(rows, key=lambda row: row.question is None)
+        return page("runs", "Runs", rows=ordered, note=note)
 
     @router.get("/login")
     async def login() -> Response:
@@ -68,13 +68,13 @@ def routes(serving: Serving) -> APIRouter:
         return page("new", "New task")
 
     @router.post("/studio/new")
-    async def begin(given: NewTask, caller: Works) -> Response:
-        asked: dict[Approved, bool] = {"plan": given.plans, "landing": given.asks}
+    async def begin(form: NewTask, caller: Works) -> Response:
+        approvals: dict[Approved, bool] = {"plan": form.plans, "landing": form.asks}
         new = NewRun(
-            prompt=given.prompt,
-            workspace=Path(given.folder) if given.folder else None,
-            test_command=split_command(given.test or None),
-            approve=tuple(about for about, is_asked in asked.items() if is_asked),
+            prompt=form.prompt,
+            workspace=Path(form.folder) if form.folder else None,
+            test_command=split_command(form.test or None),
+            approve=tuple(about for about, is_asked in approvals.items() if is_asked),
         )
         return JSONResponse({"run_id": await begin_run(serving, caller, new)})
 
@@ -88,27 +88,27 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
 
     async def shown_of(run: str, caller: Caller) -> RunView:
         await check_access(serving, caller, run)
-        shown = kept.setdefault(run, RunView(serving.log, run))
+        view = kept.setdefault(run, RunView(serving.log, run))
         kept.move_to_end(run)
         if len(kept) > _KEPT:
             kept.popitem(last=False)
-        await shown.catch_up()
-        return shown
+        await view.catch_up()
+        return view
 
     @router.get("/studio/{run}")
     async def run_page(run: str, caller: Reads, before: Seq = 0, only: Seq = 0) -> Response:
-        shown = await shown_of(run, caller)
+        view = await shown_of(run, caller)
         first, last = (only, only) if only else (max(1, before - MOST), before - 1)
         is_part = last > 0
         return page(
             "run",
-            one_line(shown.state.task.prompt, width=200),
+            one_line(view.state.task.prompt, width=200),
             run=run,
-            now=Markup(_now(shown, caller)),
-            seq=shown.seq,
-            entries=await part_of(serving.log, run, first, last) if is_part else shown.entries,
+            now=Markup(_now(view, caller)),
+            seq=view.seq,
+            entries=await part_of(serving.log, run, first, last) if is_part else view.entries,
             is_whole=bool(only),
-            earlier=0 if only else first if is_part else shown.begin,
+            earlier=0 if only else first if is_part else view.begin,
             is_part=is_part,
         )
 
@@ -119,46 +119,48 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
         after: Seq = 0,
         last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
     ) -> Response:
-        shown = await shown_of(run, caller)
-        messages = _messages(serving, shown, caller, after if last_event_id is None else last_event_id)
+        view = await shown_of(run, caller)
+        messages = _messages(serving, view, caller, after if last_event_id is None else last_event_id)
         return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
-def _now(shown: RunView, caller: Caller) -> str:
-    """What a page says of a run as it stands, above its entries."""
-    state = shown.state
-    asked, question = shown.question or ("", None)
-    return fragment("now", summarize(state), asked, question, state.progress.stopped is None, caller.scopes)
+def _now(view: RunView, caller: Caller) -> str:
+    """Render the status of a run, above its entries."""
+    state = view.state
+    question_id, question = view.question or ("", None)
+    return fragment(
+        "now", summarize(state), question_id, question, state.progress.stopped is None, caller.scopes
+    )
 
 
-async def _messages(serving: Serving, shown: RunView, caller: Caller, known: int) -> AsyncIterator[str]:
-    """What is new behind an event, as a stream: a message's id is the number of the last event in it."""
+async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int) -> AsyncIterator[str]:
+    """Stream what is new after an event; a message's id is the number of its last event."""
     yield "retry: 1000\n\n"
-    if known + 1 < shown.begin:
+    if latest + 1 < view.begin:
         yield "event: behind\ndata:\n\n"
         return
-    async with aclosing(serving.streams.batches(shown.run, known)) as batches:
+    async with aclosing(serving.streams.batches(view.run, latest)) as batches:
         async for events in batches:
             if not events:
                 yield ": \n\n"
                 continue
-            await shown.catch_up()
-            seq = shown.seq  # before the entries, to which another reader's look may add
-            html = [fragment("entry", one, shown.run) for one in shown.entries if one.seq > known]
-            lines = "".join([*html, _now(shown, caller)]).split("\n")
-            known = seq
-            yield f"id: {known}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
+            await view.catch_up()
+            seq = view.seq  # before the entries, to which another reader's look may add
+            html = [fragment("entry", one, view.run) for one in view.entries if one.seq > latest]
+            lines = "".join([*html, _now(view, caller)]).split("\n")
+            latest = seq
+            yield f"id: {latest}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
     if not serving.is_closing:
         yield "event: end\ndata:\n\n"
 
 
 def _add_reports(router: APIRouter, folder: Path | None) -> None:
-    """Show the HTML files below a folder, where they load nothing and read nothing of ours."""
+    """Serve the HTML files below a folder, in pages that can't load or read anything of ours."""
 
     @router.get("/reports")
     async def reports(caller: Reads, name: str = "") -> Response:
-        found = _reports(folder)
-        return page("reports", name or "Reports", names=found, shown=name if name in found else "")
+        names = _reports(folder)
+        return page("reports", name or "Reports", names=names, shown=name if name in names else "")
 
     @router.get("/reports/page")
     async def report(caller: Reads, name: str) -> Response:

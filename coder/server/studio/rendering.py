@@ -61,8 +61,8 @@ class PageRoute(APIRoute):
                 problem = problem_of(error)
                 if request.method != "GET":
                     return problem.response()
-                told = problem.document
-                text = f"{told.why} {told.next}"
-                return page("base", told.what, status=problem.status, text=text)
+                document = problem.document
+                text = f"{document.why} {document.next}"
+                return page("base", document.what, status=problem.status, text=text)
 
         return handled

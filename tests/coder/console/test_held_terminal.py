@@ -10,7 +10,7 @@ def test_lines_and_pieces_wait_for_the_end_of_a_question_and_keep_their_order(
 ) -> None:
     terminal = Terminal()
     terminal.print("before")
-    with terminal.held():
+    with terminal.hold_output():
         terminal.print("a line")
         terminal.speak("a piece")
         terminal.clear()
