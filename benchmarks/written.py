@@ -6,8 +6,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from coder.errors import MachineError
-from coder.fs import atomic_replace
+from coder.base.errors import MachineError
+from coder.base.fs import atomic_replace
 
 
 def write_text(path: Path, text: str) -> None:

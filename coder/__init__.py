@@ -11,15 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.agent import fork, resume, solve, solve_sync
+    from coder.base.errors import CoderError
     from coder.config.mcp_servers import Mcp
+    from coder.engine.agent import fork, resume, solve, solve_sync
+    from coder.engine.loop import Team
+    from coder.engine.options import Options
+    from coder.engine.participants.participant import Participant
+    from coder.engine.requests import answer, stop
     from coder.environment.run_policy import OpenSandbox
-    from coder.errors import CoderError
-    from coder.loop import Team
     from coder.models.model import Model
-    from coder.options import Options
-    from coder.participants.participant import Participant
-    from coder.requests import answer, stop
     from coder.run.questions import Decider, Decision, Question
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
@@ -36,14 +36,14 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.agent": ("fork", "resume", "solve", "solve_sync"),
+    "coder.engine.agent": ("fork", "resume", "solve", "solve_sync"),
     "coder.config.mcp_servers": ("Mcp",),
     "coder.environment.run_policy": ("OpenSandbox",),
-    "coder.errors": ("CoderError",),
-    "coder.loop": ("Team",),
+    "coder.base.errors": ("CoderError",),
+    "coder.engine.loop": ("Team",),
     "coder.models.model": ("Model",),
-    "coder.options": ("Options",),
-    "coder.participants.participant": ("Participant",),
+    "coder.engine.options": ("Options",),
+    "coder.engine.participants.participant": ("Participant",),
     "coder.run.questions": ("Decider", "Decision", "Question"),
     "coder.run.run": ("Run",),
     "coder.run.settings": ("Budget", "Settings"),
@@ -51,7 +51,7 @@ _HOMES = {
     "coder.run.termination": ("Stop",),
     "coder.run.watch": ("Watch",),
     "coder.store.lease": ("EventLog",),
-    "coder.requests": ("answer", "stop"),
+    "coder.engine.requests": ("answer", "stop"),
     "coder.workspace.take_back": ("undo",),
 }
 

@@ -12,12 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from coder.agent import solve
+from coder.engine.agent import solve
+from coder.engine.teams import Member, Orchestrated
 from coder.models.scripted import Scripted
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.store import SqliteLog
-from coder.teams import Member, Orchestrated
 
 TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
 WRONG, RIGHT = (f"```python\ndef add(a, b):\n    return a {sign} b\n```" for sign in "-+")

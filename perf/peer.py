@@ -21,8 +21,8 @@ HOMES = {
     "agno": ("agno.agent", "agno.models.openai.like"),
     "agent_framework": ("agent_framework", "agent_framework.openai"),
     "pydantic_ai": ("pydantic_ai", "pydantic_ai.models.openai"),
-    "ours_memory": ("coder.agent", "coder.models.chat_completions", "openai"),
-    "ours_sqlite": ("coder.agent", "coder.models.chat_completions", "openai"),
+    "ours_memory": ("coder.engine.agent", "coder.models.chat_completions", "openai"),
+    "ours_sqlite": ("coder.engine.agent", "coder.models.chat_completions", "openai"),
 }
 SCHEMA = {
     "type": "object",

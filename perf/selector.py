@@ -42,14 +42,14 @@ asyncio.run(main(sys.argv[1]))
 
 async def ours(url: str) -> float:
     """Seconds of 20 turns, with the log in SQLite."""
-    from coder.agent import solve
+    from coder.engine.agent import solve
+    from coder.engine.teams import Member, Selector
     from coder.models.find_model import resolve
     from coder.models.roles import Roles, open_roles
     from coder.run.conditions import turns
     from coder.run.settings import Budget, Settings
     from coder.run.task import Task
     from coder.store import SqliteLog
-    from coder.teams import Member, Selector
 
     team = Selector(tuple(Member(f"m{n}", "Thinks.", acts=False) for n in range(3)))
     settings = Settings(budget=Budget(calls=100))

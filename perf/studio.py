@@ -16,9 +16,9 @@ from playwright.async_api import Page
 from coder.run.event_types import Spoken
 from coder.run.message import ReplyMessage
 from tests.browser import chromium
-from tests.coder.server.served import Server, started
-from tests.coder.server.studio.long_run import long_run
-from tests.coder.server.studio.watching import painted_s, seen_s, watch
+from tests.coder.platform.server.served import Server, started
+from tests.coder.platform.server.studio.long_run import long_run
+from tests.coder.platform.server.studio.watching import painted_s, seen_s, watch
 
 RUNS = 7
 

@@ -20,6 +20,9 @@ from typing import Any
 
 import openai
 
+from coder.base.text.redact import Redactor
+from coder.engine.teams.coding_team import CodingTeam
+from coder.engine.turn.turn import Turn
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
@@ -31,9 +34,6 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
-from coder.teams.coding_team import CodingTeam
-from coder.text.redact import Redactor
-from coder.turn.turn import Turn
 from perf.instant import CALLS, instant_endpoint
 from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog

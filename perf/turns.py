@@ -18,6 +18,8 @@ from pathlib import Path
 
 import openai
 
+from coder.base.text.redact import Redactor
+from coder.engine.turn.turn import Turn
 from coder.environment.workbench import Workbench
 from coder.models.find_model import resolve
 from coder.models.model import ChatMessage, Model, Sampling
@@ -29,8 +31,6 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import EventLog, SqliteLog
-from coder.text.redact import Redactor
-from coder.turn.turn import Turn
 from perf.instant import instant_endpoint
 from sandbox import Policy, open_sandbox
 from tests.memory_log import MemoryLog

@@ -17,8 +17,8 @@ from time import monotonic
 
 from pydantic import SecretStr
 
-from coder.agent import solve
 from coder.config.layers import load
+from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.run.settings import Settings

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
-from coder.errors import LeaseHeld
+from coder.base.errors import LeaseHeld
 from coder.run.events import Draft, Event
 from coder.store import run_list
 from coder.store.run_list import RunSummary

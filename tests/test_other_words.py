@@ -28,10 +28,10 @@ import asyncio, json, os, sys
 from pathlib import Path
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
-from coder.sampling.compare import behaviour
+from coder.engine.sampling.compare import behaviour
 from coder.run.event_types import Spoken, parse
-from coder.console.render import progress
-from coder.agent import solve
+from coder.show.render import progress
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from tests.memory_log import MemoryLog

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from tests.coder.cli.console import CODER
-from tests.coder.cli.console import Console as Place
+from tests.coder.people.cli.console import CODER
+from tests.coder.people.cli.console import Console as Place
 from tests.faulty_endpoint import Reply, calls, faulty_endpoint, says
 
 TITLES = {"chat": "coder chat", "diff": "coder solve", "bench": "coder bench run"}

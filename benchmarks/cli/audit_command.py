@@ -19,11 +19,11 @@ from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.verdict import Outcome, Strength, Value
 from benchmarks.written import write_text
-from coder.console.flags import takes
-from coder.console.interrupt import run_until_interrupted
-from coder.console.tables import Block, Column, Table, pairs, print_blocks
+from coder.base.text.sanitize import count_of
 from coder.run.settings import Settings
-from coder.text.sanitize import count_of
+from coder.show.flags import takes
+from coder.show.interrupt import run_until_interrupted
+from coder.show.tables import Block, Column, Table, pairs, print_blocks
 
 _WIDTH = 400
 """Most columns of a line."""

@@ -5,8 +5,8 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
-from coder.console.command_groups import Commands
-from coder.console.flags import group
+from coder.show.command_groups import Commands
+from coder.show.flags import group
 
 COMMANDS = {
     "run": ("run_suite:run", "Have a model answer the cases of a suite, and judge its answers."),

@@ -12,11 +12,11 @@ import typer
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.runner.bench_session import Session
-from coder.console.interrupt import run_until_interrupted
-from coder.console.tables import print_blocks
-from coder.errors import MachineError, ModelError, own_command
+from coder.base.errors import MachineError, ModelError, own_command
+from coder.base.text.redact import Redactor
 from coder.models.endpoint import for_log
-from coder.text.redact import Redactor
+from coder.show.interrupt import run_until_interrupted
+from coder.show.tables import print_blocks
 
 INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from coder.config.layers import load
-from coder.console.flags import Count, File, Text, check_backend, given_flags, option
 from coder.run.settings import Settings
+from coder.show.flags import Count, File, Text, check_backend, given_flags, option
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
 Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", "N", min=1)]

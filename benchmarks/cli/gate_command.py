@@ -12,10 +12,10 @@ from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
-from coder.console import flags
-from coder.console.flags import File, Number, option, takes
-from coder.console.tables import print_blocks
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.show import flags
+from coder.show.flags import File, Number, option, takes
+from coder.show.tables import print_blocks
 
 NOT_PASSED = 1
 

@@ -24,8 +24,8 @@ from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
-from coder.console.flags import File, Text, option, takes
-from coder.errors import MachineError, UsageError
+from coder.base.errors import MachineError, UsageError
+from coder.show.flags import File, Text, option, takes
 from coder.store import SqliteLog
 
 

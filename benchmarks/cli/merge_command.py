@@ -15,10 +15,10 @@ from benchmarks.stats.scoring import make_report
 from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
-from coder.console import flags
-from coder.console.flags import Text, option
-from coder.console.tables import print_blocks
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.show import flags
+from coder.show.flags import Text, option
+from coder.show.tables import print_blocks
 
 
 def merge(

@@ -23,10 +23,10 @@ from benchmarks.runner.bench_session import open_log
 from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
-from coder.console import flags
-from coder.console.flags import File, option
-from coder.console.tables import print_blocks
-from coder.errors import own_command
+from coder.base.errors import own_command
+from coder.show import flags
+from coder.show.flags import File, option
+from coder.show.tables import print_blocks
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]
 

@@ -22,15 +22,15 @@ from benchmarks.suite import Case
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
+from coder.base.errors import UsageError, own_command
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag, over
-from coder.console.flags import Count, File, Text, check_backend, given_flags, option, takes
-from coder.console.screen import Screen
-from coder.errors import UsageError, own_command
 from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.shared_budget import Pursed, SharedBudget
 from coder.run.model_choice import open_models
+from coder.show.flags import Count, File, Text, check_backend, given_flags, option, takes
+from coder.show.screen import Screen
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 

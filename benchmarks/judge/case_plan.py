@@ -13,7 +13,7 @@ from benchmarks.judge.verdicts import MAX_DETAIL
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength
-from coder.text.sanitize import one_line
+from coder.base.text.sanitize import one_line
 from sandbox.errors import FileRefused, SandboxError
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from coder.text.sanitize import printable
+from coder.base.text.sanitize import printable
 from sandbox import Result
 
 _PHASES = ("setup", "call", "teardown")

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from benchmarks.verdict import Outcome, Strength, Verdict
-from coder.text.sanitize import one_line, printable
+from coder.base.text.sanitize import one_line, printable
 from sandbox import Result
 
 MAX_DETAIL = 500

@@ -7,8 +7,8 @@ from typing import TypeVar, get_args
 from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
 from benchmarks.verdict import Outcome, Strength
-from coder.console.render import money
-from coder.text.sanitize import count_of
+from coder.base.text.sanitize import count_of
+from coder.show.render import money
 
 Name = TypeVar("Name", bound=str)
 

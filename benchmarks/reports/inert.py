@@ -2,8 +2,8 @@
 
 import re
 
-from coder.text.ci_commands import no_commands
-from coder.text.sanitize import one_line, printable
+from coder.base.text.ci_commands import no_commands
+from coder.base.text.sanitize import one_line, printable
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from benchmarks.report import Report
 from benchmarks.reports.inert import xml_text
 from benchmarks.verdict import Verdict
-from coder.text.ci_commands import no_commands
+from coder.base.text.ci_commands import no_commands
 
 
 def junit(report: Report) -> str:

@@ -7,7 +7,7 @@ from benchmarks.reports.figures import facts, p_text, points, points_interval, s
 from benchmarks.reports.inert import markdown_text as text
 from benchmarks.stats.comparison import Comparison
 from benchmarks.stats.gate import Gate
-from coder.text.sanitize import count_of
+from coder.base.text.sanitize import count_of
 
 SHOWN = 100
 """Most samples listed: a job's summary is limited."""

@@ -19,8 +19,8 @@ from benchmarks.reports import figures
 from benchmarks.stats.comparison import KINDS, compare_several, tallies
 from benchmarks.suites.samples import read_samples
 from benchmarks.verdict import Verdict
-from coder.errors import MissingExtra
-from coder.text.sanitize import count_of, printable
+from coder.base.errors import MissingExtra
+from coder.base.text.sanitize import count_of, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,7 +8,7 @@ from benchmarks.report import Report
 from benchmarks.stats.scoring import rescored
 from benchmarks.suites.records import complaints as said
 from benchmarks.suites.records import document
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 
 def read_report(path: Path) -> Report:

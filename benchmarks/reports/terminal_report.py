@@ -9,11 +9,11 @@ from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
 from benchmarks.verdict import Value, Verdict
-from coder.console.render import age
-from coder.console.tables import Block, Column, Table, pairs
+from coder.base.text.sanitize import count_of
+from coder.show.render import age
+from coder.show.tables import Block, Column, Table, pairs
 from coder.store import SqliteLog
 from coder.store.run_list import RunSummary
-from coder.text.sanitize import count_of
 
 SHOWN = 10
 """Most cases listed; the others are counted."""

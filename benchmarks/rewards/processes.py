@@ -14,7 +14,7 @@ from benchmarks.rewards.answers import JudgedAnswer
 from benchmarks.rewards.service import JudgingService, open_service
 from benchmarks.runner.bench_session import default_workers
 from benchmarks.suite import Case, Suite
-from coder.errors import MachineError
+from coder.base.errors import MachineError
 from sandbox import Limits, Program, Result
 
 CORES = 4

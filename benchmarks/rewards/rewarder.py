@@ -13,7 +13,7 @@ from benchmarks.rewards.processes import JudgingProcesses, open_judging
 from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, Suite
 from benchmarks.suites.load import load_suite
-from coder.errors import MachineError, UsageError
+from coder.base.errors import MachineError, UsageError
 from sandbox.open import LoopThread
 
 Text = str | Sequence[Any]

@@ -20,10 +20,10 @@ from benchmarks.rewards.processes import JudgingProcesses, open_judging
 from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
-from coder.errors import UsageError
-from coder.requests import check_text
-from coder.server.problems import Problem
-from coder.server.serving import Serving, needs
+from coder.base.errors import UsageError
+from coder.engine.requests import check_text
+from coder.platform.server.problems import Problem
+from coder.platform.server.serving import Serving, needs
 from sandbox import Command, Limits, Program, PythonCode, Result
 
 _MOST_S = 30.0

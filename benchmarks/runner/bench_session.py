@@ -20,11 +20,11 @@ from benchmarks.runner.runner import Job, run_jobs
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
-from coder.errors import UsageError, own_command
+from coder.base.errors import UsageError, own_command
+from coder.base.text.sanitize import count_of
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
-from coder.text.sanitize import count_of
 
 _SOLUTION = ("task_id", "solution")
 

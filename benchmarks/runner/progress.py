@@ -5,8 +5,8 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from benchmarks.runner.runlog import BenchJudged, RunLog
-from coder.console.styling import is_styled, progress_bar
-from coder.text.sanitize import count_of
+from coder.base.text.sanitize import count_of
+from coder.show.styling import is_styled, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

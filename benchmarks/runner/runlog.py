@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from benchmarks.report import Usage
 from benchmarks.verdict import Value, Verdict
-from coder.errors import UsageError, own_command
+from coder.base.errors import UsageError, own_command
 from coder.run.events import Draft, EventStore
 
 FLUSH_AT = 64

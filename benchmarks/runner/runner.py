@@ -9,7 +9,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suite import Case
-from coder.errors import MachineError, ModelError
+from coder.base.errors import MachineError, ModelError
 
 IN_A_ROW = 5
 """Consecutive failed attempts (model or machine) that end the run, to be resumed."""

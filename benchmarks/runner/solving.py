@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.report import Usage
 from benchmarks.runner.case_attempt import CaseAttempt, Shown
 from benchmarks.suite import ScriptRun
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.model import Model
 from coder.run.run import Run
 from coder.run.settings import Settings

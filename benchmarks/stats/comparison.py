@@ -9,7 +9,7 @@ from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import wilson_interval
 from benchmarks.verdict import Value
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 REPEATS = 3
 """Samples of a case required on either side to call it regressed."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from benchmarks.suite import Suite
 from benchmarks.suites.load import read_suite
-from coder.console.styling import download_bar
-from coder.errors import ModelUnavailable, UsageError
-from coder.fs.atomic_replace import replacing
-from coder.fs.private_folder import cache_folder
+from coder.base.errors import ModelUnavailable, UsageError
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.private_folder import cache_folder
 from coder.models.http_download import download
+from coder.show.styling import download_bar
 
 MAX_BYTES = 256 << 20
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.records import Record, make
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
 TIMEOUT_S = 60.0

@@ -14,8 +14,8 @@ from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Sui
 from benchmarks.suites import polyglot, public_formats, repotasks
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, document, json_lines, make, opened, parsed
-from coder.errors import UsageError
-from coder.text.sanitize import or_nearest
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import or_nearest
 
 GROUP = "benchmarks.suites"
 """Entry point group of functions without arguments that return a Suite."""

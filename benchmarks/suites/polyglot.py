@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.records import document, json_object, make, strings
 from benchmarks.suites.repotasks import text_of
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.diff import unified_diff
 
 CONFIG = Path(".meta", "config.json")

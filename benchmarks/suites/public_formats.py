@@ -10,7 +10,7 @@ import json
 
 from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.suites.records import Record, make, strings
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.source.python_names import defined_names, parse_source
 
 HUMANEVAL = frozenset({"task_id", "prompt", "entry_point", "test"})

@@ -13,8 +13,8 @@ from typing import BinaryIO, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from coder.errors import UsageError
-from coder.text.sanitize import printable
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import printable
 
 MAX_LINE = 64 << 20
 """Most bytes of one line; a longer one is a mistake or a decompression bomb."""

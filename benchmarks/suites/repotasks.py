@@ -15,7 +15,7 @@ from benchmarks.suite import Case, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, apply_patch, touched
 from benchmarks.suites.public_formats import instance_fields
 from benchmarks.suites.records import document, json_object, make, strings
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from sandbox.errors import BackendMissing
 from sandbox.images.image_tree import ImageTree, read_tree
 

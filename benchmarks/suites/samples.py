@@ -17,8 +17,8 @@ from typing import Literal
 
 from benchmarks.suite import Suite
 from benchmarks.suites.records import document, json_lines, opened, parsed
-from coder.errors import UsageError
-from coder.text.sanitize import or_nearest
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import or_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: what follows the prompt. solution: a whole module. patch: a unified diff."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.suite import Case, Suite
 from benchmarks.verdict import Value
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 
 class Selection(Value):

@@ -3,8 +3,8 @@
 import base64
 from pathlib import Path
 
-from coder.errors import UsageError
-from coder.fs.safe_open import read_named
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import read_named
 from coder.models.model import Image
 
 LARGEST = 5 << 20

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from coder.base.errors import UsageError
+from coder.base.fs.private_folder import cache_folder, config_folder
+from coder.base.fs.safe_open import read_named
+from coder.base.text.sanitize import or_nearest
 from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
-from coder.errors import UsageError
-from coder.fs.private_folder import cache_folder, config_folder
-from coder.fs.safe_open import read_named
 from coder.models.catalog import UserModels
-from coder.text.sanitize import or_nearest
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp

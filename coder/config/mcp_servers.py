@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 _URL = re.compile(r"https?://[^\s/]")
 

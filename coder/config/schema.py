@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.base.text.redact import redact
 from coder.models.model import Effort
 from coder.models.roles import Asked
 from coder.run.settings import Budget, Settings, StrategyChoice
-from coder.text.redact import redact
 
 BUDGET_KEYS = {
     "samples": "samples",

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from coder.errors import UsageError
-from coder.fs.safe_open import read_named
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import read_named
+from coder.base.text.sanitize import or_nearest
 from coder.models.model import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
-from coder.text.sanitize import or_nearest
 
 MAX_TEST_BYTES = 4 << 20
 

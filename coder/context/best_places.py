@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from coder.base.text.paths_in_text import PrintedPaths
 from coder.context.definition_facts import Definers
 from coder.run.target import is_test
-from coder.text.paths_in_text import PrintedPaths
 
 MOST_PLACES = 60
 MOST_READ = 256 << 10

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import MachineError
-from coder.fs.atomic_replace import replacing
-from coder.fs.private_folder import private_folder
+from coder.base.errors import MachineError
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.private_folder import private_folder
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10

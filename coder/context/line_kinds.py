@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from coder.base.text.sanitize import count_of
 from coder.context.quoting import fenced, shown_path
-from coder.text.sanitize import count_of
 
 _MOST_SHOWN = 4_000
 """Characters of the kinds of one file."""

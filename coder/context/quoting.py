@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from coder.text.sanitize import printable
+from coder.base.text.sanitize import printable
 
 Range = tuple[int, int]
 """First and last line, from 1."""

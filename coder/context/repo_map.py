@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from coder.base.text.sanitize import count_of, printable
 from coder.context.best_places import Place
 from coder.context.definition_facts import Facts
 from coder.context.quoting import depth_of, shown_path, tokens
-from coder.text.sanitize import count_of, printable
 
 _LONGEST_LINE = 120
 _FOR_NAMES = 0.25

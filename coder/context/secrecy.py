@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from coder.base.text.redact import names_secret
 from coder.context.ignoring import glob_matches
-from coder.text.redact import names_secret
 
 _SECRET = re.compile(
     r"\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$|schema$)[\w.-]+)?"

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from coder.base.text.sanitize import count_of
 from coder.edits.edit import Hunk, Slip
 from coder.edits.lines import bare
 from coder.edits.syntax import block, numbered
-from coder.text.sanitize import count_of
 
 NOT_THERE = "an edit doesn't fit: its lines aren't there."
 _AROUND = 2

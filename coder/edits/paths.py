@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
 
-from coder.fs.git_names import is_git_name
-from coder.text.sanitize import or_nearest
+from coder.base.fs.git_names import is_git_name
+from coder.base.text.sanitize import or_nearest
 
 _LONGEST = 1000
 """Most characters of a path, and of a line that may be one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.run.command_inputs import MODULES
 from coder.run.settings import Settings
 from coder.workspace.overlay import place_in, shown_files
@@ -21,7 +21,7 @@ ENVIRONMENT = "env"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An entry of the cache of installs (`coder/install/building.py`): whole, or not there."""
+    """An entry of the cache of installs (`coder/people/install/building.py`): whole, or not there."""
 
     folder: Path
 

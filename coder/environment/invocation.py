@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from coder.base.errors import UsageError, own_command
 from coder.environment.run_policy import policy_of
 from coder.environment.script_cells import cells_of, cells_of_notebook
-from coder.errors import UsageError, own_command
 from coder.run.settings import Settings
 from sandbox import Command, Policy, Program, PythonCode, Result, open_sandbox
 from sandbox.contract import OnOutput

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from itertools import accumulate
 
+from coder.base.text.sanitize import one_line
 from coder.environment.workbench import Workbench
-from coder.text.sanitize import one_line
 from sandbox import PythonCode
 
 _MOST, _LONGEST = 500, 1_000

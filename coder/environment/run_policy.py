@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from math import ceil
 from pathlib import Path
 
+from coder.base.errors import UsageError
+from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
-from coder.errors import UsageError
 from coder.run.command_inputs import parted
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.text.redact import Redactor
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.interpreter.interpreter import find_interpreter
 

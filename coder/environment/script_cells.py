@@ -3,7 +3,7 @@
 import json
 import re
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 _MARK = re.compile(r"^#\s?%%(.*)$", re.MULTILINE)
 _NOT_CODE = re.compile(r"\s*(.*\s)?\[(markdown|md|raw)\]", re.IGNORECASE)

@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from coder.base.errors import MachineError
+from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
-from coder.errors import MachineError
 from coder.run.message import LeftOut
 from coder.run.stored_file import StoredFile
-from coder.text.sanitize import one_line
 from coder.workspace.landing.staging import LandingRefused, check_same_repository, parts_of, state_of
 from coder.workspace.overlay import ignored_files
 from coder.workspace.proposal import is_same

@@ -7,9 +7,9 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from coder.base.text.redact import Redactor
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
-from coder.text.redact import Redactor
 from sandbox import BackendMissing, Policy, Sandbox, Session
 from sandbox.contract import OnOutput
 from sandbox.policy import AskHost

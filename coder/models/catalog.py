@@ -20,11 +20,11 @@ from pydantic import (
     WrapValidator,
 )
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.base.text.redact import names_secret
+from coder.base.usage import Price
 from coder.models.endpoint import Limits, parts_of
 from coder.models.providers import Provider, address_variables
-from coder.text.redact import names_secret
-from coder.usage import Price
 
 FILE = "models.json"
 CHAT = "/chat/completions"

@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from coder.errors import MachineError, ModelUnavailable, UsageError
-from coder.fs.atomic_replace import replacing
-from coder.fs.safe_open import read_named
+from coder.base.errors import MachineError, ModelUnavailable, UsageError
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.safe_open import read_named
 from coder.models.catalog import FILE, Catalog
 from coder.models.http_download import OnProgress, download
 

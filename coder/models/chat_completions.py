@@ -10,7 +10,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, Unpack
 
-from coder.errors import ContextTooLong, ModelError, ModelUnavailable
+from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable
+from coder.base.text.redact import Redactor
 from coder.models import faults
 from coder.models.abilities import Abilities, asked_for, own_limit
 from coder.models.connection import Connection, StatusError
@@ -22,7 +23,6 @@ from coder.models.request_quirks import RequestQuirks
 from coder.models.retries import Clock, Passing, lane_of, retried
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
-from coder.text.redact import Redactor
 
 
 class ChatModel(Closing):

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from coder.errors import MissingExtra, ModelUnavailable
+from coder.base.errors import MissingExtra, ModelUnavailable
 from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
 from coder.models.retries import Passing
 from coder.models.tokens import field, rows, word

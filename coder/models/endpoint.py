@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
+from coder.base.text.redact import SHORTEST, names_secret
+from coder.base.usage import Price
 from coder.models.abilities import Known
-from coder.text.redact import SHORTEST, names_secret
-from coder.usage import Price
 
 Caching = Literal["prefix", "key", "conversation", "marks"]
 """How an endpoint is helped.

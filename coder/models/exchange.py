@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from coder.base.text.redact import RedactingStream
 from coder.models.endpoint import Api, Patience
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.retries import Clock, Passing
 from coder.models.stream import Unfinished
-from coder.text.redact import RedactingStream
 
 MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
 USAGE_S = 5.0

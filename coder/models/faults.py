@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 
-from coder.errors import (
+from coder.base.errors import (
     ContextTooLong,
     ModelAuthError,
     ModelError,
@@ -19,11 +19,11 @@ from coder.errors import (
     ModelUnavailable,
     RateLimited,
 )
+from coder.base.text.redact import redact
+from coder.base.text.sanitize import printable
 from coder.models.connection import StatusError
 from coder.models.endpoint import Endpoint, secrets_of
 from coder.models.retries import Passing, retry_after_s
-from coder.text.redact import redact
-from coder.text.sanitize import printable
 
 PASSING = frozenset({408, 409, 425, 429})
 TOO_MANY = 429

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.base.text.sanitize import or_nearest
+from coder.base.usage import Price
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import LOOPBACK, UserModels
 from coder.models.connection import Connection
@@ -27,8 +29,6 @@ from coder.models.providers import (
     providers,
     set_of,
 )
-from coder.text.sanitize import or_nearest
-from coder.usage import Price
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are probed when nothing is named; on the ports of the others, anything may listen."""

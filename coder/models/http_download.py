@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from coder.errors import ModelUnavailable, UsageError
+from coder.base.errors import ModelUnavailable, UsageError
 from coder.models.connection import SET_FOR_HTTP
 from coder.models.endpoint import Patience, parts_of, without_credentials
 from coder.models.faults import PASSING, causes_of

@@ -18,12 +18,12 @@ from typing import Self, Unpack
 
 from pydantic import SecretStr
 
-from coder.errors import ModelUnavailable
+from coder.base.errors import ModelUnavailable
+from coder.base.usage import Price
 from coder.models.abilities import Abilities, known_limit, own_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage
-from coder.usage import Price
 
 EMBEDDED_CONTEXT = 4096
 """Tokens, prompt and answer together, of its recordings."""

@@ -9,9 +9,9 @@ from typing import Literal, Protocol, Required, Self, TypedDict
 
 from pydantic import BaseModel, Field, JsonValue
 
-from coder.text.redact import quotes_secret
-from coder.usage import Usage as Usage
-from coder.usage import Used as Used
+from coder.base.text.redact import quotes_secret
+from coder.base.usage import Usage as Usage
+from coder.base.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]

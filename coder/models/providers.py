@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import NamedTuple
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.models.endpoint import Dialect, Endpoint, is_address, without_credentials
 from coder.models.model import Usage
 

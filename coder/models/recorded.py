@@ -7,15 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, Unpack
 
-from coder import errors
-from coder.errors import ModelError
+from coder.base import errors
+from coder.base.errors import ModelError
+from coder.base.text.redact import Redactor
+from coder.base.text.sanitize import count_of
+from coder.base.usage import MILLION, Price
 from coder.models.abilities import Abilities, Known
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Usage, Used
 from coder.models.recording import Entry, Failure, Header, Part, Request, read_recording, redacted
 from coder.models.tokens import input_tokens
-from coder.text.redact import Redactor
-from coder.text.sanitize import count_of
-from coder.usage import MILLION, Price
 
 T = TypeVar("T", Answer, Used | None)
 _SHELL = "bash"

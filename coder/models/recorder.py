@@ -6,15 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Unpack
 
-from coder.errors import ModelAuthError, ModelError, UsageError
+from coder.base.errors import ModelAuthError, ModelError, UsageError
+from coder.base.text.redact import Redactor
+from coder.base.usage import MILLION
 from coder.models.abilities import abilities_of, reserved
 from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Sampling, Switch
 from coder.models.recording import Entry, Failure, Header, Part, Redact, open_recording, redacted
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper
-from coder.text.redact import Redactor
-from coder.usage import MILLION
 
 
 class Recorder(Wrapper):

@@ -14,7 +14,7 @@ from typing import Literal, Self, TextIO, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.models.abilities import Known
 from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
 

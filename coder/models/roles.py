@@ -6,7 +6,7 @@ from threading import Thread
 
 from pydantic import BaseModel
 
-from coder.errors import UsageError, own_command
+from coder.base.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.connection import import_client, require_client

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Unpack
 
-from coder.errors import ModelError
+from coder.base.errors import ModelError
+from coder.base.text.sanitize import count_of
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, Asking, ChatMessage, Closing, ToolCall
 from coder.models.recording import Request
 from coder.models.tokens import estimated_usage
-from coder.text.sanitize import count_of
 
 
 class Scripted(Closing):

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Unpack
 
-from coder.errors import ModelError, SharedBudgetEmpty
+from coder.base.errors import ModelError, SharedBudgetEmpty
+from coder.base.usage import Used
 from coder.models.abilities import LEAST, affordable
 from coder.models.abilities import reserved as reserved_tokens
 from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import Wrapper
-from coder.usage import Used
 
 SHARES = 4
 """One in so many of what is free may be reserved for a long answer, so that others are asked meanwhile."""

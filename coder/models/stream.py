@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import JsonValue
 
+from coder.base.text.sanitize import in_pairs
 from coder.models.model import Alternative, Opaque, ToolCall, Usage
 from coder.models.retries import Passing
 from coder.models.tokens import field, rows, usage_of, word
-from coder.text.sanitize import in_pairs
 
 if TYPE_CHECKING:
     from coder.models.kept_fields import KeptFields

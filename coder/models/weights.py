@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from coder.errors import MissingExtra, UsageError
+from coder.base.errors import MissingExtra, UsageError
 from coder.models.abilities import EMBEDDED
 
 GGUF_MAGIC = b"GGUF"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import Literal, Protocol, Unpack, runtime_checkable
 
-from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
+from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Switch, Used
 

@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 from pydantic import validate_call
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.run import termination
 from coder.run.event_types import Status
 from coder.run.message import TURNS, HandoffMessage

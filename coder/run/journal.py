@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from coder.errors import LogNewer, TooLate, UsageError, own_command
+from coder.base.errors import LogNewer, TooLate, UsageError, own_command
+from coder.base.text.sanitize import count_of, in_pairs
 from coder.run.event_types import (
     AttemptEnded,
     AttemptStarted,
@@ -25,7 +26,6 @@ from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
-from coder.text.sanitize import count_of, in_pairs
 
 
 class Attempts:

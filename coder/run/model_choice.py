@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.base.usage import Price
 from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
 from coder.run.settings import Settings
 from coder.run.state import State
-from coder.usage import Price
 
 
 def asked_of(settings: Settings) -> Asked:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from coder.text.sanitize import count_of, one_line
+from coder.base.text.sanitize import count_of, one_line
 
 _MARKS = {"todo": " ", "doing": ">", "done": "x"}
 _WIDTH = 200

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from coder.text.sanitize import in_pairs
+from coder.base.text.sanitize import in_pairs
 
 About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 """What it is about; the first four can be made to wait for a person by `Settings.approve`."""

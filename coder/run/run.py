@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import BaseModel, field_serializer
 
+from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
 from coder.run.questions import Question
 from coder.run.settings import Budget
 from coder.run.state import State
-from coder.text.sanitize import is_binary
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,

@@ -65,7 +65,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     strategy: StrategyChoice | None = None
     """In a run's first event the one that was selected; None for a team."""
     team: str | dict[str, Any] | None = None
-    """A team as data (`coder.teams.spec`), or `module:Class` of one that a resume needs again."""
+    """A team as data (`coder.engine.teams.spec`), or `module:Class` of one that a resume needs again."""
     stop: str | None = None
     """When a team as data is through, as its conditions are written; None: only what ends every run."""
     plan: bool | None = None

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from coder.base.text.paths_in_text import PrintedPaths
 from coder.source.languages import language_of
-from coder.text.paths_in_text import PrintedPaths
 
 _SHELL = (".sh", ".bash")
 _PATH = r"[`'\"]?(?P<path>(?:\w[\w.-]*/)*\w[\w-]*(?:\.\w+)+)"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coder.errors import MissingExtra
-from coder.fs.private_folder import data_folder
+from coder.base.errors import MissingExtra
+from coder.base.fs.private_folder import data_folder
 from coder.store.lease import EventLog
 from coder.store.run_list import RunSummary, new_run_id
 from coder.store.sqlite import SqliteLog

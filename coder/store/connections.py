@@ -12,8 +12,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from coder.errors import LogDamaged, LogNewer, MachineError, UsageError
-from coder.text.redact import Redactor
+from coder.base.errors import LogDamaged, LogNewer, MachineError, UsageError
+from coder.base.text.redact import Redactor
 
 SCHEMA = 1
 """Version of the tables, in coder.format."""

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coder.errors import CoderError, LogDamaged, LogNewer, MachineError
-from coder.fs.atomic_replace import sync_folder_at
-from coder.fs.private_folder import private_folder, unwritable
+from coder.base.errors import CoderError, LogDamaged, LogNewer, MachineError
+from coder.base.fs.atomic_replace import sync_folder_at
+from coder.base.fs.private_folder import private_folder, unwritable
 
 SCHEMA = 1
 """Version of the tables, in the file's user_version."""

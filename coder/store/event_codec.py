@@ -10,7 +10,7 @@ from itertools import count
 from operator import eq
 from typing import Any
 
-from coder.errors import LogDamaged
+from coder.base.errors import LogDamaged
 from coder.run.events import Event
 
 BLOB_BYTES = 64 * 1024

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from coder.errors import LeaseHeld, MachineError, own_command
+from coder.base.errors import LeaseHeld, MachineError, own_command
 from coder.run.events import EventStore
 from coder.store.database import Database
 from coder.store.run_list import RunSummary

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple
 from typing import Any, LiteralString, TypeVar
 
-from coder.errors import LeaseHeld, LogDamaged, MachineError, own_command
+from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.connections import Connections, Rows

@@ -14,9 +14,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from coder.errors import LeaseHeld, LogDamaged, own_command
-from coder.fs.atomic_replace import replacing
-from coder.fs.private_folder import data_folder, private_folder, unwritable
+from coder.base.errors import LeaseHeld, LogDamaged, own_command
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.database import Database

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from coder.base.text.sanitize import one_line, terminal_text
 from coder.models.model import JsonObject, ToolSpec
-from coder.text.sanitize import one_line, terminal_text
 from coder.tools.shortened import LARGEST, MOST, shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import CommandResult

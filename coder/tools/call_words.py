@@ -2,8 +2,8 @@
 
 import json
 
+from coder.base.text.sanitize import visible
 from coder.models.model import ToolCall
-from coder.text.sanitize import visible
 
 MOST_SHOWN = 100_000
 """Characters; a call with longer arguments can't be allowed, as nobody reads them."""

@@ -9,9 +9,9 @@ from time import monotonic
 
 from pydantic import TypeAdapter
 
+from coder.base.prompts import prompt
+from coder.base.text.sanitize import one_line
 from coder.models.model import JsonObject, ToolSpec
-from coder.prompts import prompt
-from coder.text.sanitize import one_line
 from coder.tools.protocol import unknown
 from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, Tool, ToolResult

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
+from coder.base.text.sanitize import count_of, or_nearest
 from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.edit import Edit, Hunk, Slip
@@ -16,7 +17,6 @@ from coder.edits.lines import split_lines, usual_end
 from coder.edits.read_answer import read_edits
 from coder.edits.syntax import new_fault, numbered
 from coder.models.model import JsonObject, ToolSpec
-from coder.text.sanitize import count_of, or_nearest
 from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from sandbox import FileRefused, Session
 

@@ -12,12 +12,12 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from coder.base.errors import MissingExtra, UsageError
+from coder.base.text.redact import SHORTEST, Redactor
+from coder.base.text.sanitize import one_line
 from coder.config.mcp_servers import Mcp
-from coder.errors import MissingExtra, UsageError
 from coder.models.model import JsonObject
 from coder.run.watch import note_of
-from coder.text.redact import SHORTEST, Redactor
-from coder.text.sanitize import one_line
 from coder.tools.mcp_tool import McpTool, tools_listed
 from coder.tools.tool import Desk
 

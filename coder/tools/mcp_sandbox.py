@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mcp.client._transport import TransportStreams
 
+from coder.base.errors import UsageError
 from coder.config.mcp_servers import Mcp
-from coder.errors import UsageError
 from coder.tools.mcp_transport import MOST_BYTES, keep_end, message_streams
 from sandbox import Command, Policy, open_sandbox, session_policy
 

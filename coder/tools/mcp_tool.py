@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import TYPE_CHECKING, Any
 
+from coder.base.text.sanitize import printable
 from coder.config.image_files import LARGEST, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
-from coder.text.sanitize import printable
 from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text
 

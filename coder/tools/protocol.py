@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from coder.base.text.sanitize import printable
 from coder.models.model import JsonObject, ToolCall
-from coder.text.sanitize import printable
 
 MOST_CALLS = 20
 """Of one answer."""

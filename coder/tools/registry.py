@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import or_nearest
 from coder.models.model import JsonObject, ToolCall, ToolSpec
-from coder.text.sanitize import or_nearest
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.protocol import unknown

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
+from coder.base.text.sanitize import terminal_text
 from coder.models.model import Image, JsonObject, ToolSpec
-from coder.text.sanitize import terminal_text
 from coder.tools.shortened import shortened
 from sandbox import Session
 

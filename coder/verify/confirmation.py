@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from coder.base.text.sanitize import as_text, is_binary
 from coder.run.command_inputs import SETTINGS
 from coder.source.plain_tests import is_plain_program, only_tests, plain_tests, prepares_process
-from coder.text.sanitize import as_text, is_binary
 from coder.verify.finding import Finding, lines_of
 from coder.verify.verification import Verification, modules_of
 from coder.workspace.overlay import workspace_files

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
-from coder.text.sanitize import printable
 from coder.verify.failure_messages import by_place, names, trimmed
 from sandbox import CheckReport, Result
 

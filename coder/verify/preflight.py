@@ -5,8 +5,8 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
+from coder.base.errors import UsageError
 from coder.environment.workbench import Workbench
-from coder.errors import UsageError
 from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.state import State
 from coder.run.stored_file import StoredFile

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, StrictBool, ValidationError
 
+from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
-from coder.text.sanitize import printable
 from coder.verify.finding import Program
 from coder.verify.reports.failures import Places, compared
 

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel
 
+from coder.base.text.sanitize import printable
 from coder.run.command_inputs import parted, reported
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
-from coder.text.sanitize import printable
 from coder.verify.additions import Additions
 from coder.verify.finding import Finding, finding_of, stopped
 from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from coder.errors import MachineError
+from coder.base.errors import MachineError
 from coder.workspace.autorun import hidden, risky
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing import LandingRefused, apply, plan

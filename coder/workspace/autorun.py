@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from coder.fs.git_names import folded_name
+from coder.base.fs.git_names import folded_name
 
 _FILES = {
     "direnv runs it when the folder is entered": [".envrc"],

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from textwrap import shorten
 
+from coder.base.text.sanitize import one_line, printable
 from coder.run.attempts import best_code
 from coder.run.state import State
 from coder.run.target import is_test
-from coder.text.sanitize import one_line, printable
 from coder.workspace.git.commit import Changed
 
 _SUBJECT = 72

@@ -10,13 +10,13 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code, decisive_outcome, is_green, suite_passed
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import HUMAN, AnswerChanges, CodeMessage, Outcome, OutcomeMessage
 from coder.run.questions import Decision
 from coder.run.state import State
 from coder.run.target import Target, decides
-from coder.text.sanitize import as_bytes, as_text
 from coder.workspace.autorun import hidden, risky
 from coder.workspace.landing.grounds import holds_home, is_of_settings, parts_above
 from coder.workspace.overlay import end_of

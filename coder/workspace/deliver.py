@@ -3,7 +3,8 @@
 from contextlib import suppress
 from pathlib import Path
 
-from coder.errors import MachineError, UsageError, own_command
+from coder.base.errors import MachineError, UsageError, own_command
+from coder.base.text.sanitize import count_of
 from coder.run.attempts import best_code
 from coder.run.event_types import (
     FileLanded,
@@ -19,7 +20,6 @@ from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.text.sanitize import count_of
 from coder.workspace.consent import in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import LandingRefused as PathRefused

@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 
-from coder.text.sanitize import count_of, one_line
+from coder.base.text.sanitize import count_of, one_line
 
 _BINARY_LINE = 52
 """Bytes per line of binary content, as in git."""

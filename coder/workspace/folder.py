@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder.errors import UsageError
-from coder.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 from coder.workspace.git.found import find_repository
 from coder.workspace.walk import Reader, by_a_person, generated

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from coder.errors import UsageError
-from coder.fs.safe_open import read_named
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import read_named
+from coder.base.text.sanitize import as_bytes
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.text.sanitize import as_bytes
 
 Content = TypeVar("Content")
 

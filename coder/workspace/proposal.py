@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code
 from coder.run.message import AnswerChanges
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
-from coder.text.sanitize import as_bytes, as_text
 from coder.workspace.consent import held_files, is_allowed, is_offered, landing_edits
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import Snapshot

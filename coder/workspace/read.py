@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import FolderError, UsageError
+from coder.base.errors import FolderError, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
 from coder.run.settings import Settings

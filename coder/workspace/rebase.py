@@ -5,15 +5,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from coder.errors import own_command
-from coder.fs.safe_open import open_folder, read_regular
+from coder.base.errors import own_command
+from coder.base.fs.safe_open import open_folder, read_regular
+from coder.base.text.sanitize import as_bytes
 from coder.run.attempts import best_code
 from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
 from coder.run.journal import Journal
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.text.sanitize import as_bytes
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, proposal, text_file

@@ -1,6 +1,6 @@
 """How a run ends: whether its result lands first, and the event that says what came of it."""
 
-from coder.errors import Refused, UsageError
+from coder.base.errors import Refused, UsageError
 from coder.run.attempts import best_code, decisive_outcome, waits_for_word
 from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified

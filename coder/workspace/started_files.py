@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from coder.fs.git_names import folded_name
-from coder.fs.safe_open import open_folder, read_regular
+from coder.base.fs.git_names import folded_name
+from coder.base.fs.safe_open import open_folder, read_regular
+from coder.base.text.sanitize import as_text
 from coder.run.command_inputs import TOOL_FILES, files_of_tool
-from coder.text.sanitize import as_text
 from coder.workspace.git.found import find_repository
 from coder.workspace.git.pending import hooks_in, programs_named
 

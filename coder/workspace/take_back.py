@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.run.event_types import CommitMade, FileUndone, LandingUndone
 from coder.run.journal import Journal
 from coder.run.state import State

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from coder.errors import UsageError
-from coder.fs.git_names import is_git_name
-from coder.fs.safe_open import NotRegular, open_below, open_folder, read_regular
+from coder.base.errors import UsageError
+from coder.base.fs.git_names import is_git_name
+from coder.base.fs.safe_open import NotRegular, open_below, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 
 _MAX_DEPTH = 64

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from coder.agent import solve_sync
+from coder.engine.agent import solve_sync
 from coder.models.abilities import Abilities
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -23,7 +23,7 @@ from coder.run.events import Event
 from coder.run.task import Task
 from coder.store import SqliteLog
 from coder.workspace.read import KEPT_FILES
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 from tests.coder.test_golden_logs import told
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, hangs, says
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
-from coder.cli.app import run as coder
-from coder.errors import LogNewer
-from coder.loop import Finish, decide
+from coder.base.errors import LogNewer
+from coder.engine.loop import Finish, decide
+from coder.engine.teams.coding_team import CodingTeam
+from coder.engine.turn.logged_calls import request_key
+from coder.people.cli.app import run as coder
 from coder.run.event_types import TYPES, CallIntended, is_newer, parse
 from coder.run.events import Draft, Event
 from coder.run.journal import Journal
@@ -24,9 +26,7 @@ from coder.run.run import summarize
 from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
-from coder.teams.coding_team import CodingTeam
-from coder.turn.logged_calls import request_key
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint, says
 from tests.memory_log import MemoryLog
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from coder import agent
+from coder.engine import agent
 from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder

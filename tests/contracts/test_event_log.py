@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import LeaseHeld, UsageError
+from coder.base.errors import LeaseHeld, UsageError
 from coder.run.events import Draft
 from coder.store import EventLog, SqliteLog
 from coder.store.postgres import PostgresLog

@@ -9,15 +9,15 @@ import pytest
 import typer
 from typer.main import get_command
 
-from coder.cli.app import app
-from coder.cli.run_program import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
 from coder.config.layers import TIGHTENING
 from coder.config.schema import Config
+from coder.engine.teams.strategies import apply_strategy
+from coder.people.cli.app import app
+from coder.people.cli.run_program import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
 from coder.run.event_types import Status
 from coder.run.run import EXIT_CODES, Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.teams.strategies import apply_strategy
 from sandbox import Result
 
 ROOT = Path(__file__).parents[2]

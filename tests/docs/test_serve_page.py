@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from coder.config.schema import Config
-from tests.coder.cli.console import Console
-from tests.coder.cli.test_solve import ADD, code
-from tests.coder.server.served import configure, started
+from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.test_solve import ADD, code
+from tests.coder.platform.server.served import configure, started
 from tests.docs.test_docs import flags
 from tests.faulty_endpoint import faulty_endpoint, says
 

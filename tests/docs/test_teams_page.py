@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import coder
+from coder.engine.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector
+from coder.engine.teams.spec import team_of
 from coder.models.scripted import Scripted
 from coder.run import conditions
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.termination import Reason, Stop
-from coder.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector
-from coder.teams.spec import team_of
 from tests.docs.test_coming_from import PAGE as COMING_FROM
 from tests.memory_log import MemoryLog
 

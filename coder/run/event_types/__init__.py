@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from coder.errors import LogDamaged
+from coder.base.errors import LogDamaged
 from coder.run.event_types.attempt_events import *
 from coder.run.event_types.run_events import *
 from coder.run.event_types.turn_events import *

@@ -5,10 +5,10 @@ from operator import not_
 
 from pydantic import Field
 
+from coder.base.usage import Usage
 from coder.run.event_types.run_events import BudgetReached, Status
 from coder.run.events import Body
 from coder.run.message import LeftOut, Verified
-from coder.usage import Usage
 
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from coder.base.usage import Usage
 from coder.models.model import Used
 from coder.run import event_types
 from coder.run.records.record import Handlers, replace
 from coder.run.settings import Budget
-from coder.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

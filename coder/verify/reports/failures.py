@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from coder.base.text.paths_in_text import PrintedPaths
+from coder.base.text.sanitize import printable
 from coder.run.message import CheckLine
-from coder.text.paths_in_text import PrintedPaths
-from coder.text.sanitize import printable
 
 MOST_LINES = 50_000
 MOST_MESSAGE = 4000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 
 _OFF = {"core.hooksPath": os.devnull, "core.fsmonitor": "false", "gc.auto": "0"}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.git.commit import under_way
 from coder.workspace.git.found import Repository, find_repository
 from coder.workspace.git.isolated import isolated

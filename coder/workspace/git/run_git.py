@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from coder.errors import MachineError
+from coder.base.errors import MachineError
 
 LONGEST_S = 120.0
 """Seconds for one git command, on the largest repository that a run reads."""

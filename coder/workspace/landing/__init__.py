@@ -8,7 +8,7 @@ between them is lost. Read staging.
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from coder.errors import MachineError
+from coder.base.errors import MachineError
 from coder.run.event_types.run_events import Change, Plan
 from coder.run.stored_file import StoredFile
 from coder.workspace.folder import Snapshot

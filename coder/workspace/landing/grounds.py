@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from coder.fs.git_names import folded_name, is_git_name
-from coder.fs.private_folder import own_folders
+from coder.base.fs.git_names import folded_name, is_git_name
+from coder.base.fs.private_folder import own_folders
 from coder.workspace.git.found import find_repository
 from coder.workspace.landing.staging import LandingRefused
 

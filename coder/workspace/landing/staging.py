@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from coder.errors import FolderError, UsageError
-from coder.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
-from coder.fs.git_names import is_git_name
-from coder.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.base.errors import FolderError, UsageError
+from coder.base.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
+from coder.base.fs.git_names import is_git_name
+from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.event_types.run_events import Change, Plan
 
 _MOST_BYTES = 1 << 28

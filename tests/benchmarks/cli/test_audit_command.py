@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.judge.patches import diff
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 from tests.only_pytest import only_pytest
 
 SQUARES = {

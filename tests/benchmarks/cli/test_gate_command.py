@@ -12,7 +12,7 @@ import yaml
 
 from benchmarks.report import write_report
 from benchmarks.reports.read_report import read_report
-from coder.cli.app import run
+from coder.people.cli.app import run
 from tests.benchmarks.reports.reports_made import report_of
 from tests.faulty_endpoint import faulty_endpoint, says
 

@@ -5,7 +5,7 @@ import venv
 from pathlib import Path
 
 from tests.benchmarks.suites.test_repotasks import made
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 
 
 def test_a_missing_pytest_is_said_once_for_all_cases(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 from benchmarks.cli.run_suite import asked_for, same_config, same_flags, same_selection
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
+from coder.base.errors import UsageError
 from coder.config.schema import Config
-from coder.errors import UsageError
 
 NOTHING: dict[str, Any] = {
     "one_shot": False,

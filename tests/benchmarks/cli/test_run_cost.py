@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
 CASES = [

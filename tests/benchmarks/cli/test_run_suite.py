@@ -14,10 +14,10 @@ import pytest
 from benchmarks.cli.grade_command import Scoring
 from benchmarks.runner.bench_session import Session
 from benchmarks.runner.runner import IN_A_ROW
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
-from tests.coder.cli.console import CODER, Console
+from tests.coder.people.cli.console import CODER, Console
 from tests.docker_engine import IMAGE, require_docker
 from tests.faulty_endpoint import begins, faulty_endpoint, says, status
 from tests.less_machine import small_disk

@@ -7,7 +7,7 @@ from playwright.async_api import Locator, Page, expect
 
 from benchmarks.report import Report, Times, Usage
 from benchmarks.reports.page import page
-from coder.text.sanitize import printable
+from coder.base.text.sanitize import printable
 from tests.benchmarks.reports.conftest import opened
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import OUTCOMES, report_of

@@ -11,8 +11,8 @@ from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal_report import comparison_blocks, gate_blocks, report_blocks
 from benchmarks.stats.comparison import compare
 from benchmarks.stats.gate import gate
-from coder.console.tables import plain_lines, print_blocks
-from coder.text.ci_commands import no_commands
+from coder.base.text.ci_commands import no_commands
+from coder.show.tables import plain_lines, print_blocks
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 

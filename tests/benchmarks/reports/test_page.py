@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from benchmarks.reports.page import MAX_CODE, page, read_answers
 from benchmarks.verdict import Verdict
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from tests.benchmarks.reports.conftest import opened
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.report import write_report
 from benchmarks.reports.read_report import read_report
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.rewards.processes import JudgingProcesses, _answer, _receive, open_judging
 from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Suite
-from coder.errors import MachineError, MissingExtra
+from coder.base.errors import MachineError, MissingExtra
 from sandbox import Limits, PythonCode
 from tests.benchmarks.judge.cases import case
 from tests.processes import processes_with, wait_until

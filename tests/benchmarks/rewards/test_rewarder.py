@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from benchmarks.rewards.rewarder import Rewarder
-from coder.errors import MachineError, UsageError
+from coder.base.errors import MachineError, UsageError
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO, HIDDEN, SUITE
 
 RIGHT, WRONG, HALF = "    return n + n\n", "    return n\n", "    return abs(2 * n)\n"

@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from benchmarks.rewards import routes
 from benchmarks.suites.load import load_suite
 from coder.config.layers import load
-from coder.server.bearer_tokens import Caller
-from coder.server.problems import answer_problems
-from coder.server.serving import Serving
+from coder.platform.server.bearer_tokens import Caller
+from coder.platform.server.problems import answer_problems
+from coder.platform.server.serving import Serving
 from coder.store import SqliteLog
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
-from tests.coder.server.served import Server, started
+from tests.coder.platform.server.served import Server, started
 
 STARTER = load_suite("starter").cases[0]
 FULL = "The queue is full."

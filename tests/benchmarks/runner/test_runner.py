@@ -14,7 +14,7 @@ from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.patch import apply_patch
 from benchmarks.suites.selection import Selection
-from coder.errors import MachineError, ModelError
+from coder.base.errors import MachineError, ModelError
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from sandbox import Policy, open_sandbox

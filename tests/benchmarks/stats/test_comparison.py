@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.stats.comparison import compare, compare_several
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 

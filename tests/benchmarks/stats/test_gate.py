@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.stats.gate import gate
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from tests.benchmarks.reports.reports_made import report_of
 
 FOUR_OF_FIVE = report_of({"a": "p", "b": "p", "c": "p", "d": "p", "e": "f"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suites.download_suite import Source, fetched
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from tests.https_server import https_server
 
 LINE = b'{"id": "add", "prompt": "", "entry_point": "add", "test": ""}\n'

@@ -10,7 +10,7 @@ from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.evalplus import evalplus_case, real_inputs
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.patch import apply_patch
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from sandbox import PythonCode, Sandbox
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase
 from benchmarks.suites.load import load_suite
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 FUNCTION = {"id": "add", "prompt": "Add.", "entry_point": "add", "test": "def check(candidate): pass"}
 HUMANEVAL = {**FUNCTION, "task_id": "HumanEval/0", "canonical_solution": "    return 1"}

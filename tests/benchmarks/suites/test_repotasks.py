@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.load import load_suite
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.diff import unified_diff
 
 BASE = {"lib.py": b"def one():\n    return 2\n", "tests/test_lib.py": b"import lib\n"}

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites.records import MAX_LINE
 from benchmarks.suites.samples import Sample, read_samples, take_stock
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 SUITE = Suite(
     name="small",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 
 SUITE = Suite(
     name="s",

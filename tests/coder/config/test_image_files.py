@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from coder.base.errors import UsageError
 from coder.config.image_files import LARGEST, read_pictures
 from coder.config.task_file import read_task
-from coder.errors import UsageError
 from coder.models.catalog import FILE, UserModels
 from coder.models.roles import Asked, check_vision, resolve_roles
-from tests.coder.cli.console import Console
+from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.cli.run_settings import new_settings
+from coder.base.errors import UsageError
 from coder.config.layers import Loaded, load
-from coder.errors import UsageError
+from coder.people.cli.run_settings import new_settings
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from coder.base.errors import UsageError
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import Mcp, mcp_named
-from coder.errors import UsageError
 
 
 def loaded(folder: Path, text: str, *, repository: str = "") -> Loaded:

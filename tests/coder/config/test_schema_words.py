@@ -2,8 +2,8 @@
 
 import pytest
 
+from coder.base.errors import UsageError
 from coder.config.schema import checked, flag
-from coder.errors import UsageError
 
 
 def test_a_strategy_that_is_not_there_is_refused_with_those_that_are() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.base.errors import UsageError
 from coder.config.task_file import read_task
-from coder.errors import UsageError
 from coder.run.task import MAX_PROMPT, Task
 
 REPOSITORY = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def task(
 
 FROM_STDIN = """
 import sys
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.config.task_file import read_task
 try:
     task = read_task("-", file=None, workspace=None, test=None, test_files=(), checks=())

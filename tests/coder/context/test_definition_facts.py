@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.base.fs.private_folder import facts_folder
 from coder.context.definition_facts import MOST_BYTES, Facts, cached_facts, facts_of
-from coder.fs.private_folder import facts_folder
 from coder.source.languages import GRAMMARS
 
 SOURCES = {

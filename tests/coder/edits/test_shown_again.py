@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import resume, solve
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run

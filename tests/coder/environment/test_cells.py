@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.base.errors import UsageError
 from coder.environment.script_cells import cells_of, cells_of_notebook
-from coder.errors import UsageError
 
 
 def notebook(*cells: dict[str, object], nbformat: int = 4) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.environment.dependencies import find_folders
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings

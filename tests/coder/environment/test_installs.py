@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.environment.toolchains import with_layers, with_toolchains
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -16,7 +16,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from sandbox import Policy, session_policy
 from sandbox.backends.bubblewrap import open_bubblewrap
-from tests.coder.participants.test_acting import DONE, bash, told
+from tests.coder.engine.participants.test_acting import DONE, bash, told
 from tests.memory_log import MemoryLog
 from tests.ordinary_user import run_as_ordinary_user
 

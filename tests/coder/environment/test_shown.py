@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.engine.agent import solve
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from tests.coder.participants.test_acting import DONE, bash, told
+from tests.coder.engine.participants.test_acting import DONE, bash, told
 from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
 

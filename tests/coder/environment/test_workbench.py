@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from coder.base.text.redact import Redactor
 from coder.environment.workbench import Workbench
-from coder.text.redact import Redactor
 from sandbox import BackendMissing, Policy, Sandbox, open_sandbox
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.endpoint import for_log, keys_of, name_for_log, secrets_of
 from coder.run.settings import Settings
 from coder.run.task import Task

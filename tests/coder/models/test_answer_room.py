@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import ContextTooLong
+from coder.base.errors import ContextTooLong
 from coder.models.abilities import affordable, asked_for
 from coder.models.model import Sampling
 from coder.models.recorded import Recorded

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from coder.errors import ModelAuthError, ModelUnavailable, RateLimited
+from coder.base.errors import ModelAuthError, ModelUnavailable, RateLimited
+from coder.base.usage import Price, Usage
 from coder.models.anthropic_messages import MessageReader
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
@@ -17,7 +18,6 @@ from coder.models.find_model import resolve
 from coder.models.model import Answer, ChatMessage, Effort, Form, Image, Opaque, Sampling, ToolCall, ToolSpec
 from coder.models.retries import Passing
 from coder.models.stream import Unfinished
-from coder.usage import Price, Usage
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, message, named_events, status

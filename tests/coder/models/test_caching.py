@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from coder.agent import solve
+from coder.base.usage import Price, Usage
+from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
@@ -14,7 +15,6 @@ from coder.models.providers import built_in, cost
 from coder.models.request_quirks import cache_key
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.usage import Price, Usage
 from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
 from tests.memory_log import MemoryLog

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.base.usage import Price
 from coder.models.catalog import FILE, Catalog, Listed, UserModels, read_catalog
 from coder.models.catalog_update import parse_catalog, update_catalog
 from coder.models.find_model import resolve
 from coder.models.model import Usage
 from coder.models.providers import cost, providers
-from coder.usage import Price
 from tests.faulty_endpoint import unused_port
 
 KEY = "planted-0123456789-planted"

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from coder.errors import ModelRefused, ModelUnavailable
+from coder.base.errors import ModelRefused, ModelUnavailable
+from coder.base.usage import Price
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.retries import Passing
 from coder.models.stream import LARGEST_ANSWER, Unfinished
-from coder.usage import Price
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
 from tests.faulty_endpoint import chunk, completion, error, faulty_endpoint, says, status, streams
 

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 from pydantic import SecretStr
 
-from coder.errors import ModelAuthError, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
+from coder.base.errors import ModelAuthError, ModelError, ModelNotFound, ModelRefused, ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Form, Sampling, ToolSpec
@@ -432,7 +432,7 @@ async def test_an_endpoint_that_broke_off_after_a_long_answer_is_asked_again() -
 
 ASK_AT_LOOPBACK = """
 import asyncio
-from coder.errors import ModelUnavailable
+from coder.base.errors import ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Sampling

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
+from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from coder.errors import MissingExtra, ModelError, ModelUnavailable
+from coder.base.errors import MissingExtra, ModelError, ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.connection import import_client
 from coder.models.http_bounds import LARGEST_LINE
@@ -249,7 +249,7 @@ def lines_of(reply: Reply) -> list[bytes]:
 def test_a_model_of_anthropic_without_its_client_is_refused_before_the_run(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['anthropic'] = None\n"
-        "from coder.cli.main import main\n"
+        "from coder.people.cli.main import main\n"
         "sys.exit(main(['solve', 'Write add.', '--model', 'anthropic/claude-toy', '--check', 'assert 1']))"
     )
     environ = {**os.environ, "CODER_HOME": str(tmp_path), "ANTHROPIC_API_KEY": "unused"}

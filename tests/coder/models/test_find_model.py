@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import ModelAuthError, ModelUnavailable, UsageError
+from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, Choice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, found_endpoints, providers
 from coder.models.roles import Asked, Roles, open_roles, resolve_roles

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from coder.console.styling import download_bar
-from coder.errors import ModelUnavailable, UsageError
+from coder.base.errors import ModelUnavailable, UsageError
 from coder.models import http_download
 from coder.models.catalog_update import update_catalog
 from coder.models.endpoint import Patience
 from coder.models.http_download import download
+from coder.show.styling import download_bar
 from tests.coder.models.test_catalog import document, provider
 from tests.https_server import https_server
 

@@ -115,7 +115,7 @@ async def test_a_call_of_a_tool_and_its_result_come_through_a_proxy(proxy: Proxy
 
 @pytest.mark.parametrize("api", APIS)
 async def test_a_refusal_behind_a_proxy_is_told_in_its_words(proxy: Proxy, api: Api) -> None:
-    from coder.errors import ModelError
+    from coder.base.errors import ModelError
 
     proxy.behind.script = (error(400, "this prompt is not for me"),)
 

@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 import pytest_asyncio
 
-from coder.errors import ModelAuthError, ModelRefused, ModelUnavailable
+from coder.base.errors import ModelAuthError, ModelRefused, ModelUnavailable
 from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Patience
@@ -159,7 +159,7 @@ async def test_weights_that_cannot_be_loaded_end_with_llama_cpps_own_words(tmp_p
 
 
 _WEIGHTS = """
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.models.weights import embedded_weights
 try:
     embedded_weights()

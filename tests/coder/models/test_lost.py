@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
-from coder.cli.cost_table import cost_blocks
-from coder.console.tables import plain_lines
-from coder.errors import ModelUnavailable
+from coder.base.errors import ModelUnavailable
+from coder.base.usage import Price, Usage
+from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.wrapper import Router
+from coder.people.cli.cost_table import cost_blocks
 from coder.run.costs import costs_of
 from coder.run.event_types import CallFailed, CallRetried, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.usage import Price, Usage
+from coder.show.tables import plain_lines
 from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams
 from tests.memory_log import MemoryLog

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.base.text.redact import Redactor
 from coder.models.chat_completions import ChatModel
 from coder.models.model import Answer, ChatMessage, Form, Opaque, Sampling, ToolSpec
 from coder.models.recorder import Recorder
 from coder.models.recording import read_recording
 from coder.models.stream import Unfinished
-from coder.text.redact import Redactor
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, says, streams

@@ -1,6 +1,6 @@
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.models.providers import Provider, address, find_provider, found_endpoints, providers
 
 CLOUD = Provider(

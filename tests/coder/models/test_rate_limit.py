@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from coder.errors import RateLimited
+from coder.base.errors import RateLimited
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Limits, Patience
 from coder.models.model import Sampling

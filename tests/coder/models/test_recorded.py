@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import ModelError, UsageError
+from coder.base.errors import ModelError, UsageError
+from coder.base.text.redact import Redactor
 from coder.models.chat_completions import ChatModel
 from coder.models.model import Alternative, Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
-from coder.text.redact import Redactor
 from tests.coder.models.asking import KEY, QUESTION, endpoint_of
 from tests.faulty_endpoint import chunk, faulty_endpoint, says, streams
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.recorded import Recorded
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

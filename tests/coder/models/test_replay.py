@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.base.usage import Price
+from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
@@ -20,9 +21,8 @@ from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.usage import Price
-from tests.coder.cli.console import Console
 from tests.coder.models.asking import endpoint_of
+from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
 from tests.memory_log import MemoryLog
 
@@ -98,7 +98,7 @@ seen = []
 CONNECTING = ("socket.connect", "socket.getaddrinfo")
 sys.addaudithook(lambda name, args: seen.append(args) if name in CONNECTING else None)
 sys.argv = ["coder", *sys.argv[1:]]
-from coder.cli.app import run
+from coder.people.cli.app import run
 code = run(None)
 print("connected", [args for args in seen if not isinstance(args[-1], (str, bytes))])
 sys.exit(code)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavailable
+from coder.base.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavailable
+from coder.base.usage import Price
 from coder.models.catalog import UserModels
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
@@ -14,7 +15,6 @@ from coder.models.recorder import Recorder
 from coder.models.roles import Asked, open_roles, resolve_roles
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels, Router, playing
-from coder.usage import Price
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
 

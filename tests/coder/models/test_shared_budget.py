@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from coder.agent import solve
-from coder.errors import ModelUnavailable, SharedBudgetEmpty
+from coder.base.errors import ModelUnavailable, SharedBudgetEmpty
+from coder.base.usage import Price
+from coder.engine.agent import solve
 from coder.models.abilities import abilities_of
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
@@ -18,7 +19,6 @@ from coder.models.wrapper import RoleModels
 from coder.run.event_types import BudgetReached, CallFailed, CallIntended, parse
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.usage import Price
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
 from tests.memory_log import MemoryLog

@@ -25,7 +25,7 @@ TEXTS = {
     "base64": base64.b64encode(DRAW.randbytes(240)).decode(),
     "a hash": DRAW.randbytes(64).hex(),
     "prose": (ROOT / "README.md").read_text()[:900],
-    "code": (ROOT / "coder" / "loop.py").read_text()[:900],
+    "code": (ROOT / "coder" / "engine" / "loop.py").read_text()[:900],
     "a table": "\n".join(f"{i};{i * i};{i / 7:.6f}" for i in range(40)),
     "umlauts": "Über größere Äpfel für Bäcker und Müller. " * 10,
     "nothing": "",

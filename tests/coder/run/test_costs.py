@@ -3,11 +3,11 @@
 import json
 from decimal import Decimal
 
-from coder.cli.cost_table import cost_blocks, json_of
-from coder.console.tables import plain_lines
 from coder.models.model import Sampling, Usage
+from coder.people.cli.cost_table import cost_blocks, json_of
 from coder.run.costs import costs_of
 from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
+from coder.show.tables import plain_lines
 from tests.coder.states import call, events, started
 
 FIRST = CallIntended(

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from coder.agent import resume, solve
-from coder.console.advice import next_steps
-from coder.errors import LeaseHeld, UsageError
+from coder.base.errors import LeaseHeld, UsageError
+from coder.engine.agent import resume, solve
+from coder.engine.requests import answer, stop, when_free
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.requests import answer, stop, when_free
 from coder.run.event_types import QuestionAsked
 from coder.run.questions import Decision, Question, question_id
 from coder.run.reducer import fold_all
@@ -22,6 +21,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Unwatched
+from coder.show.advice import next_steps
 from coder.store import SqliteLog
 from tests.git_repository import ENVIRONMENT, make_repository
 from tests.memory_log import MemoryLog

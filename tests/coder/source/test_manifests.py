@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from coder.errors import UsageError
-from coder.install.indexes import NPM, PYPI, find_indexes
+from coder.base.errors import UsageError
+from coder.people.install.indexes import NPM, PYPI, find_indexes
 from coder.source.manifests import are_declared, install_command, missing_modules, named_in
 
 EXTRAS = b"""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
 from coder.config.task_file import split_command
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.base.errors import MachineError
+from coder.base.text.redact import Redactor
+from coder.engine.turn.turn import Turn
 from coder.environment.workbench import Workbench
-from coder.errors import MachineError
 from coder.models.model import ChatMessage, Sampling
 from coder.models.scripted import Scripted
 from coder.run.event_types import RunStarted
@@ -18,8 +20,6 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
-from coder.text.redact import Redactor
-from coder.turn.turn import Turn
 from sandbox import Policy, open_sandbox
 from tests.failing_disk import refuse_to_sync
 from tests.forked import said_by_child

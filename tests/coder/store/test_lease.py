@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import LeaseHeld, LogDamaged
+from coder.base.errors import LeaseHeld, LogDamaged
 from coder.run.events import Draft
 from coder.store import SqliteLog
 from coder.store.lease import LEASE_S, Owner

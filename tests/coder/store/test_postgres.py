@@ -14,7 +14,7 @@ from threading import Thread, get_ident
 
 import pytest
 
-from coder.errors import CoderError, LeaseHeld, LogDamaged, LogNewer, MachineError, UsageError
+from coder.base.errors import CoderError, LeaseHeld, LogDamaged, LogNewer, MachineError, UsageError
 from coder.run.events import Draft
 from coder.store import connections, event_codec, open_log
 from coder.store.lease import Owner

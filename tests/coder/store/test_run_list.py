@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.store import data_folder, new_run_id
 from coder.store.run_list import resolve
 from tests.memory_log import between

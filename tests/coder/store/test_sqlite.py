@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from coder.errors import LogDamaged, LogNewer, MachineError
+from coder.base.errors import LogDamaged, LogNewer, MachineError
 from coder.run.events import Draft, Event
 from coder.store import SqliteLog
 from coder.store.database import Database
@@ -210,7 +210,7 @@ async def test_on_a_full_disk_an_append_says_the_path_and_the_log_stays_readable
 
 _MAKE_WITH_LESS_AND_LESS_ROOM = """
 import os, pathlib, shutil
-from coder.errors import LogDamaged, MachineError
+from coder.base.errors import LogDamaged, MachineError
 from coder.store import SqliteLog
 
 disk = pathlib.Path("DISK")

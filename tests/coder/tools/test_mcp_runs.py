@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coder import Decision, Mcp, Run, Settings, Task, resume, solve
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.event_types import ToolAnswered, ToolCalled, parse

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.tools.registry import functions_named
 
 MODULE = '''

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
-from coder.console.render import progress
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.show.render import progress
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog
 

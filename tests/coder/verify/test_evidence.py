@@ -8,17 +8,17 @@ from typing import Any, cast
 
 import pytest
 
-from coder.agent import resume, solve
+from coder.engine.agent import resume, solve
+from coder.engine.participants.coder import Coder
+from coder.engine.participants.participant import Participant
+from coder.engine.turn.turn import Turn
 from coder.models.scripted import Scripted
-from coder.participants.coder import Coder
-from coder.participants.participant import Participant
 from coder.run.event_types import ProgramFinished, ProgramStarted, parse
 from coder.run.message import Message
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.turn.turn import Turn
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import resume, solve
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

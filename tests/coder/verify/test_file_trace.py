@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings

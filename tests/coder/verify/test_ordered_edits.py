@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
-from coder.console.render import ending
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.show.render import ending
 from coder.verify.ordered_edits import are_ordered
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
 from coder.edits.code_blocks import find_blocks, whole_files
+from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

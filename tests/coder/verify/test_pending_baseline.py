@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import solve
+from coder.engine.agent import solve
 from coder.models.model import ChatMessage
 from coder.models.roles import RoleModels
 from coder.models.scripted import Scripted
@@ -13,8 +13,8 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.baseline import FIRST_WAIT_S
-from tests.coder.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
-from tests.coder.participants.test_planning import PLAN
+from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from tests.coder.engine.participants.test_planning import PLAN
 from tests.coder.states import call, code, events, outcome, started, state_of
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest

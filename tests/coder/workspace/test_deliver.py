@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coder import agent
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.engine import agent
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import resume, solve
+from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import ProgramStarted, parse
 from coder.run.events import Event

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.folder import Snapshot, take_snapshot
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coder import agent
-from coder.errors import UsageError
+from coder.base.errors import UsageError
+from coder.engine import agent
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings

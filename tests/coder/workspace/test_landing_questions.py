@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from coder.agent import resume, solve
-from coder.chat.chat_session import Session
-from coder.cli.conversing import open_session
+from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
+from coder.people.chat.chat_session import Session
+from coder.people.cli.conversing import open_session
 from coder.run.events import Draft, Event
 from coder.run.questions import Decision
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from tests.coder.chat.test_chat_session import NO, ONE, THREE, TWO, YES, KilledHere, Person, code
+from tests.coder.people.chat.test_chat_session import NO, ONE, THREE, TWO, YES, KilledHere, Person, code
 from tests.git_repository import ENVIRONMENT, make_repository
 from tests.memory_log import MemoryLog
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.run.event_types import FilesChanged, Spoken
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.settings import Settings

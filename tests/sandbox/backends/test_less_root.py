@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.coder.cli.console import CODER
+from tests.coder.people.cli.console import CODER
 from tests.less_machine import less_root
 from tests.system_python import SYSTEM_PYTHON
 

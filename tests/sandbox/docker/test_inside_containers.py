@@ -14,7 +14,7 @@ from tests.docker_engine import IMAGE, require_docker
 ROOT = Path(__file__).parents[3]
 SET = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
 """What the message of a plain container names."""
-DOCTOR = "import sys; from coder.cli.main import entry; sys.argv = ['coder', *sys.argv[1:]]; entry()"
+DOCTOR = "import sys; from coder.people.cli.main import entry; sys.argv = ['coder', *sys.argv[1:]]; entry()"
 
 
 def examined(*options: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import UsageError
+from coder.base.errors import UsageError
 from coder.workspace.folder import take_snapshot
 from tests.git_repository import GitRepository, make_repository
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.errors import FolderError
+from coder.base.errors import FolderError
 from coder.workspace.folder import take_snapshot
 from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, is_made, plan, undo
 from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child

@@ -1,0 +1,1 @@
+"""The agent: entry points, loop, teams, participants and their requests. Read loop, agent."""

@@ -1,0 +1,247 @@
+"""The loop: a pure function from state to command, and the place that carries commands out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+from coder.base.errors import CoderError, FolderError, MachineError
+from coder.engine.participants.executor import Executor
+from coder.engine.participants.participant import Participant, Together
+from coder.engine.participants.submission import LastTree, has_new_tree
+from coder.engine.turn.logged_calls import BudgetSpent
+from coder.engine.turn.turn import Turn, hear_requests, limited
+from coder.environment.workbench import Workbench
+from coder.models.model import Model
+from coder.run.event_types import (
+    BudgetReached,
+    RunStopped,
+    Spoken,
+)
+from coder.run.journal import Journal, asked_by
+from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, Message, QuestionMessage
+from coder.run.questions import Waits
+from coder.run.run import EXIT_CODES, Run, summarize
+from coder.run.state import State
+from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
+from coder.workspace.deliver import with_written
+from coder.workspace.run_end import ended, should_land
+from sandbox import SandboxError
+
+
+class Team(Protocol):
+    """Whose turn it is."""
+
+    def next(self, state: State) -> Participant:
+        """The participant that speaks in this state; the same state gives the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Let a participant take its turn, or several at the same time; their messages stand in this order."""
+
+    participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskUser:
+    """Put the latest message, a question of a member, to the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """Ask about the change where a person decides, and write its files into the user's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the run."""
+
+    reason: Reason
+
+
+Command = Speak | AskUser | Land | Finish
+Deliver = Callable[[Journal], Awaitable[None]]
+"""Asks about what a run has made, and writes or proposes it."""
+
+
+def decide(state: State, team: Team, stop: Stop) -> Command:
+    """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
+    if (asked := asked_to_stop(state)) is not None:
+        return Finish(asked)
+    last = state.last
+    if isinstance(last, QuestionMessage):
+        return AskUser()
+    reason = reason_to_end(state, stop)
+    if reason is None and isinstance(last, HandoffMessage) and last.to == HUMAN:
+        return AskUser()
+    if (who := speaker(state, team, reason)) is not None:
+        parts = who.parts if isinstance(who, Together) else (who,)
+        return Speak(tuple(part.name for part in parts))
+    assert reason is not None
+    return Land() if should_land(state, reason) else Finish(reason)
+
+
+def speaker(state: State, team: Team, reason: Reason | None) -> Participant | None:
+    """Who speaks next, where the run ends for this reason or goes on. No team decides whether code is run.
+
+    At a limit no model is asked, and what it has made is still tried: its last answer, the session's tree, or
+    the best of the attempts.
+    """
+    if reason is None:
+        wanted = team.next(state)
+        return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
+    if reason.status != "limit":
+        return None
+    if state.awaits_execution:
+        return Executor() if state.spend.seconds < state.spend.budget.seconds else None
+    if state.progress.attempts and state.progress.choice is None:
+        return team.next(state)
+    return LastTree() if has_new_tree(state) else None
+
+
+async def run_until_stopped(
+    journal: Journal,
+    model: Model,
+    bench: Workbench,
+    *,
+    team: Team,
+    stop: Stop,
+    land: Deliver,
+) -> Run:
+    """Advance until the run has delivered and stopped, and log what ended it.
+
+    Raises:
+        CancelledError: it was cancelled; the log says that it was interrupted.
+        MachineError: the log can't be written.
+    """
+    try:
+        async with AsyncExitStack() as stack:
+            requests = asyncio.create_task(hear_requests(journal))
+            stack.callback(requests.cancel)
+            known = None
+            if journal.state.task.test_command is not None:
+                from coder.verify.baseline import pending_baseline
+
+                known = await stack.enter_async_context(pending_baseline(journal, bench))
+            await advance(
+                journal,
+                team=team,
+                stop=stop,
+                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
+                land=land,
+            )
+    except asyncio.CancelledError:
+        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
+        raise
+    except Waits as question:
+        stopped = RunStopped(status="waiting", reason=str(question), exit_code=EXIT_CODES["waiting"])
+        await journal.append(stopped)
+    except FolderError as error:
+        failure = with_written(error, journal.state)
+        try:
+            await journal.append(_failed(failure, failure.exit_code))
+        except MachineError:  # the same disk may hold the log
+            raise failure from error
+    except MachineError as error:
+        # The log itself may be what failed: what it holds is enough to resume from.
+        raise with_written(error, journal.state) from error
+    except (CoderError, SandboxError) as error:
+        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
+        await journal.append(_failed(error, code))
+    return summarize(journal.state)
+
+
+def _failed(error: Exception, exit_code: int) -> RunStopped:
+    return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
+
+
+async def advance(
+    journal: Journal,
+    *,
+    team: Team,
+    stop: Stop,
+    turn: Callable[[str], Turn],
+    land: Deliver,
+) -> None:
+    """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
+    while journal.state.progress.stopped is None:
+        match decide(journal.state, team, stop):
+            case Speak():
+                await _speak(journal, team, stop, turn)
+            case AskUser():
+                await _carry_out(_ask_user, journal)
+            case Land():
+                await _carry_out(land, journal)
+            case Finish(reason):
+                await journal.append(ended(journal.state, reason))
+
+
+async def _carry_out(step: Deliver, journal: Journal) -> None:
+    """Carry out a step that a person may be asked in; somebody who asks for the end of the run ends it."""
+    before = journal.state
+    try:
+        async with limited(journal, None):
+            await step(journal)
+    except TimeoutError:
+        if journal.state.progress.stop_requested is None:
+            raise
+    assert journal.state is not before  # or the same command would come for ever
+
+
+async def _ask_user(journal: Journal) -> None:
+    """Put a member's question to the user; the answer is the next message, at the member's place."""
+    question = journal.state.last
+    assert isinstance(question, QuestionMessage | HandoffMessage)
+    answer = await journal.ask(asked_by(question))
+    message = AnswerMessage(author=HUMAN, text=answer.said, within=question.within)
+    await journal.append(Spoken(message=message))
+
+
+async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str], Turn]) -> None:
+    who = speaker(journal.state, team, reason_to_end(journal.state, stop))
+    assert who is not None
+    if isinstance(who, Together):
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_message(journal, part, turn)) for part in who.parts]
+        except BaseExceptionGroup as errors:  # what one of them raises is raised as of one turn
+            raise errors.exceptions[0] from None
+        said = [task.result() for task in tasks]
+    else:
+        said = [await _message(journal, who, turn)]
+    if spoken := [Spoken(message=message) for message in said if message is not None]:
+        await journal.append(*spoken)
+
+
+async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
+    """What a participant says; None where a limit has ended its turn."""
+    its = turn(participant.name)
+    budget = journal.state.spend.budget.seconds
+    try:
+        if journal.state.awaits_execution:
+            async with limited(journal, None):
+                await its.baseline()
+        left = max(0.0, budget - journal.state.spend.seconds)
+        has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
+        async with limited(journal, None if has_time else left) as its.limit:
+            message = await participant.speak(its)
+    except BudgetSpent:
+        return None
+    except TimeoutError:
+        if journal.state.progress.stop_requested is not None:
+            return None
+        text = f"the time limit of {budget:g} s was reached"
+        await journal.append(BudgetReached(limit="time", text=text))
+        return None
+    finally:
+        its.limit = None
+    last = journal.state.last
+    within = getattr(participant, "within", last.within if last is not None else ())
+    return message.model_copy(update={"within": within}) if within and message is not None else message
+
+
+def _runs_long_tests(state: State) -> bool:
+    """Whether long tests run next: each run of theirs has a limit of its own."""
+    return state.awaits_execution and state.progress.baseline is not None and state.progress.baseline.is_long

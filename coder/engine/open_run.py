@@ -1,0 +1,159 @@
+"""Open what a run needs, its log, sandboxes and attempts, and work on it until it has stopped."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coder.engine.loop import run_until_stopped
+from coder.engine.options import Options, check_known
+from coder.engine.teams.strategies import makes_attempts, team_and_stop
+from coder.environment.run_policy import policy_for, redactor_for
+from coder.environment.workbench import Workbench
+from coder.models.model import Model
+from coder.run.event_types import QuestionAnswered, RunResumed, Spoken
+from coder.run.events import Body
+from coder.run.journal import Attempts, Journal
+from coder.run.reducer import fold_all
+from coder.run.run import Run
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.stored_file import StoredFile
+from coder.run.task import Task
+from coder.run.watch import Permitting, Unwatched
+from coder.store import EventLog, open_log
+from coder.verify.preflight import prepare
+from coder.workspace.deliver import deliver
+from coder.workspace.folder import Snapshot
+from coder.workspace.overlay import shown_files
+from coder.workspace.read import restore, started
+
+if TYPE_CHECKING:
+    from coder.engine.sampling.attempt import Attempt
+
+
+@asynccontextmanager
+async def open_environment(
+    task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
+) -> AsyncIterator[Workbench]:
+    """The sandboxes of a run for these files, once it is seen that its tests can run in them."""
+    policy, opener = policy_for(task, settings, files)
+    redactor = redactor_for(files, shown_files(task.workspace, settings.show))
+    sandbox, watch = options.get("sandbox"), options.get("watch")
+    async with AsyncExitStack() as stack:
+        needed: Sequence[object] = options.get("tools") or ()
+        optional: Sequence[object] = ()
+        if not all(map(callable, needed)):
+            from coder.tools.mcp_client import serving  # hardly a run has servers
+
+            needed, optional = await stack.enter_async_context(serving(needed, watch))
+        bench = Workbench(
+            policy,
+            sandbox or opener,
+            redactor=redactor,
+            backend=settings.backend if sandbox is None else None,
+            on_output=watch.output if watch is not None else None,
+            ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
+            waits_for_hosts="network" in settings.approve,
+            tools=needed,
+            optional_tools=optional,
+        )
+        await stack.enter_async_context(bench)
+        has_team = options.get("team") is not None or settings.team is not None
+        await prepare(bench, task, files, early=not has_team)
+        yield bench
+
+
+def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
+    """The log that the caller gave, or the user's own."""
+    check_known(options)
+    return options.get("log") or stack.enter_context(open_log())
+
+
+async def open_journal(
+    stack: AsyncExitStack, run: str, log: EventLog, options: Options, attempts: Attempts | None = None
+) -> Journal:
+    """The journal of a run, under a lease. Raises LeaseHeld: another process works on it."""
+    token = await stack.enter_async_context(log.lease(run))
+    watch = options.get("watch") or Unwatched()
+    return Journal(run, log, token=token, watch=watch, attempts=attempts)
+
+
+async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
+    """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
+    given = options or Options()
+    team, stop = team_and_stop(journal.state.settings, given.get("team"), given.get("stop"))
+    state, log = journal.state, given.get("log")
+    has_begun = bool(state.progress.attempts)
+    is_own = bool(state.codes) and not has_begun  # the run does the work itself
+    has_attempts = has_begun or (makes_attempts(state.settings) and not is_own)
+    if log is not None and given.get("team") is None and has_attempts:
+        from coder.engine.sampling.attempts import AttemptsTeam, Drawing, attempts_stop  # most runs make none
+
+        runs = _RunsOfAttempts(journal, log, model, bench, given)
+        team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
+    return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunsOfAttempts:
+    """Makes attempts in runs of their own, with the model of the run that they are made for."""
+
+    journal: Journal
+    """Of that run."""
+    log: EventLog
+    model: Model
+    bench: Workbench
+    options: Options
+
+    async def read(self, run: str) -> State | None:
+        """The state of an attempt by the log; None: it was ended before its first event."""
+        events = await self.log.read(run)
+        return fold_all(events) if events else None
+
+    async def make(self, attempt: "Attempt") -> State:
+        """Begin or continue an attempt, and return its last state."""
+        parent = self.journal.state
+        async with AsyncExitStack() as stack:
+            journal = await open_journal(stack, attempt.run, self.log, self.options, attempt.shared)
+            files = dict(parent.files)
+            # A session is changed by its attempt; sandboxes for verdicts are not.
+            bench = self.bench
+            if attempt.settings.may_act:
+                environment = open_environment(parent.task, attempt.settings, files, self.options)
+                bench = await stack.enter_async_context(environment)
+            is_begun = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
+            bodies = (
+                await self._continued(journal, attempt, bench) if is_begun else self._begun(attempt, bench)
+            )
+            await journal.append(*bodies)
+            journal.hold(files)
+            attempt.shared.running[attempt.parent.attempt] = journal
+            await work(journal, self.model, bench, self.options)
+            return journal.state
+
+    def _begun(self, attempt: "Attempt", bench: Workbench) -> list[Body]:
+        """The first events of an attempt: the same files, how the tests ended on them, and the plan."""
+        parent = self.journal.state
+        read = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
+        begun = started(read, parent.task, attempt.settings, model=parent.model, sandbox=bench.opened)
+        baseline = parent.progress.baseline
+        first: list[Body] = [begun.model_copy(update={"parent": attempt.parent})]
+        plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
+        return [*first, *([baseline] if baseline is not None else []), *plan]
+
+    async def _continued(self, journal: Journal, attempt: "Attempt", bench: Workbench) -> list[Body]:
+        """The events with which an attempt goes on: answers of people, or their wish for another change."""
+        state = await journal.load()
+        spent = state.spend.seconds
+        budget = attempt.settings.budget
+        budget = budget.model_copy(update={"seconds": budget.seconds + spent})
+        asked = state.questions.open
+        bodies: list[Body] = []
+        if asked is not None and (answer := attempt.answers.get(asked.id)) is not None:
+            bodies.append(QuestionAnswered(id=asked.id, **answer.model_dump(exclude={"id"})))
+        settings = attempt.settings.model_copy(update={"budget": budget})
+        resumed = RunResumed(budget=budget, model=self.model.name, settings=settings, sandbox=bench.opened)
+        bodies += [resumed, *restore(state).happened]
+        return bodies if attempt.wish is None else [*bodies, Spoken(message=attempt.wish)]

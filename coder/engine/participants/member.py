@@ -1,0 +1,166 @@
+"""Member: one of a team, as plain data, and how it speaks: in words or edits, or by tools in the session."""
+
+import re
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from coder.base.prompts import prompt
+from coder.engine.participants.coder import Coder, converse
+from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.participant import Participant
+from coder.engine.participants.planner import Planner
+from coder.engine.participants.role import Role
+from coder.engine.participants.text_work import MOST_REASKS, answer_message, misfit_words, read_edits
+from coder.engine.prompting.files_shown import survey_of
+from coder.engine.prompting.messages import task_words
+from coder.engine.prompting.reprompt import target_now
+from coder.engine.prompting.thread import thread_words
+from coder.engine.turn.turn import Turn
+from coder.models.model import ChatMessage, JsonObject, ToolSpec
+from coder.run.attempts import code_to_repair
+from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
+
+HOUSE = ("coder", "planner", "executor")
+"""Members that are there already; they have no brief of their own."""
+TAKEN = (HUMAN, "expert", "picker", "orchestrator", "attempts")
+_HANDOFF = re.compile(r"^[^\w\n]*HANDOFF:\s*([a-z][\w-]*)[^\w\n]*$", re.MULTILINE)
+
+
+class Member(BaseModel):
+    """A participant with words of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    brief: str = ""
+    """What it is for, in words to its model."""
+    model: str | None = None
+    """PROVIDER/MODEL; None is the run's."""
+    tools: tuple[str, ...] | None = None
+    """Names of the run's own tools that it may call; None: all."""
+    acts: bool | None = None
+    """It works in the session by tools; None: where its model can."""
+
+    def __init__(self, name: str = "", brief: str = "", **more: object) -> None:
+        super().__init__(name=name, brief=brief, **more)
+
+    @model_validator(mode="after")
+    def _is_its_own(self) -> "Member":
+        if self.name in TAKEN or (self.name in HOUSE and self.brief):
+            raise ValueError(f"the name {self.name!r} is taken: give the member another one")
+        return self
+
+    def taking_part(
+        self, within: tuple[str, ...], hands_to: tuple[str, ...] = (), *, is_in_words: bool = False
+    ) -> Participant:
+        """The participant that speaks for it.
+
+        Args:
+            within: the nested teams that it speaks in, outermost first.
+            hands_to: whom it may hand over to.
+            is_in_words: it has no tools, and what it answers is never taken for code.
+        """
+        if self.name == Planner.name:
+            return Planner(within, acts=bool(self.acts) and not is_in_words, is_member=True)
+        if self.acts and not is_in_words:
+            return Acting(self, within, hands_to)
+        return Talking(self, within, hands_to, is_in_words)
+
+    def words(self, hands_to: tuple[str, ...]) -> str:
+        """Who it is, in words to its model."""
+        hands = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
+        return prompt("member").format(name=self.name, brief=self.brief, hands=hands).strip()
+
+    def says(self, text: str, hands_to: tuple[str, ...]) -> HandoffMessage | WordsMessage:
+        """Its words as a message; a line `HANDOFF: name` hands over."""
+        found = _HANDOFF.search(text)
+        if found is None or found[1] not in hands_to:
+            return WordsMessage(author=self.name, text=text)
+        return HandoffMessage(author=self.name, text=text, to=found[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    """Answers with words, or with edits, which are tried."""
+
+    member: Member
+    within: tuple[str, ...]
+    hands_to: tuple[str, ...]
+    is_in_words: bool
+
+    @property
+    def name(self) -> str:
+        """The member's."""
+        return self.member.name
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask its model."""
+        if self.name == Coder.name:
+            return await Coder().speak(turn)
+        state, target = turn.state, target_now(turn.state)
+        words = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
+        thread = thread_words(state, self.name, self.within)
+        asked = "\n\n".join(filter(None, [words, thread, prompt("your-turn")]))
+        system = ChatMessage(role="system", content=self.member.words(self.hands_to))
+        view = [system, ChatMessage(role="user", content=asked)]
+        return await converse(MemberWork(self, DialogueTurn(turn, None, view), turn))
+
+
+class MemberWork:
+    """Work of a member without tools: words, or edits, which are asked for again where they don't fit."""
+
+    def __init__(self, speaker: Talking, talk: DialogueTurn, turn: Turn) -> None:
+        """Begin a turn of `speaker` with this dialogue."""
+        self.talk = talk
+        self._speaker, self._turn = speaker, turn
+        self._reasks = MOST_REASKS
+
+    async def carry_out_calls(self) -> Message | None:
+        """Return None: without tools, no call ends a turn."""
+        return None
+
+    async def ask(self) -> None:
+        """Ask for the next answer."""
+        await self.talk.ask(self._turn.state.settings.sampling())
+
+    async def read(self) -> Message | str:
+        """The member's words or change, or words that ask again for edits that don't fit."""
+        speaker, state, text = self._speaker, self._turn.state, self.talk.words or ""
+        target, repaired = target_now(state), code_to_repair(state)
+        answered = read_edits(text, state, target, repaired)
+        if speaker.is_in_words:
+            return speaker.member.says(text, speaker.hands_to)
+        if not answered.fits and self._reasks:
+            self._reasks -= 1
+            return misfit_words(self._turn, answered, repaired)
+        if not (answered.files or answered.apart):
+            return speaker.member.says(text, speaker.hands_to)
+        return answer_message(answered, state, target, repaired, author=speaker.name, text=text)
+
+
+class Acting:
+    """Works in the session by tools; words alone are what it says."""
+
+    def __init__(self, member: Member, within: tuple[str, ...], hands_to: tuple[str, ...]) -> None:
+        self._member, self._hands_to = member, hands_to
+        self.name, self.within = member.name, within
+        brief = member.words(hands_to) if member.name != Coder.name else ""
+        endings = tuple(map(_hand_to, hands_to))
+        role = Role(member.name, within, brief, tools=member.tools, endings=endings, is_member=True)
+        self._coder = Coder(role, acts=True)
+
+    async def speak(self, turn: Turn) -> Message:
+        """Act until it is done, asks, hands over or has something to say."""
+        message = await self._coder.speak(turn)
+        is_change = isinstance(message, CodeMessage) and message.is_change and not message.repeats
+        if isinstance(message, QuestionMessage | HandoffMessage) or is_change or self.name == Coder.name:
+            return message
+        return self._member.says(message.text, self._hands_to)
+
+
+def _hand_to(name: str) -> ToolSpec:
+    whom = "the user" if name == HUMAN else name
+    words: JsonObject = {"type": "string", "description": "What they need to know."}
+    parameters: JsonObject = {"type": "object", "properties": {"words": words}, "required": ["words"]}
+    return ToolSpec(name=f"to_{name}", description=f"Hand over to {whom}.", parameters=parameters)

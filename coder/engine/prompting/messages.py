@@ -1,0 +1,186 @@
+"""Messages to a model without tools: the task, the latest code, the first failure."""
+
+import shlex
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from coder.base.prompts import prompt
+from coder.base.text.sanitize import count_of
+from coder.context.quoting import fenced, shown_path
+from coder.engine.prompting.files_shown import failing_now, files_shown, latest_plan, notes_shown
+from coder.engine.prompting.history import history, history_budget
+from coder.engine.prompting.reprompt import quoted, repair_of_edits
+from coder.models.model import ChatMessage
+from coder.run.attempts import is_rejection
+from coder.run.message import AnswerMessage, CodeMessage, PlanMessage, outcomes_in
+from coder.run.settings import Budget, EditFormat
+from coder.run.state import State
+from coder.run.target import Target, is_greenfield
+from coder.source.shell import format_command
+
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
+
+
+def coder_view(
+    state: State,
+    target: Target,
+    repaired: CodeMessage | None,
+    *,
+    survey: "Survey | None" = None,
+    form: EditFormat = "whole",
+    context: int | None = None,
+) -> list[ChatMessage]:
+    """The conversation that asks for code: a first attempt, or a repair of the code that failed."""
+    whole = "coder" if target.is_python else "files"
+    system = prompt(whole if form == "whole" else f"edit-{form}")
+    if state.settings.chat:
+        system = f"{system}\n\n{prompt('chat')}"
+    words = task_words(state, target, survey, context=context, form=form)
+    if form != "whole":
+        words = f"{words.rstrip()}\n\n{_limits(state.spend.budget)}"
+    messages = _asking(system, state, words, context)
+    outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
+    if repaired is not None and outcome is not None:
+        said = outcome.feedback
+        what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
+        if form == "whole":
+            is_one = target.is_python and repaired.changes.files.keys() <= {target.path}
+            shown = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
+            asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
+        else:
+            shown = quoted(repaired.text)
+            asked = repair_of_edits(state, repaired, said, words=f"{what}-edits")
+        messages += [ChatMessage(role="assistant", content=shown), ChatMessage(role="user", content=asked)]
+    return messages
+
+
+def planner_view(
+    state: State, target: Target, *, survey: "Survey | None" = None, context: int | None = None
+) -> list[ChatMessage]:
+    """The conversation that asks for a plan."""
+    return _asking(prompt("planner"), state, task_words(state, target, survey, context=context), context)
+
+
+def _asking(system: str, state: State, words: str, context: int | None) -> list[ChatMessage]:
+    return [
+        ChatMessage(role="system", content=system),
+        *history(state, budget=history_budget(context)),
+        ChatMessage(role="user", content=words, images=state.task.pictures),
+    ]
+
+
+def task_words(
+    state: State, target: Target, survey: "Survey | None", *, context: int | None, form: EditFormat = "whole"
+) -> str:
+    """The request for the task: its words, its files, what it has to pass and how that fails now."""
+    notes = notes_shown(state, target, survey, context) if state.files else ""
+    shown = files_shown(state, target, survey, context)
+    is_whole = form == "whole" and not state.settings.chat and target.is_known
+    return prompt("task" if is_whole else "change").format(
+        task=asked_words(state),
+        plan=f"{plan_words(latest_plan(state))}{_team_words(state)}",
+        files=f"\n{notes}\n{shown}" if notes or shown else "",
+        tests=what_to_pass(state, context),
+        asked=asked_for(target) if target.is_asked_for else _defining("Write the code.", target),
+    )
+
+
+def calls_and_time(budget: Budget) -> str:
+    """The limits of calls and of time, as a request states them."""
+    minutes = max(1, round(budget.seconds / 60))
+    return f"{count_of(budget.calls, 'answer')} and {count_of(minutes, 'minute')} in all"
+
+
+def _limits(budget: Budget) -> str:
+    """The limits of a model without tools, whose repairs are counted."""
+    repairs = f"may be repaired {count_of(budget.repairs, 'time')}" if budget.repairs else "is not repaired"
+    return f"Limits: {calls_and_time(budget)}; code that fails {repairs}."
+
+
+def _team_words(state: State) -> str:
+    """What the others of a team have said since the Coder's latest answer."""
+    if state.settings.team is None:
+        return ""
+    from coder.engine.prompting.thread import thread_words  # no run without a team needs it
+
+    said = thread_words(state, "coder", since=True)
+    return f"\nYour team has said:\n{said}\n" if said else ""
+
+
+def asked_words(state: State) -> str:
+    """The task, the model's questions, and the user's answers."""
+    pairs = pairwise(state.progress.messages)
+    told = [
+        f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if isinstance(a, AnswerMessage)
+    ]
+    return "\n\n".join([state.task.prompt.strip(), *told])
+
+
+def asked_for(target: Target) -> str:
+    """The file, and what it must define."""
+    return _defining(f"Write the file `{target.path}`.", target)
+
+
+def _defining(what: str, target: Target) -> str:
+    names = ", ".join(f"`{name}`" for name in target.names)
+    return f"{what} It must define {names}." if names else what
+
+
+def plan_words(message: PlanMessage | None) -> str:
+    """The plan that is to be followed."""
+    return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
+
+
+def what_to_pass(
+    state: State, context: int | None, *, green: str = "Before your answer they pass.", pending: str = ""
+) -> str:
+    """What the answer has to pass, and how that fails now; remarks that it passes, or isn't known yet."""
+    parts = [_fails_now(state, context, green, pending)]
+    if is_greenfield(state.task, state.files):
+        command = format_command(state.task.test_command or ())
+        parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
+    parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
+    if state.task.checks:
+        checks = "\n".join(check.strip() for check in state.task.checks)
+        parts.append(f"\nIt must pass:\n```python\n{checks}\n```\n")
+    return "".join(parts)
+
+
+def late_baseline(state: State, context: int | None) -> str:
+    """How the tests ended before the work, reported during it."""
+    baseline = state.progress.baseline
+    passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
+    failing = failing_now(state, context)
+    how = f"{passed:,} pass" if passed or failing else "they pass"
+    how += ", and these fail:" if failing else "."
+    return f"The project's own tests, without your change: {how}\n{failing}".strip()
+
+
+def _fails_now(state: State, context: int | None, green: str, pending: str) -> str:
+    """The test command, and how it ends before the work."""
+    if state.task.test_command is None:
+        return ""
+    command = shown_path(shlex.join(state.task.test_command))
+    if state.progress.baseline is None or state.progress.baseline.passed:
+        is_pending = (
+            state.progress.baseline is None and state.files and not is_greenfield(state.task, state.files)
+        )
+        now = (
+            f" {green}"
+            if state.progress.baseline is not None
+            else f" {pending}"
+            if is_pending and pending
+            else ""
+        )
+        return f"\nThe tests are run by {command}.{now}\n"
+    failing = failing_now(state, context)
+    what = "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
+    return f"\n{what} like this:\n{fenced(failing)}\n" if failing else ""
+
+
+def _fenced(path: str, text: str | None, target: Target) -> str:
+    if text is None:
+        return f"`{path}` is deleted."
+    fenced = f"\n{text.rstrip()}\n```"
+    return f"```python{fenced}" if path == target.path and target.is_python else f"`{path}`\n```{fenced}"

@@ -1,0 +1,289 @@
+"""Look at, answer or stop a run from another process: through its log alone."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AsyncExitStack
+from functools import reduce
+from pathlib import Path, PurePath
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from coder.base.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError, own_command
+from coder.edits.paths import Names, refusal
+from coder.run.attempts import best_code
+from coder.run.event_types import RunResumed, RunStopped, StopRequested
+from coder.run.events import Event
+from coder.run.journal import Journal, answered
+from coder.run.questions import Decision, Question
+from coder.run.reducer import fold, fold_all
+from coder.run.run import EXIT_CODES, Run, standing, summarize
+from coder.run.state import State
+from coder.run.watch import Unwatched
+from coder.store import EventLog, RunSummary, open_log
+
+T = TypeVar("T")
+_AT_ONCE = 50
+_LOOK_S = 0.1
+"""Between two looks whether a run has stopped."""
+_FREE_S, _FREE_STEP_S = 10.0, 0.05
+"""How long to wait for the lease of a run that is ending, and between two tries."""
+
+
+class ListedRun(BaseModel, frozen=True):
+    """One row of the list."""
+
+    run_id: str
+    status: str
+    """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
+    started: float | None = None
+    """Seconds since the epoch; None where that can't be read."""
+    task: str = ""
+    folder: str | None = None
+    """Of the run, absolute; None where it has none, or where that can't be read."""
+    kind: Literal["task", "chat"] = "task"
+    model: str | None = None
+    cost: float | None = None
+    """US dollars; None where the price is unknown."""
+    question: str | None = None
+    """What it has asked, and nobody has answered yet."""
+    origin: str | None = None
+    """The run and step that it branches from, if it is a fork."""
+    landed: tuple[str, ...] = ()
+    """Paths that it has written, in all messages of a conversation, without those that were taken back."""
+
+
+async def answer(run: str, said: Decision, *, asked: str | None = None, log: EventLog | None = None) -> None:
+    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+
+    Args:
+        asked: the id of the question that is answered; None: whichever is open.
+
+    Raises:
+        UsageError: no such run, nothing was asked, or it was answered already.
+        LeaseHeld: another process works on it.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log or stack.enter_context(open_log()))
+        await journal.append(answered(await journal.load("answer"), said, asked=asked))
+
+
+async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str:
+    """The id of the latest run that works on a folder, on one above it, or on a file in it.
+
+    Args:
+        chats: conversations alone.
+
+    Raises:
+        UsageError: there is none.
+    """
+    runs = await log.runs()
+    if chats:
+        runs = [run for run in runs if run.first.body.get("settings", {}).get("chat")]
+    what = "chat" if chats else "run"
+    for run in runs:
+        named = run.first.body.get("task", {}).get("workspace")
+        if named is not None and _is_about(Path(named), folder):
+            return run.run
+    last = f"The latest of all is {runs[0].run}. " if runs else ""
+    raise UsageError(f"No {what} has worked on {folder}. {last}Name one of: {own_command()} ls")
+
+
+def _is_about(workspace: Path, folder: Path) -> bool:
+    is_in_it = workspace.parent == folder and not workspace.is_dir()
+    return folder.is_relative_to(workspace) or is_in_it
+
+
+def is_visible(first: Event, root: Path, client: str | None) -> bool:
+    """Whether who works below a folder may know of a run, by its first event.
+
+    Args:
+        client: the name of a token, which sees of runs without a folder its own alone; None: the operator.
+    """
+    settings = first.body.get("settings", {})
+    folder = first.body.get("task", {}).get("workspace")
+    if folder is None and client is not None and "client" in settings:
+        return bool(settings["client"] == client)
+    folder = folder or settings.get("served")
+    return client is None if folder is None else Path(folder).resolve().is_relative_to(root)
+
+
+def own_version(state: State, question: Question, files: dict[str, str | None]) -> Decision:
+    """The answer that has a client's own version of a change tried. Raises UsageError: it can't be."""
+    code = best_code(state) if question.about == "landing" else None
+    if code is None or not files:
+        raise UsageError(f"{state.run} doesn't ask about a change, or there is none: no files can be tried.")
+    check_names(files, known=state.files.keys() - files.keys())
+    folder = state.task.workspace
+    for path in map(PurePath, files):
+        parts = (path, *path.parents[:-1])
+        if folder is not None and folder.is_dir() and any((folder / part).is_symlink() for part in parts):
+            raise UsageError(f"`{path}` leads through a link. Name paths without links.")
+    return Decision(decision="no", files=files)  # as `coder approve --edit` has it
+
+
+def check_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
+    """Raise UsageError where files can't have these names, or not beside those that are known."""
+    taken = Names(known)
+    for name in names:
+        if wrong := refusal(name) or taken.clash(name):
+            raise UsageError(wrong)
+        taken.add(name)
+
+
+def check_text(*values: object) -> None:
+    """Raise UsageError where a text in these documents isn't UTF-8, or holds a zero byte."""
+    plain = json.dumps(values, ensure_ascii=False).replace("\\\\", "")
+    if re.search(r"\\u0000|[\ud800-\udfff]", plain):
+        raise UsageError("A text has a zero byte, or half of a surrogate pair. Send it without.")
+
+
+async def end_failed(run: str, error: Exception, log: EventLog) -> None:
+    """End a run on which an error of ours has put an end to work: else it seems to be worked on."""
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log)
+        if (await journal.load()).progress.stopped is None:
+            told = f"This is a bug in coder: {type(error).__name__}."
+            code = MachineError.exit_code
+            await journal.append(RunStopped(status="error", reason=told, error=told, exit_code=code))
+
+
+async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
+    """End a run, also one that another process works on; `resume` goes on with it.
+
+    Raises:
+        UsageError: no such run, or it has ended.
+        LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't hear.
+    """
+    async with AsyncExitStack() as stack:
+        opened = log or stack.enter_context(open_log())
+
+        async def ask_to_stop(_: RetryCallState) -> None:
+            await opened.request_stop(run, who)
+
+        policy = _when_released(every_s=_LOOK_S, within_s=patience_s).copy(before_sleep=ask_to_stop)
+        try:
+            return await policy(_stopped, run, who, opened)
+        except LeaseHeld as error:
+            raise MachineError(
+                f"The process that works on {run} has not ended it within {patience_s:g} s."
+            ) from error
+
+
+async def state_of(log: EventLog, run: str) -> State:
+    """The state at the end of a run; LogNewer: a newer version wrote it."""
+    try:
+        return fold_all(await log.read(run))
+    except ValueError as error:
+        raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
+
+
+async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
+    """Row of the list of runs, also for one that can't be read."""
+    run, first = found.run, found.first
+    try:
+        state = await _folded(log, run)
+    except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
+        return ListedRun(run_id=run, status="unreadable", started=first.time or None)
+    steps = state.steps
+    begun = steps[0].task if steps else state.task  # a conversation has further tasks
+    return ListedRun(
+        run_id=run,
+        status=state.progress.stopped.status if state.progress.stopped else "unfinished",
+        started=first.time,
+        task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
+        folder=state.root,
+        kind="chat" if state.settings.chat else "task",
+        model=state.model,
+        cost=float(state.spend.cost_usd) if state.spend.cost_known else None,
+        question=state.questions.open.text if state.questions.open is not None else None,
+        origin=state.progress.origin.words if state.progress.origin is not None else None,
+        landed=_landed(state),
+    )
+
+
+async def _folded(log: EventLog, run: str) -> State:
+    """The state of a run, of which some events at a time are in memory."""
+    state = fold_all(await log.read(run, limit=_AT_ONCE))
+    while events := await log.read(run, after=state.progress.seq, limit=_AT_ONCE):
+        state = reduce(fold, events, state)
+    return state
+
+
+def _landed(state: State) -> tuple[str, ...]:
+    earlier = [step.landing for step in state.steps if not step.landing.taken_back]
+    paths = (path for landing in earlier for path in landing.written)
+    return tuple(dict.fromkeys((*paths, *standing(state))))
+
+
+def patch_of(state: State) -> str:
+    """The patch of a run: what it has written, or would write. Raises UsageError: it has made no files."""
+    from coder.workspace.proposal import proposal  # most runs land, and have their patch
+
+    shown = state.landing.planned or state.landing.proposed
+    if shown is not None:
+        return shown.patch
+    if best_code(state) is None:
+        raise UsageError(f"{state.run} has made no files yet. See it with: {own_command()} show {state.run}")
+    try:
+        return proposal(state)[0]
+    except LookupError as error:
+        raise UsageError(
+            f"{state.run} was not solved, and what it read of a folder so large was not kept. "
+            f"See its answers with: {own_command()} show {state.run}"
+        ) from error
+
+
+async def status_of(log: EventLog, state: State) -> Run:
+    """The result of a run so far; its status is `running` while a living process works on it."""
+    if state.progress.stopped is not None:
+        return summarize(state)
+    holder = await log.holder(state.run)
+    state = await state_of(log, state.run)  # it may have ended meanwhile
+    told = {"status": "running", "reason": holder} if holder and state.progress.stopped is None else {}
+    return summarize(state).model_copy(update=told)
+
+
+async def when_free(work: Callable[[], Awaitable[T]]) -> T:
+    """Do work once no other process holds its run. Raises LeaseHeld: one keeps it for 10 s."""
+
+    async def attempt() -> T:  # tenacity awaits only what is declared as async
+        return await work()
+
+    return await _when_released(every_s=_FREE_STEP_S, within_s=_FREE_S)(attempt)
+
+
+def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
+    """The policy for a run that another process holds and is about to release."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(LeaseHeld),
+        wait=wait_fixed(every_s),
+        stop=stop_after_delay(within_s),
+        reraise=True,
+    )
+
+
+async def _stopped(run: str, who: str, log: EventLog) -> Run:
+    """End a run that no process works on, or see that it has been. Raises LeaseHeld: one does."""
+    if (events := await log.read(run)) and (state := fold_all(events)).progress.stopped is not None:
+        if state.progress.stop_requested is not None:
+            return summarize(state)
+        how = state.progress.stopped.status
+        goes_on = how == "waiting" or (how == "interrupted" and state.settings.served is not None)
+        if not goes_on:  # by an answer, or by the next server
+            raise TooLate(f"{run} has ended already: {how}. See it with: {own_command()} show {run}")
+    async with AsyncExitStack() as stack:
+        journal = await _held(stack, run, log)
+        state = await journal.load("stop")
+        code = EXIT_CODES["interrupted"]
+        ended = RunStopped(status="interrupted", reason=f"stopped by {who}", exit_code=code)
+        since = RunResumed(budget=state.spend.budget, model=state.model)  # nobody has worked on it since
+        return summarize(await journal.append(since, StopRequested(who=who), ended))
+
+
+async def _held(stack: AsyncExitStack, run: str, log: EventLog) -> Journal:
+    token = await stack.enter_async_context(log.lease(run))
+    return Journal(run, log, token=token, watch=Unwatched())

@@ -1,0 +1,78 @@
+"""CodingTeam: Planner and Coder, the team of every strategy; `escalate` changes the model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coder.engine.participants.planner import Planner, awaits_plan
+from coder.engine.participants.role import CODER
+from coder.models.abilities import goes_on
+from coder.run.attempts import tried
+from coder.run.message import EXPERT
+from coder.run.state import State
+from coder.run.termination import Reason, Stop, default_stop
+
+if TYPE_CHECKING:
+    from coder.engine.participants.participant import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class CodingTeam:
+    """The Planner where a plan is wanted, then the Coder."""
+
+    acts: bool | None = False
+    """The Coder works by tools; None: where its model can."""
+    expert_after: int | None = None
+    """Failed outcomes after which the model of the role `expert` goes on with the dialogue."""
+    completes: bool = False
+    """A model that continues texts completes a beginning of its answer, and nobody plans."""
+
+    def next(self, state: State) -> "Participant":
+        """Whose turn it is."""
+        if self._awaits_plan(state):
+            return Planner(acts=self.acts is not False)
+        if self.completes and goes_on(state.model):
+            from coder.engine.sampling.completion import completion
+
+            if completion().can_complete(state):
+                return completion().participant()
+        from coder.engine.participants.coder import Coder  # loaded when a model is asked
+        from coder.engine.participants.role import Role
+
+        is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
+        return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
+
+    def _awaits_plan(self, state: State) -> bool:
+        """Whether a plan comes first; a model that acts plans by itself unless the user wants one."""
+        is_named = state.settings.plan is True or "plan" in state.settings.approve
+        return not self.completes and (is_named or self.acts is False) and awaits_plan(state)
+
+
+def has_failed(state: State, times: int) -> bool:
+    """Whether so many outcomes failed, counting repeated answers, or a model with tools changed nothing."""
+    failed = sum(not outcome.passed for _, outcome in tried(state))
+    repeated = sum(code.repeats for code in state.codes)
+    is_idle = any(not code.is_change and not code.repeats for code in state.codes)
+    return failed + repeated >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
+
+
+def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
+    """End as a run by tools or by repairs does, except where the second model takes a failure over.
+
+    Args:
+        acts: as of the team; None: by tools where a dialogue with tools has begun.
+        expert_after: as of the team.
+    """
+
+    def rule(state: State) -> Reason | None:
+        if (bool(state.dialogue.messages_of(CODER)) or not state.codes) if acts is None else acts:
+            from coder.engine.teams.act import act_stop  # loaded when a model acts
+
+            reason = act_stop()(state)
+        else:
+            reason = default_stop()(state)
+        if expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
+            return reason
+        is_left = has_failed(state, expert_after) and all(code.author != EXPERT for code in state.codes)
+        return None if is_left else reason
+
+    return Stop(rule)

@@ -1,0 +1,181 @@
+"""Strategies: rows of one table, which say what tools the Coder has, and the limits of its attempts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from coder.base.errors import UsageError
+from coder.engine.loop import Team
+from coder.engine.teams.coding_team import CodingTeam, coding_stop
+from coder.engine.teams.team_settings import MANY_STEPS, OWN_STOP, check_team, leaves_open, with_team
+from coder.models.abilities import Abilities, abilities_of, goes_on, takes_tools
+from coder.models.model import Model
+from coder.run.message import EXPERT
+from coder.run.settings import Budget, Settings, StrategyName
+from coder.run.task import Task
+from coder.run.termination import Stop
+
+if TYPE_CHECKING:
+    from coder.environment.workbench import Workbench
+
+_UNKNOWN = Abilities()
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A row of the table."""
+
+    acts: bool | None = False
+    """The Coder has tools; None: where its model can use them."""
+    completes: bool = False
+    """A small model continues the beginning of an answer."""
+    expert_after: int | None = None
+    """Failed outcomes after which the model of the role `expert` goes on."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Limits where the user names none."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Limits whatever the user names."""
+    is_all_attempts: bool = False
+    """Each call is an attempt, unless the user names how many attempts there are."""
+
+    def team(self) -> CodingTeam:
+        """Who takes turns."""
+        return CodingTeam(acts=self.acts, completes=self.completes, expert_after=self.expert_after)
+
+    def stop(self) -> Stop:
+        """When the run ends."""
+        return coding_stop(self.acts, self.expert_after)
+
+    def limit(self, budget: Budget) -> Budget:
+        """The limits of a run for which the user named `budget`."""
+        defaults = {"samples": budget.calls} if self.is_all_attempts else self.defaults
+        return budget.with_defaults(defaults).model_copy(update=dict(self.limits))
+
+
+STRATEGIES: dict[StrategyName, Strategy] = {
+    "act": Strategy(acts=True, defaults=MANY_STEPS),
+    "repair": Strategy(),
+    "one-shot": Strategy(completes=True, limits={"samples": 1, "repairs": 0, "calls": 1}),
+    "best-of-n": Strategy(completes=True, limits={"repairs": 0}, is_all_attempts=True),
+    "escalate": Strategy(acts=None, expert_after=2, defaults=MANY_STEPS),
+}
+
+
+async def choose_strategy(
+    settings: Settings,
+    task: Task,
+    model: Model,
+    bench: "Workbench",
+    *,
+    team: Team | None = None,
+    stop: Stop | None = None,
+) -> Settings:
+    """The settings with a strategy and its limits, or with a team.
+
+    Sessions are tried only for a model that is to act.
+
+    Raises:
+        UsageError: the strategy, or the team, can't be used with this task, model or sandbox.
+    """
+    able = abilities_of(model)
+    if team is not None:
+        from coder.engine.teams.spec import TeamSpec  # most runs have no team
+
+        acts = False
+        if isinstance(team, TeamSpec):
+            await check_team(settings, team, bench)
+            can_act = leaves_open(team) and _acts(settings, model.name, able)
+            acts = can_act and await bench.has_sessions()
+        return with_team(settings, team, stop, acts=acts)
+    chosen = apply_strategy(settings, task, model=model.name, able=able)
+    if chosen.strategy == "act" and not await bench.has_sessions():
+        chosen = apply_strategy(settings, task, model=model.name, able=able, sessions=False)
+    check_tools(chosen, bench)
+    return chosen
+
+
+def apply_strategy(
+    settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
+) -> Settings:
+    """The settings with one strategy in them, and its limits.
+
+    Raises:
+        UsageError: the strategy wants a second model, sessions or attempts, and there are none.
+    """
+    name = settings.strategy
+    if name is None or name == "auto":
+        name = strategy_for(settings, task, model=model, able=able, sessions=sessions)
+    if name == "escalate" and EXPERT not in settings.roles:
+        raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
+    if name == "act" and not sessions:
+        raise UsageError(
+            f"--strategy act works in a session, and the sandbox {settings.backend} has none here. "
+            "Leave --sandbox out, or name another --strategy."
+        )
+    budget = STRATEGIES[name].limit(settings.budget)
+    if settings.chat:
+        if name == "best-of-n":
+            raise UsageError(
+                "--strategy best-of-n compares many attempts, and a conversation makes one. Leave it out."
+            )
+        budget = budget.model_copy(update={"samples": 1})
+    return settings.model_copy(update={"budget": budget, "strategy": name})
+
+
+def strategy_for(
+    settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
+) -> StrategyName:
+    """The strategy of `auto`: by what the model can do, unless the user named a second model or repairs."""
+    if EXPERT in settings.roles:
+        return "escalate"
+    if sessions and _acts(settings, model, able):
+        return "act"
+    is_one_function = task.workspace is None and task.test_command is None and not task.test_files
+    if goes_on(model) and settings.plan is None and is_one_function:
+        return "best-of-n"
+    return "repair"
+
+
+def _acts(settings: Settings, model: str, able: Abilities) -> bool:
+    return takes_tools(model, able) and "repairs" not in settings.budget.model_fields_set
+
+
+def check_tools(settings: Settings, bench: "Workbench") -> None:
+    """Check that the user's functions are for a model that acts.
+
+    Raises:
+        UsageError: they aren't.
+    """
+    if bench.tools and not settings.may_act and settings.team is None:
+        raise UsageError(
+            f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
+        )
+
+
+def makes_attempts(settings: Settings) -> bool:
+    """Whether the work of a run that has begun is done by attempts in runs of their own."""
+    return settings.team is None and settings.budget.samples > 1 and not settings.chat
+
+
+def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> tuple[Team, Stop]:
+    """The team and the stop of a run that has begun, of its log or as they are given."""
+    if isinstance(settings.team, dict):
+        from coder.engine.teams.kinds import stop_of
+        from coder.engine.teams.spec import team_of
+
+        spec = team_of(settings.team)
+        return spec, stop_of(spec, settings.stop if settings.stop != OWN_STOP else None, stop)
+    strategy = strategy_of(settings)
+    return team or strategy.team(), stop or strategy.stop()
+
+
+def strategy_of(settings: Settings) -> Strategy:
+    """The row of a run that has begun; that of `repair`, which sets no limits, beside a team."""
+    name = settings.strategy
+    return STRATEGIES["repair" if settings.team is not None or name is None or name == "auto" else name]
+
+
+def named_limits(settings: Settings, budget: Budget) -> Budget:
+    """The limits of a run that differ from its strategy's defaults."""
+    usual = strategy_of(settings).limit(Budget())
+    return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})

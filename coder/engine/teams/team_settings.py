@@ -1,0 +1,70 @@
+"""The settings of a run by a team: the team itself where it is data, else its name."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from coder.base.errors import UsageError
+from coder.engine.loop import Team
+from coder.run.settings import Settings
+from coder.run.termination import Stop
+
+if TYPE_CHECKING:
+    from coder.engine.teams.spec import TeamSpec
+    from coder.environment.workbench import Workbench
+
+MANY_STEPS = {"samples": 1, "calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
+"""Limits of many small steps of one attempt, where the user names none."""
+OWN_STOP = "custom"
+"""In the log for a stop that is no condition: a resume needs it again."""
+
+
+def with_roles(settings: Settings, team: Team | None) -> Settings:
+    """The settings with the models that members of a team name."""
+    if team is None or not hasattr(team, "leaves"):
+        return settings
+    roles = {member.name: member.model for member in team.leaves() if member.model}
+    return settings.model_copy(update={"roles": settings.roles | roles})
+
+
+async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -> None:
+    """Check that the settings and the run's tools are such as the team can have.
+
+    Raises:
+        UsageError: the settings name what the team doesn't do, or a member a tool that isn't given.
+    """
+    if settings.strategy not in ("auto", None) or "samples" in settings.budget.model_fields_set:
+        raise UsageError("A team has its own rules: name no strategy and no samples (--strategy, --samples).")
+    if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
+        raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
+    if named := {tool for member in team.leaves() for tool in member.tools or ()}:
+        from coder.tools.registry import tools_of
+
+        known = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
+        if unknown := sorted(named - known):
+            given = ", ".join(sorted(known)) or "none"
+            raise UsageError(
+                f"A member names the tool {unknown[0]!r}, and the run has {given}. Give it: --tool or --mcp"
+            )
+
+
+def leaves_open(team: "TeamSpec") -> bool:
+    """Whether a member is to work by tools where its model can."""
+    return any(member.acts is None for member in team.leaves())
+
+
+def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
+    """The settings of a run of this team: the team itself where it is data, else its name.
+
+    Args:
+        acts: members that leave it open work by tools.
+    """
+    from coder.engine.teams.spec import TeamSpec
+
+    alone = settings.model_copy(update={"strategy": None, "stop": (stop.text or OWN_STOP) if stop else None})
+    if not isinstance(team, TeamSpec):
+        name = f"{type(team).__module__}:{type(team).__qualname__}"
+        return alone.model_copy(
+            update={"team": name, "budget": settings.budget.model_copy(update={"samples": 1})}
+        )
+    given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
+    return alone.model_copy(update={"budget": settings.budget.with_defaults(MANY_STEPS), "team": given})

@@ -1,4 +1,0 @@
-"""`coder mcp`: programs and runs as tools of the Model Context Protocol, by the official SDK.
-
-Only coder.cli.mcp imports it, since the SDK takes a second to load. Read tools, client.
-"""

@@ -1,0 +1,1 @@
+"""What a person types: commands, conversations, installs. Read cli."""

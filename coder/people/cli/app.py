@@ -1,0 +1,78 @@
+"""The application: runs a command by its name, and turns every failure into words and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from coder.base.errors import own_command
+from coder.show.command_groups import Commands
+from coder.show.failure import open_streams, report, say
+from coder.show.flags import group
+
+HELP = "Give it a task in words: a model writes code, a sandbox runs it, and it stops when the tests pass."
+EPILOG = (
+    "Exit codes: 0 solved, 1 not solved, 2 usage, 3 limit, 4 model, 5 sandbox or machine, 6 stuck, "
+    "7 refused, 8 unverified, 9 waiting, 130 interrupted."
+)
+
+app = group(name="coder", cls=Commands, add_completion=True, no_args_is_help=True, help=HELP, epilog=EPILOG)
+
+
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
+        typer.echo(f"coder {version('coder-agent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command, by default that of the process, and return its exit code."""
+    open_streams()
+    try:
+        code = get_command(app).main(args=arguments, prog_name=own_command(), standalone_mode=False)
+    except SystemExit as ended:
+        # typer makes exit code 1 of it, which is ours for a task that was not solved.
+        if isinstance(ended.__context__, BrokenPipeError):
+            return report(ended.__context__)
+        code = ended.code
+    except typer.TyperException as error:
+        return _report_usage(error)
+    except typer.Abort:  # by a question of typer's, which another package's command may ask
+        say("Aborted.")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code
+        return report(error)
+    return _flushed(code if isinstance(code, int) else 0)
+
+
+def _report_usage(error: typer.TyperException) -> int:
+    """Print what typer refused as any other error, with the usage beneath, and return the exit code."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if context is None:
+        say(error.format_message())
+    elif error.message == (manual := context.get_help()):  # a group without a command
+        typer.echo(manual, err=True)
+    else:
+        usage, option = context.get_usage(), context.help_option_names[0]
+        say(f"{error.format_message()}\n{usage}\nSee: {context.command_path} {option}")
+    return error.exit_code
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return report(error)
+    return code

@@ -1,0 +1,31 @@
+"""`coder chat`: a conversation in a folder, message by message."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.show.flags import GOING_ON, option, takes
+
+_UNUSED = ("require", "apply", "branch", "keep", "accept_unverified", "tool")
+
+
+@takes("test read", *(name for name in GOING_ON.split() if name not in _UNUSED))
+def chat(
+    context: typer.Context,
+    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,
+    resume: Annotated[str | None, option("--resume", "Continue a conversation, or a run.", "RUN")] = None,
+    latest: Annotated[bool, option("--continue", "Continue the latest chat of PATH.")] = False,
+    max_calls: Annotated[int | None, option("--max-calls", "Model calls of all messages (200).", "N")] = None,
+    timeout: Annotated[
+        float | None, option("--timeout", "Seconds for all messages (14400).", "SECONDS")
+    ] = None,
+    yes: Annotated[bool, option("--yes -y", "Write changes that pass without asking.")] = False,
+) -> None:
+    """Chat about a folder: each message is a task, and you approve each change before it is written.
+
+    /help lists the commands. From a pipe each line is a message, a command or an answer to a question.
+    """
+    from coder.people.cli.conversing import talk  # here, not above: help is shown without
+
+    raise typer.Exit(talk(context))

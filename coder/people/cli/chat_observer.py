@@ -1,0 +1,216 @@
+"""ChatObserver: shows the user a conversation while a message is worked on, and asks."""
+
+import os
+from contextlib import nullcontext
+from typing import Literal, TextIO
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import one_line, printable, visible
+from coder.engine.participants.role import CODER, PLANNER
+from coder.engine.prompting.reprompt import is_question
+from coder.people.chat.permissions import Permissions
+from coder.people.chat.word_stream import Words
+from coder.people.cli.editor import edited
+from coder.people.cli.host_questions import HostQuestions
+from coder.run import event_types
+from coder.run.events import Event
+from coder.run.message import EXPERT, CodeMessage, ReplyMessage
+from coder.run.questions import Decision, Question, is_no, is_yes, this_person
+from coder.show.asking import prompt_of, question_lines, typed_answer
+from coder.show.chat_commands import is_for_us, is_lone_answer, parse_line
+from coder.show.line_reader import Reader, Typed, answer_to
+from coder.show.screen import Screen
+from coder.show.styling import print_diff, print_markdown
+from coder.show.tables import Block, print_blocks
+from coder.tools.registry import DONE
+from sandbox.policy import AskHost
+
+QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
+FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
+NOT_SENT = "  ! {!r} was not sent: it had no Enter before this question"
+NO_QUESTION = "  ! {!r} was not sent: no question is open"
+
+NO_ANSWER = "  ! {!r} is no answer to this question"
+
+
+class ChatObserver:
+    """A Watch that can ask."""
+
+    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO) -> None:
+        """Take the screen, where answers to questions come from, and where results are printed."""
+        self.words = Words()
+        """What the latest answer has said so far."""
+        self.lines = Typed(
+            self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))), reader.bottom
+        )
+        """What is typed while the model works."""
+        self.commands: list[str] = []
+        """Commands typed while the model works; they run after the message."""
+        self.yes = yes
+        """What passes is written without a question."""
+        self.hosts: HostQuestions | None = None
+        """Asks about hosts; None without a terminal."""
+        self._screen = screen
+        if reader.bottom is not None:
+            screen.print_above(reader.bottom)
+        self._reader = reader
+        self._results = results
+        self._speaks = results.isatty() and screen.is_lively
+        """What a model says is shown as it comes."""
+        self._is_to_the_person = True
+        self._is_asked = False
+        self._began = self._ends = False
+        self._said_patch = ""
+        self._reply = ""
+        """An answer in words about a change, which is asked about again."""
+        self._asked_plan = ""
+
+    def permit(self, permissions: Permissions) -> None:
+        """Ask about hosts, and keep to what the user allows in the project for good."""
+        self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
+        if permissions.allowed.auto and not self.yes:
+            self.yes = True
+            self._screen.note("auto-apply is on (see /permissions)")
+
+    def note(self, text: str) -> None:
+        """Show a line that is no event."""
+        self._screen.note(text)
+
+    def event(self, event: Event) -> None:
+        """Tell what happened."""
+        body = event_types.parse(event)
+        began, self._began = self._began, isinstance(body, event_types.StepStarted)
+        if began and isinstance(body, event_types.FilesChanged | event_types.BaselineTaken):
+            self._screen.pass_on(event)  # the user's own edits between two messages
+            return
+        match body:
+            case event_types.CallIntended():
+                self.words = Words(with_code=self._is_asked)
+                is_talk = body.participant == PLANNER and body.in_dialogue
+                self._is_to_the_person = is_talk or body.participant in (CODER, EXPERT)
+            case event_types.CallRetried() | event_types.CallSwitched():
+                self._screen.clear()
+                self.words = Words(with_code=self._is_asked)
+            case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
+                self.words, self._is_asked = Words(), is_question(task.prompt)
+            case event_types.RunResumed():
+                self.words = Words()
+            case event_types.CallAnswered():
+                self._speak(self.words.end())
+                self._screen.clear()
+                self._ends = any(call.name == DONE.name for call in body.tool_calls)
+            case event_types.Spoken(message=ReplyMessage(text=text)):
+                self._reply = printable(text.strip())
+            case event_types.Spoken(message=CodeMessage(text=text)) if self._ends and text:
+                self._screen.tell(printable(text.strip()))
+        if isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed):
+            self._said_patch = self._reply = ""
+        self._screen.event(event)
+
+    def token(self, text: str) -> None:
+        """A piece of an answer."""
+        self._screen.token(text)
+        self._speak(self.words.feed(text))
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Something that a program wrote."""
+        self._screen.output(stream, data)
+
+    def show(self, blocks: list[Block]) -> None:
+        """Print the result of a command."""
+        print_blocks(blocks, self._results)
+
+    def say(self, text: str, *, end: str = "\n") -> None:
+        """Print a result."""
+        print(text, end=end, file=self._results, flush=True)
+
+    def show_diff(self, patch: str) -> None:
+        """Print a patch that is harmless for a terminal."""
+        print_diff(patch, self._results)
+
+    def answer(self, words: str) -> None:
+        """Print an answer in words, unless it was shown as it came."""
+        if not (self._speaks and words in (self.words.heard, self._asked_plan)):
+            print_markdown(words, self._results)
+
+    def _speak(self, text: str) -> None:
+        if self._speaks and self._is_to_the_person:
+            self._screen.speak(text)
+
+    def typed(self) -> list[str]:
+        """What the user has typed since the last look, for the model."""
+        words = self.lines.take()
+        for line in words:
+            self._screen.tell(f"  · told the model: {one_line(line)}")
+        return words
+
+    def _takes(self, line: str) -> bool:
+        """Whether a line that was typed while the model works is no message: answer it, or run it later."""
+        if is_lone_answer(line):
+            self._screen.tell(NO_QUESTION.format(line.strip()))
+            return True
+        if not is_for_us(line):
+            return False
+        try:
+            parse_line(line)
+        except UsageError as error:
+            self._screen.tell(f"  ! {one_line(str(error), width=300)}")
+        else:
+            self.commands.append(line)
+            self._screen.tell(f"  · runs after this message: {one_line(line)}")
+        return True
+
+    def is_there(self, question: Question) -> bool:
+        """The user of the conversation always is."""
+        return True
+
+    async def decide(self, question: Question) -> Decision:
+        """Show what is asked, and ask until there is an answer; the end of input is a no."""
+        if self.hosts is not None:
+            await self.hosts.withdraw()  # a program in the background may have asked
+        async with self.hosts.turn if self.hosts is not None else nullcontext(), self.lines.paused():
+            decided = self._decided if question.about == "landing" else self._answered
+            return (await decided(question)).model_copy(update={"who": this_person(), "how": "terminal"})
+
+    @property
+    def ask_host(self) -> AskHost | None:
+        """Asks whether programs may reach a host."""
+        return self.hosts.may_reach if self.hosts is not None else None
+
+    async def _answered(self, question: Question) -> Decision:
+        self._screen.rest()
+        if question.about == "plan":
+            self._asked_plan = printable(question.text.partition("\n\n")[2].strip())
+        if question.patch:
+            self.show_diff(visible(question.patch))
+        for line in question_lines(question):
+            self._screen.tell(line)
+        return typed_answer(question, await answer_to(prompt_of(question), self._reader, self._screen.tell))
+
+    async def _decided(self, question: Question) -> Decision:
+        self._screen.rest()
+        if self._reply:
+            self.answer(self._reply)
+            self._reply = ""
+        self._screen.show_diff(question.patch)
+        if not self._screen.showed_diff and self._said_patch != question.patch:
+            self.show_diff(visible(question.patch))
+            self._said_patch = question.patch
+        if self.yes and question.passed:
+            return Decision(decision="yes")
+        if question.note:
+            self._screen.note(question.note)
+        while True:
+            prompt = QUESTION if question.passed else FAILING
+            answer = await answer_to(prompt, self._reader, self._screen.tell)
+            if is_yes(answer) or is_no(answer):
+                return Decision(decision="yes" if is_yes(answer) else "no")
+            if is_lone_answer(answer):
+                self._screen.tell(NO_ANSWER.format(answer))
+                continue
+            if answer not in ("e", "edit"):
+                return Decision(decision="no", words=answer)
+            try:
+                return Decision(decision="no", files=await edited(question.files, environ=os.environ))
+            except UsageError as error:
+                self._screen.note(str(error))

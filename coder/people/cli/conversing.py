@@ -1,0 +1,209 @@
+"""Conversing: open a session from the flags of `coder chat`, run its repl, print the result."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from coder.base.errors import UsageError, own_command
+from coder.config.layers import Loaded, load
+from coder.config.mcp_servers import mcp_named
+from coder.config.schema import answering_fields, checked, flag
+from coder.config.task_file import split_command
+from coder.engine.options import Options
+from coder.engine.requests import latest_run, state_of
+from coder.models.model import Model
+from coder.models.roles import Asked
+from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_terminal import open_reader
+from coder.people.chat.transcript import document
+from coder.people.cli.chat_observer import ChatObserver
+from coder.people.cli.repl import Repl
+from coder.people.cli.run_settings import asked_now, changed_conversation, must_know_price, new_conversation
+from coder.people.cli.solve_run import require_one_form, traced
+from coder.run.journal import Journal
+from coder.run.model_choice import open_models
+from coder.run.settings import Settings
+from coder.run.state import State
+from coder.run.task import Task
+from coder.run.watch import Watch
+from coder.show.failure import report, single
+from coder.show.flags import check_backend, given_flags
+from coder.show.interrupt import run_until_interrupted
+from coder.show.screen import Screen
+from coder.show.signals import keep_terminal_modes
+from coder.store import EventLog, data_folder, new_run_id, open_log
+
+
+class Conversation:
+    """One start of `coder chat`."""
+
+    def __init__(self, flags: Mapping[str, object], args: Mapping[str, Any], screen: Screen) -> None:
+        """Take the named flags of the configuration, and the values of all flags."""
+        self.ended: State | None = None
+        """The conversation at its end."""
+        self.error: str | None = None
+        """Error of the last line."""
+        self._flags = flags
+        self._args = dict(args)
+        self._screen = screen
+        self._model = AsyncExitStack()
+
+    async def hold(self) -> int:
+        """Run the conversation until it ends; return the exit code."""
+        args, screen = self._args, self._screen
+        async with AsyncExitStack() as stack:
+            log = stack.enter_context(open_log())
+            if args["latest"] and args["resume"] is None:
+                folder = _absolute(args["path"] or Path())
+                args["resume"], args["path"] = await latest_run(log, folder, chats=True), None
+            loaded, task = self._loaded(), self._task()
+            state = None
+            if args["resume"] is not None:
+                state = await state_of(log, await log.resolve(args["resume"]))
+            settings = self._configured(state, loaded)
+            stack.push_async_callback(lambda: self._model.aclose())
+            model = await self._opened(self._asked, settings)
+            reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
+            results = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
+            await stack.enter_async_context(traced(args, screen))
+            watch = ChatObserver(screen, reader, yes=args["yes"], results=results)
+            if state is not None:
+                task = _with_flags(state.task, task)
+                screen.watch_model(model.name, has_folder=True)
+            run = state.run if state is not None else None
+            opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
+            session = await stack.enter_async_context(opening)
+            session.tools = mcp_named(args["mcp"], loaded.servers)
+            repl = Repl(session, reader, screen=screen, switch=self._switch, onlooker=watch)
+            try:
+                return await self._talk(repl, session)
+            finally:
+                self.ended, self.error = session.state, repl.error
+
+    def _loaded(self) -> Loaded:
+        folder, resumes = self._args["path"], self._args["resume"] is not None
+        if resumes and folder is not None:
+            raise UsageError("--resume works in the folder of its run: leave PATH out.")
+        folder = folder or Path()
+        if not resumes and not folder.exists():
+            raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
+        loaded = load(self._flags, workspace=None if resumes else folder)
+        check_backend(loaded.config.sandbox or "auto", self._flags)
+        for note in loaded.notes:
+            self._screen.note(note)
+        return loaded
+
+    def _task(self) -> Task:
+        command, read = split_command(self._args["test"]), tuple(self._args["read"] or ())
+        folder = self._args["path"] or Path()
+        return Task(prompt="-", workspace=folder, test_command=command, read=read)
+
+    def _configured(self, state: State | None, loaded: Loaded) -> Settings:
+        """The settings; a resumed conversation keeps its own but for flags, and its models so, too."""
+        self._asked, knows, record = loaded.config.models(), loaded.cost_was_asked, loaded.config.record
+        if state is None:
+            settings = new_conversation(loaded.config, self._args)
+        else:
+            flags = checked(self._flags, flag)
+            settings = changed_conversation(state, flags, self._args)
+            self._asked, knows, record = asked_now(flags, state), must_know_price(flags, state), flags.record
+        self._settings = settings
+        self._opening = partial(
+            open_models, note=self._screen.note, book=loaded.book, record=record, must_know_price=knows
+        )
+        return settings
+
+    async def _switch(self, name: str) -> tuple[Model, dict[str, object]]:
+        """Open another model by name; return it and its settings. If that fails, the current model stays.
+
+        A name without a provider belongs to the endpoint that the user has set, if there is one.
+        """
+        models = Asked(model=name, roles=self._asked.roles)
+        there = models.model_copy(update={"base_url": self._asked.base_url})
+        settings = self._settings.model_copy(update={"replay": None, "price": None})
+        try:
+            model = await self._opened(models, settings)
+        except UsageError:
+            if there == models:
+                raise
+            models, model = there, await self._opened(there, settings)
+        return model, {**answering_fields(models, None), "price": None}
+
+    async def _opened(self, models: Asked, settings: Settings) -> Model:
+        """Open a model and close the previous one."""
+        stack = AsyncExitStack()
+        model = await stack.enter_async_context(self._opening(models, settings))
+        await self._model.aclose()
+        self._model = stack
+        return model
+
+    async def _talk(self, repl: Repl, session: Session) -> int:
+        tell = self._screen.tell
+        if repl.asks:
+            tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
+            around = Options(watch=session.journal.watch, tools=session.tools)
+            session.kept.prepare(session.task, session.settings, around)
+        code = await repl.run()
+        if session.begun:
+            undo = f"   {own_command()} undo {session.run}" if session.can_undo else ""
+            tell(f"  next     {own_command()} chat --resume {session.run}{undo}")
+        return 0 if repl.asks else code
+
+
+def talk(context: typer.Context) -> int:
+    """Run a conversation, print its document with --json, and return the exit code."""
+    args = context.params
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+    one = Conversation(given_flags(context), args, screen)
+    error: str | None = None
+    keep_terminal_modes()
+    try:
+        require_one_form(args)
+        code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
+    except Exception as failed:  # noqa: BLE001 - --json prints a document in every case
+        screen.clear()
+        code, error = report(failed), str(single(failed))
+    if args["json"]:
+        print(document(one.ended, exit_code=code, error=error or one.error))
+    return code
+
+
+@asynccontextmanager
+async def open_session(
+    log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch, run: str | None = None
+) -> AsyncIterator[Session]:
+    """A conversation about a folder, or one that continues a run; a new one is logged with its first message.
+
+    Raises:
+        UsageError: the log holds no such run, or it has no folder.
+        LeaseHeld: another process works on it.
+    """
+    resumes, run = run is not None, run or new_run_id()
+    async with log.lease(run) as token:
+        journal = Journal(run, log, token=token, watch=watch)
+        if resumes and (await journal.load()).task.workspace is None:
+            raise UsageError(f"{run} has no folder to talk about. Name one: {own_command()} chat PATH")
+        if not resumes and task.workspace is not None:
+            task = task.model_copy(update={"workspace": task.workspace.absolute()})
+        settings = settings.model_copy(update={"chat": True})
+        session = Session(journal, log, task, settings, model, begun=resumes)
+        try:
+            yield session
+        finally:
+            await session.kept.close()
+
+
+def _with_flags(before: Task, flags: Task) -> Task:
+    """Return the task of a resumed conversation, changed by flags."""
+    command, read = flags.test_command or before.test_command, dict.fromkeys((*before.read, *flags.read))
+    return before.model_copy(update={"test_command": command, "read": tuple(read)})
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))

@@ -1,0 +1,175 @@
+"""`coder doctor`: a line for each thing that `coder solve` needs, found out by doing."""
+
+import json as json_format
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+from pydantic import BaseModel
+
+from coder.base.errors import CoderError, UsageError, own_command
+from coder.base.text.sanitize import one_line
+from coder.config.layers import Loaded, load, usual_user_file
+from coder.config.schema import Config
+from coder.models.find_model import server_that_answers
+from coder.models.model import Usage
+from coder.models.providers import cost, found_endpoints, providers
+from coder.models.roles import Asked, resolve_roles
+from coder.models.weights import embedded_weights
+from coder.people.cli.backend import automatic
+from coder.people.cli.sandbox_commands import NOT_READY
+from coder.show.flags import Json
+from coder.show.interrupt import run_until_interrupted
+from coder.show.tables import Column, Table, print_blocks
+from coder.store import data_folder, open_log
+from sandbox import Policy, probe_backends
+
+LEAST_FREE_MB = 100
+
+
+class Finding(BaseModel, frozen=True):
+    """One line of the doctor's."""
+
+    name: str
+    works: bool
+    needed: bool = True
+    """`coder solve` can't work without it."""
+    text: str
+
+
+def doctor(json: Json = False) -> None:
+    """Say what works on this machine, and what to do about the rest.
+
+    Exit code 0 says that `coder solve` can work; 5 that it can't.
+    """
+    findings = run_until_interrupted(_examine())
+    ready = all(finding.works for finding in findings if finding.needed)
+    if json:
+        rows = [finding.model_dump() for finding in findings]
+        typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
+        raise typer.Exit(0 if ready else NOT_READY)
+    texts = {finding.name: finding.text for finding in findings}
+    sure = f": {texts['model']}, and {texts['sandbox']}"
+    ends = f"can work{one_line(sure, width=200)}" if ready else "can't work yet"
+    cells = [_cells(finding) for finding in findings]
+    table = Table(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
+    print_blocks([f"{'✓' if ready else '✗'} {own_command()} solve {ends}", table])
+    raise typer.Exit(0 if ready else NOT_READY)
+
+
+_COLUMNS = (Column(), Column(is_whole=True), Column(wraps=True))
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    sign = "✓" if finding.works else "✗" if finding.needed else "·"
+    return (sign, finding.name, one_line(finding.text, width=200))
+
+
+async def _examine() -> list[Finding]:
+    """Everything that matters to `coder solve`. Keys are named by variable, never shown."""
+    file, loaded = usual_user_file(), None
+    try:
+        loaded = load()
+        configured = Finding(
+            name="configuration", works=True, text=str(file) if file.exists() else f"none in {file}"
+        )
+    except UsageError as error:
+        configured = Finding(name="configuration", works=False, text=str(error))
+    config = loaded.config if loaded is not None else Config()
+    sandboxes = await _sandboxes(config.sandbox, Policy(python=config.python))
+    models = [*_keys(), *await _local(), _embedded(), await _chosen(config, loaded)]
+    folder = data_folder(os.environ)
+    kept = [*_folder(folder)]
+    if all(finding.works for finding in kept):
+        kept.append(await _log())
+    return [configured, _python(), *sandboxes, *models, *kept]
+
+
+def _python() -> Finding:
+    return Finding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
+
+
+async def _sandboxes(choice: str | None, policy: Policy) -> list[Finding]:
+    reports = await probe_backends(policy)
+    rows = [
+        Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
+        for report in reports
+        if report.automatic or report.name == choice
+    ]
+    wanted = choice if choice not in (None, "auto") else await automatic(policy)
+    works = wanted in [report.name for report in reports if report.works]
+    wanted = wanted or "bubblewrap"
+    text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
+    return [*rows, Finding(name="sandbox", works=works, text=text)]
+
+
+def _keys() -> Iterator[Finding]:
+    for endpoint in found_endpoints(os.environ):
+        text = f"{endpoint.variable} is set"
+        yield Finding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
+
+
+async def _local() -> list[Finding]:
+    here = await server_that_answers(providers())
+    if here is None:
+        return []
+    provider, models = here
+    return [Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")]
+
+
+def _embedded() -> Finding:
+    try:
+        weights = embedded_weights()
+    except CoderError as error:
+        return Finding(name="model embedded", works=False, needed=False, text=str(error))
+    engine = f"xllamacpp {version('xllamacpp')}"
+    return Finding(name="model embedded", works=True, needed=False, text=f"{weights.name}, {engine}; weak")
+
+
+async def _chosen(config: Config, loaded: Loaded | None) -> Finding:
+    book = loaded.book if loaded is not None else None
+    try:
+        roles = await resolve_roles(config.models(), environ=os.environ, book=book)
+    except CoderError as error:
+        return Finding(name="model", works=False, text=str(error))
+    for choice in roles.all if config.max_cost is not None else ():
+        if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
+            text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
+            return Finding(
+                name="model", works=False, text=f"{text}give --price IN,OUT, or write it into [prices]"
+            )
+    why = "as your configuration says" if config.models() != Asked() else "when none is named"
+    return Finding(name="model", works=True, text=f"{roles.main.name} answers {why}")
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+        free_mb = shutil.disk_usage(folder).free >> 20
+    except OSError as error:
+        text = f"{folder} can't be written: {error.strerror}; set CODER_HOME to a folder that can"
+        yield Finding(name="data folder", works=False, text=text)
+        return
+    yield Finding(name="data folder", works=True, text=str(folder))
+    yield Finding(
+        name="disk", works=free_mb >= LEAST_FREE_MB, text=f"{free_mb:,} MiB free for the data folder"
+    )
+
+
+async def _log() -> Finding:
+    try:
+        with open_log() as log:
+            newest = await log.runs(limit=1)
+    except CoderError as error:
+        return Finding(name="log", works=False, text=str(error))
+    return Finding(
+        name="log", works=True, text=f"the newest run is {newest[0].run}" if newest else "no runs yet"
+    )

@@ -1,0 +1,42 @@
+"""`coder fix -- CMD…`: make a command pass that fails, in the folder where the user is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.base.errors import own_command
+from coder.show.flags import WORKING, option, takes
+
+
+@takes(WORKING)
+def fix(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="-- CMD...", help="The command that must pass: pytest -q")
+    ] = None,
+    path: Annotated[
+        Path, option("--path", "Folder to work on, where the command runs (here).", "PATH")
+    ] = Path("."),
+    hint: Annotated[str | None, option("--hint", "What you know of the fault.", "TEXT")] = None,
+) -> None:
+    """Make a failing command pass: the model works on a copy, and a change that passes is written back.
+
+    The files of tests, and those through which the command decides, are never changed.
+    """
+    from coder.base.errors import UsageError
+    from coder.config.task_file import mending_task
+    from coder.people.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.run.task import Task
+
+    def task() -> Task:
+        if not command:
+            raise UsageError(
+                f"Nothing to fix. Give the command that must pass: {own_command()} fix -- pytest -q"
+            )
+        if not path.is_dir():
+            raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
+        line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
+        return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))
+
+    raise typer.Exit(solved(context, task, workspace=path))

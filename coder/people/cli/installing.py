@@ -1,0 +1,81 @@
+"""`--install`: install what the tests need once into a cache, after a question."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from coder.base.errors import Refused, UsageError
+from coder.base.text.sanitize import one_line, printable
+from coder.people.cli.network_refusals import network_refusals
+from coder.people.install.building import Plan, install, plan_install
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.show.screen import Screen
+from coder.show.terminal import ask_human
+from coder.workspace.read import read_workspace
+from sandbox import open_sandbox
+
+_BACKENDS = ("auto", "bubblewrap")
+
+
+async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], screen: Screen) -> Settings:
+    """Install for the task; return the settings with the installation.
+
+    Raises:
+        Refused: the user doesn't agree, or can't be asked.
+        UsageError: there is nothing to install, or the install failed.
+    """
+    command: str | None = args["install_with"]
+    if not args["install"] and command is None:
+        return settings
+    if task.workspace is None or not task.workspace.is_dir():
+        raise UsageError("--install is about a folder: name it as PATH.")
+    if settings.backend not in _BACKENDS:
+        raise UsageError(f"--install needs bubblewrap: programs in {settings.backend} can't reach an index.")
+    plan = plan_install(
+        task.workspace.resolve(),
+        read_workspace(task, lands=False).files,
+        settings=settings,
+        test_command=task.test_command or (),
+        command=command,
+    )
+    if not plan.installed.is_there:
+        await _agree(plan, screen, yes=args["yes"])
+        await _install(plan, settings, screen)
+    else:
+        screen.note(f"installed before: {plan.command}")
+    return settings.model_copy(update={"installed": plan.installed.folder})
+
+
+async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
+    hosts = ", ".join(plan.indexes.hosts)
+    screen.tell(f"  · to install: {printable(plan.command)}")
+    screen.tell(f"    in a sandbox that may reach {hosts}; the packages' own code runs there")
+    screen.tell(f"    into {plan.installed.folder}; your folder stays as it is")
+    if not yes and not await ask_human("Install it?"):
+        raise Refused(
+            "Nothing was installed, and no model was called: an install needs your approval. "
+            "Approve it on a terminal, or with -y"
+        )
+
+
+async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
+    began = time.monotonic()
+    screen.do(f"installing: {one_line(plan.command)}")
+
+    def show(stream: str, data: bytes) -> None:
+        if lines := data.decode("utf-8", "replace").strip().splitlines():
+            screen.do(f"installing: {one_line(lines[-1])}")
+
+    with network_refusals() as refusals:
+        try:
+            await install(plan, partial(open_sandbox, backend=settings.backend), on_output=show)
+        except UsageError as error:
+            unnamed = any("is not among the hosts" in line for line in refusals)
+            hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
+            raise UsageError("\n".join([str(error), *refusals]) + hint) from error
+        finally:
+            screen.rest()
+    seconds = time.monotonic() - began
+    screen.note(f"installed in {seconds:.0f} s; drop it: rm -r {plan.installed.folder}")

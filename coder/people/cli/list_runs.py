@@ -1,0 +1,110 @@
+"""`coder ls`: the runs in the log, newest first."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.base.errors import own_command
+from coder.base.text.sanitize import one_line
+from coder.engine.requests import ListedRun, list_run
+from coder.show.flags import Json, option
+from coder.show.render import age, money
+from coder.show.tables import Column, Table, print_blocks
+from coder.store import EventLog, RunSummary, open_log
+
+SHOWN = 20
+_FOLDER = 16
+"""Most characters of a folder."""
+_COLUMNS = (
+    Column("run", is_whole=True),
+    Column("status", width=11, is_whole=True, rank=1),
+    Column("started", width=10, is_number=True, is_whole=True, rank=2),
+    Column("kind", is_whole=True, rank=5),
+    Column("folder", width=_FOLDER, least=10, rank=3),
+    Column("task", least=20),
+    Column("cost", is_number=True, is_whole=True, rank=4),
+    Column("model", rank=6),
+    Column("origin", rank=7),
+)
+_WAITING_COLUMNS = tuple(column for column in _COLUMNS if column.name in ("run", "started", "folder"))
+
+
+def ls(
+    waiting: Annotated[
+        bool, option("--waiting", "Only runs that wait for an answer, with their questions.")
+    ] = False,
+    limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = SHOWN,
+    json: Json = False,
+) -> None:
+    """List the runs, newest first."""
+    rows = asyncio.run(_listed(limit, waiting=waiting))
+    if json:
+        typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
+        return
+    print_blocks([_waiting_table(rows) if waiting else Table(_COLUMNS, [_cells(row) for row in rows])])
+    if not rows:
+        none = (
+            "No run waits for an answer."
+            if waiting
+            else f'No runs yet. Start one with: {own_command()} solve "…"'
+        )
+        typer.echo(none, err=True)
+
+
+async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
+    with open_log() as log:
+        summaries = await log.runs(limit=None if waiting else limit or None)
+        rows = [await _row(log, summary) for summary in summaries]
+    return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
+
+
+async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
+    row = await list_run(log, summary)
+    if row.status != "unfinished" or not await log.holder(row.run_id):
+        return row
+    latest = await list_run(log, summary)  # it may have ended meanwhile
+    return latest.model_copy(update={"status": "running"}) if latest.status == "unfinished" else latest
+
+
+def _waiting_table(rows: list[ListedRun]) -> Table:
+    """Runs with their questions; in a pipe each question stands below its run."""
+    cells, lines = [], []
+    for row in rows:
+        question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
+        cells.append((row.run_id, _ago(row), _short(row.folder), question))
+        lines += [*Table(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
+    columns = (
+        *_WAITING_COLUMNS,
+        Column(f"question: answer with {own_command()} approve RUN", wraps=True, least=20),
+    )
+    return Table(columns, cells, plain=lines)
+
+
+def _short(folder: str | None) -> str:
+    """The end of a folder's path, below the user's own where it is there."""
+    if folder is None:
+        return "-"
+    path = Path(folder)
+    home = f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    text = one_line(home, width=1000)
+    return text if len(text) <= _FOLDER else f"…{text[-_FOLDER + 1 :]}"
+
+
+def _ago(row: ListedRun) -> str:
+    return f"{age(row.started)} ago" if row.started else ""
+
+
+def _cells(row: ListedRun) -> tuple[str, ...]:
+    return (
+        row.run_id,
+        row.status,
+        _ago(row),
+        row.kind,
+        _short(row.folder),
+        one_line(row.task, width=60),
+        money(row.cost),
+        one_line(row.model or "", width=28),
+        f"({row.origin})" if row.origin else "",
+    )

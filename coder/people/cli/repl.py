@@ -1,0 +1,155 @@
+"""Repl: reads lines and does what they say, until the user ends it or the input ends.
+
+Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes to stderr.
+"""
+
+import sys
+from collections.abc import Coroutine
+from contextlib import nullcontext
+from functools import partial
+from typing import TypeVar
+
+from coder.base.errors import CoderError, own_command
+from coder.base.text.sanitize import count_of, one_line, printable
+from coder.people.chat.chat_session import Session
+from coder.people.chat.subject import missing_files
+from coder.people.chat.transcript import of_one_message
+from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
+from coder.people.cli.session_commands import SessionCommands, SwitchModel
+from coder.run.attempts import answer_in_words
+from coder.run.run import Run
+from coder.run.termination import named
+from coder.show import render
+from coder.show.chat_commands import Command, is_lone_answer, parse_line
+from coder.show.failure import report
+from coder.show.interrupt import until_ctrl_c
+from coder.show.line_reader import Cancelled, Reader
+from coder.show.screen import Screen
+from coder.show.signals import INTERRUPTED
+from sandbox import SandboxError
+
+T = TypeVar("T")
+PROMPT, PLAN_PROMPT = "> ", "plan> "
+_LEFT = ("refused", "limit", "stuck", "unsolved")
+"""Endings of a message that leave a change to `/apply`."""
+
+
+class Repl:
+    """The user's side of a session."""
+
+    def __init__(
+        self, session: Session, reader: Reader, *, screen: Screen, switch: SwitchModel, onlooker: ChatObserver
+    ) -> None:
+        """Take where lines come from, and what the commands use."""
+        self.asks = sys.stdin.isatty()
+        """A user is at the terminal, so that the prompt is shown."""
+        self.error: str | None = None
+        """What was wrong with the latest message or command; None: nothing."""
+        self._session = session
+        self._reader = reader
+        self._screen = screen
+        self._onlooker = onlooker
+        self._commands = SessionCommands(session, reader, screen, onlooker, switch, self.unless_cancelled)
+        self._code = 0  # of the latest message
+
+    async def run(self) -> int:
+        """Talk until the end; gives the exit code of the latest message."""
+        state = self._session.state
+        if state is not None and state.progress.stopped is None:  # killed: it ended unintentionally
+            await self._told("/go")
+        elif self._session.is_cut_off:
+            self._screen.tell("  · the latest message was interrupted: /go continues it")
+        while (line := await self._line()) is not None:
+            if not await self._told(line):
+                break
+        return self._code
+
+    @property
+    def _prompt(self) -> str:
+        if not self.asks:
+            return ""
+        return PLAN_PROMPT if self._session.settings.plan else PROMPT
+
+    async def unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
+        """The result of `work`; None where Ctrl-C broke it off."""
+        tell = partial(self._screen.tell, "  ! interrupted; nothing is lost: /go continues")
+        go_on, hosts = f"{own_command()} chat --resume {self._session.run}", self._onlooker.hosts
+        async with hosts.asking() if hosts is not None else nullcontext():
+            return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
+
+    async def _told(self, line: str) -> bool:
+        """Do what a line says; False: it says that this is the end."""
+        self.error = None
+        if is_lone_answer(line):
+            self._screen.tell(NO_QUESTION.format(line.strip()))
+            return True
+        try:
+            match parse_line(line):
+                case Command("quit"):
+                    return False
+                case Command("apply"):
+                    await self._work(self._session.apply())
+                case Command("go"):
+                    await self._work(self._session.go_on())
+                case Command("plan", rest=asked) if asked:
+                    await self._say(asked, plans=True)
+                case Command() as command:
+                    await self._commands.do(command)
+                case str(said) if said:
+                    await self._say(said)
+        except (CoderError, SandboxError) as error:
+            self._screen.clear()
+            self._code, self.error = report(error), str(error)
+        return True
+
+    async def _say(self, text: str, *, plans: bool = False) -> None:
+        for name in missing_files(text, self._session.root):
+            self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
+        await self._work(self._session.say(text, plans=plans))
+
+    async def _line(self) -> str | None:
+        while True:
+            self._screen.rest()
+            typed = self._onlooker.typed()  # too late for the model that worked
+            if typed:
+                return "\n".join(typed)
+            if self._onlooker.commands:
+                return self._onlooker.commands.pop(0)
+            try:
+                return await self._reader.line(self._prompt)
+            except Cancelled:
+                self._screen.tell("  · Ctrl-D ends the conversation")
+
+    async def _work(self, step: Coroutine[object, object, Run]) -> None:
+        """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
+        before = self._session.state
+        async with self._onlooker.lines.listening() if self.asks else nullcontext():
+            run = await self.unless_cancelled(step)
+        if run is None:
+            self._code = INTERRUPTED
+            return
+        self._code = run.exit_code
+        state = self._session.state
+        if state is not None and (words := answer_in_words(state)) is not None:
+            self._code = 0
+            self._onlooker.answer(printable(words.strip()))
+            if state.open_work:
+                paths = one_line(named([*state.open_work]), width=300)
+                self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")
+        elif self._session.can_apply and run.status in _LEFT:
+            self._screen.note("the change was not written: /apply asks about it again")
+        own = of_one_message(before, run)
+        if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
+            self._screen.note(render.spent(own))
+        else:
+            for line in [render.verdict(own), *render.details(own)]:
+                self._screen.tell(line)
+        if (
+            run.landed
+            and self._session.settings.commits
+            and state is not None
+            and state.landing.committed is None
+        ):
+            self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
+        if before is not None and run.cost is not None:
+            self._screen.note(f"so far: {count_of(run.calls, 'call')}, {render.money(run.cost)}")

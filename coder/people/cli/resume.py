@@ -1,0 +1,110 @@
+"""`coder resume`: continue a run that stopped, with the same limits or raised ones."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from coder.base.errors import UsageError, own_command
+from coder.config.layers import load
+from coder.config.schema import Config, checked, flag
+from coder.engine.agent import resume as resume_run
+from coder.engine.requests import state_of
+from coder.engine.teams.strategies import named_limits
+from coder.people.cli.run_settings import asked_now, changed_settings, must_know_price
+from coder.people.cli.show_run import RunHere, named_run
+from coder.people.cli.solve_run import carry_out, tools_named
+from coder.run.model_choice import open_models
+from coder.run.run import Run
+from coder.run.state import State
+from coder.show.flags import GOING_ON, check_backend, given_flags, option, takes
+from coder.show.screen import Screen
+from coder.store import open_log
+
+
+@takes(GOING_ON)
+def resume(
+    context: typer.Context,
+    run: RunHere = "",
+    answer: Annotated[str | None, option("--answer", "Answer the question it waits with.", "TEXT")] = None,
+) -> None:
+    """Continue a run that stopped. No answered model call is repeated.
+
+    The settings and limits of the run stay as they were; a flag that is given replaces one.
+    """
+    go_on(context, partial(_resume, run))
+
+
+def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, Run]]) -> NoReturn:
+    """Continue a run under the flags of this call, print the result, exit."""
+
+    def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
+        flags = given_flags(context)
+        config = checked(flags, flag)
+        if config.sandbox is not None:
+            check_backend(config.sandbox, flags)
+        return continued(flags=config, args=context.params, screen=screen)
+
+    raise typer.Exit(carry_out(context.params, begin))
+
+
+async def _resume(prefix: str, *, flags: Config, args: Mapping[str, Any], screen: Screen) -> Run:
+    with open_log() as log:
+        run = await named_run(log, prefix)
+        state = await state_of(log, run)
+        _require_standing(state, allow=args["allow"])
+        continued = partial(resume_run, run, answer=args["answer"], log=log)
+        return await with_state(state, continued, flags=flags, args=args, screen=screen)
+
+
+async def with_state(
+    state: State,
+    continued: Callable[..., Awaitable[Run]],
+    *,
+    flags: Config,
+    args: Mapping[str, Any],
+    screen: Screen,
+) -> Run:
+    """Continue from a state with its settings, limits and model, changed by flags."""
+    screen.watch_model(state.model, has_folder=state.task.workspace is not None)
+    screen.watch_settings(state.settings)
+    settings, loaded = changed_settings(state, flags, args), load()
+    opening = open_models(
+        asked_now(flags, state),
+        settings,
+        note=screen.note,
+        book=loaded.book,
+        record=flags.record,
+        must_know_price=must_know_price(flags, state),
+        shows_pictures=bool(state.task.pictures),
+    )
+    async with opening as model:
+        return await continued(
+            model=model,
+            budget=flags.budget(named_limits(state.settings, state.spend.budget)),
+            settings=settings,
+            tools=tools_named(args, loaded),
+            watch=screen,
+        )
+
+
+def _require_standing(state: State, *, allow: Sequence[str]) -> None:
+    """Raise UsageError for a finished run that was undone, or for an --allow that comes too late."""
+    status = state.progress.stopped.status if state.progress.stopped is not None else None
+    has_landed = (
+        status in ("solved", "unverified") and not state.settings.chat and bool(state.landing.written)
+    )
+    planned = state.landing.planned
+    left_out = planned.held if planned is not None else ()
+    if has_landed and allow and state.codes[-1].changes.test_edits and {*allow}.isdisjoint(left_out):
+        raise UsageError(
+            f"{state.run} was {status} and has written its files: --allow comes too late.\n"
+            f"What it made of given tests is `test_patch` of: {own_command()} resume {state.run} --json"
+        )
+    if has_landed and {*state.landing.written} <= {*state.landing.undone}:
+        raise UsageError(
+            f"{state.run} was {status}, and "
+            f"{own_command()} undo took back what it wrote: nothing is left to do.\n"
+            f"Its patch writes it again: {own_command()} export {state.run} | git apply"
+        )

@@ -1,0 +1,230 @@
+"""SessionCommands: what each command of a conversation does, but for `/go` and `/quit`."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, get_args
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import count_of, one_line, printable
+from coder.config.task_file import split_command
+from coder.models.abilities import abilities_of
+from coder.models.model import Effort, Model
+from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
+from coder.people.chat.chat_session import Session
+from coder.people.chat.permissions import Allowed, Permissions
+from coder.people.cli.chat_observer import ChatObserver
+from coder.people.cli.cost_table import cost_blocks
+from coder.people.cli.host_commands import HostCommands
+from coder.run.event_types import ToolAnswered, ToolCalled, parse
+from coder.show.chat_commands import Command, help_rows, words_of
+from coder.show.line_reader import Reader
+from coder.show.render import money, tool_line
+from coder.show.screen import Screen
+from coder.show.tables import Block, Column, Table, pairs
+from coder.store import data_folder
+
+SwitchModel = Callable[[str], Awaitable[tuple[Model, dict[str, object]]]]
+Cancellable = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+
+
+class SessionCommands:
+    """The commands of one conversation. Each takes what stands behind its name, and gives what is printed."""
+
+    def __init__(
+        self,
+        session: Session,
+        reader: Reader,
+        screen: Screen,
+        onlooker: ChatObserver,
+        switch: SwitchModel,
+        unless_cancelled: Cancellable,
+    ) -> None:
+        """Read what is allowed in the project for good; without a terminal it doesn't hold.
+
+        Args:
+            switch: opens another model, and closes the one before.
+            unless_cancelled: gives the result of its work, None where Ctrl-C broke that off.
+        """
+        self._session = session
+        self._screen = screen
+        self._onlooker = onlooker
+        self._switch = switch
+        self._unless_cancelled = unless_cancelled
+        self._permissions = Permissions(data_folder(os.environ), session.root)
+        if sys.stdin.isatty():
+            onlooker.permit(self._permissions)
+        host = HostCommands(session, reader, screen)
+        self._by_name: dict[str, Callable[[str], Awaitable[str | list[Block] | None]]] = {
+            "help": self._help,
+            "add": self._add,
+            "test": self._test,
+            "diff": self._diff,
+            "undo": self._undo,
+            "cost": self._cost,
+            "!": self._command,
+            "auto": self._auto,
+            "permissions": self._allowed,
+            "commit": host.commit,
+            "pr": host.pull_request,
+            "show": self._show,
+            "effort": self._effort,
+            "plan": self._plan,
+            "jobs": self._jobs,
+            "context": self._context,
+            "compact": self._compact,
+            "clear": self._clear,
+            "model": self._model,
+        }
+
+    async def do(self, command: Command) -> None:
+        """Run a command and print its output."""
+        if output := await self._by_name[command.name](command.rest):
+            self._onlooker.show([printable(output)] if isinstance(output, str) else output)
+
+    async def _help(self, rest: str) -> list[Block]:
+        return [pairs(help_rows())]
+
+    async def _add(self, rest: str) -> str:
+        if not rest:
+            return "\n".join(one_line(path, width=300) for path in self._session.added)
+        for path in self._session.add(words_of(rest)):
+            self._screen.tell(f"  · {one_line(path)}")
+        return ""
+
+    async def _test(self, rest: str) -> str:
+        if rest:
+            command = split_command(rest)
+            self._session.task = self._session.task.model_copy(update={"test_command": command})
+        results = await self._unless_cancelled(run_tests(self._session))
+        if results is None:
+            return ""
+        failed = [test.name for test in results.tests if not test.passed]
+        count = f"{len(results.tests) - len(failed)} of {count_of(len(results.tests), 'test')} pass"
+        lines = [f"{'✓' if results.passed else '✗'} {count}"]
+        lines += [f"flaky: {', '.join(results.flaky)}"] if results.flaky else []
+        return "\n".join([*lines, results.feedback]).rstrip()
+
+    async def _diff(self, rest: str) -> None:
+        if patch := printable(self._session.diff().rstrip("\n")):
+            self._onlooker.show_diff(f"{patch}\n")
+
+    async def _undo(self, rest: str) -> None:
+        note = await self._session.undo()  # the screen has told each file as it happened
+        if note is not None:
+            self._screen.tell(f"  ! {one_line(note)}")
+
+    async def _cost(self, rest: str) -> list[Block]:
+        budget = self._session.settings.budget
+        most = f"of at most {count_of(budget.calls, 'call')} and {money(float(budget.cost_usd))}"
+        return [*cost_blocks(await self._session.costs()), most]
+
+    async def _command(self, rest: str) -> str:
+        def show(chunk: bytes) -> None:
+            self._screen.clear()
+            self._onlooker.say(printable(chunk.decode("utf-8", "replace")), end="")
+
+        done = await self._unless_cancelled(run_command(self._session, rest, show))
+        if done is None or done.exit_code == 0:
+            return ""
+        return f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]"
+
+    async def _auto(self, rest: str) -> str:
+        if rest not in ("", "always"):
+            raise UsageError("Say /auto, or /auto always: also in later conversations about this project.")
+        if rest:
+            self._permissions.write(self._permissions.now().model_copy(update={"auto": True}))
+        self._onlooker.yes = bool(rest) or not self._onlooker.yes
+        return "auto-apply is on" if self._onlooker.yes else "auto-apply is off: you are asked"
+
+    async def _allowed(self, rest: str) -> str:
+        if rest not in ("", "forget"):
+            raise UsageError("Say /permissions, or /permissions forget: all of them.")
+        this_time = self._onlooker.hosts.this_time if self._onlooker.hosts is not None else set()
+        if rest:
+            self._permissions.write(Allowed())
+            self._onlooker.yes = False
+            this_time.clear()
+        allowed = self._permissions.allowed
+        lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
+        lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
+        lines += ["auto-apply is on, in this project"] if allowed.auto else []
+        return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
+
+    async def _show(self, rest: str) -> str:
+        """A call's line and its whole result, by its number from 1; empty is the latest."""
+        calls: list[tuple[ToolCalled, ToolAnswered]] = []
+        called: ToolCalled | None = None
+        for event in await self._session.log.read(self._session.run) if self._session.begun else ():
+            match parse(event):
+                case ToolCalled() as called:
+                    pass
+                case ToolAnswered() as answered if called is not None and called.id == answered.id:
+                    calls.append((called, answered))
+                    called = None  # an answer without its call: one that was not carried out
+        at = len(calls) if not rest else int(rest) if rest.isdecimal() else 0
+        if not 0 < at <= len(calls):
+            raise UsageError(f"The model has made {count_of(len(calls), 'call')}. Name one: /show N")
+        return f"{tool_line(*calls[at - 1])}\n{calls[at - 1][1].text}".rstrip("\n")
+
+    async def _effort(self, rest: str) -> str:
+        if rest and rest not in get_args(Effort):
+            raise UsageError(f"There is no effort {rest!r}. Name one: {', '.join(get_args(Effort))}")
+        if rest:
+            self._session.settings = self._session.settings.model_copy(update={"effort": rest})
+        return self._session.settings.effort or "the model's own"
+
+    async def _plan(self, rest: str) -> str:
+        is_on = self._session.settings.plan is not True
+        self._session.settings = self._session.settings.model_copy(update={"plan": True if is_on else None})
+        return f"plan mode is {'on: you approve a plan before each change' if is_on else 'off'}"
+
+    async def _jobs(self, rest: str) -> str:
+        return await told_jobs(self._session, words_of(rest))
+
+    async def _context(self, rest: str) -> list[Block]:
+        window, parts = abilities_of(self._session.model).context, await context_parts(self._session)
+        used = sum(parts.values())
+        limit = f"of {window:,} ({used / window:.0%})" if window else "; the model's limit is unknown"
+        rows = [
+            (name, f"{tokens:,}", f"{tokens / (window or used or 1):.1%}") for name, tokens in parts.items()
+        ]
+        columns = (Column("part"), Column("tokens", is_number=True), Column("share", is_number=True))
+        table = Table(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
+        return [f"{used:,} tokens{' ' if window else ''}{limit}", table]
+
+    async def _clear(self, rest: str) -> None:
+        await clear(self._session)
+        self._screen.tell("  · a new dialogue begins; files, session and log stay")
+
+    async def _compact(self, rest: str) -> str:
+        before, after = await compact(self._session)
+        return f"{before:,} → {after:,} tokens"
+
+    async def _model(self, rest: str) -> str:
+        if rest:
+            self._session.model, update = await self._switch(rest)
+            self._session.settings = self._session.settings.model_copy(update=update)
+            self._screen.watch_model(self._session.model.name, has_folder=True)
+        return self._session.model.name
+
+
+async def told_jobs(session: Session, words: Sequence[str]) -> str:
+    """List running processes; with `stop PID`, stop the job of that process and notify the model."""
+    live = session.kept.session
+    jobs = [(one, job) for job in (await live.background() if live else ()) for one in job.processes]
+    if not words:
+        rows = [
+            f"pid {one.pid}  {job.seconds:.0f} s  {one_line(one.command)}  output: {job.log}"
+            for one, job in jobs
+        ]
+        return "\n".join(rows) or "nothing runs in the background"
+    if len(words) != 2 or words[0] != "stop":
+        raise UsageError("Write /jobs, or /jobs stop PID")
+    match = next(((one, job) for one, job in jobs if str(one.pid) == words[1]), None)
+    if match is None:
+        raise UsageError(f"Nothing of pid {words[1]} runs in the background. See: /jobs")
+    one, job = match
+    await job.stop()
+    session.notes.append(f"The user has stopped pid {one.pid} in the sandbox: {one_line(one.command)}")
+    return f"stopped: {one_line(one.command)}"

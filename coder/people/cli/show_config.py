@@ -1,0 +1,83 @@
+"""`coder config`: each setting, and where its value comes from."""
+
+import json as json_format
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.base.errors import UsageError
+from coder.base.fs.private_folder import data_folder
+from coder.base.text.sanitize import one_line
+from coder.config.layers import load, usual_user_file
+from coder.config.schema import Config, default_of
+from coder.models.endpoint import for_log, name_for_log
+from coder.show.flags import Json
+from coder.show.tables import Column, Table, print_blocks
+
+_DEFAULT = "default"
+_COLUMNS = (Column("setting", width=17, is_whole=True), Column("value", width=24, wraps=True), Column("from"))
+
+
+def config(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]", help="The folder to work in; its [tool.coder] may tighten limits (.)."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show each setting, and where its value comes from: a default, your file, a variable, the repository."""
+    folder = path or Path()
+    if not folder.exists():
+        raise UsageError(f"There is no {folder}. Name a folder, or none for this one.")
+    file = usual_user_file()
+    loaded = load(workspace=folder)
+    rows = {
+        key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in Config.model_fields
+    }
+    if json:
+        document = {
+            "file": str(file),
+            "settings": {key: {"value": value, "from": origin} for key, (value, origin) in rows.items()},
+            "notes": loaded.notes,
+        }
+        typer.echo(json_format.dumps(document, indent=2, default=str))
+        return
+    print_blocks([Table(_COLUMNS, [_cells(key, *both) for key, both in rows.items()])])
+    there = "" if file.exists() else ", which isn't there"
+    typer.echo(f"  · your file is {file}{there}", err=True)
+    database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())
+    typer.echo(f"  · runs are kept in {one_line(database)}", err=True)
+    for note in loaded.notes:
+        typer.echo(f"  · {one_line(note, width=200)}", err=True)
+
+
+def _value(settings: Config, key: str) -> object:
+    """What holds, as it may be shown: a name or an address may hold a key."""
+    value = getattr(settings, key)
+    if value is None:
+        value = default_of(key)
+    if isinstance(value, str):
+        return for_log(value) if key == "base_url" else name_for_log(value)
+    return [name_for_log(str(one)) for one in value] if isinstance(value, tuple) else value
+
+
+def _cells(key: str, value: object, origin: str) -> tuple[str, ...]:
+    return (key, one_line(_shown(value), width=48), one_line(origin))
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list():
+            return ", ".join(value) or "none"
+        case _:
+            return str(value)

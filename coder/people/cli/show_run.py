@@ -1,0 +1,105 @@
+"""`coder show`: each turn of a run, as the log holds it."""
+
+import asyncio
+from collections.abc import Iterator
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import count_of, printable
+from coder.engine.requests import latest_run
+from coder.people.cli.cost_table import cost_blocks, json_of
+from coder.run.costs import costs_of
+from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
+from coder.run.events import Event
+from coder.show.flags import Json, option
+from coder.show.run_transcript import Entry, Transcript, landed
+from coder.show.tables import Block, Source, print_blocks
+from coder.store import EventLog, open_log
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
+RunHere = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RUN]", help="Its id, or the start of it (the latest of this folder).", show_default=False
+    ),
+]
+_APART = {StepStarted.type, CallIntended.type, RunStopped.type}
+"""Events that an empty line stands before."""
+
+
+def show(
+    run: RunHere = "",
+    step: Annotated[int | None, option("--step", "One tool call, by its number.", "N")] = None,
+    diff: Annotated[bool, option("--diff", "What each tool call has changed, as a patch.")] = False,
+    full: Annotated[
+        bool, option("--full", "Also files that requests quote, and all names of tests.")
+    ] = False,
+    cost: Annotated[
+        bool, option("--cost", "A line for each model call: tokens, cache, price, time.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show each turn of a run: prompt, answer, tool calls, code, output."""
+    events = asyncio.run(events_of(run, attempts=True))
+    if cost:
+        costs = costs_of(events)
+        if json:
+            typer.echo(json_of(costs))
+        else:
+            print_blocks(cost_blocks(costs))
+        return
+    chosen = events if step is None else [_at(events, step)]
+    if json:
+        typer.echo(dumps([event.model_dump(mode="json") for event in chosen]))
+        return
+    transcripts = {
+        run: Transcript(full=full, diff=diff, before=landed([event for event in events if event.run == run]))
+        for run in {event.run for event in events}
+    }
+    entries = [transcripts[event.run].entry(event, with_call=step is not None) for event in events]
+    for entry in entries:
+        if entry is not None and (step is None or entry.seq == chosen[0].seq):
+            print_blocks(_blocks(entry))
+
+
+def _at(events: list[Event], number: int) -> Event:
+    """The event of a step, which answers the call; UsageError: the run has no such step."""
+    steps = [event for event in events if event.type == ToolAnswered.type]
+    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+        raise UsageError(f"Name the attempt whose step is to be shown: {', '.join(attempts)}")
+    if not 1 <= number <= len(steps):
+        count = count_of(len(steps), "step")
+        raise UsageError(f"{events[0].run} has {count}, so there is no step {number}.")
+    return steps[number - 1]
+
+
+async def events_of(prefix: str, *, attempts: bool = False) -> list[Event]:
+    """All that the log holds of a run, by the start of its id.
+
+    Args:
+        attempts: also the events of its attempts, each where it began.
+    """
+    with open_log() as log:
+        events: list[Event] = []
+        for event in await log.read(await named_run(log, prefix)):
+            events.append(event)
+            if attempts and event.type == AttemptStarted.type:
+                events += await log.read(event.body["run"])
+        return events
+
+
+async def named_run(log: EventLog, prefix: str) -> str:
+    """The id of the run whose id starts with this; of the latest run of this folder where it is empty."""
+    return await log.resolve(prefix) if prefix else await latest_run(log, Path.cwd())
+
+
+def _blocks(entry: Entry) -> Iterator[Block]:
+    if heading := printable(entry.heading):
+        yield f"\n{heading}" if entry.type in _APART else heading
+    for part in entry.parts:
+        lines = (printable(line) for line in part.text.rstrip().splitlines())
+        yield Source(printable(part.title), "\n".join(lines), part.format)

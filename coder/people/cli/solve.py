@@ -1,0 +1,59 @@
+"""`coder solve`: from the words on the command line to a run, and from the run to an exit code."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coder.show.flags import WORKING, option, takes
+
+
+@takes(WORKING, "test")
+def solve(
+    context: typer.Context,
+    words: Annotated[
+        str | None, typer.Argument(metavar='"TASK"', help='The task in words; "-" reads standard input.')
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="Folder or file that the task is about.")
+    ] = None,
+    file: Annotated[Path | None, option("--file", "Read the task from .md, .yaml or .json.", "FILE")] = None,
+    test_file: Annotated[
+        list[Path] | None, option("--test-file", "Tests to pass. Repeatable.", "FILE")
+    ] = None,
+    check: Annotated[list[str] | None, option("--check", '"assert f(2) == 4". Repeatable.', "CODE")] = None,
+    picture: Annotated[
+        list[Path] | None, option("--picture", "Show the model a picture. Repeatable.", "FILE")
+    ] = None,
+) -> None:
+    """Write code for a task, run it in a sandbox, and stop when the tests pass.
+
+    Without PATH the code goes to stdout and nothing is written. Tests, checks and examples in the task decide
+    when it is done; with none of them the code must at least run, and the run ends unverified.
+    """
+    from coder.config.task_file import read_task
+    from coder.people.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.run.task import Task
+    from coder.workspace.git.found import find_repository
+
+    test, read = context.params["test"], context.params["read"]
+    if file is not None and words is not None and path is None:
+        path, words = Path(words), None
+    if path is None and test is not None and not test_file and find_repository(Path.cwd()) is not None:
+        path = Path()  # a test command in a repository is about that repository
+
+    def task() -> Task:
+        return read_task(
+            words,
+            file=file,
+            workspace=path,
+            test=test,
+            test_files=tuple(test_file or ()),
+            checks=tuple(check or ()),
+            pictures=tuple(picture or ()),
+            read=tuple(read or ()),
+            is_users=words != "-" and not os.environ.get("CI"),  # there, another may have written an issue
+        )
+
+    raise typer.Exit(solved(context, task, workspace=path))

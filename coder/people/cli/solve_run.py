@@ -1,0 +1,246 @@
+"""How `coder solve` and its like run, once their options are read, and how they end."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from pydantic import ValidationError
+
+from coder.base.errors import CoderError, MachineError, Refused, UsageError, own_command
+from coder.base.text.sanitize import or_nearest, visible
+from coder.config.layers import Loaded, load, read_toml
+from coder.engine.agent import solve
+from coder.engine.options import Options
+from coder.engine.teams.team_settings import with_roles
+from coder.people.cli.run_settings import new_settings
+from coder.run.model_choice import open_models
+from coder.run.reducer import fold_all
+from coder.run.run import Run, summarize
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from coder.run.termination import Stop
+from coder.show import render
+from coder.show.failure import exit_code_of, report, single
+from coder.show.flags import check_backend, given_flags
+from coder.show.interrupt import run_until_interrupted
+from coder.show.screen import Screen
+from coder.show.signals import INTERRUPTED
+from coder.show.terminal import ask_human
+from coder.show.tracing import collecting
+from coder.store import open_log
+
+if TYPE_CHECKING:
+    from coder.config.mcp_servers import Mcp
+    from coder.engine.teams.spec import TeamSpec
+    from coder.show.traces.collector import Collector
+
+
+def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
+    """Work on a task under the flags of this call, print the result, return the exit code."""
+
+    def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
+        flags = given_flags(context)
+        loaded = load(flags, workspace=workspace)
+        for note in loaded.notes:
+            screen.note(note)
+        task = read_task()
+        check_backend(loaded.config.sandbox or "auto", flags)
+        return _solve(task, loaded, context.params, screen)
+
+    return carry_out(context.params, begin)
+
+
+async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
+    settings = new_settings(loaded.config, args)
+    options = Options(tools=tools_named(args, loaded), watch=screen)
+    if args["team"] is not None:
+        options["team"], options["stop"] = team_named(args["team"], loaded)
+        settings = _of_team(settings, args)
+    await _check_workspace(task.workspace, screen, yes=args["yes"])
+    if args["install"] or args["install_with"] is not None:
+        from coder.people.cli.installing import with_install  # hardly a task installs anything
+
+        settings = await with_install(task, settings, args, screen)
+    settings = with_roles(settings, options.get("team"))
+    asks = screen.asks or args["detach"] or bool(settings.approve)
+    settings = settings.model_copy(update={"asks": settings.asks and asks})
+    opening = open_models(
+        loaded.config.models().model_copy(update={"roles": settings.roles}),
+        settings,
+        note=screen.note,
+        book=loaded.book,
+        record=loaded.config.record,
+        must_know_price=loaded.cost_was_asked,
+        shows_pictures=bool(task.pictures),
+    )
+    with open_log() as log:
+        async with opening as model:
+            options |= Options(settings=settings, model=model, log=log)
+            return await solve(task, **options)
+
+
+def _of_team(settings: Settings, args: Mapping[str, Any]) -> Settings:
+    """Return settings without the configured strategy and samples, which are for other runs."""
+    dropped = {name for name in ("strategy", "samples") if args[name] is None}
+    names = settings.budget.model_fields_set - dropped
+    budget = Budget(**{name: limit for name, limit in settings.budget if name in names})
+    strategy = None if "strategy" in dropped else settings.strategy
+    return settings.model_copy(update={"strategy": strategy, "budget": budget})
+
+
+def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
+    """Load the team of --team and its stop, from a TOML file or `[teams.NAME]` in the user's file.
+
+    Raises:
+        UsageError: there is none, or it is no team.
+    """
+    from coder.engine.teams.spec import team_of
+    from coder.run.conditions import condition_of
+
+    if name in loaded.teams:
+        spec, where = loaded.teams[name], f"[teams.{name}]"
+    elif Path(name).suffix == ".toml" and Path(name).exists():
+        spec, where = read_toml(Path(name)), name
+    else:
+        raise UsageError(f"--team {name}: no file *.toml, and no such team{or_nearest(name, loaded.teams)}")
+    values = dict(spec) if isinstance(spec, dict) else {}
+    stop = values.pop("stop", None)
+    try:
+        return team_of(values), condition_of(str(stop)) if stop is not None else None
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"--team {where}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    rows = error.errors()
+    # What has a team is first of all told to be no Member, which is not what is wrong with it.
+    relevant = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
+    first = next(relevant, rows[0])
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def tools_named(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
+    """Return the functions of --tool, and the MCP servers of --mcp and of the user's file."""
+    servers: Sequence[Mcp] = ()
+    if args["mcp"] or loaded.servers:
+        from coder.config.mcp_servers import mcp_named
+
+        servers = mcp_named(args["mcp"], loaded.servers)
+    if not args.get("tool"):
+        return servers
+    from coder.tools.registry import functions_named
+
+    return (*functions_named(args["tool"]), *servers)
+
+
+async def _check_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
+    """See that the folder or file is there, or that the user wants it made: else Refused, or UsageError."""
+    if workspace is None or yes or not _could_be_made(workspace):
+        return
+    if not screen.asks:
+        raise UsageError(
+            f"There is no {workspace}; no model was called. Name an existing path, or have it created: -y"
+        )
+    if not await ask_human(f"There is no {workspace}. Make it?"):
+        raise Refused(f"{workspace} was not created, and no model was called.")
+
+
+def _could_be_made(path: Path) -> bool:
+    """Whether only it is missing, and its folder exists."""
+    return not path.exists() and path.absolute().parent.exists()
+
+
+@asynccontextmanager
+async def traced(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
+    """Send the screen's events to a collector, if one is set. Raises UsageError: no extra, no address."""
+    async with collecting(args["otlp"], screen.note, content=args["otel_content"]) as screen.also:
+        yield screen.also
+
+
+def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, Any, Run]]) -> int:
+    """Run a command's work, print the result, return the exit code."""
+    screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
+
+    async def traced_run(work: Coroutine[Any, Any, Run]) -> Run:
+        with closing(work):  # it isn't begun where there is no collector
+            async with traced(args, screen):
+                return await screen.spinning(work)
+
+    try:
+        require_one_form(args)
+        run = run_until_interrupted(traced_run(begin(screen)), run_id=lambda: screen.run_id)
+    except Exception as error:  # noqa: BLE001 - --json prints a document in every case
+        screen.clear()
+        exit_code = exit_code_of(error)
+        if screen.run_id is not None and exit_code == MachineError.exit_code:
+            screen.tell(f"  next     {own_command()} resume {screen.run_id}")
+        report(error)  # the last lines of stderr say how it ended
+        if args["json"]:
+            print(_failure(single(error), exit_code, screen.run_id))
+        return exit_code
+    screen.verdict(run)
+    if args["json"]:
+        print(run.model_dump_json(indent=2))
+    elif not args["jsonl"]:
+        text = _shown(run, screen)
+        print(visible(text) if sys.stdout.isatty() else text, end="")
+    return run.exit_code
+
+
+def require_one_form(args: Mapping[str, Any]) -> None:
+    """Raise UsageError if both --json and --jsonl are set."""
+    if args["json"] and args["jsonl"]:
+        raise UsageError("--json and --jsonl exclude each other: one document, or a line for each event.")
+
+
+def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
+    """Return the document of a failed run: the same keys, null for unknown values."""
+    words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
+    fields = _so_far(run_id) | {
+        "status": "interrupted" if exit_code == INTERRUPTED else "error",
+        "reason": words.partition("\n")[0],
+        "verified": "none",
+        "error": words,
+        "exit_code": exit_code,
+    }
+    return json.dumps(dict.fromkeys(Run.model_fields) | fields, indent=2)
+
+
+def _so_far(run_id: str | None) -> dict[str, object]:
+    """What the log holds of a run that was cut off."""
+    if run_id is None:
+        return {}
+    try:
+        with open_log() as log:
+            state = fold_all(asyncio.run(log.read(run_id)))
+    except (CoderError, ValueError):  # the log itself may be what failed
+        return {"run_id": run_id}
+    return summarize(state).model_dump(mode="json")
+
+
+def _shown(run: Run, screen: Screen) -> str:
+    """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
+    if screen.has_folder:
+        wanted = run.landed or run.status in ("solved", "unverified")
+        patch = run.patch if wanted and not screen.showed_diff else ""
+        # What reads a patch skips the words before it.
+        return patch if sys.stdout.isatty() else f"{render.verdict(run)}\n{patch}"
+    if run.status not in ("solved", "unverified"):
+        return ""
+    if len(run.files) == 1:
+        (text,) = run.files.values()
+        return _closed(text)
+    return "".join(f"# {path}\n{_closed(text)}" for path, text in sorted(run.files.items()))
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"

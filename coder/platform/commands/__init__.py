@@ -1,0 +1,1 @@
+"""The commands `coder serve` and `coder mcp`. Read serve."""

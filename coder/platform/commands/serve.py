@@ -1,0 +1,121 @@
+"""`coder serve`: runs over HTTP."""
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from coder.base.errors import MissingExtra, UsageError, own_command
+from coder.show.flags import option
+
+if TYPE_CHECKING:
+    from coder.platform.server.bearer_tokens import Caller
+
+
+def serve(
+    host: Annotated[str, option("--host", "The address to listen on.", "ADDRESS")] = "127.0.0.1",
+    port: Annotated[
+        int, option("--port", "The port to listen on; 0 takes a free one.", "PORT", min=0, max=65535)
+    ] = 8765,
+    root: Annotated[Path, option("--root", "Folder that clients may work in (here).", "DIR")] = Path("."),
+    token_file: Annotated[
+        Path | None,
+        option("--token-file", "File with clients' tokens; without it only this machine connects.", "FILE"),
+    ] = None,
+    name: Annotated[
+        list[str] | None, option("--name", "A host name that clients use. Repeatable.", "HOST")
+    ] = None,
+    workers: Annotated[
+        int | None, option("--workers", "Runs and programs in parallel (number of processors).", "N", min=1)
+    ] = None,
+    reports: Annotated[
+        Path | None, option("--reports", "Also serve the HTML reports in this folder.", "DIR")
+    ] = None,
+    new_token: Annotated[
+        str | None, option("--new-token", "Add a token of this name to the file, print it and exit.", "NAME")
+    ] = None,
+    scopes: Annotated[
+        str, option("--scopes", "What the new token may do: read,run,approve.", "LIST")
+    ] = "read,run",
+) -> None:
+    """Serve runs to programs and browsers over HTTP: begin, follow, answer, stop and resume them.
+
+    Models, limits and sandbox are those of your configuration; a client can change none of them.
+    """
+    check_served_root(root, "serve")
+    if reports is not None:
+        check_served_root(reports, "serve --reports")
+    from coder.platform.server.bearer_tokens import new_token as make_token
+    from coder.platform.server.bearer_tokens import read_tokens
+
+    if new_token is not None:
+        if token_file is None:
+            raise UsageError("--new-token adds a token to a file. Name it: --token-file FILE")
+        print(make_token(token_file, new_token, scopes, root))
+        return
+    from coder.models.catalog import LOOPBACK
+
+    if token_file is None and host not in LOOPBACK:
+        raise UsageError(
+            f"Everybody who reaches {host} could run programs here. Require a token: "
+            f"{own_command()} serve --new-token NAME --token-file FILE, then "
+            f"{own_command()} serve --token-file FILE"
+        )
+    callers = read_tokens(token_file, root) if token_file is not None else []
+    listen(root, host, port, callers, names=name or (), workers=workers, reports=reports)
+
+
+def listen(
+    root: Path,
+    host: str,
+    port: int,
+    callers: "Sequence[Caller]",
+    *,
+    names: Collection[str] = (),
+    workers: int | None = None,
+    reports: Path | None = None,
+    path: str = "",
+) -> None:
+    """Serve until a signal ends the process; `path` is shown behind the address.
+
+    Raises:
+        UsageError: FastAPI is missing, or the address can't be listened on.
+    """
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        raise MissingExtra("FastAPI", "server")
+    import asyncio
+
+    from coder.config.layers import load
+    from coder.platform.server.http_app import serve_http
+    from coder.platform.server.serving import Serving
+    from coder.show.flags import check_backend
+    from coder.show.interrupt import Interrupted, run_until_interrupted
+    from coder.show.tracing import collecting
+    from coder.store import open_log
+
+    loaded, root = load(), root.resolve()
+    check_backend(loaded.config.sandbox or "auto", {})
+    for note in loaded.notes:
+        print(note, file=sys.stderr)
+
+    async def work() -> None:
+        free = asyncio.Semaphore(workers or os.cpu_count() or 1)
+        with open_log() as log:
+            async with collecting(None, partial(print, file=sys.stderr)) as traces:
+                serving = Serving(log, root, loaded, free, reports=reports, traces=traces)
+                await serve_http(serving, host, port, names=names, callers=callers, path=path)
+
+    with suppress(Interrupted):  # a server's usual end
+        run_until_interrupted(work())
+
+
+def check_served_root(root: Path, command: str) -> None:
+    """Raise UsageError where a server would work in no folder, or in / without being told."""
+    if not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}.")
+    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
+        raise UsageError(f"This was started in /, which is no project. Name one: coder {command} --root DIR")

@@ -1,0 +1,141 @@
+"""The client of a request as the watch of a run: told what happens, asked what a person must answer.
+
+A run never waits for a form: it ends as `waiting`, and goes on with the answer. The form is a request of the
+server's until protocol 2025-11-25; from 2026-07-28 on it ends the call, which is sent again with the answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp_types import ElicitRequestFormParams, ElicitResult
+
+from coder.base.text.sanitize import one_line, printable, visible
+from coder.run.event_types import ToolCalled, parse
+from coder.run.events import Event
+from coder.run.questions import Decision, Question, Waits
+from coder.show import client_runs
+from coder.show.render import progress, tool_call
+
+_MOST_SHOWN = 8_000
+"""Characters of a form; of a longer one a client may show only a part."""
+_ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
+
+
+class Client(client_runs.Client):
+    """A Watch and Decider of one request."""
+
+    def __init__(self, context: Context[Any, Any], token: str | None = None) -> None:
+        self._token = token
+        self._session, self._request = context.session, context.request_id
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._told = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the token, or the client's own."""
+        if self._token is not None:
+            return self._token
+        params = self._session.client_params
+        return one_line(params.client_info.name, width=60) if params is not None else "an MCP client"
+
+    @property
+    def elicits(self) -> bool:
+        """It can show a form to its user."""
+        able = self._session.client_capabilities
+        form = able.elicitation if able is not None else None
+        return form is not None and (form.form is not None or form.url is None)
+
+    def event(self, event: Event) -> None:
+        """Tell what happened, if it is worth a line; first of all the run's id."""
+        if self.run_id is None:
+            self.note(f"run {event.run}")
+        super().event(event)
+        body = parse(event)
+        if body is None:
+            return
+        line = tool_call(body) if isinstance(body, ToolCalled) else progress(body)
+        if line is not None:
+            self.note(line.strip())
+
+    def note(self, text: str) -> None:
+        """Tell a line."""
+        self._lines.put_nowait(text)
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """Send the lines as progress of the request, before the block ends those that are left."""
+        telling = asyncio.create_task(self._tell())
+        try:
+            yield
+            self._lines.put_nowait(None)
+            await telling
+        finally:
+            telling.cancel()
+
+    async def _tell(self) -> None:
+        while (line := await self._lines.get()) is not None:
+            self._told += 1
+            await self._session.report_progress(self._told, None, line)
+
+    def is_there(self, question: Question) -> bool:
+        """Whether the client's user can be asked."""
+        return self.elicits
+
+    async def decide(self, question: Question) -> Decision:
+        """Have the run wait. Raises Waits."""
+        raise Waits(question.text)
+
+    async def show(self, question: Question) -> ElicitResult | None:
+        """Show a form in the client; None if a form must end the call."""
+        if not self._session.can_send_request:
+            return None
+        form = form_of(question)
+        result: ElicitResult = await self._session.elicit_form(
+            form.message, form.requested_schema, self._request
+        )
+        return result
+
+    def filled(self, question: Question, result: ElicitResult) -> Decision | None:
+        """Return the answer of a form; None if it was dismissed or left empty."""
+        content = result.content or {} if result.action == "accept" else {}
+        words = str(content.get("words") or "").strip()
+        choice = _choices(question).get(str(content.get("decision")), "")
+        decision = self.decision(question, "no" if result.action == "decline" else choice, words)
+        return decision if decision.decision or (words and question.kind != "approve") else None
+
+    def decision(self, question: Question, choice: str, words: str) -> Decision:
+        """Return the client's answer to a question: a choice, or words."""
+        decision = Decision(decision=choice, words=words)
+        if question.kind != "approve":
+            decision = question.worded(words or (choice if choice in question.options else ""))
+        return decision.model_copy(update={"who": self.name, "how": "mcp"})
+
+
+def form_of(question: Question) -> ElicitRequestFormParams:
+    """The form that asks a question, harmless for whatever shows it."""
+    message = _message(question)
+    if len(message) > _MOST_SHOWN:
+        message = f"{message[:_MOST_SHOWN]}\n[{len(message) - _MOST_SHOWN} more characters: {_ELSEWHERE}]"
+    hint = "With a no: what should be different." if question.kind == "approve" else "Or in words."
+    fields: dict[str, Any] = {"words": {"type": "string", "description": hint}}
+    if choices := _choices(question):
+        fields = {"decision": {"type": "string", "enum": [*choices]}, **fields}
+    required = {"approve": ["decision"], "choose": [], "text": ["words"]}[question.kind]
+    schema = {"type": "object", "properties": fields, "required": required}
+    return ElicitRequestFormParams(message=message, requested_schema=schema)
+
+
+def _message(question: Question) -> str:
+    words = [printable(part.strip()) for part in (question.note, question.text) if part]
+    return "\n\n".join([*words, *([visible(question.patch.strip())] if question.patch else [])])
+
+
+def _choices(question: Question) -> dict[str, str]:
+    """What can be chosen, by how it is shown; of what isn't shown whole, only the no."""
+    if question.kind == "approve":
+        words = ("yes", "no", *question.options) if len(_message(question)) <= _MOST_SHOWN else ("no",)
+        return {word: word for word in words}
+    return {one_line(option): option for option in question.options}

@@ -1,0 +1,172 @@
+"""The tools of `coder mcp`: what a client may ask for, and the documents that it gets."""
+
+import os
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Annotated, Any, TypeVar
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.request_state import RequestStateSecurity
+from mcp_types import ElicitRequest, ElicitResult, InputRequests, InputRequiredResult, ToolAnnotations
+from pydantic import Field
+
+from coder.base.errors import CoderError, UsageError, own_command
+from coder.config.task_file import mending_task, read_task
+from coder.platform.mcp_server.client import Client, form_of
+from coder.run.journal import open_question
+from coder.run.run import Run
+from coder.run.settings import Approved
+from coder.show.client_runs import Runs
+from coder.show.failure import report, single
+from sandbox import SandboxError
+
+T = TypeVar("T")
+Ctx = Context[Any, Any]
+RunId = Annotated[str, Field(description="A run's id, or the beginning of one.")]
+_QUESTION = "question"
+"""The key of a question in a result that asks for input."""
+ABOUT = (
+    "Writes and mends code by a model of the user's, and runs programs in a sandbox. A run that ends as "
+    "`waiting` has asked something: show its question to the user, and call approve with the user's answer."
+)
+
+
+def server_of(runs: Runs) -> MCPServer[Any]:
+    """The server of these runs."""
+    server: MCPServer[Any] = MCPServer(
+        "coder",
+        instructions=ABOUT,
+        version=version("coder-agent"),
+        log_level="CRITICAL",  # what fails is told to the client
+        request_state_security=RequestStateSecurity(keys=[os.urandom(32)], ttl=24 * 3600.0),
+    )
+    tools = Tools(runs)
+    writes = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+    server.add_tool(tools.run_code, annotations=ToolAnnotations(destructive_hint=False))
+    server.add_tool(tools.run_status, annotations=ToolAnnotations(read_only_hint=True))
+    for tool in (tools.solve, tools.fix, tools.approve):
+        server.add_tool(tool, annotations=writes)
+    return server
+
+
+class Tools:
+    """One method for each tool; its signature and docstring are what a client sees."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def run_code(
+        self,
+        code: Annotated[str | None, Field(description="Python source.")] = None,
+        files: Annotated[dict[str, str] | None, Field(description="Files by relative path.")] = None,
+        command: Annotated[str | None, Field(description="In place of code: `node main.js`.")] = None,
+        timeout_s: Annotated[float | None, Field(gt=0, le=600)] = None,
+    ) -> dict[str, Any]:
+        """Run one program in a sandbox: it sees the files that are given here, and no others."""
+        return await _in_words(self._runs.program(code, files or {}, command, timeout_s))
+
+    async def solve(
+        self,
+        prompt: Annotated[str, Field(description="The task in words.")],
+        ctx: Ctx,
+        path: Annotated[str | None, Field(description="Folder or file to change.")] = None,
+        files: Annotated[list[str] | None, Field(description="Globs of what to show, too.")] = None,
+        tests: Annotated[str | None, Field(description="What must pass: `pytest -q`.")] = None,
+        checks: Annotated[list[str] | None, Field(description="`assert add(2, 3) == 5`")] = None,
+        approve: Annotated[list[Approved] | None, Field(description="What waits for a yes.")] = None,
+    ) -> Run | InputRequiredResult:
+        """Have a model write code for a task, run it in a sandbox, and stop when tests or checks pass.
+
+        Without a path nothing is written: the code is in `files` of the result.
+        """
+
+        async def begin(client: Client) -> Run:
+            task = read_task(
+                "" if prompt == "-" else prompt,  # the word for standard input, which isn't the client's
+                file=None,
+                workspace=None if path is None else self._runs.below(path),
+                test=tests,
+                test_files=(),
+                checks=tuple(checks or ()),
+                read=tuple(files or ()),
+            )
+            return await self._runs.solve(task, client, approve or ())
+
+        return await self._run(ctx, begin)
+
+    async def fix(
+        self,
+        path: Annotated[str, Field(description="The folder to work on, where the command runs.")],
+        command: Annotated[str, Field(description="The command that fails and must pass: `pytest -q`.")],
+        ctx: Ctx,
+    ) -> Run | InputRequiredResult:
+        """Have a model make a failing command pass; what made it pass is written into the folder."""
+
+        async def begin(client: Client) -> Run:
+            if not (folder := self._runs.below(path)).is_dir():
+                raise UsageError(f"{path!r} is no folder. Name the one that the command runs in.")
+            return await self._runs.solve(mending_task(command, folder), client, ())
+
+        return await self._run(ctx, begin)
+
+    async def run_status(self, run: RunId) -> Run:
+        """The result of a run so far, `running` or ended, and the question that it waits with."""
+        return await _in_words(self._runs.status(run))
+
+    async def approve(
+        self,
+        run: RunId,
+        ctx: Ctx,
+        decision: Annotated[str, Field(description="yes, no, always, or an option.")] = "yes",
+        words: Annotated[str, Field(description="In words; with a no, what should be different.")] = "",
+    ) -> Run | InputRequiredResult:
+        """Answer the question that a run waits with, as its user has decided, and go on with it."""
+
+        async def begin(client: Client) -> Run:
+            now = await self._runs.status(run)
+            if now.status == "running" and now.question is None:
+                raise UsageError(f"It has asked nothing yet. {now.reason}")
+            question_id, question = open_question(await self._runs.state(run))
+            answer = client.decision(question, decision, words)
+            return await self._runs.answer(run, answer, client, question_id=question_id)
+
+        return await self._run(ctx, begin)
+
+    async def _run(self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]]) -> Run | InputRequiredResult:
+        """The end of a run; where the client can ask its user and only so, what it waits with."""
+        client = Client(ctx, self._runs.client)
+        return await _in_words(self._asked(ctx, begin, client), client)
+
+    async def _asked(
+        self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]], client: Client
+    ) -> Run | InputRequiredResult:
+        identity, _, asked_id = (ctx.request_state or "").partition(" ")
+        response = (ctx.input_responses or {}).get(_QUESTION)
+        run = await self._runs.status(identity) if identity else await begin(client)
+        while run.status == "waiting" and run.question is not None and client.elicits:
+            open_id, question = open_question(await self._runs.state(run.run_id))
+            if response is None or open_id != asked_id:
+                response = await client.show(question)
+            if not isinstance(response, ElicitResult):
+                form: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
+                return InputRequiredResult(input_requests=form, request_state=f"{run.run_id} {open_id}")
+            if (answer := client.filled(question, response)) is None:
+                break
+            run, response = await self._runs.answer(run.run_id, answer, client, question_id=open_id), None
+        return run
+
+
+async def _in_words(work: Awaitable[T], client: Client | None = None) -> T:
+    """The result of work; ToolError: what failed, in words, and the run that it was."""
+    try:
+        return await work
+    except Exception as several:  # noqa: BLE001 - the outermost frame of a request
+        error = single(several)
+        words = str(error)
+        if not isinstance(error, CoderError | SandboxError):
+            report(error)
+            words = f"This is a bug in coder: {type(error).__name__}. The server's stderr says more."
+        if client is not None and client.run_id is not None:
+            words += f"\nSee it with run_status, or go on with it: {own_command()} resume {client.run_id}"
+        raise ToolError(words) from error

@@ -1,0 +1,77 @@
+"""Connections of the server: how many may be open without a caller, how long a request may take to arrive.
+
+What a client holds here before it has shown a token is bounded by both, and by the longest body that
+`AccessMiddleware` lets such a client send.
+"""
+
+import asyncio
+import time
+from typing import ClassVar
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from coder.platform.server.problems import Problem
+
+_ARRIVING = (h11.IDLE, h11.SEND_BODY)
+"""States of a client whose request isn't complete."""
+
+
+class Connection(H11Protocol):
+    """One connection; uvicorn makes it (`uvicorn.Config(http=Connection)`)."""
+
+    complete_s: ClassVar[float] = 60.0
+    """For head and body of a request, from the connection's beginning or the end of the request before."""
+    strangers: ClassVar[int] = 512
+    """Connections without a caller: one more closes the one that has been idle or at work for longest."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a new connection, in place of the oldest without a caller where there are too many."""
+        self._since, self._limit = time.monotonic(), None
+        super().connection_made(transport)
+        self._check_limit()
+        others = [one for one in self.connections if isinstance(one, Connection) and one._is_stranger()]
+        if len(others) > self.strangers:
+            min(others, key=lambda one: one._since).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the wait for the rest of a request."""
+        self._end_limit()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Take what has arrived of requests."""
+        super().handle_events()
+        self._check_limit()
+
+    def _is_stranger(self) -> bool:
+        """Whether the latest request has no caller, or none has come."""
+        return not self.transport.is_closing() and (
+            self.scope is None or self.scope.get("coder.caller") is None
+        )
+
+    _since: float
+    _limit: asyncio.TimerHandle | None
+
+    def _check_limit(self) -> None:
+        if self.conn.their_state not in _ARRIVING or self.transport.is_closing():
+            self._end_limit()
+        elif self._limit is None:
+            self._limit = self.loop.call_later(self.complete_s, self._end_late)
+
+    def _end_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _end_late(self) -> None:
+        """Close a connection whose request hasn't arrived; answer 408 if no answer has begun."""
+        if self.conn.our_state is h11.SEND_RESPONSE or self.conn.trailing_data[0]:
+            why = f"{self.complete_s:g} s are the most."
+            problem = Problem(408, "The request didn't arrive.", why, "Send it again, faster.").response()
+            length = ("content-length", str(len(problem.body)))
+            headers = [("content-type", problem.media_type or ""), length, ("connection", "close")]
+            answer = h11.Response(status_code=408, headers=headers, reason=b"Request Timeout")
+            events = (answer, h11.Data(data=bytes(problem.body)), h11.EndOfMessage())
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        self.transport.close()

@@ -1,0 +1,148 @@
+"""The application of a server, how it listens, and how it ends."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import entry_points, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import uvicorn
+from fastapi import Body, Depends, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPBearer
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from coder.base.errors import UsageError
+from coder.platform.server import run_routes, studio
+from coder.platform.server.access import COOKIE, AccessMiddleware
+from coder.platform.server.bearer_tokens import SCOPES, Caller
+from coder.platform.server.connections import Connection
+from coder.platform.server.problems import REFUSALS, answer_problems
+from coder.platform.server.serving import Serving, needs
+from coder.platform.server.take_over import take_over
+
+GROUP = "coder.routes"
+"""Entry points: each takes a Serving and returns an APIRouter."""
+_STATIC = Path(studio.__file__).with_name("static")
+_MOMENT_S = 0.1
+"""In which the signal that has ended a server cancels its task, rather than what cleans up behind it."""
+_PATIENCE_S = 3
+"""For requests that are under way at the end."""
+
+
+def make_app(
+    serving: Serving, *, names: Collection[str] = (), callers: Sequence[Caller] = ()
+) -> AccessMiddleware:
+    """The ASGI application of a server.
+
+    Args:
+        names: hosts by which clients call it, beside those of loopback.
+        callers: who has a token; without any, all programs of this machine may call.
+    """
+    local = None if callers else Caller(name="", root=serving.root)
+    mcp = _Mcp(serving, [local] if local else callers)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for app in mcp.apps.values():
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            stack.callback(asyncio.create_task(take_over(serving)).cancel)
+            yield
+
+    app = FastAPI(
+        title="coder", version=version("coder-agent"), docs_url=None, redoc_url=None, lifespan=lifespan,
+        responses=REFUSALS,
+    )  # fmt: skip
+    answer_problems(app)
+    access = AccessMiddleware(app, names=names, callers=callers, local=local)
+    _add_entrance(app, access)
+    bearer = [Depends(HTTPBearer(auto_error=False, description="A token of the server's file."))]
+    app.include_router(run_routes.routes(serving), dependencies=bearer)
+    for entry in entry_points(group=GROUP):
+        app.include_router(entry.load()(serving), dependencies=bearer)
+    if mcp.apps:
+        app.router.routes.append(Route("/mcp", mcp))
+    if _STATIC.is_dir():
+        app.mount("/static", StaticFiles(directory=_STATIC))
+    return access
+
+
+def _add_entrance(app: FastAPI, access: AccessMiddleware) -> None:
+    @app.get("/healthz", tags=["server"])
+    async def health() -> dict[str, str]:
+        """Say that the server is up."""
+        return {"status": "ok"}
+
+    @app.post("/session", status_code=204, tags=["server"])
+    async def begin_session(request: Request, token: Annotated[str, Body(embed=True)]) -> Response:
+        """Sign a browser in by a cookie that no page can read, and no other site use."""
+        return access.session(token, is_secure=request.url.scheme == "https")
+
+    @app.post("/logout", status_code=204, tags=["server"])
+    async def end_session(request: Request) -> Response:
+        """Sign a browser out."""
+        return access.end_session(request.cookies.get(COOKIE))
+
+
+class _Mcp:
+    """The tools of `coder mcp`, for callers with all scopes, a server for each."""
+
+    def __init__(self, serving: Serving, callers: Sequence[Caller]) -> None:
+        self.apps: dict[Caller, Starlette] = {}
+        if find_spec("mcp") is None:
+            return
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        from coder.platform.mcp_server.tools import server_of
+
+        # AccessMiddleware has checked Host and Origin.
+        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        for caller in callers:
+            server = server_of(run_routes.runs_of(serving, caller))
+            self.apps[caller] = server.streamable_http_app(transport_security=security)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for wanted in SCOPES:
+            caller = await needs(wanted)(Request(scope))
+        await self.apps[caller](scope, receive, send)
+
+
+async def serve_http(
+    serving: Serving, host: str, port: int, *, names: Collection[str], callers: Sequence[Caller], path: str
+) -> None:
+    """Serve until a signal ends the process. Raises UsageError: the address can't be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"Port {port} of {host} can't be listened on: {error}.") from error
+    # asyncio does so only for sockets that name their protocol; else each answer waits for 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    app = make_app(serving, names=[host, *names], callers=callers)
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", log_level="critical", timeout_graceful_shutdown=_PATIENCE_S
+    )
+    address = f"[{host}]" if ":" in host else host
+    print(f"serving http://{address}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
+    with listener:
+        await _Server(config, serving).serve(sockets=[listener])
+        await asyncio.sleep(_MOMENT_S)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what has no end of its own, then the server."""
+        await self._serving.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,183 @@
+"""The pages, and the stream that a page of a run follows."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from markupsafe import Markup
+from pydantic import BaseModel
+
+from coder.base.text.sanitize import count_of, one_line
+from coder.config.task_file import split_command
+from coder.platform.server.problems import Problem
+from coder.platform.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, check_access
+from coder.platform.server.serving import Caller, Serving
+from coder.platform.server.studio.rendering import PageRoute, fragment, page
+from coder.platform.server.studio.run_view import MOST, RunView, part_of
+from coder.run.run import summarize
+from coder.run.settings import Approved
+from coder.run.termination import named
+
+_LISTED, _REPORTS = 50, 500
+"""Runs, and reports, of a list."""
+_KEPT = 16
+"""Runs whose latest entries are kept."""
+_OF_REPORTS = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""The policy of their pages."""
+
+
+class NewTask(BaseModel, frozen=True, extra="forbid"):
+    """The fields of the form."""
+
+    prompt: str
+    folder: str = ""
+    test: str = ""
+    asks: bool = False
+    plans: bool = False
+
+
+def routes(serving: Serving) -> APIRouter:
+    """The pages of a server."""
+    router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+    @router.get("/")
+    async def runs(caller: Reads) -> Response:
+        rows = await serving.rows.newest(caller, _LISTED)
+        outside = await serving.rows.outside(caller, _LISTED)
+        note = ""
+        if outside:
+            folders = one_line(named([*dict.fromkeys(outside)]), width=300)
+            runs = count_of(len(outside), "run")
+            note = f"Not shown, as they are outside of {caller.root} (--root): {runs} in {folders}."
+        ordered = sorted(rows, key=lambda row: row.question is None)
+        return page("runs", "Runs", rows=ordered, note=note)
+
+    @router.get("/login")
+    async def login() -> Response:
+        return page("login", "Enter")
+
+    @router.get("/new")
+    async def new(caller: Works) -> Response:
+        return page("new", "New task")
+
+    @router.post("/studio/new")
+    async def begin(form: NewTask, caller: Works) -> Response:
+        approvals: dict[Approved, bool] = {"plan": form.plans, "landing": form.asks}
+        new = NewRun(
+            prompt=form.prompt,
+            workspace=Path(form.folder) if form.folder else None,
+            test_command=split_command(form.test or None),
+            approve=tuple(about for about, is_asked in approvals.items() if is_asked),
+        )
+        return JSONResponse({"run_id": await begin_run(serving, caller, new)})
+
+    _add_run(router, serving)
+    _add_reports(router, serving.reports)
+    return router
+
+
+def _add_run(router: APIRouter, serving: Serving) -> None:
+    kept: OrderedDict[str, RunView] = OrderedDict()
+
+    async def shown_of(run: str, caller: Caller) -> RunView:
+        await check_access(serving, caller, run)
+        view = kept.setdefault(run, RunView(serving.log, run))
+        kept.move_to_end(run)
+        if len(kept) > _KEPT:
+            kept.popitem(last=False)
+        await view.catch_up()
+        return view
+
+    @router.get("/studio/{run}")
+    async def run_page(run: str, caller: Reads, before: Seq = 0, only: Seq = 0) -> Response:
+        view = await shown_of(run, caller)
+        first, last = (only, only) if only else (max(1, before - MOST), before - 1)
+        is_part = last > 0
+        return page(
+            "run",
+            one_line(view.state.task.prompt, width=200),
+            run=run,
+            now=Markup(_now(view, caller)),
+            seq=view.seq,
+            entries=await part_of(serving.log, run, first, last) if is_part else view.entries,
+            is_whole=bool(only),
+            earlier=0 if only else first if is_part else view.begin,
+            is_part=is_part,
+        )
+
+    @router.get("/studio/{run}/stream")
+    async def stream(
+        run: str,
+        caller: Reads,
+        after: Seq = 0,
+        last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
+    ) -> Response:
+        view = await shown_of(run, caller)
+        messages = _messages(serving, view, caller, after if last_event_id is None else last_event_id)
+        return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
+
+
+def _now(view: RunView, caller: Caller) -> str:
+    """Render the status of a run, above its entries."""
+    state = view.state
+    question_id, question = view.question or ("", None)
+    return fragment(
+        "now", summarize(state), question_id, question, state.progress.stopped is None, caller.scopes
+    )
+
+
+async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int) -> AsyncIterator[str]:
+    """Stream what is new after an event; a message's id is the number of its last event."""
+    yield "retry: 1000\n\n"
+    if latest + 1 < view.begin:
+        yield "event: behind\ndata:\n\n"
+        return
+    async with aclosing(serving.streams.batches(view.run, latest)) as batches:
+        async for events in batches:
+            if not events:
+                yield ": \n\n"
+                continue
+            await view.catch_up()
+            seq = view.seq  # before the entries, to which another reader's look may add
+            html = [fragment("entry", one, view.run) for one in view.entries if one.seq > latest]
+            lines = "".join([*html, _now(view, caller)]).split("\n")
+            latest = seq
+            yield f"id: {latest}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
+    if not serving.is_closing:
+        yield "event: end\ndata:\n\n"
+
+
+def _add_reports(router: APIRouter, folder: Path | None) -> None:
+    """Serve the HTML files below a folder, in pages that can't load or read anything of ours."""
+
+    @router.get("/reports")
+    async def reports(caller: Reads, name: str = "") -> Response:
+        names = _reports(folder)
+        return page("reports", name or "Reports", names=names, shown=name if name in names else "")
+
+    @router.get("/reports/page")
+    async def report(caller: Reads, name: str) -> Response:
+        if (file := _reports(folder).get(name)) is None:
+            raise Problem(404, f"There is no report {name!r}.", "It isn't below the folder.", "See: /reports")
+        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": _OF_REPORTS})
+
+
+def _reports(folder: Path | None) -> dict[str, Path]:
+    """Reports by name; a link out of the folder is none."""
+    if folder is None:
+        return {}
+    files = sorted(folder.rglob("*.html"))[:_REPORTS]
+    return {
+        name: file
+        for file in files
+        if (name := file.relative_to(folder).as_posix()).isprintable()  # else no link can name it
+        and file.is_file()
+        and file.resolve().is_relative_to(folder.resolve())
+    }

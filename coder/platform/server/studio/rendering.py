@@ -1,0 +1,68 @@
+"""Templates that escape every value, and routes of pages, whose errors are pages."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+
+from coder.base.errors import CoderError, MissingExtra
+from coder.base.text.sanitize import in_pairs, one_line, printable, visible
+from coder.platform.server.problems import Problem, problem_of
+from coder.show.render import age, money, spent
+from sandbox.errors import SandboxError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@cache
+def templates() -> "Environment":
+    """Templates of the pages. Raises UsageError: jinja2 is missing."""
+    try:
+        from jinja2 import Environment, PackageLoader
+    except ImportError as error:
+        raise MissingExtra("jinja2", "server") from error
+    environment = Environment(
+        loader=PackageLoader("coder.platform.server", "studio/templates"),
+        autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters |= {"age": age, "money": money, "one_line": one_line, "spent": spent}
+    environment.filters["visible"] = visible
+    environment.filters["digest"] = lambda text: hashlib.sha256(in_pairs(text).encode()).hexdigest()[:16]
+    return environment
+
+
+def page(name: str, title: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """A page, by the name of its template."""
+    return HTMLResponse(templates().get_template(f"{name}.html.j2").render(title=title, **values), status)
+
+
+def fragment(name: str, *values: object) -> str:
+    """HTML of a macro of `parts`."""
+    return str(getattr(templates().get_template("parts.html.j2").module, name)(*values))
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler of the route."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (Problem, CoderError, SandboxError) as error:
+                problem = problem_of(error)
+                if request.method != "GET":
+                    return problem.response()
+                document = problem.document
+                text = f"{document.why} {document.next}"
+                return page("base", document.what, status=problem.status, text=text)
+
+        return handled

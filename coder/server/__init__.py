@@ -1,5 +1,0 @@
-"""`coder serve`: the runs of the log over HTTP, for programs and for the studio's pages.
-
-Only coder.cli.serve imports it, since FastAPI takes a while to load.
-Read http_app, access, run_routes, event_stream.
-"""

@@ -1,0 +1,128 @@
+"""Advice: the next step of a run, and what helps one that didn't solve its task, by why it didn't."""
+
+import shlex
+from math import ceil
+
+from coder.base.errors import UsageError, own_command
+from coder.run.message import LeftOut
+from coder.run.run import Run
+from coder.run.termination import named
+
+_LEFT_OUT: dict[LeftOut, str] = {
+    "held": "may run by itself later, so you decide: --allow PATH writes it",
+    "needs_allow": "given tests, or files that decide what passes; --allow PATH writes them",
+    "decides": "decides what passes; to let it be changed, start with --allow PATH",
+    "too_large": "larger than 10 MiB",
+    "too_many": "more than 2,000 files or 100 MiB have changed",
+    "link": "a symbolic link, which no run writes",
+    "special": "no plain file, or behind a link, or in another repository",
+    "name": "its name is not UTF-8, or has characters that file names should not have",
+    "unreadable": "can't be read",
+}
+
+
+def next_steps(run: Run) -> str:
+    """The commands that continue from here, and what helps first."""
+    steps = [f"{own_command()} show {run.run_id}"]
+    match run.status:
+        case "error" if run.uncommitted is not None:
+            steps.append(f"{own_command()} resume {run.run_id} --apply")
+        case "error" if run.exit_code == UsageError.exit_code:
+            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
+        case "interrupted" | "error":
+            steps.append(f"{own_command()} resume {run.run_id}")
+        case "limit":
+            steps += [*filter(None, [_advice(run)]), f"{own_command()} resume {run.run_id} {_raised(run)}"]
+        case "waiting":
+            if run.question is not None and run.question.about == "tools":
+                steps.append("with the --mcp and --tool of its start:")  # the log has none of them
+            steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answering(run)]
+        case "unsolved" | "stuck":
+            steps.append(_advice(run))
+        case "unverified" if run.cause == "own_tests" and not run.landed:
+            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
+        case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:
+            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified{_allowing(run)}")
+        case "unverified" if run.calls and not run.tests:
+            steps.append('give it something to check: --check "assert …" or --test CMD')
+    if run.landed and (flags := _allowing_held(run)):
+        steps.append(f"{own_command()} resume {run.run_id}{flags}")
+    if run.landed:
+        steps.append(f"{own_command()} undo {run.run_id}")
+    elif run.branch is not None and run.status == "solved":
+        steps.append(f"git switch {run.branch}")
+    elif run.patch and run.exit_code == 0:
+        steps.append(f"{own_command()} resume {run.run_id} --apply")
+    return "   ".join(steps)
+
+
+def _answering(run: Run) -> list[str]:
+    """The flags that answer what the run waits with."""
+    is_yes_or_no = run.question is not None and run.question.kind == "approve"
+    return ["", ' --no "why"'] if is_yes_or_no else [' --answer "…"']
+
+
+def _advice(run: Run) -> str:
+    """The next step of a run that is unsolved, stuck or at a limit; of the last empty without a cause."""
+    names = " ".join(run.lacks)
+    match run.cause:
+        case "missing_module":
+            return (
+                f"have {names} installed: --install-with 'pip install {names}' for a folder, "
+                "or --python FILE with an interpreter that has it"
+            )
+        case "network":
+            host = run.lacks[0] if run.lacks else "HOST"
+            return f"programs have no network: --network {host} lets them reach it"
+        case "program_timeout":
+            return (
+                "for a slow program: --program-timeout SECONDS; for one that never ends, such as a server, "
+                "say what to check: --check or --test"
+            )
+        case "test_timeout":
+            return "give the tests more time: --test-timeout SECONDS"
+        case "no_code":
+            return "the model answered in words: put what it asks for into the task"
+        case _:
+            return "" if run.status == "limit" else "try a stronger --model"
+
+
+def _allowing(run: Run) -> str:
+    """The flags for edits of given tests without which the change can't land, or which are all of it."""
+    if run.patch and not run.contradicts:
+        return _allowing_held(run)
+    paths = [path for path, why in run.left_out.items() if why == "needs_allow"]
+    return "".join(f" --allow {shlex.quote(path)}" for path in paths) + _allowing_held(run)
+
+
+def _allowing_held(run: Run) -> str:
+    """The flags for files that may run by themselves later."""
+    paths = [path for path, why in run.left_out.items() if why == "held"]
+    return "".join(f" --allow {shlex.quote(path)}" for path in paths)
+
+
+def _raised(run: Run) -> str:
+    """The flag for twice the limit that was reached, or more where the next call needs it."""
+    limits, least = run.limits, run.limit_least or 0.0
+    match run.limit:
+        case "tokens":
+            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
+        case "cost":
+            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+        case "call":
+            return f"--max-call-cost {ceil(least * 100) / 100:g}"
+        case "answer":
+            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
+        case "time":
+            return f"--timeout {2 * limits.seconds:g}"
+        case _:
+            return f"--max-calls {2 * limits.calls}"
+
+
+def left_out(run: Run) -> list[str]:
+    """What the answer changes and didn't land, a line for each reason."""
+    groups: dict[LeftOut, list[str]] = {}
+    for path, why in run.left_out.items():
+        groups.setdefault(why, []).append(path)
+    words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
+    return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]

@@ -1,0 +1,98 @@
+"""Commands: what a line means, and the words for each command. Pure."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import one_line, or_nearest
+
+COMMANDS = {
+    "add": ("PATH…", "show files to the model, from the next message on"),
+    "test": ("[CMD]", "run the tests now; with CMD, that decides from here on"),
+    "show": ("[N]", "what call N has printed; without N, the latest (Ctrl-O)"),
+    "diff": ("", "what this conversation has changed"),
+    "undo": ("", "revert what the latest message has changed"),
+    "commit": ("[WORDS]", "commit what was written, by your own git; the model words the message"),
+    "pr": ("[WORDS]", "push the branch, and open a pull request by your own gh or glab"),
+    "apply": ("", "ask again about the latest change that was not written"),
+    "plan": (
+        "[TASK]",
+        "plan mode: you approve a plan before each change; with TASK, plan that one",
+    ),
+    "go": ("", "continue what was interrupted"),
+    "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
+    "permissions": ("[forget]", "what you allow in this project"),
+    "jobs": ("[stop PID]", "what runs in the session's background; or end that"),
+    "context": ("", "tokens that the dialogue uses, by part, and the model's limit"),
+    "compact": ("", "shorten the dialogue with the model"),
+    "clear": ("", "begin a new dialogue; the log keeps the earlier messages"),
+    "cost": ("", "calls, tokens and dollars so far"),
+    "model": ("[NAME]", "the model; NAME replaces it from the next message on"),
+    "effort": ("[LEVEL]", "how much the model reasons: low, medium or high"),
+    "help": ("", "this list"),
+    "quit": ("", "end; coder chat --resume RUN continues"),
+}
+"""Arguments and meaning by name, in the order in which `/help` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line that is for us, and not for the model."""
+
+    name: str
+    rest: str = ""
+
+
+def is_lone_answer(line: str) -> bool:
+    """The line is a letter that answers a question with choices; words may answer what the model asks."""
+    return line.strip().lower() in ("y", "n", "q")
+
+
+def is_for_us(line: str) -> bool:
+    """The line is a command, known or not: it never goes to the model."""
+    text = line.strip()
+    is_program = text.startswith("!") and bool(text[1:].strip())
+    return is_program or (text.startswith("/") and not text.startswith("//"))
+
+
+def is_message(lines: Sequence[str]) -> bool:
+    """Lines that arrive at once are one pasted message, unless each is a command or a lone answer."""
+    return len(lines) > 1 and not all(is_for_us(line) or is_lone_answer(line) for line in lines)
+
+
+def why_not_now(line: str) -> str:
+    """What is told of a command at a question: there is none of its name, or it runs at the prompt."""
+    try:
+        parse_line(line)
+    except UsageError as error:
+        return f"  ! {one_line(str(error), width=300)}"
+    return "  ! commands run at the prompt: answer this question first"
+
+
+def parse_line(line: str) -> Command | str:
+    """A command, or a message; two slashes begin one that begins with one. UsageError: no such command."""
+    text = line.strip()
+    if not is_for_us(text):
+        return text.removeprefix("/") if text.startswith("//") else text
+    if text.startswith("!"):
+        return Command("!", text[1:].strip())
+    name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
+    if name not in COMMANDS:
+        raise UsageError(f"There is no command /{name}{or_nearest(name, COMMANDS) or '.'} See: /help")
+    return Command(name, rest.strip())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a command's arguments, as a shell parts them; UsageError: a quotation has no end."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read as words: {error}.") from error
+
+
+def help_rows() -> list[tuple[str, str]]:
+    """Each command, and what it does."""
+    rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
+    rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
+    return [*rows, ("@PATH", "in a message: that file is meant")]

@@ -1,0 +1,257 @@
+"""Runs and programs that clients ask for: in one folder of the user's, under the user's own configuration."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+
+from coder.base.errors import Busy, CoderError, UsageError, own_command
+from coder.config.layers import Loaded, load
+from coder.config.task_file import split_command
+from coder.engine.agent import resume, solve
+from coder.engine.options import Options
+from coder.engine.requests import (
+    answer,
+    check_names,
+    check_text,
+    end_failed,
+    is_visible,
+    state_of,
+    status_of,
+    when_free,
+)
+from coder.environment.invocation import Invocation, make_job, run_job
+from coder.models.model import Model
+from coder.run.events import Event
+from coder.run.model_choice import asked_again, open_models
+from coder.run.questions import Decision
+from coder.run.run import Run
+from coder.run.settings import Approved
+from coder.run.state import State
+from coder.run.task import Task
+from coder.run.watch import Watch
+from coder.show.failure import single
+from coder.store import open_log
+from coder.store.run_list import resolve
+from sandbox import SandboxError
+
+T = TypeVar("T")
+_WEAK = ("restricted", "unsafe-host")
+"""Backends that are used by their names alone."""
+_DISK_MB = 256
+"""Of one program, as `coder run` has it."""
+
+
+class Client(Watch):
+    """The watch of a run that a client has asked for."""
+
+    run_id: str | None = None
+    """Of the run that is watched, once it has begun."""
+    also: Watch | None = None
+    """Sees each event, too."""
+
+    def event(self, event: Event) -> None:
+        """Take an event of the run."""
+        self.run_id = event.run  # of several side by side any
+        if self.also is not None:
+            self.also.event(event)
+
+    def note(self, text: str) -> None:
+        """Tell a line."""
+
+    def telling(self) -> AbstractAsyncContextManager[None]:
+        """Tell what comes, while the block lasts."""
+        return nullcontext()
+
+
+class Runs:
+    """At most as many runs and programs at once as there are places."""
+
+    def __init__(
+        self,
+        root: Path,
+        free: asyncio.Semaphore | None = None,
+        *,
+        client: str | None = None,
+        waits: bool = True,
+        traces: Watch | None = None,
+    ) -> None:
+        """Work below a folder, and nowhere else.
+
+        Args:
+            free: has a place for each worker; None has one for each processor.
+            client: name of a token, which goes on with runs that tokens have begun; None: the operator.
+            waits: for a free place; False: raise Busy.
+            traces: sees the events of all runs.
+        """
+        self._root, self.client, self._waits = root.resolve(), client, waits
+        self._free, self._traces = free or asyncio.Semaphore(os.cpu_count() or 1), traces
+
+    def below(self, path: str) -> Path:
+        """Resolve an existing path below the root, with links. Raises UsageError: elsewhere, or missing."""
+        try:
+            resolved = (self._root / path).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
+            resolved = None
+        if resolved is None or not resolved.is_relative_to(self._root):
+            raise UsageError(f"There is no {path!r} below the folder of this server.")
+        return resolved
+
+    async def program(
+        self, code: str | None, files: Mapping[str, str], command: str | None, timeout_s: float | None
+    ) -> dict[str, Any]:
+        """Run one program in a sandbox; the document of `coder run --json`."""
+        if (code is None) == (command is None):
+            raise UsageError("Give either code, or a command.")
+        check_text(code, command, dict(files))
+        check_names(files)
+        config = load().config
+        settings = config.settings()
+        if timeout_s is not None:
+            least_s = min(timeout_s, config.program_timeout or timeout_s)  # the default bounds nobody's wish
+            settings = settings.model_copy(update={"program_timeout_s": least_s})
+        words = split_command(command) or ()
+        wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
+        job = make_job(wanted, settings, read_source=lambda: b"")
+        contents = {name: text.encode() for name, text in files.items()}
+        self._require_free()
+        async with self._free:
+            result, backend = await in_own_task(
+                lambda: run_job(replace(job, files=contents), settings.backend)
+            )
+        return {**result.model_dump(mode="json"), "backend": backend}
+
+    async def solve(
+        self,
+        task: Task,
+        client: Client,
+        approve: Sequence[Approved],
+        *,
+        run: str | None = None,
+        request: str | None = None,
+    ) -> Run:
+        """Work on a task. A client can't see what a new test is worth: a given one decides.
+
+        Args:
+            run: the id of the new run, which any server below this folder may go on with.
+            request: SHA-256 of the request, for later ones with the same Idempotency-Key.
+        """
+        check_text(task.model_dump(mode="json"))
+        check_names(test.path for test in task.test_files)
+        loaded = load({"require": "tests"}, workspace=task.workspace)
+        settings = loaded.config.settings()
+        both = tuple(dict.fromkeys((*settings.approve, *approve)))
+        began = {"served": self._root if run else None, "client": self.client, "request": request}
+        settings = settings.model_copy(update={"approve": both, **began})
+        for note in loaded.notes:
+            client.note(note)
+        opening = open_models(
+            loaded.config.models(),
+            settings,
+            note=client.note,
+            book=loaded.book,
+            record=loaded.config.record,
+            must_know_price=loaded.cost_was_asked,
+        )
+
+        own = Options(settings=settings, run_id=run)
+        return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
+
+    async def answer(self, prefix: str, decision: Decision, client: Client, *, question_id: str) -> Run:
+        """Answer the question with this id, unless it is answered already, and continue the run."""
+        state = await self.state(prefix)
+        await when_free(lambda: answer(state.run, decision, asked=question_id))
+        return await (self.go_on(state, client) if self.may_go_on(state) else self.status(state.run))
+
+    def may_go_on(self, state: State) -> bool:
+        """Whether a run has settings of a server, and not those that its operator has chosen for it alone."""
+        backend = state.settings.backend
+        if backend in _WEAK and backend != load().config.settings().backend:
+            return False
+        return self.client is None or state.settings.served is not None or state.settings.client is not None
+
+    async def go_on(self, state: State, client: Client) -> Run:
+        """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
+        if not self.may_go_on(state):
+            own = f"{state.run} was not started by a server, so it has settings of its own."
+            raise UsageError(f"{own}\nIts owner can go on: {own_command()} resume {state.run}")
+        loaded = load()
+        opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
+        return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
+
+    async def status(self, prefix: str) -> Run:
+        """The result of a run so far."""
+        state = await self.state(prefix)
+        with open_log() as log:
+            return await status_of(log, state)
+
+    async def state(self, prefix: str) -> State:
+        """Load the state of a run. Raises UsageError: there is none, or none for this client."""
+        with open_log() as log:
+            first = await log.read(prefix, limit=1) if prefix.isprintable() else []
+            if first and is_visible(first[0], self._root, self.client):
+                return await state_of(log, prefix)
+            visible = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
+            visible.sort(reverse=True)
+            full_id = resolve(
+                prefix, lambda low, high, most: [run for run in visible if low <= run <= high][:most]
+            )
+            return await state_of(log, full_id)
+
+    def _require_free(self) -> None:
+        if self._free.locked() and not self._waits:
+            raise Busy("All workers of this server are busy.\nTry again later.")
+
+    async def _told(
+        self,
+        loaded: Loaded,
+        opening: AbstractAsyncContextManager[Model],
+        client: Client,
+        run: Callable[[Options], Awaitable[Run]],
+    ) -> Run:
+        client.also = self._traces
+
+        async def work() -> Run:
+            with open_log() as log:
+                try:
+                    async with opening as model:
+                        return await run(Options(model=model, tools=loaded.servers, log=log, watch=client))
+                except Exception as error:
+                    if client.run_id is not None and not isinstance(single(error), CoderError | SandboxError):
+                        await end_failed(client.run_id, error, log)
+                    raise
+
+        self._require_free()
+        if self._free.locked():
+            client.note("waits until another run has ended")
+        try:
+            async with client.telling(), self._free:
+                return await in_own_task(work)
+        except asyncio.CancelledError:  # no answer reaches a client any more
+            if client.run_id is not None:
+                print(
+                    f"Interrupted and saved. Go on with: {own_command()} resume {client.run_id}",
+                    file=sys.stderr,
+                )
+            raise
+
+
+async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of work that is cancelled once, and waited for.
+
+    A cancelled scope of anyio's cancels each `await` in it anew: what cleans up could wait for nothing.
+    """
+    task = asyncio.create_task(work())
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()  # nothing to do, once it has ended
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+    return task.result()

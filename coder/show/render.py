@@ -1,0 +1,249 @@
+"""The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
+
+import json
+import re
+import time
+from decimal import Decimal
+
+from coder.base.text.sanitize import count_of, one_line, printable
+from coder.run import event_types
+from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
+from coder.run.run import Other, Run
+from coder.show.advice import left_out, next_steps
+from coder.verify.finding import last_line
+from coder.workspace.diff import diff_stat
+
+SIGNS: dict[str, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
+FAILED = "✗"
+_PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
+_MOST_OTHERS = 3
+"""Attempts that were not chosen, a line each."""
+_MOST_ASKED = 40
+"""Lines of a question of the model's."""
+
+
+def progress(body: event_types.Body) -> str | None:
+    """The line of one event; None for one that isn't worth a line."""
+    match body:
+        case event_types.Spoken():
+            return _spoken(body)
+        case event_types.BaselineTaken():
+            return _before(body)
+        case event_types.CallRetried():
+            wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
+            return f"  · {one_line(body.reason)}; {wait}"
+        case event_types.CodeCalled():
+            return f"  · a program calls {body.name}({one_line(body.arguments)})"
+        case event_types.CallSwitched():
+            return f"  · {one_line(f'{body.model}: {body.reason}')}; {body.next} is asked instead"
+        case event_types.BudgetReached():
+            return f"  · {one_line(body.text)}"
+        case event_types.LandingRefused():
+            return f"  ! not written: {one_line(body.reason)}"
+        case event_types.FilesChanged():
+            count = len(body.files) + body.listing.count("\0") + len(body.gone)
+            return f"  · {count_of(count, 'file')} changed in your folder meanwhile; it is tried again"
+        case event_types.CommitMade(commit=commit, branch=branch):
+            return f"  ✓ commit {commit[:12]} on {one_line(branch) if branch else 'the detached HEAD'}"
+        case event_types.CommitRefused():
+            return f"  ! not committed: {one_line(body.reason, width=300)}"
+        case event_types.FileUndone(path=path, left=left):
+            why = f" is left as it is: {one_line(left)}" if left is not None else ""
+            return f"  {'!' if why else '✓'} {one_line(path)}{why}"
+        case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
+            return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.said)}"
+        case event_types.RunResumed():
+            return f"  · continues: {who_answers(body)}"
+        case event_types.RunOrigin():
+            return f"  · {body.words}"
+        case event_types.AttemptChosen() if body.attempt:
+            return f"  · attempt {body.attempt} is chosen: {one_line(body.text)}"
+        case _:
+            return None
+
+
+def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
+    """The model that answers, and the sandbox that holds, where it is open."""
+    sandbox = f"; programs run in {body.sandbox}" if body.sandbox else ""
+    return f"{one_line(body.model)} answers{sandbox}"
+
+
+def _spoken(body: event_types.Spoken) -> str | None:
+    """Format the line of a participant's message."""
+    match message := body.message:
+        case CodeMessage(author="human"):
+            return "  · your version is tried"
+        case OutcomeMessage(author="human") | AnswerMessage():
+            return f"  · you said: {one_line(message.text)}"
+        case OutcomeMessage(outcome=outcome):
+            return _attempt(outcome)
+        case CodeMessage(repeats=True):
+            text = "the same code as an earlier attempt" if message.is_change else "again without a change"
+            return f"  {FAILED} {text}"
+        case PlanMessage():
+            steps = [line for line in message.text.splitlines() if line.strip()]
+            return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
+        case _:
+            return None
+
+
+def verdict(run: Run) -> str:
+    """The one line that says how a run has ended."""
+    return "  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)
+
+
+def ending(run: Run) -> list[str]:
+    """The lines that end a run: details, the next step, last the verdict."""
+    return [*details(run), f"  next     {next_steps(run)}", verdict(run)]
+
+
+def unsolved(run: Run) -> str | None:
+    """What a reader of the patch has to know of a run that didn't solve its task; None where it did."""
+    if run.exit_code == 0:
+        return None
+    failed = "" if run.status == "error" else _first_failed(run.tests)
+    why = "; ".join(filter(None, [failed, one_line(run.reason.partition("\n")[0], width=300)]))
+    return f"{_status(run)}  the patch is of {run.run_id}, which ended so: {why}"
+
+
+def details(run: Run) -> list[str]:
+    """What there is to say of how a run has ended beside its verdict."""
+    lines: list[str] = []
+    if run.error is not None:
+        lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
+    if run.status == "waiting":
+        lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
+    if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
+        lines.append(f"  failed   {failed}")
+    if run.patch and (run.landed or run.status in ("solved", "unverified")):
+        lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
+    if run.summary and run.status in ("solved", "unverified"):
+        lines.append(f"  summary  {one_line(run.summary, width=300)}")
+    if run.ordered:
+        names = one_line(", ".join(run.ordered), width=300)
+        lines.append(f"  tests    the task changes what these tests expect: {names}")
+    lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
+    lines += [f"  other    {_other(one)}" for one in run.others[:_MOST_OTHERS]]
+    more = len(run.others) - _MOST_OTHERS
+    return [*lines, f"  other    {count_of(more, 'more attempt')}"] if more > 0 else lines
+
+
+def _other(one: Other) -> str:
+    verdict = f" by {one.verified}" if one.status == "solved" else ""
+    return f"{one.run_id} {one.status}{verdict}, {count_of(one.lines, 'line')}, {money(one.cost)}"
+
+
+def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered) -> str:
+    """A tool call that was made: the command, the file or the plan, and how it ended."""
+    if called.name == "plan":
+        from coder.run.plan import plan_of
+
+        if (plan := plan_of(called.arguments)) is not None:
+            return plan.shown
+    code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
+    return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
+
+
+def tool_call(called: event_types.ToolCalled) -> str:
+    """Format a tool call in a line: the command, or the file."""
+    try:
+        arguments = json.loads(called.arguments)
+    except ValueError:
+        arguments = {}
+    text = next(
+        (str(arguments[name]) for name in ("command", "path") if arguments.get(name)), called.arguments
+    )
+    if called.name == "edit" and (paths := _PATCHED.findall(called.arguments)):
+        text = ", ".join(paths)
+    return one_line(f"{called.name}  {text}")
+
+
+def _before(baseline: event_types.BaselineTaken) -> str | None:
+    """What was red or flaky before the work; nothing where all of it was one or the other."""
+    red = [test.name for test in baseline.tests if not test.passed]
+    count = len(baseline.tests)
+    parts = [f"{len(red)} of {count} tests fail"] if 0 < len(red) < count else []
+    if baseline.is_cut:
+        failing = f"{len(red)} of the {count} tests that ran fail" if red else f"{count} tests ran"
+        parts = [f"stopped after {baseline.seconds:.0f} s by --test-timeout; {failing}"]
+    parts += [f"flaky: {', '.join(baseline.flaky[:3])}"] if baseline.flaky else []
+    missing = ", ".join(baseline.missing[:3])
+    parts += [f"not installed: {missing} (--install or --install-with CMD installs)"] if missing else []
+    return f"  · before  {one_line('; '.join(parts))}" if parts else None
+
+
+def _attempt(outcome: Outcome) -> str:
+    note = f"; {one_line(outcome.note)}" if outcome.note else ""
+    if outcome.passed:
+        evidence = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
+        note += f"; {evidence}" if evidence else ""
+        return f"  ✓ {_passed(outcome.checks) or 'ran'}{note}"
+    failure = (
+        _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
+    )
+    return f"  {FAILED} {failure.removesuffix('.') if note else failure}{note}"
+
+
+def _passed(checks: tuple[CheckLine, ...]) -> str:
+    return f"{sum(check.passed for check in checks)} of {len(checks)} passed" if checks else ""
+
+
+def _first_failed(checks: tuple[CheckLine, ...]) -> str:
+    line = next((check for check in checks if not check.passed), None)
+    if line is None:
+        return ""
+    if line.expected is not None and line.actual is not None:
+        return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
+    reason = _said(line)
+    return one_line(f"{line.name}: {reason}" if reason else line.name)
+
+
+def _said(line: CheckLine) -> str:
+    """What a failed check has to say beside its own name: the error, not the way to it."""
+    lines = [text.strip() for text in line.message.splitlines() if text.strip()]
+    rest = [text for text in lines if text != line.name.strip()]
+    if rest and rest[0].startswith("Traceback "):
+        return rest[-1]
+    return rest[0] if rest else ""
+
+
+def _status(run: Run) -> str:
+    return f"{SIGNS.get(run.status, FAILED)} {run.status}"
+
+
+def _why(run: Run) -> str:
+    if run.error is not None or run.status == "waiting":
+        return ""  # it has lines of its own
+    is_plain = run.status == "solved" and run.verified != "reproduced"
+    return _passed(run.tests) if is_plain and run.tests else one_line(run.reason, width=1_000)
+
+
+def _spent(run: Run) -> str:
+    return f"{count_of(run.attempts, 'attempt')}  {spent(run)}"
+
+
+def spent(run: Run) -> str:
+    """Calls, tokens, cost and time."""
+    tokens = run.tokens.input + run.tokens.output
+    counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
+    tests = f" and {run.test_seconds:,.0f} s of tests" if run.test_seconds else ""
+    return f"{counts}  {money(run.cost)}  {run.seconds:.1f} s{tests}"
+
+
+def money(cost: float | None) -> str:
+    """US dollars with as many digits as say something."""
+    if cost is None:
+        return "cost unknown"
+    digits = f"{Decimal(f'{cost:.2g}'):f}"
+    return f"${digits}" if 0 < cost < 1 and len(digits) >= len("0.00") else f"${cost:.2f}"
+
+
+def age(since: float | None) -> str:
+    """How long ago a moment was, in its largest unit; nothing where it isn't known."""
+    if since is None:
+        return ""
+    seconds = time.time() - since
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

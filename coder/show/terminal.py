@@ -1,0 +1,211 @@
+"""Standard error, a terminal or a pipe: lines, pieces of text, a live line below them; and a question."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO, cast
+
+from coder.base.text.sanitize import one_line
+from coder.run.questions import YES_OR_NO, is_yes
+from coder.show.styling import (
+    highlighted,
+    is_styled,
+    is_terminal,
+    live_line,
+    open_console,
+    signed_line,
+    status_line,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+    from coder.show.input_line import InputLine
+    from coder.show.markdown_stream import MarkdownStream
+
+TICK_S = 0.1
+
+
+async def ask_human(question: str) -> bool:
+    """True for y or yes; anything else, the end of input, and no terminal to ask on are no."""
+    return is_yes(await read_line(f"{one_line(question, width=300)} {YES_OR_NO}") or "")
+
+
+async def read_line(question: str) -> str | None:
+    """What is typed after a question; None at the end of input, and without a terminal to ask on.
+
+    The terminal itself is read, so that a task on standard input doesn't answer.
+    """
+    from coder.show.line_reader import next_bytes  # hardly a run asks
+
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return None
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        answer = await next_bytes(terminal)
+    finally:
+        os.close(terminal)
+    return answer.decode("utf-8", "replace").strip() if answer else None
+
+
+class Terminal:
+    """Where a screen writes: by rich on a terminal that gets colours, plainly elsewhere."""
+
+    def __init__(self) -> None:
+        self._out = sys.stderr
+        self._bottom: InputLine | None = None
+        """Above it everything is printed, while it is open."""
+        self.is_one = is_terminal(self._out)
+        self._is_styled = is_styled(self._out)
+        """It gets colours, and a live line, which moves the cursor."""
+        self._words: MarkdownStream | None = None
+        """What is spoken, in colours; None: nothing yet."""
+        self._has_words = False
+        """Blocks of what is spoken were printed."""
+        self._mid_line = False
+        self.doing = ""
+        """What the live line says is going on; empty: none is shown."""
+        self._live: Live | None = None
+        """The live line, while it is shown."""
+        self._is_held = False
+        self._later: list[Callable[[], None]] = []
+        """What is written once nothing is held."""
+
+    @cached_property
+    def _console(self) -> "Console":
+        return open_console(self._out)
+
+    def print_above(self, line: "InputLine") -> None:
+        """Print through a line at the bottom; while that is open, it shows what is going on."""
+        self._bottom, self._out = line, cast(TextIO, line)
+        self._console.file = self._out
+
+    @property
+    def results(self) -> TextIO:
+        """Standard output; where it is the terminal of the line at the bottom, above that."""
+        is_above = self._bottom is not None and self._bottom.is_open and sys.stdout.isatty()
+        return self._out if is_above else sys.stdout
+
+    def print(self, line: str) -> None:
+        """Print a line; its sign is coloured on a terminal."""
+        self._end_words()
+        self._print(line, signed_line)
+
+    def print_diff(self, patch: str) -> None:
+        """Print a patch."""
+        self._end_words()
+        self._print(patch, lambda text: highlighted(text, "diff"))
+
+    def _print(self, text: str, styled: "Callable[[str], RenderableType]", *, wraps: bool = False) -> None:
+        if self._is_held:
+            self._later.append(lambda: self._print(text, styled, wraps=wraps))
+            return
+        self._end_line()
+        if self._is_styled:
+            self._console.print(styled(text), soft_wrap=not wraps)  # above the live line
+        else:
+            print(text, file=self._out, flush=True)
+
+    def write(self, text: str) -> None:
+        """Write a piece of text behind what stands there."""
+        if self._is_held:
+            self._later.append(lambda: self.write(text))
+            return
+        self._stop_live()
+        self._out.write(text)
+        self._out.flush()
+        self._mid_line = not text.endswith("\n")
+
+    def speak(self, text: str) -> None:
+        """Write a piece of a text in Markdown: as it comes, or block by block in colours."""
+        if not self._is_styled:
+            if text:
+                self.write(text)
+            return
+        if self._words is None:
+            from coder.show.markdown_stream import MarkdownStream  # only in a conversation
+
+            self._words = MarkdownStream()
+        self._print_words(self._words.feed(text))
+
+    def clear(self) -> None:
+        """End a line of pieces, or wipe the live line, before something else is written."""
+        if not self._is_held:
+            self._stop_live()
+            self._end_words()
+            self._end_line()
+
+    @contextmanager
+    def hold_output(self) -> Iterator[None]:
+        """Hold back output while the block shows a question; write it afterwards."""
+        self.clear()
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            later, self._later = self._later, []
+            for write in later:
+                write()
+
+    async def spin(self) -> None:
+        """Show what is going on until this is cancelled: on a live line, or in a line at the bottom.
+
+        Nothing is shown without colours: a line for each step says it there.
+        """
+        if not self._is_styled:
+            return
+        started = time.monotonic()
+        try:
+            while True:
+                await asyncio.sleep(TICK_S)
+                if self._bottom is not None and self._bottom.is_open:
+                    self._stop_live()
+                    self._bottom.show(status_line(self.doing, started))
+                elif not self.doing or self._mid_line or self._is_held:
+                    self._stop_live()
+                else:
+                    self._show_live(started)
+        finally:
+            self._stop_live()
+            if self._bottom is not None:
+                self._bottom.show("")
+
+    def _show_live(self, started: float) -> None:
+        from rich.text import Text
+
+        if self._live is None:
+            self._live = live_line(self._console)
+            self._live.start()
+        line = Text(status_line(self.doing, started), no_wrap=True, overflow="ellipsis")
+        self._live.update(line, refresh=True)  # a line that wraps could not be wiped
+
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _end_words(self) -> None:
+        if self._words is not None:
+            self._print_words(self._words.end())
+        self._has_words = False
+
+    def _print_words(self, text: str) -> None:
+        """Print blocks of Markdown, if there are any, below a blank line where others stand above."""
+        from coder.show.markdown_stream import markdown_of  # only in a conversation
+
+        if text.strip():
+            above, self._has_words = self._has_words, True
+            self._print(text, lambda text: markdown_of(text, is_below=above), wraps=True)
+
+    def _end_line(self) -> None:
+        if self._mid_line:
+            self._out.write("\n")
+        self._mid_line = False

@@ -1,0 +1,79 @@
+"""Pictures in a conversation: `@shot.png` in a message is one that the model sees."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from coder.base.errors import UsageError
+from coder.models.abilities import Abilities
+from coder.models.model import Image
+from coder.models.scripted import Scripted
+from coder.people.chat.chat_session import Session
+from coder.people.cli.conversing import open_session
+from coder.run.settings import Budget, Settings
+from coder.run.task import Task
+from tests.coder.config.test_image_files import PNG
+from tests.coder.people.chat.test_chat_session import Person
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import error, faulty_endpoint, says
+from tests.memory_log import MemoryLog
+
+ENCODED = base64.b64encode(PNG).decode()
+PICTURE = Image(media_type="image/png", base64=ENCODED)
+
+
+async def said(folder: Path, *messages: str, model: Scripted) -> Session:
+    settings = Settings(strategy="act", budget=Budget(calls=50))
+    opening = open_session(
+        MemoryLog(), Task(prompt="-", workspace=folder), settings=settings, model=model, watch=Person()
+    )
+    async with opening as session:
+        for message in messages:
+            await session.say(message)
+    return session
+
+
+async def test_a_picture_is_shown_with_its_message_wherever_it_lies(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "shot.PNG").write_bytes(PNG)
+    (folder / "inner.png").write_bytes(PNG)
+    model = Scripted(["Blue.", "Still."])
+
+    await said(folder, f"why is @{tmp_path}/shot.PNG unlike @inner.png and @main.py?", "sure?", model=model)
+
+    asked = model.requests[0].messages[-1]
+    assert asked.images == (PICTURE, PICTURE)
+    assert "This is about: `main.py`." in asked.content
+    assert [len(message.images) for message in model.requests[1].messages if message.role == "user"] == [2, 0]
+
+
+async def test_a_model_that_is_known_to_see_none_is_not_asked(folder: Path) -> None:
+    (folder / "shot.png").write_bytes(PNG)
+    model = Scripted(["Blue."], abilities=Abilities(sees=False))
+
+    with pytest.raises(UsageError, match=r"sees no pictures\. Name shot\.png without the @"):
+        await said(folder, "what is in @shot.png?", model=model)
+
+    assert model.requests == []
+
+
+async def test_what_is_no_picture_is_said(folder: Path) -> None:
+    (folder / "shot.png").write_text("x")
+
+    with pytest.raises(UsageError, match="is no picture that models see"):
+        await said(folder, "what is in @shot.png?", model=Scripted(["Blue."]))
+
+
+@pytest.mark.slow
+def test_a_picture_that_an_endpoint_refuses_is_in_no_later_request(folder: Path, tmp_path: Path) -> None:
+    (folder / "shot.png").write_bytes(PNG)
+    lines = b"what is in @shot.png?\nand without?\n"
+    refusals = [error(400, "no pictures here")] * 2  # with tools, and without
+    with faulty_endpoint(*refusals, says("I can't see.")) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        done = Console(tmp_path).run("chat", *model, cwd=folder, stdin=lines)
+
+    assert done.out == "I can't see.\n", done.err
+    sent = [ENCODED in json.dumps(request.body) for request in endpoint.requests]
+    assert sent == [True, True, False]

@@ -1,0 +1,32 @@
+"""`/jobs`: what commands have left running in the session of a conversation."""
+
+from pathlib import Path
+
+import pytest
+
+from coder.base.errors import UsageError
+from coder.people.cli.session_commands import told_jobs
+from tests.coder.engine.participants.test_acting import call
+from tests.coder.people.chat.test_acting_chat import heard, talk
+
+
+async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_told(folder: Path) -> None:
+    leave = [call("bash", command="exec sleep 1000", background=True)]
+    async with talk(folder, leave, "It runs.", "I see.") as (session, model):
+        before = await told_jobs(session, [])
+        await session.say("start it")
+        listed = await told_jobs(session, [])
+        pid = listed.split()[1]
+        stopped = await told_jobs(session, ["stop", pid])
+        after = await told_jobs(session, [])
+        with pytest.raises(UsageError, match=f"Nothing of pid {pid} runs"):
+            await told_jobs(session, ["stop", pid])
+        with pytest.raises(UsageError, match="/jobs stop PID"):
+            await told_jobs(session, ["end", pid])
+        await session.say("and now?")
+
+    assert (before, after) == ("nothing runs in the background",) * 2
+    assert listed.startswith(f"pid {pid}  ")
+    assert " s  sleep 1000  output: /tmp/out/" in listed
+    assert stopped == "stopped: sleep 1000"
+    assert f"The user has stopped pid {pid} in the sandbox: sleep 1000" in heard(model, 3)

@@ -1,0 +1,25 @@
+"""What is allowed in a project stays allowed there, and nowhere else."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from coder.base.errors import MachineError
+from coder.people.chat.permissions import FILE, Allowed, Permissions
+
+
+def test_what_is_allowed_in_a_project_holds_there_later_and_in_no_other(tmp_path: Path, folder: Path) -> None:
+    Permissions(tmp_path / "data", folder).write(Allowed(hosts=("pypi.org",)))
+    Permissions(tmp_path / "data", tmp_path).write(Allowed(auto=True))
+
+    assert Permissions(tmp_path / "data", folder).allowed == Allowed(hosts=("pypi.org",))
+    assert Permissions(tmp_path / "data", folder / "below").allowed == Allowed()
+    assert stat.S_IMODE((tmp_path / "data" / FILE).stat().st_mode) == 0o600
+
+
+def test_a_file_that_can_not_be_read_is_said_and_allows_nothing(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / FILE).write_text('{"projects": {"/": {"hosts": 1}}}')
+
+    with pytest.raises(MachineError, match=FILE):
+        Permissions(tmp_path, folder)

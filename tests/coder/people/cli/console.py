@@ -1,0 +1,183 @@
+"""Start the installed `coder` as a person or a program does: in a pipe, or on a terminal.
+
+What is run to its end is forked where that makes no difference; `start` and `run_behind` start the program.
+"""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+from threading import Timer
+from time import monotonic
+
+from tests.coder.people.cli.warm_start import warm_start
+
+CODER = Path(sys.executable).with_name("coder")
+LONGEST_S = 120.0
+LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
+"""In names of variables that no command gets: keys, and the size of another terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A place to start commands in, with a log and a home of its own and no key of the developer's."""
+
+    home: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of every command."""
+        kept = {name: value for name, value in os.environ.items() if not any(map(name.count, LEFT_OUT))}
+        home = str(self.home)
+        own = {
+            "HOME": home,
+            "XDG_CONFIG_HOME": f"{home}/.config",
+            "CODER_HOME": f"{home}/data",
+            "NO_COLOR": "1",
+        }
+        return kept | own
+
+    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[bytes]":
+        """Start a command whose three streams are pipes."""
+        return subprocess.Popen(
+            [str(CODER), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environ | environ,
+            cwd=cwd or self.home,
+        )
+
+    def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
+        """Run a command to its end in a pipe."""
+        own = self.environ | environ
+        if warm_start(CODER).suits(own):
+            return _forked(*arguments, stdin=stdin, cwd=cwd or self.home, environ=own)
+        process = self.start(*arguments, cwd=cwd, **environ)
+        try:
+            out, err = process.communicate(stdin, timeout=LONGEST_S)
+        finally:
+            process.kill()  # nothing to do, unless it hangs
+        return Finished(process.returncode, out.decode(), err.decode())
+
+    def run_behind(self, place: Sequence[str], *arguments: str, **environ: str) -> "Finished":
+        """Run a command to its end behind what stands before it, such as a disk that is full."""
+        while True:
+            done = subprocess.run(
+                [*place, str(CODER), *arguments],
+                capture_output=True,
+                text=True,
+                env=self.environ | environ,
+                cwd=self.home,
+                timeout=LONGEST_S,
+            )
+            # A container of another test ended while all of / was bound, and its mount was gone.
+            if not done.stderr.startswith("bwrap: Can't bind mount /oldroot/ on /newroot/"):
+                return Finished(done.returncode, done.stdout, done.stderr)
+
+    def on_terminal(
+        self, *arguments: str, answers: dict[str, str] | None = None, columns: int = 80, **environ: str
+    ) -> "Finished":
+        """Run a command to its end on a terminal of its own; whatever the screen shows is `out`.
+
+        Args:
+            answers: what the person types once the screen shows a text.
+            columns: width of the terminal.
+        """
+        own = self.environ | {"TERM": "xterm"} | environ
+        if warm_start(CODER).suits(own):
+            terminal, its_end = pty.openpty()
+            termios.tcsetwinsize(terminal, (24, columns))
+            forked = warm_start(CODER).fork(*arguments, environ=own, cwd=self.home, streams=[its_end])
+            os.close(its_end)
+            return _shown(forked.pid, forked.wait, terminal, answers)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            termios.tcsetwinsize(0, (24, columns))
+            os.chdir(self.home)
+            os.execve(CODER, [str(CODER), *arguments], own)
+        return _shown(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), terminal, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> list[str]:
+        """The lines of stderr."""
+        return self.err.splitlines()
+
+    @property
+    def verdict(self) -> str:
+        """How the run has ended: the last line of stderr."""
+        return self.said[-1]
+
+    @property
+    def next(self) -> str:
+        """The commands that continue from there: the line before."""
+        return self.said[-2]
+
+
+def _forked(*arguments: str, stdin: bytes, cwd: Path, environ: dict[str, str]) -> Finished:
+    (reads_in, writes_in), (reads_out, writes_out), (reads_err, writes_err) = (os.pipe() for _ in range(3))
+    streams = (reads_in, writes_out, writes_err)
+    forked = warm_start(CODER).fork(*arguments, environ=environ, cwd=cwd, streams=streams)
+    for stream in streams:
+        os.close(stream)
+    hangs = Timer(LONGEST_S, os.kill, (forked.pid, signal.SIGKILL))
+    hangs.start()
+    with ThreadPoolExecutor() as readers, open(reads_out, "rb") as out, open(reads_err, "rb") as err:
+        read = [readers.submit(stream.read) for stream in (out, err)]
+        with suppress(BrokenPipeError), open(writes_in, "wb") as given:
+            given.write(stdin)
+        said = [each.result().decode() for each in read]
+    code = forked.wait()
+    hangs.cancel()
+    return Finished(code, *said)
+
+
+def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, str] | None) -> Finished:
+    try:
+        shown = _watched(terminal, dict(answers or {}))
+    except TimeoutError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        code = wait()
+        os.close(terminal)
+    return Finished(code, shown, "")
+
+
+def _watched(terminal: int, answers: dict[str, str]) -> str:
+    shown = b""
+    deadline = monotonic() + LONGEST_S
+    while True:
+        if monotonic() > deadline:
+            raise TimeoutError(shown)
+        if not select([terminal], [], [], 1.0)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux: the other end has been closed
+            break
+        if not piece:
+            break
+        shown += piece
+        for text, answer in list(answers.items()):
+            if text.encode() in shown:
+                os.write(terminal, answer.encode())
+                del answers[text]
+    return shown.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -1,0 +1,76 @@
+"""The next step of a run that wasn't solved: it fits the cause. An endpoint on loopback gives the answers."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.test_solve import code, solve
+from tests.faulty_endpoint import faulty_endpoint, says
+
+CHECK = ("--check", "assert add(2, 3) == 5")
+NEEDS = "import nosuchpackage\n\n\ndef add(a, b):\n    return a + b\n"
+READS = "import socket\n\nsocket.create_connection(('example.com', 80))\n"
+FETCHES = "import urllib.request\n\nurllib.request.urlopen('http://example.com').read()\n"
+ASKS_IN_FUNCTION = "import socket\n\n\ndef add(a, b):\n    return socket.gethostbyname('example.com')\n"
+SERVES = "import time\n\nwhile True:\n    time.sleep(1)\n"
+LATE = "def add(a, b):\n    while True:\n        pass\n"
+WRONG = "def add(a, b):\n    return a - b\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "arguments", "cause", "advice"),
+    [
+        (NEEDS, CHECK, "missing_module", "--install-with 'pip install nosuchpackage'"),
+        (NEEDS, (), "missing_module", "--install-with 'pip install nosuchpackage'"),
+        (READS, (), "network", "--network HOST"),
+        (FETCHES, (), "network", "--network HOST"),
+        (ASKS_IN_FUNCTION, CHECK, "network", "--network HOST"),
+        (SERVES, ("--program-timeout", "1"), "program_timeout", "say what to check: --check or --test"),
+        (LATE, (*CHECK, "--program-timeout", "1"), "program_timeout", "--program-timeout SECONDS"),
+        (WRONG, CHECK, None, "try a stronger --model"),
+    ],
+)
+def test_the_next_step_fits_why_the_code_failed(
+    console: Console, answer: str, arguments: tuple[str, ...], cause: str | None, advice: str
+) -> None:
+    once = ("--samples", "1", "--repairs", "0")
+    with faulty_endpoint(says(code(answer)), says(code(answer))) as endpoint:
+        done = solve(console, endpoint, *arguments, *once)
+        document = json.loads(solve(console, endpoint, *arguments, *once, "--json").out)
+
+    assert done.code == 1, done.err
+    assert (document["status"], document["cause"]) == ("unsolved", cause)
+    assert advice in done.next
+    assert ("stronger" in done.err) == (cause is None)
+
+
+@pytest.mark.slow
+def test_tests_that_take_too_long_get_more_time(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "add.py").write_text(WRONG)
+    (tmp_path / "test_add.py").write_text("import add\n\n\ndef test_add():\n    assert add.add(2, 3) == 5\n")
+    with faulty_endpoint(says(code(LATE))) as endpoint:
+        flags = ("--test", "pytest -q", "--test-timeout", "3", "--max-calls", "1")
+        done = solve(console, endpoint, str(tmp_path), *flags)
+
+    assert "give the tests more time: --test-timeout SECONDS   coder resume " in done.next, done.err
+
+
+@pytest.mark.slow
+def test_what_was_written_with_its_tests_can_be_taken_as_it_is(console: Console, tmp_path: Path) -> None:
+    files = {"add.py": "def add(a, b):\n    return a + b\n", "test_add.py": "def test_add():\n    pass\n"}
+    answer = "".join(f"{path}\n{code(text)}\n" for path, text in files.items())
+    folder = tmp_path / "project"
+    folder.mkdir()
+    with faulty_endpoint(says(answer)) as endpoint:
+        done = solve(console, endpoint, str(folder), "--test", "pytest -q")
+        again = re.findall(r"coder (resume .*)$", done.next)[0].split()
+        taken = console.run(*again)
+
+    assert done.code == 8, done.err
+    assert again[-1] == "--accept-unverified"
+    assert taken.code == 0, taken.err
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files

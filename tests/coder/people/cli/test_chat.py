@@ -1,0 +1,304 @@
+"""`coder chat` in a pipe, as a script meets it; an endpoint on loopback says what it is told to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coder.run.events import Event
+from tests.coder.people.cli.console import Console, Finished
+from tests.coder.people.cli.test_fix import RIGHT, TEST, WRONG, code
+from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, hangs, says
+from tests.git_repository import ENVIRONMENT, make_repository
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    """A folder whose test fails."""
+    (folder / "calc.py").write_text(WRONG)
+    (folder / "test_calc.py").write_text(TEST)
+    return folder
+
+
+def chat(
+    console: Console, endpoint: FaultyEndpoint, *lines: str, cwd: Path, flags: tuple[str, ...] = ()
+) -> Finished:
+    model = ("--base-url", endpoint.url, "-m", "toy")
+    return console.run("chat", *model, *flags, cwd=cwd, stdin="".join(f"{line}\n" for line in lines).encode())
+
+
+@pytest.mark.slow
+def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        flags = ("--test", "pytest -q")
+        done = chat(console, endpoint, "What is wrong?", "Mend it.", "y", cwd=project, flags=flags)
+
+    assert done.code == 0, done.err
+    assert (project / "calc.py").read_text() == RIGHT
+    assert done.out.startswith("It subtracts.\ndiff --git a/calc.py b/calc.py\n")
+    assert "Write it?" in done.err
+    _, first, answer, second = endpoint.requests[1].body["messages"]
+    assert first["content"].startswith("What is wrong?\n")
+    assert answer == {"role": "assistant", "content": "It subtracts."}
+    assert second["content"].startswith("Mend it.")
+
+
+@pytest.mark.slow
+def test_what_a_model_says_with_done_stands_before_the_question_about_its_change(
+    console: Console, project: Path
+) -> None:
+    edit = calls("bash", command="sed -i 's/ - / + /' calc.py")
+    done_words = calls("done", summary="I swapped the sign;\x1b[2J your docs still say minus.")
+    with faulty_endpoint(edit, done_words) as endpoint:
+        done = chat(console, endpoint, "Mend it.", "y", cwd=project, flags=("--test", "python -m pytest -q"))
+
+    assert done.code == 0, done.err
+    assert "your docs still say minus." in done.err.partition("Write it?")[0]
+    assert "\x1b[2J" not in done.err
+
+
+@pytest.mark.slow
+def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
+    console: Console, project: Path
+) -> None:
+    edit = calls("bash", command="sed -i 's/ - / * /' calc.py")
+    words = says("I can't mend it.")
+    with faulty_endpoint(edit, calls("done", summary="Mended."), words, words) as endpoint:
+        lines, flags = ("Mend it.", "What now?"), ("--test", "python -m pytest -q")
+        done = chat(console, endpoint, *lines, cwd=project, flags=flags)
+
+    assert done.out == "I can't mend it.\n" * 2, done.err
+    assert done.err.count("  ! changed in the session and not written: calc.py (/apply offers it)\n") == 2
+    assert (project / "calc.py").read_text() == WRONG
+
+
+def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Console, project: Path) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, "Mend it.", cwd=project)
+
+    assert done.code == 7, done.err
+    assert (project / "calc.py").read_text() == WRONG
+
+
+def test_what_an_editor_makes_of_the_change_is_what_lands(console: Console, project: Path) -> None:
+    with faulty_endpoint(says(code(WRONG.replace("-", "*")))) as endpoint:
+        lines = ("Mend it in calc.py.", "e")
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        typed = "".join(f"{line}\n" for line in lines).encode()
+        done = console.run("chat", *model, cwd=project, stdin=typed, EDITOR="sed -i 's/[*]/+/'")
+
+    assert (project / "calc.py").read_text() == RIGHT, done.err
+
+
+@pytest.mark.slow
+def test_killed_while_the_model_answers_the_conversation_goes_on_where_it_was(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("It subtracts."), hangs(), says(code(RIGHT))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy")
+        process = console.start("chat", *model, cwd=project)
+        assert process.stdin is not None
+        process.stdin.write(b"What is wrong?\nMend it.\n")
+        process.stdin.flush()
+        assert endpoint.wait_until(lambda it: len(it.requests) == 2, timeout_s=60)
+        process.kill()
+        process.communicate()
+        (run, *_) = console.run("ls").out.split()
+        done = console.run("chat", "--resume", run, cwd=project, stdin=b"y\n")
+
+    assert done.code == 8, done.err  # nothing was given to check it by
+    assert (project / "calc.py").read_text() == RIGHT
+    assert len(endpoint.requests) == 3
+
+
+def test_an_unknown_command_and_a_missing_folder_say_what_to_do(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        unknown = chat(console, endpoint, "/udno", cwd=project)
+        missing = chat(console, endpoint, cwd=project, flags=("nowhere",))
+
+    assert (unknown.code, missing.code) == (2, 2)
+    assert "There is no command /udno; did you mean undo? See: /help" in unknown.err
+    assert "There is no nowhere." in missing.err
+
+
+def test_a_command_that_takes_no_words_does_the_same_with_some(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, "/go on", "/quit now", "/udno", cwd=project)
+
+    assert done.code == 2, done.err
+    assert "Nothing was cut off." in done.err
+    assert "/udno" not in done.err
+
+
+def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_usual_one(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, *["Why?"] * 9, cwd=project, flags=("--max-calls", "8"))
+
+    assert done.code == 3, done.err
+    assert len(endpoint.requests) == 8
+
+
+def test_a_program_gets_one_document_with_every_message_and_what_came_of_it(
+    console: Console, project: Path
+) -> None:
+    lines = ("What is wrong?", "Mend it.", "y", "/undo", "/udno")
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--json",))
+
+    told = json.loads(done.out)
+    asked, mended = told["messages"]
+    assert (asked["prompt"], asked["answer"], asked["exit_code"]) == ("What is wrong?", "It subtracts.", 0)
+    assert (mended["answer"], mended["landed"], mended["taken_back"]) == (None, ["calc.py"], True)
+    assert told["calls"] == 2
+    assert (told["exit_code"], done.code) == (2, 2)
+    assert told["error"].startswith("There is no command /udno")
+
+
+def test_a_program_gets_every_event_as_it_happens_and_nothing_else(console: Console, project: Path) -> None:
+    lines = ("What is wrong?", "/help", "Mend it.", "y", "/diff")
+    with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--jsonl",))
+
+    events = [Event.model_validate_json(line) for line in done.out.splitlines()]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.type for event in events if event.type in ("run.started", "step.started")] == [
+        "run.started",
+        "step.started",
+    ]
+    assert "+    return a + b" in done.err  # what `/diff` says is no event
+
+
+def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, cwd=project, flags=("nowhere", "--json"))
+
+    told = json.loads(done.out)
+    assert (told["exit_code"], told["run_id"], told["messages"]) == (2, None, [])
+    assert told["error"].startswith("There is no nowhere.")
+
+
+def test_what_a_message_has_cost_is_told_apart_from_the_conversation(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, "Why?", "And why?", cwd=project, flags=("--price", "1,1"))
+
+    assert sum("1 call 8 tokens" in line for line in done.said) == 2
+    assert "so far: 2 calls" in done.err
+
+
+@pytest.mark.slow
+def test_another_model_of_the_same_endpoint_is_named_by_its_name_alone(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says("Words.")) as endpoint:
+        done = chat(console, endpoint, "Why?", "/model toy-large", "Why?", cwd=project)
+        (run, *_) = console.run("ls").out.split()
+        again = console.run("chat", "--resume", run, cwd=project, stdin=b"Why?\n")
+
+    assert (done.code, again.code) == (0, 0), done.err + again.err
+    assert [request.body["model"] for request in endpoint.requests] == ["toy", "toy-large", "toy-large"]
+
+
+@pytest.mark.slow
+def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Console, project: Path) -> None:
+    make_repository(project, calc__py=WRONG, test_calc__py=TEST)
+    checks = "/test python -c 'import calc; assert calc.add(2, 3) == 5'"
+    lines = ("Mend it.", "y", "/undo", checks, "Mend it.", "y", "/undo")
+    typed = "".join(f"{line}\n" for line in lines).encode()
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        flags = ("--commit", "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("chat", *flags, cwd=project, stdin=typed, **ENVIRONMENT)
+
+    assert "! not committed: nothing has checked it. Name what does: /test CMD" in done.err
+    assert "reverts the commit" in done.err
+    assert (project / "calc.py").read_text() == WRONG
+
+
+@pytest.mark.slow
+def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversation(
+    console: Console, project: Path
+) -> None:
+    refusals = [error(400, "no such thing")] * 2  # with tools, and without
+    with faulty_endpoint(*refusals, says("It subtracts.")) as endpoint:
+        done = chat(console, endpoint, "What is wrong?", "What is wrong?", cwd=project)
+
+    assert done.code == 0, done.err
+    assert done.out == "It subtracts.\n"
+
+
+@pytest.mark.slow
+def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console, project: Path) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    more = RIGHT + "\n\ndef double(a):\n    return a + a\n"
+    with faulty_endpoint(says(code(more))) as endpoint:
+        flags = ("--test", "pytest -q")
+        done = chat(console, endpoint, "Add double to calc.py.", "y", cwd=project, flags=flags)
+
+    said = "the tests passed before and after: nothing shows that the task is done"
+    assert (done.code, (project / "calc.py").read_text()) == (8, more), done.err
+    assert done.err.index(said) < done.err.index("Write it?")
+
+
+@pytest.mark.slow
+def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
+    console: Console, project: Path
+) -> None:
+    (project / "calc.py").write_text(RIGHT)
+    test = TEST.replace("== 5", "== -1")
+    answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
+    with faulty_endpoint(says(answer)) as endpoint:
+        flags = ("--test", "pytest -q", "-y")
+        done = chat(console, endpoint, "Let add subtract.", "y", cwd=project, flags=flags)
+
+    assert len(endpoint.requests) == 1
+    assert "it contradicts given tests: test_calc.py::test_add" in done.err
+    assert (
+        done.out.index("b/calc.py")
+        < done.out.index("Left out without your word")
+        < done.out.index("b/test_calc.py")
+    )
+    assert ((project / "calc.py").read_text(), (project / "test_calc.py").read_text()) == (WRONG, test)
+
+
+def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Console, project: Path) -> None:
+    lines = ("Why?", "/effort low", "Why?", "/effort huge")
+    with faulty_endpoint(says("So."), says("So.")) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project)
+
+    assert ["reasoning_effort" in request.body for request in endpoint.requests] == [False, True]
+    assert endpoint.requests[1].body["reasoning_effort"] == "low"
+    assert "There is no effort 'huge'. Name one: low, medium, high" in done.err
+
+
+def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("So.")) as endpoint:
+        done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 & sleep 0.2", "/jobs", cwd=project)
+
+    assert done.code == 0, done.err
+    assert "  sleep 1000  output: /tmp/out/" in done.out
+
+
+@pytest.mark.slow
+def test_plan_asks_for_a_plan_before_the_change_until_it_is_said_again(
+    console: Console, project: Path
+) -> None:
+    plan = calls("plan", steps=["Turn the sign in calc.py."])
+    other = calls("plan", steps=["Write add anew."])
+    edit, done_words = calls("bash", command="sed -i 's/ - / + /' calc.py"), calls("done", summary="Turned.")
+    lines = ("/plan", "Mend it.", "write it anew", "y", "y", "/plan", "What is add?", "/plan mend more", "n")
+    with faulty_endpoint(plan, other, edit, done_words, says("It adds."), plan) as endpoint:
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--test", "python -m pytest -q"))
+
+    assert done.code == 0, done.err
+    assert (project / "calc.py").read_text() == RIGHT
+    assert "plan mode is on: you approve a plan before each change\n" in done.out
+    assert "plan mode is off\nIt adds.\n1. Turn the sign in calc.py.\n" in done.out
+    assert "? 1. Turn the sign in calc.py." in done.err
+    assert "Follow it? [y]es, [N]o, or say what should be different:" in done.err
+    tools = [[tool["function"]["name"] for tool in asked.body["tools"]] for asked in endpoint.requests]
+    looks, works = ["bash", "plan"], ["bash", "edit", "plan", "done"]
+    assert tools == [looks, looks, works, works, works, looks]
+    assert "write it anew" in endpoint.requests[1].body["messages"][-1]["content"]

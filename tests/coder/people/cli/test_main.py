@@ -1,0 +1,322 @@
+"""The frame around every command: help, names, and failures in words."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cli.bench import COMMANDS
+from coder.base.errors import ModelAuthError
+from coder.show.command_groups import SUMMARIES
+from coder.show.failure import report, single
+from sandbox.errors import BackendMissing
+from tests.coder.people.cli.console import CODER, Console
+from tests.faulty_endpoint import faulty_endpoint, says
+
+NEEDED_BY_OTHERS = (
+    "anthropic", "doctest", "yaml", "tree_sitter", "genai_prices",
+    "rich", "docker", "jupyter_client", "coder.people.chat", "coder.context.survey", "coder.context.repo_map",
+    "coder.engine.sampling",
+    "coder.people.cli.chat", "coder.people.install.building", "benchmarks",
+)  # fmt: skip
+"""Beginnings of modules: for surveys, conversations, candidates, other commands and formats."""
+OURS = ("coder", "sandbox", "benchmarks")
+BY_MACHINE = {
+    "sandbox.host.disk_watch", "sandbox.host.memory_watch", "sandbox.supervisor.cgroup_places",
+    "sandbox.supervisor.one_wall", "sandbox.supervisor.starting", "sandbox.host.refusal",
+}  # fmt: skip
+"""Loaded where a machine doesn't let us mount, count memory or nest walls."""
+OF_THE_MEMORY_WATCH = {"sandbox.inner.process.descendants", "sandbox.inner.walls.syscalls"}
+"""What a toy run needs for the watch of memory alone: a busy machine may refuse the cgroup that saves it."""
+HEAVY = ("pydantic", "openai", "anthropic", "tenacity", "asyncio", "rich", "yaml", "httpx2", "httpx")
+
+
+def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
+    shown = console.run("--help")
+
+    assert shown.code == 0
+    for name, summary in SUMMARIES.items():
+        assert f"  {name} " in shown.out
+        assert summary.split()[0] in shown.out
+    assert "130 interrupted" in shown.out
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
+    packages = {name.partition(".")[0] for name in _imported([flag])}
+
+    assert "typer" in packages
+    assert not set(HEAVY) & packages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "home",
+    ["coder.people.cli.solve", "coder.people.cli.fix", "coder.people.cli.chat", "benchmarks.cli.bench"],
+)
+def test_the_help_of_a_command_loads_none_of_its_work(home: str) -> None:
+    command = "bench" if home == "benchmarks.cli.bench" else home.rpartition(".")[2]
+
+    imported = _imported([command, "--help"])
+
+    assert home in imported
+    work = {"openai", "asyncio", "yaml", "coder.config.schema", "coder.engine.agent", "coder.run.task"}
+    assert not work & set(imported)
+
+
+@pytest.mark.slow
+def test_a_plain_task_imports_nothing_of_what_only_others_need(tmp_path: Path) -> None:
+    with faulty_endpoint(says("```python\ndef add(a, b):\n    return a + b\n```")) as endpoint:
+        flags = [
+            "--base-url",
+            endpoint.url,
+            "-m",
+            "toy",
+            "--price",
+            "0,0",
+            "--check",
+            "assert add(2, 3) == 5",
+        ]
+        imported = _imported(["solve", "Write add(a, b).", *flags], home=tmp_path)
+
+    assert "coder.verify.verify" in imported
+    assert not [name for name in imported if name.startswith(NEEDED_BY_OTHERS)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("strategy", "most"), [("repair", 242), ("act", 253)])
+def test_a_toy_task_loads_few_modules_of_ours(strategy: str, most: int, tmp_path: Path) -> None:
+    (work := tmp_path / "work").mkdir()
+    answers = [says(f"```python\ndef add(a, b):\n    return a {sign} b\n```") for sign in "-+"]
+    with faulty_endpoint(*answers) as endpoint:
+        task = ["Write add(a, b).", str(work), "--check", "assert add(2, 3) == 5", "--strategy", strategy]
+        model = ["--base-url", endpoint.url, "-m", "toy", "--price", "0,0"]
+        imported = _imported(["solve", *task, *model], home=tmp_path / "home")
+
+    ours = {name for name in imported if name.partition(".")[0] in OURS}
+
+    by_machine = BY_MACHINE | (OF_THE_MEMORY_WATCH if "sandbox.host.memory_watch" in ours else set())
+    assert len(endpoint.requests) == 2
+    assert len(ours - by_machine) <= most, "\n".join(sorted(ours))
+
+
+def _imported(arguments: list[str], *, home: Path | None = None) -> list[str]:
+    """Names of the modules that a call of `coder` has imported at its end."""
+    script = (
+        "import sys; from coder.people.cli.main import main; code = main(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    environ = (
+        os.environ if home is None else {**os.environ, "CODER_HOME": str(home), "OPENAI_API_KEY": "none"}
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()[-1].split()
+
+
+@pytest.mark.slow
+def test_every_command_of_bench_is_where_its_list_says(console: Console) -> None:
+    for name in COMMANDS:
+        shown = console.run("bench", name, "--help")
+
+        assert shown.code == 0, shown.err
+        assert f"Usage: coder bench {name}" in shown.out
+
+
+@pytest.mark.slow
+def test_every_command_has_its_own_help(console: Console) -> None:
+    for name in SUMMARIES:
+        shown = console.run(name, "--help")
+
+        assert shown.code == 0, shown.err
+        assert f"Usage: coder {name}" in shown.out
+
+
+def test_a_command_that_is_not_there_is_refused_with_the_nearest(console: Console) -> None:
+    shown = console.run("slove", "Add.")
+
+    assert shown.code == 2
+    assert "Did you mean 'solve'" in shown.err
+    assert shown.out == ""
+
+
+def test_a_flag_that_is_not_there_is_refused(console: Console) -> None:
+    shown = console.run("solve", "Add.", "--maxcalls", "3")
+
+    assert shown.code == 2
+    assert shown.err.startswith("error: No such option: --maxcalls")
+    assert "--max-calls" in shown.err
+    assert "\n  Usage: coder solve [OPTIONS]" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        (("fork",), "error: Missing argument 'RUN'."),
+        (("ls", "--limit", "many"), "error: Invalid value for '--limit'"),
+        (("run", "-c"), "error: Option '-c' requires an argument."),
+    ],
+    ids=["missing argument", "bad value", "missing value"],
+)
+def test_what_typer_refuses_is_printed_as_any_other_error(
+    console: Console, arguments: tuple[str, ...], refusal: str
+) -> None:
+    shown = console.run(*arguments)
+
+    assert shown.code == 2
+    assert shown.err.startswith(refusal)
+    assert shown.out == ""
+
+
+def test_a_group_without_a_command_prints_its_help_on_stderr(console: Console) -> None:
+    shown = console.run("bench")
+
+    assert shown.code == 2
+    assert shown.err.startswith("Usage: coder bench")
+    assert shown.out == ""
+
+
+def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> None:
+    process = console.start("--help")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    said = process.stderr.read()
+    process.wait()
+
+    assert said == b""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_failure(console: Console, closed: str) -> None:
+    done = shell(console, f"{CODER} ls --json {closed}")
+
+    assert done.returncode == 0, done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
+    done = shell(console, f"{CODER} ls --json >/dev/full")
+
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: This machine failed: No space left on device")
+
+
+@pytest.mark.slow
+def test_a_reader_that_went_away_does_not_look_like_a_task_that_was_not_solved(console: Console) -> None:
+    console.run("ls")
+
+    done = shell(console, f"{CODER} doctor --json 2>/dev/null | exec true; echo ${{PIPESTATUS[0]}}")
+
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def shell(console: Console, command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=console.environ, timeout=60
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.15, 0.4])
+def test_a_signal_in_the_first_moments_is_met_in_words(
+    console: Console, number: signal.Signals, delay_s: float
+) -> None:
+    process = console.start("solve", "-")  # it waits for its standard input
+    while not _catches(process.pid, signal.SIGTERM):  # before, it is Python that starts, not yet coder
+        assert process.poll() is None
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(delay_s)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+
+
+def _catches(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_behind_the_end_changes_nothing_any_more(number: int) -> None:
+    script = (
+        "import atexit, os, sys; from coder.people.cli.main import main;"
+        f"atexit.register(os.kill, os.getpid(), {int(number)}); sys.exit(main(['--version']))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_errors_have_the_exit_codes_of_their_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    nested = ExceptionGroup("one", [ExceptionGroup("inside", [ModelAuthError("no key\nSet OPENAI_API_KEY")])])
+
+    assert report(single(nested)) == 4
+    assert report(BackendMissing("no bubblewrap")) == 5
+    assert capsys.readouterr().err == "error: no key\n  Set OPENAI_API_KEY\nerror: no bubblewrap\n"
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_kept_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path))
+    monkeypatch.delenv("CODER_DEBUG", raising=False)
+
+    code = report(ZeroDivisionError("division by zero"))
+
+    said = capsys.readouterr().err
+    assert code == 5
+    assert "This is a bug in coder: ZeroDivisionError: division by zero" in said
+    assert "Traceback" not in said
+    assert "ZeroDivisionError" in (tmp_path / "crashes" / f"{os.getpid()}.txt").read_text()
+
+
+def test_a_bug_tells_no_key_neither_on_the_screen_nor_in_its_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path))
+    monkeypatch.setenv("SOME_API_KEY", "planted-0123456789")
+
+    report(RuntimeError("sent planted-0123456789 to https://me:password-1@host"))
+
+    said = capsys.readouterr().err + next((tmp_path / "crashes").iterdir()).read_text()
+    assert "sent [redacted] to https://me:[redacted]@host" in said
+    assert "planted-0123456789" not in said
+    assert "password-1@" not in said
+
+
+def test_a_bug_shows_its_traceback_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODER_DEBUG", "1")
+
+    report(ZeroDivisionError("division by zero"))
+
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_a_command_of_another_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
+    package = tmp_path / "greeting-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[coder.commands]\ngreet = greeting:greet\n")
+    (tmp_path / "greeting.py").write_text("def greet(name: str) -> None:\n    print(f'hello {name}')\n")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    listed = subprocess.run([CODER, "--help"], capture_output=True, text=True, env=environ, check=True)
+    greeted = subprocess.run([CODER, "greet", "you"], capture_output=True, text=True, env=environ, check=True)
+
+    assert "From the package greeting." in listed.stdout
+    assert greeted.stdout == "hello you\n"

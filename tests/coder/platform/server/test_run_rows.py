@@ -1,0 +1,90 @@
+"""The list of runs: it holds no other request, and reads a run again only where that has changed."""
+
+import asyncio
+import sqlite3
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from coder.platform.server.bearer_tokens import Caller
+from coder.platform.server.run_rows import RunRows
+from coder.run.event_types import RunStarted
+from coder.run.settings import Settings
+from coder.run.task import Task
+from coder.store import SqliteLog
+from tests.coder.platform.server.served import Server
+from tests.coder.platform.server.test_events import SOLVED, says
+from tests.coder.states import started
+
+
+@pytest.mark.parametrize("path", ["/runs", "/", "/runs/run_0"])
+async def test_a_server_answers_others_while_it_reads_long_runs(
+    server: Server, client: httpx2.AsyncClient, path: str
+) -> None:
+    runs, events = (10, 1500) if path != "/runs/run_0" else (1, 15_000)
+    for number in range(runs):
+        await server.append(f"run_{number}", [started(), *[says("x")] * events, SOLVED])
+
+    listing = asyncio.create_task(client.get(path))
+    answered = 0
+    while not listing.done():
+        await client.get("/healthz")
+        answered += 1
+
+    assert listing.result().status_code == 200
+    assert answered > 5, answered  # it was one, and 40 and more without others on the machine
+
+
+async def test_a_server_answers_others_all_the_time_it_reads_a_long_run_that_goes_on(
+    server: Server, client: httpx2.AsyncClient
+) -> None:
+    await server.append("run_0", [started(), *[says("x")] * 15_000])
+
+    looking = asyncio.create_task(client.get("/runs/run_0"))
+    waits = []
+    while not looking.done():
+        began = time.monotonic()
+        await client.get("/healthz")
+        waits.append(time.monotonic() - began)
+
+    assert looking.result().status_code == 200
+    assert max(waits) < sum(waits) / 5, max(waits)  # one took 1.2 s of 2.6
+
+
+async def test_runs_that_have_not_changed_are_not_read_again(tmp_path: Path) -> None:
+    everybody = Caller(name="", root=tmp_path)
+    with SqliteLog(tmp_path / "data") as log:
+        rows = RunRows(log)
+        for run in ("run_a", "run_b"):
+            async with log.lease(run) as token:
+                bodies = (started(), says("a"), SOLVED)
+                await log.append(run, [body.draft() for body in bodies], after=0, token=token)
+        first = await rows.newest(everybody, 50)
+        with sqlite3.connect(log.path) as connection:
+            connection.execute("DELETE FROM event WHERE seq = 2")
+
+        again = await rows.newest(everybody, 1), await RunRows(log).newest(everybody, 50)
+
+    assert [row.status for row in first] == ["solved", "solved"]
+    assert again[0] == first[:1]
+    assert [row.status for row in again[1]] == ["unreadable", "unreadable"]
+
+
+async def test_a_caller_who_sees_few_runs_gets_them_from_behind_the_others(tmp_path: Path) -> None:
+    (own := tmp_path / "own").mkdir()
+    ana = Caller(name="ana", sha256="x", root=own)
+    with SqliteLog(tmp_path / "data") as log:
+        for number in range(12):
+            begun = RunStarted(
+                task=Task(prompt="x", workspace=own if number in (0, 1, 4) else tmp_path),
+                settings=Settings(),
+                model="toy",
+            )
+            async with log.lease(f"run_{number}") as token:
+                await log.append(f"run_{number}", [begun.draft()], after=0, token=token)
+
+        rows = await RunRows(log).newest(ana, 2)
+
+    assert [row.run_id for row in rows] == ["run_4", "run_1"]

@@ -1,0 +1,60 @@
+"""What a line of a conversation means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.people.chat.chat_terminal import completed
+from coder.show.chat_commands import COMMANDS, Command, help_rows, is_message, parse_line, why_not_now
+
+
+def test_a_command_has_a_name_and_the_rest_of_its_line() -> None:
+    assert parse_line("  /test pytest -q  ") == Command("test", "pytest -q")
+
+
+def test_a_message_may_begin_with_a_slash_that_is_doubled() -> None:
+    assert parse_line("//etc is where it stands") == "/etc is where it stands"
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"There is no command /tset; did you mean test\?"):
+        parse_line("/tset")
+
+
+@given(st.text())
+def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
+    try:
+        meant = parse_line(line)
+    except UsageError:
+        return
+
+    assert isinstance(meant, str) or meant.name in (*COMMANDS, "!")
+
+
+def test_help_lists_every_command() -> None:
+    assert [name.split()[0] for name, _ in help_rows()] == [
+        *(f"/{name}" for name in COMMANDS),
+        "!COMMAND",
+        "@PATH",
+    ]
+
+
+def test_commands_are_completed_at_the_beginning_and_paths_elsewhere() -> None:
+    paths = ["calc.py", "src/calc.py", "test_calc.py"]
+
+    assert completed("/te", paths) == ["/test"]
+    assert completed("/add src", paths) == ["src/calc.py"]
+    assert completed("look at ", paths) == []
+
+
+def test_several_lines_at_once_are_one_message_unless_all_are_commands_or_lone_answers() -> None:
+    assert is_message(["Mend this:", "  File x.py", "/cost"])
+    assert not is_message(["/cost", "y", "!ls"])
+    assert not is_message(["Mend this"])
+
+
+def test_an_unknown_command_at_a_question_is_answered_with_the_nearest_name() -> None:
+    assert "There is no command /cots; did you mean cost" in why_not_now("/cots")
+    assert "answer this question first" in why_not_now("/cost")
+    assert "answer this question first" in why_not_now("!ls")
