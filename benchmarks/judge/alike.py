@@ -17,6 +17,13 @@ class Words(frozenset[str]):
 
     project: frozenset[str] = frozenset()
 
+    def cased(self, shape: Callable[[str], bool]) -> "tuple[_OfLength, _OfLength]":
+        """The project's words, and all, in the case of a shape by length."""
+        kept: dict[object, tuple[_OfLength, _OfLength]] = self.__dict__.setdefault("_kept", {})
+        if shape not in kept:
+            kept[shape] = _of_length(self.project, shape), _of_length(self, shape)
+        return kept[shape]
+
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _MARKS = "!#$&*+,-./:;=?@^_~"
@@ -168,11 +175,30 @@ def _tokens_like(token: str, words: Words, besides: set[str], count: int, *, see
     shape = next((one for one in (str.islower, str.isupper, str.istitle) if one(token)), None)
     if shape is None or _has_pattern(token):
         return _moved(token, count)
-    project = {_cased(word, shape) for word in words.project}
-    own = project if token in project else set[str]()
-    chosen: list[str] = sorted({_cased(word, shape) for word in words} - besides - {"", token})
-    random.Random(seed).shuffle(chosen)
-    return sorted(chosen, key=lambda word: (word not in own, abs(len(word) - width)))[:count]
+    project, every = words.cased(shape)
+    chance, chosen = random.Random(seed), list[str]()
+    for lengths in (project, every) if token in project.get(width, ()) else (every,):
+        for distance in range(max((width, *lengths))):
+            near = [
+                *lengths.get(width - distance, ()),
+                *(lengths.get(width + distance, ()) if distance else ()),
+            ]
+            near = [word for word in near if word != token and word not in besides and word not in chosen]
+            chosen += chance.sample(near, min(len(near), count - len(chosen)))
+            if len(chosen) == count:
+                return chosen
+    return chosen
+
+
+_OfLength = Mapping[int, Sequence[str]]
+"""Sorted words by length."""
+
+
+def _of_length(words: Iterable[str], shape: Callable[[str], bool]) -> _OfLength:
+    found: dict[int, list[str]] = {}
+    for word in sorted({_cased(one, shape) for one in words} - {""}):
+        found.setdefault(len(word), []).append(word)
+    return found
 
 
 def _cased(word: str, shape: Callable[[str], bool]) -> str:
