@@ -39,12 +39,12 @@ async def judge_together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mod
         some = {one.job: one for one in _round(tree.files, mode, chance, turn, words, again=number > 0)}
         files = tree.files | {job.path: one.hidden.source.encode() for job, one in some.items() if one.hidden}
         runs = await run_jobs(sandbox, case, files, [*some], tool=mode.tool)
-        judged = _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
-        for hiding, run in zip(some.values(), runs, strict=True):
-            if run.asserted and mode.tool == "plain":
-                judged.detail = await _values_in(run, hiding, sandbox, case, files, mode) or judged.detail
-        return judged
+        asserted[number] = [
+            (run, one, files) for run, one in zip(runs, some.values(), strict=True) if run.asserted
+        ]
+        return _judged(dict(zip(some.values(), runs, strict=True)), case, mode)
 
+    asserted: dict[int, list[tuple[TestRun, Hiding, Mapping[str, bytes]]]] = {}
     free = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def in_turn(number: int) -> Judged:
@@ -52,19 +52,21 @@ async def judge_together(sandbox: Sandbox, case: RepositoryCase, tree: Tree, mod
             return await judgement(number)
 
     judgements = [asyncio.create_task(in_turn(number)) for number in range(mode.rounds)]
+    said, passes, tripped = Judged("passed"), 0, frozenset[str]()
     try:
-        said = await judgements[0]
-        for done, other in enumerate(judgements[1:], 1):
+        for judging in judgements:
+            said = await judging
+            tripped = said.tripped = said.tripped | tripped
             if said.outcome != "passed":
                 break
-            found = await other
-            found.tripped |= said.tripped
-            said = found
-            if said.outcome in ("failed", "error"):
-                only = f"it passed only {done} of {mode.rounds} judgements"
-                said.outcome, said.detail = "suspicious", f"{only}: {said.detail}"
+            passes += 1
     finally:
         await cancel(judgements)
+    for run, hiding, files in asserted.get(passes, ()) if mode.tool == "plain" else ():
+        said.detail = await _values_in(run, hiding, sandbox, case, files, mode) or said.detail
+    if passes and said.outcome in ("failed", "error"):
+        only = f"it passed only {passes} of {mode.rounds} judgements"
+        said.outcome, said.detail = "suspicious", f"{only}: {said.detail}"
     if said.outcome == "passed" and said.tripped:
         said.outcome, said.detail = "suspicious", weigh_alarms(said.tripped)
     return said
@@ -116,7 +118,9 @@ def _round(
         def decides(node: str, path: str = path, hidden: Disguised | None = hidden) -> bool:
             return deciding_name(node, path, hidden, wanted) is not None
 
-        found.append(Hiding(Job(path, only=only, decides=decides), hidden, nodes))
+        twins_each = len(hidden.variants) / max(1, len(hidden.real)) if hidden else 0.0
+        seconds = 0.0 if again else mode.seconds.get(path, 0.0) * (1 + twins_each)
+        found.append(Hiding(Job(path, only=only, decides=decides, seconds=seconds), hidden, nodes))
     return found
 
 
@@ -149,7 +153,7 @@ def _judged(runs: Mapping[Hiding, TestRun], case: RepositoryCase, mode: Reposito
     results = {id(run.result): run.result for run in runs.values() if run.result is not None}
     said.cpu_s = sum(one.cpu_s for one in results.values())
     said.wall_s = max((one.wall_s for one in results.values()), default=0.0)
-    for hiding, run in runs.items():
+    for hiding, run in sorted(runs.items(), key=lambda one: one[1].result is not None):
         if run.result is None:  # a test that must pass has failed, and ended the others
             said.tripped |= run.tripped - mode.tripped
             for node, text in run.failures.items():

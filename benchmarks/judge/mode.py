@@ -161,6 +161,8 @@ class RepositoryMode(Value):
     """Nodes that must also pass isolated, where not all can be isolated."""
     uses: frozenset[str] | None = None
     """Uses of the tests' objects by the case's own patch when isolated; answers may do no more."""
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """By file: how long its tests take with the case's own patch."""
     tool: Tool = "plain"
     """What the case needs of pytest."""
     twins: dict[str, Twins] = Field(default_factory=dict)

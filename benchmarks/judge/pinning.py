@@ -5,22 +5,19 @@ The case's own patch must pass and the base must fail. Tests that can be isolate
 """
 
 import asyncio
-import math
-import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
 from benchmarks.judge.apart_search import with_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
-from benchmarks.judge.decoys import TWINS, chosen
 from benchmarks.judge.helper_modules import helper_modules, unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
-from benchmarks.judge.mode import GUESS, RepositoryMode, Tool, files_of
+from benchmarks.judge.mode import RepositoryMode, Tool, files_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.twin_search import Search
+from benchmarks.judge.twin_mode import with_twins
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import CheckReport, Sandbox
@@ -31,8 +28,6 @@ _APART_FACTOR, _APART_MORE_S = 1.0, 2.0
 """CPU seconds of an isolated run of the tests: multiple of their own time, and seconds for pytest."""
 _TRIES = 3
 """Tries of the case's own patch among twins: again with its alarms allowed, again without isolated tests."""
-_ROUNDS_FACTOR, _ROUNDS_MORE_S = 1.0, 0.5
-"""Time for further judgements (factor of the suite's, seconds); beyond it, bound guessing all tests."""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
@@ -46,24 +41,58 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     pinned, seconds = await _pin(sandbox, case, gold)
     if pinned.how == "broken":
         return pinned
-    if opened is None:
-        reason = "its tests have another Python than the one on their image's PATH"
-    else:
-        longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
-        for helpers in dict.fromkeys((helper_modules(case), ())):
-            tried = pinned.model_copy(update={"helpers": helpers})
-            tried, reason = await _decided_apart(opened, case, gold, tried, longest)
-            if tried.how == "isolated":
-                return await with_apart_twins(opened, case, gold, tried, longest)
-        pinned = tried
-    mode = await with_twins(sandbox, case, gold, pinned, seconds, reason=reason)
+    # Each keeps one processor busy. Where the first isolated tests pass, most often no twins are needed.
+    searching = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds))
+    try:
+        apart = await _isolated(opened, case, gold, pinned, seconds, on_pass=searching.cancel)
+        if apart.how == "isolated":
+            return apart
+        await asyncio.wait([searching])
+        ended = searching.cancelled()
+        found = await with_twins(sandbox, case, gold, pinned, seconds) if ended else searching.result()
+    finally:
+        searching.cancel()
+        await asyncio.gather(searching, return_exceptions=True)
+    of_apart = {"apart": apart.apart, "uses": apart.uses, "helpers": apart.helpers}
+    mode = found.model_copy(update={**of_apart, "reason": found.reason or apart.reason})
     return await _passed_among_twins(mode, sandbox, opened, case)
 
 
+async def _isolated(
+    opened: Open | None,
+    case: RepositoryCase,
+    gold: Mapping[str, bytes],
+    pinned: RepositoryMode,
+    seconds: Mapping[str, float],
+    *,
+    on_pass: Callable[[], object],
+) -> RepositoryMode:
+    """The mode with isolated tests, all or some, and in the second case why not all.
+
+    `on_pass` is called when the first ones pass.
+    """
+    if opened is None:
+        reason = "its tests have another Python than the one on their image's PATH"
+        return pinned.model_copy(update={"reason": reason})
+    longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
+    tried = pinned
+    for helpers in dict.fromkeys((helper_modules(case), ())):
+        tried = pinned.model_copy(update={"helpers": helpers})
+        tried = await _decided_apart(opened, case, gold, tried, longest, on_pass)
+        if tried.how == "isolated":
+            return await with_apart_twins(opened, case, gold, tried, longest)
+    return tried
+
+
 async def _decided_apart(
-    opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], pinned: RepositoryMode, longest: float
-) -> tuple[RepositoryMode, str]:
-    """The mode with isolated tests, and why not all are.
+    opened: Open,
+    case: RepositoryCase,
+    gold: Mapping[str, bytes],
+    pinned: RepositoryMode,
+    longest: float,
+    on_pass: Callable[[], object],
+) -> RepositoryMode:
+    """The mode with isolated tests, and the reason why not all are.
 
     Runs the files of tests that the base fails first, then all, as an answer would be judged, up to the first
     failure of a test that must pass.
@@ -88,61 +117,20 @@ async def _decided_apart(
         lasting = {node for node in pinned.nodes if node.partition("::")[0] in paths}
         if not passed_apart(report.results).issuperset(lasting):
             break
+        on_pass()
     last = passed_apart(reports[-1].results) if reports else set[str]()
     lacking = [node for node in pinned.nodes if node not in last]
     uses = unchanged_data(case, frozenset[str]().union(*(one.uses for one in reports)))
     pinned = pinned.model_copy(update={"uses": uses})
     if not lacking:
-        return pinned.model_copy(update={"how": "isolated"}), ""
+        return pinned.model_copy(update={"how": "isolated"})
     passed = {name for report in reports for name in passed_apart(report.results)}
     messages = {one.name: one.message for report in reports for one in report.results if not one.passed}
     first = next((node for node in lacking if node in messages), lacking[0])
     why = messages.get(first, "it takes too long, or there is no package that could be called apart")
     reason = f"{first} can't be decided apart: {''.join(why.strip().splitlines()[-1:])}"[:500]
     apart = tuple(node for node in pinned.needed if node in passed)
-    return pinned.model_copy(update={"apart": apart}), reason
-
-
-async def with_twins(
-    sandbox: Sandbox,
-    case: RepositoryCase,
-    gold: Mapping[str, bytes],
-    pinned: RepositoryMode,
-    seconds: Mapping[str, float],
-    *,
-    reason: str,
-) -> RepositoryMode:
-    """The mode among twins; plain if a test that the base fails has no failing twin."""
-    search = Search(sandbox, case, gold, pinned, seconds)
-    known = dict[str, int]()
-    twins, seen = await asyncio.gather(search.twins(), search.seen())
-    twins_of = {
-        f"{path}::{one}": (path, name)
-        for path in twins.keys() | seen.keys()
-        for name in {**twins.get(path, {}), **seen.get(path, {})}
-        for one in (name, *search.heirs[path].get(name, ()))
-    }
-    bare = next((node for node in pinned.needed if node.partition("[")[0] not in twins_of), None)
-    if bare is not None:
-        reason = f"no twin of {bare} fails with the case's own patch"
-        return pinned.model_copy(update={"how": "plain", "twins": twins, "reason": reason})
-    for test in {node.partition("[")[0] for node in pinned.needed}:
-        path, name = twins_of[test]
-        is_seen = name in seen.get(path, {})
-        known[test] = TWINS if is_seen else len(chosen(twins[path][name], random.Random(0)))
-    found = {"twins": twins, "seen": seen, "rounds": _rounds(known, pinned, seconds)}
-    return pinned.model_copy(update={"how": "decoyed", "reason": reason, **found})
-
-
-def _rounds(twins: Mapping[str, int], pinned: RepositoryMode, seconds: Mapping[str, float]) -> int:
-    """Judgements until guessing any one test is unlikely; if that takes too long, guessing all of them."""
-    wanted = math.log(1 / GUESS)
-    each = math.ceil(wanted / math.log(1 + min(twins.values())))
-    whole = sum(seconds.get(node, 0.0) for node in pinned.nodes)
-    once = sum(seconds.get(node, 0.0) for node in pinned.needed) * (1 + max(twins.values()))
-    if (each - 1) * once <= _ROUNDS_FACTOR * whole + _ROUNDS_MORE_S:
-        return each
-    return math.ceil(wanted / sum(math.log(1 + count) for count in twins.values()))
+    return pinned.model_copy(update={"apart": apart, "reason": reason})
 
 
 async def _passed_among_twins(
@@ -214,7 +202,8 @@ async def _pin(
             tripped = frozenset[str]().union(*(run.tripped for run in of_gold))
             seconds = {node: took for run in of_gold for node, took in run.seconds.items()}
             pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, tool=tool, tripped=tripped)
-            return pinned, seconds
+            of_files = {path: run.expected_s for path, run in zip(paths, of_gold, strict=True)}
+            return pinned.model_copy(update={"seconds": of_files}), seconds
         why = why or _why(dict(zip(paths, of_gold, strict=True)), sorted(set(named) - passed))
         has_begun = any(run.seen for run in of_gold)
     reason = f"the case's own patch fails: {why}"

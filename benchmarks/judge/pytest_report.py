@@ -9,6 +9,8 @@ from coder.base.text.sanitize import printable
 from sandbox import Result
 
 _PHASES = ("setup", "call", "teardown")
+AROUND_S = 0.002
+"""What pytest does around a test, in seconds."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,11 @@ class TestRun:
     def passes_whole(self) -> bool:
         """Whether it finished, some test passed, and none failed."""
         return self.done and bool(self.passed) and self.failures.keys() <= self.skipped
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that such a run takes, with what pytest does around each test."""
+        return sum(self.seconds.values()) + AROUND_S * len(self.seconds)
 
     @property
     def seen(self) -> set[str]:

@@ -8,8 +8,9 @@ once, where they can't be withdrawn; failures too, where the first one of some t
 
 import asyncio
 import json
+import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -33,6 +34,8 @@ _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
 _PRIVATE = ("bubblewrap", "docker")
 """Sandboxes in which a run has its own writable places, so that they can be cleared."""
+_DIVIDED_S = 0.5
+"""Expected seconds from which on a second process, which takes 0.25 s to start, ends the tests earlier."""
 _LARGE_TREE = 32 << 20
 """Bytes of a tree above which it is written anew for each file: restoring it takes too much memory."""
 
@@ -50,6 +53,8 @@ class Job:
     """Wall seconds for each test by qualified name; a slower test is ended and reported."""
     decides: Callable[[str], bool] | None = None
     """Whether the failure of a node makes all else needless: the first one ends all jobs of a call."""
+    seconds: float = 0.0
+    """How long it is expected to take; 0 if that isn't known."""
 
 
 async def run_jobs(
@@ -57,16 +62,53 @@ async def run_jobs(
 ) -> list[TestRun]:
     """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
 
-    A failure that decides ends the run: it is then the only one that the reports have.
+    What takes long is divided between two processes. A failure that decides ends both, and is then the only
+    one that the reports have.
     """
     if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
-        return await _run(sandbox, case, tree, jobs, tool)
+        # Docker's memory limit is that of a container, which all runs share.
+        parts = _parts(jobs) if sandbox.backend != "docker" else [[*range(len(jobs))]]
+        found = await _side_by_side(
+            [_run(sandbox, case, tree, [jobs[i] for i in part], tool) for part in parts]
+        )
+        of_job = {
+            i: run
+            for part, some in zip(parts, found, strict=True)
+            for i, run in zip(part, some, strict=False)
+        }
+        return [of_job.get(i, TestRun()) for i in range(len(jobs))]
     runs: list[TestRun] = []
     for job in jobs:
         runs += await _run(sandbox, case, tree, [job], tool)
         if runs[-1].result is None:
             break
     return runs + [TestRun() for _ in jobs[len(runs) :]]
+
+
+def _parts(jobs: Sequence[Job]) -> list[list[int]]:
+    """Numbers of the jobs for each process."""
+    if (os.cpu_count() or 1) < 2 or sum(job.seconds for job in jobs) < _DIVIDED_S:
+        return [[*range(len(jobs))]]
+    parts: list[list[int]] = [[], []]
+    for i in sorted(range(len(jobs)), key=lambda i: -jobs[i].seconds):
+        min(parts, key=lambda part: sum(jobs[one].seconds for one in part)).append(i)
+    return [part for part in parts if part]
+
+
+async def _side_by_side(runs: Sequence[Coroutine[None, None, list[TestRun]]]) -> list[list[TestRun]]:
+    """Reports of runs side by side; one that a failure has ended ends the others."""
+    tasks = [asyncio.ensure_future(run) for run in runs]
+    waiting = {*tasks}
+    try:
+        while waiting:
+            ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if any(run.result is None for task in ended for run in task.result()):
+                break
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [[] if task.cancelled() else task.result() for task in tasks]
 
 
 async def _run(

@@ -2,12 +2,13 @@
 
 import ast
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from benchmarks.judge.bare_tests import with_own_ids
 from benchmarks.judge.decoys import Disguised, found_tests, names_error
-from benchmarks.judge.mode import RepositoryMode, name_of
+from benchmarks.judge.inherited_tests import Tests
+from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.judge.pytest_run import Job
 from benchmarks.verdict import Outcome
@@ -84,3 +85,48 @@ def _own_name(node: str, hidden: Disguised | None) -> str:
     name, bracket, parameters = rest.partition("[")
     real = hidden.real.get(name) if hidden is not None else None
     return f"{path}::{real}{bracket}{parameters}" if real is not None else node
+
+
+def failing_twins(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:
+    """Twins that fail in every inheriting class, each with the parameters with which it fails."""
+    sound = {name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)}
+    seen, failing = {_split(node)[0] for node in run.seen}, dict[str, set[str]]()
+    for node in run.seen - run.passed - run.left - _fail_alone(run, hidden):
+        twin, parameters = _split(node)
+        failing.setdefault(twin, set()).add(parameters)
+    left = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
+    places: dict[tuple[str, int], list[set[str]]] = {}
+    for twin, one in hidden.variants.items():
+        if twin in left:
+            places.setdefault(one, []).append(set())
+        elif twin in seen:
+            places.setdefault(one, []).append(failing.get(twin, set()))
+    found: Twins = {}
+    for (name, variant), some in sorted(places.items()):
+        everywhere = set[str].intersection(*some)
+        if everywhere and sound.issuperset((name, *heirs.get(name, ()))):
+            found.setdefault(name, {})[variant] = tuple(sorted(everywhere))
+    return found
+
+
+def _fail_alone(run: TestRun, hidden: Disguised) -> set[str]:
+    """Twins that fail whatever the code does, such as by a key that a table of the test lacks."""
+    tests = found_tests(ast.parse(hidden.source)) if run.broken else ()
+    twins = {node.name: node for _, node, _ in tests}  # also of the classes that inherit them
+
+    def expects_other_error(name: str) -> bool:
+        twin = twins.get(name.rpartition("::")[2])
+        return name in hidden.variants and twin is not None and names_error(twin, hidden.variants[name][1])
+
+    return {node for node in run.broken if not expects_other_error(_split(node)[0])}
+
+
+def _split(node: str) -> tuple[str, str]:
+    name, bracket, parameters = node.partition("::")[2].partition("[")
+    return name, bracket + parameters
+
+
+def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
+    new = next(one for one, old in real.items() if old == name)
+    nodes = [node for node in mode.nodes_of(path) if _split(node)[0] == name]
+    return all(node.replace(f"::{name}", f"::{new}", 1) in run.passed for node in nodes)

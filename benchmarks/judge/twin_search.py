@@ -16,14 +16,14 @@ from benchmarks.judge.decoys import (
     TestNode,
     disguise,
     found_tests,
-    names_error,
     twins_of,
     variants_of,
 )
-from benchmarks.judge.inherited_tests import Tests, heirs_of
+from benchmarks.judge.inherited_tests import heirs_of
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
-from benchmarks.judge.pytest_report import TestRun
+from benchmarks.judge.pytest_report import AROUND_S, TestRun
 from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.twin_report import failing_twins
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 
@@ -168,7 +168,9 @@ class Search:
             tried, waiting = waiting, []
             for some, (path, hidden, run) in zip(tried, await self._run(tried), strict=True):
                 if run.done and run.passed:
-                    for name, valid in _valid(run, path, hidden, self.heirs[path], self._pinned).items():
+                    for name, valid in failing_twins(
+                        run, path, hidden, self.heirs[path], self._pinned
+                    ).items():
                         found.setdefault((path, name), {}).update(valid)
                 elif unended := {hidden.variants.get(name_of(node)) for node in run.unended} - {None}:
                     waiting.append([one for one in some if (one[0][1], one[1]) not in unended])
@@ -198,7 +200,8 @@ class Search:
                 for new, name in tests.items()
             }
             disguised.append((path, hidden))
-            jobs.append(Job(path, hidden.source, frozenset(tests), limits))
+            seconds = sum(self._seconds.get(f"{path}::{name}", 0.0) + AROUND_S for name in tests.values())
+            jobs.append(Job(path, hidden.source, frozenset(tests), limits, seconds=seconds))
         runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, tool=self._pinned.tool)
         return [
             (path, hidden, with_own_ids(run, hidden.ids))
@@ -215,48 +218,3 @@ def _by_file(found: Mapping[Test, _Value]) -> dict[str, dict[str, _Value]]:
     for (path, name), value in found.items():
         of_file.setdefault(path, {})[name] = value
     return of_file
-
-
-def _valid(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:
-    """Twins that fail in every inheriting class, each with the parameters with which it fails."""
-    sound = {name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)}
-    seen, failing = {_split(node)[0] for node in run.seen}, dict[str, set[str]]()
-    for node in run.seen - run.passed - run.left - _fail_alone(run, hidden):
-        twin, parameters = _split(node)
-        failing.setdefault(twin, set()).add(parameters)
-    left = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
-    places: dict[tuple[str, int], list[set[str]]] = {}
-    for twin, one in hidden.variants.items():
-        if twin in left:
-            places.setdefault(one, []).append(set())
-        elif twin in seen:
-            places.setdefault(one, []).append(failing.get(twin, set()))
-    found: Twins = {}
-    for (name, variant), some in sorted(places.items()):
-        everywhere = set[str].intersection(*some)
-        if everywhere and sound.issuperset((name, *heirs.get(name, ()))):
-            found.setdefault(name, {})[variant] = tuple(sorted(everywhere))
-    return found
-
-
-def _fail_alone(run: TestRun, hidden: Disguised) -> set[str]:
-    """Twins that fail whatever the code does, such as by a key that a table of the test lacks."""
-    tests = found_tests(ast.parse(hidden.source)) if run.broken else ()
-    twins = {node.name: node for _, node, _ in tests}  # also of the classes that inherit them
-
-    def expects_other_error(name: str) -> bool:
-        twin = twins.get(name.rpartition("::")[2])
-        return name in hidden.variants and twin is not None and names_error(twin, hidden.variants[name][1])
-
-    return {node for node in run.broken if not expects_other_error(_split(node)[0])}
-
-
-def _split(node: str) -> tuple[str, str]:
-    name, bracket, parameters = node.partition("::")[2].partition("[")
-    return name, bracket + parameters
-
-
-def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
-    new = next(one for one, old in real.items() if old == name)
-    nodes = [node for node in mode.nodes_of(path) if _split(node)[0] == name]
-    return all(node.replace(f"::{name}", f"::{new}", 1) in run.passed for node in nodes)

@@ -1,5 +1,7 @@
 """A judgement in one process ends at the first failure of a test that must pass, as it is reported."""
 
+import os
+
 import pytest
 
 from benchmarks.judge.judge import open_judge
@@ -65,17 +67,22 @@ async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(
     assert "assert 3 == 6" in wrong.detail
 
 
-async def test_a_run_goes_on_where_no_failure_decides() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["one process", "divided"])
+async def test_a_run_goes_on_where_no_failure_decides(seconds: float) -> None:
     tree = {path: text.encode() for path, text in {**WRONG, **HIDDEN}.items()}
     async with opened() as sandbox:
         ended = await run_jobs(
-            sandbox, case(), tree, [Job(path, decides=lambda node: True) for path in HIDDEN], tool="rewriting"
+            sandbox,
+            case(),
+            tree,
+            [Job(path, decides=lambda node: True, seconds=seconds) for path in HIDDEN],
+            tool="rewriting",
         )
         whole = await run_jobs(
             sandbox,
             case(),
             tree,
-            [Job(path, decides=lambda node: False) for path in HIDDEN],
+            [Job(path, decides=lambda node: False, seconds=seconds) for path in HIDDEN],
             tool="rewriting",
         )
 
@@ -83,3 +90,14 @@ async def test_a_run_goes_on_where_no_failure_decides() -> None:
     assert [run.result for run in ended] == [None, None]
     assert whole[0].result is not None
     assert whole[1].timed_out
+
+
+async def test_reports_of_divided_files_are_those_of_each_file() -> None:
+    files = {f"test_{i}.py": f"def test_{i}(): pass\n" for i in range(5)}
+    tree = {path: text.encode() for path, text in files.items()}
+    jobs = [Job(path, seconds=1.0 + len(path)) for path in files]
+    async with opened() as sandbox:
+        runs = await run_jobs(sandbox, case(), tree, jobs, tool="plain")
+
+    assert [run.passed for run in runs] == [{f"test_{i}.py::test_{i}"} for i in range(5)]
+    assert len({id(run.result) for run in runs}) == min(2, os.cpu_count() or 1)
