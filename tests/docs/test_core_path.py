@@ -1,0 +1,29 @@
+"""The core that docs/index.md lists: its size, and the way from `solve` to the program of a `bash` call."""
+
+import re
+from pathlib import Path
+
+from tools.count_frames import functions_to_bash
+
+ROOT = Path(__file__).parents[2]
+CORE = (ROOT / "docs/index.md").read_text().partition("## The core")[2].partition("\n## ")[0]
+MOST_FUNCTIONS, MOST_FILES = 13, 7
+
+
+def test_the_index_says_how_many_lines_the_core_has() -> None:
+    listed = set(re.findall(r"`(coder/[\w/]+\.py)`", CORE.partition("\n1. ")[2]))
+    (figure,) = re.findall(r"about ([\d,]+) lines", CORE)
+
+    lines = sum(len((ROOT / path).read_text().splitlines()) for path in listed)
+
+    assert abs(lines - int(figure.replace(",", ""))) <= 0.05 * lines, lines
+
+
+async def test_a_bash_call_is_a_few_functions_from_solve_all_in_files_of_the_index() -> None:
+    functions = await functions_to_bash()
+
+    files = {path for path, _ in functions}
+    assert functions[-1] == ("coder/tools/bash.py", "Bash.call")
+    assert len(functions) <= MOST_FUNCTIONS
+    assert len(files) <= MOST_FILES
+    assert [path for path in sorted(files) if f"`{path}`" not in CORE] == []
