@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from coder.engine.participants.participant import Participant
     from coder.engine.requests import answer, stop
     from coder.environment.run_policy import OpenSandbox
-    from coder.models.model import Model
+    from coder.models.model import Answer, ChatMessage, Form, Model, Sampling, ToolCall, ToolSpec
+    from coder.models.roles import open_model
     from coder.run.questions import Decider, Decision, Question
     from coder.run.run import Run
     from coder.run.settings import Budget, Settings
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Budget", "CoderError", "Decider", "Decision", "EventLog", "Mcp", "Model", "OpenSandbox", "Options",
-    "Participant", "Question", "Run", "Settings", "Stop", "Task", "Team", "TestSource", "Watch", "answer",
-    "fork", "resume", "solve", "solve_sync", "stop", "undo",
+    "Answer", "Budget", "ChatMessage", "CoderError", "Decider", "Decision", "EventLog", "Form", "Mcp",
+    "Model", "OpenSandbox", "Options", "Participant", "Question", "Run", "Sampling", "Settings", "Stop",
+    "Task", "Team", "TestSource", "ToolCall", "ToolSpec", "Watch", "answer", "fork", "open_model",
+    "resume", "solve", "solve_sync", "stop", "undo",
 ]  # fmt: skip
 
 _HOMES = {
@@ -41,7 +43,8 @@ _HOMES = {
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.base.errors": ("CoderError",),
     "coder.engine.loop": ("Team",),
-    "coder.models.model": ("Model",),
+    "coder.models.model": ("Answer", "ChatMessage", "Form", "Model", "Sampling", "ToolCall", "ToolSpec"),
+    "coder.models.roles": ("open_model",),
     "coder.engine.options": ("Options",),
     "coder.engine.participants.participant": ("Participant",),
     "coder.run.questions": ("Decider", "Decision", "Question"),

@@ -1,5 +1,6 @@
 """The models of a run by name: its own, its fallbacks, and those of roles."""
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from threading import Thread
@@ -121,6 +122,23 @@ async def open_roles(
         main = routed(roles.main, opened(roles.main, is_last=not last))
         own = {name: routed(each, opened(each, is_last=not last)) for name, each in roles.roles.items()}
         yield RoleModels(main, own) if own else main
+
+
+@asynccontextmanager
+async def open_model(name: str | None = None, *, base_url: str | None = None) -> AsyncIterator[Model]:
+    """Open the model of this name as `coder solve` does; its connections end with the context.
+
+    Args:
+        name: `provider/model`, a provider, `local`, or any name behind `base_url`; None chooses one.
+        base_url: an OpenAI-compatible endpoint.
+
+    Raises:
+        UsageError: no such provider or model, or a base URL that is none.
+        ModelAuthError: the provider's key isn't set; the message names its variable.
+    """
+    roles = await resolve_roles(Asked(model=name, base_url=base_url), environ=os.environ)
+    async with open_roles(roles) as model:
+        yield model
 
 
 def _model(choice: Choice, patience: Patience) -> Model:
