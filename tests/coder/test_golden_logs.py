@@ -268,30 +268,6 @@ def test_a_run_whose_process_was_killed_goes_on_and_lands(version: str, console:
     assert len(endpoint.requests) == 1
 
 
-def test_a_run_whose_messages_have_another_form_is_refused_in_one_sentence_and_still_listed(
-    console: Console,
-) -> None:
-    def as_before(event: Event) -> Event:
-        if event.type != "message.spoken" or event.body["message"]["kind"] != "code":
-            return event
-        message = event.body["message"] | {"files": {"prices.py": "x = 1\n"}, "changes": {}}
-        return event.model_copy(update={"body": event.body | {"message": message}})
-
-    run = put([as_before(event) for event in logged(f"{VERSIONS[-1]}/unsolved")], console.home / "data")
-
-    resumed, shown = console.run("resume", run), console.run("show", run)
-    rows = json.loads(console.run("ls", "--json").out)
-
-    assert resumed.code == 5, resumed.err
-    sentence = resumed.err.strip()
-    assert "\n" not in sentence
-    assert sentence.startswith("error: ")
-    assert run in sentence
-    assert "message.spoken" in sentence
-    assert (shown.code, "can't read it" in shown.out) == (0, True)
-    assert [row["run_id"] for row in rows] == [run]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("left", [None, "def total(prices):\n    return 1\n"])

@@ -8,13 +8,19 @@ from pydantic import BaseModel, ValidationError
 from coder.run.event_types import Spoken, parse
 from coder.run.message import (
     AnswerChanges,
+    AnswerMessage,
+    ChoiceMessage,
     CodeMessage,
     Continuation,
     HandoffMessage,
+    Ledger,
+    LedgerMessage,
     Message,
     Outcome,
     OutcomeMessage,
     PlanMessage,
+    QuestionMessage,
+    ReplyMessage,
     WordsMessage,
     outcomes_in,
 )
@@ -41,7 +47,18 @@ def test_no_kind_of_message_has_many_fields(kind: type[BaseModel]) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [CODE, OutcomeMessage(author="executor", outcome=FAILED), HandoffMessage(author="a", text="Go", to="b")],
+    [
+        PlanMessage(author="planner", text="1. Mend it."),
+        CODE,
+        OutcomeMessage(author="executor", outcome=FAILED),
+        ReplyMessage(author="coder", text="It sums."),
+        QuestionMessage(author="coder", text="Which?", options=("one", "two")),
+        AnswerMessage(author="human", text="one"),
+        WordsMessage(author="critic", text="No."),
+        ChoiceMessage(author="leader", to="critic"),
+        HandoffMessage(author="critic", text="Go", to="coder"),
+        LedgerMessage(author="leader", ledger=Ledger(facts="It fails.", satisfied=True)),
+    ],
     ids=lambda message: message.kind,
 )
 def test_the_log_gives_back_a_message_as_its_own_class(message: Message) -> None:
