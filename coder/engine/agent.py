@@ -12,7 +12,7 @@ from coder.engine.teams.strategies import check_tools, choose_strategy, named_li
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_team
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
-from coder.run.journal import Journal, answered, forked, told
+from coder.run.journal import Journal, answered, forked, spoken_words
 from coder.run.model_choice import asked_again, asked_of, open_models
 from coder.run.questions import Decision
 from coder.run.reducer import fold_all
@@ -116,7 +116,7 @@ async def fork(
             origin = fold_all(await log.read(parent["run"])).settings  # an attempt itself lands nowhere
             lands = {name: getattr(origin, name) for name in ("apply", "commit", "branch", "approve")}
             options["settings"] = state.settings.model_copy(update=lands)
-        return await _go_on(stack, journal, told(state, say), budget, options, copied=events)
+        return await _go_on(stack, journal, spoken_words(state, say), budget, options, copied=events)
 
 
 async def _go_on(
@@ -156,10 +156,10 @@ async def _go_on(
     restored = restore(state)
     bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
     if (model := options.get("model")) is None:
-        asked = asked_again(state)
+        choice = asked_again(state)
         if team is not None:
-            asked = asked.model_copy(update={"roles": settings.roles})
-        model = await stack.enter_async_context(open_models(asked, state.settings))
+            choice = choice.model_copy(update={"roles": settings.roles})
+        model = await stack.enter_async_context(open_models(choice, state.settings))
     if team is None:
         if settings.strategy != before.strategy:
             limits = budget or named_limits(before, state.spend.budget)

@@ -68,8 +68,8 @@ Deliver = Callable[[Journal], Awaitable[None]]
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
     """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
-    if (asked := asked_to_stop(state)) is not None:
-        return Finish(asked)
+    if (stop_reason := asked_to_stop(state)) is not None:
+        return Finish(stop_reason)
     last = state.last
     if isinstance(last, QuestionMessage):
         return AskUser()
@@ -120,16 +120,16 @@ async def run_until_stopped(
         async with AsyncExitStack() as stack:
             requests = asyncio.create_task(hear_requests(journal))
             stack.callback(requests.cancel)
-            known = None
+            baseline = None
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
-                known = await stack.enter_async_context(pending_baseline(journal, bench))
+                baseline = await stack.enter_async_context(pending_baseline(journal, bench))
             await advance(
                 journal,
                 team=team,
                 stop=stop,
-                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=known),
+                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=baseline),
                 land=land,
             )
     except asyncio.CancelledError:
@@ -195,7 +195,7 @@ async def _ask_user(journal: Journal) -> None:
     question = journal.state.last
     assert isinstance(question, QuestionMessage | HandoffMessage)
     answer = await journal.ask(asked_by(question))
-    message = AnswerMessage(author=HUMAN, text=answer.said, within=question.within)
+    message = AnswerMessage(author=HUMAN, text=answer.answer_text, within=question.within)
     await journal.append(Spoken(message=message))
 
 
@@ -208,25 +208,25 @@ async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str],
                 tasks = [group.create_task(_message(journal, part, turn)) for part in who.parts]
         except BaseExceptionGroup as errors:  # what one of them raises is raised as of one turn
             raise errors.exceptions[0] from None
-        said = [task.result() for task in tasks]
+        messages = [task.result() for task in tasks]
     else:
-        said = [await _message(journal, who, turn)]
-    if spoken := [Spoken(message=message) for message in said if message is not None]:
+        messages = [await _message(journal, who, turn)]
+    if spoken := [Spoken(message=message) for message in messages if message is not None]:
         await journal.append(*spoken)
 
 
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
     """What a participant says; None where a limit has ended its turn."""
-    its = turn(participant.name)
+    own_turn = turn(participant.name)
     budget = journal.state.spend.budget.seconds
     try:
         if journal.state.awaits_execution:
             async with limited(journal, None):
-                await its.baseline()
-        left = max(0.0, budget - journal.state.spend.seconds)
+                await own_turn.baseline()
+        seconds_left = max(0.0, budget - journal.state.spend.seconds)
         has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
-        async with limited(journal, None if has_time else left) as its.limit:
-            message = await participant.speak(its)
+        async with limited(journal, None if has_time else seconds_left) as own_turn.limit:
+            message = await participant.speak(own_turn)
     except BudgetSpent:
         return None
     except TimeoutError:
@@ -236,7 +236,7 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
         await journal.append(BudgetReached(limit="time", text=text))
         return None
     finally:
-        its.limit = None
+        own_turn.limit = None
     last = journal.state.last
     within = getattr(participant, "within", last.within if last is not None else ())
     return message.model_copy(update={"within": within}) if within and message is not None else message

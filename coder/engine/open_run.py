@@ -82,16 +82,16 @@ async def open_journal(
 
 async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
     """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
-    given = options or Options()
-    team, stop = team_and_stop(journal.state.settings, given.get("team"), given.get("stop"))
-    state, log = journal.state, given.get("log")
+    choices = options or Options()
+    team, stop = team_and_stop(journal.state.settings, choices.get("team"), choices.get("stop"))
+    state, log = journal.state, choices.get("log")
     has_begun = bool(state.progress.attempts)
     is_own = bool(state.codes) and not has_begun  # the run does the work itself
     has_attempts = has_begun or (makes_attempts(state.settings) and not is_own)
-    if log is not None and given.get("team") is None and has_attempts:
+    if log is not None and choices.get("team") is None and has_attempts:
         from coder.engine.sampling.attempts import AttemptsTeam, Drawing, attempts_stop  # most runs make none
 
-        runs = _RunsOfAttempts(journal, log, model, bench, given)
+        runs = _RunsOfAttempts(journal, log, model, bench, choices)
         team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
     return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
 
@@ -149,10 +149,10 @@ class _RunsOfAttempts:
         spent = state.spend.seconds
         budget = attempt.settings.budget
         budget = budget.model_copy(update={"seconds": budget.seconds + spent})
-        asked = state.questions.open
+        question = state.questions.open
         bodies: list[Body] = []
-        if asked is not None and (answer := attempt.answers.get(asked.id)) is not None:
-            bodies.append(QuestionAnswered(id=asked.id, **answer.model_dump(exclude={"id"})))
+        if question is not None and (answer := attempt.answers.get(question.id)) is not None:
+            bodies.append(QuestionAnswered(id=question.id, **answer.model_dump(exclude={"id"})))
         settings = attempt.settings.model_copy(update={"budget": budget})
         resumed = RunResumed(budget=budget, model=self.model.name, settings=settings, sandbox=bench.opened)
         bodies += [resumed, *restore(state).happened]

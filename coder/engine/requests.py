@@ -55,11 +55,13 @@ class ListedRun(BaseModel, frozen=True):
     """Paths that it has written, in all messages of a conversation, without those that were taken back."""
 
 
-async def answer(run: str, said: Decision, *, asked: str | None = None, log: EventLog | None = None) -> None:
+async def answer(
+    run: str, decision: Decision, *, question_id: str | None = None, log: EventLog | None = None
+) -> None:
     """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
 
     Args:
-        asked: the id of the question that is answered; None: whichever is open.
+        question_id: the id of the question that is answered; None: whichever is open.
 
     Raises:
         UsageError: no such run, nothing was asked, or it was answered already.
@@ -68,7 +70,7 @@ async def answer(run: str, said: Decision, *, asked: str | None = None, log: Eve
     """
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log or stack.enter_context(open_log()))
-        await journal.append(answered(await journal.load("answer"), said, asked=asked))
+        await journal.append(answered(await journal.load("answer"), decision, question_id=question_id))
 
 
 async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str:
@@ -85,8 +87,8 @@ async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str
         runs = [run for run in runs if run.first.body.get("settings", {}).get("chat")]
     what = "chat" if chats else "run"
     for run in runs:
-        named = run.first.body.get("task", {}).get("workspace")
-        if named is not None and _is_about(Path(named), folder):
+        workspace = run.first.body.get("task", {}).get("workspace")
+        if workspace is not None and _is_about(Path(workspace), folder):
             return run.run
     last = f"The latest of all is {runs[0].run}. " if runs else ""
     raise UsageError(f"No {what} has worked on {folder}. {last}Name one of: {own_command()} ls")
@@ -116,7 +118,7 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
     code = best_code(state) if question.about == "landing" else None
     if code is None or not files:
         raise UsageError(f"{state.run} doesn't ask about a change, or there is none: no files can be tried.")
-    check_names(files, known=state.files.keys() - files.keys())
+    check_names(files, existing=state.files.keys() - files.keys())
     folder = state.task.workspace
     for path in map(PurePath, files):
         parts = (path, *path.parents[:-1])
@@ -125,13 +127,13 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
     return Decision(decision="no", files=files)  # as `coder approve --edit` has it
 
 
-def check_names(names: Iterable[str], *, known: Collection[str] = ()) -> None:
+def check_names(names: Iterable[str], *, existing: Collection[str] = ()) -> None:
     """Raise UsageError where files can't have these names, or not beside those that are known."""
-    taken = Names(known)
+    used = Names(existing)
     for name in names:
-        if wrong := refusal(name) or taken.clash(name):
+        if wrong := refusal(name) or used.clash(name):
             raise UsageError(wrong)
-        taken.add(name)
+        used.add(name)
 
 
 def check_text(*values: object) -> None:
@@ -146,9 +148,9 @@ async def end_failed(run: str, error: Exception, log: EventLog) -> None:
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         if (await journal.load()).progress.stopped is None:
-            told = f"This is a bug in coder: {type(error).__name__}."
+            reason = f"This is a bug in coder: {type(error).__name__}."
             code = MachineError.exit_code
-            await journal.append(RunStopped(status="error", reason=told, error=told, exit_code=code))
+            await journal.append(RunStopped(status="error", reason=reason, error=reason, exit_code=code))
 
 
 async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
@@ -181,9 +183,9 @@ async def state_of(log: EventLog, run: str) -> State:
         raise LogNewer(f"{run} was written by a newer version of coder: {error}. Update coder.") from error
 
 
-async def list_run(log: EventLog, found: RunSummary) -> ListedRun:
+async def list_run(log: EventLog, summary: RunSummary) -> ListedRun:
     """Row of the list of runs, also for one that can't be read."""
-    run, first = found.run, found.first
+    run, first = summary.run, summary.first
     try:
         state = await _folded(log, run)
     except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
@@ -223,9 +225,9 @@ def patch_of(state: State) -> str:
     """The patch of a run: what it has written, or would write. Raises UsageError: it has made no files."""
     from coder.workspace.proposal import proposal  # most runs land, and have their patch
 
-    shown = state.landing.planned or state.landing.proposed
-    if shown is not None:
-        return shown.patch
+    landing = state.landing.planned or state.landing.proposed
+    if landing is not None:
+        return landing.patch
     if best_code(state) is None:
         raise UsageError(f"{state.run} has made no files yet. See it with: {own_command()} show {state.run}")
     try:
@@ -243,8 +245,8 @@ async def status_of(log: EventLog, state: State) -> Run:
         return summarize(state)
     holder = await log.holder(state.run)
     state = await state_of(log, state.run)  # it may have ended meanwhile
-    told = {"status": "running", "reason": holder} if holder and state.progress.stopped is None else {}
-    return summarize(state).model_copy(update=told)
+    changes = {"status": "running", "reason": holder} if holder and state.progress.stopped is None else {}
+    return summarize(state).model_copy(update=changes)
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:

@@ -105,8 +105,8 @@ def _same(files: Mapping[str, str | None], text: str) -> str:
 
 def shows_done(state: State, outcome: Outcome) -> bool:
     """Whether a pass shows that the task is done; what new tests show may not be enough."""
-    given = outcome.verified in ("tests", "checks", "examples")
-    return given or (outcome.verified == "reproduced" and state.settings.require is None)
+    is_tested = outcome.verified in ("tests", "checks", "examples")
+    return is_tested or (outcome.verified == "reproduced" and state.settings.require is None)
 
 
 def is_green(state: State) -> bool:
@@ -119,8 +119,8 @@ def is_green(state: State) -> bool:
 def suite_passed(state: State) -> bool:
     """Whether the tests of the test command passed, though they may show nothing of the task."""
     outcome, baseline = decisive_outcome(state), state.progress.baseline
-    told = state.task.test_command is not None and (baseline is None or baseline.told)
-    return told and outcome is not None and outcome.passed
+    has_tests = state.task.test_command is not None and (baseline is None or baseline.told)
+    return has_tests and outcome is not None and outcome.passed
 
 
 def is_rejection(message: Message) -> bool:

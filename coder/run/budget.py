@@ -14,10 +14,10 @@ def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) 
     One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
     """
     budget, prompt_usd = spend.budget, price(tokens_in, 0) or Decimal(0)
-    left = budget.cost_usd - spend.usd - prompt_usd
+    usd_left = budget.cost_usd - spend.usd - prompt_usd
     rooms: list[tuple[int, Limit | None]] = [
         (most, None),
-        (affordable(price, tokens_in, most, left / 2), "cost"),
+        (affordable(price, tokens_in, most, usd_left / 2), "cost"),
     ]
     if budget.tokens is not None:
         rooms.append(((budget.tokens - spend.tokens - tokens_in) // 2, "tokens"))

@@ -56,34 +56,34 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     """
     line = line_of(argv)
     tools = parted(argv)[1][:1] if line is None else _WORD.findall(line)
-    found = {path for path in files if _OTHER_LANGUAGE.search(path)}
-    found |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
-    asked = set(_SCRIPT.findall(prompt))
+    inputs = {path for path in files if _OTHER_LANGUAGE.search(path)}
+    inputs |= {path for tool in tools for path in _OF_TOOL.get(PurePosixPath(tool).name, ())}
+    scripts = set(_SCRIPT.findall(prompt))
     words = {PurePosixPath(word).as_posix() for argument in argv for word in _WORD.findall(argument)}
-    return found | {path for path in words if path in files and asked != {path}}
+    return inputs | {path for path in words if path in files and scripts != {path}}
 
 
 def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:
     """Patterns of names that pytest's settings, or `-p` of a command of unittest's, give to tests."""
-    found = {word for before, word in pairwise(argv) if before in ("-p", "--pattern")}
+    patterns = {word for before, word in pairwise(argv) if before in ("-p", "--pattern")}
     for path in SETTINGS & files.keys():
         for match in _PYTHON_FILES.finditer(files[path] or ""):
-            found |= set(_PATTERN.findall(match[1]))
-    return {pattern for pattern in found if pattern.endswith(".py")} - _ALL
+            patterns |= set(_PATTERN.findall(match[1]))
+    return {pattern for pattern in patterns if pattern.endswith(".py")} - _ALL
 
 
-def more_tests(files: Mapping[str, str | None], argv: Sequence[str], known: Iterable[str]) -> set[str]:
+def more_tests(files: Mapping[str, str | None], argv: Sequence[str], tests: Iterable[str]) -> set[str]:
     """Paths that hold tests by the settings of the command, or beside `known` ones in a folder of tests."""
     wanted = _patterns(files, argv)
-    named = {
+    matches = {
         path
         for path in files
         for pattern in wanted
         if fnmatchcase(path if "/" in pattern else PurePosixPath(path).name, pattern)
     }
-    folders = {PurePosixPath(path).parent for path in (*known, *named)}
+    folders = {PurePosixPath(path).parent for path in (*tests, *matches)}
     of_tests = {str(folder) for folder in folders if folder.name in _FOLDERS}
-    return named | {path for path in files if any(path.startswith(f"{folder}/") for folder in of_tests)}
+    return matches | {path for path in files if any(path.startswith(f"{folder}/") for folder in of_tests)}
 
 
 def parted(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:

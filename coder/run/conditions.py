@@ -32,15 +32,15 @@ def _condition(
         checked = validate_call(make)
 
         @wraps(make)
-        def made(*args: P.args, **named: P.kwargs) -> Stop:
-            holds = checked(*args, **named)
-            words = [*map(repr, args), *(f"{name}={value!r}" for name, value in named.items())]
+        def build(*args: P.args, **options: P.kwargs) -> Stop:
+            holds = checked(*args, **options)
+            words = [*map(repr, args), *(f"{name}={value!r}" for name, value in options.items())]
             written = f"{make.__name__}({', '.join(words)})"
-            reason = Reason(status, text.format(*args, *named.values()))
+            reason = Reason(status, text.format(*args, *options.values()))
             return Stop(lambda state: reason if holds(state) else None, written)
 
-        _KNOWN[make.__name__] = made
-        return made
+        _KNOWN[make.__name__] = build
+        return build
 
     return of
 
@@ -116,9 +116,9 @@ def condition_of(text: str) -> Stop:
     try:
         return _read(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        known = ", ".join(_KNOWN)
+        names = ", ".join(_KNOWN)
         raise UsageError(
-            f"{text!r} is no condition: {error}. Write such as: turns(8) | said('DONE'). There are: {known}"
+            f"{text!r} is no condition: {error}. Write such as: turns(8) | said('DONE'). There are: {names}"
         ) from error
 
 
@@ -129,8 +129,8 @@ def _read(node: ast.expr) -> Stop:
         case ast.BinOp(left, ast.BitAnd(), right):
             return _read(left) & _read(right)
         case ast.Call(ast.Name(name), args, keywords) if name in _KNOWN:
-            named = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
-            return _KNOWN[name](*map(ast.literal_eval, args), **named)
+            options = {str(word.arg): ast.literal_eval(word.value) for word in keywords}
+            return _KNOWN[name](*map(ast.literal_eval, args), **options)
         case ast.Name("tests_pass"):
             return tests_pass
         case _:

@@ -46,8 +46,8 @@ class Costs(BaseModel, frozen=True):
         """Of all answers; None if one price is unknown."""
         costs = [call.cost_usd for call in self.calls if call.ended == "answered"]
         costs += [lost.cost_usd for call in self.calls for lost in call.lost]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known, Decimal(0)) if len(known) == len(costs) else None
+        amounts = [cost for cost in costs if cost is not None]
+        return sum(amounts, Decimal(0)) if len(amounts) == len(costs) else None
 
     @property
     def hit_rate(self) -> float | None:

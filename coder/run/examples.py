@@ -23,10 +23,10 @@ def find_examples(prompt: str) -> list[Example | Assertion]:
 
 
 def _transcripts(prompt: str) -> list[Example]:
-    found: list[Example] = []
+    results: list[Example] = []
     parts = _transcript_parts(prompt)
     if not parts:
-        return found
+        return results
     import doctest  # it imports a debugger and a framework of tests
 
     for paragraph in parts:
@@ -34,10 +34,10 @@ def _transcripts(prompt: str) -> list[Example]:
             examples = doctest.DocTestParser().get_examples(paragraph)
         except ValueError:  # inconsistent indentation, a missing blank after the prompt: not a transcript
             continue
-        found += [
+        results += [
             Example(source=e.source, want=e.want) for e in examples if parse_source(e.source) is not None
         ]
-    return found if any(free_names(example.source) for example in found) else []
+    return results if any(free_names(example.source) for example in results) else []
 
 
 def _transcript_parts(prompt: str) -> list[str]:

@@ -155,8 +155,8 @@ class Journal:
         """
         state, watch = self.state, self.watch
         identity = question_id(self.run, len(state.progress.messages), key or question.text)
-        if (given := state.questions.answers.get(identity)) is not None:
-            return given
+        if (stored := state.questions.answers.get(identity)) is not None:
+            return stored
         if (question.about, question.subject) in state.questions.granted:
             return Decision(decision="yes", how="default")
         decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
@@ -181,25 +181,27 @@ def open_question(state: State) -> tuple[str, Question]:
         if identity not in state.questions.answers:
             return identity, asked_by(last)
     if state.questions.answers:
-        given = [*state.questions.answers.values()][-1]
-        raise TooLate(f"{state.run} was answered already by {given.who or 'a program'}: {given.said}")
+        earlier = [*state.questions.answers.values()][-1]
+        raise TooLate(
+            f"{state.run} was answered already by {earlier.who or 'a program'}: {earlier.answer_text}"
+        )
     raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
 
 
-def answered(state: State, said: Decision | str, *, asked: str | None = None) -> QuestionAnswered:
+def answered(state: State, decision: Decision | str, *, question_id: str | None = None) -> QuestionAnswered:
     """The event for a person's answer. Raises TooLate: nothing is asked; UsageError: the answer is empty.
 
     Args:
-        asked: the id of the question that the person has read; None: whichever is open.
+        question_id: the id of the question that the person has read; None: whichever is open.
     """
     identity, question = open_question(state)
-    if asked not in (None, identity):
+    if question_id not in (None, identity):
         raise TooLate(f"{state.run} was answered already, and asks something else now: {question.text}")
-    answer = question.worded(said) if isinstance(said, str) else said
-    if question.kind != "approve" and not answer.said.strip():
+    answer = question.worded(decision) if isinstance(decision, str) else decision
+    if question.kind != "approve" and not answer.answer_text.strip():
         raise UsageError("The answer is empty. Give it in words: --answer TEXT")
     if question.kind == "approve" and answer.decision not in ("yes", "no", *question.options):
-        raise UsageError(f"It asks for yes or no, not {answer.said!r}. Say no with a reason: --no WHY")
+        raise UsageError(f"It asks for yes or no, not {answer.answer_text!r}. Say no with a reason: --no WHY")
     return QuestionAnswered(id=identity, **answer.model_dump())
 
 
@@ -238,7 +240,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     return [*copied, copied[-1].model_copy(update=origin_of)]
 
 
-def told(state: State, words: str) -> tuple[Spoken, ...]:
+def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
     """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()

@@ -26,7 +26,7 @@ def asked_of(settings: Settings) -> Asked:
 
 @asynccontextmanager
 async def open_models(
-    asked: Asked,
+    wanted: Asked,
     settings: Settings,
     *,
     note: Callable[[str], None] = lambda text: None,
@@ -52,7 +52,7 @@ async def open_models(
     async with AsyncExitStack() as stack:
         if settings.replay is None:
             model = await stack.enter_async_context(
-                await _chosen(asked, settings, price, book, note, shows_pictures)
+                await _chosen(wanted, settings, price, book, note, shows_pictures)
             )
         elif record is None:
             from coder.models.recorded import Recorded
@@ -73,14 +73,14 @@ async def open_models(
 
 
 async def _chosen(
-    asked: Asked,
+    wanted: Asked,
     settings: Settings,
     price: Price | None,
     book: UserModels | None,
     note: Callable[[str], None],
     shows_pictures: bool,
 ) -> AbstractAsyncContextManager[Model]:
-    roles = await resolve_roles(asked, environ=os.environ, book=book)
+    roles = await resolve_roles(wanted, environ=os.environ, book=book)
     warm(roles)
     for choice in roles.all:
         for text in choice.notes:
@@ -106,6 +106,8 @@ def _price(text: str) -> Price:
 
 def asked_again(state: State) -> Asked:
     """The models of a resumed run: its own by its full name (not behind a base URL), the others as named."""
-    settings, named = state.settings, state.settings.model
-    as_named = named is not None and (settings.base_url or named.startswith("local/") or "@http" in named)
+    settings, model_name = state.settings, state.settings.model
+    as_named = model_name is not None and (
+        settings.base_url or model_name.startswith("local/") or "@http" in model_name
+    )
     return asked_of(settings if as_named else settings.model_copy(update={"model": state.model}))

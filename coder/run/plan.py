@@ -34,7 +34,7 @@ class Plan(BaseModel, frozen=True, extra="forbid"):
         return [f"[{_MARKS[step.status]}] {one_line(step.text, width=_WIDTH)}" for step in self.steps]
 
     @property
-    def shown(self) -> str:
+    def block(self) -> str:
         """The block on the screen."""
         return "\n    ".join([f"  · plan  {self.count}", *self.lines])
 

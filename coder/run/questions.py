@@ -38,7 +38,7 @@ class Decision(BaseModel):
         return self.decision in ("yes", "always")
 
     @property
-    def said(self) -> str:
+    def answer_text(self) -> str:
         """The answer in words."""
         return self.words or self.decision
 

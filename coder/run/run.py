@@ -130,9 +130,9 @@ def summarize(state: State) -> Run:
     stopped = state.progress.stopped or RunStopped(
         status="interrupted", reason="it has not ended yet", exit_code=130
     )
-    best, made = best_code(state), state.landing.committed
+    best, commit = best_code(state), state.landing.committed
     last = best or next(reversed(state.codes), None)
-    shown = state.landing.planned or state.landing.proposed
+    proposal = state.landing.planned or state.landing.proposed
     least = state.spend.exhausted.least if state.spend.exhausted is not None else None
     outcome = decisive_outcome(state)
     caused = outcome if outcome is not None and stopped.status != "solved" else None
@@ -147,17 +147,17 @@ def summarize(state: State) -> Run:
         attempts=max(1, len(state.progress.attempts)),
         tests=outcome.checks if outcome is not None else (),
         files=_texts(best) if best is not None else {},
-        patch=shown.patch if shown is not None else "",
+        patch=proposal.patch if proposal is not None else "",
         reproduced_by=outcome.reproduced_by if outcome is not None else (),
         contradicts=outcome.contradicts if outcome is not None else (),
         ordered=outcome.ordered if outcome is not None else (),
         test_support=outcome.test_support if outcome is not None else (),
-        test_patch=shown.tests if shown is not None else "",
+        test_patch=proposal.tests if proposal is not None else "",
         left_out=_left_out(state, last),
         landed=standing(state),
-        commit=made.commit if isinstance(made, CommitMade) else None,
-        branch=made.branch if isinstance(made, CommitMade) else None,
-        uncommitted=made.reason if isinstance(made, CommitRefused) else None,
+        commit=commit.commit if isinstance(commit, CommitMade) else None,
+        branch=commit.branch if isinstance(commit, CommitMade) else None,
+        uncommitted=commit.reason if isinstance(commit, CommitRefused) else None,
         calls=state.spend.calls,
         tokens=Tokens(
             input=state.spend.usage.input_tokens,
@@ -197,8 +197,8 @@ def _others(state: State) -> tuple[Other, ...]:
 
 
 def _question(state: State) -> Question | None:
-    asked = state.questions.open
-    return Question(**asked.model_dump(exclude={"id"})) if asked is not None else None
+    question = state.questions.open
+    return Question(**question.model_dump(exclude={"id"})) if question is not None else None
 
 
 def standing(state: State) -> tuple[str, ...]:
@@ -225,16 +225,16 @@ def _summary(code: CodeMessage) -> str:
 
 
 def _left_out(state: State, last: CodeMessage | None) -> dict[str, LeftOut]:
-    found: dict[str, LeftOut] = {**state.dialogue.session.left_out}
+    reasons: dict[str, LeftOut] = {**state.dialogue.session.left_out}
     for path in last.changes.test_edits if last is not None else ():
-        found[path] = "needs_allow"
+        reasons[path] = "needs_allow"
     for path in last.changes.left_out if last is not None else ():
-        found[path] = "decides"
-    shown = state.landing.planned or state.landing.proposed
-    for path in shown.held if shown is not None else ():
-        found[path] = "held"
+        reasons[path] = "decides"
+    proposal = state.landing.planned or state.landing.proposed
+    for path in proposal.held if proposal is not None else ():
+        reasons[path] = "held"
     landed = standing(state)
-    return {path: why for path, why in sorted(found.items()) if path not in landed}
+    return {path: why for path, why in sorted(reasons.items()) if path not in landed}
 
 
 def _limit(state: State) -> Limit:

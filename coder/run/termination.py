@@ -58,8 +58,8 @@ def _joined(one: Stop, sign: str, other: Stop) -> str:
 
 def asked_to_stop(state: State) -> Reason | None:
     """Somebody has asked for the end: `coder stop`, a server or a client."""
-    asked = state.progress.stop_requested
-    return Reason("interrupted", f"stopped by {asked.who}") if asked is not None else None
+    request = state.progress.stop_requested
+    return Reason("interrupted", f"stopped by {request.who}") if request is not None else None
 
 
 def reason_to_end(state: State, stop: Stop) -> Reason | None:
@@ -114,7 +114,7 @@ def _before_and_after(state: State) -> str:
     if baseline.is_cut:
         return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
     if not baseline.passed:
-        return f"the tests pass, and what failed before is flaky ({named(baseline.flaky)})"
+        return f"the tests pass, and what failed before is flaky ({join_names(baseline.flaky)})"
     return "the tests passed before and after"
 
 
@@ -136,7 +136,7 @@ def by_what(outcome: Outcome) -> str:
     """What shows that the task is done."""
     if outcome.verified != "reproduced":
         return f"{outcome.verified} pass"
-    by = f"reproduced: {named(outcome.reproduced_by)} failed without the change and passed with it"
+    by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
     return f"{by}; the task changes what these tests expect" if outcome.ordered else by
 
 
@@ -150,10 +150,10 @@ def contradiction(outcome: Outcome) -> Reason | None:
     """The reason to end with what contradicts given tests."""
     if not outcome.contradicts:
         return None
-    return Reason("unverified", f"contradicts given tests: {named(outcome.contradicts)}")
+    return Reason("unverified", f"contradicts given tests: {join_names(outcome.contradicts)}")
 
 
-def named(names: Sequence[str], *, most: int = 3) -> str:
+def join_names(names: Sequence[str], *, most: int = 3) -> str:
     """The first few of them, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -6,7 +6,7 @@ from math import ceil
 from coder.base.errors import UsageError, own_command
 from coder.run.message import LeftOut
 from coder.run.run import Run
-from coder.run.termination import named
+from coder.run.termination import join_names
 
 _LEFT_OUT: dict[LeftOut, str] = {
     "held": "may run by itself later, so you decide: --allow PATH writes it",
@@ -125,4 +125,4 @@ def left_out(run: Run) -> list[str]:
     for path, why in run.left_out.items():
         groups.setdefault(why, []).append(path)
     words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
-    return [f"{named(paths)}: {words[why]}" for why, paths in groups.items()]
+    return [f"{join_names(paths)}: {words[why]}" for why, paths in groups.items()]

@@ -166,7 +166,7 @@ class Runs:
     async def answer(self, prefix: str, decision: Decision, client: Client, *, question_id: str) -> Run:
         """Answer the question with this id, unless it is answered already, and continue the run."""
         state = await self.state(prefix)
-        await when_free(lambda: answer(state.run, decision, asked=question_id))
+        await when_free(lambda: answer(state.run, decision, question_id=question_id))
         return await (self.go_on(state, client) if self.may_go_on(state) else self.status(state.run))
 
     def may_go_on(self, state: State) -> bool:

@@ -51,7 +51,7 @@ def progress(body: event_types.Body) -> str | None:
             why = f" is left as it is: {one_line(left)}" if left is not None else ""
             return f"  {'!' if why else '✓'} {one_line(path)}{why}"
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
-            return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.said)}"
+            return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.answer_text)}"
         case event_types.RunResumed():
             return f"  · continues: {who_answers(body)}"
         case event_types.RunOrigin():
@@ -139,7 +139,7 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
         from coder.run.plan import plan_of
 
         if (plan := plan_of(called.arguments)) is not None:
-            return plan.shown
+            return plan.block
     code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
     return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
 

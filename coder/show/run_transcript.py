@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from json import dumps, loads
 
-from coder.base.text.sanitize import shown
+from coder.base.text.sanitize import readable_content
 from coder.models.model import ToolCall
 from coder.run import event_types
 from coder.run.events import Event
@@ -12,7 +12,7 @@ from coder.run.message import CheckLine, CodeMessage, Message, OutcomeMessage, P
 from coder.run.plan import plan_of
 from coder.run.reducer import begin, fold
 from coder.run.state import State
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.show import render
 from coder.show.changes import Files, diff_of
 from coder.show.quotes import without_files
@@ -169,7 +169,7 @@ class Transcript:
                     Part("stdout", outcome.stdout),
                     Part("stderr", outcome.stderr),
                     Part("feedback", outcome.feedback),
-                    Part("reproduced by", "\n".join(names) if self._full else named(names)),
+                    Part("reproduced by", "\n".join(names) if self._full else join_names(names)),
                     Part("not shown", outcome.unshown),
                     Part("checks", _listed(outcome.checks) if self._full else "", is_aside=True),
                 ]
@@ -188,7 +188,7 @@ class Transcript:
         """The text of a changed file, or its length."""
         if text is None:
             return "(deleted)"
-        text = shown(text)
+        text = readable_content(text)
         count = len(text.splitlines())
         return text if self._full or count <= _MOST_LINES else f"({count} lines)"
 

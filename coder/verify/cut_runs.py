@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.verify.finding import Finding
 from coder.verify.new_tests import is_of
 from coder.verify.verification import Verification
@@ -51,5 +51,5 @@ def _without(run: Finding, old: Collection[str]) -> Finding:
     if run.is_cut or not old or any(not line.passed for line in lines):
         return replace(run, lines=lines)
     result = run.result.model_copy(update={"status": "ok", "exit_code": 0})
-    note = f"still red, as before the work: {named(sorted(old))}"
+    note = f"still red, as before the work: {join_names(sorted(old))}"
     return replace(run, lines=lines, result=result, passed=run.complete and bool(lines), note=note)

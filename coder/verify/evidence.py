@@ -7,7 +7,7 @@ each time. They are the model's own, so this is weaker than a given test.
 from coder.run.event_types import Tried
 from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.verify.new_tests import find_new_tests, find_unreported, find_unrun
 from coder.verify.regressions import is_red_as_before
 from coder.verify.trial import Trial
@@ -57,12 +57,12 @@ def with_unreported(state: State, code: CodeMessage, outcome: Outcome) -> Outcom
     if not outcome.passed or outcome.verified != "none" or outcome.unshown or not state.task.test_command:
         return outcome
     new = find_unreported(state, code, outcome)
-    unshown = f"the test command doesn't tell that it runs the new tests: {named(new)}" if new else ""
+    unshown = f"the test command doesn't tell that it runs the new tests: {join_names(new)}" if new else ""
     return outcome.model_copy(update={"unshown": unshown})
 
 
 def _without_old_reds(outcome: Outcome) -> Outcome:
-    red = named([line.name for line in outcome.checks if not line.passed])
+    red = join_names([line.name for line in outcome.checks if not line.passed])
     passed = {"passed": True, "feedback": "", "gist": "", "cause": None, "lacks": ()}
     return outcome.model_copy(update={**passed, "note": f"still red, as before the work: {red}"})
 

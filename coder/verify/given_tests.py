@@ -10,7 +10,7 @@ from coder.run.command_inputs import uses_pytest
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered
@@ -67,7 +67,9 @@ async def as_edited(on: Verification, code: CodeMessage, outcome: Outcome) -> Ou
         hidden = [line for line in hidden if line.path not in code.changes.test_edits]
     if not hidden and not (run.is_cut and outcome.passed):
         return outcome
-    too = f"\nOf the given tests that you change, these fail as they were: {named(reds)}." if reds else ""
+    too = (
+        f"\nOf the given tests that you change, these fail as they were: {join_names(reds)}." if reds else ""
+    )
     text = feedback(hidden, run.result, stop=run.stop)
     failed = {"passed": False, "feedback": f"{text}{too}", "gist": gist(run.result, stop=run.stop)}
     return outcome.model_copy(update={**failed, "checks": _merged(hidden, run.lines)})

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
 from coder.run.message import CheckLine
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.verify.finding import Finding
 
 _MOST_ALONE = 10
@@ -161,4 +161,4 @@ def _told(new: list[CheckLine], missing: list[str], old: list[CheckLine]) -> str
 
 
 def _named(lines: list[CheckLine]) -> str:
-    return named([line.name for line in lines], most=10)
+    return join_names([line.name for line in lines], most=10)

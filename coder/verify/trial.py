@@ -12,7 +12,7 @@ from typing import Literal
 from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist
@@ -116,7 +116,7 @@ class Trial:
             remaining = tuple(name for name in remaining if name not in red)
         if unsteady:
             return unshown_outcome(
-                outcome, f"the new tests end differently on the same files: {named(unsteady)}"
+                outcome, f"the new tests end differently on the same files: {join_names(unsteady)}"
             )
         return outcome_of_nothing(outcome, first, names)
 

@@ -6,7 +6,7 @@ from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
-from coder.run.termination import Reason, named, nothing_to_mend
+from coder.run.termination import Reason, join_names, nothing_to_mend
 from coder.workspace.consent import is_accepted, is_contradicted
 
 
@@ -54,7 +54,7 @@ def ended(state: State, reason: Reason) -> RunStopped:
         )
     landing = state.landing.planned or state.landing.proposed
     if is_done and landing is not None and landing.held:
-        text = f"{reason.text}; left out until you allow it: {named(landing.held)}"
+        text = f"{reason.text}; left out until you allow it: {join_names(landing.held)}"
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )

@@ -11,8 +11,8 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Folder of all data that is kept for one user. It need not exist."""
     import platformdirs  # kept off the path of `--help`
 
-    named = environ.get("CODER_HOME")
-    return Path(named).expanduser().absolute() if named else Path(platformdirs.user_data_dir("coder"))
+    folder = environ.get("CODER_HOME")
+    return Path(folder).expanduser().absolute() if folder else Path(platformdirs.user_data_dir("coder"))
 
 
 def config_folder() -> Path:

@@ -43,10 +43,10 @@ class CommandBreaker:
         unfinished = None if last else _UNFINISHED.search(content, max(0, len(content) - _LONGEST))
         cut = max(unfinished.start(), len(self._begun)) if unfinished else len(content)
         self._held = content[cut:]
-        shown = _broken(content[:cut])[len(self._begun) :]
+        body = _broken(content[:cut])[len(self._begun) :]
         if cut > len(self._begun):
             self._begun = b"" if content[cut - 1 : cut] in (b"\r", b"\n") else b"."
-        return shown
+        return body
 
 
 def _broken(content: bytes) -> bytes:

@@ -31,16 +31,16 @@ class PrintedPaths:
             whole = self._whole(parts, least=1)
             if whole is not None:
                 return whole
-        found, shared = self._nearest(parts)
+        path, shared = self._nearest(parts)
         # Two equal parts are no accident; the name alone may be a file of another program.
-        is_clear = found is not None and (shared > 1 or len(parts) == 1 or "/" not in found)
-        return found if is_clear else None
+        is_clear = path is not None and (shared > 1 or len(parts) == 1 or "/" not in path)
+        return path if is_clear else None
 
     def ending(self, name: str) -> str | None:
         """The one file whose path ends as the whole name does."""
         parts = PurePosixPath(name).parts
-        found, shared = self._nearest(parts)
-        return found if shared == len(parts) else None
+        path, shared = self._nearest(parts)
+        return path if shared == len(parts) else None
 
     def _whole(self, parts: tuple[str, ...], *, least: int) -> str | None:
         """The file whose whole path is the longest end of these parts, of so many at least."""

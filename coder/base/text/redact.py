@@ -50,8 +50,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Know these exact values, and each as it stands in a URL; empty ones are left out."""
-        given = {secret for secret in secrets if secret.strip()}
-        self._secrets = sorted(given | {quote(secret, safe="") for secret in given})
+        values = {secret for secret in secrets if secret.strip()}
+        self._secrets = sorted(values | {quote(secret, safe="") for secret in values})
         self._spaced = [secret for secret in self._secrets if re.search(r"\s", secret)]
 
     @classmethod
@@ -144,11 +144,11 @@ def redact(text: str) -> str:
 
 def quotes_secret(document: str, redact: Callable[[str], str]) -> bool:
     """Whether a text of a JSON document holds what `redact` takes out."""
-    left = [json.loads(document)]
-    while left:
-        value = left.pop()
+    pending = [json.loads(document)]
+    while pending:
+        value = pending.pop()
         if isinstance(value, dict | list):
-            left += value.values() if isinstance(value, dict) else value
+            pending += value.values() if isinstance(value, dict) else value
         elif isinstance(value, str) and not _ENCRYPTED.fullmatch(value) and redact(value) != value:
             return True
     return False

@@ -69,7 +69,7 @@ _REWRITES = re.compile(rf"(\r|\x08|{_ERASE.pattern})")
 
 def terminal_text(text: str) -> str:
     """The text as a terminal shows it in the end: `printable`, and each rewritten line in its last state."""
-    plain = _SEQUENCES.sub(lambda found: found[0] if _ERASE.fullmatch(found[0]) else "", text)
+    plain = _SEQUENCES.sub(lambda match: match[0] if _ERASE.fullmatch(match[0]) else "", text)
     lines = plain.replace("\r\n", "\n").split("\n")
     return printable("\n".join(_last_state(line) if _REWRITES.search(line) else line for line in lines))
 
@@ -107,9 +107,9 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def or_nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+def or_nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
     """`"; did you mean a, b?"` with at most three known names; empty where none is near."""
-    close = get_close_matches(name, list(known), n=3, cutoff=cutoff)
+    close = get_close_matches(name, list(names), n=3, cutoff=cutoff)
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
@@ -141,6 +141,6 @@ def is_binary(text: str) -> bool:
     return _BYTES.search(text) is not None
 
 
-def shown(text: str) -> str:
+def readable_content(text: str) -> str:
     """A content for people: the text, or that there is none."""
     return f"(binary, {len(as_bytes(text)):,} bytes)" if is_binary(text) else text

@@ -106,11 +106,11 @@ class DialogueTurn:
         window = self._turn.abilities.context
         if is_too_long(self._talk, window):
             await self._fold(window)
-        for left in reversed(range(_MOST_FOLDS)):
+        for folds_left in reversed(range(_MOST_FOLDS)):
             try:
                 return await self._asked(sampling)
             except ContextTooLong:
-                if not left or not await self._fold(None):
+                if not folds_left or not await self._fold(None):
                     raise
         raise AssertionError("a loop that always returns or raises")
 

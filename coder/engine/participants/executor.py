@@ -11,7 +11,7 @@ from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
 from coder.run.target import Target, target_of
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
@@ -38,11 +38,11 @@ class Executor:
             failed = Outcome(passed=False, verified="none", feedback=code.changes.problem)
             outcome = _with_left_out(failed, code)
         else:
-            said = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
-            note = f"it says: {said[:_MOST_SAID]}" if said else ""
+            first_line = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
+            note = f"it says: {first_line[:_MOST_SAID]}" if first_line else ""
             nothing = "No file was changed." if state.dialogue.messages else "The answer held no code."
-            feedback = nothing if said else "The answer was empty."
-            cause: Cause | None = "no_code" if said else None
+            feedback = nothing if first_line else "The answer was empty."
+            cause: Cause | None = "no_code" if first_line else None
             outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
         return OutcomeMessage(author=self.name, outcome=outcome)
 
@@ -95,7 +95,7 @@ def _with_unclear(outcome: Outcome, code: CodeMessage, target: Target) -> Outcom
     unclear = [path for path in code.changes.files if target.is_unclear(path)] if outcome.passed else []
     if not unclear:
         return outcome
-    note = f"only the tests use these changed files, which may be a part of them: {named(unclear)}"
+    note = f"only the tests use these changed files, which may be a part of them: {join_names(unclear)}"
     return outcome.model_copy(
         update={
             "test_support": tuple(unclear),
@@ -107,11 +107,11 @@ def _with_unclear(outcome: Outcome, code: CodeMessage, target: Target) -> Outcom
 
 def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:
     """A failure also names the changes that were left out."""
-    left = [*code.changes.test_edits, *code.changes.left_out]
-    if outcome.passed or not left:
+    skipped = [*code.changes.test_edits, *code.changes.left_out]
+    if outcome.passed or not skipped:
         return outcome
-    told = f"Left out of your answer, as no answer may change it: {', '.join(map(shown_path, left))}."
-    return outcome.model_copy(update={"feedback": f"{outcome.feedback}\n{told}"})
+    note = f"Left out of your answer, as no answer may change it: {', '.join(map(shown_path, skipped))}."
+    return outcome.model_copy(update={"feedback": f"{outcome.feedback}\n{note}"})
 
 
 def _told(hashes: dict[str, str], state: State) -> dict[str, str]:

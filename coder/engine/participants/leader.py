@@ -48,9 +48,9 @@ class Picker:
                 answer = await turn.answer(view, sampling=sampling)
             if (to := name_in(answer, self.about)) is not None:
                 break
-            said = ChatMessage(role="assistant", content=answer.text or "(no name)")
+            reply = ChatMessage(role="assistant", content=answer.text or "(no name)")
             again = f"Answer with one of these names alone: {', '.join(self.about)}"
-            view = [*view, said, ChatMessage(role="user", content=again)]
+            view = [*view, reply, ChatMessage(role="user", content=again)]
         text = f"{to} is next" if to else f"{self.otherwise} is next by the order: no name was given"
         return ChoiceMessage(author=self.name, text=text, to=to or self.otherwise)
 
@@ -68,16 +68,16 @@ class Orchestrator:
 
     async def speak(self, turn: Turn) -> LedgerMessage:
         """Plan."""
-        asked = "orchestrator-new" if self.is_new else "orchestrator-look"
-        view = _view(self, turn, prompt("orchestrator"), asked)
+        prompt_name = "orchestrator-new" if self.is_new else "orchestrator-look"
+        view = _view(self, turn, prompt("orchestrator"), prompt_name)
         text = await turn.ask(view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
         ledger = ledger_in(text, self.about)
         return LedgerMessage(author=self.name, text=text, ledger=ledger)
 
 
-def _view(leader: Picker | Orchestrator, turn: Turn, system: str, asked: str) -> list[ChatMessage]:
+def _view(leader: Picker | Orchestrator, turn: Turn, system: str, prompt_name: str) -> list[ChatMessage]:
     state = turn.state
-    words = prompt(asked).format(
+    words = prompt(prompt_name).format(
         task=state.task.prompt.strip(),
         tests=what_to_pass(state, turn.abilities.context),
         members="\n".join(f"- {name}: {brief}".rstrip(": ") for name, brief in leader.about.items()),
@@ -90,8 +90,8 @@ def ledger_in(text: str, names: Mapping[str, str]) -> Ledger:
     """The ledger that an answer holds, with steps of known members only; an empty one where it holds none."""
     at = text.find("{")
     try:
-        found = json.JSONDecoder().raw_decode(text, at)[0]
-        ledger = Ledger.model_validate_json(in_pairs(json.dumps(found, ensure_ascii=False)))
+        document = json.JSONDecoder().raw_decode(text, at)[0]
+        ledger = Ledger.model_validate_json(in_pairs(json.dumps(document, ensure_ascii=False)))
     except (ValueError, RecursionError, ValidationError):
         return Ledger(facts=text)
     return ledger.model_copy(update={"steps": tuple(s for s in ledger.steps if s.member in names)})
@@ -101,13 +101,13 @@ def name_in(answer: CallAnswered, names: Mapping[str, str]) -> str | None:
     """The name that an answer gives: as the tool's argument, as its only word, or as the only one in it."""
     for call in answer.tool_calls:
         try:
-            given = call.parsed().get("name")
+            choice = call.parsed().get("name")
         except ValueError:
             continue
-        if isinstance(given, str) and given in names:
-            return given
-    found = {name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", answer.text)}
-    return found.pop() if len(found) == 1 else None
+        if isinstance(choice, str) and choice in names:
+            return choice
+    mentions = {name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", answer.text)}
+    return mentions.pop() if len(mentions) == 1 else None
 
 
 def _tool(names: tuple[str, ...]) -> ToolSpec:

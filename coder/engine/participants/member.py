@@ -74,10 +74,10 @@ class Member(BaseModel):
 
     def says(self, text: str, hands_to: tuple[str, ...]) -> HandoffMessage | WordsMessage:
         """Its words as a message; a line `HANDOFF: name` hands over."""
-        found = _HANDOFF.search(text)
-        if found is None or found[1] not in hands_to:
+        match = _HANDOFF.search(text)
+        if match is None or match[1] not in hands_to:
             return WordsMessage(author=self.name, text=text)
-        return HandoffMessage(author=self.name, text=text, to=found[1])
+        return HandoffMessage(author=self.name, text=text, to=match[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class Talking:
         state, target = turn.state, target_now(turn.state)
         words = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
         thread = thread_words(state, self.name, self.within)
-        asked = "\n\n".join(filter(None, [words, thread, prompt("your-turn")]))
+        request = "\n\n".join(filter(None, [words, thread, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
-        view = [system, ChatMessage(role="user", content=asked)]
+        view = [system, ChatMessage(role="user", content=request)]
         return await converse(MemberWork(self, DialogueTurn(turn, None, view), turn))
 
 

@@ -72,8 +72,8 @@ class PlanningWork:
                 steps = read_arguments(call.parsed(), HandIn, name=call.name).steps
                 return await self._decided("\n".join(f"{n}. {step}" for n, step in enumerate(steps, 1)))
             if call.name == ASK.name:
-                asked = read_arguments(call.parsed(), Ask, name=call.name)
-                return QuestionMessage(author=self._role.name, text=asked.question, options=asked.options)
+                ask = read_arguments(call.parsed(), Ask, name=call.name)
+                return QuestionMessage(author=self._role.name, text=ask.question, options=ask.options)
         except ValueError as error:
             return f"error: {error}"
         return None

@@ -57,17 +57,17 @@ class ProgramCalls:
             raise self._failure
         return result
 
-    async def _guarded(self, tool: Tool, given: JsonObject, make: MakeCall) -> ToolResult:
+    async def _guarded(self, tool: Tool, arguments: JsonObject, make: MakeCall) -> ToolResult:
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
-        said = redact(json.dumps(given, ensure_ascii=False))
-        call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=said)
-        logged = CodeCalled(id=call.id, name=call.name, arguments=said[:_LOGGED])
+        arguments_text = redact(json.dumps(arguments, ensure_ascii=False))
+        call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=arguments_text)
+        logged = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED])
         async with self._effects:
             effects = (
                 self._turn.state.dialogue.session.effects
             )  # also of other calls: each needs a word of its own
-            alike = sum((made.name, made.arguments) == (logged.name, logged.arguments) for made in effects)
-            if refused := await self._refused(call, f"{call.name} {said} {alike}"):
+            alike = sum((one.name, one.arguments) == (logged.name, logged.arguments) for one in effects)
+            if refused := await self._refused(call, f"{call.name} {arguments_text} {alike}"):
                 raise ValueError(refused)
             await journal.append(logged)
             try:
@@ -79,5 +79,5 @@ class ProgramCalls:
             return result
 
     def _answered(self, call: ToolCall, text: str) -> CodeAnswered:
-        said = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED]))[:_LOGGED]
-        return CodeAnswered(id=call.id, name=call.name, text=said)
+        excerpt = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED]))[:_LOGGED]
+        return CodeAnswered(id=call.id, name=call.name, text=excerpt)

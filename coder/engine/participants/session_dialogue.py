@@ -114,7 +114,7 @@ async def _tell_task(turn: Turn, talk: DialogueTurn, place: Workplace) -> None:
     for one in calls:
         is_refused = one.call.name == HAND_IN.name and not latest_plan(turn.state.steps[-1])
         talk.add(await place.tell(one.call, _NOT_WANTED if is_refused else format_outcome(turn.state)))
-    talk.add(next_request(turn.state, context=turn.abilities.context, told=bool(calls)))
+    talk.add(next_request(turn.state, context=turn.abilities.context, is_reported=bool(calls)))
 
 
 async def _tell_fork(state: State, talk: DialogueTurn, place: Workplace) -> None:

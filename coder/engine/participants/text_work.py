@@ -108,8 +108,8 @@ def read_edits(text: str, state: State, target: Target, repaired: CodeMessage | 
 def misfit_words(turn: Turn, answered: Answered, repaired: CodeMessage | None) -> str:
     """The words that ask again for edits that don't fit, with the nearest lines of the files."""
     state = turn.state
-    files, shown = _files_now(state, repaired), texts_of(state)
-    readable = {path: code for path, code in files.items() if path in shown or path not in state.files}
+    files, visible = _files_now(state, repaired), texts_of(state)
+    readable = {path: code for path, code in files.items() if path in visible or path not in state.files}
     return misfit(answered, readable, context=turn.abilities.context)
 
 

@@ -14,7 +14,7 @@ from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.tools.call_words import MOST_SHOWN, call_words
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult
@@ -66,9 +66,9 @@ class Workplace:
     def require_tool(self, call: ToolCall) -> None:
         """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
         state = self._turn.state
-        asked = question_id(state.run, len(state.progress.messages), self._key(call))
-        is_open = state.questions.open is not None and state.questions.open.id == asked
-        if call.name not in self._tools and (is_open or asked in state.questions.answers):
+        identity = question_id(state.run, len(state.progress.messages), self._key(call))
+        is_open = state.questions.open is not None and state.questions.open.id == identity
+        if call.name not in self._tools and (is_open or identity in state.questions.answers):
             raise UsageError(
                 f"A call of {call.name} waits for its tool, which isn't given. "
                 f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
@@ -90,24 +90,24 @@ class Workplace:
         await turn.baseline(0)
         await self._session()
         is_new = state.dialogue.participant not in turn.bench.known_to
-        is_restarted = is_new and any(said.role == "tool" for said in state.dialogue.messages)
+        is_restarted = is_new and any(message.role == "tool" for message in state.dialogue.messages)
         redact = turn.bench.redactor.redact
-        said = redact(call.arguments)
+        arguments = redact(call.arguments)
         await turn.journal.append(
-            ToolCalled(call=state.spend.calls, id=call.id, name=call.name, arguments=said, effect=effect)
+            ToolCalled(call=state.spend.calls, id=call.id, name=call.name, arguments=arguments, effect=effect)
         )
         try:
-            given, changes, left_out = await self._made(call)
+            result, changes, left_out = await self._made(call)
         except SandboxBroken:  # nothing of the call stays
-            if told := _made_by(turn.state, call):
-                return await self.tell(call, f"{_BROKEN}{told}", failed=True)
+            if effects := _made_by(turn.state, call):
+                return await self.tell(call, f"{_BROKEN}{effects}", failed=True)
             is_restarted = True
-            given, changes, left_out = await self._made(call, anew=True)
+            result, changes, left_out = await self._made(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
-        text = redact(given.text)
+        text = redact(result.text)
         new = [line for line in left_out if line not in _lines(state)]
         if new and not self._is_on_copy:
-            text = f"{text}\n[left out, lands nowhere: {named(new)}]"
+            text = f"{text}\n[left out, lands nowhere: {join_names(new)}]"
         if is_new and turn.bench.read_only:
             text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
         answered = ToolAnswered(
@@ -115,11 +115,11 @@ class Workplace:
             id=call.id,
             name=call.name,
             text=f"{_NEW_COPY if self._is_on_copy else _RESTARTED}{text}" if is_restarted else text,
-            exit_code=given.exit_code,
-            seconds=given.seconds,
-            failed=given.failed,
-            running=given.running,
-            images=given.images,
+            exit_code=result.exit_code,
+            seconds=result.seconds,
+            failed=result.failed,
+            running=result.running,
+            images=result.images,
             changes=changes,
             left_out=left_out,
         )
@@ -188,16 +188,16 @@ class Workplace:
                 ProgramCalls,  # most runs have no tools of their own
             )
 
-            given = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
-            is_killed = given.exit_code is None and not given.running
+            result = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
+            is_killed = result.exit_code is None and not result.running
             if is_killed or self._turn.state.dialogue.session.open_effect is not None:
-                given = replace(given, text=f"{given.text}{_made_by(self._turn.state, call)}")
+                result = replace(result, text=f"{result.text}{_made_by(self._turn.state, call)}")
         else:
-            given = await self._tools.answer(call, desk)
+            result = await self._tools.answer(call, desk)
         changes, left_out = await work.changes()
-        if not self._tools.has_effect(call.name) and (told := await ask_about_hosts(self._turn)):
-            given = replace(given, text="\n".join([given.text, *told]))
-        return given, changes, left_out
+        if not self._tools.has_effect(call.name) and (host_notes := await ask_about_hosts(self._turn)):
+            result = replace(result, text="\n".join([result.text, *host_notes]))
+        return result, changes, left_out
 
     async def tell(self, call: ToolCall, text: str, *, failed: bool = False) -> ChatMessage:
         """Answer a call without making it; `failed`: it should have been made."""
@@ -218,14 +218,14 @@ class Workplace:
         }
         if bench.open_session is not None:
             await (await bench.session(state)).write(changes)
-        made = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
-        await self._turn.journal.append(made)
+        event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
+        await self._turn.journal.append(event)
 
     async def _logged(self, answered: ToolAnswered) -> ChatMessage:
         turn = self._turn
         if turn.state.dialogue.owes_baseline:
-            told = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
-            answered = answered.model_copy(update={"text": f"{answered.text}\n[{told}]"})
+            report = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
+            answered = answered.model_copy(update={"text": f"{answered.text}\n[{report}]"})
         await turn.journal.append(answered)
         return ChatMessage(
             role="tool", content=answered.text, images=answered.images, tool_call_id=answered.id
@@ -239,10 +239,10 @@ def _lines(state: State) -> tuple[str, ...]:
 
 def _made_by(state: State, call: ToolCall) -> str:
     """What a model is told of the calls with effects that the programs of a call have made; often empty."""
-    made = [one for one in state.dialogue.session.effects if one.id == call.id]
-    lines = [f"{one.name}({one_line(one.arguments, width=_SHOWN)})" for one in made[-_MOST_SHOWN:]]
-    if made and state.dialogue.session.open_effect is made[-1]:
+    effects = [one for one in state.dialogue.session.effects if one.id == call.id]
+    lines = [f"{one.name}({one_line(one.arguments, width=_SHOWN)})" for one in effects[-_MOST_SHOWN:]]
+    if effects and state.dialogue.session.open_effect is effects[-1]:
         lines[-1] += ": cut off, it may have had its effect or not"
-    if len(made) > _MOST_SHOWN:
-        lines.insert(0, f"{len(made) - _MOST_SHOWN} others")
-    return f"\n[Its programs had called {'; '.join(lines)}.]" if made else ""
+    if len(effects) > _MOST_SHOWN:
+        lines.insert(0, f"{len(effects) - _MOST_SHOWN} others")
+    return f"\n[Its programs had called {'; '.join(lines)}.]" if effects else ""

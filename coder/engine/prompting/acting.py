@@ -13,7 +13,7 @@ from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import HUMAN, OutcomeMessage
 from coder.run.state import State
 from coder.run.target import Target
-from coder.run.termination import named, why_unverified
+from coder.run.termination import join_names, why_unverified
 from coder.source.named_sources import named_sources
 from coder.verify.time_limits import MORE_S, most_test_s
 from coder.workspace.proposal import is_same
@@ -54,12 +54,12 @@ def first_request(
     ]
 
 
-def next_request(state: State, *, context: int | None, told: bool) -> ChatMessage:
+def next_request(state: State, *, context: int | None, is_reported: bool) -> ChatMessage:
     """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
     edited, is_reply = _edited(state), answer_in_words(_latest_heard(state)) is not None
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
-        "" if told or is_reply else f"[{format_outcome(state)}]",
+        "" if is_reported or is_reply else f"[{format_outcome(state)}]",
         *_answered_elsewhere(state),
         edited,
         asked_words(state),
@@ -92,23 +92,23 @@ def _answered_elsewhere(state: State) -> list[str]:
     unread = state.dialogue.unread
     missed = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
     return [
-        f"[Meanwhile, in another dialogue, the user said:]\n{said}\n[What came of it:]\n{came}"
-        for said, came in map(told_whole, missed)
+        f"[Meanwhile, in another dialogue, the user said:]\n{words}\n[What came of it:]\n{came}"
+        for words, came in map(told_whole, missed)
     ]
 
 
 def _edited(state: State) -> str:
     """The user's own changes since, without a change that they refused or took back."""
     unread, now, before = state.dialogue.unread, state.worked, state.steps[-1]
-    known = unread.files if unread is not None else {}
+    earlier = unread.files if unread is not None else {}
     own = {path for code in before.codes for path in code.changes.texts}
     is_told = before.landing.taken_back or before.landing.refused is not None
     paths = [
         path
-        for path in {**known, **now}
-        if not is_same(known.get(path), now.get(path)) and not (is_told and path in own)
+        for path in {**earlier, **now}
+        if not is_same(earlier.get(path), now.get(path)) and not (is_told and path in own)
     ]
-    return f"[The user has changed these files, here too: {named(paths)}]" if paths else ""
+    return f"[The user has changed these files, here too: {join_names(paths)}]" if paths else ""
 
 
 def system_words(state: State, *, in_text: bool, plans: bool = False) -> str:
@@ -162,8 +162,8 @@ def _limits(state: State) -> str:
 def _shown(state: State) -> str:
     """What programs may read besides, by name."""
     beside = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
-    named = [*map(shown_path, state.settings.show), *beside]
-    return f"Programs may read, and not change: {', '.join(named)}." if named else ""
+    paths = [*map(shown_path, state.settings.show), *beside]
+    return f"Programs may read, and not change: {', '.join(paths)}." if paths else ""
 
 
 def _wanted(state: State, target: Target) -> str:
@@ -191,9 +191,9 @@ def verdict_words(state: State) -> str | None:
     if state.progress.pending or state.last is None:
         return None
     if state.last.author == HUMAN:
-        said = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
+        text = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
         stands = "[Nothing was written. Your change still stands here. The user says:]\n"
-        return f"{stands if isinstance(state.last, OutcomeMessage) else ''}{said}" if said else None
+        return f"{stands if isinstance(state.last, OutcomeMessage) else ''}{text}" if text else None
     outcome = state.outcome
     if outcome is None:
         return None
@@ -201,15 +201,17 @@ def verdict_words(state: State) -> str | None:
     if outcome.cause == "no_code":
         return prompt("nudge")
     if outcome.contradicts or (outcome.passed and code.changes.test_edits and not code.changes.files):
-        contradicts = f"it contradicts given tests, which fail as they were: {named(outcome.contradicts)}"
+        contradicts = (
+            f"it contradicts given tests, which fail as they were: {join_names(outcome.contradicts)}"
+        )
         why = contradicts if outcome.contradicts else why_unverified(state, outcome)
         return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.changes.test_edits)))
     if not outcome.passed:
         lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
         how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
-        told = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
-        return prompt("not-done").format(feedback=outcome.feedback) + told
-    left = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
-    told = f"\nLeft out, as it decides what passes: {left}." if left else ""
+        note = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
+        return prompt("not-done").format(feedback=outcome.feedback) + note
+    skipped = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
+    note = f"\nLeft out, as it decides what passes: {skipped}." if skipped else ""
     why, most_s = why_unverified(state, outcome), f"{most_test_s(state):g}"
-    return prompt("not-shown").format(why=why, left=told, more_s=MORE_S, most_s=most_s)
+    return prompt("not-shown").format(why=why, left=note, more_s=MORE_S, most_s=most_s)

@@ -82,8 +82,8 @@ async def survey_of(turn: Turn) -> "Survey | None":
     if sum(tokens(text) + _FENCE_TOKENS for text in sources) <= whole_budget(context):
         return None
     plan = latest_plan(state)
-    told = (state.task.prompt, plan.text if plan is not None else "", failing_now(state, context))
-    prompt = "\n".join(filter(None, told))
+    parts = (state.task.prompt, plan.text if plan is not None else "", failing_now(state, context))
+    prompt = "\n".join(filter(None, parts))
     kept = turn.bench.survey
     if kept is None or kept[0] is not state.files or kept[1] != prompt:
         from coder.base.fs.private_folder import facts_folder
@@ -122,9 +122,9 @@ def files_shown(
         return ""
     if survey is None:
         return _all_sources(state, target, context, acts=acts)
-    shown = f"\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
+    map_text = f"\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
     which = f"Shown is what the task seems to be about{'; look at all else by `bash`' if acts else ''}."
-    return _headed(state, which) + survey.files + shown + _hidden(state, texts_of(state))
+    return _headed(state, which) + survey.files + map_text + _hidden(state, texts_of(state))
 
 
 def notes_shown(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
@@ -133,13 +133,13 @@ def notes_shown(state: State, target: Target, survey: "Survey | None", context: 
 
     texts = texts_of(state)
     most = MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _SHARE_OF_NOTES)
-    shown = ""
+    notes = ""
     near = [target.path, *(texts if survey is None else survey.paths)]
     for path, text in guidance(texts, near, most=most).items():
         folder = path.rpartition("/")[0]
         place = f"below {shown_path(folder)}" if folder else "in this repository"
-        shown += f"\n{prompt('guidance').format(path=shown_path(path), place=place)}\n{fenced(text)}\n"
-    return shown
+        notes += f"\n{prompt('guidance').format(path=shown_path(path), place=place)}\n{fenced(text)}\n"
+    return notes
 
 
 def _all_sources(state: State, target: Target, context: int | None, *, acts: bool) -> str:
@@ -148,10 +148,10 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
 
     texts = texts_of(state)
     plan = latest_plan(state)
-    asked = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
-    named = {path: n for n, path in enumerate(dict.fromkeys([target.path, *named_sources(asked, texts)]))}
+    request = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
+    ranks = {path: n for n, path in enumerate(dict.fromkeys([target.path, *named_sources(request, texts)]))}
     ordered = sorted(
-        texts, key=lambda p: (named.get(p, len(named)), p not in target.tests, not is_source(p), p)
+        texts, key=lambda p: (ranks.get(p, len(ranks)), p not in target.tests, not is_source(p), p)
     )
     empty = [path for path in ordered if not texts[path].strip()]
     texts = {path: texts[path] for path in ordered}
@@ -159,27 +159,27 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     apart = {path for path in texts if is_guidance(path)} | set(empty)
     parts = [whole_file(path, texts[path]) for path in sources if path not in apart]
     room = whole_budget(context) - sum(map(tokens, parts))
-    left: list[str] = []
-    for path in sorted(texts.keys() - apart - set(sources), key=lambda path: (path not in named, path)):
-        room = min(room, _NAMED_TOKENS if path in named else _OTHER_TOKENS)
+    omitted: list[str] = []
+    for path in sorted(texts.keys() - apart - set(sources), key=lambda path: (path not in ranks, path)):
+        room = min(room, _NAMED_TOKENS if path in ranks else _OTHER_TOKENS)
         part = whole_file(path, texts[path])
-        is_whole = len(texts[path]) <= _MOST_HEAD or (path in named and tokens(part) <= room)
+        is_whole = len(texts[path]) <= _MOST_HEAD or (path in ranks and tokens(part) <= room)
         if not is_whole:
-            part = (_kinds if path in named else _head)(path, texts[path])
+            part = (_kinds if path in ranks else _head)(path, texts[path])
         is_shown = bool(part) and tokens(part) <= room and not _GENERATED.search(path)
         if is_shown:
             room -= tokens(part)
             parts.append(part)
         if not (is_shown and is_whole):
-            left.append(path)
+            omitted.append(path)
     which = f"All source files are shown{'; look at the rest by `bash`' if acts else ''}."
-    if not left and texts.keys() == state.files.keys():
+    if not omitted and texts.keys() == state.files.keys():
         which = "They are all shown."
-    names = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in left[:_MOST_NAMED]]
-    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    told = f"\nNot shown, or only in part: {', '.join(names)}{more}.\n" if left else ""
-    told += f"\nEmpty: {', '.join(map(shown_path, empty[:_MOST_NAMED]))}.\n" if empty else ""
-    return _headed(state, which) + "".join(parts) + told + _hidden(state, texts)
+    names = [f"{shown_path(path)} ({len(texts[path])} characters)" for path in omitted[:_MOST_NAMED]]
+    more = f" and {len(omitted) - _MOST_NAMED} more" if len(omitted) > _MOST_NAMED else ""
+    note = f"\nNot shown, or only in part: {', '.join(names)}{more}.\n" if omitted else ""
+    note += f"\nEmpty: {', '.join(map(shown_path, empty[:_MOST_NAMED]))}.\n" if empty else ""
+    return _headed(state, which) + "".join(parts) + note + _hidden(state, texts)
 
 
 def _headed(state: State, which: str) -> str:
@@ -216,7 +216,7 @@ def _hidden(state: State, texts: Mapping[str, str]) -> str:
     from coder.context.secrecy import is_secret
 
     secret = [shown_path(path) for path in hidden if is_secret(path)][:_MOST_HIDDEN]
-    named = f"\n{', '.join(secret)}: there too, and kept from you.\n" if secret else ""
+    secret_note = f"\n{', '.join(secret)}: there too, and kept from you.\n" if secret else ""
     other = count_of(sum(not is_secret(path) for path in hidden), "file")
     is_other = any(not is_secret(path) for path in hidden)
-    return named + (f"\nThere too, and no UTF-8 text or too large: {other}.\n" if is_other else "")
+    return secret_note + (f"\nThere too, and no UTF-8 text or too large: {other}.\n" if is_other else "")

@@ -32,32 +32,32 @@ def history_budget(context: int | None) -> int:
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
     """The steps before this one as a dialogue of at most so many tokens, oldest first."""
-    if not (known := state.steps[state.dialogue.cleared_steps :]):
+    if not (steps := state.steps[state.dialogue.cleared_steps :]):
         return []
-    first, *rest = known
-    left = budget - input_tokens([]) - _cost(_first(first, len(rest)))
-    told: list[Dialogue] = []
+    first, *rest = steps
+    room = budget - input_tokens([]) - _cost(_first(first, len(rest)))
+    pairs: list[Dialogue] = []
     is_full = True
     for step in reversed(rest):
         pair = _told(step, fully=is_full)
-        if is_full and _cost(pair) > left:
+        if is_full and _cost(pair) > room:
             is_full, pair = False, _told(step, fully=False)
-        left -= _cost(pair)
-        if left < 0:
+        room -= _cost(pair)
+        if room < 0:
             break
-        told.append(pair)
-    opening = _first(first, len(rest) - len(told))
+        pairs.append(pair)
+    opening = _first(first, len(rest) - len(pairs))
     full = _told(first, fully=True)
-    if is_full and len(told) == len(rest) and _cost(full) <= left + _cost(opening):
+    if is_full and len(pairs) == len(rest) and _cost(full) <= room + _cost(opening):
         opening = full
-    dialogue = [opening, *reversed(told)]
+    dialogue = [opening, *reversed(pairs)]
     return [message for pair in dialogue for message in pair]
 
 
 def told_whole(step: State) -> tuple[str, str]:
     """The user's words of a step, and its outcome."""
-    said, came = _told(step, fully=True)
-    return said.content, came.content
+    request, reply = _told(step, fully=True)
+    return request.content, reply.content
 
 
 def _cost(pair: Sequence[ChatMessage]) -> int:
@@ -86,8 +86,8 @@ def _first(step: State, dropped: int) -> Dialogue:
     return _dialogue(shortened(step.task.prompt.strip(), _REQUEST), answer)
 
 
-def _dialogue(said: str, answer: str) -> Dialogue:
-    return ChatMessage(role="user", content=said), ChatMessage(role="assistant", content=answer)
+def _dialogue(request: str, answer: str) -> Dialogue:
+    return ChatMessage(role="user", content=request), ChatMessage(role="assistant", content=answer)
 
 
 def account(step: State, *, fully: bool) -> str:
@@ -95,13 +95,13 @@ def account(step: State, *, fully: bool) -> str:
     patch = step.landing.patch
     if (words := answer_in_words(step)) is not None:
         return shortened(words.strip(), _WORDS if fully else _SHORT)
-    shown = f"\n{fenced(shortened(patch.rstrip(), _PATCH), 'diff')}" if fully and patch else ""
+    patch_text = f"\n{fenced(shortened(patch.rstrip(), _PATCH), 'diff')}" if fully and patch else ""
     if step.landing.written:
         names = ", ".join(step.landing.written)
         if step.landing.taken_back:
-            return f"Changed {names}. The user has taken that back: the files are as they were.{shown}"
-        return f"Changed {names}.{shown}"
+            return f"Changed {names}. The user has taken that back: the files are as they were.{patch_text}"
+        return f"Changed {names}.{patch_text}"
     if step.landing.refused is not None and step.landing.refused.by_human:
-        return f"The user did not want this change, so nothing was written.{shown}"
+        return f"The user did not want this change, so nothing was written.{patch_text}"
     why = step.progress.stopped.reason if step.progress.stopped is not None else "it was broken off"
-    return f"Nothing was changed: {why}.{shown}"
+    return f"Nothing was changed: {why}.{patch_text}"

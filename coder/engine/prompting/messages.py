@@ -42,16 +42,16 @@ def coder_view(
     messages = _asking(system, state, words, context)
     outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
     if repaired is not None and outcome is not None:
-        said = outcome.feedback
+        feedback = outcome.feedback
         what = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
         if form == "whole":
             is_one = target.is_python and repaired.changes.files.keys() <= {target.path}
-            shown = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
-            asked = prompt(what if is_one else f"{what}-files").format(feedback=said)
+            quote = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
+            request = prompt(what if is_one else f"{what}-files").format(feedback=feedback)
         else:
-            shown = quoted(repaired.text)
-            asked = repair_of_edits(state, repaired, said, words=f"{what}-edits")
-        messages += [ChatMessage(role="assistant", content=shown), ChatMessage(role="user", content=asked)]
+            quote = quoted(repaired.text)
+            request = repair_of_edits(state, repaired, feedback, words=f"{what}-edits")
+        messages += [ChatMessage(role="assistant", content=quote), ChatMessage(role="user", content=request)]
     return messages
 
 
@@ -75,12 +75,12 @@ def task_words(
 ) -> str:
     """The request for the task: its words, its files, what it has to pass and how that fails now."""
     notes = notes_shown(state, target, survey, context) if state.files else ""
-    shown = files_shown(state, target, survey, context)
+    file_texts = files_shown(state, target, survey, context)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
         task=asked_words(state),
         plan=f"{plan_words(latest_plan(state))}{_team_words(state)}",
-        files=f"\n{notes}\n{shown}" if notes or shown else "",
+        files=f"\n{notes}\n{file_texts}" if notes or file_texts else "",
         tests=what_to_pass(state, context),
         asked=asked_for(target) if target.is_asked_for else _defining("Write the code.", target),
     )
@@ -104,17 +104,17 @@ def _team_words(state: State) -> str:
         return ""
     from coder.engine.prompting.thread import thread_words  # no run without a team needs it
 
-    said = thread_words(state, "coder", since=True)
-    return f"\nYour team has said:\n{said}\n" if said else ""
+    words = thread_words(state, "coder", since=True)
+    return f"\nYour team has said:\n{words}\n" if words else ""
 
 
 def asked_words(state: State) -> str:
     """The task, the model's questions, and the user's answers."""
     pairs = pairwise(state.progress.messages)
-    told = [
+    notes = [
         f"You asked:\n{q.text}\n\nThe answer:\n{a.text}" for q, a in pairs if isinstance(a, AnswerMessage)
     ]
-    return "\n\n".join([state.task.prompt.strip(), *told])
+    return "\n\n".join([state.task.prompt.strip(), *notes])
 
 
 def asked_for(target: Target) -> str:

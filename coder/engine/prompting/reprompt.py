@@ -60,8 +60,10 @@ def misfit(answered: Answered, texts: Mapping[str, str | None], *, context: int 
     """The words about edits that don't fit: with the nearest lines, or with the file where none is near."""
     files = {path: text for path in answered.missed if (text := texts.get(path)) is not None}
     budget = _MISFIT_TOKENS if context is None else min(_MISFIT_TOKENS, context // _SHARE_OF_MISFIT)
-    shown = whole_files(files, budget=budget)
-    return f"{answered.problem}\n\nThese files as they are now:\n{shown}" if shown else answered.problem or ""
+    quotes = whole_files(files, budget=budget)
+    return (
+        f"{answered.problem}\n\nThese files as they are now:\n{quotes}" if quotes else answered.problem or ""
+    )
 
 
 def shortened(text: str, most: int) -> str:
@@ -72,13 +74,13 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
 
 
-def is_reply(asked: str, answered: Answered, text: str) -> bool:
+def is_reply(request: str, answered: Answered, text: str) -> bool:
     """Whether nothing in an answer to this message was meant to change a file."""
     if not text.strip() or not answered.fits:
         return False
     if "```" not in text:
         return not answered.files
-    return is_question(asked) and answered.only_shows
+    return is_question(request) and answered.only_shows
 
 
 def asks(text: str) -> bool:

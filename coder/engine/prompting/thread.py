@@ -26,27 +26,27 @@ def visible(state: State, within: Sequence[str] = ()) -> tuple[Message, ...]:
 
     Those of its own team, of a nested team the last one only, and of the teams around it what was said last.
     """
-    place, found = tuple(within), []
+    place, selection = tuple(within), []
     for message, after in zip(state.progress.messages, (*state.progress.messages[1:], None), strict=False):
-        its = message.within
-        if its == place:
-            found.append(message)
-        elif its[: len(place)] == place:
-            inner = its[: len(place) + 1]
+        origin = message.within
+        if origin == place:
+            selection.append(message)
+        elif origin[: len(place)] == place:
+            inner = origin[: len(place) + 1]
             is_last = after is None or after.within[: len(inner)] != inner
-            found += [message] if is_last else []
-        elif place[: len(its)] == its:
-            is_last = after is None or len(after.within) > len(its)
-            found += [message] if is_last else []
-    return tuple(found)
+            selection += [message] if is_last else []
+        elif place[: len(origin)] == origin:
+            is_last = after is None or len(after.within) > len(origin)
+            selection += [message] if is_last else []
+    return tuple(selection)
 
 
 def thread_words(state: State, name: str, within: Sequence[str] = (), *, since: bool = False) -> str:
     """What others have said; `since`: since this member's own latest message."""
     messages = visible(state, within)
     own = max((i for i, message in enumerate(messages) if message.author == name), default=-1)
-    told = [m for m in messages[own + 1 if since else 0 :] if m.kind != "plan" or m.author != "planner"]
-    return "\n\n".join(line for message in told if (line := _told(message, name)))
+    others = [m for m in messages[own + 1 if since else 0 :] if m.kind != "plan" or m.author != "planner"]
+    return "\n\n".join(line for message in others if (line := _told(message, name)))
 
 
 def _told(message: Message, reader: str) -> str:

@@ -72,20 +72,20 @@ async def behaviours(turn: Turn, comparison: Comparison) -> list[tuple[str, ...]
     began = monotonic()
     await turn.journal.append(ProgramStarted(what="compare", before=before))
     sandbox = await turn.bench.candidate()
-    found = [await behaviour(sandbox, source, comparison.name, inputs=inputs) for source in sources]
+    results = [await behaviour(sandbox, source, comparison.name, inputs=inputs) for source in sources]
     seconds = monotonic() - began
     await turn.journal.append(
         ProgramFinished(what="compare", status="ok", exit_code=None, seconds=seconds, after={})
     )
-    return found
+    return results
 
 
-def largest_group(found: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
+def largest_group(results: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
     """Positions of the largest group with one behaviour; constant or failing ones don't count."""
     groups: dict[tuple[str, ...], tuple[int, ...]] = {}
-    for i, given in enumerate(found):
-        if len({one for one in given if not one.startswith(FAILED)}) > 1:
-            groups[given] = (*groups.get(given, ()), i)
+    for i, values in enumerate(results):
+        if len({one for one in values if not one.startswith(FAILED)}) > 1:
+            groups[values] = (*groups.get(values, ()), i)
     return max(groups.values(), key=len, default=())
 
 
@@ -93,7 +93,7 @@ async def behaviour(
     sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments]
 ) -> tuple[str, ...]:
     """What the source's function returns for each input. All calls share one process, and its state."""
-    given: list[str] = []
+    values: list[str] = []
     limits = Limits(wall_s=PATIENCE_S, cpu_s=SECONDS)
     try:
         async with (
@@ -102,16 +102,16 @@ async def behaviour(
         ):
             for arguments in inputs:
                 try:
-                    given.append(_described(await function.call(arguments)))
+                    values.append(_described(await function.call(arguments)))
                 except CalleeEnded:
                     raise
                 except CallFailed as error:
-                    given.append(_failure(error))
+                    values.append(_failure(error))
     except TimeoutError:
-        given.append(LATE)
+        values.append(LATE)
     except CallFailed as error:
-        given.append(_failure(error))
-    return (*given, *[_GONE] * (len(inputs) - len(given)))
+        values.append(_failure(error))
+    return (*values, *[_GONE] * (len(inputs) - len(values)))
 
 
 def _failure(error: CallFailed) -> str:
@@ -156,10 +156,15 @@ def described(value: object) -> str:
 
 def inputs_of(examples: Sequence[str], name: str) -> list[Arguments]:
     """Arguments for the function `name`: of its calls in the examples, then neighbours of each."""
-    given = [found for source in examples for found in _calls(source, name) if len(repr(found)) <= _LONGEST]
-    made = [neighbour for arguments in given[:_MOST_VARIED] for neighbour in _neighbours(arguments)]
-    evenly = made[:: max(1, -(-len(made) // MOST))]
-    return list({repr(arguments): arguments for arguments in [*given, *evenly]}.values())[:MOST]
+    calls = [
+        arguments
+        for source in examples
+        for arguments in _calls(source, name)
+        if len(repr(arguments)) <= _LONGEST
+    ]
+    variants = [neighbour for arguments in calls[:_MOST_VARIED] for neighbour in _neighbours(arguments)]
+    evenly = variants[:: max(1, -(-len(variants) // MOST))]
+    return list({repr(arguments): arguments for arguments in [*calls, *evenly]}.values())[:MOST]
 
 
 def _calls(source: str, name: str) -> Iterator[Arguments]:

@@ -31,7 +31,7 @@ _BESIDE = 5
 class _Form:
     """A way to ask, and how the answer begins."""
 
-    asked: str
+    template: str
     """The prompt's name."""
     begun: Callable[[Outline], str]
 
@@ -51,17 +51,19 @@ class Completer:
     async def speak(self, turn: Turn) -> CodeMessage:
         """Ask for the body."""
         state = turn.state
-        target, known = _known(state)
-        if known is None:
+        target, beginning = _beginning_of(state)
+        if beginning is None:
             raise ValueError("the task is about no single function")
         parent = state.progress.parent
-        draw = parent.draw if parent is not None and parent.draw is not None else first_draw(known, 0)
+        draw = parent.draw if parent is not None and parent.draw is not None else first_draw(beginning, 0)
         task = state.task
         checks = [check.strip() for check in task.checks if check.strip() not in task.prompt]
         words = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
-        asked = prompt(_FORMS[draw.form].asked).format(task=words, source=known.with_docstring().rstrip())
+        request = prompt(_FORMS[draw.form].template).format(
+            task=words, source=beginning.with_docstring().rstrip()
+        )
         view = [
-            ChatMessage(role="user", content=asked),
+            ChatMessage(role="user", content=request),
             ChatMessage(role="assistant", content=_FENCE + draw.begun),
         ]
         answer = await turn.answer(view, sampling=_sampling(state, draw))
@@ -82,16 +84,16 @@ class TextCompletion:
 
     def can_complete(self, state: State) -> bool:
         """Whether the task is about one function, of which enough is known to begin it."""
-        return _known(state)[1] is not None
+        return _beginning_of(state)[1] is not None
 
     def draw(self, state: State, earlier: Sequence[State]) -> Draw:
         """Each form once, then the likeliest beginning that no answer continues yet; else by chance."""
-        known = _known(state)[1]
-        if known is None:
+        beginning = _beginning_of(state)[1]
+        if beginning is None:
             raise ValueError("the task is about no single function")
         count = len(earlier)
         if count < len(_FORMS):
-            return first_draw(known, count)
+            return first_draw(beginning, count)
         drawn = [
             (code.text, code.continuation, _form_of(one))
             for one in earlier
@@ -108,16 +110,16 @@ class TextCompletion:
             _, _, begun, form = max(likely, key=lambda one: one[:2])
             return Draw(form=form, begun=begun)
         form = count % len(_FORMS)
-        return Draw(form=form, begun=_FORMS[form].begun(known), temperature=_TEMPERATURE)
+        return Draw(form=form, begun=_FORMS[form].begun(beginning), temperature=_TEMPERATURE)
 
     def participant(self) -> Completer:
         """The one that completes the beginning which its run was given."""
         return Completer()
 
 
-def first_draw(known: Outline, form: int) -> Draw:
+def first_draw(beginning: Outline, form: int) -> Draw:
     """The draw that begins with the outline, in one of the forms."""
-    return Draw(form=form, begun=_FORMS[form].begun(known))
+    return Draw(form=form, begun=_FORMS[form].begun(beginning))
 
 
 def _form_of(state: State) -> int:
@@ -125,15 +127,15 @@ def _form_of(state: State) -> int:
     return parent.draw.form if parent is not None and parent.draw is not None else 0
 
 
-def _known(state: State) -> tuple[Target, Outline | None]:
+def _beginning_of(state: State) -> tuple[Target, Outline | None]:
     target = target_of(state)
     is_more = state.task.test_command or state.task.test_files or state.files
     if is_more or not target.path.endswith(".py"):
         return target, None
-    asked = state.task.prompt
-    name = missing_function(asked, target.names)
-    examples = [*state.task.checks, *(one.source for one in find_examples(asked))]
-    return target, outline(asked, name, examples=examples) if name is not None else None
+    request = state.task.prompt
+    name = missing_function(request, target.names)
+    examples = [*state.task.checks, *(one.source for one in find_examples(request))]
+    return target, outline(request, name, examples=examples) if name is not None else None
 
 
 def _sampling(state: State, draw: Draw) -> Sampling:

@@ -76,9 +76,9 @@ async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> No
     for state in states.values():
         if state.progress.stopped is not None and state.progress.stopped.status == "waiting":
             identity, question = open_question(state)
-            asked = QuestionAsked(id=identity, **question.model_dump(exclude={"id"}))
-            if journal.state.questions.open != asked:
-                await journal.append(asked)
+            event = QuestionAsked(id=identity, **question.model_dump(exclude={"id"}))
+            if journal.state.questions.open != event:
+                await journal.append(event)
             raise Waits(question.text)
 
 

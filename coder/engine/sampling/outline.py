@@ -26,11 +26,11 @@ class Outline:
     """`def add(a, b):`"""
     words: str
     """Its description, without quotes and common indent."""
-    shown: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
     """Examples as lines of an interactive session, where the words hold none."""
     before: str = ""
     """Source above it."""
-    given: str = ""
+    source: str = ""
     """The prompt, where that is the source above, the head and the docstring."""
     indent: int = 4
 
@@ -41,22 +41,22 @@ class Outline:
 
     def with_docstring(self) -> str:
         """Source up to the body, all of the words in the docstring."""
-        if self.given:
-            return self.given + self.body
-        told = self.words.replace("\\", "\\\\").replace('"""', "'''")
-        lines = [*told.splitlines(), *(["", *self.shown] if self.shown else [])] or [""]
+        if self.source:
+            return self.source + self.body
+        docstring = self.words.replace("\\", "\\\\").replace('"""', "'''")
+        lines = [*docstring.splitlines(), *(["", *self.examples] if self.examples else [])] or [""]
         rest = "".join(f"\n    {line}" if line else "\n" for line in lines[1:])
         return f'{self.before}{self.head}\n    """{lines[0]}{rest}\n    """{self.body}'
 
     def with_comment(self) -> str:
         """Source up to the body, all of the words in a comment above the head."""
-        lines = [*self.words.splitlines(), *self.shown]
+        lines = [*self.words.splitlines(), *self.examples]
         comment = "".join(f"# {line}".rstrip() + "\n" for line in lines)
         return f"{self.before}{comment}{self.head}{self.body}"
 
     def unheaded(self) -> str:
         """Source up to the parameters where the head was made here: the model may know better names."""
-        return f"{self.before}{self.head}{self.body}" if self.given else self.head.partition("(")[0] + "("
+        return f"{self.before}{self.head}{self.body}" if self.source else self.head.partition("(")[0] + "("
 
 
 def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline | None:
@@ -64,7 +64,7 @@ def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline 
     begun = begun_function(prompt)
     if begun is None or begun.name != name:
         return _from_examples(prompt, name, examples)
-    return Outline(begun.head, begun.words, before=begun.before, given=begun.source, indent=begun.indent)
+    return Outline(begun.head, begun.words, before=begun.before, source=begun.source, indent=begun.indent)
 
 
 def missing_function(prompt: str, names: Sequence[str]) -> str | None:
@@ -87,8 +87,8 @@ def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline |
         return None
     kept = (line for line in prompt.strip().splitlines() if not line.strip().startswith("assert "))
     words = re.sub(r"\s*(?:For example:?|Examples?:)\s*$", "", "\n".join(kept).strip())
-    shown = [line for source in examples[:_MOST_SHOWN] for line in _session(source)]
-    return Outline(f"def {name}({', '.join(_parameters(call))}):", words, tuple(shown))
+    lines = [line for source in examples[:_MOST_SHOWN] for line in _session(source)]
+    return Outline(f"def {name}({', '.join(_parameters(call))}):", words, tuple(lines))
 
 
 def calls_of(source: str, name: str) -> Iterator[ast.Call]:
@@ -114,11 +114,11 @@ def _session(source: str) -> list[str]:
 def _parameters(call: ast.Call) -> list[str]:
     """Names by the kinds of the arguments: text, n, items; numbered where one repeats."""
     kinds = [_kind(argument) for argument in call.args]
-    often, seen = Counter(kinds), Counter[str]()
+    often, counts = Counter(kinds), Counter[str]()
     names: list[str] = []
     for kind in kinds:
-        seen[kind] += 1
-        names.append(f"{kind}{seen[kind]}" if often[kind] > 1 else kind)
+        counts[kind] += 1
+        names.append(f"{kind}{counts[kind]}" if often[kind] > 1 else kind)
     return [*names, *(keyword.arg for keyword in call.keywords if keyword.arg)]
 
 

@@ -39,7 +39,7 @@ async def pick(turn: Turn, candidates: Sequence[Candidate]) -> tuple[Candidate, 
     best = min(candidate.rank for candidate in merged)
     if comparison := comparison_of(turn.state, [candidate.code for candidate in merged]):
         results = await behaviours(turn, comparison)
-        merged = [replace(one, behaviour=given) for one, given in zip(merged, results, strict=True)]
+        merged = [replace(one, behaviour=shared) for one, shared in zip(merged, results, strict=True)]
     choice = choose(merged)
     votes, passed = (
         sum(one.votes for one in many) for many in (merged, [m for m in merged if m.outcome.passed])
@@ -85,9 +85,9 @@ def merge_repeats(state: State, candidates: Sequence[Candidate]) -> list[Candida
 def choose(candidates: Sequence[Candidate]) -> Choice:
     """The candidate to take, of at least one."""
     best = min(candidate.rank for candidate in candidates)
-    left = sorted((one for one in candidates if one.rank == best), key=lambda one: one.attempt)
+    remaining = sorted((one for one in candidates if one.rank == best), key=lambda one: one.attempt)
     groups: dict[tuple[object, ...], list[Candidate]] = {}
-    for candidate in left:
+    for candidate in remaining:
         groups.setdefault(candidate.behaviour or (candidate.attempt,), []).append(candidate)
 
     def weight(group: list[Candidate]) -> tuple[object, ...]:
@@ -96,7 +96,7 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
         votes = sum(one.votes for one in group)
         # Answers that always fail, or return one constant, form groups without being right.
         is_telling = bool(returned), len(set(returned)) > 1
-        agreement = _agreement(first, left)
+        agreement = _agreement(first, remaining)
         return *is_telling, votes, len(returned), agreement, -first.lines, -first.attempt
 
     ordered = sorted(groups.values(), key=weight, reverse=True)

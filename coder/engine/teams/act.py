@@ -56,8 +56,8 @@ def _passed(state: State) -> Reason | None:
     reason = tests_pass(state)
     if reason is None or reason.status == "solved":
         return reason
-    said = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
-    return reason if said or _is_remarked(state) or budget_reached(state) is not None else None
+    is_visible = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
+    return reason if is_visible or _is_remarked(state) or budget_reached(state) is not None else None
 
 
 @Stop
@@ -67,11 +67,11 @@ def _contradicts(state: State) -> Reason | None:
     if reason is None:
         return None
     outcomes = outcomes_in(state.progress.messages)
-    told = sum(bool(outcome.contradicts) for outcome in outcomes)
+    contradictions = sum(bool(outcome.contradicts) for outcome in outcomes)
     outcome = state.outcome
-    shown = outcome is not None and set(outcome.contradicts) <= set(outcome.reproduced_by)
-    asked = shown or state.settings.chat or is_accepted(state)
-    return reason if told > 1 or asked or budget_reached(state) is not None else None
+    is_reproduced = outcome is not None and set(outcome.contradicts) <= set(outcome.reproduced_by)
+    is_enough = is_reproduced or state.settings.chat or is_accepted(state)
+    return reason if contradictions > 1 or is_enough or budget_reached(state) is not None else None
 
 
 def _is_remarked(state: State) -> bool:

@@ -41,7 +41,7 @@ class Selector(TeamSpec):
         """The one who was chosen; before that, the one who chooses."""
         last = state.last
         if isinstance(last, ChoiceMessage) and last.within == within:
-            return self.named(last.to) or self.after(state, within)
+            return self.find_node(last.to) or self.after(state, within)
         spoke = speaker_of(state, within)
         nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
         if len(nodes) == 1:
@@ -62,7 +62,7 @@ class Handoff(TeamSpec):
         to = last.to if isinstance(last, HandoffMessage) else ""
         if isinstance(last, AnswerMessage):
             to = speaker_of(state, within)
-        return self.named(to) or self.after(state, within)
+        return self.find_node(to) or self.after(state, within)
 
     def hands_to(self, member: Member) -> tuple[str, ...]:
         """All but itself, and the user."""
@@ -92,25 +92,25 @@ class Panel(TeamSpec):
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """All who have not spoken in this round, at once; then the one who sums up."""
         spoke = self._spoken(state, within)
-        left = [node for node in self.members if node.name not in spoke]
-        if not left and self.then is not None:
+        waiting = [node for node in self.members if node.name not in spoke]
+        if not waiting and self.then is not None:
             return self.then
-        asked = left or self.members
-        return Together(tuple(member.taking_part(within, is_in_words=True) for member in asked))
+        speakers = waiting or self.members
+        return Together(tuple(member.taking_part(within, is_in_words=True) for member in speakers))
 
     def _spoken(self, state: State, within: Place) -> set[str]:
         """Who has spoken since the last round's end."""
-        found: set[str] = set()
+        authors: set[str] = set()
         names = {node.name for node in self.members}
         for message in reversed(state.progress.messages):
             if message.within != within or message.author not in names:
                 if self.then is not None and message.author == self.then.name and message.within == within:
                     break
                 continue
-            if message.author in found:
+            if message.author in authors:
                 break
-            found.add(message.author)
-        return set() if self.then is None and found == names else found
+            authors.add(message.author)
+        return set() if self.then is None and authors == names else authors
 
 
 class Orchestrated(TeamSpec):
@@ -127,22 +127,26 @@ class Orchestrated(TeamSpec):
 
     def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
         """The next step's member; the orchestrator where there is no plan, or no progress."""
-        said = state.progress.messages
-        plans = [(i, m) for i, m in enumerate(said) if isinstance(m, LedgerMessage) and m.within == within]
+        messages = state.progress.messages
+        plans = [
+            (i, m) for i, m in enumerate(messages) if isinstance(m, LedgerMessage) and m.within == within
+        ]
         if not plans:
             return Orchestrator(_about(self.speakers), within, is_new=True)
         at, plan = plans[-1]
         deep = len(within)
-        own = [m for m in said if m.within == within or (m.within[:deep] == within and m.kind != "ledger")]
+        own = [
+            m for m in messages if m.within == within or (m.within[:deep] == within and m.kind != "ledger")
+        ]
         since = _since_progress(own)
         looked = max((i for i, m in enumerate(since) if m.kind == "ledger"), default=0)
         if sum(_failing(m) is not None for m in since[looked + 1 :]) >= _QUIET:
             looks = sum(m.kind == "ledger" for m in since)
             return Orchestrator(_about(self.speakers), within, is_new=looks % self.stalls == 0)
-        states = [state.with_messages(said[: i + 1]) for i in range(at + 1, len(said))]
-        taken = sum(self._ends_step(until, within) for until in states)
+        states = [state.with_messages(messages[: i + 1]) for i in range(at + 1, len(messages))]
+        steps_done = sum(self._ends_step(until, within) for until in states)
         steps = [step.member for step in plan.ledger.steps]
-        if taken < len(steps) and (node := self.named(steps[taken])) is not None:
+        if steps_done < len(steps) and (node := self.find_node(steps[steps_done])) is not None:
             return node
         return self.after(state, within)
 
@@ -151,7 +155,7 @@ class Orchestrated(TeamSpec):
         last = state.last
         if last is None or last.kind not in TURNS or last.within[: len(within)] != within:
             return False
-        node = self.named(last.within[len(within)]) if last.within != within else None
+        node = self.find_node(last.within[len(within)]) if last.within != within else None
         return not isinstance(node, Nested) or node.is_over(state, within)
 
     def given_up(self, state: State, within: Place = ()) -> Reason | None:

@@ -110,7 +110,7 @@ class TeamSpec(BaseModel):
         place = last.within if last is not None else ()
         if len(place) <= len(within):  # a choice or a plan of this team's own came after it
             return None
-        node = self.named(place[len(within)])
+        node = self.find_node(place[len(within)])
         return node if isinstance(node, Nested) and not node.is_over(state, within) else None
 
     def chosen(self, state: State, within: Place) -> "Member | Nested | Participant":
@@ -124,7 +124,7 @@ class TeamSpec(BaseModel):
         at = next((i for i, node in enumerate(order, 1) if node.name == spoke), 0)
         return order[at % len(order)]
 
-    def named(self, name: str) -> "Member | Nested | None":
+    def find_node(self, name: str) -> "Member | Nested | None":
         """The member or nested team of this name."""
         return next((node for node in self.members if node.name == name), None)
 
@@ -146,16 +146,16 @@ def speaker_of(state: State, within: Place) -> str:
     return ""
 
 
-def team_of(given: object) -> "TeamSpec":
+def team_of(value: object) -> "TeamSpec":
     """The team of its JSON form, or itself. Raises ValueError: it is none."""
-    if isinstance(given, TeamSpec):
-        return given
+    if isinstance(value, TeamSpec):
+        return value
     import_module("coder.engine.teams.kinds")  # they are TeamSpecs
-    known = {team.model_fields["kind"].default: team for team in TeamSpec.__subclasses__()}
-    kind = given.get("kind", "round-robin") if isinstance(given, dict) else None
-    if not isinstance(kind, str) or kind not in known:
-        raise ValueError(f"a team has a kind: {', '.join(known)}")
-    return known[kind].model_validate(given)
+    kinds = {team.model_fields["kind"].default: team for team in TeamSpec.__subclasses__()}
+    kind = value.get("kind", "round-robin") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"a team has a kind: {', '.join(kinds)}")
+    return kinds[kind].model_validate(value)
 
 
 class Nested(BaseModel):

@@ -36,14 +36,14 @@ async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -
         raise UsageError("A team has its own rules: name no strategy and no samples (--strategy, --samples).")
     if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
         raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
-    if named := {tool for member in team.leaves() for tool in member.tools or ()}:
+    if wanted := {tool for member in team.leaves() for tool in member.tools or ()}:
         from coder.tools.registry import tools_of
 
-        known = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
-        if unknown := sorted(named - known):
-            given = ", ".join(sorted(known)) or "none"
+        available = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
+        if unknown := sorted(wanted - available):
+            listing = ", ".join(sorted(available)) or "none"
             raise UsageError(
-                f"A member names the tool {unknown[0]!r}, and the run has {given}. Give it: --tool or --mcp"
+                f"A member names the tool {unknown[0]!r}, and the run has {listing}. Give it: --tool or --mcp"
             )
 
 
@@ -66,5 +66,5 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
         return alone.model_copy(
             update={"team": name, "budget": settings.budget.model_copy(update={"samples": 1})}
         )
-    given = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
-    return alone.model_copy(update={"budget": settings.budget.with_defaults(MANY_STEPS), "team": given})
+    spec = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
+    return alone.model_copy(update={"budget": settings.budget.with_defaults(MANY_STEPS), "team": spec})

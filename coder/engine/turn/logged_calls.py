@@ -45,7 +45,7 @@ class LoggedCalls:
         self._journal = journal
         self._redactor = redactor
         self._clean: dict[str, str] = {}
-        self.given = [*journal.state.progress.pending]
+        self.stored = [*journal.state.progress.pending]
         """Answers that the log holds of a turn that was cut off."""
         self.bound_by: Limit | None = None
         """The limit of the budget that left the latest answer no more room."""
@@ -65,8 +65,8 @@ class LoggedCalls:
             BudgetSpent: the call would go over a limit.
         """
         key = request_key(sent, sampling, form)
-        if (given := self._given(key)) is not None:
-            return given
+        if (stored := self._take_stored(key)) is not None:
+            return stored
         tokens_in = input_tokens(sent, form)
         async with self._journal.intending:
             state, spend = self._journal.state, self._journal.spend
@@ -97,12 +97,12 @@ class LoggedCalls:
         await self._journal.append(body)
         return body
 
-    def _given(self, key: str) -> CallAnswered | None:
+    def _take_stored(self, key: str) -> CallAnswered | None:
         """The answer that the log holds to this request, once for each time that it was given."""
-        place = next((n for n, answer in enumerate(self.given) if answer.key == key), None)
+        place = next((n for n, answer in enumerate(self.stored) if answer.key == key), None)
         if place is None:
             return None
-        answer, is_last = self.given.pop(place), place == len(self.given)
+        answer, is_last = self.stored.pop(place), place == len(self.stored)
         # The last answer, where it had no room, has ended the run; it may have more now.
         return None if is_last and is_spent_on_reasoning(answer) else answer
 
@@ -110,8 +110,8 @@ class LoggedCalls:
         stream = self._redactor.stream()
 
         def on_token(text: str) -> None:
-            if shown := stream.feed(text):
-                self._journal.watch.token(shown)
+            if token := stream.feed(text):
+                self._journal.watch.token(token)
 
         async def on_retry(retry: Retry | Switch) -> None:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
@@ -133,8 +133,8 @@ class LoggedCalls:
             await self._journal.append(failed)
             raise
         finally:
-            if shown := stream.finish():
-                self._journal.watch.token(shown)
+            if token := stream.finish():
+                self._journal.watch.token(token)
 
     async def _ended(self, intent: CallIntended, reached: BudgetReached) -> BudgetSpent:
         """End an intended call at a limit, and free what it had reserved."""

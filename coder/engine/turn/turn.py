@@ -74,10 +74,10 @@ class Turn:
         limit, loop = self.limit, asyncio.get_running_loop()
         if limit is None or (ends := limit.when()) is None:
             return await self.journal.ask(question, key=key, otherwise=otherwise)
-        left = ends - loop.time()
+        seconds_left = ends - loop.time()
         limit.reschedule(None)
         answer = await self.journal.ask(question, key=key, otherwise=otherwise)
-        limit.reschedule(loop.time() + left)
+        limit.reschedule(loop.time() + seconds_left)
         return answer
 
     @property
@@ -157,12 +157,12 @@ class Turn:
         for _ in range(MOST_CONTINUATIONS):
             if not self._can_go_on(answer, sampling):
                 break
-            asked = [
+            messages = [
                 *sent,
                 ChatMessage(role="assistant", content=text),
                 ChatMessage(role="user", content=prompt("continue").strip()),
             ]
-            answer = await self._calls.call(self._model, asked, sampling)
+            answer = await self._calls.call(self._model, messages, sampling)
             text += answer.text
         return text
 
@@ -175,11 +175,11 @@ class Turn:
 
     def _is_known_as_too_long(self, sent: list[ChatMessage], sampling: Sampling) -> bool:
         """Whether the next logged answer is to a shorter form of this request."""
-        if not self._calls.given:
+        if not self._calls.stored:
             return False
         shorter = shrunk(sent)
         key = request_key(shorter, sampling) if shorter is not None else None
-        return any(given.key == key for given in self._calls.given)
+        return any(answer.key == key for answer in self._calls.stored)
 
 
 async def hear_requests(journal: Journal) -> None:

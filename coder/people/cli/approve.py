@@ -49,7 +49,8 @@ def approve(
     if context.params["detach"]:
         decision = run_until_interrupted(_answered(run, context.params))
         typer.echo(
-            f"Answered: {one_line(decision.said, width=200)}. Go on with: {own_command()} resume {run}",
+            f"Answered: {one_line(decision.answer_text, width=200)}. "
+            f"Go on with: {own_command()} resume {run}",
             err=True,
         )
         return
@@ -82,7 +83,7 @@ async def _answered(prefix: str, args: Mapping[str, Any]) -> Decision:
         state = await state_of(log, run)
         question_id, question = open_question(state)
         decision = await _answer_of(state, question, args)
-        await when_free(lambda: answer_run(run, decision, asked=question_id, log=log))
+        await when_free(lambda: answer_run(run, decision, question_id=question_id, log=log))
         return decision
 
 

@@ -18,7 +18,7 @@ from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.people.cli.session_commands import SessionCommands, SwitchModel
 from coder.run.attempts import answer_in_words
 from coder.run.run import Run
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.show import render
 from coder.show.chat_commands import Command, is_lone_answer, parse_line
 from coder.show.failure import report
@@ -134,7 +134,7 @@ class Repl:
             self._code = 0
             self._onlooker.answer(printable(words.strip()))
             if state.open_work:
-                paths = one_line(named([*state.open_work]), width=300)
+                paths = one_line(join_names([*state.open_work]), width=300)
                 self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")
         elif self._session.can_apply and run.status in _LEFT:
             self._screen.note("the change was not written: /apply asks about it again")

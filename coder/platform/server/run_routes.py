@@ -231,7 +231,7 @@ async def answer_run(serving: Serving, caller: Caller, run: str, body: Answer) -
     decision = decision.model_copy(update={"who": who_of(caller), "how": "http"})
     if may_go_on:
         serving.require_free()
-    await when_free(lambda: answer(run, decision, asked=body.question or question_id, log=serving.log))
+    await when_free(lambda: answer(run, decision, question_id=body.question or question_id, log=serving.log))
     await serving.ended(run)
     if may_go_on and not serving.is_closing:
         with suppress(Busy):  # the answer is kept: a server goes on with it

@@ -18,8 +18,8 @@ TYPES: Mapping[str, type[Body]] = {body.type: body for body in Body.__subclasses
 
 def is_newer(event: Event) -> bool:
     """Whether a newer version of the product wrote this event of a type that we know: it may mean more."""
-    known = TYPES.get(event.type)
-    return known is not None and event.version > known.version
+    body_type = TYPES.get(event.type)
+    return body_type is not None and event.version > body_type.version
 
 
 def parse(event: Event) -> Body | None:
@@ -28,11 +28,11 @@ def parse(event: Event) -> Body | None:
     Raises:
         LogDamaged: the body has another form, as in logs of versions before the first release.
     """
-    known = TYPES.get(event.type)
-    if known is None or is_newer(event):
+    body_type = TYPES.get(event.type)
+    if body_type is None or is_newer(event):
         return None
     try:
-        return known.model_validate(event.body)
+        return body_type.model_validate(event.body)
     except ValidationError as error:
         raise LogDamaged(
             f"Event {event.seq} of {event.run} ({event.type}) can't be read: "

@@ -58,9 +58,9 @@ class Dialogue:
         if participant == self.participant:
             return self
         others = {**self.others, self.participant: replace(self, others={}, session=Session())}
-        taken = others.pop(participant, None) or Dialogue(participant=participant)
+        dialogue = others.pop(participant, None) or Dialogue(participant=participant)
         return replace(
-            taken,
+            dialogue,
             others=others,
             callers=self.callers,
             cleared_steps=self.cleared_steps,

@@ -35,8 +35,8 @@ class Landing:
     @property
     def patch(self) -> str:
         """The patch that has landed, or would have; empty where nothing was proposed."""
-        shown = self.planned or self.proposed
-        return shown.patch if shown is not None else ""
+        proposal = self.planned or self.proposed
+        return proposal.patch if proposal is not None else ""
 
     @property
     def planned_paths(self) -> frozenset[str]:
@@ -98,8 +98,8 @@ def _refuse(landing: Landing, body: event_types.LandingRefused, state: _Before) 
 
 
 def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: _Before) -> Landing:
-    asked = state.questions.open
-    is_no = asked is not None and asked.about == "landing" and not body.agrees
+    question = state.questions.open
+    is_no = question is not None and question.about == "landing" and not body.agrees
     return replace(landing, declined=True) if is_no else landing
 
 

@@ -35,10 +35,10 @@ def _ask(questions: Questions, body: event_types.QuestionAsked, state: _Before) 
 
 
 def _answer(questions: Questions, body: event_types.QuestionAnswered, state: _Before) -> Questions:
-    asked, granted = questions.open, questions.granted
-    is_lasting = asked is not None and (body.decision == "always" or asked.about == "network")
-    if asked is not None and asked.subject and body.agrees and is_lasting:
-        granted = granted | {(asked.about, asked.subject)}
+    question, granted = questions.open, questions.granted
+    is_lasting = question is not None and (body.decision == "always" or question.about == "network")
+    if question is not None and question.subject and body.agrees and is_lasting:
+        granted = granted | {(question.about, question.subject)}
     return replace(questions, open=None, granted=granted, answers={**questions.answers, body.id: body})
 
 

@@ -85,15 +85,15 @@ def _left_out(line: str) -> tuple[str, LeftOut]:
 def _results(
     session: Session, body: event_types.ToolAnswered
 ) -> Mapping[tuple[object, ...], tuple[int, ...]]:
-    call, known = session.open_tool, session.results
+    call, results = session.open_tool, session.results
     if body.changes:
         return {}
     if call is None:
-        return known
+        return results
     same = (call.name, call.arguments, body.exit_code, _TIMES.sub("", body.text))
-    if same not in known:
-        return {**dict.fromkeys(known, ()), same: (body.call,)}
-    return {**known, same: tuple(dict.fromkeys((*known[same], body.call)))}
+    if same not in results:
+        return {**dict.fromkeys(results, ()), same: (body.call,)}
+    return {**results, same: tuple(dict.fromkeys((*results[same], body.call)))}
 
 
 def _adopt(session: Session, body: event_types.AttemptChosen, state: object) -> Session:

@@ -112,8 +112,8 @@ def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Sp
 
 
 def _without_call(spend: Spend, number: int) -> Spend:
-    left = {call: request for call, request in spend.open_calls.items() if call != number}
-    return replace(spend, open_calls=left)
+    others = {call: request for call, request in spend.open_calls.items() if call != number}
+    return replace(spend, open_calls=others)
 
 
 HANDLERS: Handlers = {

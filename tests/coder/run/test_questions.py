@@ -445,7 +445,7 @@ async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(
     await resume(waiting.run_id, model=model, log=log, answer=Decision(decision="no", words="as a sum"))
 
     with pytest.raises(UsageError, match="asks something else now"):
-        await answer(waiting.run_id, YES, asked=read.id, log=log)
+        await answer(waiting.run_id, YES, question_id=read.id, log=log)
     assert (folder / "main.py").read_text() == WRONG
 
 

@@ -20,7 +20,7 @@ from coder.platform.server.studio.rendering import PageRoute, fragment, page
 from coder.platform.server.studio.run_view import MOST, RunView, part_of
 from coder.run.run import summarize
 from coder.run.settings import Approved
-from coder.run.termination import named
+from coder.run.termination import join_names
 
 _LISTED, _REPORTS = 50, 500
 """Runs, and reports, of a list."""
@@ -53,7 +53,7 @@ def routes(serving: Serving) -> APIRouter:
         outside = await serving.rows.outside(caller, _LISTED)
         note = ""
         if outside:
-            folders = one_line(named([*dict.fromkeys(outside)]), width=300)
+            folders = one_line(join_names([*dict.fromkeys(outside)]), width=300)
             runs = count_of(len(outside), "run")
             note = f"Not shown, as they are outside of {caller.root} (--root): {runs} in {folders}."
         ordered = sorted(rows, key=lambda row: row.question is None)

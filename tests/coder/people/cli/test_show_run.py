@@ -14,7 +14,7 @@ from coder.models.scripted import Scripted
 from coder.people.cli.app import run as coder
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.run.termination import named
+from coder.run.termination import join_names
 from coder.show.quotes import without_files
 from coder.store import SqliteLog
 from tests.coder.people.cli.console import Console
@@ -120,7 +120,7 @@ def test_what_stands_around_quoted_files_stays() -> None:
 
 
 def test_of_many_tests_a_reason_names_three_and_a_count() -> None:
-    assert named([f"t{i}" for i in range(40)]) == "t0, t1, t2 and 37 more"
+    assert join_names([f"t{i}" for i in range(40)]) == "t0, t1, t2 and 37 more"
 
 
 @pytest.mark.parametrize("command", [("show", "--diff"), ("export",)])
