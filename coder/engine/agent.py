@@ -12,6 +12,7 @@ from coder.engine.teams.strategies import check_tools, choose_strategy, named_li
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_team
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
+from coder.run.find_target import find_target
 from coder.run.journal import Journal, answered, forked, spoken_words
 from coder.run.model_choice import asked_again, asked_of, open_models
 from coder.run.questions import Decision
@@ -40,7 +41,9 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         log = options["log"] = log_of(stack, options)
         require_committable(task, settings)
         read = read_workspace(task, lands=settings.lands)
-        bench = await stack.enter_async_context(open_environment(task, settings, read.files, options))
+        target = find_target(task, read.files)
+        environment = open_environment(task, settings, read.files, options, target=target)
+        bench = await stack.enter_async_context(environment)
         settings = with_roles(settings, options.get("team"))
         if (model := options.get("model")) is None:
             note = note_of(options.get("watch"))
@@ -50,7 +53,8 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         team, stop = options.get("team"), options.get("stop")
         settings = await choose_strategy(settings, task, model, bench, team=team, stop=stop)
         journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)
-        await journal.append(started(read, task, settings, model=model.name, sandbox=bench.opened))
+        begun = started(read, task, settings, model=model.name, target=target, sandbox=bench.opened)
+        await journal.append(begun)
         journal.hold(read.files)
         return await work(journal, model, bench, options)
 
@@ -154,7 +158,8 @@ async def _go_on(
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     restored = restore(state)
-    bench = await stack.enter_async_context(open_environment(state.task, settings, restored.files, options))
+    environment = open_environment(state.task, settings, restored.files, options, target=restored.target)
+    bench = await stack.enter_async_context(environment)
     if (model := options.get("model")) is None:
         choice = asked_again(state)
         if team is not None:

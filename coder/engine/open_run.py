@@ -20,6 +20,7 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
+from coder.run.target import Target
 from coder.run.task import Task
 from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, open_log
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_environment(
-    task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
+    task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options, *, target: Target
 ) -> AsyncIterator[Workbench]:
     """The sandboxes of a run for these files, once it is seen that its tests can run in them."""
     policy, opener = policy_for(task, settings, files)
@@ -61,7 +62,7 @@ async def open_environment(
         )
         await stack.enter_async_context(bench)
         has_team = options.get("team") is not None or settings.team is not None
-        await prepare(bench, task, files, early=not has_team)
+        await prepare(bench, task, files, target=target, early=not has_team)
         yield bench
 
 
@@ -121,7 +122,9 @@ class _RunsOfAttempts:
             # A session is changed by its attempt; sandboxes for verdicts are not.
             bench = self.bench
             if attempt.settings.may_act:
-                environment = open_environment(parent.task, attempt.settings, files, self.options)
+                environment = open_environment(
+                    parent.task, attempt.settings, files, self.options, target=parent.target
+                )
                 bench = await stack.enter_async_context(environment)
             is_begun = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
             bodies = (
@@ -137,7 +140,14 @@ class _RunsOfAttempts:
         """The first events of an attempt: the same files, how the tests ended on them, and the plan."""
         parent = self.journal.state
         read = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
-        begun = started(read, parent.task, attempt.settings, model=parent.model, sandbox=bench.opened)
+        begun = started(
+            read,
+            parent.task,
+            attempt.settings,
+            model=parent.model,
+            target=parent.target,
+            sandbox=bench.opened,
+        )
         baseline = parent.progress.baseline
         first: list[Body] = [begun.model_copy(update={"parent": attempt.parent})]
         plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]

@@ -21,6 +21,7 @@ from coder.run.event_types import (
 from coder.run.events import Draft, Event, EventStore
 from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, QuestionMessage
 from coder.run.questions import Decider, Decision, Question, Waits, question_id
+from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
 from coder.run.reducer import begin, fold, fold_all
 from coder.run.state import State
@@ -112,7 +113,7 @@ class Journal:
 
     def hold(self, files: Mapping[str, StoredFile]) -> None:
         """Hold these files with their contents, where the log has no more than a listing of them."""
-        self._state = replace(self.state, files=files)
+        self._state = replace(self.state, inputs=hold(self.state.inputs, files, self.state))
 
     async def append(self, *bodies: Body, copied: Sequence[Event] = ()) -> State:
         """Append durably, in order, and return the state after the last.

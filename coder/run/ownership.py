@@ -8,9 +8,10 @@ over the folder's texts.
 import re
 import sys
 from collections.abc import Collection, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, Self
 
 from coder.run.command_inputs import TOOL_FILES
 from coder.source.file_uses import find_users, is_code, is_script, names, split_scripts
@@ -65,6 +66,12 @@ class Ownership:
         self._scripts = split_scripts(texts.get(_MANIFEST) or "", started)
         self._sides: dict[str, Side | None] = {}
         self._users: dict[str, list[str]] = {}
+
+    def anew(self) -> Self:
+        """The same files before any search: a search has a number of passes, and shares what it has found."""
+        again = copy(self)
+        again._sides, again._users = {}, {}
+        return again
 
     def side(self, path: str) -> Side:
         """Whose a file is; new ones are the product's."""

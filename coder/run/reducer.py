@@ -6,7 +6,7 @@ from typing import Any
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import HUMAN
-from coder.run.records import dialogue, landing, progress, questions, spend
+from coder.run.records import dialogue, inputs, landing, progress, questions, spend
 from coder.run.records.dialogue import Dialogue
 from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
@@ -14,9 +14,9 @@ from coder.run.records.questions import Questions
 from coder.run.records.record import Handlers
 from coder.run.records.spend import Spend
 from coder.run.state import State, replace
-from coder.run.stored_file import listed
 
 _RECORDS: Mapping[str, Handlers] = {
+    "inputs": inputs.HANDLERS,
     "progress": progress.HANDLERS,
     "spend": spend.HANDLERS,
     "landing": landing.HANDLERS,
@@ -34,8 +34,7 @@ def begin(event: Event) -> State:
         task=body.task,
         settings=body.settings,
         model=body.model,
-        files=body.files or listed(body.listing),
-        root=body.root,
+        inputs=inputs.begin(body),
         progress=Progress(seq=event.seq, time=event.time, parent=body.parent),
         spend=Spend(budget=body.settings.budget),
     )
@@ -91,9 +90,6 @@ def _after(state: State, body: event_types.Body) -> State:
             changes |= {"settings": body.settings or state.settings, "model": body.model}
         case event_types.LandingUndone() if body.step <= len(state.steps):
             changes["steps"] = _taken_back(state.steps, body.step - 1)
-        case event_types.FilesChanged():
-            files = {**state.files, **listed(body.listing), **body.files}
-            changes["files"] = {path: file for path, file in files.items() if path not in body.gone}
     return replace(state, **changes)
 
 
@@ -138,6 +134,7 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
         settings=body.settings,
         model=body.model,
         spend=replace(state.spend, budget=body.settings.budget, tool_calls=0, exhausted=None),
+        inputs=inputs.at_next_step(state.inputs, body),
         steps=(*state.steps, replace(state, steps=())),
         progress=Progress(seq=state.progress.seq, time=state.progress.time, origin=state.progress.origin),
         dialogue=begun,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from coder.run import event_types
 from coder.run.message import CodeMessage, Message, Outcome, outcome_in
 from coder.run.records.dialogue import Dialogue
+from coder.run.records.inputs import Inputs
 from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
@@ -16,6 +17,7 @@ from coder.run.records.session import Session
 from coder.run.records.spend import Spend
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
+from coder.run.target import Target
 from coder.run.task import Task
 
 
@@ -28,16 +30,30 @@ class State:
     settings: Settings
     model: str
     spend: Spend
-    files: Mapping[str, StoredFile] = field(default_factory=dict)
-    """The user's files as the run read them."""
-    root: str | None = None
-    """The folder that their paths are relative to."""
+    inputs: Inputs = field(default_factory=Inputs)
     steps: tuple[State, ...] = ()
     """How the earlier tasks of the run ended."""
     progress: Progress = field(default_factory=Progress)
     dialogue: Dialogue = field(default_factory=Dialogue)
     landing: Landing = field(default_factory=Landing)
     questions: Questions = field(default_factory=Questions)
+
+    @property
+    def files(self) -> Mapping[str, StoredFile]:
+        """The user's files as the run read them."""
+        return self.inputs.files
+
+    @property
+    def root(self) -> str | None:
+        """The folder that their paths are relative to."""
+        return self.inputs.root
+
+    @property
+    def target(self) -> Target:
+        """What the task names in the files. Raises RuntimeError: the run hasn't begun."""
+        if self.inputs.target is None:
+            raise RuntimeError("a run that hasn't begun has no target")
+        return self.inputs.target.search_anew()
 
     @property
     def worked(self) -> dict[str, StoredFile]:

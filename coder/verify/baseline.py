@@ -14,7 +14,6 @@ from coder.run.event_types import LONG_TESTS_S, BaselineTaken, BaselineTest
 from coder.run.journal import Journal
 from coder.run.message import CheckLine
 from coder.run.state import State
-from coder.run.target import is_greenfield, target_of
 from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
 from coder.verify.preflight import refuse_what_decides_nothing
@@ -69,12 +68,12 @@ def wants_baseline(state: State) -> bool:
     """Whether a baseline can be taken and is missing."""
     if state.progress.baseline is not None or state.task.test_command is None:
         return False
-    return bool(state.files) and not is_greenfield(state.task, state.files)
+    return bool(state.files) and not state.target.writes_tests
 
 
 async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     """Run the test command on the untouched files."""
-    target = target_of(state)
+    target = state.target
     on = Verification(bench, state, target)
 
     async def run(*, traces: bool = False) -> Finding:

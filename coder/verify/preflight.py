@@ -10,7 +10,7 @@ from coder.environment.workbench import Workbench
 from coder.run.command_inputs import parted, reported, uses_pytest
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.run.target import find_target, is_greenfield, is_test
+from coder.run.target import Target, is_test
 from coder.run.task import Task
 from coder.source.manifests import are_declared
 from coder.source.python_names import imported_modules, parse_source
@@ -31,11 +31,12 @@ _NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
 
 
 async def prepare(
-    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, early: bool = True
+    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, target: Target, early: bool = True
 ) -> None:
     """Open what the task needs and see that its tests can run.
 
     Args:
+        target: what the task names in the files.
         early: the first turn is likely to write code (`Workbench.open`).
 
     Raises:
@@ -46,7 +47,7 @@ async def prepare(
     for check in task.checks:
         _require_effect(check)
     by_call = bool(task.checks or task.test_files)
-    module = find_target(task, files).module.partition(".")[0]
+    module = target.module.partition(".")[0]
     if by_call and module in sys.stdlib_module_names:
         raise UsageError(
             f"{module} is the name of a module of Python itself, so a check can't tell yours from it. "
@@ -58,7 +59,7 @@ async def prepare(
 
         await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:
-        await _check_command(await bench.candidate(), task, files)
+        await _check_command(await bench.candidate(), task, files, is_empty=target.writes_tests)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
         await _require_pytest(await bench.candidate())
 
@@ -72,9 +73,11 @@ def _require_effect(check: str) -> None:
             raise UsageError(f"The check `{text}` decides nothing without assert. Write: assert {text}")
 
 
-async def _check_command(sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile]) -> None:
+async def _check_command(
+    sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool
+) -> None:
     assert task.test_command is not None
-    argv, is_empty = parted(task.test_command)[1], is_greenfield(task, files)
+    argv = parted(task.test_command)[1]
     if uses_pytest(argv):
         await _require_pytest(sandbox)
         if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):

@@ -5,16 +5,18 @@ For a large folder the log keeps only a listing: a resumed run reads the content
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from coder.base.errors import FolderError, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
+from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile, listing
+from coder.run.target import Target
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot, take_snapshot
 from coder.workspace.landing import check_root
@@ -39,8 +41,10 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     return snapshot
 
 
-def started(read: Snapshot, task: Task, settings: Settings, *, model: str, sandbox: str = "") -> RunStarted:
-    """The first event of a run on these files."""
+def started(
+    read: Snapshot, task: Task, settings: Settings, *, model: str, target: Target, sandbox: str = ""
+) -> RunStarted:
+    """The first event of a run on these files, in which the task names this target."""
     is_kept = is_small(read.files)
     return RunStarted(
         task=task,
@@ -48,14 +52,21 @@ def started(read: Snapshot, task: Task, settings: Settings, *, model: str, sandb
         model=model,
         files=dict(read.files) if is_kept else {},
         root=str(read.root) if read.root is not None else None,
+        target=target,
         listing="" if is_kept else listing(read.files),
         notes=read.notes,
         sandbox=sandbox,
     )
 
 
-def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile]) -> FilesChanged | None:
-    """Differences between the files that a run read and the present ones; None: nothing."""
+def changed_since(
+    before: Mapping[str, StoredFile], now: Mapping[str, StoredFile], target: Callable[[], Target]
+) -> FilesChanged | None:
+    """Differences between the files that a run read and the present ones, if any.
+
+    Args:
+        target: finds what the task names in the present ones.
+    """
     newer = {
         path: file
         for path, file in now.items()
@@ -65,8 +76,8 @@ def changed_since(before: Mapping[str, StoredFile], now: Mapping[str, StoredFile
     if not newer and not gone:
         return None
     if is_small(newer):
-        return FilesChanged(files=newer, gone=gone)
-    return FilesChanged(listing=listing(newer), gone=gone)
+        return FilesChanged(files=newer, gone=gone, target=target())
+    return FilesChanged(listing=listing(newer), gone=gone, target=target())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,8 @@ class Restored:
     """Files with which a run continues."""
 
     files: Mapping[str, StoredFile]
+    target: Target
+    """What the task names in them."""
     happened: tuple[Body, ...] = ()
     """New events for the log: files have changed since the run stopped."""
 
@@ -86,22 +99,23 @@ def restore(state: State) -> Restored:
     """
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
-        return Restored(state.files)
+        return Restored(state.files, state.target)
     now = dict(take_snapshot(Path(state.root), read=state.task.read).files)
     same = {p: now[p] for p, file in listed.items() if p in now and file.digest == now[p].digest}
     if state.landing.planned is not None:  # the landed result was tried on the earlier files and stays valid
-        return Restored({**state.files, **state.landing.planned.before, **same})
+        return Restored({**state.files, **state.landing.planned.before, **same}, state.target)
     touched = {
         path for code in state.codes for path in code.changes.texts
     } | state.dialogue.session.tree.keys()
     as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
     as_read |= _as_committed(state, [path for path in listed if path in touched and path not in same])
     now |= as_read
-    changed = changed_since(state.files, now)
+    changed = changed_since(state.files, now, lambda: find_target(state.task, now))
     if changed is None:
-        return Restored(now)
+        return Restored(now, state.target)
     best = best_code(state)
-    return Restored(now, (changed, Spoken(message=best)) if best is not None else (changed,))  # tried again
+    happened = (changed, Spoken(message=best)) if best is not None else (changed,)  # tried again
+    return Restored(now, changed.target or state.target, happened)
 
 
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:

@@ -10,6 +10,7 @@ from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import as_bytes
 from coder.run.attempts import best_code
 from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
+from coder.run.find_target import find_target
 from coder.run.journal import Journal
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
@@ -62,9 +63,12 @@ async def rebase(journal: Journal, reason: str) -> None:
         left_out=best.changes.left_out,
     )
     again = CodeMessage(author=best.author, text=best.text, changes=changes)
+    edited = {path: stored for path, stored in newer.items() if stored is not None}
+    present = {path: stored for path, stored in state.files.items() if path not in newer} | edited
     changed = FilesChanged(
-        files={path: stored for path, stored in newer.items() if stored is not None},
+        files=edited,
         gone=tuple(path for path, stored in newer.items() if stored is None),
+        target=find_target(state.task, present),
     )
     modes = {path: state.dialogue.session.tree[path] for path in modes_of(state)}
     tree = {

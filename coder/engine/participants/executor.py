@@ -10,7 +10,7 @@ from coder.engine.turn.turn import Turn
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
-from coder.run.target import Target, target_of
+from coder.run.target import Target
 from coder.run.termination import join_names
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
@@ -31,7 +31,7 @@ class Executor:
         state = turn.state
         code = state.codes[-1]
         if code.is_change:
-            on = Verification(turn.bench, state, target_of(state))
+            on = Verification(turn.bench, state, state.target)
             async with turn.bench.trying:
                 outcome = await self._try(turn, on, code)
         elif code.changes.problem:

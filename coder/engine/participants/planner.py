@@ -12,7 +12,6 @@ from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
 from coder.run.message import Message
 from coder.run.state import State
-from coder.run.target import target_of
 
 _PLAN_TOKENS = 600
 _STEP = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
@@ -52,7 +51,7 @@ class Planner:
 async def _in_one_answer(turn: Turn) -> Message:
     state = turn.state
     sampling = state.settings.sampling(most=_PLAN_TOKENS)
-    target = target_of(state)
+    target = state.target
     view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
     while True:
         text = await turn.ask(view, sampling=sampling)

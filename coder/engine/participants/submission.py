@@ -4,7 +4,7 @@ from coder.engine.participants.role import CODER
 from coder.engine.turn.turn import Turn
 from coder.run.message import CodeMessage
 from coder.run.state import State
-from coder.run.target import Target, target_of
+from coder.run.target import Target
 from coder.workspace.proposal import session_changes
 
 
@@ -15,14 +15,14 @@ class LastTree:
 
     async def speak(self, turn: Turn) -> CodeMessage:
         """Hand in the tree."""
-        return code_message(turn.state, target_of(turn.state), "")
+        return code_message(turn.state, turn.state.target, "")
 
 
 def untried_work(state: State) -> CodeMessage | None:
     """What the session has changed since the latest answer that was tried, as a change; None: nothing."""
     if not state.dialogue.session.tree:
         return None
-    code = code_message(state, target_of(state), "")
+    code = code_message(state, state.target, "")
     return code if code.changes.texts and not code.repeats else None
 
 

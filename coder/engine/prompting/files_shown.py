@@ -12,7 +12,7 @@ from coder.context.quoting import fenced, shown_path, tokens, whole_file
 from coder.engine.turn.turn import Turn
 from coder.run.message import PlanMessage
 from coder.run.state import State
-from coder.run.target import Target, target_of
+from coder.run.target import Target
 from coder.source.named_sources import is_source, named_sources
 from coder.workspace.overlay import end_of
 
@@ -92,7 +92,7 @@ async def survey_of(turn: Turn) -> "Survey | None":
         survey = await take_survey(
             texts,
             prompt=prompt,
-            target=target_of(state),
+            target=state.target,
             budget=survey_budget(context),
             cache=facts_folder(),
             command=" ".join(state.task.test_command or ()),

@@ -15,7 +15,7 @@ from coder.run.attempts import is_rejection
 from coder.run.message import AnswerMessage, CodeMessage, PlanMessage, outcomes_in
 from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
-from coder.run.target import Target, is_greenfield
+from coder.run.target import Target
 from coder.source.shell import format_command
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def what_to_pass(
 ) -> str:
     """What the answer has to pass, and how that fails now; remarks that it passes, or isn't known yet."""
     parts = [_fails_now(state, context, green, pending)]
-    if is_greenfield(state.task, state.files):
+    if state.task.test_command and state.target.writes_tests:
         command = format_command(state.task.test_command or ())
         parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
     parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
@@ -163,9 +163,7 @@ def _fails_now(state: State, context: int | None, green: str, pending: str) -> s
         return ""
     command = shown_path(shlex.join(state.task.test_command))
     if state.progress.baseline is None or state.progress.baseline.passed:
-        is_pending = (
-            state.progress.baseline is None and state.files and not is_greenfield(state.task, state.files)
-        )
+        is_pending = state.progress.baseline is None and state.files and not state.target.writes_tests
         now = (
             f" {green}"
             if state.progress.baseline is not None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from coder.base.prompts import prompt
 from coder.context.quoting import fenced, whole_files
@@ -10,7 +9,7 @@ from coder.edits.edit import Answered
 from coder.run.message import CodeMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
-from coder.run.target import Target, is_test, target_of
+from coder.run.target import Target, is_test
 from coder.workspace.diff import unified_diff
 
 _MOST_QUOTED = 24_000
@@ -95,7 +94,7 @@ def is_question(message: str) -> bool:
 
 def target_now(state: State) -> Target:
     """Where code without a name belongs; in a conversation about "it", what was changed last."""
-    target = target_of(state)
+    target = state.target
     if not state.settings.chat or target.path in state.files:
         return target
     written = (path for step in reversed(state.steps) for path in step.landing.written)
@@ -103,4 +102,4 @@ def target_now(state: State) -> Target:
     if not likely:
         sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]
         likely = sources if len(sources) == 1 else []
-    return replace(target, path=likely[0]) if likely else target
+    return target.model_copy(update={"path": likely[0]}) if likely else target

@@ -17,7 +17,6 @@ from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.examples import find_examples
 from coder.run.message import CodeMessage
 from coder.run.state import State
-from coder.run.target import target_of
 from sandbox import Limits, Sandbox, open_function
 from sandbox.errors import CalleeEnded, CallFailed
 
@@ -50,7 +49,7 @@ class Comparison:
 
 def comparison_of(state: State, codes: Sequence[CodeMessage]) -> Comparison | None:
     """The inputs to compare candidates on; None where there is no single function to call."""
-    target = target_of(state)
+    target = state.target
     sources = tuple(
         source
         for code in codes

@@ -17,7 +17,7 @@ from coder.run.event_types import Draw
 from coder.run.examples import find_examples
 from coder.run.message import AnswerChanges, CodeMessage, Continuation
 from coder.run.state import State
-from coder.run.target import Target, target_of
+from coder.run.target import Target
 
 _TEMPERATURE = 0.8
 _TOKENS = 320
@@ -128,7 +128,7 @@ def _form_of(state: State) -> int:
 
 
 def _beginning_of(state: State) -> tuple[Target, Outline | None]:
-    target = target_of(state)
+    target = state.target
     is_more = state.task.test_command or state.task.test_files or state.files
     if is_more or not target.path.endswith(".py"):
         return target, None

@@ -14,7 +14,6 @@ from coder.engine.sampling.candidate import FAILED, Candidate
 from coder.engine.turn.turn import Turn
 from coder.run.message import CodeMessage
 from coder.run.state import State
-from coder.run.target import target_of
 from coder.source.python_names import free_names, parse_source
 
 ENOUGH = 3
@@ -116,7 +115,7 @@ def is_sane_answer(state: State, code: CodeMessage) -> bool:
     """Whether it could be what was asked for; only code of one function can be judged by reading."""
     from coder.engine.sampling.outline import missing_function
 
-    target = target_of(state)
+    target = state.target
     name = missing_function(state.task.prompt, target.names)
     source = code.changes.files.get(target.path)
     single = set(code.changes.files) == {target.path} and not state.files

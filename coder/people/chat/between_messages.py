@@ -10,6 +10,8 @@ from coder.models.model import ChatMessage, Form
 from coder.models.tokens import input_tokens
 from coder.people.chat.chat_session import Session
 from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, DialogueCleared, parse
+from coder.run.find_target import find_target
+from coder.run.records.inputs import Inputs
 from coder.run.records.spend import Spend
 from coder.run.state import State
 from coder.tools.shortened import shortened
@@ -25,15 +27,18 @@ async def run_tests(session: Session) -> BaselineTaken:
     if task.test_command is None:
         raise UsageError("There is no test command yet. Name one: /test CMD")
     read = read_workspace(task, lands=False)
-    async with session.environment(task, session.settings, read.files) as bench:
-        return await take_baseline(bench, _unbegun(session, read))
+    state = _unbegun(session, read)
+    async with session.environment(task, session.settings, read.files, target=state.target) as bench:
+        return await take_baseline(bench, state)
 
 
 async def run_command(session: Session, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
     """Run a command in the model's session; the next message reports it to the model."""
     read = read_workspace(session.task, lands=False)
-    async with session.environment(session.task, session.settings, read.files) as bench:
-        work = await bench.session(session.state or _unbegun(session, read))
+    unbegun = _unbegun(session, read)
+    environment = session.environment(session.task, session.settings, read.files, target=unbegun.target)
+    async with environment as bench:
+        work = await bench.session(session.state or unbegun)
         done = await work.session.sh(command, on_output=on_output)
         output = bench.redactor.redact(terminal_text(done.output).rstrip())
     how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
@@ -51,8 +56,7 @@ def _unbegun(session: Session, read: Snapshot) -> State:
         settings=settings,
         model=session.model.name,
         spend=Spend(budget=settings.budget),
-        files=read.files,
-        root=str(read.root),
+        inputs=Inputs(read.files, str(read.root), find_target(session.task, read.files)),
     )
 
 

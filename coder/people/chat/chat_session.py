@@ -31,12 +31,14 @@ from coder.run.event_types import (
     Spoken,
     StepStarted,
 )
+from coder.run.find_target import find_target
 from coder.run.journal import Journal
 from coder.run.message import CodeMessage
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
+from coder.run.target import Target
 from coder.run.task import MAX_PROMPT, Task
 from coder.store import EventLog
 from coder.workspace.deliver import require_committable
@@ -113,10 +115,11 @@ class Session:
         task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
         require_committable(task, self.settings)
         read = read_workspace(task, lands=self.settings.lands)
-        async with self.environment(task, self.settings, read.files) as bench:
+        target = find_target(task, read.files)
+        async with self.environment(task, self.settings, read.files, target=target) as bench:
             wanted = self.settings.model_copy(update={"plan": True}) if plans else self.settings
             settings = self._step_settings(wanted, task, sessions=await bench.has_sessions())
-            await self._begin(task, settings, read)
+            await self._begin(task, settings, read, target)
             self.notes.clear()
             self.journal.hold(read.files)
             return await self._worked(bench)
@@ -150,7 +153,8 @@ class Session:
         if code is not None:
             changed = [body for body in happened if isinstance(body, FilesChanged)]
             happened = (*changed, Spoken(message=code.model_copy(update={"repeats": False})))
-        async with self.environment(state.task, settings, restored.files) as bench:
+        environment = self.environment(state.task, settings, restored.files, target=restored.target)
+        async with environment as bench:
             resumed = RunResumed(
                 budget=settings.budget, model=self.model.name, settings=settings, offers=code is not None
             )
@@ -214,14 +218,14 @@ class Session:
         """What each model call has used so far."""
         return costs_of(await self.log.read(self.run))
 
-    async def _begin(self, task: Task, settings: Settings, read: Snapshot) -> None:
+    async def _begin(self, task: Task, settings: Settings, read: Snapshot, target: Target) -> None:
         """Put a message into the log: the first one begins the run, a later one is a step of it."""
         if not self.begun:
-            await self.journal.append(started(read, task, settings, model=self.model.name))
+            await self.journal.append(started(read, task, settings, model=self.model.name, target=target))
             self.begun = True
             return
-        step = StepStarted(task=task, settings=settings, model=self.model.name)
-        await self.journal.append(step, *happened_before(self.journal.state, read, task))
+        step = StepStarted(task=task, settings=settings, model=self.model.name, target=target)
+        await self.journal.append(step, *happened_before(self.journal.state, read, task, target))
 
     def _step_settings(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
@@ -232,11 +236,11 @@ class Session:
         return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
 
     def environment(
-        self, task: Task, settings: Settings, files: Mapping[str, StoredFile]
+        self, task: Task, settings: Settings, files: Mapping[str, StoredFile], *, target: Target
     ) -> AbstractAsyncContextManager[Workbench]:
         """The sandboxes for work on these files."""
         around = Options(sandbox=self.sandbox, tools=self.tools, watch=self.journal.watch)
-        return self.kept.use(task, settings, files, around)
+        return self.kept.use(task, settings, files, around, target=target)
 
 
 def _offered(state: State) -> CodeMessage | None:

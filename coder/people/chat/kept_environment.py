@@ -10,8 +10,10 @@ from coder.engine.open_run import open_environment
 from coder.engine.options import Options
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
+from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
+from coder.run.target import Target
 from coder.run.task import Task
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
@@ -50,11 +52,17 @@ class KeptEnvironment:
 
     @asynccontextmanager
     async def use(
-        self, task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
+        self,
+        task: Task,
+        settings: Settings,
+        files: Mapping[str, StoredFile],
+        options: Options,
+        *,
+        target: Target,
     ) -> AsyncIterator[Workbench]:
         """The sandboxes for one message."""
         await self.ready()
-        bench = await self._opened(task, settings, files, options)
+        bench = await self._opened(task, settings, files, options, target=target)
         try:
             yield bench
         except SandboxError:
@@ -62,23 +70,31 @@ class KeptEnvironment:
             raise
 
     async def _opened(
-        self, task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options
+        self,
+        task: Task,
+        settings: Settings,
+        files: Mapping[str, StoredFile],
+        options: Options,
+        *,
+        target: Target,
     ) -> Workbench:
         bench = self._bench
         if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
             bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
             if self._seen != task.test_command:
-                await prepare(bench, task, files)
+                await prepare(bench, task, files, target=target)
         else:
             await self._close()
-            bench = await self._stack.enter_async_context(open_environment(task, settings, files, options))
+            environment = open_environment(task, settings, files, options, target=target)
+            bench = await self._stack.enter_async_context(environment)
             self._bench = bench
         self._seen = task.test_command
         return bench
 
     async def _prepare(self, task: Task, settings: Settings, options: Options) -> None:
         read = await asyncio.to_thread(read_workspace, task, lands=settings.lands)
-        bench = await self._opened(task, settings, read.files, options)
+        target = find_target(task, read.files)
+        bench = await self._opened(task, settings, read.files, options, target=target)
         await bench.has_sessions()
         texts = {path: file.text for path, file in read.files.items() if file.text is not None}
         if sum(map(len, texts.values())) > _LARGE:

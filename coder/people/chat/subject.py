@@ -10,6 +10,7 @@ from coder.models.abilities import abilities_of
 from coder.models.model import Image, Model
 from coder.run.event_types import Body
 from coder.run.state import State
+from coder.run.target import Target
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import changed_since
@@ -67,9 +68,9 @@ def about(paths: Iterable[str]) -> str:
     return f"\n\nThis is about: {quoted}." if quoted else ""
 
 
-def happened_before(state: State, read: Snapshot, task: Task) -> list[Body]:
+def happened_before(state: State, read: Snapshot, task: Task, target: Target) -> list[Body]:
     """What is known when a further message begins: what the user has edited, and what the tests said."""
-    changed = changed_since(state.files, read.files)
+    changed = changed_since(state.files, read.files, lambda: target)
     happened: list[Body] = [changed] if changed is not None else []
     is_same = state.task.test_command == task.test_command
     if changed is None and state.progress.baseline is not None and is_same:

@@ -11,6 +11,7 @@ from coder.run.message import Verified
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
+from coder.run.target import Target
 from coder.run.task import Task
 
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
@@ -51,6 +52,8 @@ class RunStarted(Body, type="run.started"):
     files: dict[str, StoredFile] = Field(default_factory=dict)
     root: str | None = None
     """The folder that the files' paths are relative to, absolute and without links."""
+    target: Target | None = Field(default=None, exclude_if=not_)
+    """What the task names in the files, as it was found when they were read; None in an earlier log."""
     listing: str = Field(default="", exclude_if=not_)
     """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
     notes: tuple[str, ...] = ()
@@ -94,6 +97,8 @@ class StepStarted(Body, type="step.started"):
     task: Task
     settings: Settings
     model: str
+    target: Target | None = Field(default=None, exclude_if=not_)
+    """What this task names in the files as they are now."""
 
 
 class QuestionAsked(Question, Body, type="question.asked"):
@@ -163,6 +168,8 @@ class FilesChanged(Body, type="files.changed"):
     listing: str = Field(default="", exclude_if=not_)
     """Further ones, as in `run.started`."""
     gone: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    target: Target | None = Field(default=None, exclude_if=not_)
+    """What the task names in the files as they are now."""
 
 
 class PatchProposed(Body, type="patch.proposed"):

@@ -19,7 +19,7 @@ TABLE = (
 
 
 async def survey_of(texts: dict[str, str], prompt: str, *, command: str = "") -> Survey:
-    target = Target("", (), ())
+    target = Target(path="")
     return await take_survey(texts, prompt=prompt, target=target, budget=3_300, cache=None, command=command)
 
 

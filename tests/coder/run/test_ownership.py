@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.run.find_target import find_target
 from coder.run.ownership import Ownership
 from coder.run.stored_file import StoredFile
-from coder.run.target import Target, decides, find_target
+from coder.run.target import Target, decides
 from coder.run.task import Task
 
 SHOP = "def price(n):\n    return n\n"

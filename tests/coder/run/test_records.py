@@ -1,4 +1,4 @@
-"""The state is made of five records, and an event changes only the records that have a handler for it."""
+"""The state is made of records, and an event changes only the records that have a handler for it."""
 
 from dataclasses import fields
 
@@ -7,6 +7,7 @@ import pytest
 from coder.run.event_types import BudgetReached, CodeCalled, QuestionAsked, RunStopped, ToolCalled
 from coder.run.events import Body
 from coder.run.records.dialogue import Dialogue
+from coder.run.records.inputs import Inputs
 from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
@@ -16,7 +17,7 @@ from coder.run.records.spend import Spend
 from coder.run.state import State
 from tests.coder.states import started, state_of
 
-RECORDS = (Progress, Spend, Dialogue, Session, Landing, Questions)
+RECORDS = (Inputs, Progress, Spend, Dialogue, Session, Landing, Questions)
 
 
 @pytest.mark.parametrize("record", [State, *RECORDS])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from coder.run.find_target import find_target
 from coder.run.stored_file import StoredFile
-from coder.run.target import find_target
 from coder.run.task import Task
 
 CODE = {"pkg/core.py": "x = 1\n", "pkg/testing/client.py": "x = 1\n"}

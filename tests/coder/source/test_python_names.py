@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from coder.run.examples import find_examples
+from coder.run.find_target import find_target
 from coder.run.stored_file import StoredFile
-from coder.run.target import decides, find_target
+from coder.run.target import decides
 from coder.run.task import Task, TestSource
 from coder.source.python_names import (
     called_free_names,

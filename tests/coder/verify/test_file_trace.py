@@ -7,9 +7,10 @@ import pytest
 
 from coder.engine.agent import solve
 from coder.models.scripted import Scripted
+from coder.run.find_target import find_target
 from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
-from coder.run.target import Target, decides, find_target
+from coder.run.target import Target, decides
 from coder.run.task import Task
 from coder.verify.finding import Finding
 from coder.verify.inside.file_trace import MOST_PATHS

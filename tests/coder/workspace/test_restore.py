@@ -6,6 +6,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.run.event_types import FilesChanged, Spoken
+from coder.run.find_target import find_target
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -31,7 +32,7 @@ def stopped(repository: GitRepository, *touched: str) -> State:
     """A run that was cut off after an answer, as the log gives it."""
     task = Task(prompt="Mend x.", workspace=repository.top)
     read = read_workspace(task)
-    begun = started(read, task, Settings(), model="toy")
+    begun = started(read, task, Settings(), model="toy", target=find_target(task, read.files))
     assert begun.listing
     answer = CodeMessage(author="coder", changes=AnswerChanges(files=dict.fromkeys(touched, "x = 2\n")))
     return state_of([begun, Spoken(message=answer)])

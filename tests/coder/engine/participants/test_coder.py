@@ -8,9 +8,9 @@ from coder.engine.agent import solve
 from coder.engine.participants.text_work import with_givens
 from coder.environment.workbench import Workbench
 from coder.models.scripted import Scripted
+from coder.run.find_target import find_target
 from coder.run.settings import Settings, StrategyChoice
 from coder.run.state import State
-from coder.run.target import find_target
 from coder.run.task import Task
 from tests.coder.states import started, state_of
 from tests.memory_log import MemoryLog

@@ -9,6 +9,7 @@ import pytest
 
 from coder import Settings, Task
 from coder.people.chat.kept_environment import KeptEnvironment
+from coder.run.find_target import find_target
 from coder.workspace.read import read_workspace
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.errors import SandboxBroken
@@ -48,7 +49,8 @@ async def test_a_message_takes_what_was_opened_while_it_was_typed(folder: Path) 
     opened = opening.opened
 
     files = read_workspace(task, lands=False).files
-    async with kept.use(task, Settings(), files, {"sandbox": opening}) as bench:
+    target = find_target(task, files)
+    async with kept.use(task, Settings(), files, {"sandbox": opening}, target=target) as bench:
         assert await bench.has_sessions()
     await kept.close()
 
@@ -60,7 +62,8 @@ async def test_what_could_not_be_prepared_is_opened_with_the_message(folder: Pat
     kept, opening, task = KeptEnvironment(), Opening(failing=1), asked(folder)
     kept.prepare(task, Settings(), {"sandbox": opening})
 
-    async with kept.use(task, Settings(), {}, {"sandbox": opening}) as bench:
+    target = find_target(task, {})
+    async with kept.use(task, Settings(), {}, {"sandbox": opening}, target=target) as bench:
         assert (await bench.candidate()).backend
     await kept.close()
 

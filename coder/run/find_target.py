@@ -1,0 +1,184 @@
+"""Find the target of a task in its tests, checks, examples, files and prompt.
+
+It asks the disk whether the workspace is a folder: a run does so once, and stores the target with its files.
+"""
+
+import re
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+
+from coder.run.command_inputs import deciding_files, more_tests
+from coder.run.examples import find_examples
+from coder.run.ownership import Openers, Ownership
+from coder.run.stored_file import StoredFile
+from coder.run.target import DEFAULT_PATH, Target, is_test
+from coder.run.task import Task
+from coder.source.manifests import are_declared
+from coder.source.named_sources import is_source, named_sources, outside_fences, sources_to_write
+from coder.source.python_names import (
+    called_free_names,
+    defined_names,
+    free_names,
+    imported_modules,
+    names_in_prompt,
+    unknown_modules,
+)
+
+
+def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None) -> Target:
+    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order.
+
+    Args:
+        opened: files that open or import a file in the tests' run before the work, by its path.
+    """
+    if is_greenfield(task, files):
+        path = next(iter(_to_write(task, ())), DEFAULT_PATH)
+        return Target(path=path, names=(), tests=(), is_known=False, writes_tests=True)
+    tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
+    texts = {path: file.text for path, file in files.items()}
+    if task.test_command:
+        tests |= more_tests(texts, task.test_command, tests)
+        tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
+    sources = {test.path: test.text for test in task.test_files}
+    if not sources and task.test_command:
+        sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
+    wanted = _imports_missing(task.prompt, sources, files)
+    imported = {path for source in sources.values() for path in _imported(source, files)}
+    under_test = list(imported) if len(imported) == 1 else []
+    names = [] if under_test and not wanted else _names(task, wanted, files)
+    named = _paths(task, files, tests, wanted, names)
+    paths = list(dict.fromkeys([*under_test, *named]))
+    # What tests import may only pass on another file's fault, unless there is no other.
+    is_alone = under_test == [path for path in files if is_source(path) and path not in tests]
+    target = Target(
+        path=paths[0] if paths else DEFAULT_PATH,
+        names=tuple(names),
+        tests=tuple(sorted(tests)),
+        is_known=(len(paths) == 1 and (is_alone or named == paths))
+        or not (paths or any(map(is_source, files))),
+        is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
+    )
+    return with_ownership(target, task, files, opened=opened)
+
+
+def with_ownership(
+    target: Target, task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None
+) -> Target:
+    """The target with the owners of these files, by what is known of them.
+
+    Args:
+        opened: as for `find_target`.
+    """
+    if target.writes_tests or not (task.test_command or task.test_files):
+        return target
+    texts = {path: file.text for path, file in files.items()}
+    texts |= {test.path: test.text for test in task.test_files}
+    words = [word for argument in task.test_command or () for word in argument.split()]
+    ownership = Ownership(texts, target.tests, started=words, prompt=task.prompt, opened=opened)
+    return target.model_copy(update={"ownership": ownership})
+
+
+def _is_imported(task: Task) -> bool:
+    """Whether checks, given tests or examples import what is written, by its name."""
+    examples = not task.test_command and find_examples(task.prompt)
+    return bool(task.checks or task.test_files or examples)
+
+
+def is_greenfield(task: Task, files: Collection[str]) -> bool:
+    """Whether a test command is given for a folder without code or tests, so that the answer writes both."""
+    folder = task.workspace
+    if task.test_command is None or task.test_files or task.mends or folder is None:
+        return False
+    is_folder = folder.is_dir() or not folder.suffix
+    return is_folder and not any(is_test(path) or is_source(path) for path in files)
+
+
+def _imports_missing(
+    prompt: str, sources: Mapping[str, str], files: Mapping[str, StoredFile]
+) -> dict[str, list[str]]:
+    """Modules that the tests import and that are to be written, with the names taken from them.
+
+    A missing module may be installed: it is to be written if the prompt or a test file's name has it, or if
+    the tests import nothing of the folder and no manifest declares it.
+    """
+    present = {path.partition("/")[0].removesuffix(".py") for path in files}
+    modules = [path for path in files if path.endswith(".py") and not is_test(path)]
+    own = {part for path in modules for part in path.removesuffix(".py").split("/")}
+    present |= own
+    beside = {PurePosixPath(path).stem for path in sources}
+    found: dict[str, list[str]] = {}
+    for source in sources.values():
+        for module, names in unknown_modules(source, present | beside).items():
+            found.setdefault(module, []).extend(names)
+    about = {word for stem in beside for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
+    about |= set(re.findall(r"\w+", prompt))
+    named = {module: names for module, names in found.items() if about & {*module.split(".")}}
+    if named or not found or any(map(own.intersection, map(_packages, sources.values()))):
+        return named
+    texts = {path: file.text for path, file in files.items()}
+    return {module: names for module, names in found.items() if not are_declared([module], texts)}
+
+
+def _packages(source: str) -> set[str]:
+    return {module.partition(".")[0] for module in imported_modules(source)}
+
+
+def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
+    """The user's files that a source imports, by their paths from the root or from `src`."""
+    modules = imported_modules(source)
+    dotted = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
+    paths = {name.replace(".", "/") for name in dotted}
+    return [
+        path
+        for path, file in files.items()
+        if path.endswith(".py") and not is_test(path) and file.text
+        if path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__") in paths
+    ]
+
+
+def _names(task: Task, wanted: Mapping[str, list[str]], files: Mapping[str, StoredFile]) -> list[str]:
+    if wanted:
+        return list(dict.fromkeys(next(iter(wanted.values()))))
+    checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
+    shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
+    called = [name for test in task.test_files for name in called_free_names(test.text)]
+    bare = [name for name in called if not name.startswith("test")]
+    # Beside files that are there, code in a prompt is quoted from them, or from a traceback.
+    asked = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
+    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(asked)[:1]
+
+
+def _paths(
+    task: Task,
+    files: Mapping[str, StoredFile],
+    tests: Collection[str],
+    wanted: Mapping[str, list[str]],
+    names: list[str],
+) -> list[str]:
+    """The files that the task may be about, the likeliest first; none where nothing names any."""
+    if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
+        return [task.workspace.name]
+    if wanted:
+        return [next(iter(wanted)).replace(".", "/") + ".py"]
+    code = [path for path in files if path not in tests and not is_test(path) and is_source(path)]
+    python = {path: text for path in code if path.endswith(".py") and (text := files[path].text)}
+    # Parsing all of a large folder would take minutes: most files don't hold the words.
+    holders = (p for p, text in python.items() if names and all(name in text for name in names))
+    definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
+    found = [*([definer] if definer else []), *named_sources(task.prompt, python or code)]
+    if found:
+        return list(dict.fromkeys(found))
+    if new := _to_write(task, tests):
+        return new
+    return code if len(code) == 1 and not code[0].endswith(".py") else []
+
+
+def _to_write(task: Task, tests: Collection[str]) -> list[str]:
+    """Files that the prompt asks for; where checks import it, one that Python can import from there."""
+    found = sources_to_write(task.prompt, anywhere=task.workspace is not None)
+    found = [path for path in found if path not in tests and not is_test(path)]
+    if _is_imported(task):
+        taken = sys.stdlib_module_names
+        return [path for path in found if path.endswith(".py") and PurePosixPath(path).parts[0] not in taken]
+    return found

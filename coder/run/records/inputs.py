@@ -1,0 +1,87 @@
+"""Inputs: the user's files as a run read them, and the target of its task in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from coder.run import event_types
+from coder.run.find_target import find_target, with_ownership
+from coder.run.ownership import Openers
+from coder.run.records.progress import Progress
+from coder.run.records.record import Handlers, replace
+from coder.run.stored_file import StoredFile, listed
+from coder.run.target import Target
+from coder.run.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run works on."""
+
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    """The user's files as the run read them."""
+    root: str | None = None
+    """The folder that their paths are relative to."""
+    target: Target | None = None
+    """Which of them the task names; None before a run has begun."""
+
+
+class Before(Protocol):
+    """The state before an event, as far as handlers read it here."""
+
+    @property
+    def task(self) -> Task:
+        """The latest task."""
+
+    @property
+    def progress(self) -> Progress:
+        """It has the baseline."""
+
+
+def begin(body: event_types.RunStarted) -> Inputs:
+    """The inputs of a run at its first event."""
+    files = body.files or listed(body.listing)
+    return Inputs(files=files, root=body.root, target=_target(body.target, body.task, files))
+
+
+def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
+    """The same files with the target of a further task, whose tests haven't been run yet."""
+    return replace(inputs, target=_target(body.target, body.task, inputs.files))
+
+
+def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
+    """The same with these files, where the log has no more than a listing of them."""
+    target = _target(inputs.target, state.task, files, opened=_opened(state.progress.baseline))
+    return replace(inputs, files=files, target=target)
+
+
+def _target(
+    recorded: Target | None, task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None
+) -> Target:
+    """The recorded target with the owners of these files; it is found now for a log that holds none."""
+    if recorded is None:
+        return find_target(task, files, opened=opened)
+    return with_ownership(recorded, task, files, opened=opened)
+
+
+def _opened(baseline: event_types.BaselineTaken | None) -> Openers | None:
+    return baseline.opened if baseline is not None else None
+
+
+def _add_openers(inputs: Inputs, body: event_types.BaselineTaken, state: Before) -> Inputs:
+    return replace(inputs, target=_target(inputs.target, state.task, inputs.files, opened=body.opened))
+
+
+def _change(inputs: Inputs, body: event_types.FilesChanged, state: Before) -> Inputs:
+    files = {**inputs.files, **listed(body.listing), **body.files}
+    files = {path: file for path, file in files.items() if path not in body.gone}
+    target = _target(body.target, state.task, files, opened=_opened(state.progress.baseline))
+    return replace(inputs, files=files, target=target)
+
+
+HANDLERS: Handlers = {
+    event_types.BaselineTaken: _add_openers,
+    event_types.FilesChanged: _change,
+}
