@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmarks.verdict import Outcome, Strength, Value, Verdict
+from benchmarks.verdict import Outcome, Strength, Verdict
 from benchmarks.written import write_text
+from sandbox.result import Value
 
 
-class Usage(Value):
+class SampleUsage(Value):
     """Model usage and time of one sample."""
 
     id: str
@@ -72,7 +73,7 @@ class Report(Value):
     """Samples are independent and identically distributed, as pass@k for k > 1 requires."""
     greedy: bool = False
     """Samples were drawn without randomness: those of one case are equal and count as one."""
-    usage: tuple[Usage, ...] = ()
+    usage: tuple[SampleUsage, ...] = ()
     cost_usd: float | None = None
     times: Times = Times()
     verdicts: tuple[Verdict, ...]

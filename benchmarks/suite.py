@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from benchmarks.verdict import Value
+from sandbox.result import Value
 
 
 class _Case(Value):

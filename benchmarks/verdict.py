@@ -2,18 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
 Strength = Literal["strong", "decoyed", "weaker", "weak"]
 """strong: decided in another process than the candidate's. decoyed: in one, among twins that must fail.
 weaker: a function judged in one process, since its values can't cross. weak: one process, no twins."""
-
-
-class Value(BaseModel):
-    """An immutable value without further fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Verdict(Value):

@@ -14,16 +14,17 @@ from benchmarks.judge.judge import Judge
 from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for
-from benchmarks.runner.progress import Progress
+from benchmarks.runner.progress import SampleProgress
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
-from benchmarks.verdict import Outcome, Strength, Value
+from benchmarks.verdict import Outcome, Strength
 from benchmarks.written import write_text
 from coder.base.text.sanitize import count_of
 from coder.run.settings import Settings
 from coder.show.flags import takes
 from coder.show.interrupt import run_until_interrupted
-from coder.show.tables import Block, Column, Table, pairs, print_blocks
+from coder.show.tables import Block, Column, TextTable, pairs, print_blocks
+from sandbox.result import Value
 
 _WIDTH = 400
 """Most columns of a line."""
@@ -73,7 +74,7 @@ def audit(
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
     settings, named = bench_options.judging_settings(context), load_suite(suite)
-    progress = Progress(len(named.cases), quiet=context.params["json"])
+    progress = SampleProgress(len(named.cases), quiet=context.params["json"])
     found = run_until_interrupted(_examination(named, settings, workers or default_workers(), progress))
     if context.params["json"]:
         typer.echo(found.model_dump_json())
@@ -84,7 +85,9 @@ def audit(
     raise typer.Exit(not all(one.sound for one in found.cases))
 
 
-async def _examination(suite: Suite, settings: Settings, workers: int, progress: Progress) -> Examination:
+async def _examination(
+    suite: Suite, settings: Settings, workers: int, progress: SampleProgress
+) -> Examination:
     """Judge each case's canonical answer and an empty one."""
     turns = asyncio.Semaphore(workers)
 
@@ -133,7 +136,7 @@ def _suite_blocks(found: Examination, suite: Suite) -> list[Block]:
         line(f"{found.suite}: {count_of(len(found.cases), 'case')}: {counts} ({share} strong)"),
         pairs([("own answers that pass", _of(own)), (f"{what} that fail", _of(nothing))], width=21),
         *_exposures(found),
-        Table(_COLUMNS, weak, indent=2, plain=lines),
+        TextTable(_COLUMNS, weak, indent=2, plain=lines),
     ]
 
 
@@ -157,7 +160,7 @@ def _exposures(found: Examination) -> list[Block]:
     lines = [f"    {name:<{width}}  {number}: {cases}" for name, number, cases in cells]
     return [
         "  classes of cheats that tests offer a surface to, with the rates in docs/reference/judging.md",
-        Table(_CLASSES, cells, indent=4, plain=lines),
+        TextTable(_CLASSES, cells, indent=4, plain=lines),
     ]
 
 

@@ -11,7 +11,7 @@ import typer
 
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_blocks
-from benchmarks.runner.bench_session import Session
+from benchmarks.runner.bench_session import BenchSession
 from coder.base.errors import MachineError, ModelError, own_command
 from coder.base.text.redact import Redactor
 from coder.models.endpoint import for_log
@@ -35,7 +35,7 @@ def command_line() -> str:
     return shlex.join(["coder", *map(redact, plain)])
 
 
-def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
+def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
     """Await `work`; an error that ends it says how to continue."""
     again = f"{own_command()} bench {session.command} --resume"
     try:
@@ -47,7 +47,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: Session) -> T:
         raise
 
 
-def show(report: Report, session: Session, *, reason: str, out: Path | None, as_json: bool) -> None:
+def show(report: Report, session: BenchSession, *, reason: str, out: Path | None, as_json: bool) -> None:
     """Print and write the report. Raises typer.Exit (exit code not 0), MachineError (can't be written)."""
     if out is not None:
         try:

@@ -14,7 +14,7 @@ _MOST_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class TestSource:
+class ParsedTests:
     """One test file, or the test of a function."""
 
     __test__ = False
@@ -41,14 +41,14 @@ class TestSource:
         return frozenset(node.id for node in self.nodes(ast.Name)) | self.imports
 
 
-def code_of_function(case: FunctionCase) -> TestSource:
+def code_of_function(case: FunctionCase) -> ParsedTests:
     """The tests of a function case."""
     text = f"{case.test}\n{case.plus_test or ''}"
     tree = parse_source(text) or ast.Module(body=[], type_ignores=[])
     return _source(tree, {"candidate", case.entry_point}, frozenset(), [tree])
 
 
-def code_of_repository(text: str, modules: frozenset[str]) -> TestSource:
+def code_of_repository(text: str, modules: frozenset[str]) -> ParsedTests:
     """A test file of a repository with these top-level modules."""
     tree = parse_source(text) or ast.Module(body=[], type_ignores=[])
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
@@ -58,7 +58,7 @@ def code_of_repository(text: str, modules: frozenset[str]) -> TestSource:
 
 def _source(
     tree: ast.Module, code: set[str], modules: frozenset[str], tests: Sequence[ast.AST]
-) -> TestSource:
+) -> ParsedTests:
     imports = set[str]()
     for node in ast.walk(tree):
         match node:
@@ -75,7 +75,7 @@ def _source(
         if not more:
             break
         code |= more
-    return TestSource(tree, tests, frozenset(code), frozenset(imports))
+    return ParsedTests(tree, tests, frozenset(code), frozenset(imports))
 
 
 def _holders(tree: ast.Module, code: set[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from benchmarks.cli.code_in_tests import TestSource, code_of_function, code_of_repository
+from benchmarks.cli.code_in_tests import ParsedTests, code_of_function, code_of_repository
 from benchmarks.judge.candidate_tree import base_tree
 from benchmarks.judge.decoys import called
 from benchmarks.judge.isolated_check import top_modules
@@ -68,7 +68,7 @@ def exposures_of(case: Case, mode: Mode | RepositoryMode | None) -> tuple[Exposu
     return tuple(name for name in EXPOSURES if name in found)
 
 
-def _of_function(mode: Mode, source: TestSource) -> set[Exposure]:
+def _of_function(mode: Mode, source: ParsedTests) -> set[Exposure]:
     found = set[Exposure]() if mode.how == "isolated" else {_NO_ISOLATION}
     if mode.how != "shared_process" and (mode.stateful or source.names & _MUTABLE):
         found.add("state between calls")
@@ -76,7 +76,7 @@ def _of_function(mode: Mode, source: TestSource) -> set[Exposure]:
 
 
 def _of_repository(
-    mode: RepositoryMode, sources: Sequence[TestSource], modules: frozenset[str]
+    mode: RepositoryMode, sources: Sequence[ParsedTests], modules: frozenset[str]
 ) -> set[Exposure]:
     found = set[Exposure]()
     if mode.how != "isolated":
@@ -86,17 +86,17 @@ def _of_repository(
     return found
 
 
-def _libraries(source: TestSource, modules: frozenset[str]) -> frozenset[str]:
+def _libraries(source: ParsedTests, modules: frozenset[str]) -> frozenset[str]:
     """Modules that a test imports and neither the package, nor Python, nor the test tool has."""
     return source.imports - modules - sys.stdlib_module_names - _TOOLS
 
 
-def _compares_by_code(source: TestSource) -> bool:
+def _compares_by_code(source: ParsedTests) -> bool:
     calls = (node for test in source.tests for node in ast.walk(test) if isinstance(node, ast.Call))
     return any(source.is_of_code(node.func) and _COMPARES.search(called(node)) for node in calls)
 
 
-def _enters_code(source: TestSource) -> bool:
+def _enters_code(source: ParsedTests) -> bool:
     entered = (item.context_expr for item in source.nodes(ast.withitem))
     return any(source.is_of_code(one) for one in entered if not _expects_error(one))
 
@@ -110,7 +110,7 @@ def _expects_error(node: ast.AST) -> bool:
     )
 
 
-def _looks_at_arguments(source: TestSource) -> bool:
+def _looks_at_arguments(source: ParsedTests) -> bool:
     for test in source.tests:
         given = {
             argument.id
@@ -142,22 +142,22 @@ def _checks(test: ast.AST) -> Iterator[ast.AST]:
             yield node
 
 
-def _iterates_over_code(source: TestSource) -> bool:
+def _iterates_over_code(source: ParsedTests) -> bool:
     loops = source.nodes(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     consumed = (node for node in source.nodes(ast.Call) if called(node) in _CONSUMERS and node.args)
     arguments = (argument for node in consumed for argument in node.args)
     return any(source.is_of_code(one) for one in (*loops, *arguments))
 
 
-def _has_streams(source: TestSource) -> bool:
+def _has_streams(source: ParsedTests) -> bool:
     return any(called(node) in _STREAMS for node in source.nodes(ast.Call))
 
 
-def _expects_errors(source: TestSource) -> bool:
+def _expects_errors(source: ParsedTests) -> bool:
     return any(map(_expects_error, source.nodes(ast.Call))) or any(source.nodes(ast.ExceptHandler))
 
 
-_SURFACES: Mapping[Exposure, Callable[[TestSource], bool]] = {
+_SURFACES: Mapping[Exposure, Callable[[ParsedTests], bool]] = {
     "comparison by the code": _compares_by_code,
     "context manager": _enters_code,
     "changed argument": _looks_at_arguments,

@@ -11,11 +11,11 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
 from benchmarks.report import Report
-from benchmarks.runner.bench_session import Session, digests, earlier, open_log
+from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
-from benchmarks.runner.progress import Progress
+from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
-from benchmarks.runner.runner import Job
+from benchmarks.runner.runner import SampleJob
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
@@ -64,7 +64,7 @@ def grade(
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
-        session = Session(
+        session = BenchSession(
             scoring.suite, settings, workers, include_weaker=include_weaker, command="grade", resume=resume
         )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
@@ -86,9 +86,9 @@ class Scoring:
         self.suite = Selection(filter=filter, slice=parse_slice(slice)).within(self.whole)
         self._samples, self._stock = samples, take_stock(samples, self.whole, chosen=self.suite)
 
-    def work(self, session: Session, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
+    def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; the report, and why it ended. Raises UsageError: the file changed."""
-        progress = Progress(self._stock.samples, quiet=quiet)
+        progress = SampleProgress(self._stock.samples, quiet=quiet)
         work = session.work(log, self._started(), self._jobs(), progress)
         ended = until_interrupted(work, session)
         scored = len(ended[0].verdicts)
@@ -112,13 +112,13 @@ class Scoring:
             },
         )
 
-    def _jobs(self) -> Iterator[Job]:
+    def _jobs(self) -> Iterator[SampleJob]:
         cases = {case.id: case for case in self.suite.cases}
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
             if (case := cases.get(sample.id)) is None:
                 continue
             attempt = functools.partial(_attempt, case, sample, exact=self._exact)
-            yield Job(case, sample.sample, attempt, keeps_text=False)
+            yield SampleJob(case, sample.sample, attempt, keeps_text=False)
 
 
 def _text(before: BenchStarted, name: str) -> str | None:

@@ -12,11 +12,11 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
 from benchmarks.report import Report
-from benchmarks.runner.bench_session import Session, digests, earlier, open_log
+from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
-from benchmarks.runner.progress import Progress
+from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
-from benchmarks.runner.runner import Job
+from benchmarks.runner.runner import SampleJob
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case
 from benchmarks.suites.load import load_suite
@@ -82,7 +82,7 @@ def run(
         opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)
         session = _session(plan, given, resume)
-        progress = Progress(plan.attempts, quiet=quiet)
+        progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
             typer.echo(_ALIKE, err=True)
         work = _work(plan, session, log, opening, progress, answers)
@@ -119,12 +119,12 @@ def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen:
     )
 
 
-def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> Session:
+def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> BenchSession:
     most = given["max_cost"]
     one_shot = given["one_shot"] or plan.settings.strategy == "one-shot"
     # Restarts within a sample are drawn at random, whatever the temperature of the first try.
     from_one_start = one_shot or plan.settings.budget.samples == 1
-    return Session(
+    return BenchSession(
         plan.chosen,
         plan.settings,
         given["workers"],
@@ -166,12 +166,12 @@ class _Plan:
             parameters=asked_for(self._config, self.selection, self._given) | {"command": command_line()},
         )
 
-    def jobs(self, solver: Solver) -> Iterator[Job]:
+    def jobs(self, solver: Solver) -> Iterator[SampleJob]:
         """A job for each sample."""
         for case, sample in self.selection.attempts(self.suite):
             yield self._job(solver, case, sample)
 
-    def _job(self, solver: Solver, case: Case, sample: int) -> Job:
+    def _job(self, solver: Solver, case: Case, sample: int) -> SampleJob:
         async def attempt() -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             try:
@@ -180,15 +180,15 @@ class _Plan:
                 return CaseAttempt(error=str(error))
             return await solver(seen, sample=sample, seed=seed)
 
-        return Job(case, sample, attempt)
+        return SampleJob(case, sample, attempt)
 
 
 async def _work(
     plan: _Plan,
-    session: Session,
+    session: BenchSession,
     log: SqliteLog,
     opening: _Opening,
-    progress: Progress,
+    progress: SampleProgress,
     answers: Path | None,
 ) -> tuple[Report, str]:
     async with opening as model:

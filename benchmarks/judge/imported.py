@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 
 from benchmarks.suite import RepositoryCase, Suite
-from benchmarks.verdict import Value
 from sandbox import Command, Sandbox
+from sandbox.result import Value
 
 PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
 """Tried in order: the environment of SWE-bench's images, then the one on the image's PATH."""
@@ -47,8 +47,8 @@ print(json.dumps({
 """
 
 
-class Interpreter(Value):
-    """What a Python reports of itself."""
+class InterpreterReport(Value):
+    """Facts that a Python interpreter reports about itself."""
 
     folder: str
     path: str
@@ -69,7 +69,7 @@ class Interpreter(Value):
         return {} if self.own else {"PATH": f"{self.folder}:{self.path}"}
 
 
-async def find_python(sandbox: Sandbox, tree: str) -> Interpreter | str:
+async def find_python(sandbox: Sandbox, tree: str) -> InterpreterReport | str:
     """The first interpreter of an image that can run tests, or why none can."""
     why = []
     for python in PYTHONS:
@@ -126,13 +126,13 @@ async def _ask(
     python: str = "python",
     tree: str = "/w",
     **asked: Sequence[str],
-) -> Interpreter | str:
+) -> InterpreterReport | str:
     """What a Python reports, or the end of its stderr."""
     question = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
     command = Command(argv=(python, "-I", "-c", _FACTS, question), environment=dict(environment or {}))
     result = await sandbox.run(command, fresh=True, files=files or {})
     try:
-        return Interpreter.model_validate_json(result.stdout)
+        return InterpreterReport.model_validate_json(result.stdout)
     except ValidationError:
         return result.stderr.strip()
 

@@ -12,10 +12,11 @@ from pydantic import Field, TypeAdapter
 from benchmarks.judge.decoys import called
 from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase
-from benchmarks.verdict import Strength, Value
+from benchmarks.verdict import Strength
 from benchmarks.written import write_text
 from coder.source.python_names import defined_names, parse_source
 from sandbox.checks.run_report import Crossing
+from sandbox.result import Value
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that carry plain data only; their results are checked again."""

@@ -61,7 +61,7 @@ class TestRun:
         return self.passed | self.failures.keys()
 
 
-class Stream:
+class PytestStream:
     """What a run tells at once: alarms and failures."""
 
     def __init__(self, decides: Mapping[str, Callable[[str], bool] | None]) -> None:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import case_tests
 from benchmarks.judge.mode import Tool
-from benchmarks.judge.pytest_report import Stream, TestRun, read_report
+from benchmarks.judge.pytest_report import PytestStream, TestRun, read_report
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Sandbox
 from sandbox.checks.trial import alarm_source
@@ -58,7 +58,12 @@ class Job:
 
 
 async def run_jobs(
-    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], *, tool: Tool
+    sandbox: Sandbox,
+    case: RepositoryCase,
+    tree: Mapping[str, bytes],
+    jobs: Sequence[Job],
+    *,
+    tool: Tool,
 ) -> list[TestRun]:
     """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
 
@@ -123,7 +128,7 @@ async def _run(
     }
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
     given = [_given(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
-    stream = Stream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
+    stream = PytestStream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
     running = asyncio.ensure_future(
         sandbox.run(
             Command(argv=("python", f"{name}.py"), environment=environment),

@@ -14,7 +14,7 @@ from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.report import Report, Usage
+from benchmarks.report import Report, SampleUsage
 from benchmarks.reports import figures
 from benchmarks.stats.comparison import KINDS, compare_several, tallies
 from benchmarks.suites.samples import read_samples
@@ -196,7 +196,7 @@ def _cases(
     ]
 
 
-def _sample(one: Verdict, answer: str | None, usage: Usage | None) -> dict[str, object]:
+def _sample(one: Verdict, answer: str | None, usage: SampleUsage | None) -> dict[str, object]:
     known = one.model_dump(include=set(_SHOWN)) | {"code": answer}
     if usage is not None:
         known |= {"seconds": usage.seconds, "cost": usage.cost_usd}

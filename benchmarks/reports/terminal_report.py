@@ -8,12 +8,13 @@ from benchmarks.reports.inert import line
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from benchmarks.stats.comparison import KINDS, Comparison
 from benchmarks.stats.gate import Gate
-from benchmarks.verdict import Value, Verdict
+from benchmarks.verdict import Verdict
 from coder.base.text.sanitize import count_of
 from coder.show.render import age
-from coder.show.tables import Block, Column, Table, pairs
+from coder.show.tables import Block, Column, TextTable, pairs
 from coder.store import SqliteLog
 from coder.store.run_list import RunSummary
+from sandbox.result import Value
 
 SHOWN = 10
 """Most cases listed; the others are counted."""
@@ -27,7 +28,7 @@ def report_blocks(report: Report, *, shown: int = SHOWN) -> list[Block]:
     if failed:
         cells = [_sample_cells(one) for one in failed[:shown]]
         lines = [f"    {line('  '.join(row))}" for row in cells]
-        blocks += ["  not passed", Table(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
+        blocks += ["  not passed", TextTable(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
         if len(failed) > shown:
             blocks.append(f"    and {len(failed) - shown:,} more")
     return blocks
@@ -43,7 +44,7 @@ def comparison_blocks(compared: Mapping[str, Comparison], *, shown: int = SHOWN)
         rows.append((line(name), *shares, *(gain.removesuffix(" points") for gain in gains), p))
         changes += [(line(name), *change) for change in _changes(found, shown)]
         lines += _comparison_lines(found, name, shown)
-    return [Table(_COMPARED_COLUMNS, rows, plain=lines), Table(_CHANGE_COLUMNS, changes, plain=())]
+    return [TextTable(_COMPARED_COLUMNS, rows, plain=lines), TextTable(_CHANGE_COLUMNS, changes, plain=())]
 
 
 _COMPARED_COLUMNS = (
@@ -98,7 +99,7 @@ def gate_blocks(gate: Gate) -> list[Block]:
     """The gate's result, and each condition."""
     rows = [("✓" if one.passed else "✗", line(one.sentence, width=400)) for one in gate.conditions]
     lines = [f"  {sentence}" for _, sentence in rows]
-    return ["✓ passed" if gate.passed else "✗ not passed", Table(_SIGNED, rows, indent=2, plain=lines)]
+    return ["✓ passed" if gate.passed else "✗ not passed", TextTable(_SIGNED, rows, indent=2, plain=lines)]
 
 
 def suite_blocks(told: Mapping[str, str]) -> list[Block]:
@@ -152,9 +153,9 @@ _RUN_COLUMNS = (
 )
 
 
-def run_table(rows: Sequence[ListedBench]) -> Table:
+def run_table(rows: Sequence[ListedBench]) -> TextTable:
     """The list of runs."""
-    return Table(_RUN_COLUMNS, [_run_cells(row) for row in rows])
+    return TextTable(_RUN_COLUMNS, [_run_cells(row) for row in rows])
 
 
 def _run_cells(row: ListedBench) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.samples import Sample
-from benchmarks.verdict import Outcome, Strength, Value
+from benchmarks.verdict import Outcome, Strength
 from coder.edits.code_blocks import find_blocks
 from coder.source.python_names import parse_source
+from sandbox.result import Value
 
 _THOUGHTS = re.compile(r"\A(?:\s*<think>.*?(?:</think>|\Z)|.*</think>[ \t]*$)", re.DOTALL | re.MULTILINE)
 

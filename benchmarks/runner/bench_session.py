@@ -14,9 +14,9 @@ from pathlib import Path
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import Report, Times, differing
-from benchmarks.runner.progress import Progress
+from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
-from benchmarks.runner.runner import Job, run_jobs
+from benchmarks.runner.runner import SampleJob, run_jobs
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
@@ -35,8 +35,8 @@ def open_log() -> SqliteLog:
 
 
 @dataclass(slots=True)
-class Session:
-    """Settings of one start."""
+class BenchSession:
+    """Settings of one start of a suite's run."""
 
     suite: Suite
     settings: Settings
@@ -64,8 +64,8 @@ class Session:
         self,
         log: SqliteLog,
         started: BenchStarted,
-        jobs: Iterable[Job],
-        progress: Progress,
+        jobs: Iterable[SampleJob],
+        progress: SampleProgress,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
         """Do the remaining jobs; the report of all judged samples, and why the run ended."""

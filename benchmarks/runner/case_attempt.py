@@ -5,12 +5,12 @@ from typing import Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
-from benchmarks.report import Usage
+from benchmarks.report import SampleUsage
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun
-from benchmarks.verdict import Value
+from sandbox.result import Value
 
 
-class Shown(Value):
+class VisibleCase(Value):
     """A case without hidden tests and canonical answer, for a solver."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -24,9 +24,9 @@ class Shown(Value):
     files: dict[str, bytes] = Field(default_factory=dict)
 
 
-def shown(case: Case) -> Shown:
+def shown(case: Case) -> VisibleCase:
     """The visible part of a case; everything else stays with the judge."""
-    seen = Shown(id=case.id, kind=case.kind, prompt=case.prompt)
+    seen = VisibleCase(id=case.id, kind=case.kind, prompt=case.prompt)
     match case:
         case FunctionCase():
             return seen.model_copy(update={"entry_point": case.entry_point, "visible": case.visible})
@@ -48,12 +48,12 @@ class CaseAttempt(Value):
     exit_code: int = 0
     """Exit code of the failure: 4 for the model, 5 for the machine. Several in a row end the run."""
     run_id: str | None = None
-    usage: Usage | None = None
+    usage: SampleUsage | None = None
     """None if no call was made."""
 
 
 class Solver(Protocol):
     """Answers cases: any callable of this shape."""
 
-    def __call__(self, case: Shown, *, sample: int, seed: int) -> Awaitable[CaseAttempt]:
+    def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> Awaitable[CaseAttempt]:
         """Attempt a case; the seed is the same for the same run and sample."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MOVING_S, _STANDING_S = 0.2, 30.0
 
 
-class Progress:
+class SampleProgress:
     """Counts samples or cases; shows number, rate, cost, and remaining time."""
 
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:

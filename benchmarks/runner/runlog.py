@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from benchmarks.report import Usage
-from benchmarks.verdict import Value, Verdict
+from benchmarks.report import SampleUsage
+from benchmarks.verdict import Verdict
 from coder.base.errors import UsageError, own_command
 from coder.run.events import Draft, EventStore
+from sandbox.result import Value
 
 FLUSH_AT = 64
 """Most verdicts written together: after a crash they are judged again."""
@@ -40,7 +41,7 @@ class BenchJudged(_Body):
     type = "bench.judged"
 
     verdict: Verdict
-    usage: Usage | None = None
+    usage: SampleUsage | None = None
     run_id: str | None = None
     text: str | None = None
     """The solver's answer; None when grading, as the samples file has it."""
@@ -67,7 +68,7 @@ class RunLog:
         self._waiting: list[Draft] = []
         self.started: BenchStarted | None = None
         self.verdicts: list[Verdict] = []
-        self.usage: list[Usage] = []
+        self.usage: list[SampleUsage] = []
         """Of the samples that a model was asked for."""
 
     async def load(self) -> None:

@@ -16,7 +16,7 @@ IN_A_ROW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SampleJob:
     """One sample to attempt and judge."""
 
     case: Case
@@ -27,7 +27,7 @@ class Job:
 
 
 async def run_jobs(
-    jobs: Iterable[Job],
+    jobs: Iterable[SampleJob],
     judge: Judge,
     log: RunLog,
     *,
@@ -45,7 +45,7 @@ async def run_jobs(
     """
     done = {(one.id, one.sample) for one in log.verdicts}
     waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
-    spoilt: list[tuple[Job, CaseAttempt]] = []  # judged as empty answers once another attempt succeeds
+    spoilt: list[tuple[SampleJob, CaseAttempt]] = []  # judged as empty answers once another attempt succeeds
     reason, went_well = "done", bool(done)
 
     async def work() -> None:
@@ -70,7 +70,7 @@ async def run_jobs(
             if len(spoilt) >= IN_A_ROW:
                 _raise_fault(attempt, f"{IN_A_ROW} attempts in a row failed. The last one: ")
 
-    async def keep(*fresh: tuple[Job, CaseAttempt], on_slow: Callable[[], None] = lambda: None) -> None:
+    async def keep(*fresh: tuple[SampleJob, CaseAttempt], on_slow: Callable[[], None] = lambda: None) -> None:
         held = [*spoilt, *fresh]
         spoilt.clear()
         for job, attempt in held:
@@ -92,7 +92,7 @@ async def run_jobs(
     return reason
 
 
-def _refuse_all(spoilt: list[tuple[Job, CaseAttempt]]) -> None:
+def _refuse_all(spoilt: list[tuple[SampleJob, CaseAttempt]]) -> None:
     """Raise if the model answered nothing at all: that gives no score."""
     if spoilt:
         every = f"All {len(spoilt)} attempts failed. The last one: " if len(spoilt) > 1 else ""
@@ -104,7 +104,9 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
     raise kind(f"{text}{attempt.error}")
 
 
-async def _judged(job: Job, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]) -> BenchJudged:
+async def _judged(
+    job: SampleJob, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]
+) -> BenchJudged:
     verdict = await judge.judge(job.case, attempt.text, sample=job.sample, on_slow=on_slow)
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})

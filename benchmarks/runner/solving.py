@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks.report import Usage
-from benchmarks.runner.case_attempt import CaseAttempt, Shown
+from benchmarks.report import SampleUsage
+from benchmarks.runner.case_attempt import CaseAttempt, VisibleCase
 from benchmarks.suite import ScriptRun
 from coder.engine.agent import solve
 from coder.models.model import Model
@@ -20,7 +20,7 @@ class ModelSolver:
     def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
         self._model, self._settings, self._log = model, settings, log
 
-    async def __call__(self, case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+    async def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
         """One attempt."""
         # A repository's answer is its patch, judged even if the loop's checks fail. Packages cached on this
         # machine may contain a later release of a case's.
@@ -29,7 +29,7 @@ class ModelSolver:
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)
-        usage = Usage(
+        usage = SampleUsage(
             id=case.id,
             sample=sample,
             calls=run.calls,
@@ -48,7 +48,7 @@ class ModelSolver:
         )
 
 
-def _task(case: Shown, folder: Path) -> Task:
+def _task(case: VisibleCase, folder: Path) -> Task:
     """The task for a model: the prompt, with the visible runs of a script, or with a copy of the tree."""
     if case.kind == "repository":
         for path, content in case.files.items():

@@ -8,8 +8,8 @@ from typing import Literal
 from benchmarks.report import Report
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import wilson_interval
-from benchmarks.verdict import Value
 from coder.base.errors import UsageError
+from sandbox.result import Value
 
 REPEATS = 3
 """Samples of a case required on either side to call it regressed."""
@@ -33,7 +33,7 @@ class Tally(Value):
         return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
 
 
-class Change(Value):
+class CaseChange(Value):
     """A case that passes more or less often than before."""
 
     id: str
@@ -58,7 +58,7 @@ class Comparison(Value):
     method: Method
     corrected_p: float | None = None
     """Corrected by Holm, where several runs were compared with one."""
-    changes: tuple[Change, ...]
+    changes: tuple[CaseChange, ...]
     """In the order of the suite."""
     other: tuple[str, ...] = ()
     """Digests that differ beside the answers', such as the judge's: other possible causes."""
@@ -155,12 +155,12 @@ def _interval(differences: Sequence[float]) -> tuple[float, float]:
 
 def _changes(
     old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str], *, least: float
-) -> Iterable[Change]:
+) -> Iterable[CaseChange]:
     """Cases that passed more or less often; `least`: smaller number of draws of a case on the two sides."""
     for case in shared:
         before, after = old[case], new[case]
         if before.share != after.share:
-            yield Change(id=case, before=before, after=after, kind=_kind(before, after, least))
+            yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after, least))
 
 
 def _draws(reports: Sequence[Report]) -> float:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
 from benchmarks.stats.scores import mean_pass_at_k
-from benchmarks.verdict import Value
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of
+from sandbox.result import Value
 
 ROUNDING = 1e-9
 """Shares are sums of fractions: tolerate rounding, so that 0.8 of 10 cases is at least 0.8."""

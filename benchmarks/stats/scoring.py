@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.report import Report, Usage
+from benchmarks.report import Report, SampleUsage
 from benchmarks.stats.scores import mean_pass_at_k, score_interval, standard_error
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
@@ -19,7 +19,7 @@ def make_report(
     *,
     digests: Mapping[str, str],
     ks: Sequence[int] = KS,
-    usage: Sequence[Usage] = (),
+    usage: Sequence[SampleUsage] = (),
     independent: bool = True,
     greedy: bool = False,
     count_weaker: bool = False,
@@ -91,7 +91,7 @@ def _figures(
     ks: Sequence[int],
     *,
     independent: bool,
-    usage: Sequence[Usage],
+    usage: Sequence[SampleUsage],
 ) -> dict[str, Any]:
     """Fields of a report that follow from its verdicts and usage; the denominator is the cases."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}

@@ -16,7 +16,7 @@ MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SuiteSource:
     """An immutable file, with its address and checksum."""
 
     name: str
@@ -32,24 +32,24 @@ def humaneval() -> Suite:
         "/data/HumanEval.jsonl.gz"
     )
     sha256 = "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef"
-    return fetched(Source("humaneval", "1.0", url, sha256))
+    return fetched(SuiteSource("humaneval", "1.0", url, sha256))
 
 
 def humaneval_plus() -> Suite:
     """HumanEval's functions with many more inputs, of evalplus; downloaded once."""
     url = "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
     sha256 = "272720b90ac375502c8ed23cd791c2a93dfb22a911641a494da74a426c09f101"
-    return fetched(Source("humaneval+", "0.1.10", url, sha256))
+    return fetched(SuiteSource("humaneval+", "0.1.10", url, sha256))
 
 
 def mbpp_plus() -> Suite:
     """378 functions of MBPP with many more inputs, of evalplus; downloaded once."""
     url = "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
     sha256 = "af43697e8791c4c149bdfd6b489d8b5412507551ac20e28a439f650b8225db63"
-    return fetched(Source("mbpp+", "0.2.0", url, sha256))
+    return fetched(SuiteSource("mbpp+", "0.2.0", url, sha256))
 
 
-def fetched(source: Source, *, folder: Path | None = None) -> Suite:
+def fetched(source: SuiteSource, *, folder: Path | None = None) -> Suite:
     """The suite of a source, cached or downloaded. Raises UsageError if neither works."""
     path = (folder or cache_folder() / "suites") / f"{source.name}-{source.version}.jsonl.gz"
     try:
@@ -75,6 +75,6 @@ def fetched(source: Source, *, folder: Path | None = None) -> Suite:
     return read_suite(path, name=source.name, version=source.version)
 
 
-def _downloaded(source: Source) -> bytes:
+def _downloaded(source: SuiteSource) -> bytes:
     with download_bar(source.name) as on_progress:
         return download(source.url, most=MAX_BYTES, on_progress=on_progress)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from benchmarks.suite import Case, Suite
-from benchmarks.verdict import Value
 from coder.base.errors import UsageError
+from sandbox.result import Value
 
 
 class Selection(Value):

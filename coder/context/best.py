@@ -13,8 +13,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from coder.context.best_places import Place
-from coder.context.definition_facts import Facts
+from coder.context.best_places import QuotedPlace
+from coder.context.definition_facts import DefinitionFacts
 from coder.context.docstrings import without_docstrings
 from coder.context.named_code import named_code
 from coder.context.quoting import Range
@@ -48,7 +48,7 @@ _EMPTY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    place: Place
+    place: QuotedPlace
     region: tuple[str, Range]
     """Path and lines of what is shown for it."""
     pointed: frozenset[str]
@@ -84,11 +84,11 @@ class _Wanted(dict[str, tuple[str, ...]]):
 class Ranking:
     """Definitions by how near they are to a text, the nearest first."""
 
-    leading: list[Place]
+    leading: list[QuotedPlace]
     """Those whose name holds a rare word that the text names as code."""
-    best: list[Place]
+    best: list[QuotedPlace]
     """Those, and then all whose score is close to the best one."""
-    places: list[Place]
+    places: list[QuotedPlace]
     """All that share words with the text."""
     weights: Mapping[str, float]
     """How telling each shared word is."""
@@ -100,7 +100,7 @@ class Ranking:
         return sum(self.weights.get(word, 0.0) for word in words)
 
 
-def rank(text: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ranking:
+def rank(text: str, facts: Mapping[str, DefinitionFacts], texts: Mapping[str, str]) -> Ranking:
     """Rank the definitions of files by the words they share with a text."""
     wanted = _Wanted(text, {name for one in facts.values() for name, _ in one.definitions()})
     likely = _likely(facts, wanted)
@@ -124,16 +124,16 @@ def rank(text: str, facts: Mapping[str, Facts], texts: Mapping[str, str]) -> Ran
     return Ranking(leading, best, places, weights, wanted)
 
 
-def _leading(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
+def _leading(order: Sequence[tuple[float, _Chunk]]) -> list[QuotedPlace]:
     """Definitions whose names hold a rare word that the task names as code."""
     holders = Counter(word for _, one in order for word in one.pointed)
     rare = {word for word, count in holders.items() if count <= _RARE}
     return [one.place for _, one in order if one.pointed & rare][:_MOST_LEADING]
 
 
-def _best_regions(order: Sequence[tuple[float, _Chunk]]) -> list[Place]:
+def _best_regions(order: Sequence[tuple[float, _Chunk]]) -> list[QuotedPlace]:
     """The best place of each region, those regions first that have the most good places."""
-    regions: dict[tuple[str, Range], list[tuple[float, Place]]] = {}
+    regions: dict[tuple[str, Range], list[tuple[float, QuotedPlace]]] = {}
     for score, chunk in order:
         regions.setdefault(chunk.region, []).append((score, chunk.place))
     sums = {
@@ -157,7 +157,7 @@ def _rarity(counts: Sequence[Counter[str]]) -> dict[str, float]:
     return {word: log(1 + (len(counts) - count + 0.5) / (count + 0.5)) for word, count in holders.items()}
 
 
-def _likely(facts: Mapping[str, Facts], wanted: _Wanted) -> list[str]:
+def _likely(facts: Mapping[str, DefinitionFacts], wanted: _Wanted) -> list[str]:
     """Files that share the rarest words with the task."""
     if len(facts) <= _MOST_FILES:
         return sorted(facts)
@@ -170,7 +170,7 @@ def _likely(facts: Mapping[str, Facts], wanted: _Wanted) -> list[str]:
     return sorted(facts, key=lambda path: (-scores[path], path))[:_MOST_FILES]
 
 
-def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Chunk]:
+def _chunks(path: str, text: str, facts: DefinitionFacts, wanted: _Wanted) -> Iterator[_Chunk]:
     """The definitions of one file with their words."""
     lines = text.splitlines()
     around: list[Span] = []
@@ -183,7 +183,9 @@ def _chunks(path: str, text: str, facts: Facts, wanted: _Wanted) -> Iterator[_Ch
         words = Counter(part for word in own for part in wanted[word])
         enclosing = next((outer for outer in around if outer.name and outer.length <= MOST_LINES), span)
         pointed = wanted.pointed.intersection(wanted[span.name])
-        yield _Chunk(Place(path, span.line), (path, enclosing.extent), frozenset(pointed), words, len(own))
+        yield _Chunk(
+            QuotedPlace(path, span.line), (path, enclosing.extent), frozenset(pointed), words, len(own)
+        )
 
 
 def _parts(identifier: str) -> tuple[str, ...]:

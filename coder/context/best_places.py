@@ -27,31 +27,31 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A file of the repository, and the line in it where one was named."""
+class QuotedPlace:
+    """A file of the repository, with a line number if the text gives one."""
 
     path: str
     line: int | None = None
     """Begins at 1."""
 
 
-class Places:
+class QuotedPlaces:
     """Finds places in texts, for the files of one repository."""
 
     def __init__(self, paths: Iterable[str], definers: Definers) -> None:
         self._paths = PrintedPaths(paths)
         self._definers = definers
 
-    def mentions(self, text: str) -> list[Place]:
+    def mentions(self, text: str) -> list[QuotedPlace]:
         """Places that a text mentions, each once, in order; those with a path first."""
         text = text[:MOST_READ]
         places = [*self._by_path(text), *self._by_word(text)]
         return list(dict.fromkeys(places))[:MOST_PLACES]
 
-    def faults(self, text: str) -> list[Place]:
+    def faults(self, text: str) -> list[QuotedPlace]:
         """The last line outside of tests of each traceback in a text; a traceback begins in a test."""
-        faults: list[Place] = []
-        last: Place | None = None
+        faults: list[QuotedPlace] = []
+        last: QuotedPlace | None = None
         for place in self._lines(text[:MOST_READ]):
             if not is_test(place.path):
                 last = place
@@ -61,13 +61,13 @@ class Places:
         faults += [last] if last is not None else []
         return list(dict.fromkeys(faults))[:_MOST_FAULTS]
 
-    def _lines(self, text: str) -> Iterator[Place]:
+    def _lines(self, text: str) -> Iterator[QuotedPlace]:
         """The lines of files that a text names, in order, repeated as there."""
         for token in _TOKEN.finditer(text):
             line = token["said"] or token["after"] or token["inside"]
             path = self._paths.find(token["name"].rstrip(".")) if line and "." in token["name"] else None
             if path is not None:
-                yield Place(path, int(line))
+                yield QuotedPlace(path, int(line))
 
     def paths(self, text: str) -> list[str]:
         """The files whose paths a text holds, each once, in order."""
@@ -78,7 +78,7 @@ class Places:
         stem = dotted.replace(".", "/")
         return self._paths.ending(f"{stem}.py") or self._paths.ending(f"{stem}/__init__.py")
 
-    def _by_path(self, text: str) -> Iterator[Place]:
+    def _by_path(self, text: str) -> Iterator[QuotedPlace]:
         tokens = (
             (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"])
             for t in _TOKEN.finditer(text)
@@ -87,27 +87,27 @@ class Places:
         for name, line in dict.fromkeys(pair for pair in tokens if "." in pair[0]):
             path = self._paths.find(name)
             if path is not None:
-                yield Place(path, int(line) if line else None)
+                yield QuotedPlace(path, int(line) if line else None)
             elif "/" not in name:
                 yield from self._by_module(name)
 
-    def _by_module(self, dotted: str) -> Iterator[Place]:
+    def _by_module(self, dotted: str) -> Iterator[QuotedPlace]:
         """`package.module`, or a name in it."""
         path = self.module(dotted)
         if path is not None:
-            yield Place(path)
+            yield QuotedPlace(path)
             return
         module, _, name = dotted.rpartition(".")
         path = self.module(module) if module else None
         if path is not None:
-            yield Place(path, self._definers.get(name, {}).get(path))
+            yield QuotedPlace(path, self._definers.get(name, {}).get(path))
 
-    def _by_word(self, text: str) -> Iterator[Place]:
+    def _by_word(self, text: str) -> Iterator[QuotedPlace]:
         """Names that only a few files define."""
         for word in _names(text):
             at = self._definers.get(word, {})
             if len(word) > 2 and len(at) <= _MOST_DEFINERS:
-                yield from (Place(path, line) for path, line in at.items())
+                yield from (QuotedPlace(path, line) for path, line in at.items())
 
 
 def _names(text: str) -> list[str]:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from coder.context.best_places import Place
-from coder.context.definition_facts import Definers, Facts
+from coder.context.best_places import QuotedPlace
+from coder.context.definition_facts import Definers, DefinitionFacts
 from coder.context.docstrings import without_docstrings
 from coder.context.quoting import Range
 from coder.context.spans import spans
@@ -17,14 +17,14 @@ _MOST_DEFINERS, _MOST_ASKED, _MOST_CALLED = 2, 60, 2
 
 
 def called(
-    ranges: Mapping[Place, Range],
+    ranges: Mapping[QuotedPlace, Range],
     texts: Mapping[str, str],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, DefinitionFacts],
     definers: Definers,
     *,
     prompt: str,
     literals: Iterable[str],
-) -> list[Place]:
+) -> list[QuotedPlace]:
     """Definitions that visible lines call and that matter to the task, in the order of their calls.
 
     Args:
@@ -34,7 +34,7 @@ def called(
     """
     words = set(_WORD.findall(prompt))
     literals = list(literals)
-    places: list[Place] = []
+    places: list[QuotedPlace] = []
     for place, (_, last) in list(_definitions(ranges, texts, facts, definers).items())[:_MOST_ASKED]:
         assert place.line is not None
         body = without_docstrings(texts[place.path].splitlines(), place.line, last)
@@ -45,10 +45,13 @@ def called(
 
 
 def _definitions(
-    ranges: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts], definers: Definers
-) -> dict[Place, Range]:
+    ranges: Mapping[QuotedPlace, Range],
+    texts: Mapping[str, str],
+    facts: Mapping[str, DefinitionFacts],
+    definers: Definers,
+) -> dict[QuotedPlace, Range]:
     """Lines of each definition that visible lines call, unless it is visible itself."""
-    definitions: dict[Place, Range] = {}
+    definitions: dict[QuotedPlace, Range] = {}
     for name in dict.fromkeys(_calls(ranges, texts)):
         at = definers.get(name, {})
         for path, line in at.items() if len(at) <= _MOST_DEFINERS else ():
@@ -59,10 +62,10 @@ def _definitions(
                 extents = (
                     span.extent for span in spans(texts[path].splitlines(), facts[path]) if span.line == line
                 )
-                definitions |= {Place(path, line): extent for extent in extents}
+                definitions |= {QuotedPlace(path, line): extent for extent in extents}
     return definitions
 
 
-def _calls(ranges: Mapping[Place, Range], texts: Mapping[str, str]) -> Iterator[str]:
+def _calls(ranges: Mapping[QuotedPlace, Range], texts: Mapping[str, str]) -> Iterator[str]:
     for place, (first, last) in ranges.items():
         yield from _CALL.findall("\n".join(texts[place.path].splitlines()[first - 1 : last]))

@@ -26,12 +26,12 @@ VERSION = "7"
 Source = tuple[str, str]
 """Language and text."""
 Found = tuple[str, str]
-"""Definitions and words, as `Facts` holds them."""
+"""Definitions and words, as `DefinitionFacts` holds them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What one file defines and uses, as it is cached: names with blanks between."""
+class DefinitionFacts:
+    """Names that one file defines and uses, separated by blanks as in the cache."""
 
     defined: str = ""
     """`name:line`, in order of lines."""
@@ -47,7 +47,7 @@ class Facts:
 
 async def facts_of(
     texts: Mapping[str, str], *, cache: Path | None, deadline_s: float = 20.0
-) -> dict[str, Facts]:
+) -> dict[str, DefinitionFacts]:
     """Read the facts of every file in a known language, as far as time allows.
 
     Args:
@@ -65,7 +65,7 @@ async def facts_of(
     if missing:
         rows |= await extracted(missing, deadline_s=deadline_s)
         _keep_facts(cache, rows, needed=keys.values())
-    return {path: Facts(*rows[key]) for path, key in keys.items() if key in rows}
+    return {path: DefinitionFacts(*rows[key]) for path, key in keys.items() if key in rows}
 
 
 def _key(language: str, text: str) -> str:
@@ -146,7 +146,7 @@ Definers = Mapping[str, Mapping[str, int]]
 """For each name the files that define it, sorted, each with the first line that does; lines begin at 1."""
 
 
-def definers_of(facts: Mapping[str, Facts]) -> Definers:
+def definers_of(facts: Mapping[str, DefinitionFacts]) -> Definers:
     """The definers of every name."""
     definers: dict[str, dict[str, int]] = {}
     for path in sorted(facts):

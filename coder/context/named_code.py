@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from coder.context.best_places import Place
+from coder.context.best_places import QuotedPlace
 from coder.context.docstrings import is_in_docstring
 
 _BLOCK = re.compile(r"^[ \t]*(`{3,})[^\n]*\n(.*?)^[ \t]*\1|^(?: {4}|\t)([^\n]*)$", re.MULTILINE | re.DOTALL)
@@ -59,20 +59,20 @@ def _names(quoted: Iterable[str]) -> set[str]:
     return {word for part in quoted if _NAME.fullmatch(part) for word in _WORD.findall(part)}
 
 
-def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[Place]:
+def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[QuotedPlace]:
     """Lines of code that hold one of these rare literal texts, the rarest first.
 
     Args:
         texts: text of each file to search, by path.
     """
-    groups: list[list[Place]] = []
+    groups: list[list[QuotedPlace]] = []
     for literal in literals:
-        places: list[Place] = []
+        places: list[QuotedPlace] = []
         for path, text in texts.items():
             if literal in text:
                 lines = text.splitlines()
                 hits = [n for n, line in enumerate(lines, 1) if literal in line]
-                places += [Place(path, n) for n in hits if not is_in_docstring(lines, n)]
+                places += [QuotedPlace(path, n) for n in hits if not is_in_docstring(lines, n)]
             if len(places) > _MOST_HITS:
                 break
         else:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from coder.base.text.sanitize import count_of, printable
-from coder.context.best_places import Place
-from coder.context.definition_facts import Facts
+from coder.context.best_places import QuotedPlace
+from coder.context.definition_facts import DefinitionFacts
 from coder.context.quoting import depth_of, shown_path, tokens
 
 _LONGEST_LINE = 120
@@ -15,9 +15,9 @@ _OTHERS, _MORE = "Other files, by folder:", "… and more folders"
 
 
 def repo_map(
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, DefinitionFacts],
     texts: Mapping[str, str],
-    places: Iterable[Place],
+    places: Iterable[QuotedPlace],
     *,
     budget: int,
     visible_lines: Mapping[str, Collection[int]] = MappingProxyType({}),
@@ -55,7 +55,7 @@ def repo_map(
     return "\n".join([*parts, *_names(others, facts, room + int(budget * _FOR_NAMES))])
 
 
-def _enclosing(line: int, lines: Sequence[str], facts: Facts | None) -> set[int]:
+def _enclosing(line: int, lines: Sequence[str], facts: DefinitionFacts | None) -> set[int]:
     """The lines of the definitions that a line is in."""
     around: set[int] = set()
     depth = depth_of(lines[line - 1])

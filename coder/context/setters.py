@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from coder.context.best_places import Place
-from coder.context.definition_facts import Facts
+from coder.context.best_places import QuotedPlace
+from coder.context.definition_facts import DefinitionFacts
 from coder.context.quoting import Range
 
 _READ = re.compile(r"\.([^\W\d]\w+)\b(?!\s*(?:\(|=(?!=)))")
@@ -17,12 +17,12 @@ _MOST_PLACES = 12
 
 
 def setters(
-    visible_places: Iterable[Place],
-    extents: Mapping[Place, Range],
+    visible_places: Iterable[QuotedPlace],
+    extents: Mapping[QuotedPlace, Range],
     texts: Mapping[str, str],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, DefinitionFacts],
     near: Sequence[str],
-) -> list[Place]:
+) -> list[QuotedPlace]:
     """Places that set or define attributes read by visible lines, the attributes set least often first.
 
     Args:
@@ -42,7 +42,7 @@ def setters(
     sets = re.compile(
         rf"^\s*(?:(?:self|cls)\.({names})\b[^=\n]*=(?!=)|({names})\s*(?::[^=\n]+)?=(?!=)|def ({names})\()"
     )
-    places: dict[str, list[Place]] = {}
+    places: dict[str, list[QuotedPlace]] = {}
     holders = (
         path
         for path in islice(dict.fromkeys([*near, *facts]), _MOST_ASKED)
@@ -52,6 +52,6 @@ def setters(
         for n, line in enumerate(texts[path].splitlines(), 1):
             if match := sets.match(line):
                 name = next(filter(None, match.groups()))
-                places.setdefault(name, []).append(Place(path, n))
+                places.setdefault(name, []).append(QuotedPlace(path, n))
     telling = sorted((at for at in places.values() if len(at) <= _MOST_SETTERS), key=len)
     return [place for at in telling for place in at][:_MOST_PLACES]

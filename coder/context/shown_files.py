@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from coder.context.best_places import Place
+from coder.context.best_places import QuotedPlace
 from coder.context.docstrings import without_docstrings
 from coder.context.line_kinds import kinds_shown
 from coder.context.quoting import Range, depth_of, fenced, shown_path, tokens, whole_file
@@ -20,9 +20,9 @@ _GAP = 3
 
 def show_files(
     texts: Mapping[str, str],
-    places: Sequence[Place],
+    places: Sequence[QuotedPlace],
     *,
-    extents: Mapping[Place, Range],
+    extents: Mapping[QuotedPlace, Range],
     whole: Mapping[str, float],
     budget: int,
 ) -> tuple[str, dict[str, set[int]]]:
@@ -47,7 +47,7 @@ def show_files(
         if part and tokens(part) <= most_whole:
             visible_lines[path] = set(range(1, len(texts[path].splitlines()) + 1))
         else:
-            wanted = [(n, extents.get(Place(path, n), (n - _AROUND, n + _AROUND))) for n in lines]
+            wanted = [(n, extents.get(QuotedPlace(path, n), (n - _AROUND, n + _AROUND))) for n in lines]
             excerpts = _excerpts(path, texts[path], wanted, min(int(budget * _OF_ONE_FILE), room))
             visible_lines[path] = {n for first, last in excerpts for n in range(first, last + 1)}
             part = "".join(excerpts.values())

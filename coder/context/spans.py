@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from coder.context.definition_facts import Facts
+from coder.context.definition_facts import DefinitionFacts
 from coder.context.docstrings import docstring_end, without_docstrings
 from coder.context.quoting import Range, depth_of
 
@@ -39,7 +39,7 @@ class Span:
     """Number of lines that are shown for all of it, long docstrings left out."""
 
 
-def spans(lines: Sequence[str], facts: Facts) -> list[Span]:
+def spans(lines: Sequence[str], facts: DefinitionFacts) -> list[Span]:
     """The definitions of one file, and what stands above the first, without a name."""
     starts = [(line, name) for name, line in facts.definitions() if line <= len(lines)]
     if lines and (not starts or starts[0][0] > 1):
@@ -59,7 +59,7 @@ def spans(lines: Sequence[str], facts: Facts) -> list[Span]:
 def shown_ranges(
     line: int,
     lines: Sequence[str],
-    facts: Facts,
+    facts: DefinitionFacts,
     *,
     weigh: Callable[[str], float],
     most: int = MOST_LINES,
@@ -96,7 +96,7 @@ def shown_ranges(
     return [(span.line, head), *((hit, _window(hit, begin, last)) for hit in hits)]
 
 
-def constructor_of(line: int, lines: Sequence[str], facts: Facts) -> int | None:
+def constructor_of(line: int, lines: Sequence[str], facts: DefinitionFacts) -> int | None:
     """The line of a Python class's constructor, if that is short; None where the line begins no class."""
     if not "".join(lines[line - 1 : line]).lstrip().startswith("class "):
         return None
@@ -110,7 +110,7 @@ def constructor_of(line: int, lines: Sequence[str], facts: Facts) -> int | None:
     return None
 
 
-def values_used(ranges: Iterable[Range], lines: Sequence[str], facts: Facts) -> list[Range]:
+def values_used(ranges: Iterable[Range], lines: Sequence[str], facts: DefinitionFacts) -> list[Range]:
     """Lines of the file's constants, such as tables and patterns, that these ranges use."""
     ranges = list(ranges)
     used = {word for first, last in ranges for word in _WORD.findall("\n".join(lines[first - 1 : last]))}

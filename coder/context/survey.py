@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.context.best import Ranking, rank
-from coder.context.best_places import Place, Places
+from coder.context.best_places import QuotedPlace, QuotedPlaces
 from coder.context.called import called
-from coder.context.definition_facts import Facts, definers_of, facts_of
+from coder.context.definition_facts import DefinitionFacts, definers_of, facts_of
 from coder.context.guidance import is_guidance
 from coder.context.named_code import lines_with, named_code
 from coder.context.quoting import Range
@@ -73,7 +73,7 @@ async def take_survey(
     """
     facts = await facts_of(texts, cache=cache)
     definers = definers_of(facts)
-    places = Places(texts, definers)
+    places = QuotedPlaces(texts, definers)
     task_places = _named(places, prompt, [target.path] if target.path in texts else [], command)
     imported = _imported_by_tests(task_places, texts, places)
     tests = {path: one for path, one in facts.items() if is_test(path) or path in target.tests}
@@ -117,36 +117,36 @@ async def take_survey(
     return Survey(files=files, map=listing, paths=about)
 
 
-def _named(places: Places, prompt: str, paths: Iterable[str], command: str) -> list[Place]:
+def _named(places: QuotedPlaces, prompt: str, paths: Iterable[str], command: str) -> list[QuotedPlace]:
     """These paths, places that the task mentions, then the files of the test command."""
     task_places = [place for place in places.mentions(prompt) if not is_guidance(place.path)]
-    return [*map(Place, paths), *task_places, *map(Place, places.paths(command))]
+    return [*map(QuotedPlace, paths), *task_places, *map(QuotedPlace, places.paths(command))]
 
 
 def _constructors(
-    places: Iterable[Place], texts: Mapping[str, str], facts: Mapping[str, Facts]
-) -> list[Place]:
+    places: Iterable[QuotedPlace], texts: Mapping[str, str], facts: Mapping[str, DefinitionFacts]
+) -> list[QuotedPlace]:
     """The short constructors of the classes at these places: they show the attributes of an instance."""
     lines = {
         place: constructor_of(place.line, texts[place.path].splitlines(), facts[place.path])
         for place in places
         if place.line is not None and place.path in facts and not is_test(place.path)
     }
-    return [Place(place.path, line) for place, line in lines.items() if line is not None]
+    return [QuotedPlace(place.path, line) for place, line in lines.items() if line is not None]
 
 
 class _Excerpts:
     """The lines that show places, each long definition in several parts."""
 
-    def __init__(self, texts: Mapping[str, str], facts: Mapping[str, Facts]) -> None:
+    def __init__(self, texts: Mapping[str, str], facts: Mapping[str, DefinitionFacts]) -> None:
         self._texts, self._facts = texts, facts
-        self._parts: dict[Place, list[Place]] = {}
-        self.ranges: dict[Place, Range] = {}
+        self._parts: dict[QuotedPlace, list[QuotedPlace]] = {}
+        self.ranges: dict[QuotedPlace, Range] = {}
         """The lines of each part."""
 
     def add(
         self,
-        place: Place,
+        place: QuotedPlace,
         ranking: Ranking,
         *,
         around: int = 0,
@@ -162,41 +162,43 @@ class _Excerpts:
         if place.line is None or place.path not in self._facts or place in self._parts:
             return
         lines = self._texts[place.path].splitlines()
-        facts = self._facts[place.path] if is_in_definition else Facts()
+        facts = self._facts[place.path] if is_in_definition else DefinitionFacts()
         ranges = shown_ranges(place.line, lines, facts, weigh=ranking.weigh, **limits)
         if not ranges and around:
             ranges = [(place.line, (max(1, place.line - around), min(len(lines), place.line + around)))]
-        parts = {Place(place.path, line): extent for line, extent in ranges}
+        parts = {QuotedPlace(place.path, line): extent for line, extent in ranges}
         self.ranges |= {part: extent for part, extent in parts.items() if part not in self.ranges}
         self._parts[place] = list(parts) or [place]
 
-    def of(self, places: Iterable[Place]) -> list[Place]:
+    def of(self, places: Iterable[QuotedPlace]) -> list[QuotedPlace]:
         """The parts of places in their order."""
         return [part for place in places for part in self._parts.get(place, [place])]
 
-    def lines_of(self, places: Iterable[Place]) -> dict[Place, Range]:
+    def lines_of(self, places: Iterable[QuotedPlace]) -> dict[QuotedPlace, Range]:
         """Lines of each part of these places, without parts that have none."""
         return {part: self.ranges[part] for part in self.of(places) if part in self.ranges}
 
 
 def _values(
-    visible: Mapping[Place, Range], texts: Mapping[str, str], facts: Mapping[str, Facts]
-) -> dict[Place, Range]:
+    visible: Mapping[QuotedPlace, Range], texts: Mapping[str, str], facts: Mapping[str, DefinitionFacts]
+) -> dict[QuotedPlace, Range]:
     """Constants that the visible lines use, each of the file itself."""
-    values: dict[Place, Range] = {}
+    values: dict[QuotedPlace, Range] = {}
     for path in dict.fromkeys(place.path for place in visible):
         ranges = [extent for place, extent in visible.items() if place.path == path]
         if path in facts:
             lines = texts[path].splitlines()
-            values |= {Place(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
+            values |= {QuotedPlace(path, one[0]): one for one in values_used(ranges, lines, facts[path])}
     return values
 
 
-def _imported_by_tests(task_places: Sequence[Place], texts: Mapping[str, str], places: Places) -> list[Place]:
+def _imported_by_tests(
+    task_places: Sequence[QuotedPlace], texts: Mapping[str, str], places: QuotedPlaces
+) -> list[QuotedPlace]:
     """Files that the tests of the task import, which they therefore test."""
     paths = dict.fromkeys(place.path for place in task_places)
     tests = [path for path in paths if is_test(path) and path.endswith(".py")]
     modules = {module: names for path in tests for module, names in imported_modules(texts[path]).items()}
     imported = [places.module(module) for module in modules]
     imported += [places.module(f"{module}.{name}") for module, names in modules.items() for name in names]
-    return [Place(path) for path in dict.fromkeys(imported) if path is not None]
+    return [QuotedPlace(path) for path in dict.fromkeys(imported) if path is not None]

@@ -54,7 +54,7 @@ class _Answer:
 
     def __init__(self, files: Files, whole: Whole, ignored: Callable[[str], bool]) -> None:
         self._files = files
-        self._names = paths.Names(files)
+        self._names = paths.TreeNames(files)
         self._whole = whole
         self._ignored = ignored
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from coder.edits import paths
-from coder.edits.change import Changed
+from coder.edits.change import EditedFile
 from coder.edits.edit import Answered, Edit, Hunk, Slip
 from coder.edits.lines import like
-from coder.edits.locate import Index, Place, is_done, locate, place_of_addition
+from coder.edits.locate import HunkPlace, Index, is_done, locate, place_of_addition
 from coder.edits.misses import NOT_THERE, around, gist, miss, nearest, reported
 
 _MOST_MISSES = 4
@@ -70,7 +70,7 @@ class _Tree:
 
     def __init__(self, files: Mapping[str, str | None], slips: Sequence[Slip], *, in_part: bool) -> None:
         self._files = files
-        self._names = paths.Names(files)
+        self._names = paths.TreeNames(files)
         self.in_part = in_part
         self.changes: dict[str, str | None] = {}
         self.misses = [*slips]
@@ -143,7 +143,7 @@ class _Tree:
         return path
 
     def _changed(self, path: str, text: str, hunks: Sequence[Hunk]) -> str:
-        changed = Changed(text)
+        changed = EditedFile(text)
         index = Index(changed.lines)
         behind = 0
         applied_hunks: set[Hunk] = set()
@@ -152,7 +152,7 @@ class _Tree:
             if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
                 # It may refer to the result of an earlier hunk.
                 self._rebuilds += 1
-                later = Changed(changed.text())
+                later = EditedFile(changed.text())
                 placed = self._put(later, Index(later.lines), hunk, 0)
                 if placed is not None:
                     changed, index = later, Index(later.lines)
@@ -166,18 +166,18 @@ class _Tree:
                     break
         return changed.text()
 
-    def _put(self, changed: Changed, index: Index, hunk: Hunk, behind: int) -> Place | None:
+    def _put(self, changed: EditedFile, index: Index, hunk: Hunk, behind: int) -> HunkPlace | None:
         """Apply a hunk at its place; None if its place is ambiguous or changed by another."""
         if not hunk.old:
             place = place_of_addition(changed.lines, index, hunk)
             return place if place is not None and changed.put(hunk, place) else None
         match = locate(index, hunk, behind=behind)
         if not match.places and is_done(index, hunk):
-            return Place(behind, behind)
+            return HunkPlace(behind, behind)
         return match.place if match.place is not None and changed.put(match.hunk, match.place) else None
 
 
-def _miss(path: str, changed: Changed, index: Index, hunk: Hunk, *, is_shown: bool) -> Slip:
+def _miss(path: str, changed: EditedFile, index: Index, hunk: Hunk, *, is_shown: bool) -> Slip:
     if not hunk.old:
         return miss(path, hunk, "an edit has no lines that say where it belongs. Give some around it.")
     match = locate(index, hunk)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from coder.edits.edit import Hunk
 from coder.edits.lines import BOM, bare, joined, split_lines, usual_end
-from coder.edits.locate import Place
+from coder.edits.locate import HunkPlace
 
 
 @dataclass(order=True, slots=True)
@@ -19,7 +19,7 @@ class _Span:
     new: list[str] = field(compare=False)
 
 
-class Changed:
+class EditedFile:
     """One file with hunks, which are located in its original lines, without a BOM."""
 
     def __init__(self, text: str) -> None:
@@ -42,7 +42,7 @@ class Changed:
         lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines if line != BOM)
         return replace(hunk, lines=lines)
 
-    def put(self, hunk: Hunk, place: Place) -> bool:
+    def put(self, hunk: Hunk, place: HunkPlace) -> bool:
         """Apply a hunk; False, without effect, if it overlaps lines that another one has changed."""
         spans = self._runs(hunk, place)
         if any(_meet(span, other) for span in spans for other in self._near(span)):
@@ -61,7 +61,7 @@ class Changed:
             done = max(done, span.end)
         return self._mark + joined(parts + self.lines[done:], self._end)
 
-    def _runs(self, hunk: Hunk, place: Place) -> list[_Span]:
+    def _runs(self, hunk: Hunk, place: HunkPlace) -> list[_Span]:
         """The changed lines of a hunk, run by run; context lines stay the file's, not the answer's."""
         spans: list[_Span] = []
         at = place.start
@@ -83,7 +83,7 @@ class Changed:
             span.new = self._fitted(span.new, place, span.end)
         return spans
 
-    def _fitted(self, new: Sequence[str], place: Place, end: int) -> list[str]:
+    def _fitted(self, new: Sequence[str], place: HunkPlace, end: int) -> list[str]:
         """New lines with the file's line ends and indentation."""
         if place.exact:
             return list(new)

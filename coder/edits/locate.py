@@ -21,7 +21,7 @@ _SIGNS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HunkPlace:
     """A place of a hunk's old lines in a file."""
 
     start: int
@@ -34,15 +34,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The only place of a hunk, or all that fit equally well."""
+class HunkMatch:
+    """Places where a hunk fits: the only one, or all that fit equally well."""
 
     hunk: Hunk
     """The reading that fits."""
-    places: tuple[Place, ...] = ()
+    places: tuple[HunkPlace, ...] = ()
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> HunkPlace | None:
         """The place, if it is unique."""
         return self.places[0] if len(self.places) == 1 else None
 
@@ -96,36 +96,36 @@ def _as_text(lines: Sequence[str]) -> str:
     return "".join(f"\n{line}" for line in lines) + "\n"
 
 
-def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> Found:
+def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> HunkMatch:
     """Places of a hunk's old lines, by the strictest successful step; `behind`: the previous hunk's end."""
     for form in (_exactly, _roughly, _unindented):
-        several = Found(hunk)
+        several = HunkMatch(hunk)
         for reading in (hunk, *hunk.others):
             places = _places(index, reading, form)
             if len(places) > 1:
                 places = _hinted(index, reading, places, behind)
             if len(places) == 1:
-                return Found(reading, tuple(places))
+                return HunkMatch(reading, tuple(places))
             if places and not several.places:
-                several = Found(reading, tuple(places))
+                several = HunkMatch(reading, tuple(places))
         if several.places:
             return several
-    return Found(hunk)
+    return HunkMatch(hunk)
 
 
-def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[Place]:
+def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[HunkPlace]:
     """The places of a hunk's old lines, compared in this form."""
     old = hunk.old
     starts = index.positions(old, form) if old else []
     if form is not _unindented:
-        return [Place(at, at + len(old), exact=form is _exactly) for at in starts]
+        return [HunkPlace(at, at + len(old), exact=form is _exactly) for at in starts]
     if hunk.signed or not any(line.strip() for line in old):
         return []  # in a diff, a forgotten sign looks like a shift
     shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in starts]
-    return [Place(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
+    return [HunkPlace(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
 
 
-def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[Place]:
+def _hinted(index: Index, hunk: Hunk, places: list[HunkPlace], behind: int) -> list[HunkPlace]:
     """Of several places, the one that the hunk's hints choose; all if they choose none."""
     if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
         return last
@@ -143,16 +143,16 @@ def _hinted(index: Index, hunk: Hunk, places: list[Place], behind: int) -> list[
     return places
 
 
-def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> Place | None:
+def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> HunkPlace | None:
     """Place of added lines without context: in an empty file, at a line number or at the end."""
     if not lines:
-        return Place(0, 0, exact=True)
+        return HunkPlace(0, 0, exact=True)
     if hunk.at_end:
-        return Place(len(lines), len(lines))
+        return HunkPlace(len(lines), len(lines))
     if hunk.line is not None and 0 <= hunk.line <= len(lines):
-        return Place(hunk.line, hunk.line)
+        return HunkPlace(hunk.line, hunk.line)
     below = index.below_anchors(hunk)
-    return Place(below, below) if below is not None else None
+    return HunkPlace(below, below) if below is not None else None
 
 
 def is_done(index: Index, hunk: Hunk) -> bool:

@@ -51,7 +51,7 @@ def refusal(path: str) -> str | None:
     return None
 
 
-class Names:
+class TreeNames:
     """The names of all files of a tree, updated by edits."""
 
     def __init__(self, names: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from coder.base.errors import CoderError, LeaseHeld, LogNewer, MachineError, TooLate, UsageError, own_command
-from coder.edits.paths import Names, refusal
+from coder.edits.paths import TreeNames, refusal
 from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.events import Event
@@ -129,7 +129,7 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
 
 def check_names(names: Iterable[str], *, existing: Collection[str] = ()) -> None:
     """Raise UsageError where files can't have these names, or not beside those that are known."""
-    used = Names(existing)
+    used = TreeNames(existing)
     for name in names:
         if wrong := refusal(name) or used.clash(name):
             raise UsageError(wrong)

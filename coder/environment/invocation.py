@@ -38,8 +38,8 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One program, ready to be run in a fresh workspace."""
+class ProgramJob:
+    """One program, with the files and policy of its fresh workspace."""
 
     program: Program
     files: Mapping[str, bytes]
@@ -48,7 +48,7 @@ class Job:
     """The program as cells, where a kernel is to run it."""
 
 
-def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> Job:
+def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> ProgramJob:
     """Read and check everything before a sandbox is opened. Raises UsageError: something can't be used."""
     try:
         policy = _policy(wanted, settings)
@@ -60,11 +60,11 @@ def make_job(wanted: Invocation, settings: Settings, *, read_source: Callable[[]
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{_called(first['loc'])}: {first['msg']}.") from error
-    return Job(program, files.contents, policy, cells)
+    return ProgramJob(program, files.contents, policy, cells)
 
 
 async def run_job(
-    job: Job,
+    job: ProgramJob,
     backend: str,
     *,
     stdin: bytes | int = b"",

@@ -11,7 +11,7 @@ from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
 from coder.run.message import LeftOut
 from coder.run.stored_file import StoredFile
-from coder.workspace.landing.staging import LandingRefused, check_same_repository, parts_of, state_of
+from coder.workspace.landing.staging import ForbiddenPath, check_same_repository, parts_of, state_of
 from coder.workspace.overlay import ignored_files
 from coder.workspace.proposal import is_same
 from sandbox import Change, Policy, Sandbox, Session
@@ -99,14 +99,14 @@ class SessionTree:
             return "link"
         try:
             parts = parts_of(change.path)
-        except LandingRefused:
+        except ForbiddenPath:
             return "name"
         try:
             if self._root is not None:
                 check_same_repository(self._root, parts)
                 if change.kind == "added":
                     state_of(self._root, parts)
-        except (LandingRefused, MachineError):
+        except (ForbiddenPath, MachineError):
             return "special"
         return None
 

@@ -31,7 +31,7 @@ PriceOf = Callable[[int, int], Decimal | None]
 """US dollars for tokens in and out, as `Model.price`."""
 
 
-class Known(BaseModel, frozen=True, extra="forbid"):
+class ModelFacts(BaseModel, frozen=True, extra="forbid"):
     """Facts about a model; None is unknown."""
 
     context: int | None = None
@@ -43,7 +43,7 @@ class Known(BaseModel, frozen=True, extra="forbid"):
     """Pictures."""
 
 
-class Abilities(Known, frozen=True):
+class Abilities(ModelFacts, frozen=True):
     """Facts about a model before the first call."""
 
     acts: bool | None = None

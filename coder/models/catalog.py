@@ -23,7 +23,7 @@ from pydantic import (
 from coder.base.errors import UsageError
 from coder.base.text.redact import names_secret
 from coder.base.usage import Price
-from coder.models.endpoint import Limits, parts_of
+from coder.models.endpoint import RateLimits, parts_of
 from coder.models.providers import Provider, address_variables
 
 FILE = "models.json"
@@ -180,7 +180,7 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
     """Another name for `provider/model`."""
     prices: dict[str, Price] = {}
     """By `provider/model`; they win over every list."""
-    limits: dict[str, Limits] = {}
+    limits: dict[str, RateLimits] = {}
     """By provider."""
     cache: Path | None = None
     """Folder of the catalogue; None: there is none."""

@@ -14,13 +14,13 @@ from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.base.text.redact import Redactor
 from coder.models import faults
 from coder.models.abilities import Abilities, asked_for, own_limit
-from coder.models.connection import Connection, StatusError
+from coder.models.connection import EndpointConnection, StatusError
 from coder.models.endpoint import Endpoint, Patience, unheld_secrets
 from coder.models.exchange import Call, streamed
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage, Used
 from coder.models.providers import cost
 from coder.models.request_quirks import RequestQuirks
-from coder.models.retries import Clock, Passing, lane_of, retried
+from coder.models.retries import Passing, SilenceClock, lane_of, retried
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 
@@ -32,7 +32,7 @@ class ChatModel(Closing):
         self._endpoint = endpoint
         self._patience = patience or Patience()
         self._quirks = RequestQuirks(endpoint)
-        self._connection = Connection(endpoint)
+        self._connection = EndpointConnection(endpoint)
         self._lane = lane_of(endpoint)
         self._max_output = own_limit(endpoint.model, endpoint.max_output)
         self._redactor = Redactor(secrets) if (secrets := unheld_secrets(endpoint)) else None
@@ -74,7 +74,7 @@ class ChatModel(Closing):
         tokens_in, own = input_tokens(messages, form), self._max_output
         most = asked_for(sampling, own=own, context=self._endpoint.context, tokens_in=tokens_in)
         sampling = sampling.model_copy(update={"max_tokens": most})
-        call = Call(messages, sampling, form, asking.get("on_token"), Clock(self._patience.deadline_s))
+        call = Call(messages, sampling, form, asking.get("on_token"), SilenceClock(self._patience.deadline_s))
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
                 patience, on_retry = self._patience, asking.get("on_retry")

@@ -72,7 +72,7 @@ def import_client(api: Api = "chat") -> ModuleType:
     return import_module("anthropic" if api == "messages" else "openai")
 
 
-class Connection:
+class EndpointConnection:
     """All sockets to one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:

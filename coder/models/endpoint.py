@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from coder.base.text.redact import SHORTEST, names_secret
 from coder.base.usage import Price
-from coder.models.abilities import Known
+from coder.models.abilities import ModelFacts
 
 Caching = Literal["prefix", "key", "conversation", "marks"]
 """How an endpoint is helped.
@@ -28,17 +28,17 @@ _MARKED = "anthropic/"
 """Models that cache only what is marked."""
 
 
-class Limits(BaseModel, frozen=True, extra="forbid"):
+class RateLimits(BaseModel, frozen=True, extra="forbid"):
     """Rate limits of one provider for all runs of this process. None: no limit."""
 
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at the same time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
 
-    def and_also(self, other: "Limits") -> "Limits":
+    def and_also(self, other: "RateLimits") -> "RateLimits":
         """The stricter of both for each limit."""
         pairs = {name: (mine, getattr(other, name)) for name, mine in self}
-        return Limits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
+        return RateLimits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
 
 
 class Dialect(BaseModel, frozen=True, extra="forbid"):
@@ -55,7 +55,7 @@ class Dialect(BaseModel, frozen=True, extra="forbid"):
     caching: Caching = "prefix"
 
 
-class Endpoint(Dialect, Known, frozen=True):
+class Endpoint(Dialect, ModelFacts, frozen=True):
     """One model behind one address. Its `repr` shows neither key nor credentials."""
 
     name: str
@@ -75,7 +75,7 @@ class Endpoint(Dialect, Known, frozen=True):
     """It reasons before it answers; None: unknown."""
     draws: bool | None = None
     """It takes `temperature`, `top_p` and `seed`; None: unknown."""
-    limits: Limits = Limits()
+    limits: RateLimits = RateLimits()
 
     @property
     def place(self) -> str:

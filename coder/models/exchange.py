@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from coder.base.text.redact import RedactingStream
 from coder.models.endpoint import Api, Patience
 from coder.models.model import ChatMessage, Form, Sampling
-from coder.models.retries import Clock, Passing
+from coder.models.retries import Passing, SilenceClock
 from coder.models.stream import Unfinished
 
 MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
@@ -24,7 +24,7 @@ class Call:
     sampling: Sampling
     form: Form | None
     on_token: Callable[[str], None] | None
-    clock: Clock
+    clock: SilenceClock
     unfinished: Unfinished = field(default_factory=Unfinished)
 
 

@@ -18,7 +18,7 @@ from coder.base.text.sanitize import or_nearest
 from coder.base.usage import Price
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import LOOPBACK, UserModels
-from coder.models.connection import Connection
+from coder.models.connection import EndpointConnection
 from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.providers import (
     Provider,
@@ -43,7 +43,7 @@ _ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
 """The price list's name of a provider → ours."""
 
 
-class Choice(BaseModel, frozen=True, extra="forbid"):
+class ModelChoice(BaseModel, frozen=True, extra="forbid"):
     """A model of an endpoint, or of local weights."""
 
     name: str
@@ -68,7 +68,7 @@ async def resolve(
     environ: Mapping[str, str],
     table: Sequence[Provider] | None = None,
     book: UserModels | None = None,
-) -> Choice:
+) -> ModelChoice:
     """Choose the model. No hosted endpoint is called; servers on this machine are, for 1 s.
 
     Args:
@@ -97,7 +97,7 @@ async def resolve(
     return _chosen(await _endpoint(provider, rest or provider.default_model, environ), book, provider)
 
 
-async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> Choice:
+async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> ModelChoice:
     endpoints = found_endpoints(environ, table=rows)
     here = None if endpoints else await server_that_answers(rows)
     if not endpoints and here is None:
@@ -121,23 +121,23 @@ async def server_that_answers(rows: Sequence[Provider]) -> tuple[Provider, list[
 
 async def _listed(row: Provider, *, timeout_s: float) -> list[str]:
     """The models that a server on this machine lists."""
-    connection = Connection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
+    connection = EndpointConnection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
     try:
         return await connection.models(timeout_s=timeout_s)
     finally:
         await connection.close()
 
 
-def _local(file: str) -> Choice:
+def _local(file: str) -> ModelChoice:
     from coder.models.weights import checked_weights, embedded_weights
 
     if file and file != EMBEDDED:
         weights = checked_weights(Path(file))
-        return Choice(name=f"local/{weights.stem}", weights=weights)
-    return Choice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
+        return ModelChoice(name=f"local/{weights.stem}", weights=weights)
+    return ModelChoice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
 
 
-def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> Choice:
+def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> ModelChoice:
     """The endpoint with its settings from the user's configuration and the catalogue."""
     fields: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
@@ -148,7 +148,7 @@ def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> 
         fields |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
         fields |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
         fields |= {"draws": listed.temperature}
-    return Choice(name=endpoint.name, endpoint=endpoint.model_copy(update=fields))
+    return ModelChoice(name=endpoint.name, endpoint=endpoint.model_copy(update=fields))
 
 
 async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str, str]) -> Endpoint:

@@ -22,7 +22,7 @@ from coder.base.errors import ModelUnavailable
 from coder.base.usage import Price
 from coder.models.abilities import Abilities, known_limit, own_limit
 from coder.models.chat_completions import ChatModel
-from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Limits, Patience
+from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, RateLimits
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage
 
 EMBEDDED_CONTEXT = 4096
@@ -112,7 +112,7 @@ class LocalModel(Closing):
             is_free=True,
             price=self._price,
             reasons=False,
-            limits=Limits(concurrency=1),  # it has one slot: a call that waits there would look dead
+            limits=RateLimits(concurrency=1),  # it has one slot: a call that waits there would look dead
         )
 
 

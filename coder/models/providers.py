@@ -85,8 +85,8 @@ def address_variables(url: str) -> tuple[str, ...]:
 ENTRY_POINTS = "coder.providers"
 
 
-class Found(NamedTuple):
-    """A provider for which a key is set, and the name of its variable."""
+class KeyedProvider(NamedTuple):
+    """A provider with an API key in the environment, and its variable's name."""
 
     provider: Provider
     variable: str
@@ -116,11 +116,13 @@ def find_provider(name: str, table: Iterable[Provider]) -> Provider | None:
     return exact or next((row for row in rows if row.catalog == name), None)
 
 
-def found_endpoints(environ: Mapping[str, str], *, table: Iterable[Provider] | None = None) -> list[Found]:
+def found_endpoints(
+    environ: Mapping[str, str], *, table: Iterable[Provider] | None = None
+) -> list[KeyedProvider]:
     """Hosted providers with an API key in the environment, in table order."""
     rows = providers() if table is None else table
     return [
-        Found(provider, keys[0])
+        KeyedProvider(provider, keys[0])
         for provider in rows
         if not (provider.is_local or provider.by_name_only)
         and (keys := set_of(provider.key_variables, environ))

@@ -12,9 +12,17 @@ from coder.base.errors import ModelError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import count_of
 from coder.base.usage import MILLION, Price
-from coder.models.abilities import Abilities, Known
+from coder.models.abilities import Abilities, ModelFacts
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Usage, Used
-from coder.models.recording import Entry, Failure, Header, Part, Request, read_recording, redacted
+from coder.models.recording import (
+    Failure,
+    Header,
+    RecordedCall,
+    RecordedModel,
+    RecordedRequest,
+    read_recording,
+    redacted,
+)
 from coder.models.tokens import input_tokens
 
 T = TypeVar("T", Answer, Used | None)
@@ -40,12 +48,12 @@ class Recorded(Closing):
         self._price = price
         self._redact = Redactor.from_environment().redact
         self.header, entries = read_recording(path)
-        self._entries: dict[str, list[Entry]] = defaultdict(list)
-        self._requests: dict[str, Request] = {}
+        self._entries: dict[str, list[RecordedCall]] = defaultdict(list)
+        self._requests: dict[str, RecordedRequest] = {}
         self._played: dict[str, int] = defaultdict(int)
         self._reserved: dict[tuple[str, int, int], Decimal] = {}
         self._role = ""
-        self._spoke: Header | Part = self.header
+        self._spoke: Header | RecordedModel = self.header
         self._acts = False if entries else None
         for entry in entries:
             self._entries[entry.key].append(entry)
@@ -77,7 +85,7 @@ class Recorded(Closing):
     @property
     def abilities(self) -> Abilities:
         """Of the recorded model."""
-        return Abilities(**self._spoke.model_dump(include=set(Known.model_fields)), acts=self._acts)
+        return Abilities(**self._spoke.model_dump(include=set(ModelFacts.model_fields)), acts=self._acts)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """What the tokens cost by the user's price, or when they were recorded; None where it is unknown."""
@@ -122,7 +130,7 @@ class Recorded(Closing):
             return used
         return used.model_copy(update={"cost_usd": self._price.of(used.usage)})
 
-    def _unknown(self, request: Request, nth: int) -> str:
+    def _unknown(self, request: RecordedRequest, nth: int) -> str:
         if nth:
             return f"{self._path} answers this request {count_of(nth, 'time')}, and it was made once more."
         if not self._requests:
@@ -130,7 +138,7 @@ class Recorded(Closing):
         return f"{self._path} has no answer to this request. {difference(request, self._requests.values())}"
 
 
-def difference(request: Request, recorded: Collection[Request]) -> str:
+def difference(request: RecordedRequest, recorded: Collection[RecordedRequest]) -> str:
     """Describe the first difference of `request` from the nearest of `recorded`, which isn't empty."""
     text = _text(request)
     nearest = max(
@@ -155,7 +163,7 @@ def difference(request: Request, recorded: Collection[Request]) -> str:
     return f"The sampling differs: {', '.join(changed)}."
 
 
-def _text(request: Request) -> str:
+def _text(request: RecordedRequest) -> str:
     return "\0".join(message.content for message in request.messages)
 
 

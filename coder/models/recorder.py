@@ -11,7 +11,15 @@ from coder.base.text.redact import Redactor
 from coder.base.usage import MILLION
 from coder.models.abilities import abilities_of, reserved
 from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Sampling, Switch
-from coder.models.recording import Entry, Failure, Header, Part, Redact, open_recording, redacted
+from coder.models.recording import (
+    Failure,
+    Header,
+    RecordedCall,
+    RecordedModel,
+    Redact,
+    open_recording,
+    redacted,
+)
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import HasRoles, Wrapper
@@ -38,7 +46,7 @@ class Recorder(Wrapper):
         """Answer by the model and record the answer or failure, unless a key is refused."""
         sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
         tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
-        entry = Entry(
+        entry = RecordedCall(
             request=(request := redacted(messages, sampling, form, redact=self._redact)),
             key=request.key,
             prices=self._prices(tokens_in, most, sampling),
@@ -77,7 +85,7 @@ class Recorder(Wrapper):
         prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, most, whole)}
         return {tokens: usd for tokens, usd in prices.items() if usd is not None}
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: RecordedCall) -> None:
         try:
             self._file.write(entry.model_dump_json() + "\n")
             self._file.flush()
@@ -102,8 +110,8 @@ def _header(model: Model) -> Header:
     )
 
 
-def _part(model: Model) -> Part:
+def _part(model: Model) -> RecordedModel:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
     usd_per_million = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
     able = abilities_of(model).model_dump(exclude={"acts"})
-    return Part(model=model.name, usd_per_million=usd_per_million, **able)
+    return RecordedModel(model=model.name, usd_per_million=usd_per_million, **able)

@@ -15,7 +15,7 @@ from typing import Literal, Self, TextIO, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from coder.base.errors import UsageError
-from coder.models.abilities import Known
+from coder.models.abilities import ModelFacts
 from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
 
 Redact = Callable[[str], str]
@@ -24,7 +24,7 @@ Line = TypeVar("Line", bound=BaseModel)
 FORMAT = 1
 
 
-class Part(Known, frozen=True):
+class RecordedModel(ModelFacts, frozen=True):
     """Facts about a recorded model."""
 
     model: str
@@ -32,7 +32,7 @@ class Part(Known, frozen=True):
     """Price of tokens in and out."""
 
 
-class Header(Part, frozen=True):
+class Header(RecordedModel, frozen=True):
     """First line of a recording: facts about the model and those of its roles."""
 
     coder_recording: int = FORMAT
@@ -40,11 +40,11 @@ class Header(Part, frozen=True):
     """Scripted: a person wrote the answers. It shows what we do with them, not what a model can."""
     date: str
     """UTC, ISO 8601."""
-    roles: dict[str, Part] = Field(default={}, exclude_if=not_)
+    roles: dict[str, RecordedModel] = Field(default={}, exclude_if=not_)
     """By participant."""
 
 
-class Request(BaseModel, frozen=True, extra="forbid"):
+class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
     """A request, redacted."""
 
     messages: tuple[ChatMessage, ...]
@@ -68,11 +68,11 @@ class Failure(BaseModel, frozen=True, extra="forbid"):
     """What the answer had used when it broke off."""
 
 
-class Entry(BaseModel, frozen=True, extra="forbid"):
+class RecordedCall(BaseModel, frozen=True, extra="forbid"):
     """A line of a recording: a call and its outcome."""
 
     key: str
-    request: Request
+    request: RecordedRequest
     answer: Answer | None = Field(default=None, exclude_if=not_)
     failure: Failure | None = Field(default=None, exclude_if=not_)
     told: tuple[Retry | Switch, ...] = Field(default=(), exclude_if=not_)
@@ -91,9 +91,9 @@ class Entry(BaseModel, frozen=True, extra="forbid"):
 
 def redacted(
     messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None, *, redact: Redact
-) -> Request:
+) -> RecordedRequest:
     """Redact a request, to be recorded or looked up."""
-    return Request(
+    return RecordedRequest(
         messages=tuple(
             message.model_copy(
                 update={
@@ -108,7 +108,7 @@ def redacted(
     )
 
 
-def read_recording(path: Path) -> tuple[Header, list[Entry]]:
+def read_recording(path: Path) -> tuple[Header, list[RecordedCall]]:
     """Header and entries of a recording.
 
     Raises:
@@ -125,7 +125,7 @@ def read_recording(path: Path) -> tuple[Header, list[Entry]]:
         raise UsageError(
             f"{path} has format {header.coder_recording}, newer than this version reads ({FORMAT})."
         )
-    entries = [_parsed(Entry, path, number, line) for number, line in enumerate(lines[1:], start=2)]
+    entries = [_parsed(RecordedCall, path, number, line) for number, line in enumerate(lines[1:], start=2)]
     for number, entry in enumerate(entries, start=2):
         if entry.key != entry.request.key:
             raise UsageError(f"Line {number} of {path}: its key doesn't belong to its request.")

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 from tenacity.wait import wait_base
 
-from coder.models.endpoint import Endpoint, Limits, Patience
+from coder.models.endpoint import Endpoint, Patience, RateLimits
 from coder.models.model import OnRetry, Retry, Used
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Passing(Exception):
         """Requests in all, where this was the last one."""
 
 
-class Clock:
+class SilenceClock:
     """Time since the last sign of life of an endpoint."""
 
     def __init__(self, deadline_s: float) -> None:
@@ -83,7 +83,7 @@ def _fault(state: RetryCallState) -> Passing:
 
 
 async def retried(
-    ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: Clock, on_retry: OnRetry | None
+    ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: SilenceClock, on_retry: OnRetry | None
 ) -> T:
     """Call `ask` until it doesn't raise `Passing`, with doubling waits.
 
@@ -137,7 +137,7 @@ LONGEST_REST_S = 60.0
 class Lane:
     """Slots and rate of calls to one endpoint."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
         self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]]
         self._slots = WeakKeyDictionary()

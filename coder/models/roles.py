@@ -12,7 +12,7 @@ from coder.models.abilities import EMBEDDED
 from coder.models.catalog import UserModels
 from coder.models.connection import import_client, require_client
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
-from coder.models.find_model import OWN_KEY, USUAL_KEY, Choice, resolve
+from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
 
@@ -43,12 +43,12 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
 class Roles(BaseModel, frozen=True, extra="forbid"):
     """The chosen models."""
 
-    main: Choice
-    fallbacks: tuple[Choice, ...] = ()
-    roles: dict[str, Choice] = {}
+    main: ModelChoice
+    fallbacks: tuple[ModelChoice, ...] = ()
+    roles: dict[str, ModelChoice] = {}
 
     @property
-    def all(self) -> tuple[Choice, ...]:
+    def all(self) -> tuple[ModelChoice, ...]:
         """Every choice, the run's own first."""
         return (self.main, *self.fallbacks, *self.roles.values())
 
@@ -65,7 +65,7 @@ async def resolve_roles(
     return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first]), roles=roles)
 
 
-def _keys_kept_apart(choices: list[Choice]) -> list[Choice]:
+def _keys_kept_apart(choices: list[ModelChoice]) -> list[ModelChoice]:
     """The choices, without OpenAI's usual key at other addresses if OpenAI is used as well."""
     usual = {
         at: (choice, choice.endpoint)
@@ -103,7 +103,7 @@ async def open_roles(
     """All of them as one model; connections and processes end with the context. Opening makes no call."""
     async with AsyncExitStack() as stack:
 
-        def opened(choice: Choice, *, is_last: bool) -> Model:
+        def opened(choice: ModelChoice, *, is_last: bool) -> Model:
             waits = patience or patience_with(choice.endpoint)
             if not is_last:
                 waits = waits.model_copy(update={"attempts": min(waits.attempts, ATTEMPTS_BEFORE_ANOTHER)})
@@ -114,7 +114,7 @@ async def open_roles(
         last = len(roles.fallbacks)
         others = [opened(each, is_last=at == last) for at, each in enumerate(roles.fallbacks, 1)]
 
-        def routed(choice: Choice, model: Model) -> Model:
+        def routed(choice: ModelChoice, model: Model) -> Model:
             if not others:
                 return model
             return Router([model, *others], places=[each.place for each in (choice, *roles.fallbacks)])
@@ -141,7 +141,7 @@ async def open_model(name: str | None = None, *, base_url: str | None = None) ->
         yield model
 
 
-def _model(choice: Choice, patience: Patience) -> Model:
+def _model(choice: ModelChoice, patience: Patience) -> Model:
     if choice.endpoint is not None:
         from coder.models.chat_completions import ChatModel
 

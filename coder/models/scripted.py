@@ -8,7 +8,7 @@ from coder.base.errors import ModelError
 from coder.base.text.sanitize import count_of
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, Asking, ChatMessage, Closing, ToolCall
-from coder.models.recording import Request
+from coder.models.recording import RecordedRequest
 from coder.models.tokens import estimated_usage
 
 
@@ -26,7 +26,7 @@ class Scripted(Closing):
         self._answers = tuple(answers)
         self.name = name
         self.abilities = abilities or Abilities()
-        self.requests: list[Request] = []
+        self.requests: list[RecordedRequest] = []
         """What was asked so far."""
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
@@ -45,7 +45,9 @@ class Scripted(Closing):
             )
         scripted = self._answers[len(self.requests)]
         form, on_token = asking.get("form"), asking.get("on_token")
-        self.requests.append(Request(messages=tuple(messages), sampling=asking["sampling"], form=form))
+        self.requests.append(
+            RecordedRequest(messages=tuple(messages), sampling=asking["sampling"], form=form)
+        )
         answer = scripted if isinstance(scripted, Answer) else self._answer(scripted, messages)
         if on_token is not None:
             on_token(answer.text)

@@ -74,7 +74,7 @@ def costs_of(events: Iterable[Event]) -> Costs:
             case event_types.CallSwitched(call=number, lost=lost):
                 call = calls[run, number]
                 calls[run, number] = _more(call, lost, switches=call.switches + 1)
-            case event_types.CallFailed(call=number, lost=lost) as failed:
+            case event_types.ModelCallFailed(call=number, lost=lost) as failed:
                 calls[run, number] = _more(calls[run, number], lost, ended=failed.error)
             case event_types.CallAnswered(call=number) as answer:
                 used = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}

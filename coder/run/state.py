@@ -13,7 +13,7 @@ from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
 from coder.run.records.record import replace as replace
-from coder.run.records.session import Session
+from coder.run.records.session import SessionRecord
 from coder.run.records.spend import Spend
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -95,7 +95,7 @@ class State:
     def forked(self, origin: event_types.RunOrigin) -> State:
         """The same work in a run of its own, no conversation, that has spent and written nothing."""
         progress, dialogue = self.progress, self.dialogue
-        same = Session(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
+        same = SessionRecord(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
         is_copy = dialogue.session.original is not None
         session = replace(same, original=same) if is_copy else same
         return replace(

@@ -37,8 +37,8 @@ COMMANDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A line that is for us, and not for the model."""
+class ChatCommand:
+    """A chat line that is a command, not a message to the model."""
 
     name: str
     rest: str = ""
@@ -70,17 +70,17 @@ def why_not_now(line: str) -> str:
     return "  ! commands run at the prompt: answer this question first"
 
 
-def parse_line(line: str) -> Command | str:
+def parse_line(line: str) -> ChatCommand | str:
     """A command, or a message; two slashes begin one that begins with one. UsageError: no such command."""
     text = line.strip()
     if not is_for_us(text):
         return text.removeprefix("/") if text.startswith("//") else text
     if text.startswith("!"):
-        return Command("!", text[1:].strip())
+        return ChatCommand("!", text[1:].strip())
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
     if name not in COMMANDS:
         raise UsageError(f"There is no command /{name}{or_nearest(name, COMMANDS) or '.'} See: /help")
-    return Command(name, rest.strip())
+    return ChatCommand(name, rest.strip())
 
 
 def words_of(text: str) -> list[str]:

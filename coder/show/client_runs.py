@@ -48,8 +48,8 @@ _DISK_MB = 256
 """Of one program, as `coder run` has it."""
 
 
-class Client(Watch):
-    """The watch of a run that a client has asked for."""
+class ClientWatch(Watch):
+    """Watch of a run that a client requested."""
 
     run_id: str | None = None
     """Of the run that is watched, once it has begun."""
@@ -130,7 +130,7 @@ class Runs:
     async def solve(
         self,
         task: Task,
-        client: Client,
+        client: ClientWatch,
         approve: Sequence[Approved],
         *,
         run: str | None = None,
@@ -163,7 +163,7 @@ class Runs:
         own = Options(settings=settings, run_id=run)
         return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
 
-    async def answer(self, prefix: str, decision: Decision, client: Client, *, question_id: str) -> Run:
+    async def answer(self, prefix: str, decision: Decision, client: ClientWatch, *, question_id: str) -> Run:
         """Answer the question with this id, unless it is answered already, and continue the run."""
         state = await self.state(prefix)
         await when_free(lambda: answer(state.run, decision, question_id=question_id))
@@ -176,7 +176,7 @@ class Runs:
             return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 
-    async def go_on(self, state: State, client: Client) -> Run:
+    async def go_on(self, state: State, client: ClientWatch) -> Run:
         """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
         if not self.may_go_on(state):
             own = f"{state.run} was not started by a server, so it has settings of its own."
@@ -212,7 +212,7 @@ class Runs:
         self,
         loaded: Loaded,
         opening: AbstractAsyncContextManager[Model],
-        client: Client,
+        client: ClientWatch,
         run: Callable[[Options], Awaitable[Run]],
     ) -> Run:
         client.also = self._traces

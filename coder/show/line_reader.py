@@ -24,7 +24,7 @@ class Cancelled(Exception):
     """Ctrl-C was pressed instead of an answer."""
 
 
-class Reader(Protocol):
+class LineReader(Protocol):
     """Asks for a line."""
 
     @property
@@ -39,7 +39,7 @@ class Reader(Protocol):
         """
 
 
-async def answer_to(question: str, reader: Reader, tell: Callable[[str], None]) -> str:
+async def answer_to(question: str, reader: LineReader, tell: Callable[[str], None]) -> str:
     """What was answered to a question; empty at the end of input, and for Ctrl-C.
 
     A command is no answer: `tell` says why it isn't carried out, and the question is asked again.

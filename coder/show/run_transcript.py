@@ -22,8 +22,8 @@ _MOST_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A text of an entry, as it is in the log: untrusted."""
+class TranscriptPart:
+    """One text of an entry, copied from the log and untrusted."""
 
     title: str
     text: str
@@ -34,14 +34,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What is shown of one event."""
+class TranscriptEntry:
+    """One event as a transcript prints it."""
 
     seq: int
     type: str
     heading: str
     """One line, which may be empty."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TranscriptPart, ...] = ()
 
 
 class Transcript:
@@ -64,7 +64,7 @@ class Transcript:
         self._waiting: tuple[ToolCall, ...] = ()
         self._on_copy = False  # what tools change is discarded
 
-    def entry(self, event: Event, *, with_call: bool = False) -> Entry | None:
+    def entry(self, event: Event, *, with_call: bool = False) -> TranscriptEntry | None:
         """Add the next event and return its entry; None if there is nothing to show.
 
         Args:
@@ -73,11 +73,11 @@ class Transcript:
         body = event_types.parse_if_readable(event)
         if body is None:
             text = f"{event.seq}  {event.type} (version {event.version}): this version of coder can't read it"
-            return Entry(event.seq, event.type, text)
+            return TranscriptEntry(event.seq, event.type, text)
         heading, parts = self._told(event, body, with_call=with_call)
         self._take(event, body)
         filled = tuple(part for part in parts if part.text.strip())
-        return Entry(event.seq, event.type, heading, filled) if heading or filled else None
+        return TranscriptEntry(event.seq, event.type, heading, filled) if heading or filled else None
 
     def skip(self, event: Event) -> None:
         """Take the next event without showing it."""
@@ -100,23 +100,28 @@ class Transcript:
         elif self._diff and isinstance(body, event_types.RunStarted):
             self.state = begin(event)
 
-    def _told(self, event: Event, body: event_types.Body, *, with_call: bool) -> tuple[str, Sequence[Part]]:
+    def _told(
+        self, event: Event, body: event_types.Body, *, with_call: bool
+    ) -> tuple[str, Sequence[TranscriptPart]]:
         match body:
             case event_types.RunStarted(task=task):
-                notes = Part("left out", "\n".join(body.notes))
-                return f"{event.run}  {body.model}", [Part("task", task.prompt, format="markdown"), notes]
+                notes = TranscriptPart("left out", "\n".join(body.notes))
+                return f"{event.run}  {body.model}", [
+                    TranscriptPart("task", task.prompt, format="markdown"),
+                    notes,
+                ]
             case event_types.AttemptStarted():
                 return f"attempt {body.attempt}  {body.run}", []
             case event_types.AttemptEnded():
                 return f"attempt {body.attempt}  {body.status}  {body.reason}", []
             case event_types.StepStarted():
-                return f"message  {body.model}", [Part("task", body.task.prompt, format="markdown")]
+                return f"message  {body.model}", [TranscriptPart("task", body.task.prompt, format="markdown")]
             case event_types.CallIntended():
                 return f"call {body.call}  {body.participant}", [*self._request(body)]
             case event_types.CallAnswered():
                 return self._answer(body)
-            case event_types.CallFailed():
-                return f"answer {body.call}  failed", [Part(body.error, body.message)]
+            case event_types.ModelCallFailed():
+                return f"answer {body.call}  failed", [TranscriptPart(body.error, body.message)]
             case event_types.ToolCalled():
                 return "", []  # the answer that called it shows its arguments
             case event_types.ToolAnswered():
@@ -125,64 +130,70 @@ class Transcript:
                 return self._spoken(body, message)
             case event_types.LandingPlanned():
                 patches = {"patch": body.patch, "left out": body.tests}
-                return "", [Part(title, patch, format="diff") for title, patch in patches.items()]
+                return "", [TranscriptPart(title, patch, format="diff") for title, patch in patches.items()]
             case event_types.QuestionAsked():
                 text = "\n".join([body.text, *body.options])
-                return "", [Part(f"question {body.id}", text), Part("patch", body.patch, format="diff")]
+                return "", [
+                    TranscriptPart(f"question {body.id}", text),
+                    TranscriptPart("patch", body.patch, format="diff"),
+                ]
             case event_types.QuestionAnswered():
                 words = f"{body.decision} {body.words}".strip()
-                return "", [Part(f"answer {body.id}  {body.who} ({body.how})", words)]
+                return "", [TranscriptPart(f"answer {body.id}  {body.who} ({body.how})", words)]
             case event_types.RunStopped():
                 error = body.error if body.error != body.reason else None
-                return f"{body.status}  {body.reason}", [Part("error", error or "")]
+                return f"{body.status}  {body.reason}", [TranscriptPart("error", error or "")]
             case other:
                 return render.progress(other) or "", []
 
-    def _request(self, body: event_types.CallIntended) -> Iterator[Part]:
+    def _request(self, body: event_types.CallIntended) -> Iterator[TranscriptPart]:
         for message in body.messages:
             is_folded = message.role == "user" and not self._full
             content = without_files(message.content) if is_folded else message.content
-            yield Part(message.role, content, is_aside=True, format="markdown")
+            yield TranscriptPart(message.role, content, is_aside=True, format="markdown")
 
-    def _answer(self, body: event_types.CallAnswered) -> tuple[str, list[Part]]:
+    def _answer(self, body: event_types.CallAnswered) -> tuple[str, list[TranscriptPart]]:
         used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
-        parts = [Part("reasoning", body.reasoning, is_aside=True), Part("text", body.text, format="markdown")]
+        parts = [
+            TranscriptPart("reasoning", body.reasoning, is_aside=True),
+            TranscriptPart("text", body.text, format="markdown"),
+        ]
         parts += [
-            Part(f"calls {called.name}  (step {number})", _in_words(called))
+            TranscriptPart(f"calls {called.name}  (step {number})", _in_words(called))
             for number, called in enumerate(body.tool_calls, self.steps + 1)
         ]
         return f"answer {body.call}  {body.model}  {used}", parts
 
-    def _spoken(self, body: event_types.Spoken, message: Message) -> tuple[str, list[Part]]:
+    def _spoken(self, body: event_types.Spoken, message: Message) -> tuple[str, list[TranscriptPart]]:
         """What a participant has said: code, words, a decision or an outcome."""
         match message:
             case CodeMessage():
                 again = "  the same as before" if message.repeats else ""
                 return f"code{again}", [*self._code(message)]
             case ReplyMessage(text=text):
-                return "", [Part("reply", text, format="markdown")]
+                return "", [TranscriptPart("reply", text, format="markdown")]
             case PlanMessage(text=text):
-                return "", [Part("plan", text, format="markdown")]
+                return "", [TranscriptPart("plan", text, format="markdown")]
             case OutcomeMessage(outcome=outcome):
                 names = outcome.reproduced_by
                 return render.progress(body) or "", [
-                    Part("stdout", outcome.stdout),
-                    Part("stderr", outcome.stderr),
-                    Part("feedback", outcome.feedback),
-                    Part("reproduced by", "\n".join(names) if self._full else join_names(names)),
-                    Part("not shown", outcome.unshown),
-                    Part("checks", _listed(outcome.checks) if self._full else "", is_aside=True),
+                    TranscriptPart("stdout", outcome.stdout),
+                    TranscriptPart("stderr", outcome.stderr),
+                    TranscriptPart("feedback", outcome.feedback),
+                    TranscriptPart("reproduced by", "\n".join(names) if self._full else join_names(names)),
+                    TranscriptPart("not shown", outcome.unshown),
+                    TranscriptPart("checks", _listed(outcome.checks) if self._full else "", is_aside=True),
                 ]
             case _:
                 return render.progress(body) or "", []
 
-    def _code(self, message: CodeMessage) -> Iterator[Part]:
+    def _code(self, message: CodeMessage) -> Iterator[TranscriptPart]:
         for path, text in message.changes.files.items():
-            yield Part(path, self._whole(text), format=path)
+            yield TranscriptPart(path, self._whole(text), format=path)
         for path, text in message.changes.test_edits.items():
-            yield Part(f"{path}  (left out: needs --allow)", self._whole(text), format=path)
-        yield Part("left out", "\n".join(message.changes.left_out))
-        yield Part("check", message.check, format="python")
+            yield TranscriptPart(f"{path}  (left out: needs --allow)", self._whole(text), format=path)
+        yield TranscriptPart("left out", "\n".join(message.changes.left_out))
+        yield TranscriptPart("check", message.check, format="python")
 
     def _whole(self, text: str | None) -> str:
         """The text of a changed file, or its length."""
@@ -192,18 +203,18 @@ class Transcript:
         count = len(text.splitlines())
         return text if self._full or count <= _MOST_LINES else f"({count} lines)"
 
-    def _step(self, body: event_types.ToolAnswered, *, with_call: bool) -> Iterator[Part]:
+    def _step(self, body: event_types.ToolAnswered, *, with_call: bool) -> Iterator[TranscriptPart]:
         """What a tool gave and changed."""
         called = self._called or next(iter(self._waiting), None)
         if with_call and body.id and called is not None:
-            yield Part("call", _in_words(called))
-        yield Part("gave", body.text)
+            yield TranscriptPart("call", _in_words(called))
+        yield TranscriptPart("gave", body.text)
         names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
         patch = diff_of(self.state, body.changes, self._before) if self.state is not None else None
         changed = "\n".join(sorted(names)) if patch is None else patch
         title = "changed in a copy that is discarded" if self._on_copy else "changed"
-        yield Part(title, changed, format="diff" if patch else "")
-        yield Part("left out", "\n".join(body.left_out))
+        yield TranscriptPart(title, changed, format="diff" if patch else "")
+        yield TranscriptPart("left out", "\n".join(body.left_out))
 
 
 def landed(events: Sequence[Event]) -> Files:

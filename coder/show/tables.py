@@ -39,7 +39,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """Rows with a cell for each column, harmless for a terminal."""
 
     columns: Sequence[Column]
@@ -54,7 +54,7 @@ class Table:
         """What a pipe gets."""
         return [self._line(row) for row in self.rows] if self.plain is None else self.plain
 
-    def fitted(self, width: int, *, filled: bool) -> "Table":
+    def fitted(self, width: int, *, filled: bool) -> "TextTable":
         """The table without the columns for which a terminal has no room.
 
         Args:
@@ -88,8 +88,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A text whose lines have colours on a terminal, below a title."""
+class HighlightedText:
+    """A text with a title, highlighted on a terminal."""
 
     title: str
     text: str
@@ -102,14 +102,14 @@ class Source:
         return [f"  {self.title}", *(f"    {line}" for line in self.text.splitlines())]
 
 
-Block = str | Table | Source
+Block = str | TextTable | HighlightedText
 """A part of what a command prints: a line, a table, or a text."""
 
 
-def pairs(rows: Sequence[Sequence[str]], *, indent: int = 2, width: int = 0) -> Table:
+def pairs(rows: Sequence[Sequence[str]], *, indent: int = 2, width: int = 0) -> TextTable:
     """Names and their values; names are filled up to the longest one, or to `width`."""
     width = width or max((len(name) for name, _ in rows), default=0)
-    return Table((Column(width=width, is_whole=True), Column(wraps=True)), rows, indent)
+    return TextTable((Column(width=width, is_whole=True), Column(wraps=True)), rows, indent)
 
 
 def plain_lines(blocks: Iterable[Block]) -> list[str]:
@@ -127,12 +127,12 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
                 print(line, file=stream)
         elif isinstance(block, str):
             open_console(stream).print(signed_line(block), soft_wrap=True)
-        elif isinstance(block, Source):
+        elif isinstance(block, HighlightedText):
             open_console(stream).print(_coloured(block), soft_wrap=True)
         elif block.rows:
             console = open_console(stream)
             console.print(
-                _drawn(block.fitted(console.width, filled=False), is_below=isinstance(above, Table))
+                _drawn(block.fitted(console.width, filled=False), is_below=isinstance(above, TextTable))
             )
         above = block
     stream.flush()
@@ -140,7 +140,7 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
 
 def _plain(block: Block, stream: TextIO) -> Sequence[str]:
     """The lines of a pipe; on a terminal rows are fitted, and cut where it would wrap them."""
-    if not is_terminal(stream) or not isinstance(block, Table) or any(one.wraps for one in block.columns):
+    if not is_terminal(stream) or not isinstance(block, TextTable) or any(one.wraps for one in block.columns):
         return plain_lines([block])
     from rich.text import Text
 
@@ -151,7 +151,7 @@ def _plain(block: Block, stream: TextIO) -> Sequence[str]:
     return [text.plain for text in texts]
 
 
-def _coloured(source: Source) -> "Text":
+def _coloured(source: HighlightedText) -> "Text":
     from rich.text import Text
 
     text = "\n".join(source.text.splitlines())
@@ -160,7 +160,7 @@ def _coloured(source: Source) -> "Text":
     return Text("\n").join([Text(f"  {source.title}", "bold"), *indented])
 
 
-def _drawn(table: Table, *, is_below: bool) -> "Padding":
+def _drawn(table: TextTable, *, is_below: bool) -> "Padding":
     from rich import box
     from rich.padding import Padding
     from rich.table import Table as Drawn

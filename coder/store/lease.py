@@ -23,7 +23,7 @@ from coder.store.run_list import RunSummary
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class LeaseOwner:
     """Identity of one process, distinct from any that reuses its pid."""
 
     host: str
@@ -34,12 +34,12 @@ class Owner:
     """Clock ticks from boot to the start of the process; empty where the system doesn't say."""
 
     @classmethod
-    def current(cls) -> "Owner":
+    def current(cls) -> "LeaseOwner":
         """The calling process."""
         return cls(socket.gethostname(), _namespace(), os.getpid(), _state(os.getpid())[1])
 
     @classmethod
-    def read(cls, columns: Sequence[object]) -> "Owner":
+    def read(cls, columns: Sequence[object]) -> "LeaseOwner":
         """The owner in these columns of a log; `pid` may be text. Raises ValueError: they hold none."""
         match columns:
             case [str(host), str(namespace), int() | str() as number, str(started)]:
@@ -129,7 +129,7 @@ async def hold_lease(database: Database, run: str, *, lease_s: float = LEASE_S) 
 
 
 def _take(database: Database, run: str, lease_s: float) -> int:
-    owner = Owner.current()
+    owner = LeaseOwner.current()
     with database.transaction(durable=False) as connection:
         now = time.time()  # not before: to begin waits for others, who may have renewed theirs meanwhile
         token, holder = holder_of(database, connection, run, lease_s)
@@ -146,7 +146,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
 
 def holder_of(
     database: Database, connection: sqlite3.Connection, run: str, lease_s: float
-) -> tuple[int, Owner | None]:
+) -> tuple[int, LeaseOwner | None]:
     """Token of a run's latest lease, and its present holder. Raises LogDamaged: the row is invalid."""
     row = connection.execute(
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
@@ -155,7 +155,7 @@ def holder_of(
         return 0, None
     token, expires, *columns = row
     try:
-        owner = Owner.read(columns)
+        owner = LeaseOwner.read(columns)
     except ValueError as error:
         raise database.damaged(f"the lease of {run} can't be read") from error
     # A column of SQLite takes any type; a token grows by one.

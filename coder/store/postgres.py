@@ -17,7 +17,7 @@ from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.connections import Connections, Rows
-from coder.store.lease import LEASE_S, Owner
+from coder.store.lease import LEASE_S, LeaseOwner
 from coder.store.run_list import RunSummary, unreadable
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class PostgresLog:
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
         """Lock a run during the block against all processes that use this database."""
-        values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(Owner.current()))]}
+        values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(LeaseOwner.current()))]}
         try:
             token = await _to_its_end(lambda: self._take(values))
             heartbeat = asyncio.create_task(self._renew(run, token))
@@ -211,9 +211,9 @@ class PostgresLog:
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
         return await _to_its_end(lambda: self._server.rows(statement, values))
 
-    def _owner(self, run: str, columns: Sequence[object]) -> Owner:
+    def _owner(self, run: str, columns: Sequence[object]) -> LeaseOwner:
         try:
-            return Owner.read(columns)
+            return LeaseOwner.read(columns)
         except ValueError as error:
             raise self._server.damaged(f"the lease of {run} can't be read") from error
 

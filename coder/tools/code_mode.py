@@ -57,7 +57,7 @@ class Stopwatch:
                 self._counted += monotonic() - self._since
 
 
-class Program:
+class ProgramRequests:
     """Answers the requests of programs during one call of the model."""
 
     def __init__(self, tools: Sequence[Tool], desk: Desk, guard: Guard) -> None:

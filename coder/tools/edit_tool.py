@@ -252,11 +252,11 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
     numbers = [text.count("\n", 0, place) + 1 for place in places[:-1]]
     if len(numbers) == 1 or (numbers and every):
         return text.replace(*as_there)
-    from coder.edits.change import Changed  # an exact match needs none of them
+    from coder.edits.change import EditedFile  # an exact match needs none of them
     from coder.edits.locate import Index, locate
     from coder.edits.misses import NOT_THERE, nearest
 
-    changed = Changed(text)
+    changed = EditedFile(text)
     hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
     match = locate(Index(changed.lines), hunk)
     numbers = numbers or [place.start + 1 for place in match.places]

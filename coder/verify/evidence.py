@@ -10,7 +10,7 @@ from coder.run.state import State
 from coder.run.termination import join_names
 from coder.verify.new_tests import find_new_tests, find_unreported, find_unrun
 from coder.verify.regressions import is_red_as_before
-from coder.verify.trial import Trial
+from coder.verify.trial import AnswerTrial
 from coder.verify.verification import Verification
 
 
@@ -29,7 +29,7 @@ async def evidence(
     If a suite stays red as before and they show nothing, the outcome is still a failure.
     """
     unrun = find_unrun(on.state, code, outcome)
-    trial = Trial(on, code, unrun)
+    trial = AnswerTrial(on, code, unrun)
     result = outcome if outcome.passed else _without_old_reds(outcome)
     if code.check:
         result = await trial.check(result)

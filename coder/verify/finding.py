@@ -28,8 +28,8 @@ _RUNNER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """A Python program that a test command's script has run."""
+class ScriptProgram:
+    """A Python program run by a test command's script."""
 
     source: str = ""
     """Given on the command line or by standard input."""
@@ -65,7 +65,7 @@ class Finding:
     """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
     opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Files whose code opens or imports a file, by that file's path; only where it was asked for."""
-    programs: tuple[Program, ...] = ()
+    programs: tuple[ScriptProgram, ...] = ()
     """Python programs that a script has run, as far as that is known."""
     calls: tuple[PytestCall, ...] = ()
     """Its calls of pytest, as far as they are known."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from coder.run.message import CheckLine
 from coder.source.shell import format_command
 from coder.verify.finding import Finding, finding_of
-from coder.verify.reports.failures import Places, Report, failed_line
+from coder.verify.reports.failures import PrintedPlaces, RunnerReport, failed_line
 from coder.verify.reports.readers import read_junit
 from coder.verify.reports.runners import Runner, runner_of
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
@@ -41,7 +41,7 @@ async def run_other(
 ) -> Finding:
     """Run a command in a workspace with manifest `before`; `folder` gets the report, its `bin` is on PATH."""
     report = f"{folder}/report"
-    places = Places(before)
+    places = PrintedPlaces(before)
     package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
     runner = runner_of(argv, report, package)
     wrapped = _KEPT.format(folder, f">{report}" if runner is not None and runner.render else "")
@@ -56,10 +56,12 @@ async def run_other(
     if runner.render:
         result = result.model_copy(update={"stdout": runner.render(content.decode("utf-8", "replace"))})
     test_report = runner.read(content, result.stdout, result.stderr, places)
-    return _judged(runner, argv, result, test_report or Report(()), places)
+    return _judged(runner, argv, result, test_report or RunnerReport(()), places)
 
 
-def _judged(runner: Runner, argv: Sequence[str], result: Result, report: Report, places: Places) -> Finding:
+def _judged(
+    runner: Runner, argv: Sequence[str], result: Result, report: RunnerReport, places: PrintedPlaces
+) -> Finding:
     lines = report.lines
     if result.ok and not lines:
         note = f"The test command passed without running any test ({runner.name})."
@@ -70,7 +72,7 @@ def _judged(runner: Runner, argv: Sequence[str], result: Result, report: Report,
 
 
 async def _by_exit_code(
-    sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: Places
+    sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: PrintedPlaces
 ) -> Finding:
     """Judge an unknown command by its exit code and the JUnit XML that it has written."""
     after = await sandbox.manifest()
@@ -98,14 +100,14 @@ def _compared(
     return finding_of(result, lines, complete=complete, names_tests=names_tests, reached=reached)
 
 
-def _whole(argv: Sequence[str], result: Result, places: Places) -> CheckLine:
+def _whole(argv: Sequence[str], result: Result, places: PrintedPlaces) -> CheckLine:
     """The command as one test."""
     name = format_command(argv)
     if result.ok:
         return CheckLine(name=name, passed=True)
     tail = (result.stderr or result.stdout)[-2000:]
     path, line = places.last(f"{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
-    return failed_line(name, tail, Places(()), path=path, line=line)
+    return failed_line(name, tail, PrintedPlaces(()), path=path, line=line)
 
 
 async def _read(sandbox: Sandbox, path: str) -> bytes:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, StrictBool, ValidationError
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
-from coder.verify.finding import Program
-from coder.verify.reports.failures import Places, compared
+from coder.verify.finding import ScriptProgram
+from coder.verify.reports.failures import PrintedPlaces, compared
 
 _UNREAD = re.compile(
     r'^[ \t]*(File "[^"\n]+", line \d+)\n(?:[^\n]*\n){0,2}?[ \t]*(?:SyntaxError|IndentationError|TabError): ',
@@ -28,7 +28,7 @@ class _Row(BaseModel, frozen=True):
     message: str = ""
     reached: StrictBool = False
     setup: PytestSetup | None = None
-    program: Program | None = None
+    program: ScriptProgram | None = None
     call: PytestCall | None = None
     opened: dict[str, tuple[str, ...]] | None = None
     end: int | None = None
@@ -45,14 +45,14 @@ class SignedReport:
     reached: set[str] = field(default_factory=set)
     """Tests that failed by what the code does."""
     setup: PytestSetup | None = None
-    programs: list[Program] = field(default_factory=list)
+    programs: list[ScriptProgram] = field(default_factory=list)
     calls: list[PytestCall] = field(default_factory=list)
     opened: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_whole: bool = False
     """All of its rows are signed, and the files of ours are as they were."""
 
 
-def read_report(content: bytes, key: bytes, places: Places) -> SignedReport:
+def read_report(content: bytes, key: bytes, places: PrintedPlaces) -> SignedReport:
     """The report up to the first row that doesn't follow from the key and the rows before it."""
     read, proof = SignedReport(), key
     for row in content.splitlines():
@@ -73,7 +73,7 @@ def read_report(content: bytes, key: bytes, places: Places) -> SignedReport:
     return read
 
 
-def _take(entry: _Row, read: SignedReport, places: Places) -> None:
+def _take(entry: _Row, read: SignedReport, places: PrintedPlaces) -> None:
     read.setup = entry.setup or read.setup
     read.programs += [entry.program] if entry.program is not None else []
     read.calls += [entry.call] if entry.call is not None else []
@@ -87,7 +87,7 @@ def _take(entry: _Row, read: SignedReport, places: Places) -> None:
         read.reached.add(line.name)
 
 
-def _line(name: str, passed: bool, message: str, places: Places) -> CheckLine:
+def _line(name: str, passed: bool, message: str, places: PrintedPlaces) -> CheckLine:
     """One test; a traceback ends with the place, a syntax error begins with it."""
     if passed or not places.may_look(message):
         return CheckLine(name=name, passed=passed, message=message)

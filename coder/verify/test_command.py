@@ -15,7 +15,7 @@ from coder.run.message import CheckLine
 from coder.verify.additions import Additions
 from coder.verify.finding import Finding, finding_of, stopped
 from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins
-from coder.verify.reports.failures import Places
+from coder.verify.reports.failures import PrintedPlaces
 from coder.verify.signed_report import SignedReport, read_report
 from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput
@@ -160,7 +160,7 @@ class _Run:
         }  # fmt: skip
 
     async def _read_report(self) -> SignedReport:
-        return read_report(await _read_file(self.sandbox, self.report), self.key, Places(self.before))
+        return read_report(await _read_file(self.sandbox, self.report), self.key, PrintedPlaces(self.before))
 
 
 async def _read_file(sandbox: Sandbox, path: str) -> bytes:

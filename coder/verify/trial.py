@@ -43,8 +43,8 @@ _NOT_RUN = (126, 127)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """Runs what an answer brings on the user's files, and on the changed ones."""
+class AnswerTrial:
+    """Runs an answer's new tests and its check on the user's files, and on the changed ones."""
 
     on: Verification
     code: CodeMessage

@@ -7,7 +7,7 @@ from pathlib import Path
 from coder.base.errors import MachineError
 from coder.workspace.autorun import hidden, risky
 from coder.workspace.folder import Snapshot
-from coder.workspace.landing import LandingRefused, apply, plan
+from coder.workspace.landing import ForbiddenPath, apply, plan
 from coder.workspace.landing.grounds import parts_above
 from sandbox.result import Artifact
 
@@ -34,8 +34,8 @@ async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
         try:
             whole = "/".join((*parts_above(folder)[0], artifact.path))
             if (why := risky(whole) or hidden(whole)) is not None:
-                raise LandingRefused(f"{artifact.path}: {why}.")
+                raise ForbiddenPath(f"{artifact.path}: {why}.")
             await apply(plan(nothing_read, content), content, forget)
-        except LandingRefused as error:
+        except ForbiddenPath as error:
             refused.append(str(error))
     return refused

@@ -8,7 +8,7 @@ from coder.base.text.sanitize import one_line, printable
 from coder.run.attempts import best_code
 from coder.run.state import State
 from coder.run.target import is_test
-from coder.workspace.git.commit import Changed
+from coder.workspace.git.commit import CommittedFile
 
 _SUBJECT = 72
 """Most characters of a commit's subject."""
@@ -21,7 +21,7 @@ _LONGEST_TASK = 2_000
 _SENTENCE_END = re.compile(r"\n|(?<=[.!?:])\s+(?=[A-Z`\"'(])")
 
 
-def commit_message(state: State, changed: Mapping[str, Changed]) -> str:
+def commit_message(state: State, changed: Mapping[str, CommittedFile]) -> str:
     """Return the message: subject, rest of the model's summary, task and run."""
     summary, subject = _summary(state), subject_of(state, [*changed], verb=_verb(changed))
     more = summary.removeprefix(subject).lstrip(". \n")  # the whole of it where the subject was cut
@@ -45,7 +45,7 @@ def _summary(state: State) -> str:
     return "" if code is None or "```" in code.text else printable(code.text).strip()
 
 
-def _verb(changed: Mapping[str, Changed]) -> str:
+def _verb(changed: Mapping[str, CommittedFile]) -> str:
     if all(change.before is None for change in changed.values()):
         return "Add"
     return "Remove" if all(change.after is None for change in changed.values()) else "Change"

@@ -10,7 +10,7 @@ from coder.run.journal import Journal
 from coder.run.state import State
 from coder.workspace.commit_message import commit_message
 from coder.workspace.consent import is_to_be_committed
-from coder.workspace.git.commit import Changed, NoCommit, commit
+from coder.workspace.git.commit import CommittedFile, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
 
 
@@ -53,14 +53,14 @@ async def revert_commit(state: State, event: CommitMade) -> str:
     return f"the commit {reverting.commit[:12]} reverts the commit {event.commit[:12]}"
 
 
-def _changed(state: State) -> tuple[Path, dict[str, Changed]]:
+def _changed(state: State) -> tuple[Path, dict[str, CommittedFile]]:
     """The run's folder, and what its commit changes there by path."""
     contents, _ = contents_of(state)
     landing = state.landing.planned
     plan = landing.plan if landing is not None else intended(state, contents)
     before = {**state.files, **(landing.before if landing is not None else {})}
     return Path(plan.root), {
-        change.path: Changed(
+        change.path: CommittedFile(
             before[change.path].content if change.before else None,
             contents[change.path] if change.after else None,
             change.executable,

@@ -22,7 +22,7 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.workspace.consent import in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
-from coder.workspace.landing import LandingRefused as PathRefused
+from coder.workspace.landing import ForbiddenPath as PathRefused
 from coder.workspace.landing_questions import (
     ask_consent,
     is_whole,

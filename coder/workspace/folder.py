@@ -14,7 +14,7 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 from coder.workspace.git.found import find_repository
-from coder.workspace.walk import Reader, by_a_person, generated
+from coder.workspace.walk import FolderReader, by_a_person, generated
 
 if TYPE_CHECKING:
     from coder.workspace.git.known_files import Listing
@@ -68,11 +68,11 @@ def take_snapshot(
             listing, notes = _listing(path)
             max_files = max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES)
             max_bytes = max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES)
-            reader = Reader(path, max_files, max_bytes, max_file_bytes, notes=notes)
+            reader = FolderReader(path, max_files, max_bytes, max_file_bytes, notes=notes)
             _read_folder(reader, listing, read)
             return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
         if path.exists():
-            reader = Reader(path, 1, max_bytes or MAX_BYTES, max_file_bytes)
+            reader = FolderReader(path, 1, max_bytes or MAX_BYTES, max_file_bytes)
             with open_folder(path.parent) as folder:
                 content, status = read_regular(folder, path.name, limit=max_file_bytes)
             reader.take(path.name, content, stat.S_IMODE(status.st_mode), must=True)
@@ -87,7 +87,7 @@ def take_snapshot(
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
-def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]) -> None:
+def _read_folder(reader: FolderReader, listing: "Listing | None", globs: Sequence[str]) -> None:
     extra = _named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
@@ -103,7 +103,7 @@ def _read_folder(reader: Reader, listing: "Listing | None", globs: Sequence[str]
         reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
 
 
-def _leave_out_recordings(reader: Reader, wanted: Collection[str]) -> None:
+def _leave_out_recordings(reader: FolderReader, wanted: Collection[str]) -> None:
     """Leave out recordings of `--record`, unless tracked or named: they grow, so no replay would fit."""
     texts = {path: file.text or "" for path, file in reader.files.items()}
     heads = {path: text[:_HEADER].partition("\n")[0] for path, text in texts.items()}

@@ -12,14 +12,14 @@ from coder.run.target import Target, decides
 from coder.workspace.consent import held_files, is_allowed, is_offered, landing_edits
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import Snapshot
-from coder.workspace.landing import LandingRefused, Plan, changes_of, plan
+from coder.workspace.landing import ForbiddenPath, LandingPlan, changes_of, plan
 from coder.workspace.overlay import end_of
 
 Contents = Mapping[str, bytes | None]
 """Required content of each path; None removes."""
 
 
-def intended(state: State, contents: Contents) -> Plan:
+def intended(state: State, contents: Contents) -> LandingPlan:
     """Changes of the user's folder by these contents, against its present files.
 
     Raises:
@@ -27,7 +27,7 @@ def intended(state: State, contents: Contents) -> Plan:
         FileChanged: a file has changed since the run read it.
     """
     if state.root is None:
-        raise LandingRefused("The task names no folder to write into.")
+        raise ForbiddenPath("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
     return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state))
 

@@ -10,7 +10,7 @@ from coder.run.state import State
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, open_log
 from coder.workspace.committing import revert_commit
-from coder.workspace.landing import Plan, is_made
+from coder.workspace.landing import LandingPlan, is_made
 from coder.workspace.landing import undo as put_back
 
 
@@ -80,7 +80,7 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     return rows
 
 
-def _still_to_do(state: State, step: int, plan: Plan) -> Plan:
+def _still_to_do(state: State, step: int, plan: LandingPlan) -> LandingPlan:
     done = {*state.landing.undone} if step > len(state.steps) else set()
     if _of(state, step).landing.taken_back:
         done = {change.path for change in plan.changes}

@@ -25,7 +25,7 @@ _GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?
 
 
 @dataclass(slots=True)
-class Reader:
+class FolderReader:
     """Reads files under one folder."""
 
     path: Path

@@ -16,7 +16,7 @@ from sandbox.policy import Policy
 from sandbox.supervisor.outer_wall import Specification, Wanted
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot
-from sandbox.supervisor.starting import START, Plan, new_folder, specify_starter
+from sandbox.supervisor.starting import START, ChildPlan, new_folder, specify_starter
 
 NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
 """Mechanisms that both lack."""
@@ -111,7 +111,7 @@ def _specify(holding: Holding, wanted: Wanted) -> Specification:
     """How to start the starter of such a sandbox."""
     interpreter, base = wanted.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
-    plan = Plan(
+    plan = ChildPlan(
         # The base interpreter, never a virtual environment's: nothing confines this process yet.
         command=(str(interpreter.executable), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
         base=base,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sandbox.checks.relay import Exchange, decoded
+from sandbox.checks.relay import CandidateExchange, decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
@@ -45,7 +45,7 @@ async def call(
     _operands(args, kwargs)  # refuses what isn't plain data before anything is started
     running = await sandbox.start("bridge.callee", {}, limits=limits)
     try:
-        return await Function(running, function).call(args, kwargs)
+        return await SandboxFunction(running, function).call(args, kwargs)
     finally:
         await asyncio.shield(running.finish())
 
@@ -53,7 +53,7 @@ async def call(
 @asynccontextmanager
 async def open_function(
     sandbox: Sandbox, source: str, name: str, *, limits: Limits | None = None
-) -> AsyncIterator["Function"]:
+) -> AsyncIterator["SandboxFunction"]:
     """Open a function for many calls in one process, which keeps state between them; its workspace is empty.
 
     Args:
@@ -65,18 +65,18 @@ async def open_function(
     """
     running = await sandbox.start("bridge.callee", {"modules": {_MODULE: source}}, limits=limits, fresh=True)
     try:
-        function = Function(running, f"{_MODULE}:{name}")
+        function = SandboxFunction(running, f"{_MODULE}:{name}")
         await function.find()
         yield function
     finally:
         await asyncio.shield(running.finish())
 
 
-class Function:
+class SandboxFunction:
     """A function in a process of a sandbox."""
 
     def __init__(self, running: Running, name: str) -> None:
-        self._exchange, self._name = Exchange(running), name
+        self._exchange, self._name = CandidateExchange(running), name
 
     async def find(self) -> None:
         """Load its module. Raises CallFailed if that fails or the name is missing."""

@@ -87,8 +87,8 @@ async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 
 
-class Exchange:
-    """Requests to one candidate, each answered by it or by why it no longer answers."""
+class CandidateExchange:
+    """Requests to one candidate; each gets its answer, or the reason why it stopped answering."""
 
     def __init__(self, candidate: Running | Candidate, *, most: float = math.inf) -> None:
         """`most`: bytes in both directions after which the candidate is ended."""
@@ -134,7 +134,7 @@ class _Relay:
         self.results: list[Result] = []
         """How each candidate ended."""
         self._start, self._checker, self._report, self._wall_s = start, checker, report, wall_s
-        self._exchange: Exchange | None = None
+        self._exchange: CandidateExchange | None = None
         self._late = False
         self._deadline = 0.0
 
@@ -170,7 +170,7 @@ class _Relay:
         """End the candidate and start another one. Raises SandboxBroken if its sandbox can't."""
         await self.close()
         candidate = await self._start() if self._start is not None else None
-        self._exchange = Exchange(candidate, most=MAX_RELAYED) if candidate is not None else None
+        self._exchange = CandidateExchange(candidate, most=MAX_RELAYED) if candidate is not None else None
         return candidate
 
     async def _send(self, frame: bytes, candidate: Running | Candidate | None) -> None:
@@ -208,7 +208,7 @@ class _Relay:
             return False
         return True
 
-    async def _answer(self, exchange: Exchange, request: bytes | None) -> bytes:
+    async def _answer(self, exchange: CandidateExchange, request: bytes | None) -> bytes:
         """The candidate's next frame, or why none will come; None: its socket to the checker closed."""
         if request is not None:
             answer = await exchange.ask(request, self._deadline)

@@ -77,7 +77,7 @@ SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ContainerRecipe:
     """Parameters of a sandbox's containers."""
 
     policy: Policy
@@ -112,7 +112,7 @@ class Recipe:
         return max(self.policy.processes + OWN_PROCESSES, FEWEST_PROCESSES)
 
 
-def create(api: "APIClient", recipe: Recipe, name: str) -> None:
+def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
     """Create a container without starting it."""
     from docker.types import LogConfig
 
@@ -163,7 +163,7 @@ def memory(megabytes: int, kept_bytes: int = 0) -> int:
     return ((megabytes + OWN_MB) << 20) + kept_bytes
 
 
-def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
+def boot_content(recipe: ContainerRecipe, python: tuple[int, int]) -> bytes:
     """The code and settings sent to pid 1."""
     package = Path(INNER_INSIDE).parent
     ours = Path(__file__).parent.parent
@@ -179,7 +179,7 @@ def boot_content(recipe: Recipe, python: tuple[int, int]) -> bytes:
     return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
 
 
-def run_settings(recipe: Recipe, rlimits: Mapping[str, int | None], *, tidy: bool) -> dict[str, Any]:
+def run_settings(recipe: ContainerRecipe, rlimits: Mapping[str, int | None], *, tidy: bool) -> dict[str, Any]:
     """Settings with which a run's process confines itself; the container's mounts and cgroup do the rest."""
     return {
         "workspace": WORKSPACE,
@@ -199,7 +199,7 @@ def run_settings(recipe: Recipe, rlimits: Mapping[str, int | None], *, tidy: boo
     }
 
 
-def _tmpfs(recipe: Recipe) -> dict[str, str]:
+def _tmpfs(recipe: ContainerRecipe) -> dict[str, str]:
     uid, gid = recipe.owner
     mounts = {_CODE: f"rw,nosuid,nodev,noexec,mode=755,size=16m,uid={uid if recipe.host else 0}"}
     for folder, (size, files) in recipe.rooms.items():
@@ -212,7 +212,7 @@ def _tmpfs(recipe: Recipe) -> dict[str, str]:
     return {**dict.fromkeys(recipe.volumes, "ro,nosuid,nodev,noexec,size=4k"), **mounts}
 
 
-def _attached(recipe: Recipe) -> "list[Mount]":
+def _attached(recipe: ContainerRecipe) -> "list[Mount]":
     """Folders of this machine at the top of the workspace. The engine would own parents of deeper ones."""
     from docker.types import Mount
 

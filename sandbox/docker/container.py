@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.docker.attached_stream import attach
-from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, Recipe, boot_content, create, memory
+from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, ContainerRecipe, boot_content, create, memory
 from sandbox.docker.control_channel import Control
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken, own_command
@@ -24,7 +24,7 @@ _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ContainerFacts:
     """Reported by pid 1 at its start; None for what is invisible inside."""
 
     cgroup: int
@@ -60,14 +60,14 @@ class Facts:
         return self.swap == 0 if self.cgroup == 2 else 0 <= self.swap <= self.memory
 
 
-def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
+def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
     """The facts, verified against the request.
 
     Raises:
         SandboxBroken: the engine did not do what was asked.
         PolicyUnmet: there is no filter of system calls for the container's architecture.
     """
-    facts = Facts(**said)
+    facts = ContainerFacts(**said)
     kept = {
         "memory": _is_within(facts.memory, memory(recipe.policy.memory_mb)),
         "processes": _is_within(facts.pids, recipe.processes),
@@ -87,7 +87,7 @@ def check(said: Mapping[str, Any], recipe: Recipe) -> Facts:
     return facts
 
 
-def capabilities_of(facts: Facts, *, runtime: str | None) -> tuple[Capability, ...]:
+def capabilities_of(facts: ContainerFacts, *, runtime: str | None) -> tuple[Capability, ...]:
     """The guarantees of the Docker backend, with their mechanisms."""
     second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
     cgroup = f"the container's cgroup (v{facts.cgroup})"
@@ -128,10 +128,10 @@ def _has_no_more(found: Sequence[int], room: tuple[int | None, int | None]) -> b
 class Container:
     """A running container with its pid 1 serving. Made by `open_container`."""
 
-    def __init__(self, engine: Engine, recipe: Recipe, name: str) -> None:
+    def __init__(self, engine: Engine, recipe: ContainerRecipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
         self._control: Control | None = None
-        self.facts: Facts
+        self.facts: ContainerFacts
         """Found inside, once it has started."""
         self._given: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
         self.on_end: Callable[[Container], object] = lambda container: None
@@ -216,7 +216,7 @@ def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
     return {**limits.rlimits(counted=True), "processes": None}
 
 
-async def open_container(engine: Engine, recipe: Recipe) -> Container:
+async def open_container(engine: Engine, recipe: ContainerRecipe) -> Container:
     """Open a container; on failure or cancellation nothing of it remains.
 
     Raises:

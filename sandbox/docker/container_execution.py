@@ -23,8 +23,8 @@ _SIGNALLED = 128
 _SIGNALS = 64
 
 
-class Execution(TimedRun):
-    """A run, on the host's side."""
+class ContainerExecution(TimedRun):
+    """Host side of one run in a container."""
 
     def __init__(self, prepared: Prepared, limits: RunLimits, *, on_output: OnOutput | None) -> None:
         without = prepared.container.recipe.without
@@ -110,7 +110,7 @@ async def execute(
 ) -> tuple[Result, Ended | None]:
     """Run one job to its end; also its usage, if all of it is known to be dead."""
     await ContainerFiles(taken).enter(str(job["cwd"]))
-    execution = Execution(taken, allowed, on_output=on_output)
+    execution = ContainerExecution(taken, allowed, on_output=on_output)
     try:
         await execution.begin(job, stdin=stdin)
         return await execution.result(), execution.ended
@@ -118,11 +118,15 @@ async def execute(
         execution.close()
 
 
-class RunningEntry(Frames):
+class ContainerEntry(Frames):
     """Returned by `DockerSandbox.start`: a trusted entry in its own container."""
 
     def __init__(
-        self, execution: Execution, prepared: Prepared, *, done: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        execution: ContainerExecution,
+        prepared: Prepared,
+        *,
+        done: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._execution, self._prepared, self._done = execution, prepared, done
         self._finished: asyncio.Future[Result] | None = None

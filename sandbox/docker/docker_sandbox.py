@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from sandbox.contract import OnOutput, Running, Session
 from sandbox.docker import container_files as filing
 from sandbox.docker.container import Container, capabilities_of, rlimits_of
-from sandbox.docker.container_execution import Execution, RunningEntry, execute
+from sandbox.docker.container_execution import ContainerEntry, ContainerExecution, execute
 from sandbox.docker.engine import Chores, Engine, to_the_end
 from sandbox.docker.lasting_container import LastingContainer
 from sandbox.docker.session_containers import SessionContainers
@@ -98,8 +98,8 @@ class DockerSandbox(WithFiles):
             else:
                 await lasting.give_back(taken)
 
-        execution = Execution(taken, allowed, on_output=None)
-        running = RunningEntry(execution, taken, done=done)
+        execution = ContainerExecution(taken, allowed, on_output=None)
+        running = ContainerEntry(execution, taken, done=done)
         job = self._jobs.of_entry(entry, arguments, allowed)
         try:
             await execution.begin(job)

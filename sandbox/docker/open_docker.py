@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from sandbox.docker.boot import Recipe
+from sandbox.docker.boot import ContainerRecipe
 from sandbox.docker.container import open_container
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.engine import connect, find_image
@@ -29,7 +29,7 @@ async def open_docker(
     engine = await connect()
     try:
         image, volumes = await find_image(engine, policy.image)
-        recipe = Recipe(policy, image, tuple(volumes), labels(), without, landlock)
+        recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
             sandbox = DockerSandbox(engine, await open_container(engine, recipe))

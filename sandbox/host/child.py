@@ -21,7 +21,7 @@ from sandbox.inner.process.wire import ENDING, FAILED, GO, HEADER, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups
 
 if TYPE_CHECKING:
-    from sandbox.network.proxy import Network, Proxy
+    from sandbox.network.proxy import Network, NetworkProxy
 
 _CREDENTIALS = struct.Struct("iII")
 _MOST = 2
@@ -90,7 +90,7 @@ class Child:
         self._announced = False
         self._workspace = -1
         self._network, self._groups, self._namespaces = network, groups, namespaces
-        self._proxy: Proxy | None = None
+        self._proxy: NetworkProxy | None = None
         self.reaper: int | None = None
         self.program: int | None = None
         self.group = group

@@ -36,7 +36,7 @@ _PIP_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ImageRecipe:
     """The parts of an image."""
 
     base: str = DEFAULT_BASE
@@ -49,7 +49,7 @@ class Recipe:
     """A folder that holds every package as a wheel; None has this machine's pip fetch them."""
 
 
-def build_image(engine: "DockerClient", recipe: Recipe, *, say: Say) -> str:
+def build_image(engine: "DockerClient", recipe: ImageRecipe, *, say: Say) -> str:
     """Build the image, and test its packages.
 
     Args:
@@ -99,7 +99,7 @@ def _prefix() -> str:
     return f"coder-{this_process().mark}-image-" if sys.platform == "linux" else "coder-image-"
 
 
-def _build(engine: "DockerClient", packed: IO[bytes], recipe: Recipe, say: Say) -> None:
+def _build(engine: "DockerClient", packed: IO[bytes], recipe: ImageRecipe, say: Say) -> None:
     from docker.errors import APIError
 
     stage = uuid.uuid4().hex
@@ -122,7 +122,7 @@ def _build(engine: "DockerClient", packed: IO[bytes], recipe: Recipe, say: Say) 
         engine.images.prune({"dangling": True, "label": f"coder.image.stage={stage}"})
 
 
-def _follow(steps: Iterable[Mapping[str, object]], recipe: Recipe, say: Say) -> None:
+def _follow(steps: Iterable[Mapping[str, object]], recipe: ImageRecipe, say: Say) -> None:
     last: list[str] = []
     for step in steps:
         if line := str(step.get("stream", "")).strip():
@@ -141,7 +141,7 @@ def _advice(said: str) -> str:
     return ""
 
 
-def _tried(engine: "DockerClient", recipe: Recipe) -> str:
+def _tried(engine: "DockerClient", recipe: ImageRecipe) -> str:
     """The id of the new image, once its packages have been seen to work."""
     from docker.errors import APIError, ContainerError
 

@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.inner.walls.places import EGRESS
 from sandbox.network.allowed_hosts import never_reached, parse_hosts, why_refused
 from sandbox.network.outside_lookup import Outside
-from sandbox.network.proxy_request import BadRequest, Request, find_end, parse_request
+from sandbox.network.proxy_request import BadRequest, ProxyRequest, find_end, parse_request
 
 AT_ONCE, IN_A_SECOND = 64, 200
 """Connections of a run, concurrent and started within a second; more have to wait."""
@@ -26,7 +26,7 @@ _URL = "http://{}:{}".format(*EGRESS)
 _log = logging.getLogger("sandbox.network")
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is refused; the status line gives the reason."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -50,9 +50,9 @@ class Network:
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, listener: int) -> "Proxy":
+    def open(self, listener: int) -> "NetworkProxy":
         """Serve on a listening socket, which closes with the proxy."""
-        return Proxy(socket.socket(fileno=listener), self)
+        return NetworkProxy(socket.socket(fileno=listener), self)
 
     async def close(self) -> None:
         """Wait until the connections of closed proxies end."""
@@ -66,19 +66,21 @@ class Network:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def reach(self, request: Request) -> socket.socket:
+    async def reach(self, request: ProxyRequest) -> socket.socket:
         """Connect to the requested host. Raises Refused if it isn't allowed, public or reachable."""
         named = f"{request.host}:{request.port}"
         if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):
-            raise Refused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
+            raise RequestRefused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
         try:
             async with asyncio.timeout(_CONNECT_S):
                 addresses = await self._outside.resolve(request.host, request.port)
                 return await self._connect(named, addresses, request.port)
         except TimeoutError as error:
-            raise Refused(_UNREACHABLE, f"{named} did not answer within {_CONNECT_S:.0f} s") from error
+            raise RequestRefused(_UNREACHABLE, f"{named} did not answer within {_CONNECT_S:.0f} s") from error
         except OSError as error:
-            raise Refused(_UNREACHABLE, f"{named} can't be reached: {error.strerror or error}") from error
+            raise RequestRefused(
+                _UNREACHABLE, f"{named} can't be reached: {error.strerror or error}"
+            ) from error
 
     async def _is_allowed(self, host: str, port: int) -> bool:
         if any(each.covers(host, port) for each in self._hosts):
@@ -91,7 +93,7 @@ class Network:
         usable = [address for address, reason in zip(addresses, refused, strict=True) if reason is None]
         if not usable:
             reasons = "; ".join(filter(None, refused)) or "it has no address"
-            raise Refused(_FORBIDDEN, f"{named} is not public: {reasons}")
+            raise RequestRefused(_FORBIDDEN, f"{named} is not public: {reasons}")
         for address in usable[:-1]:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_CONNECT_S / len(usable)):
@@ -105,8 +107,8 @@ def variables() -> dict[str, str]:
     return own | {name.upper(): value for name, value in own.items()}
 
 
-class Proxy:
-    """Serves one run."""
+class NetworkProxy:
+    """Proxy server of one run."""
 
     def __init__(self, listener: socket.socket, network: Network) -> None:
         self._loop = asyncio.get_running_loop()
@@ -169,7 +171,7 @@ class Proxy:
             try:
                 request, rest = await self._read_request(inside)
                 outside = await self._network.reach(request)
-            except Refused as refused:
+            except RequestRefused as refused:
                 _log.info("refused: %s", refused.reason)
                 await self._answer(inside, refused.code, refused.reason)
                 return
@@ -179,7 +181,7 @@ class Proxy:
                 _log.info("connected: %s:%d", request.host, request.port)
                 await self._join(inside, outside, request, rest)
 
-    async def _read_request(self, inside: socket.socket) -> tuple[Request, bytes]:
+    async def _read_request(self, inside: socket.socket) -> tuple[ProxyRequest, bytes]:
         """Read a request: it, and the bytes after its head. Raises Refused."""
         received = b""
         try:
@@ -191,9 +193,9 @@ class Proxy:
                     received += piece
             return parse_request(received[:end]), received[end:]
         except BadRequest as error:
-            raise Refused(_BAD, str(error)) from error
+            raise RequestRefused(_BAD, str(error)) from error
         except TimeoutError as error:
-            raise Refused(_BAD, f"no request came within {_HEAD_S:.0f} s") from error
+            raise RequestRefused(_BAD, f"no request came within {_HEAD_S:.0f} s") from error
 
     async def _answer(self, inside: socket.socket, code: int, reason: str) -> None:
         """Send the reason in the status line, which clients show, and in the body."""
@@ -208,7 +210,7 @@ class Proxy:
                 await self._loop.sock_recv(inside, _CHUNK)
 
     async def _join(
-        self, inside: socket.socket, outside: socket.socket, request: Request, rest: bytes
+        self, inside: socket.socket, outside: socket.socket, request: ProxyRequest, rest: bytes
     ) -> None:
         """Pass bytes both ways until both ends are closed or idle."""
         try:

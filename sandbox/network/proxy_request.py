@@ -20,7 +20,7 @@ class BadRequest(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProxyRequest:
     """A host, and the bytes to send to it first."""
 
     host: str
@@ -37,7 +37,7 @@ def find_end(received: bytes) -> int:
     return found + len(_END) if found >= 0 else -1
 
 
-def parse_request(head: bytes) -> Request:
+def parse_request(head: bytes) -> ProxyRequest:
     """Parse CONNECT, or a method with an absolute `http://` URL. Raises BadRequest; send nothing then."""
     first, *fields = head.removesuffix(_END).split(b"\r\n")
     words = first.split(b" ")
@@ -50,13 +50,13 @@ def parse_request(head: bytes) -> Request:
             host, port = split_authority(text)
             if port is None:
                 raise ValueError("CONNECT needs a port")
-            return Request(host, port, b"")
+            return ProxyRequest(host, port, b"")
         return _plain(method, text, version, fields)
     except ValueError as error:
         raise BadRequest(str(error)) from error
 
 
-def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> Request:
+def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> ProxyRequest:
     found = _ABSOLUTE.fullmatch(target)
     if found is None or any(ord(each) <= 32 or ord(each) == 127 for each in target):
         raise ValueError("the address isn't an absolute http:// one")
@@ -66,7 +66,7 @@ def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> R
     # One request per connection: a second one could name another host.
     own = [f"Host: {found[1]}".encode(), b"Connection: close"]
     lines = [b" ".join((method, path.encode(), version)), *own, *kept]
-    return Request(host, _HTTP_PORT if port is None else port, b"\r\n".join(lines) + _END)
+    return ProxyRequest(host, _HTTP_PORT if port is None else port, b"\r\n".join(lines) + _END)
 
 
 def _is_dropped(field: bytes) -> bool:

@@ -19,7 +19,7 @@ _works: dict[tuple[str, str], bool] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CgroupFolders:
     """Folders of the controllers; all the same in version 2."""
 
     version: int
@@ -33,13 +33,15 @@ class Place:
         """Each distinct folder."""
         return {self.memory, self.pids, self.cpu} - {""}
 
-    def below(self, name: str) -> "Place":
+    def below(self, name: str) -> "CgroupFolders":
         """The place made of the subfolders of that name."""
         cpu = self.cpu and f"{self.cpu}/{name}"
-        return Place(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}", cpu)
+        return CgroupFolders(self.version, f"{self.memory}/{name}", f"{self.pids}/{name}", cpu)
 
 
-def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> list[Place]:
+def find_places(
+    *, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")
+) -> list[CgroupFolders]:
     """List places to try, best first: below our own group; in version 2 also above it.
 
     `cpu` prefers places with the processor controller; `own` is the file that names our own group.
@@ -52,12 +54,12 @@ def find_places(*, cpu: bool, root: Path = _ROOT, own: Path = Path("/proc/self/c
     found = []
     if "memory" in mine and "pids" in mine:
         memory, pids, cpus = (str(root / name / mine.get(name, "")) for name in ("memory", "pids", "cpu"))
-        found.append(Place(1, memory, pids, cpus if "cpu" in mine else ""))
+        found.append(CgroupFolders(1, memory, pids, cpus if "cpu" in mine else ""))
     if "" in mine:
         # A group with processes can't delegate controllers, so its parent and the root are tried too.
         for folder in dict.fromkeys((root / mine[""], (root / mine[""]).parent, root)):
             if folder.is_relative_to(root) and (folder / "cgroup.controllers").exists():
-                found.append(Place(2, *3 * (str(folder),)))
+                found.append(CgroupFolders(2, *3 * (str(folder),)))
     uncounted = [replace(place, cpu="") for place in found]
     return [*(place for place in found if place.cpu), *uncounted] if cpu else uncounted
 
@@ -78,7 +80,7 @@ async def find_scope(runtime: str | None = None, *, root: Path = _ROOT) -> tuple
     return (command, environment) if _works[program, place] else ([], {})
 
 
-async def place_in_scope(keeper: int, *, root: Path = _ROOT) -> list[Place]:
+async def place_in_scope(keeper: int, *, root: Path = _ROOT) -> list[CgroupFolders]:
     """The keeper's scope, after it moved to its own group; empty if it doesn't."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -86,7 +88,7 @@ async def place_in_scope(keeper: int, *, root: Path = _ROOT) -> list[Place]:
                 own = _group_of(keeper)
                 if own.endswith(f".scope/{LEAF}"):
                     folder = str(root / own.lstrip("/").removesuffix(f"/{LEAF}"))
-                    return [Place(2, folder, folder, folder), Place(2, folder, folder)]
+                    return [CgroupFolders(2, folder, folder, folder), CgroupFolders(2, folder, folder)]
                 await asyncio.sleep(_AGAIN_S)
     except (TimeoutError, OSError):
         return []

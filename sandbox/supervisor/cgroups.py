@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.supervisor.cgroup_places import Place, find_places
+from sandbox.supervisor.cgroup_places import CgroupFolders, find_places
 from sandbox.supervisor.owner import this_process
 
 _FIRST = "run-0"
@@ -27,7 +27,7 @@ _REMAINDER = 128
 class Group:
     """The control groups of one run."""
 
-    place: Place
+    place: CgroupFolders
     limits: tuple[int, int, bool] | None = None
     """Memory in bytes, number of processes, and whether all are killed together."""
     killed_before: int = 0
@@ -114,11 +114,11 @@ class Groups:
     It is planned first and created later, as the keeper that removes it must know of it before.
     """
 
-    planned: list[Place]
+    planned: list[CgroupFolders]
     """Possible places, best first."""
     processors: float | None = None
     """CPU limit of each run, if the controller is available."""
-    place: Place | None = None
+    place: CgroupFolders | None = None
     """Where the folder was created."""
     _spare: list[Group] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -140,7 +140,7 @@ class Groups:
         parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
         return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
 
-    def also_at(self, places: list[Place]) -> None:
+    def also_at(self, places: list[CgroupFolders]) -> None:
         """Try further places; they end with the keeper."""
         name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
         self.planned += [place.below(name) for place in places]
@@ -149,7 +149,7 @@ class Groups:
         """Create the folder at the first place that allows it."""
         return any(self._make_at(place) for place in self.planned)
 
-    def _make_at(self, place: Place) -> bool:
+    def _make_at(self, place: CgroupFolders) -> bool:
         self.place = place
         try:
             for folder in place.folders:

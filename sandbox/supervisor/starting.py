@@ -36,7 +36,7 @@ _TO_BOUND = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChildPlan:
     """How the starter creates a child. Every field can be marshalled."""
 
     command: tuple[str, ...]
@@ -72,7 +72,7 @@ class Plan:
     """Environment of the interpreter."""
 
 
-def specify_starter(plan: Plan, slot: Slot, wanted: Wanted) -> Specification:
+def specify_starter(plan: ChildPlan, slot: Slot, wanted: Wanted) -> Specification:
     """Describe how to start a starter for a plan, with the uid of a slot."""
     return specify("starter", asdict(plan), slot, wanted, folder=plan.base)
 
@@ -86,7 +86,7 @@ def one_wall(wanted: Wanted) -> Specification:
     """Have the starter build a bubblewrap around every run, on machines that refuse namespaces inside one."""
     interpreter, slot, private = wanted.interpreter, take_slot(), os.geteuid() == 0
     inside, packages = str(interpreter.inside), interpreter.packages
-    plan = Plan(
+    plan = ChildPlan(
         command=(inside, "-I", "-S", "-c", START.format("/opt/lib")),
         bwrap=shutil.which("bwrap"),
         before=(*WALL, *_TO_BOUND, "--as-pid-1", *wanted.environment, *system_links(), "--dir", "/var"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coder.workspace.folder import take_snapshot
-from coder.workspace.git.commit import Changed, commit
+from coder.workspace.git.commit import CommittedFile, commit
 from coder.workspace.git.known_files import contents_at_head
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
@@ -61,7 +61,9 @@ def test_reading_a_repository_starts_nothing(hostile: GitRepository, tmp_path: P
 
 @pytest.mark.parametrize("branch", [None, "side"])
 def test_committing_starts_nothing(hostile: GitRepository, tmp_path: Path, branch: str | None) -> None:
-    made = commit(hostile.top, {"main.py": Changed(b"x = 1\n", b"x = 2\n")}, message="Mend x", branch=branch)
+    made = commit(
+        hostile.top, {"main.py": CommittedFile(b"x = 1\n", b"x = 2\n")}, message="Mend x", branch=branch
+    )
 
     assert len(made.commit) == 40
     assert _started(tmp_path) == []

@@ -8,7 +8,7 @@ from coder.base.text.sanitize import terminal_text
 from coder.engine.turn.turn import Turn
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
-from coder.tools.code_mode import MakeCall, Program, module_for
+from coder.tools.code_mode import MakeCall, ProgramRequests, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
 
@@ -30,7 +30,7 @@ class ProgramCalls:
 
     async def carry_out(self, desk: Desk) -> ToolResult:
         """Carry out the model's call, with the tools at hand. Raises Waits: a person must answer first."""
-        program = Program(self._tools.own, desk, self._guarded)
+        program = ProgramRequests(self._tools.own, desk, self._guarded)
 
         async def answer(request: bytes) -> bytes:
             try:

@@ -17,8 +17,8 @@ _KINDS = get_args(Verified)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """The change of one attempt, with what is known of it."""
+class RankedCandidate:
+    """The change of one attempt, with its outcome and votes."""
 
     attempt: int
     code: CodeMessage
@@ -44,7 +44,7 @@ class Candidate:
         )
 
 
-def candidates_of(states: Mapping[int, State]) -> list[Candidate]:
+def candidates_of(states: Mapping[int, State]) -> list[RankedCandidate]:
     """The changes of attempts that are over, by their numbers."""
     candidates = []
     repeated = [state.codes[-1].changes.files for state in states.values() if only_repeats(state)]
@@ -54,7 +54,7 @@ def candidates_of(states: Mapping[int, State]) -> list[Candidate]:
         if code is not None and outcome is not None:
             votes = 1 + sum(code.changes.files == other for other in repeated)
             lines = lines_of(state) if state.files else 0
-            candidates.append(Candidate(number, code, outcome, lines=lines, votes=votes))
+            candidates.append(RankedCandidate(number, code, outcome, lines=lines, votes=votes))
     return candidates
 
 

@@ -39,15 +39,15 @@ Arguments = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One function of which every candidate has its own version."""
+class CandidateComparison:
+    """A function with each candidate's version of it, and the inputs to call it with."""
 
     name: str
     sources: tuple[str, ...]
     inputs: tuple[Arguments, ...]
 
 
-def comparison_of(state: State, codes: Sequence[CodeMessage]) -> Comparison | None:
+def comparison_of(state: State, codes: Sequence[CodeMessage]) -> CandidateComparison | None:
     """The inputs to compare candidates on; None where there is no single function to call."""
     target = state.target
     sources = tuple(
@@ -61,10 +61,10 @@ def comparison_of(state: State, codes: Sequence[CodeMessage]) -> Comparison | No
         return None
     examples = [*state.task.checks, *(example.source for example in find_examples(state.task.prompt))]
     inputs = inputs_of(examples, name)
-    return Comparison(name, sources, tuple(inputs)) if inputs else None
+    return CandidateComparison(name, sources, tuple(inputs)) if inputs else None
 
 
-async def behaviours(turn: Turn, comparison: Comparison) -> list[tuple[str, ...]]:
+async def behaviours(turn: Turn, comparison: CandidateComparison) -> list[tuple[str, ...]]:
     """The behaviour of each source, in order."""
     sources, inputs = comparison.sources, comparison.inputs
     before = {f"{i}.py": sha256(source.encode()).hexdigest() for i, source in enumerate(sources, 1)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from coder.engine.sampling.candidate import Candidate, candidates_of
+from coder.engine.sampling.candidate import RankedCandidate, candidates_of
 from coder.engine.sampling.picker import pick
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import most_repeated
@@ -15,7 +15,11 @@ from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradict
 
 
 async def conclude(
-    turn: Turn, states: Mapping[int, State], decisive: tuple[Candidate, str] | None, *, stuck: Reason | None
+    turn: Turn,
+    states: Mapping[int, State],
+    decisive: tuple[RankedCandidate, str] | None,
+    *,
+    stuck: Reason | None,
 ) -> OutcomeMessage | None:
     """Choose among the attempts, log that, and take over the change with its outcome.
 
@@ -82,7 +86,7 @@ async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> No
             raise Waits(question.text)
 
 
-def _reason(state: State, chosen: Candidate | None, stuck: Reason | None) -> Reason:
+def _reason(state: State, chosen: RankedCandidate | None, stuck: Reason | None) -> Reason:
     """How the run ends with this choice."""
     if chosen is not None:
         if chosen.outcome.passed:

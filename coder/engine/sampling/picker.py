@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from coder.base.text.sanitize import count_of
-from coder.engine.sampling.candidate import FAILED, Candidate
+from coder.engine.sampling.candidate import FAILED, RankedCandidate
 from coder.engine.turn.turn import Turn
 from coder.run.message import CodeMessage
 from coder.run.state import State
@@ -21,14 +21,14 @@ ENOUGH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The chosen candidate, and the groups with one behaviour among the best; the chosen one's first."""
+class CandidateChoice:
+    """The chosen candidate, and groups of equal behaviour among the best, its own first."""
 
-    candidate: Candidate
-    groups: tuple[tuple[Candidate, ...], ...]
+    candidate: RankedCandidate
+    groups: tuple[tuple[RankedCandidate, ...], ...]
 
 
-async def pick(turn: Turn, candidates: Sequence[Candidate]) -> tuple[Candidate, str]:
+async def pick(turn: Turn, candidates: Sequence[RankedCandidate]) -> tuple[RankedCandidate, str]:
     """Choose among at least one candidate, and say why."""
     merged = merge_repeats(turn.state, candidates)
     if len(merged) == 1:
@@ -52,7 +52,7 @@ async def pick(turn: Turn, candidates: Sequence[Candidate]) -> tuple[Candidate, 
     return choice.candidate, text
 
 
-async def find_agreement(turn: Turn, candidates: Sequence[Candidate]) -> Candidate | None:
+async def find_agreement(turn: Turn, candidates: Sequence[RankedCandidate]) -> RankedCandidate | None:
     """The first of the attempts that pass what was given and behave the same, once there are enough."""
     passed = [
         one for one in candidates if one.outcome.passed and one.outcome.verified in ("checks", "examples")
@@ -67,9 +67,9 @@ async def find_agreement(turn: Turn, candidates: Sequence[Candidate]) -> Candida
     return passed[group[0]] if len(group) >= ENOUGH else None
 
 
-def merge_repeats(state: State, candidates: Sequence[Candidate]) -> list[Candidate]:
+def merge_repeats(state: State, candidates: Sequence[RankedCandidate]) -> list[RankedCandidate]:
     """The candidates in order, those with the same code as one with as many votes."""
-    merged: dict[tuple[object, ...], Candidate] = {}
+    merged: dict[tuple[object, ...], RankedCandidate] = {}
     for one in candidates:
         key = (
             tuple(sorted(one.code.changes.files.items())),
@@ -81,15 +81,15 @@ def merge_repeats(state: State, candidates: Sequence[Candidate]) -> list[Candida
     return list(merged.values())
 
 
-def choose(candidates: Sequence[Candidate]) -> Choice:
+def choose(candidates: Sequence[RankedCandidate]) -> CandidateChoice:
     """The candidate to take, of at least one."""
     best = min(candidate.rank for candidate in candidates)
     remaining = sorted((one for one in candidates if one.rank == best), key=lambda one: one.attempt)
-    groups: dict[tuple[object, ...], list[Candidate]] = {}
+    groups: dict[tuple[object, ...], list[RankedCandidate]] = {}
     for candidate in remaining:
         groups.setdefault(candidate.behaviour or (candidate.attempt,), []).append(candidate)
 
-    def weight(group: list[Candidate]) -> tuple[object, ...]:
+    def weight(group: list[RankedCandidate]) -> tuple[object, ...]:
         first = group[0]
         returned = [value for value in first.behaviour if not value.startswith(FAILED) and value != "None"]
         votes = sum(one.votes for one in group)
@@ -99,10 +99,10 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
         return *is_telling, votes, len(returned), agreement, -first.lines, -first.attempt
 
     ordered = sorted(groups.values(), key=weight, reverse=True)
-    return Choice(ordered[0][0], tuple(map(tuple, ordered)))
+    return CandidateChoice(ordered[0][0], tuple(map(tuple, ordered)))
 
 
-def _agreement(one: Candidate, every: Sequence[Candidate]) -> int:
+def _agreement(one: RankedCandidate, every: Sequence[RankedCandidate]) -> int:
     """How often all of them return what this one returns, input by input."""
     count = 0
     for other in every:

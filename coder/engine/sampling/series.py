@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from coder.engine.sampling.attempt import Attempt, AttemptRuns, end_of, settings_of
-from coder.engine.sampling.candidate import Candidate, candidates_of, only_repeats
+from coder.engine.sampling.candidate import RankedCandidate, candidates_of, only_repeats
 from coder.engine.sampling.completion import completion
 from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
@@ -44,10 +44,10 @@ class Series:
         self._wished = rejected.attempt if rejected else 0
         """The attempt whose change a person wants to be different; only that one goes on."""
 
-    async def run(self) -> tuple[Candidate, str] | None:
+    async def run(self) -> tuple[RankedCandidate, str] | None:
         """Make attempts until one is decisive, enough agree, or none may begin; with the reason."""
         waiting = await self._open()
-        chosen: tuple[Candidate, str] | None = None
+        chosen: tuple[RankedCandidate, str] | None = None
         try:
             while chosen is None and self._stuck() is None:
                 while len(self._tasks) < self._width() and (waiting or self._may_begin()):
@@ -150,7 +150,7 @@ class Series:
         self._shared.running.pop(number, None)
         await self._journal.append(ended)
 
-    async def _decisive(self) -> tuple[Candidate, str] | None:
+    async def _decisive(self) -> tuple[RankedCandidate, str] | None:
         """The attempt after which no further one is needed, and why."""
         for one in candidates_of(self._states):
             if self._wished in (one.attempt, 0) and self._decides(one):
@@ -161,7 +161,7 @@ class Series:
             agreed = await find_agreement(self._turn, candidates_of(self._states))
         return (agreed, f"{ENOUGH} that pass behave alike") if agreed is not None else None
 
-    def _decides(self, one: Candidate) -> bool:
+    def _decides(self, one: RankedCandidate) -> bool:
         """Whether an attempt ends the series: what only examples or checks show is compared by best-of-n."""
         if self._compares and not self._wished:
             return one.outcome.passed and one.outcome.verified == "tests"
@@ -192,6 +192,6 @@ class Series:
                 await self._settle(number, state)
         self._tasks.clear()
 
-    async def conclude(self, chosen: tuple[Candidate, str] | None) -> Message | None:
+    async def conclude(self, chosen: tuple[RankedCandidate, str] | None) -> Message | None:
         """Log the choice, and take over its change and its outcome."""
         return await conclude(self._turn, self._states, chosen, stuck=self._stuck())

@@ -16,11 +16,11 @@ from coder.run.budget import is_spent_on_reasoning, over_budget, room_for_answer
 from coder.run.event_types import (
     BudgetReached,
     CallAnswered,
-    CallFailed,
     CallIntended,
     CallRetried,
     CallSwitched,
     Limit,
+    ModelCallFailed,
 )
 from coder.run.journal import Journal
 
@@ -127,7 +127,7 @@ class LoggedCalls:
         except SharedBudgetEmpty as error:
             raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
         except ModelError as error:
-            failed = CallFailed(
+            failed = ModelCallFailed(
                 call=intent.call, error=type(error).__name__, message=str(error), lost=error.lost
             )
             await self._journal.append(failed)
@@ -138,7 +138,7 @@ class LoggedCalls:
 
     async def _ended(self, intent: CallIntended, reached: BudgetReached) -> BudgetSpent:
         """End an intended call at a limit, and free what it had reserved."""
-        failed = CallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
+        failed = ModelCallFailed(call=intent.call, error=BudgetSpent.__name__, message=reached.text)
         await self._journal.append(failed, reached)
         return BudgetSpent(reached.text)
 

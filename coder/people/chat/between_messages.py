@@ -8,7 +8,7 @@ from coder.context.quoting import fenced
 from coder.engine.prompting.folding import folded
 from coder.models.model import ChatMessage, Form
 from coder.models.tokens import input_tokens
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, DialogueCleared, parse
 from coder.run.find_target import find_target
 from coder.run.records.inputs import Inputs
@@ -21,7 +21,7 @@ from coder.workspace.read import read_workspace
 from sandbox import CommandResult
 
 
-async def run_tests(session: Session) -> BaselineTaken:
+async def run_tests(session: ChatSession) -> BaselineTaken:
     """Run the test command on the user's files, without a model; UsageError: there is none."""
     task = session.task
     if task.test_command is None:
@@ -32,7 +32,9 @@ async def run_tests(session: Session) -> BaselineTaken:
         return await take_baseline(bench, state)
 
 
-async def run_command(session: Session, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
+async def run_command(
+    session: ChatSession, command: str, on_output: Callable[[bytes], None]
+) -> CommandResult:
     """Run a command in the model's session; the next message reports it to the model."""
     read = read_workspace(session.task, lands=False)
     unbegun = _unbegun(session, read)
@@ -47,7 +49,7 @@ async def run_command(session: Session, command: str, on_output: Callable[[bytes
     return done
 
 
-def _unbegun(session: Session, read: Snapshot) -> State:
+def _unbegun(session: ChatSession, read: Snapshot) -> State:
     """A run that has not begun, on the user's files as they are."""
     settings = session.settings
     return State(
@@ -60,7 +62,7 @@ def _unbegun(session: Session, read: Snapshot) -> State:
     )
 
 
-async def compact(session: Session) -> tuple[int, int]:
+async def compact(session: ChatSession) -> tuple[int, int]:
     """Fold the dialogue with the model; gives its tokens before and after."""
     state = session.state
     before, plan = (list(state.dialogue.messages), state.dialogue.plan) if state is not None else ([], "")
@@ -69,7 +71,7 @@ async def compact(session: Session) -> tuple[int, int]:
     return input_tokens(before), input_tokens(shorter)
 
 
-async def clear(session: Session) -> None:
+async def clear(session: ChatSession) -> None:
     """Begin a new dialogue: the next message knows of no earlier one. The log keeps them all."""
     session.added = ()
     session.notes.clear()
@@ -77,7 +79,7 @@ async def clear(session: Session) -> None:
         await session.journal.append(DialogueCleared())
 
 
-async def context_parts(session: Session) -> Mapping[str, int]:
+async def context_parts(session: ChatSession) -> Mapping[str, int]:
     """Count tokens of the dialogue by part, or of the latest request if each message has its own."""
     state = session.state
     if state is None:

@@ -51,7 +51,7 @@ CUT_OFF = ("interrupted", "limit", "error")
 
 
 @dataclass(slots=True)
-class Session:
+class ChatSession:
     """One conversation. Changes between messages apply from the next one on."""
 
     journal: Journal

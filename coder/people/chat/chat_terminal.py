@@ -10,7 +10,7 @@ from coder.base.errors import MachineError, install_command
 from coder.base.fs.private_folder import private_folder
 from coder.show.chat_commands import COMMANDS, is_message
 from coder.show.input_line import InputLine, interrupt
-from coder.show.line_reader import Cancelled, PlainReader, Reader
+from coder.show.line_reader import Cancelled, LineReader, PlainReader
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completion
@@ -25,7 +25,7 @@ _UNFOLD = "/show"
 """What Ctrl-O stands for."""
 
 
-def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> Reader:
+def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> LineReader:
     """A terminal with all that prompt_toolkit gives, else plain lines.
 
     Args:

@@ -11,8 +11,8 @@ _MAY_OPEN = re.compile(r" {0,3}(?:`{0,2}|~{0,2}|<{0,9} ?S?E?A?R?C?|\*{0,3} ?B?e?
 _CLOSES = {"search": re.compile(r"\s*>{5,9} ?REPLACE"), "patch": re.compile(r"\s*\*{3} End Patch")}
 
 
-class Words:
-    """Takes one answer in pieces. What `feed` gives can be shown at once: it is harmless for a terminal."""
+class WordStream:
+    """Takes one answer in pieces; `feed` returns text that is safe to print on a terminal."""
 
     def __init__(self, *, with_code: bool = False) -> None:
         """Begin an answer; with its code, where that only explains the words."""

@@ -10,7 +10,7 @@ from coder.context.quoting import fenced
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.environment.run_policy import redactor_for
 from coder.models.model import ChatMessage
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.transcript import steps_of
 from coder.run.message import HUMAN
 from coder.run.state import State
@@ -30,7 +30,7 @@ _LONG = 2_000
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
-async def worded(session: Session, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
+async def worded(session: ChatSession, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
     """Ask the model for a first line and a body about texts; None if it fails, or nothing was said yet.
 
     Args:

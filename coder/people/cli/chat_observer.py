@@ -9,7 +9,7 @@ from coder.base.text.sanitize import one_line, printable, visible
 from coder.engine.participants.role import CODER, PLANNER
 from coder.engine.prompting.reprompt import is_question
 from coder.people.chat.permissions import Permissions
-from coder.people.chat.word_stream import Words
+from coder.people.chat.word_stream import WordStream
 from coder.people.cli.editor import edited
 from coder.people.cli.host_questions import HostQuestions
 from coder.run import event_types
@@ -18,7 +18,7 @@ from coder.run.message import EXPERT, CodeMessage, ReplyMessage
 from coder.run.questions import Decision, Question, is_no, is_yes, this_person
 from coder.show.asking import prompt_of, question_lines, typed_answer
 from coder.show.chat_commands import is_for_us, is_lone_answer, parse_line
-from coder.show.line_reader import Reader, Typed, answer_to
+from coder.show.line_reader import LineReader, Typed, answer_to
 from coder.show.screen import Screen
 from coder.show.styling import print_diff, print_markdown
 from coder.show.tables import Block, print_blocks
@@ -36,9 +36,9 @@ NO_ANSWER = "  ! {!r} is no answer to this question"
 class ChatObserver:
     """A Watch that can ask."""
 
-    def __init__(self, screen: Screen, reader: Reader, *, yes: bool, results: TextIO) -> None:
+    def __init__(self, screen: Screen, reader: LineReader, *, yes: bool, results: TextIO) -> None:
         """Take the screen, where answers to questions come from, and where results are printed."""
-        self.words = Words()
+        self.words = WordStream()
         """What the latest answer has said so far."""
         self.lines = Typed(
             self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))), reader.bottom
@@ -85,16 +85,16 @@ class ChatObserver:
             return
         match body:
             case event_types.CallIntended():
-                self.words = Words(with_code=self._is_asked)
+                self.words = WordStream(with_code=self._is_asked)
                 is_talk = body.participant == PLANNER and body.in_dialogue
                 self._is_to_the_person = is_talk or body.participant in (CODER, EXPERT)
             case event_types.CallRetried() | event_types.CallSwitched():
                 self._screen.clear()
-                self.words = Words(with_code=self._is_asked)
+                self.words = WordStream(with_code=self._is_asked)
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
-                self.words, self._is_asked = Words(), is_question(task.prompt)
+                self.words, self._is_asked = WordStream(), is_question(task.prompt)
             case event_types.RunResumed():
-                self.words = Words()
+                self.words = WordStream()
             case event_types.CallAnswered():
                 self._speak(self.words.end())
                 self._screen.clear()

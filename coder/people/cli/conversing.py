@@ -19,7 +19,7 @@ from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.models.model import Model
 from coder.models.roles import Asked
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.chat_terminal import open_reader
 from coder.people.chat.transcript import document
 from coder.people.cli.chat_observer import ChatObserver
@@ -143,7 +143,7 @@ class Conversation:
         self._model = stack
         return model
 
-    async def _talk(self, repl: Repl, session: Session) -> int:
+    async def _talk(self, repl: Repl, session: ChatSession) -> int:
         tell = self._screen.tell
         if repl.asks:
             tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
@@ -177,7 +177,7 @@ def talk(context: typer.Context) -> int:
 @asynccontextmanager
 async def open_session(
     log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch, run: str | None = None
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[ChatSession]:
     """A conversation about a folder, or one that continues a run; a new one is logged with its first message.
 
     Raises:
@@ -192,7 +192,7 @@ async def open_session(
         if not resumes and task.workspace is not None:
             task = task.model_copy(update={"workspace": task.workspace.absolute()})
         settings = settings.model_copy(update={"chat": True})
-        session = Session(journal, log, task, settings, model, begun=resumes)
+        session = ChatSession(journal, log, task, settings, model, begun=resumes)
         try:
             yield session
         finally:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from coder.base.text.sanitize import count_of, one_line
 from coder.models.model import Usage
 from coder.run.costs import CallCost, Costs
-from coder.show.tables import Block, Column, Table
+from coder.show.tables import Block, Column, TextTable
 
 
 def cost_blocks(costs: Costs) -> list[Block]:
@@ -16,7 +16,7 @@ def cost_blocks(costs: Costs) -> list[Block]:
     calls = count_of(len(costs.calls), "call")
     names = tuple(column.name for column in _COLUMNS)
     rows = [_cells(call) for call in costs.calls]
-    table = Table(_COLUMNS, rows, plain=[_LINE.format(*row).rstrip() for row in (names, *rows)])
+    table = TextTable(_COLUMNS, rows, plain=[_LINE.format(*row).rstrip() for row in (names, *rows)])
     return [table, f"{calls}  {_tokens(usage)}  {_usd(costs.cost_usd)}{cached}"]
 
 

@@ -26,15 +26,15 @@ from coder.people.cli.backend import automatic
 from coder.people.cli.sandbox_commands import NOT_READY
 from coder.show.flags import Json
 from coder.show.interrupt import run_until_interrupted
-from coder.show.tables import Column, Table, print_blocks
+from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import data_folder, open_log
 from sandbox import Policy, probe_backends
 
 LEAST_FREE_MB = 100
 
 
-class Finding(BaseModel, frozen=True):
-    """One line of the doctor's."""
+class DoctorFinding(BaseModel, frozen=True):
+    """One line of the report of `coder doctor`."""
 
     name: str
     works: bool
@@ -58,7 +58,7 @@ def doctor(json: Json = False) -> None:
     sure = f": {texts['model']}, and {texts['sandbox']}"
     ends = f"can work{one_line(sure, width=200)}" if ready else "can't work yet"
     cells = [_cells(finding) for finding in findings]
-    table = Table(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
+    table = TextTable(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
     print_blocks([f"{'✓' if ready else '✗'} {own_command()} solve {ends}", table])
     raise typer.Exit(0 if ready else NOT_READY)
 
@@ -66,21 +66,21 @@ def doctor(json: Json = False) -> None:
 _COLUMNS = (Column(), Column(is_whole=True), Column(wraps=True))
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: DoctorFinding) -> tuple[str, ...]:
     sign = "✓" if finding.works else "✗" if finding.needed else "·"
     return (sign, finding.name, one_line(finding.text, width=200))
 
 
-async def _examine() -> list[Finding]:
+async def _examine() -> list[DoctorFinding]:
     """Everything that matters to `coder solve`. Keys are named by variable, never shown."""
     file, loaded = usual_user_file(), None
     try:
         loaded = load()
-        configured = Finding(
+        configured = DoctorFinding(
             name="configuration", works=True, text=str(file) if file.exists() else f"none in {file}"
         )
     except UsageError as error:
-        configured = Finding(name="configuration", works=False, text=str(error))
+        configured = DoctorFinding(name="configuration", works=False, text=str(error))
     config = loaded.config if loaded is not None else Config()
     sandboxes = await _sandboxes(config.sandbox, Policy(python=config.python))
     models = [*_keys(), *await _local(), _embedded(), await _chosen(config, loaded)]
@@ -91,14 +91,14 @@ async def _examine() -> list[Finding]:
     return [configured, _python(), *sandboxes, *models, *kept]
 
 
-def _python() -> Finding:
-    return Finding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
+def _python() -> DoctorFinding:
+    return DoctorFinding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
 
 
-async def _sandboxes(choice: str | None, policy: Policy) -> list[Finding]:
+async def _sandboxes(choice: str | None, policy: Policy) -> list[DoctorFinding]:
     reports = await probe_backends(policy)
     rows = [
-        Finding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
+        DoctorFinding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
         if report.automatic or report.name == choice
     ]
@@ -106,49 +106,53 @@ async def _sandboxes(choice: str | None, policy: Policy) -> list[Finding]:
     works = wanted in [report.name for report in reports if report.works]
     wanted = wanted or "bubblewrap"
     text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
-    return [*rows, Finding(name="sandbox", works=works, text=text)]
+    return [*rows, DoctorFinding(name="sandbox", works=works, text=text)]
 
 
-def _keys() -> Iterator[Finding]:
+def _keys() -> Iterator[DoctorFinding]:
     for endpoint in found_endpoints(os.environ):
         text = f"{endpoint.variable} is set"
-        yield Finding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
+        yield DoctorFinding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
 
 
-async def _local() -> list[Finding]:
+async def _local() -> list[DoctorFinding]:
     here = await server_that_answers(providers())
     if here is None:
         return []
     provider, models = here
-    return [Finding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")]
+    return [
+        DoctorFinding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
+    ]
 
 
-def _embedded() -> Finding:
+def _embedded() -> DoctorFinding:
     try:
         weights = embedded_weights()
     except CoderError as error:
-        return Finding(name="model embedded", works=False, needed=False, text=str(error))
+        return DoctorFinding(name="model embedded", works=False, needed=False, text=str(error))
     engine = f"xllamacpp {version('xllamacpp')}"
-    return Finding(name="model embedded", works=True, needed=False, text=f"{weights.name}, {engine}; weak")
+    return DoctorFinding(
+        name="model embedded", works=True, needed=False, text=f"{weights.name}, {engine}; weak"
+    )
 
 
-async def _chosen(config: Config, loaded: Loaded | None) -> Finding:
+async def _chosen(config: Config, loaded: Loaded | None) -> DoctorFinding:
     book = loaded.book if loaded is not None else None
     try:
         roles = await resolve_roles(config.models(), environ=os.environ, book=book)
     except CoderError as error:
-        return Finding(name="model", works=False, text=str(error))
+        return DoctorFinding(name="model", works=False, text=str(error))
     for choice in roles.all if config.max_cost is not None else ():
         if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
             text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
-            return Finding(
+            return DoctorFinding(
                 name="model", works=False, text=f"{text}give --price IN,OUT, or write it into [prices]"
             )
     why = "as your configuration says" if config.models() != Asked() else "when none is named"
-    return Finding(name="model", works=True, text=f"{roles.main.name} answers {why}")
+    return DoctorFinding(name="model", works=True, text=f"{roles.main.name} answers {why}")
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def _folder(folder: Path) -> Iterator[DoctorFinding]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -156,20 +160,20 @@ def _folder(folder: Path) -> Iterator[Finding]:
         free_mb = shutil.disk_usage(folder).free >> 20
     except OSError as error:
         text = f"{folder} can't be written: {error.strerror}; set CODER_HOME to a folder that can"
-        yield Finding(name="data folder", works=False, text=text)
+        yield DoctorFinding(name="data folder", works=False, text=text)
         return
-    yield Finding(name="data folder", works=True, text=str(folder))
-    yield Finding(
+    yield DoctorFinding(name="data folder", works=True, text=str(folder))
+    yield DoctorFinding(
         name="disk", works=free_mb >= LEAST_FREE_MB, text=f"{free_mb:,} MiB free for the data folder"
     )
 
 
-async def _log() -> Finding:
+async def _log() -> DoctorFinding:
     try:
         with open_log() as log:
             newest = await log.runs(limit=1)
     except CoderError as error:
-        return Finding(name="log", works=False, text=str(error))
-    return Finding(
+        return DoctorFinding(name="log", works=False, text=str(error))
+    return DoctorFinding(
         name="log", works=True, text=f"the newest run is {newest[0].run}" if newest else "no runs yet"
     )

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import count_of, one_line, visible
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.transcript import standing_landings
 from coder.people.chat.wording import latest_words, tidied, worded
 from coder.people.cli.editor import edited
@@ -17,15 +17,15 @@ from coder.people.cli.host_programs import HostPrograms, branch_name, first_line
 from coder.run.event_types import CommitMade
 from coder.run.questions import YES_OR_NO, is_no, is_yes
 from coder.show.interrupt import until_ctrl_c
-from coder.show.line_reader import Reader
+from coder.show.line_reader import LineReader
 from coder.show.screen import Screen
 from coder.workspace.commit_message import subject_of
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.pending import (
+    CheckedOutBranch,
     Pending,
-    Place,
     hooks_of,
     literal,
     mixed_in,
@@ -46,7 +46,7 @@ _FILE = "MESSAGE"
 class HostCommands:
     """What a conversation may have run outside of the sandbox, on the user's word."""
 
-    def __init__(self, session: Session, reader: Reader, screen: Screen) -> None:
+    def __init__(self, session: ChatSession, reader: LineReader, screen: Screen) -> None:
         """Serve this conversation, and ask by this reader."""
         self._session = session
         self._host = HostPrograms(reader, screen)
@@ -105,7 +105,7 @@ class HostCommands:
             title, _, body = agreed.partition("\n")
             await self._ran(place, command(title=title, body=body.strip()))
 
-    async def _pushed(self, place: Place, remote: str, branch: str) -> bool:
+    async def _pushed(self, place: CheckedOutBranch, remote: str, branch: str) -> bool:
         self._tell_started(place, "push")
         for address in place.repository.push_addresses(remote):
             self._screen.tell(f"  · pushes to {whole(address)}")
@@ -113,12 +113,12 @@ class HostCommands:
         is_agreed = is_yes(await self._host.ask([command], YES_OR_NO))
         return is_agreed and await self._ran(place, command)
 
-    async def _ran(self, place: Place, command: Sequence[str]) -> bool:
+    async def _ran(self, place: CheckedOutBranch, command: Sequence[str]) -> bool:
         """Run a program; it finds others in the repository only for hooks, which were told."""
         hooks = hooks_of(place, command[1]) if command[0] == "git" else []
         return await self._host.ran(command, place.top, finds_inside=bool(hooks))
 
-    def _written(self, place: Place) -> dict[str, list[bytes | None]]:
+    def _written(self, place: CheckedOutBranch) -> dict[str, list[bytes | None]]:
         """Return the paths that the conversation has written, relative to the top, with earlier contents."""
         contents: dict[str, list[bytes | None]] = {}
         state = self._session.state
@@ -129,13 +129,13 @@ class HostCommands:
                 contents.setdefault(path, []).append(old.content if old is not None else None)
         return contents
 
-    def _changed(self, place: Place) -> str:
+    def _changed(self, place: CheckedOutBranch) -> str:
         """All that this conversation has changed, as a patch: hooks and filters may start any of it."""
         written = self._written(place)
         now = {path: _content(place.top / path) for path in written}
         return unified_diff({path: before[0] for path, before in written.items()}, now)
 
-    def _diff(self, place: Place, pending: Pending) -> str:
+    def _diff(self, place: CheckedOutBranch, pending: Pending) -> str:
         """What is to be committed, as a patch."""
         below = self._session.root.relative_to(place.top)
         read = read_workspace(self._session.task, lands=False).files.items()
@@ -147,7 +147,7 @@ class HostCommands:
         )
 
     def _tell_pending(
-        self, place: Place, pending: Pending, written: Mapping[str, list[bytes | None]]
+        self, place: CheckedOutBranch, pending: Pending, written: Mapping[str, list[bytes | None]]
     ) -> None:
         standing: dict[Path, bool] = {}
         for landing in standing_landings(self._session.journal.state):
@@ -161,7 +161,7 @@ class HostCommands:
         if pending.others:
             self._screen.tell(f"  · stays out: {_named(pending.others)}")
 
-    def _tell_started(self, place: Place, command: str) -> None:
+    def _tell_started(self, place: CheckedOutBranch, command: str) -> None:
         """Name what a command of git's starts; UsageError: the conversation has written some of that."""
         if own := startable(place, self._written(place)):
             raise UsageError(
@@ -207,7 +207,7 @@ class HostCommands:
                 before = {**quoted, "The message that was proposed": draft}
                 draft = await self._draft(kind, before, answer) or tidied(answer)
 
-    async def _new_branch(self, place: Place, name: str) -> str:
+    async def _new_branch(self, place: CheckedOutBranch, name: str) -> str:
         """The branch that was begun; empty where the user wants none, or git refuses."""
         self._tell_started(place, "switch")
         while True:
@@ -220,7 +220,7 @@ class HostCommands:
             name = branch_name(answer) or name
 
     async def _committed(
-        self, place: Place, pending: Pending, text: str, commands: Sequence[Sequence[str]]
+        self, place: CheckedOutBranch, pending: Pending, text: str, commands: Sequence[Sequence[str]]
     ) -> bool:
         with TemporaryDirectory(prefix="coder-commit-") as folder:
             file = Path(folder) / _FILE

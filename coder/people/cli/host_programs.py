@@ -14,7 +14,7 @@ from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import visible
 from coder.people.chat.wording import tidied
-from coder.show.line_reader import Reader, answer_to
+from coder.show.line_reader import LineReader, answer_to
 from coder.show.screen import Screen
 from coder.workspace.git.run_git import path_outside, program_outside
 
@@ -29,7 +29,7 @@ _PLACES = {
 class HostPrograms:
     """Asks, and runs."""
 
-    def __init__(self, reader: Reader, screen: Screen) -> None:
+    def __init__(self, reader: LineReader, screen: Screen) -> None:
         """Ask by this reader."""
         self._reader = reader
         self._screen = screen

@@ -8,7 +8,7 @@ from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.environment.asked_hosts import format_host
 from coder.people.chat.permissions import Permissions
-from coder.show.line_reader import Reader, Typed, answer_to
+from coder.show.line_reader import LineReader, Typed, answer_to
 from coder.show.screen import Screen
 
 MOST_REFUSED = 5
@@ -20,7 +20,7 @@ QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject
 class HostQuestions:
     """Asks while something runs, and remembers the answers."""
 
-    def __init__(self, permissions: Permissions, reader: Reader, screen: Screen, lines: Typed) -> None:
+    def __init__(self, permissions: Permissions, reader: LineReader, screen: Screen, lines: Typed) -> None:
         """Ask by this reader, and leave alone what is typed while the model works."""
         self.this_time: set[str] = set()
         """Hosts that are allowed as long as the conversation is open."""

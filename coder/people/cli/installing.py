@@ -8,7 +8,7 @@ from typing import Any
 from coder.base.errors import Refused, UsageError
 from coder.base.text.sanitize import one_line, printable
 from coder.people.cli.network_refusals import network_refusals
-from coder.people.install.building import Plan, install, plan_install
+from coder.people.install.building import InstallPlan, install, plan_install
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.show.screen import Screen
@@ -48,7 +48,7 @@ async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], 
     return settings.model_copy(update={"installed": plan.installed.folder})
 
 
-async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
+async def _agree(plan: InstallPlan, screen: Screen, *, yes: bool) -> None:
     hosts = ", ".join(plan.indexes.hosts)
     screen.tell(f"  · to install: {printable(plan.command)}")
     screen.tell(f"    in a sandbox that may reach {hosts}; the packages' own code runs there")
@@ -60,7 +60,7 @@ async def _agree(plan: Plan, screen: Screen, *, yes: bool) -> None:
         )
 
 
-async def _install(plan: Plan, settings: Settings, screen: Screen) -> None:
+async def _install(plan: InstallPlan, settings: Settings, screen: Screen) -> None:
     began = time.monotonic()
     screen.do(f"installing: {one_line(plan.command)}")
 

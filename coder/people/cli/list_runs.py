@@ -11,7 +11,7 @@ from coder.base.text.sanitize import one_line
 from coder.engine.requests import ListedRun, list_run
 from coder.show.flags import Json, option
 from coder.show.render import age, money
-from coder.show.tables import Column, Table, print_blocks
+from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import EventLog, RunSummary, open_log
 
 SHOWN = 20
@@ -43,7 +43,7 @@ def ls(
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    print_blocks([_waiting_table(rows) if waiting else Table(_COLUMNS, [_cells(row) for row in rows])])
+    print_blocks([_waiting_table(rows) if waiting else TextTable(_COLUMNS, [_cells(row) for row in rows])])
     if not rows:
         none = (
             "No run waits for an answer."
@@ -68,18 +68,18 @@ async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
     return latest.model_copy(update={"status": "running"}) if latest.status == "unfinished" else latest
 
 
-def _waiting_table(rows: list[ListedRun]) -> Table:
+def _waiting_table(rows: list[ListedRun]) -> TextTable:
     """Runs with their questions; in a pipe each question stands below its run."""
     cells, lines = [], []
     for row in rows:
         question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
         cells.append((row.run_id, _ago(row), _short(row.folder), question))
-        lines += [*Table(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
+        lines += [*TextTable(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
     columns = (
         *_WAITING_COLUMNS,
         Column(f"question: answer with {own_command()} approve RUN", wraps=True, least=20),
     )
-    return Table(columns, cells, plain=lines)
+    return TextTable(columns, cells, plain=lines)
 
 
 def _short(folder: str | None) -> str:

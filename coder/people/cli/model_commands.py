@@ -19,7 +19,7 @@ from coder.models.providers import Provider, providers, set_of
 from coder.show.flags import Json, group, option
 from coder.show.interrupt import run_until_interrupted
 from coder.show.styling import download_bar
-from coder.show.tables import Column, Table, print_blocks
+from coder.show.tables import Column, TextTable, print_blocks
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
@@ -138,7 +138,7 @@ def _print(rows: Iterable[ListedModel]) -> None:
         Column("$ out/M", width=8, is_number=True, is_whole=True),
         Column("abilities"),
     )
-    print_blocks([Table(columns, [_cells(row) for row in ordered])])
+    print_blocks([TextTable(columns, [_cells(row) for row in ordered])])
 
 
 def _cells(row: ListedModel) -> tuple[str, ...]:

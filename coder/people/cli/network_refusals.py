@@ -13,14 +13,14 @@ def network_refusals() -> Iterator[list[str]]:
     """Collect the refusals while the block runs, each once, up to a limit."""
     lines: list[str] = []
 
-    class Keeper(logging.Handler):
+    class RefusalHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             prefix, refused, reason = record.getMessage().partition("refused: ")
             line = f"network: {reason}"
             if refused and not prefix and line not in lines and len(lines) <= _MOST:
                 lines.append(line if len(lines) < _MOST else "network: and more")
 
-    keeper, level = Keeper(logging.INFO), _LOGGER.level
+    keeper, level = RefusalHandler(logging.INFO), _LOGGER.level
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.addHandler(keeper)
     try:

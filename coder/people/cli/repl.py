@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from coder.base.errors import CoderError, own_command
 from coder.base.text.sanitize import count_of, one_line, printable
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.subject import missing_files
 from coder.people.chat.transcript import of_one_message
 from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
@@ -20,10 +20,10 @@ from coder.run.attempts import answer_in_words
 from coder.run.run import Run
 from coder.run.termination import join_names
 from coder.show import render
-from coder.show.chat_commands import Command, is_lone_answer, parse_line
+from coder.show.chat_commands import ChatCommand, is_lone_answer, parse_line
 from coder.show.failure import report
 from coder.show.interrupt import until_ctrl_c
-from coder.show.line_reader import Cancelled, Reader
+from coder.show.line_reader import Cancelled, LineReader
 from coder.show.screen import Screen
 from coder.show.signals import INTERRUPTED
 from sandbox import SandboxError
@@ -38,7 +38,13 @@ class Repl:
     """The user's side of a session."""
 
     def __init__(
-        self, session: Session, reader: Reader, *, screen: Screen, switch: SwitchModel, onlooker: ChatObserver
+        self,
+        session: ChatSession,
+        reader: LineReader,
+        *,
+        screen: Screen,
+        switch: SwitchModel,
+        onlooker: ChatObserver,
     ) -> None:
         """Take where lines come from, and what the commands use."""
         self.asks = sys.stdin.isatty()
@@ -85,15 +91,15 @@ class Repl:
             return True
         try:
             match parse_line(line):
-                case Command("quit"):
+                case ChatCommand("quit"):
                     return False
-                case Command("apply"):
+                case ChatCommand("apply"):
                     await self._work(self._session.apply())
-                case Command("go"):
+                case ChatCommand("go"):
                     await self._work(self._session.go_on())
-                case Command("plan", rest=asked) if asked:
+                case ChatCommand("plan", rest=asked) if asked:
                     await self._say(asked, plans=True)
-                case Command() as command:
+                case ChatCommand() as command:
                     await self._commands.do(command)
                 case str(said) if said:
                     await self._say(said)

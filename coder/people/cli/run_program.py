@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config.layers import load
-from coder.environment.invocation import Invocation, Job, make_job, run_job
+from coder.environment.invocation import Invocation, ProgramJob, make_job, run_job
 from coder.people.cli.network_refusals import network_refusals
 from coder.people.cli.output_stream import OutputStream
 from coder.show.failure import report
@@ -40,7 +40,7 @@ MOST_SOURCE = 16 << 20
 """Bytes of a program from standard input."""
 
 
-class Run(TyperCommand):
+class RunProgramCommand(TyperCommand):
     """Options stand before the program's name; behind `--` is a command of the sandbox's own."""
 
     def parse_args(self, ctx: object, args: list[str]) -> list[str]:
@@ -54,7 +54,9 @@ class Run(TyperCommand):
 
 
 @app.command(
-    "run", cls=Run, context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False}
+    "run",
+    cls=RunProgramCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
 )
 @takes("memory pids cpus sandbox image runtime network python kernel")
 def run(
@@ -131,7 +133,7 @@ def _run(
 
 
 async def _run_in_sandbox(
-    job: Job, backend: str, outlet: OutputStream | None, *, takes_input: bool
+    job: ProgramJob, backend: str, outlet: OutputStream | None, *, takes_input: bool
 ) -> tuple[Result, str]:
     put = outlet.put if outlet is not None else None
     async with outlet or nullcontext():

@@ -93,7 +93,7 @@ def build(
     """
     from sandbox.docker.engine import IMAGE
     from sandbox.images.base import DEBIAN_BASE, connect, make_debian_base
-    from sandbox.images.build_image import DEFAULT_BASE, Recipe, build_image
+    from sandbox.images.build_image import DEFAULT_BASE, ImageRecipe, build_image
 
     interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
     if from_debian and base is not None:
@@ -103,7 +103,7 @@ def build(
         base = DEBIAN_BASE
         make_debian_base(base)
     name = tag or IMAGE
-    recipe = Recipe(base or DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
+    recipe = ImageRecipe(base or DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
     if quiet:
         build_image(engine, recipe, say=lambda line: None)
     else:

@@ -11,17 +11,17 @@ from coder.config.task_file import split_command
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.permissions import Allowed, Permissions
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands
 from coder.run.event_types import ToolAnswered, ToolCalled, parse
-from coder.show.chat_commands import Command, help_rows, words_of
-from coder.show.line_reader import Reader
+from coder.show.chat_commands import ChatCommand, help_rows, words_of
+from coder.show.line_reader import LineReader
 from coder.show.render import money, tool_line
 from coder.show.screen import Screen
-from coder.show.tables import Block, Column, Table, pairs
+from coder.show.tables import Block, Column, TextTable, pairs
 from coder.store import data_folder
 
 SwitchModel = Callable[[str], Awaitable[tuple[Model, dict[str, object]]]]
@@ -33,8 +33,8 @@ class SessionCommands:
 
     def __init__(
         self,
-        session: Session,
-        reader: Reader,
+        session: ChatSession,
+        reader: LineReader,
         screen: Screen,
         onlooker: ChatObserver,
         switch: SwitchModel,
@@ -77,7 +77,7 @@ class SessionCommands:
             "model": self._model,
         }
 
-    async def do(self, command: Command) -> None:
+    async def do(self, command: ChatCommand) -> None:
         """Run a command and print its output."""
         if output := await self._by_name[command.name](command.rest):
             self._onlooker.show([printable(output)] if isinstance(output, str) else output)
@@ -190,7 +190,7 @@ class SessionCommands:
             (name, f"{tokens:,}", f"{tokens / (window or used or 1):.1%}") for name, tokens in parts.items()
         ]
         columns = (Column("part"), Column("tokens", is_number=True), Column("share", is_number=True))
-        table = Table(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
+        table = TextTable(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
         return [f"{used:,} tokens{' ' if window else ''}{limit}", table]
 
     async def _clear(self, rest: str) -> None:
@@ -209,7 +209,7 @@ class SessionCommands:
         return self._session.model.name
 
 
-async def told_jobs(session: Session, words: Sequence[str]) -> str:
+async def told_jobs(session: ChatSession, words: Sequence[str]) -> str:
     """List running processes; with `stop PID`, stop the job of that process and notify the model."""
     live = session.kept.session
     jobs = [(one, job) for job in (await live.background() if live else ()) for one in job.processes]

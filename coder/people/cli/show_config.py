@@ -14,7 +14,7 @@ from coder.config.layers import load, usual_user_file
 from coder.config.schema import Config, default_of
 from coder.models.endpoint import for_log, name_for_log
 from coder.show.flags import Json
-from coder.show.tables import Column, Table, print_blocks
+from coder.show.tables import Column, TextTable, print_blocks
 
 _DEFAULT = "default"
 _COLUMNS = (Column("setting", width=17, is_whole=True), Column("value", width=24, wraps=True), Column("from"))
@@ -46,7 +46,7 @@ def config(
         }
         typer.echo(json_format.dumps(document, indent=2, default=str))
         return
-    print_blocks([Table(_COLUMNS, [_cells(key, *both) for key, both in rows.items()])])
+    print_blocks([TextTable(_COLUMNS, [_cells(key, *both) for key, both in rows.items()])])
     there = "" if file.exists() else ", which isn't there"
     typer.echo(f"  · your file is {file}{there}", err=True)
     database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())

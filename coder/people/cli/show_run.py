@@ -16,8 +16,8 @@ from coder.run.costs import costs_of
 from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
 from coder.show.flags import Json, option
-from coder.show.run_transcript import Entry, Transcript, landed
-from coder.show.tables import Block, Source, print_blocks
+from coder.show.run_transcript import Transcript, TranscriptEntry, landed
+from coder.show.tables import Block, HighlightedText, print_blocks
 from coder.store import EventLog, open_log
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the start of it.")]
@@ -97,9 +97,9 @@ async def named_run(log: EventLog, prefix: str) -> str:
     return await log.resolve(prefix) if prefix else await latest_run(log, Path.cwd())
 
 
-def _blocks(entry: Entry) -> Iterator[Block]:
+def _blocks(entry: TranscriptEntry) -> Iterator[Block]:
     if heading := printable(entry.heading):
         yield f"\n{heading}" if entry.type in _APART else heading
     for part in entry.parts:
         lines = (printable(line) for line in part.text.rstrip().splitlines())
-        yield Source(printable(part.title), "\n".join(lines), part.format)
+        yield HighlightedText(printable(part.title), "\n".join(lines), part.format)

@@ -55,7 +55,7 @@ _SAID = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class InstallPlan:
     """An install: command, source, and the entry it makes."""
 
     command: str
@@ -73,7 +73,7 @@ def plan_install(
     settings: Settings,
     test_command: Sequence[str] = (),
     command: str | None = None,
-) -> Plan:
+) -> InstallPlan:
     """Plan an install by a command, or by the folder's manifests and locks.
 
     Raises:
@@ -90,7 +90,7 @@ def plan_install(
         raise UsageError(str(error)) from error
     indexes = find_indexes(os.environ, home=Path.home(), more=settings.network)
     entry = Installed(_cache() / _key(root, wanted, base.executable, indexes, manifests))
-    return Plan(wanted, indexes, base, contents, entry)
+    return InstallPlan(wanted, indexes, base, contents, entry)
 
 
 def _cache() -> Path:
@@ -116,7 +116,7 @@ def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mappin
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
 
 
-async def install(plan: Plan, open_sandbox: OpenSandbox, *, on_output: OnOutput | None = None) -> None:
+async def install(plan: InstallPlan, open_sandbox: OpenSandbox, *, on_output: OnOutput | None = None) -> None:
     """Install, and make the entry.
 
     Args:
@@ -144,7 +144,7 @@ async def install(plan: Plan, open_sandbox: OpenSandbox, *, on_output: OnOutput 
     await asyncio.to_thread(make_entry, plan.installed, lambda folder: fill(folder, archive, plan))
 
 
-def _policy(plan: Plan) -> Policy:
+def _policy(plan: InstallPlan) -> Policy:
     return Policy(
         network=plan.indexes.hosts,
         memory_mb=4096,
@@ -173,7 +173,7 @@ def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
             raise MachineError(f"What was installed can't be kept in {entry.folder}: {error}.") from error
 
 
-def fill(folder: Path, archive: bytes, plan: Plan) -> None:
+def fill(folder: Path, archive: bytes, plan: InstallPlan) -> None:
     """Make an entry of what an install packed, by untrusted code; UsageError: nothing was installed.
 
     What says which interpreter runs is there before it: nothing of an archive replaces what is there.

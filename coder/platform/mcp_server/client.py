@@ -24,8 +24,8 @@ _MOST_SHOWN = 8_000
 _ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
 
 
-class Client(client_runs.Client):
-    """A Watch and Decider of one request."""
+class McpClientWatch(client_runs.ClientWatch):
+    """Watch and Decider of one MCP request."""
 
     def __init__(self, context: Context[Any, Any], token: str | None = None) -> None:
         self._token = token

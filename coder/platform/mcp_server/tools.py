@@ -13,7 +13,7 @@ from pydantic import Field
 
 from coder.base.errors import CoderError, UsageError, own_command
 from coder.config.task_file import mending_task, read_task
-from coder.platform.mcp_server.client import Client, form_of
+from coder.platform.mcp_server.client import McpClientWatch, form_of
 from coder.run.journal import open_question
 from coder.run.run import Run
 from coder.run.settings import Approved
@@ -81,7 +81,7 @@ class Tools:
         Without a path nothing is written: the code is in `files` of the result.
         """
 
-        async def begin(client: Client) -> Run:
+        async def begin(client: McpClientWatch) -> Run:
             task = read_task(
                 "" if prompt == "-" else prompt,  # the word for standard input, which isn't the client's
                 file=None,
@@ -103,7 +103,7 @@ class Tools:
     ) -> Run | InputRequiredResult:
         """Have a model make a failing command pass; what made it pass is written into the folder."""
 
-        async def begin(client: Client) -> Run:
+        async def begin(client: McpClientWatch) -> Run:
             if not (folder := self._runs.below(path)).is_dir():
                 raise UsageError(f"{path!r} is no folder. Name the one that the command runs in.")
             return await self._runs.solve(mending_task(command, folder), client, ())
@@ -123,7 +123,7 @@ class Tools:
     ) -> Run | InputRequiredResult:
         """Answer the question that a run waits with, as its user has decided, and go on with it."""
 
-        async def begin(client: Client) -> Run:
+        async def begin(client: McpClientWatch) -> Run:
             now = await self._runs.status(run)
             if now.status == "running" and now.question is None:
                 raise UsageError(f"It has asked nothing yet. {now.reason}")
@@ -133,13 +133,15 @@ class Tools:
 
         return await self._run(ctx, begin)
 
-    async def _run(self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]]) -> Run | InputRequiredResult:
+    async def _run(
+        self, ctx: Ctx, begin: Callable[[McpClientWatch], Awaitable[Run]]
+    ) -> Run | InputRequiredResult:
         """The end of a run; where the client can ask its user and only so, what it waits with."""
-        client = Client(ctx, self._runs.client)
+        client = McpClientWatch(ctx, self._runs.client)
         return await _in_words(self._asked(ctx, begin, client), client)
 
     async def _asked(
-        self, ctx: Ctx, begin: Callable[[Client], Awaitable[Run]], client: Client
+        self, ctx: Ctx, begin: Callable[[McpClientWatch], Awaitable[Run]], client: McpClientWatch
     ) -> Run | InputRequiredResult:
         identity, _, asked_id = (ctx.request_state or "").partition(" ")
         response = (ctx.input_responses or {}).get(_QUESTION)
@@ -157,7 +159,7 @@ class Tools:
         return run
 
 
-async def _in_words(work: Awaitable[T], client: Client | None = None) -> T:
+async def _in_words(work: Awaitable[T], client: McpClientWatch | None = None) -> T:
     """The result of work; ToolError: what failed, in words, and the run that it was."""
     try:
         return await work

@@ -17,8 +17,8 @@ _ARRIVING = (h11.IDLE, h11.SEND_BODY)
 """States of a client whose request isn't complete."""
 
 
-class Connection(H11Protocol):
-    """One connection; uvicorn makes it (`uvicorn.Config(http=Connection)`)."""
+class HttpConnection(H11Protocol):
+    """One connection, created by uvicorn (`uvicorn.Config(http=HttpConnection)`)."""
 
     complete_s: ClassVar[float] = 60.0
     """For head and body of a request, from the connection's beginning or the end of the request before."""
@@ -30,7 +30,7 @@ class Connection(H11Protocol):
         self._since, self._limit = time.monotonic(), None
         super().connection_made(transport)
         self._check_limit()
-        others = [one for one in self.connections if isinstance(one, Connection) and one._is_stranger()]
+        others = [one for one in self.connections if isinstance(one, HttpConnection) and one._is_stranger()]
         if len(others) > self.strangers:
             min(others, key=lambda one: one._since).transport.abort()
 

@@ -15,7 +15,7 @@ class ServedRun(Run, frozen=True):
     """The number of its last event."""
 
 
-class Answer(BaseModel, frozen=True, extra="forbid"):
+class QuestionAnswer(BaseModel, frozen=True, extra="forbid"):
     """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
 
     question: str | None = None

@@ -23,7 +23,7 @@ from coder.base.errors import UsageError
 from coder.platform.server import run_routes, studio
 from coder.platform.server.access import COOKIE, AccessMiddleware
 from coder.platform.server.bearer_tokens import SCOPES, Caller
-from coder.platform.server.connections import Connection
+from coder.platform.server.connections import HttpConnection
 from coder.platform.server.problems import REFUSALS, answer_problems
 from coder.platform.server.serving import Serving, needs
 from coder.platform.server.take_over import take_over
@@ -128,7 +128,7 @@ async def serve_http(
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = make_app(serving, names=[host, *names], callers=callers)
     config = uvicorn.Config(
-        app, http=Connection, ws="none", log_level="critical", timeout_graceful_shutdown=_PATIENCE_S
+        app, http=HttpConnection, ws="none", log_level="critical", timeout_graceful_shutdown=_PATIENCE_S
     )
     address = f"[{host}]" if ":" in host else host
     print(f"serving http://{address}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)

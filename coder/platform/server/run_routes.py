@@ -22,7 +22,7 @@ from coder.engine.requests import (
     when_free,
 )
 from coder.platform.server.bearer_tokens import Caller
-from coder.platform.server.documents import Answer, NewProgram, ServedRun
+from coder.platform.server.documents import NewProgram, QuestionAnswer, ServedRun
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_rows import apart
 from coder.platform.server.serving import Serving, needs
@@ -184,7 +184,7 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
         return await served_run(serving, caller, run, 202)
 
     @router.post("/runs/{run}/answers", status_code=202, response_model=ServedRun)
-    async def answer_question(run: str, body: Answer, caller: Approves) -> Response:
+    async def answer_question(run: str, body: QuestionAnswer, caller: Approves) -> Response:
         """Answer the question that a run waits for, and continue it."""
         await answer_run(serving, caller, run, body)
         return await served_run(serving, caller, run, 202)
@@ -213,7 +213,7 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
         return document(await runs_of(serving, caller).program(**program.model_dump()))
 
 
-async def answer_run(serving: Serving, caller: Caller, run: str, body: Answer) -> None:
+async def answer_run(serving: Serving, caller: Caller, run: str, body: QuestionAnswer) -> None:
     """Answer the open question of a run, and continue it unless it is the operator's own.
 
     Raises:

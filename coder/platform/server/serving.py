@@ -18,7 +18,7 @@ from coder.platform.server.run_rows import RunRows
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.watch import Watch
-from coder.show.client_runs import Client
+from coder.show.client_runs import ClientWatch
 from coder.show.failure import report
 from coder.store import EventLog
 
@@ -26,7 +26,7 @@ _END_S = 10.0
 """For the runs that work here, to save themselves."""
 
 
-class Live(Client):
+class Live(ClientWatch):
     """The watch of a run that works here; readers of the log see the rest."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:

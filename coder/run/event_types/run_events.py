@@ -138,7 +138,7 @@ class RunStopped(Body, type="run.stopped"):
     error: str | None = None
 
 
-class Change(BaseModel, frozen=True, extra="forbid"):
+class FileChange(BaseModel, frozen=True, extra="forbid"):
     """One file of a plan: SHA-256 before and after, None where there is no file."""
 
     path: str
@@ -152,11 +152,11 @@ class Change(BaseModel, frozen=True, extra="forbid"):
     """Permission bits that the file gets, where they are to change; its content may stay."""
 
 
-class Plan(BaseModel, frozen=True, extra="forbid"):
-    """What will change beneath one folder; it goes into the log before anything is changed."""
+class LandingPlan(BaseModel, frozen=True, extra="forbid"):
+    """Changes of files below one folder, logged before the first is written."""
 
     root: str
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     made: tuple[str, ...] = ()
     """Folders that aren't there yet, outermost first; "." is the root."""
 
@@ -185,7 +185,7 @@ class PatchProposed(Body, type="patch.proposed"):
 class LandingPlanned(Body, type="landing.planned"):
     """Files are about to land in the user's folder."""
 
-    plan: Plan
+    plan: LandingPlan
     patch: str
     tests: str = Field(default="", exclude_if=not_)
     """Edits of given tests and held files, which don't land, as a patch of their own."""

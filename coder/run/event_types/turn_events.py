@@ -92,7 +92,7 @@ class ContextFolded(Body, type="context.folded"):
     """It continues in plain text."""
 
 
-class CallFailed(Body, type="model.failed"):
+class ModelCallFailed(Body, type="model.failed"):
     """A model call failed for good."""
 
     call: int

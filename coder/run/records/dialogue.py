@@ -10,14 +10,14 @@ from coder.models.model import ChatMessage
 from coder.run import event_types
 from coder.run.records import session
 from coder.run.records.record import Handlers, replace
-from coder.run.records.session import Session
+from coder.run.records.session import SessionRecord
 from coder.run.records.spend import Spend
 from coder.run.stored_file import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """What a dialogue doesn't hold yet: the user's latest message."""
+class UnreadMessage:
+    """The user's latest message, which a dialogue doesn't hold yet."""
 
     files: Mapping[str, StoredFile]
     """The files that the dialogue knows."""
@@ -35,7 +35,7 @@ class Dialogue:
     """Whose dialogue it is."""
     others: Mapping[str, Dialogue] = field(default_factory=dict)
     """The dialogues of other participants, by name; they wait, and have no session."""
-    unread: Unread | None = None
+    unread: UnreadMessage | None = None
     """None: the dialogue holds the user's latest message."""
     failed_tool: str = ""
     """The first tool of the latest answer whose call failed."""
@@ -51,13 +51,13 @@ class Dialogue:
     """It is that of a fork whose model hasn't been asked yet."""
     owes_baseline: bool = False
     """The baseline was known only after the first request: the next result of a tool tells it."""
-    session: Session = field(default_factory=Session)
+    session: SessionRecord = field(default_factory=SessionRecord)
 
     def of(self, participant: str) -> Dialogue:
         """This participant's dialogue; the present one waits."""
         if participant == self.participant:
             return self
-        others = {**self.others, self.participant: replace(self, others={}, session=Session())}
+        others = {**self.others, self.participant: replace(self, others={}, session=SessionRecord())}
         dialogue = others.pop(participant, None) or Dialogue(participant=participant)
         return replace(
             dialogue,
@@ -85,14 +85,14 @@ class Dialogue:
         """
         first = self.of("coder")
         others = {name: _at_next_step(one, files) for name, one in first.others.items()}
-        return replace(_at_next_step(first, files), others=others, session=Session(tree=tree))
+        return replace(_at_next_step(first, files), others=others, session=SessionRecord(tree=tree))
 
 
 def _at_next_step(dialogue: Dialogue, files: Mapping[str, StoredFile]) -> Dialogue:
     if not dialogue.messages:
         return dialogue
     before = dialogue.unread
-    unread = Unread(before.files, before.steps + 1) if before is not None else Unread(files)
+    unread = UnreadMessage(before.files, before.steps + 1) if before is not None else UnreadMessage(files)
     return replace(dialogue, unread=unread, failed_tool="", owes_baseline=False)
 
 
@@ -122,7 +122,7 @@ def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Befo
     return replace(dialogue, messages=(*dialogue.messages, answer), failed_tool="")
 
 
-def _drop_pictures(dialogue: Dialogue, body: event_types.CallFailed, state: _Before) -> Dialogue:
+def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state: _Before) -> Dialogue:
     """Leave the last pictures out of a dialogue that was refused: they may be the reason."""
     messages = dialogue.messages
     at = max((i for i, message in enumerate(messages) if message.images), default=None)
@@ -167,7 +167,7 @@ def _clear(dialogue: Dialogue, body: event_types.DialogueCleared, state: _Before
 HANDLERS: Handlers = {
     event_types.CallIntended: _begin_request,
     event_types.CallAnswered: _add_answer,
-    event_types.CallFailed: _drop_pictures,
+    event_types.ModelCallFailed: _drop_pictures,
     event_types.ContextFolded: _fold_context,
     event_types.ToolAnswered: _add_result,
     event_types.BaselineTaken: _owe_baseline,

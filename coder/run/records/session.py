@@ -17,7 +17,7 @@ _TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionRecord:
     """The session in which a dialogue's tools act."""
 
     tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
@@ -35,21 +35,21 @@ class Session:
     asked for it since a result was new."""
     has_background: bool = False
     """A call has left programs running, which may change what the next one gives."""
-    original: Session | None = None
+    original: SessionRecord | None = None
     """The session that this is a copy of: nothing that is changed in the copy gets into a tree."""
 
 
-def _take(session: Session, body: event_types.DialogueTaken, state: object) -> Session:
+def _take(session: SessionRecord, body: event_types.DialogueTaken, state: object) -> SessionRecord:
     """Copy the session for a dialogue that works on a copy; any other one gets the session itself."""
     own = session.original or session
-    return Session(tree=own.tree, left_out=own.left_out, original=own) if body.on_copy else own
+    return SessionRecord(tree=own.tree, left_out=own.left_out, original=own) if body.on_copy else own
 
 
-def _begin_tool(session: Session, body: event_types.ToolCalled, state: object) -> Session:
+def _begin_tool(session: SessionRecord, body: event_types.ToolCalled, state: object) -> SessionRecord:
     return replace(session, open_tool=body)
 
 
-def _end_tool(session: Session, body: event_types.ToolAnswered, state: object) -> Session:
+def _end_tool(session: SessionRecord, body: event_types.ToolAnswered, state: object) -> SessionRecord:
     return replace(
         session,
         open_tool=None,
@@ -61,19 +61,19 @@ def _end_tool(session: Session, body: event_types.ToolAnswered, state: object) -
     )
 
 
-def _begin_effect(session: Session, body: event_types.CodeCalled, state: object) -> Session:
+def _begin_effect(session: SessionRecord, body: event_types.CodeCalled, state: object) -> SessionRecord:
     return replace(session, effects=(*session.effects, body), open_effect=body)
 
 
-def _end_effect(session: Session, body: event_types.CodeAnswered, state: object) -> Session:
+def _end_effect(session: SessionRecord, body: event_types.CodeAnswered, state: object) -> SessionRecord:
     return replace(session, open_effect=None)
 
 
-def _end_turn(session: Session, body: event_types.Spoken, state: object) -> Session:
+def _end_turn(session: SessionRecord, body: event_types.Spoken, state: object) -> SessionRecord:
     return replace(session, effects=())
 
 
-def _resume(session: Session, body: event_types.RunResumed, state: object) -> Session:
+def _resume(session: SessionRecord, body: event_types.RunResumed, state: object) -> SessionRecord:
     return replace(session, results={}, has_background=False)
 
 
@@ -83,7 +83,7 @@ def _left_out(line: str) -> tuple[str, LeftOut]:
 
 
 def _results(
-    session: Session, body: event_types.ToolAnswered
+    session: SessionRecord, body: event_types.ToolAnswered
 ) -> Mapping[tuple[object, ...], tuple[int, ...]]:
     call, results = session.open_tool, session.results
     if body.changes:
@@ -96,7 +96,7 @@ def _results(
     return {**results, same: tuple(dict.fromkeys((*results[same], body.call)))}
 
 
-def _adopt(session: Session, body: event_types.AttemptChosen, state: object) -> Session:
+def _adopt(session: SessionRecord, body: event_types.AttemptChosen, state: object) -> SessionRecord:
     return replace(session, left_out=body.left_out)
 
 

@@ -74,7 +74,7 @@ def _lose(spend: Spend, body: event_types.CallRetried | event_types.CallSwitched
     return _add_usage(spend, body.lost)
 
 
-def _fail(spend: Spend, body: event_types.CallFailed, state: object) -> Spend:
+def _fail(spend: Spend, body: event_types.ModelCallFailed, state: object) -> Spend:
     return _without_call(_add_usage(spend, body.lost), body.call)
 
 
@@ -121,7 +121,7 @@ HANDLERS: Handlers = {
     event_types.CallAnswered: _settle,
     event_types.CallRetried: _lose,
     event_types.CallSwitched: _lose,
-    event_types.CallFailed: _fail,
+    event_types.ModelCallFailed: _fail,
     event_types.ToolCalled: _count_tool_call,
     event_types.BudgetReached: _exhaust,
     event_types.AttemptEnded: _add_attempt,

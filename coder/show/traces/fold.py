@@ -111,7 +111,7 @@ class Trace:
                 of.CallAnswered(call=call, usage=used)
                 | of.CallRetried(call=call, lost=Used(usage=used))
                 | of.CallSwitched(call=call, lost=Used(usage=used))
-                | of.CallFailed(call=call, lost=Used(usage=used))
+                | of.ModelCallFailed(call=call, lost=Used(usage=used))
             ):
                 self._used[call] = self._used.get(call, Usage()) + used
         kind, _, verb = body.type.partition(".")

@@ -15,7 +15,7 @@ import tamper_checks  # type: ignore[import-not-found]  # beside this file
 
 if TYPE_CHECKING:
     from coder.verify.inside.pytest_setup import Untouched
-    from coder.verify.inside.reporter import Report
+    from coder.verify.inside.reporter import RowReporter
     from coder.verify.inside.skips import Skips
 
 MESSAGE = 4000
@@ -25,7 +25,7 @@ _EXPECTED = {"xfail", "__unittest_expecting_failure__"}
 
 
 def run_pytest(
-    report: Report,
+    report: RowReporter,
     args: list[str],
     skips: Skips,
     untouched: Untouched,
@@ -61,7 +61,7 @@ class PytestPlugin:
     """Reports each test of a pytest session."""
 
     def __init__(
-        self, report: Report, skips: Skips, untouched: Untouched, only: list[str], *, is_proof: bool
+        self, report: RowReporter, skips: Skips, untouched: Untouched, only: list[str], *, is_proof: bool
     ) -> None:
         self._is_proof, self._session = is_proof, None
         self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)

@@ -59,8 +59,8 @@ _OPENED_AT_ONCE = 20
 """Paths of a row."""
 
 
-class Report:
-    """Sends each row at once to keeper.py, which signs it: what was reported before a crash is there."""
+class RowReporter:
+    """Sends each row at once to keeper.py, which signs it, so that a crash loses no earlier row."""
 
     def __init__(self, rows: int, now: str, *, limit_s: float | None = None) -> None:
         self._limit_s, self._timer = limit_s, threading.Timer(0, os.getpid)
@@ -100,7 +100,7 @@ class Report:
         self.write(test=str(name)[:_LONGEST_NAME], passed=bool(passed), message=str(message)[-most:], **more)
 
 
-class Unread(Report):
+class FailureReporter(RowReporter):
     """Keeps only whether a test failed, and prints it."""
 
     def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
@@ -120,7 +120,7 @@ class Unread(Report):
         self.failed = self.failed or not passed
 
 
-def run_file(report: Report, args: list[str], ours: list[str]) -> int:
+def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
     """Run one file as `__main__`; it is one test. A `sys.exit` from elsewhere than the tests fails it."""
     sys.argv = list(args)
     sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
@@ -153,7 +153,7 @@ def main(config_path: str, args: list[str]) -> int:
     os.unlink(config_path)
     proof = config.get("proof")
     now = os.path.join(config["root"], config["now"])
-    report = Report(config["rows"], now, limit_s=proof["limit_s"] if proof else None)
+    report = RowReporter(config["rows"], now, limit_s=proof["limit_s"] if proof else None)
     report.write(begin=1)
     paths = Untouched(config["brought"], config["setup"])
     root, names = config["root"], config["names"]
@@ -174,7 +174,7 @@ def main_of_script(args: list[str], tell: Callable[[dict[str, Any]], None]) -> i
     Args:
         tell: called with pytest's settings.
     """
-    report = Unread(tell)
+    report = FailureReporter(tell)
     names = [name for name in os.listdir(".") if not name.startswith(".")]
     ours = [name for name in names if re.match(r"(test_.*|.*_test|conftest)\.py$|tests$", name)]
     if args[0] != "-m":
@@ -211,7 +211,7 @@ def _own_code(path: str, ours: list[str]) -> str:
 
 
 def _run(
-    report: Report,
+    report: RowReporter,
     args: list[str],
     skips: Skips,
     untouched: Untouched,

@@ -11,7 +11,7 @@ import unittest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coder.verify.inside.reporter import Report
+    from coder.verify.inside.reporter import RowReporter
     from coder.verify.inside.skips import Skips
 
 _NO_TESTS = 5
@@ -19,26 +19,26 @@ _NO_TESTS = 5
 
 
 def run_unittest(
-    report: Report, args: list[str], skips: Skips, only: list[str], *, is_proof: bool = False
+    report: RowReporter, args: list[str], skips: Skips, only: list[str], *, is_proof: bool = False
 ) -> int:
     """Run unittest in this process."""
 
-    class Runner(unittest.TextTestRunner):
+    class ReportingRunner(unittest.TextTestRunner):
         def run(self, test: Any) -> Any:
             wanted = [one for one in _flat(test) if one.id() in only]
             return super().run(unittest.TestSuite(wanted) if wanted else test)
 
-    runner = Runner(resultclass=_reporting(report, skips, is_proof))
+    runner = ReportingRunner(resultclass=_reporting(report, skips, is_proof))
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     if not program.result.testsRun:
         return _NO_TESTS
     return 0 if program.result.wasSuccessful() else 1
 
 
-def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
+def _reporting(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
     """A class of unittest's results that reports each test."""
 
-    class Result(unittest.TextTestResult):
+    class ReportingResult(unittest.TextTestResult):
         def startTest(self, test: unittest.TestCase) -> None:
             super().startTest(test)
             report.running(test.id(), is_test=True)
@@ -80,7 +80,7 @@ def _reporting(report: Report, skips: Skips, is_proof: bool) -> Any:
         frames = [(frame.filename, frame.name) for frame in traceback.extract_tb(err[2])]
         return bool(skips.reach_the_code(err[1], frames, getattr(test, "_testMethodName", "")))
 
-    return Result
+    return ReportingResult
 
 
 def _flat(suite: Any) -> list[Any]:

@@ -45,15 +45,15 @@ _PATTERNS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Every test that ran, as its runner reports it."""
+class RunnerReport:
+    """All tests that ran, as their runner reports them."""
 
     lines: tuple[CheckLine, ...]
     complete: bool = True
     """The report came to its own end; False where it was cut off."""
 
 
-class Places:
+class PrintedPlaces:
     """Finds the places that programs print, for the files of one workspace."""
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -101,7 +101,7 @@ def compared(text: str) -> tuple[str | None, str | None]:
 def failed_line(
     name: str,
     message: str,
-    places: Places,
+    places: PrintedPlaces,
     *,
     path: str | None = None,
     line: int | None = None,

@@ -8,14 +8,21 @@ from typing import Any
 from xml.parsers import expat
 
 from coder.run.message import CheckLine
-from coder.verify.reports.failures import MOST_LINES, MOST_MESSAGE, Places, Report, failed_line, passed_line
+from coder.verify.reports.failures import (
+    MOST_LINES,
+    MOST_MESSAGE,
+    PrintedPlaces,
+    RunnerReport,
+    failed_line,
+    passed_line,
+)
 
 _NAME = 500
 _DEEPEST = 64
 _GO_NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
 
 
-def read_go(text: str, places: Places) -> Report | None:
+def read_go(text: str, places: PrintedPlaces) -> RunnerReport | None:
     """Tests as `package.Test/sub`; a package that can't be built is one failed line (`go doc test2json`).
 
     A parent that fails only because of a subtest is left out: the subtest says why.
@@ -45,7 +52,7 @@ def read_go(text: str, places: Places) -> Report | None:
             lines.append(failed_line(name, "".join(pieces), places, folder=package))
         elif passed and test:
             lines.append(passed_line(name))
-    return Report(tuple(lines), complete=any(not test for _, test in ended))
+    return RunnerReport(tuple(lines), complete=any(not test for _, test in ended))
 
 
 def _above(key: tuple[str, str], ended: Collection[tuple[str, str]]) -> tuple[str, str]:
@@ -85,7 +92,7 @@ _CARGO_BUILD = re.compile(
 _BACKTRACE = re.compile(r"^stack backtrace:\n(?:(?:   |note: ).*\n?)*", re.MULTILINE)
 
 
-def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
+def read_cargo(stdout: str, stderr: str, places: PrintedPlaces) -> RunnerReport | None:
     """Tests by their paths in the crate; code that can't be compiled is one failed line each error."""
     lines = _cargo_tests(stdout, places)
     if lines is None and (errors := list(_CARGO_BUILD.finditer(stderr))):
@@ -99,10 +106,10 @@ def read_cargo(stdout: str, stderr: str, places: Places) -> Report | None:
             )
             for match in errors[:20]
         ]
-    return Report(tuple(lines[:MOST_LINES])) if lines is not None else None
+    return RunnerReport(tuple(lines[:MOST_LINES])) if lines is not None else None
 
 
-def _cargo_tests(stdout: str, places: Places) -> list[CheckLine] | None:
+def _cargo_tests(stdout: str, places: PrintedPlaces) -> list[CheckLine] | None:
     how: dict[str, bool] = {}
     output: dict[str, list[str]] = {}
     about: list[str] | None = None
@@ -128,7 +135,7 @@ def _cargo_tests(stdout: str, places: Places) -> list[CheckLine] | None:
     ]
 
 
-def read_jest(text: str, places: Places) -> Report | None:
+def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:
     """Tests as `file > describe > name`; a file that can't be run is one failed line."""
     try:
         document = json.loads(text)
@@ -150,7 +157,7 @@ def read_jest(text: str, places: Places) -> Report | None:
                 lines.append(failed_line(name, message, places))
         if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
             lines.append(failed_line(path, str(file.get("message", "")), places))
-    return Report(tuple(lines[:MOST_LINES]))
+    return RunnerReport(tuple(lines[:MOST_LINES]))
 
 
 def _is_object(value: object) -> bool:
@@ -172,7 +179,7 @@ class _Case:
         if sum(map(len, self.texts)) < 2 * MOST_MESSAGE:
             self.texts.append(text)
 
-    def line(self, places: Places) -> CheckLine:
+    def line(self, places: PrintedPlaces) -> CheckLine:
         name, folder = self.attributes.get("name", ""), self.attributes.get("classname")
         name = f"{folder}::{name}" if folder else name
         if not self.failed:
@@ -218,7 +225,7 @@ class _Cases:
             self._case.tell(text)
 
 
-def read_junit(content: bytes, places: Places) -> Report | None:
+def read_junit(content: bytes, places: PrintedPlaces) -> RunnerReport | None:
     """Tests as `classname::name`, as far as the document can be read."""
     cases, complete = _Cases(), True
     parser = expat.ParserCreate()  # knows no namespaces: names are read as they are written
@@ -231,4 +238,4 @@ def read_junit(content: bytes, places: Places) -> Report | None:
     except (expat.ExpatError, ValueError, LookupError):
         complete = False
     lines = tuple(case.line(places) for case in cases.cases if case.failed or not case.skipped)
-    return Report(lines, complete=complete) if complete or cases.cases else None
+    return RunnerReport(lines, complete=complete) if complete or cases.cases else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from coder.verify.reports.failures import Places, Report
+from coder.verify.reports.failures import PrintedPlaces, RunnerReport
 from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
 
 _FRONTS = {
@@ -25,7 +25,7 @@ class Runner:
 
     name: str
     argv: tuple[str, ...]
-    read: Callable[[bytes, str, str, Places], Report | None]
+    read: Callable[[bytes, str, str, PrintedPlaces], RunnerReport | None]
     """(report file, stdout, stderr, places) → the report, None where there is none."""
     render: Callable[[str], str] | None = None
     """Converts the report on stdout to the normal output; None if the report has its own file."""

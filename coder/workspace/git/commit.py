@@ -33,7 +33,7 @@ class NoCommit(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class CommittedFile:
     """One file of a commit: contents before and after, None for no file."""
 
     before: bytes | None
@@ -51,7 +51,9 @@ class Made:
     branch: str | None
 
 
-def commit(folder: Path, changed: Mapping[str, Changed], *, message: str, branch: str | None = None) -> Made:
+def commit(
+    folder: Path, changed: Mapping[str, CommittedFile], *, message: str, branch: str | None = None
+) -> Made:
     """Commit these changes of files under a folder; repeatable.
 
     Raises NoCommit: no repository, an unsuitable state of it, or a file has the user's own changes.
@@ -107,7 +109,7 @@ class _Committer:
         if self.repository.head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
-    def commit(self, files: Mapping[str, Changed], message: str, branch: str | None) -> Made:
+    def commit(self, files: Mapping[str, CommittedFile], message: str, branch: str | None) -> Made:
         head = self.repository.head()
         self._check_place(branch)
         self._check_no_filter(files)
@@ -140,7 +142,7 @@ class _Committer:
         self.repository.move(f"refs/heads/{branch}", revision, None, message, self._person())
         return Made(revision, branch)
 
-    def _rows(self, files: Mapping[str, Changed], head: str | None, *, staged: bool) -> bytes:
+    def _rows(self, files: Mapping[str, CommittedFile], head: str | None, *, staged: bool) -> bytes:
         """Index entries, if each file was as in HEAD before the run changed it. Raises NoCommit."""
         rows = []
         for path, change in files.items():
@@ -175,7 +177,7 @@ class _Committer:
         row = self.git.run("ls-files", "-z", "-s", "--", path).split()
         return row[1].decode() if row else None
 
-    def _check_no_filter(self, files: Mapping[str, Changed]) -> None:
+    def _check_no_filter(self, files: Mapping[str, CommittedFile]) -> None:
         paths = b"".join(os.fsencode(path) + b"\0" for path in files)
         fields = self.git.run("check-attr", "-z", "--stdin", "filter", stdin=paths).split(b"\0")
         for path, value in zip(map(os.fsdecode, fields[::3]), map(os.fsdecode, fields[2::3]), strict=False):

@@ -41,7 +41,7 @@ _CHANGED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckedOutBranch:
     """A repository on a branch, with no operation in progress."""
 
     repository: Repository
@@ -79,7 +79,7 @@ class Proposed:
     """URL of the remote."""
 
 
-def place_of(folder: Path) -> Place:
+def place_of(folder: Path) -> CheckedOutBranch:
     """The repository of a folder.
 
     Raises:
@@ -96,10 +96,10 @@ def place_of(folder: Path) -> Place:
         raise UsageError("HEAD is on no branch. Begin one: git switch -c NAME")
     if branch[0] in "-+":  # to git a flag, or an order to overwrite
         raise UsageError(f"{branch} can't be named to git. Begin another branch: git switch -c NAME")
-    return Place(repository, branch)
+    return CheckedOutBranch(repository, branch)
 
 
-def pending_in(place: Place, names: Iterable[str]) -> Pending:
+def pending_in(place: CheckedOutBranch, names: Iterable[str]) -> Pending:
     """Differences from the last commit, staged or not; `names` are paths relative to the top."""
     with isolated(place.repository) as git:
         base = place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
@@ -115,19 +115,19 @@ def literal(path: str) -> str:
     return f":(literal){path}" if path.startswith(":") or {*path} & {*"*?[\\"} else path
 
 
-def mixed_in(place: Place, befores: Mapping[str, list[bytes | None]]) -> list[str]:
+def mixed_in(place: CheckedOutBranch, befores: Mapping[str, list[bytes | None]]) -> list[str]:
     """Files whose committed content is none of those before their change."""
     committed = contents_at_head(place.top, befores)
     return [path for path, before in befores.items() if committed.get(path) not in before]
 
 
-def hooks_of(place: Place, command: str) -> list[str]:
+def hooks_of(place: CheckedOutBranch, command: str) -> list[str]:
     """Hooks that a git command starts."""
     folder = _hooks_folder(place.repository)
     return [name for name in HOOKS.get(command, ()) if os.access(folder / name, os.X_OK)]
 
 
-def settings_in(place: Place) -> list[str]:
+def settings_in(place: CheckedOutBranch) -> list[str]:
     """`KEY=VALUE` by which git may run a program: the repository's own, and some of the user's."""
     own = place.repository.own_settings(".")
     beside = place.repository.user_settings(_BESIDE_FILES)
@@ -137,7 +137,7 @@ def settings_in(place: Place) -> list[str]:
     ]
 
 
-def startable(place: Place, paths: Iterable[str]) -> list[str]:
+def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
     """Those of these files that git may start: hooks, files beside them, and files on PATH."""
     top, paths = place.top.resolve(), list(paths)
     on_path = {(top / entry).resolve() for entry in os.get_exec_path()}
@@ -187,7 +187,7 @@ def _hooks_folder(repository: Repository) -> Path:
     return folder.resolve()
 
 
-def proposed_in(place: Place) -> Proposed:
+def proposed_in(place: CheckedOutBranch) -> Proposed:
     """Contents of a pull request of the branch."""
     repository = place.repository
     remote = _remote(repository, place.branch)

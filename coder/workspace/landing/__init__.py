@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from coder.base.errors import MachineError
-from coder.run.event_types.run_events import Change, Plan
+from coder.run.event_types.run_events import FileChange, LandingPlan
 from coder.run.stored_file import StoredFile
 from coder.workspace.folder import Snapshot
 from coder.workspace.landing.grounds import check_places, check_root
 from coder.workspace.landing.staging import (
     FileChanged,
-    LandingRefused,
+    ForbiddenPath,
     check_own_mode,
     check_same_repository,
     clear,
@@ -29,10 +29,10 @@ from coder.workspace.landing.staging import (
 )
 
 __all__ = [
-    "Change",
+    "FileChange",
     "FileChanged",
-    "LandingRefused",
-    "Plan",
+    "ForbiddenPath",
+    "LandingPlan",
     "apply",
     "check_root",
     "is_made",
@@ -43,7 +43,7 @@ __all__ = [
 
 def plan(
     snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
-) -> Plan:
+) -> LandingPlan:
     """Plan to write these contents (None: remove the file) under the snapshot's root; changes nothing.
 
     Args:
@@ -62,7 +62,7 @@ def plan(
         parts = parts_of(path)
         check_same_repository(root, parts)
         if above := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
-            raise LandingRefused(
+            raise ForbiddenPath(
                 f"{path} and {above[0]} can't both be changed: one is the folder of the other."
             )
         now = state_of(root, parts)
@@ -73,7 +73,7 @@ def plan(
     changes = changes_of(read, files, executable=executable)
     folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
     new_folders = tuple(sorted(folder for folder in folders if not (root / folder).exists()))
-    return Plan(root=str(root), changes=tuple(changes), made=new_folders)
+    return LandingPlan(root=str(root), changes=tuple(changes), made=new_folders)
 
 
 def changes_of(
@@ -81,7 +81,7 @@ def changes_of(
     files: Mapping[str, bytes | None],
     *,
     executable: Mapping[str, bool] | None = None,
-) -> list[Change]:
+) -> list[FileChange]:
     """Changes of these contents against the files that were read; pure."""
     changes = []
     for path, content in sorted(files.items()):
@@ -96,7 +96,7 @@ def changes_of(
             bits = mode if chmod is None else chmod
             runs = old is None and is_program if bits is None else bits & 0o100 != 0
             changes.append(
-                Change(path=path, before=before, after=after, mode=mode, executable=runs, chmod=chmod)
+                FileChange(path=path, before=before, after=after, mode=mode, executable=runs, chmod=chmod)
             )
     return changes
 
@@ -120,7 +120,7 @@ def _mode_of_moved(
 
 
 async def apply(
-    plan: Plan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
+    plan: LandingPlan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
 ) -> None:
     """Make every change of a plan that isn't made yet; `record` gets each finished path.
 
@@ -140,7 +140,7 @@ async def apply(
     try:
         for change in plan.changes:
             stage(root, change, contents.get(change.path) if change.after else None)
-    except (LandingRefused, MachineError, ValueError):
+    except (ForbiddenPath, MachineError, ValueError):
         clear(root, plan)
         raise
     for change in plan.changes:
@@ -149,7 +149,7 @@ async def apply(
 
 
 async def undo(
-    plan: Plan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
+    plan: LandingPlan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
 ) -> None:
     """Restore the previous contents, file by file; `record` gets each path, and the reason if it was left.
 
@@ -169,7 +169,7 @@ async def undo(
             check_own_mode(root, back)
             stage(root, back, contents.get(change.path) if back.after else None)
             place(root, back)
-        except LandingRefused as error:
+        except ForbiddenPath as error:
             await record(change.path, str(error))
         else:
             await record(change.path, None)
@@ -177,11 +177,11 @@ async def undo(
         remove_empty(root, folder)
 
 
-def is_made(plan: Plan, change: Change) -> bool:
+def is_made(plan: LandingPlan, change: FileChange) -> bool:
     """Whether the folder's file is the result of the change."""
     root = Path(plan.root)
     try:
         is_there = state_of(root, parts_of(change.path)) == change.after
         return is_there and (change.chmod is None or has_mode(root, change, change.chmod))
-    except LandingRefused:
+    except ForbiddenPath:
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from coder.base.fs.git_names import folded_name, is_git_name
 from coder.base.fs.private_folder import own_folders
 from coder.workspace.git.found import find_repository
-from coder.workspace.landing.staging import LandingRefused
+from coder.workspace.landing.staging import ForbiddenPath
 
 _OF_REPOSITORY = {"head", "commondir", "objects", "refs", "config", "hooks", "packed-refs"}
 """What makes a folder a repository to git, and what git reads there."""
@@ -18,12 +18,12 @@ def check_root(root: Path) -> None:
     """Raise LandingRefused if a folder belongs to git or to coder, by its own path with links followed."""
     root = root.resolve()
     if any(map(is_git_name, root.parts)):
-        raise LandingRefused(f"{root} belongs to git: a run never writes there. Name the work tree as PATH.")
+        raise ForbiddenPath(f"{root} belongs to git: a run never writes there. Name the work tree as PATH.")
     for folder in (root, *root.parents):
         if os.path.lexists(folder / ".git"):
             break  # the top of a work tree
         if _is_git_folder(_names_in(folder)):
-            raise LandingRefused(
+            raise ForbiddenPath(
                 f"{root} lies in the repository {folder}, which belongs to git: a run never writes there. "
                 "Name a work tree as PATH."
             )
@@ -44,7 +44,7 @@ def check_places(root: Path, paths: Iterable[str]) -> None:
     for above in suspects:
         new = {folded_name(parts[len(above)]) for parts in written if parts[: len(above)] == above}
         if _is_git_folder(_names_in(root.joinpath(*above)) | new):
-            raise LandingRefused(
+            raise ForbiddenPath(
                 f"{'/'.join(above) or '.'} would be a repository to git, which runs the programs that its "
                 "config names: a run never writes one. Make it by: git init"
             )
@@ -103,7 +103,7 @@ def _check_not_own(place: Path) -> None:
     for folder in own_folders():
         parts = tuple(part.casefold() for part in folder.expanduser().resolve().parts)
         if tuple(part.casefold() for part in place.parts[: len(parts)]) == parts:
-            raise LandingRefused(
+            raise ForbiddenPath(
                 f"{place} belongs to coder itself, which would run what it names: a run never writes there."
             )
 

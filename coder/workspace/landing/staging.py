@@ -10,17 +10,17 @@ from coder.base.errors import FolderError, UsageError
 from coder.base.fs.atomic_replace import clean_up, put_in_place, remove, set_mode, sync_folder, write_beside
 from coder.base.fs.git_names import is_git_name
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
-from coder.run.event_types.run_events import Change, Plan
+from coder.run.event_types.run_events import FileChange, LandingPlan
 
 _MOST_BYTES = 1 << 28
 """More bytes than a sandbox's disk holds: a larger file is never ours."""
 
 
-class LandingRefused(UsageError):
+class ForbiddenPath(UsageError):
     """A path that a run must not write; nothing was changed."""
 
 
-class FileChanged(LandingRefused):
+class FileChanged(ForbiddenPath):
     """A file has neither the content that the run read nor that it wrote."""
 
 
@@ -28,11 +28,11 @@ def parts_of(path: str) -> tuple[str, ...]:
     """The parts of a path that stays under its root. Raises LandingRefused: it doesn't."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
-        raise LandingRefused(f"{path!r} is not a path inside of the folder.")
+        raise ForbiddenPath(f"{path!r} is not a path inside of the folder.")
     if not path.isprintable() or "\\" in path:
-        raise LandingRefused(f"{path!r} has characters that file names should not have.")
+        raise ForbiddenPath(f"{path!r} has characters that file names should not have.")
     if any(map(is_git_name, parts)):
-        raise LandingRefused(f"{path} belongs to git: a run never writes there.")
+        raise ForbiddenPath(f"{path} belongs to git: a run never writes there.")
     return parts
 
 
@@ -41,7 +41,7 @@ def check_same_repository(root: Path, parts: tuple[str, ...]) -> None:
     for count in range(1, len(parts)):
         folder = root.joinpath(*parts[:count])
         if os.path.lexists(folder / ".git"):
-            raise LandingRefused(
+            raise ForbiddenPath(
                 f"{'/'.join(parts)} belongs to another repository, the submodule {'/'.join(parts[:count])}. "
                 "Work on it by itself: name that folder as PATH."
             )
@@ -66,21 +66,21 @@ def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
     except FileNotFoundError:
         return None, None
     except NotADirectoryError as error:
-        raise LandingRefused(f"{path} leads over a link or a file: a run writes in folders only.") from error
+        raise ForbiddenPath(f"{path} leads over a link or a file: a run writes in folders only.") from error
     except NotRegular as error:
-        raise LandingRefused(f"{path} is a link, a folder or a device: a run replaces files only.") from error
+        raise ForbiddenPath(f"{path} is a link, a folder or a device: a run replaces files only.") from error
     except OSError as error:
         raise FolderError(f"Can't read {root / path}: {error.strerror}.") from error
     return sha256_of(content), status.st_mode & 0o777
 
 
-def has_mode(root: Path, change: Change, *modes: int | None) -> bool:
+def has_mode(root: Path, change: FileChange, *modes: int | None) -> bool:
     """Whether the change's file has one of these permission bits. Raises as state_of."""
     now = _read(root, parts_of(change.path))[1]
     return now in [mode & 0o777 for mode in modes if mode is not None]
 
 
-def check_own_mode(root: Path, change: Change) -> None:
+def check_own_mode(root: Path, change: FileChange) -> None:
     """Raise FileChanged if permission bits that the change switches are neither those before nor after."""
     if change.chmod is not None and not has_mode(root, change, change.mode, change.chmod):
         raise FileChanged(
@@ -93,7 +93,7 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def stage(root: Path, change: Change, content: bytes | None) -> None:
+def stage(root: Path, change: FileChange, content: bytes | None) -> None:
     """Write the new content beside the file, unless it is there already.
 
     Raises:
@@ -121,7 +121,7 @@ def stage(root: Path, change: Change, content: bytes | None) -> None:
                 )
 
 
-def place(root: Path, change: Change) -> None:
+def place(root: Path, change: FileChange) -> None:
     """Make a staged change, unless it is made already.
 
     Raises:
@@ -147,7 +147,7 @@ def place(root: Path, change: Change) -> None:
             set_mode(folder, parts[-1], change.chmod)
 
 
-def clear(root: Path, plan: Plan) -> None:
+def clear(root: Path, plan: LandingPlan) -> None:
     """Remove staged files, and folders made for them."""
     for change in plan.changes:
         with suppress(OSError), open_folder(root, parts_of(change.path)[:-1]) as folder:
@@ -170,7 +170,7 @@ def remove_empty(root: Path, folder: str) -> None:
 
 
 @contextmanager
-def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
+def _told(root: Path, change: FileChange, now: str | None) -> Iterator[None]:
     """Name the file of a failed step. Raises FileChanged, FolderError."""
     try:
         yield
@@ -185,7 +185,7 @@ def _told(root: Path, change: Change, now: str | None) -> Iterator[None]:
         ) from error
 
 
-def _temporaries(change: Change) -> tuple[str, str]:
+def _temporaries(change: FileChange) -> tuple[str, str]:
     """Names of temporary files for both contents, constant so that a retry removes leftovers of a kill."""
     names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
     before, after = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cli.grade_command import Scoring
-from benchmarks.runner.bench_session import Session
+from benchmarks.runner.bench_session import BenchSession
 from benchmarks.runner.runner import IN_A_ROW
 from coder.base.errors import UsageError
 from coder.run.settings import Settings
@@ -264,7 +264,7 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
     lines = [json.dumps({"task_id": one["id"], "completion": one["canonical_solution"]}) for one in CASES]
     samples.write_text("\n".join(lines) + "\n")
     scoring = Scoring(str(suite), samples, exact=False)
-    session = Session(scoring.suite, Settings(), 1)
+    session = BenchSession(scoring.suite, Settings(), 1)
     samples.write_text("\n".join(lines[:2]) + "\n")
 
     with (

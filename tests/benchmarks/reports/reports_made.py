@@ -1,6 +1,6 @@
 """Reports for tests, made of letters, one a sample: p passed, f failed, and so on as `OUTCOMES` says."""
 
-from benchmarks.report import Report, Usage
+from benchmarks.report import Report, SampleUsage
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.verdict import Outcome, Verdict
@@ -52,7 +52,7 @@ def report_of(
     usage = (
         []
         if cost is None
-        else [Usage(id=v.id, sample=v.sample, cost_usd=cost, seconds=1.5) for v in verdicts]
+        else [SampleUsage(id=v.id, sample=v.sample, cost_usd=cost, seconds=1.5) for v in verdicts]
     )
     digests = {"judge": "j" * 64} | ({"samples": samples} if samples else {})
     return make_report(suite, verdicts, digests=digests, usage=usage, model=model, greedy=greedy)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from benchmarks.report import Report, Times, Usage
+from benchmarks.report import Report, SampleUsage, Times
 from benchmarks.reports.page import page
 from coder.base.text.sanitize import printable
 from tests.benchmarks.reports.conftest import opened
@@ -39,7 +39,7 @@ def graded(cases: dict[str, str], difficulties: dict[str, str]) -> Report:
 
 
 def spending(report: Report, costs: dict[str, float | None], seconds: dict[str, float]) -> Report:
-    usage = [Usage(id=case, sample=0, cost_usd=costs[case], seconds=seconds[case]) for case in costs]
+    usage = [SampleUsage(id=case, sample=0, cost_usd=costs[case], seconds=seconds[case]) for case in costs]
     return report.model_copy(update={"usage": tuple(usage)})
 
 

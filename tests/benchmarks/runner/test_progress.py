@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from benchmarks.runner.progress import Progress
+from benchmarks.runner.progress import SampleProgress
 
 
 class Screen(StringIO):
@@ -20,7 +20,7 @@ def counted(out: StringIO, monkeypatch: pytest.MonkeyPatch, *, no_color: str = "
     monkeypatch.setenv("NO_COLOR", no_color)
     clock = iter(range(0, 10_000, 60))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    progress = Progress(4, out=out)
+    progress = SampleProgress(4, out=out)
     progress.start()
     progress.advance()
     progress.advance()

@@ -6,10 +6,10 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.report import Usage
-from benchmarks.runner.case_attempt import CaseAttempt, Shown, Solver, shown
+from benchmarks.report import SampleUsage
+from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, shown
 from benchmarks.runner.runlog import BenchStarted, RunLog
-from benchmarks.runner.runner import IN_A_ROW, Job, run_jobs
+from benchmarks.runner.runner import IN_A_ROW, SampleJob, run_jobs
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.patch import apply_patch
@@ -54,18 +54,20 @@ async def judge() -> AsyncIterator[Judge]:
         yield judge
 
 
-def right(case: Shown) -> str:
+def right(case: VisibleCase) -> str:
     return f"def {case.entry_point}(a, b): return a + b\n"
 
 
-def answering(text: Callable[[Shown], str], *, cost: float = 0.0) -> Solver:
-    async def solver(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
-        return CaseAttempt(text=text(case), usage=Usage(id=case.id, sample=sample, calls=1, cost_usd=cost))
+def answering(text: Callable[[VisibleCase], str], *, cost: float = 0.0) -> Solver:
+    async def solver(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
+        return CaseAttempt(
+            text=text(case), usage=SampleUsage(id=case.id, sample=sample, calls=1, cost_usd=cost)
+        )
 
     return solver
 
 
-def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> Iterator[Job]:
+def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> Iterator[SampleJob]:
     for case, sample in Selection(samples=samples, filter="f/*").attempts(SUITE):
 
         async def attempt(case: object = case, sample: int = sample) -> CaseAttempt:
@@ -74,7 +76,7 @@ def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> 
                 seen.append(f"{case.id} {sample}")
             return await solver(shown(case), sample=sample, seed=0)
 
-        yield Job(case, sample, attempt)
+        yield SampleJob(case, sample, attempt)
 
 
 async def begun(log: MemoryLog, run: str, token: int) -> RunLog:
@@ -102,10 +104,10 @@ async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) ->
 async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
     log, first, second = MemoryLog(), [], []
 
-    async def breaks(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+    async def breaks(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/3":
             raise MachineError("the disk is full")
-        return CaseAttempt(text=right(case), usage=Usage(id=case.id, sample=sample, calls=1))
+        return CaseAttempt(text=right(case), usage=SampleUsage(id=case.id, sample=sample, calls=1))
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
@@ -137,7 +139,7 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
 ) -> None:
     log = MemoryLog()
 
-    async def dead(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+    async def dead(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
         return CaseAttempt(error="no such key", exit_code=4)
 
     async with log.lease("bench_1") as token:
@@ -153,10 +155,10 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
 async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge) -> None:
     log = MemoryLog()
 
-    async def once(case: Shown, *, sample: int, seed: int) -> CaseAttempt:
+    async def once(case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
         if case.id == "f/2":
             return CaseAttempt(error="refused", exit_code=4)
-        return CaseAttempt(text=right(case), usage=Usage(id=case.id, sample=sample, calls=1))
+        return CaseAttempt(text=right(case), usage=SampleUsage(id=case.id, sample=sample, calls=1))
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)

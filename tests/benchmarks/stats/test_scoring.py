@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.report import Report, Usage
+from benchmarks.report import Report, SampleUsage
 from benchmarks.reports.figures import facts, scores
 from benchmarks.stats.scores import score_interval
 from benchmarks.stats.scoring import make_report
@@ -166,7 +166,7 @@ def test_the_order_of_verdicts_changes_nothing(verdicts: list[Verdict]) -> None:
 
 
 def test_a_cost_that_is_known_in_part_only_is_none() -> None:
-    known, unknown = Usage(id="a", sample=0, cost_usd=0.5), Usage(id="b", sample=0)
+    known, unknown = SampleUsage(id="a", sample=0, cost_usd=0.5), SampleUsage(id="b", sample=0)
 
     assert report(verdict("a"), usage=[known, known]).cost_usd == 1
     assert report(verdict("a"), usage=[known, unknown]).cost_usd is None

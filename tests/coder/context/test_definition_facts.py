@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.fs.private_folder import facts_folder
-from coder.context.definition_facts import MOST_BYTES, Facts, cached_facts, facts_of
+from coder.context.definition_facts import MOST_BYTES, DefinitionFacts, cached_facts, facts_of
 from coder.source.languages import GRAMMARS
 
 SOURCES = {
@@ -63,7 +63,7 @@ async def test_what_was_read_once_is_taken_from_the_cache(tmp_path: Path) -> Non
 
     again = await facts_of(SOURCES, cache=tmp_path)
 
-    assert all(again[path] == Facts("kept:1", first[path].words) for path in SOURCES)
+    assert all(again[path] == DefinitionFacts("kept:1", first[path].words) for path in SOURCES)
 
 
 async def test_a_changed_file_is_read_again(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from coder.context.best_places import Place
+from coder.context.best_places import QuotedPlace
 from coder.context.quoting import tokens
 from coder.context.shown_files import show_files
 
 
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
     """The lines around these."""
-    places = [Place(path, line) for line in lines]
+    places = [QuotedPlace(path, line) for line in lines]
     return show_files({path: text}, places, extents={}, whole={}, budget=budget)[0]
 
 
@@ -34,7 +34,7 @@ def test_an_excerpt_keeps_to_its_budget_whatever_fence_it_needs() -> None:
 
 def test_an_excerpt_says_where_its_definition_ends() -> None:
     text = "def one():\n" + "    x = 1\n" * 8 + "\n    return x\n\ndef two(\n    x,\n):\n    return 2\n"
-    place = Place("a.py", 1)
+    place = QuotedPlace("a.py", 1)
 
     cut, head, whole = (
         show_files({"a.py": text}, [place], extents={place: extent}, whole={}, budget=5000)[0]
@@ -53,14 +53,14 @@ def test_lines_that_are_not_there_show_nothing() -> None:
 def test_a_file_with_a_share_is_shown_whole_where_it_fits() -> None:
     texts = {"a.py": "one\ntwo\n"}
 
-    shown = show_files(texts, [Place("a.py", 2)], extents={}, whole={"a.py": 0.5}, budget=500)
+    shown = show_files(texts, [QuotedPlace("a.py", 2)], extents={}, whole={"a.py": 0.5}, budget=500)
 
     assert shown == ("\n`a.py`:\n```\none\ntwo\n```\n", {"a.py": {1, 2}})
 
 
 def test_excerpts_a_few_lines_apart_are_one() -> None:
     text = "".join(f"line {i}\n" for i in range(1, 41))
-    places = [Place("a.py", line) for line in (5, 15, 30)]
+    places = [QuotedPlace("a.py", line) for line in (5, 15, 30)]
     extents = dict(zip(places, [(1, 10), (14, 20), (25, 35)], strict=True))
 
     shown, lines = show_files({"a.py": text}, places, extents=extents, whole={}, budget=5000)
@@ -73,7 +73,7 @@ def test_excerpts_a_few_lines_apart_are_one() -> None:
 def test_a_long_docstring_in_an_excerpt_is_its_first_line() -> None:
     doc = '    """Round.\n\n    To cents.\n    Always.\n    """\n'
     text = f'def rounded(x):\n{doc}    return """\n1\n2\n3\n"""\n'
-    place = Place("a.py", 1)
+    place = QuotedPlace("a.py", 1)
 
     shown = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole={}, budget=500)[0]
 
@@ -82,7 +82,7 @@ def test_a_long_docstring_in_an_excerpt_is_its_first_line() -> None:
 
 def test_the_first_line_of_a_long_definition_alone_is_not_shown() -> None:
     text = "class TestLoop:\n" + "    x = 1\n" * 90
-    place = Place("a.py", 1)
+    place = QuotedPlace("a.py", 1)
 
     shown = show_files({"a.py": text}, [place], extents={place: (1, 1)}, whole={}, budget=500)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.models.find_model import WEAK, Choice, resolve, unknown_name
+from coder.models.find_model import WEAK, ModelChoice, resolve, unknown_name
 from coder.models.providers import Provider, built_in, found_endpoints, providers
 from coder.models.roles import Asked, Roles, open_roles, resolve_roles
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
@@ -21,7 +21,7 @@ def ollama(port: int) -> tuple[Provider, ...]:
     return (*HOSTED, Provider(name="ollama", url=f"http://127.0.0.1:{port}/v1", is_local=True))
 
 
-def key_of(choice: Choice) -> str | None:
+def key_of(choice: ModelChoice) -> str | None:
     assert choice.endpoint is not None
     return choice.endpoint.key.get_secret_value() if choice.endpoint.key else None
 

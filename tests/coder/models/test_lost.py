@@ -16,7 +16,7 @@ from coder.models.recorder import Recorder
 from coder.models.wrapper import Router
 from coder.people.cli.cost_table import cost_blocks
 from coder.run.costs import costs_of
-from coder.run.event_types import CallFailed, CallRetried, parse
+from coder.run.event_types import CallRetried, ModelCallFailed, parse
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -119,7 +119,7 @@ async def test_a_budget_ends_the_retries_that_it_has_no_room_for() -> None:
 
     events = [parse(event) for event in await log.read(run.run_id)]
     assert (run.status, run.limit, len(server.requests)) == ("limit", "cost", 1)
-    assert [type(body) for body in events[2:4]] == [CallRetried, CallFailed]
+    assert [type(body) for body in events[2:4]] == [CallRetried, ModelCallFailed]
     assert run.cost is not None
     assert 0.03 <= run.cost < 0.04
 

@@ -16,7 +16,7 @@ from coder.models.model import Sampling
 from coder.models.scripted import Scripted
 from coder.models.shared_budget import Pursed, SharedBudget
 from coder.models.wrapper import RoleModels
-from coder.run.event_types import BudgetReached, CallFailed, CallIntended, parse
+from coder.run.event_types import BudgetReached, CallIntended, ModelCallFailed, parse
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
@@ -117,7 +117,7 @@ async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made
 
     bodies = [parse(event) for event in await log.read(run.run_id)]
     assert (run.status, run.exit_code, run.limit, server.requests) == ("limit", 3, "shared", [])
-    assert [type(body) for body in bodies[1:4]] == [CallIntended, CallFailed, BudgetReached]
+    assert [type(body) for body in bodies[1:4]] == [CallIntended, ModelCallFailed, BudgetReached]
     assert "all runs together" in run.reason
     assert run.cost == 0
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from coder.models.model import Sampling, Usage
 from coder.people.cli.cost_table import cost_blocks, json_of
 from coder.run.costs import costs_of
-from coder.run.event_types import CallAnswered, CallFailed, CallIntended, CallRetried, CallSwitched
+from coder.run.event_types import CallAnswered, CallIntended, CallRetried, CallSwitched, ModelCallFailed
 from coder.show.tables import plain_lines
 from tests.coder.states import call, events, started
 
@@ -42,7 +42,7 @@ def test_a_call_tells_its_retries_its_switches_and_how_it_ended() -> None:
         FIRST,
         CallRetried(call=1, attempt=1, wait_s=1, reason="x"),
         CallSwitched(call=1, model="a", next="b", reason="x"),
-        CallFailed(call=1, error="ModelUnavailable", message="x"),
+        ModelCallFailed(call=1, error="ModelUnavailable", message="x"),
         FIRST.model_copy(update={"call": 2}),
     ]
 

@@ -12,12 +12,12 @@ from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
 from coder.run.records.record import replace
-from coder.run.records.session import Session
+from coder.run.records.session import SessionRecord
 from coder.run.records.spend import Spend
 from coder.run.state import State
 from tests.coder.states import started, state_of
 
-RECORDS = (Inputs, Progress, Spend, Dialogue, Session, Landing, Questions)
+RECORDS = (Inputs, Progress, Spend, Dialogue, SessionRecord, Landing, Questions)
 
 
 @pytest.mark.parametrize("record", [State, *RECORDS])
@@ -46,7 +46,7 @@ def test_an_event_changes_the_records_that_handle_it_and_no_other(body: Body, ch
 
 
 def test_a_record_is_replaced_whole_and_the_earlier_one_stays() -> None:
-    before = Session(has_background=True)
+    before = SessionRecord(has_background=True)
     after = replace(before, tree={"a.py": None})
 
     assert (before.tree, after.tree, after.has_background) == ({}, {"a.py": None}, True)

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
 from coder.people.chat.chat_terminal import completed
-from coder.show.chat_commands import COMMANDS, Command, help_rows, is_message, parse_line, why_not_now
+from coder.show.chat_commands import COMMANDS, ChatCommand, help_rows, is_message, parse_line, why_not_now
 
 
 def test_a_command_has_a_name_and_the_rest_of_its_line() -> None:
-    assert parse_line("  /test pytest -q  ") == Command("test", "pytest -q")
+    assert parse_line("  /test pytest -q  ") == ChatCommand("test", "pytest -q")
 
 
 def test_a_message_may_begin_with_a_slash_that_is_doubled() -> None:

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from coder.show.tables import Block, Column, Table, pairs, print_blocks
+from coder.show.tables import Block, Column, TextTable, pairs, print_blocks
 
 COLUMNS = (
     Column("run", is_whole=True),
@@ -15,7 +15,7 @@ COLUMNS = (
     Column("unused"),
 )
 ROWS = [("run_1", "$0.10", "[bold]Add[/bold] :smile: " + 60 * "x", ""), ("run_22", "$12", "Mend", "")]
-TABLE = Table(COLUMNS, ROWS)
+TABLE = TextTable(COLUMNS, ROWS)
 FACTS = pairs([("samples", "passed 3"), ("digests", "suite 1234 " + 60 * "x")])
 
 
@@ -82,7 +82,7 @@ def test_a_narrow_terminal_leaves_out_the_columns_of_the_highest_rank_first(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     columns = (Column("run", is_whole=True), Column("kind", rank=2), Column("folder", rank=1))
-    ranked = Table((*columns, Column("task", least=20)), [("run_1", "K" * 12, "F" * 9, "T" * 60)])
+    ranked = TextTable((*columns, Column("task", least=20)), [("run_1", "K" * 12, "F" * 9, "T" * 60)])
 
     row = shown(Screen(), monkeypatch, [ranked])[-1]
     piped = shown(StringIO(), monkeypatch, [ranked])
@@ -97,7 +97,7 @@ def test_without_colours_a_long_value_is_whole_and_rows_have_the_form_of_their_t
     out: StringIO, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
-    formed = Table(COLUMNS[:2], [("run_1", "$1")], plain=["run|cost", "run_1|$1"])
+    formed = TextTable(COLUMNS[:2], [("run_1", "$1")], plain=["run|cost", "run_1|$1"])
 
     lines = shown(out, monkeypatch, [FACTS, formed])
 

@@ -16,7 +16,7 @@ import pytest
 from coder.base.errors import LeaseHeld, LogDamaged
 from coder.run.events import Draft
 from coder.store import SqliteLog
-from coder.store.lease import LEASE_S, Owner
+from coder.store.lease import LEASE_S, LeaseOwner
 from tests.forked import limit_files, said_by_child
 
 HELLO = Draft(type="hello", body={})
@@ -206,16 +206,16 @@ async def test_a_cancelled_holder_gives_the_lease_back(log: SqliteLog) -> None:
 
 
 def test_the_running_process_is_alive() -> None:
-    assert not Owner.current().died()
+    assert not LeaseOwner.current().died()
 
 
 def test_a_process_that_took_over_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
-    assert replace(Owner.current(), started="1").died()
+    assert replace(LeaseOwner.current(), started="1").died()
 
 
 def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
     child = subprocess.Popen(["sleep", "60"])
-    owner = replace(Owner.current(), pid=child.pid, started=_started(child.pid))
+    owner = replace(LeaseOwner.current(), pid=child.pid, started=_started(child.pid))
     assert not owner.died()
 
     child.send_signal(signal.SIGKILL)
@@ -228,7 +228,7 @@ def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
 
 @pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"namespace": "another boot"}])
 def test_a_process_that_cannot_be_asked_for_counts_as_alive(change: dict[str, str]) -> None:
-    assert not replace(Owner.current(), started="1", **change).died()
+    assert not replace(LeaseOwner.current(), started="1", **change).died()
 
 
 async def _take(folder: Path, *, append: int | None = None, then_die: bool = False) -> None:

@@ -17,7 +17,7 @@ import pytest
 from coder.base.errors import CoderError, LeaseHeld, LogDamaged, LogNewer, MachineError, UsageError
 from coder.run.events import Draft
 from coder.store import connections, event_codec, open_log
-from coder.store.lease import Owner
+from coder.store.lease import LeaseOwner
 from coder.store.postgres import PostgresLog
 from tests.forked import said_by_child
 from tests.postgres import PASSWORD, Server
@@ -260,9 +260,9 @@ async def test_a_lease_that_never_ends_is_taken_over_and_one_without_an_owner_is
 async def test_a_holder_on_another_machine_is_replaced_when_its_lease_is_over(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = Owner("elsewhere", "", 7, "")
+    elsewhere = LeaseOwner("elsewhere", "", 7, "")
     with PostgresLog(url, lease_s=0.6) as log:
-        monkeypatch.setattr(Owner, "current", lambda: elsewhere)
+        monkeypatch.setattr(LeaseOwner, "current", lambda: elsewhere)
         taken = log.lease("run_a")
         stale = await taken.__aenter__()
         heartbeat = next(task for task in asyncio.all_tasks() if "_renew" in repr(task))

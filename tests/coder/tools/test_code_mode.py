@@ -9,7 +9,7 @@ import pytest
 
 from coder.models.model import JsonObject, ToolSpec
 from coder.tools import code_mode
-from coder.tools.code_mode import Program, code_words, module_for
+from coder.tools.code_mode import ProgramRequests, code_words, module_for
 from coder.tools.tool import Desk, Tool, ToolResult, tool_of
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
@@ -33,12 +33,12 @@ async def unguarded(tool: Tool, given: JsonObject, make: Callable[[], Awaitable[
 
 
 @pytest.fixture
-def program(desk: Desk) -> Program:
-    return Program([tool_of(text, effect=False), tool_of(deep)], desk, unguarded)
+def program(desk: Desk) -> ProgramRequests:
+    return ProgramRequests([tool_of(text, effect=False), tool_of(deep)], desk, unguarded)
 
 
 @pytest.fixture
-def ask(program: Program) -> Ask:
+def ask(program: ProgramRequests) -> Ask:
     async def asked(name: str, **given: object) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(await program.answer(json.dumps([name, given]).encode()))
         return answer
@@ -49,7 +49,7 @@ def ask(program: Program) -> Ask:
 @pytest.mark.parametrize(
     "request_", [b"", b"{}", b"[]", b"7", b'["a"]', b'[1, {}]', b'["a", []]', b'{"a": 1, "b": {}}']
 )  # fmt: skip
-async def test_what_is_no_request_is_a_value_error(program: Program, request_: bytes) -> None:
+async def test_what_is_no_request_is_a_value_error(program: ProgramRequests, request_: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         await program.answer(request_)
 
@@ -62,7 +62,7 @@ async def test_a_value_deeper_than_we_walk_is_told(desk: Desk) -> None:
         async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
             return ToolResult("[" * 900 + '"\\n"' + "]" * 900, is_json=True)
 
-    assert b"error" in await Program([Made()], desk, unguarded).answer(b'["made", {}]')
+    assert b"error" in await ProgramRequests([Made()], desk, unguarded).answer(b'["made", {}]')
 
 
 async def test_an_unknown_tool_and_a_deep_value_are_told(ask: Ask) -> None:
@@ -78,14 +78,14 @@ async def test_results_and_requests_are_bounded_in_all(ask: Ask) -> None:
     assert "of 64 MiB" in (await ask("text", length=1))["error"]
 
 
-async def test_time_is_bounded_in_all(ask: Ask, program: Program) -> None:
+async def test_time_is_bounded_in_all(ask: Ask, program: ProgramRequests) -> None:
     with program.clock.running():
         program.clock._since -= code_mode.SECONDS + 1
 
     assert "600 s in all" in (await ask("text", length=1))["error"]
 
 
-async def test_only_the_time_of_tools_is_excused_and_no_refusal(ask: Ask, program: Program) -> None:
+async def test_only_the_time_of_tools_is_excused_and_no_refusal(ask: Ask, program: ProgramRequests) -> None:
     program._calls = code_mode.CALLS
     before_s = program.clock.seconds
 

@@ -14,7 +14,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot
 from coder.workspace.git.run_git import program_outside
-from coder.workspace.landing import LandingRefused, plan
+from coder.workspace.landing import ForbiddenPath, plan
 from coder.workspace.take_back import undo
 from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
@@ -89,7 +89,7 @@ def test_files_of_a_bare_repository_do_not_land(tmp_path: Path, there: dict[str,
     wanted = {"x/HEAD": b"ref: refs/heads/main\n", "x/Config": b"[core]", "x/objects/a": b"", "x/refs/a": b""}
     files = {path: content for path, content in wanted.items() if path.removeprefix("x/") not in there}
 
-    with pytest.raises(LandingRefused, match="would be a repository to git"):
+    with pytest.raises(ForbiddenPath, match="would be a repository to git"):
         plan(Snapshot(tmp_path, {}), files)
 
 
@@ -97,7 +97,7 @@ def test_files_of_a_bare_repository_do_not_land(tmp_path: Path, there: dict[str,
     "name", [".git /hooks", ".GIT./x", ".gıt/x", "．git/x", "a/.git::$INDEX_ALLOCATION/x", "GIT~2/x"]
 )
 def test_what_some_file_system_takes_for_git_does_not_land(tmp_path: Path, name: str) -> None:
-    with pytest.raises(LandingRefused, match="belongs to git"):
+    with pytest.raises(ForbiddenPath, match="belongs to git"):
         plan(Snapshot(tmp_path, {}), {name: b"x"})
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.events import Draft, Event
 from coder.run.questions import Decision
@@ -43,7 +43,7 @@ def checked(folder: Path) -> Path:
 @asynccontextmanager
 async def talk(
     folder: Path, answers: Sequence[str], person: Person, *, log: MemoryLog | None = None, **limits: int
-) -> AsyncIterator[tuple[Session, Scripted]]:
+) -> AsyncIterator[tuple[ChatSession, Scripted]]:
     model = Scripted(answers)
     task = Task(prompt="-", workspace=folder, test_command=CHECK if (folder / "check.py").exists() else None)
     settings = Settings(budget=Budget(**limits), strategy="repair")

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox import Limits, Sandbox
-from sandbox.checks.call import Function, call, open_function
+from sandbox.checks.call import SandboxFunction, call, open_function
 from sandbox.checks.relay import decoded
 from sandbox.errors import CallFailed
 from sandbox.inner.bridge.codec import encode
@@ -179,7 +179,7 @@ def say(frame): pass
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def liar(sandbox: Sandbox) -> AsyncIterator[Function]:
+async def liar(sandbox: Sandbox) -> AsyncIterator[SandboxFunction]:
     """A function that sends back its argument as the frame of its answer."""
     limits = Limits(wall_s=600, cpu_s=600)
     async with open_function(sandbox, SAYS_WHAT_IT_IS_TOLD, "say", limits=limits) as function:
@@ -256,7 +256,7 @@ ANSWERS = st.tuples(st.sampled_from(("value", "raised", "unsent")) | VALUES, VAL
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frame=st.binary(max_size=60) | ANSWERS.map(framed))
 async def test_whatever_an_answer_holds_it_gives_a_value_or_fails_as_a_call(
-    liar: Function, frame: bytes
+    liar: SandboxFunction, frame: bytes
 ) -> None:
     try:
         await liar.call((frame,))
@@ -283,7 +283,7 @@ MISFITS = {
 
 @pytest.mark.parametrize("answer", MISFITS.values(), ids=list(MISFITS))
 async def test_a_part_of_an_answer_that_fits_nothing_is_the_calls_failure(
-    liar: Function, answer: tuple[object, ...]
+    liar: SandboxFunction, answer: tuple[object, ...]
 ) -> None:
     with pytest.raises(CallFailed) as caught:
         await liar.call((framed(answer),))
@@ -305,7 +305,7 @@ async def test_a_number_that_takes_long_to_make_is_not_made(value: object) -> No
         from_parts(to_parts(value) or ())
 
 
-async def test_a_time_zone_is_only_one_that_this_machine_lists(liar: Function) -> None:
+async def test_a_time_zone_is_only_one_that_this_machine_lists(liar: SandboxFunction) -> None:
     asked: list[str] = []
     listening = True
 

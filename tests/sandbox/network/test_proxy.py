@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sandbox.network.outside_lookup import Outside
-from sandbox.network.proxy import AT_ONCE, IN_A_SECOND, Network, Proxy
+from sandbox.network.proxy import AT_ONCE, IN_A_SECOND, Network, NetworkProxy
 from sandbox.network.proxy_request import MAX_HEAD
 
 PUBLIC, DEAD = "93.184.216.34", "93.184.216.35"
@@ -67,7 +67,7 @@ class Door:
         self.place = listener.getsockname()
         words = frozenset(without.split())
         self.network = Network(hosts, outside=world.outside, without=words)
-        self.proxy: Proxy = self.network.open(listener.detach())
+        self.proxy: NetworkProxy = self.network.open(listener.detach())
 
     async def knock(self, request: bytes) -> Ends:
         reader, writer = await asyncio.open_connection(*self.place)

@@ -5,26 +5,26 @@ from pathlib import Path
 import pytest
 
 from sandbox import Policy, PythonCode, open_sandbox
-from sandbox.supervisor.cgroup_places import Place, find_places
+from sandbox.supervisor.cgroup_places import CgroupFolders, find_places
 from sandbox.supervisor.cgroups import Group, Groups, plan_groups
 
 
 def test_a_group_that_can_not_be_read_any_more_has_killed_nothing(tmp_path: Path) -> None:
     (tmp_path / "memory.events").mkdir()  # reading it fails, as reading a removed group does
-    group = Group(Place(2, str(tmp_path), str(tmp_path)))
+    group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
 
     assert group.kills() == 0
 
 
 def test_the_kernels_kills_are_counted(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 3\n")
-    group = Group(Place(2, str(tmp_path), str(tmp_path)))
+    group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
 
     assert group.kills() == 3
 
 
 def test_a_group_holds_the_processes_that_its_kernel_names(tmp_path: Path) -> None:
-    group = Group(Place(2, str(tmp_path), str(tmp_path)))
+    group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
     (tmp_path / "cgroup.procs").write_text("12\n345\n")
 
     assert group.holds(12, 345)
@@ -36,7 +36,7 @@ def used_group(folder: Path, *, left: int, kills: int = 0) -> Group:
     (folder / "memory.current").write_text(str(left))
     (folder / "memory.events").write_text(f"oom_kill {kills}\n")
     (folder / "cgroup.procs").touch()
-    group = Group(Place(2, str(folder), str(folder)))
+    group = Group(CgroupFolders(2, str(folder), str(folder)))
     for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max"):
         (folder / name).touch()
     group.limit(memory_bytes=64 << 20, processes=8)
@@ -88,7 +88,7 @@ def test_folders_are_known_before_they_are_made() -> None:
 def test_where_no_group_can_be_made_nothing_is_left_of_the_attempt(tmp_path: Path) -> None:
     place = str(tmp_path / "coder")  # a plain folder has none of the kernel's files
 
-    assert not Groups([Place(2, place, place), Place(1, place, place, place)]).make()
+    assert not Groups([CgroupFolders(2, place, place), CgroupFolders(1, place, place, place)]).make()
 
     assert not list(tmp_path.iterdir())
 

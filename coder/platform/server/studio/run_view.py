@@ -9,7 +9,7 @@ from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Question
 from coder.run.state import State
-from coder.show.run_transcript import Entry, Transcript, landed
+from coder.show.run_transcript import Transcript, TranscriptEntry, landed
 from coder.store import EventLog
 
 MOST = 200
@@ -25,7 +25,7 @@ class RunView:
         """Of the last event that is shown."""
         self.begin = 1
         """Where the entries begin; earlier ones are not kept."""
-        self._entries: deque[Entry] = deque(maxlen=MOST)
+        self._entries: deque[TranscriptEntry] = deque(maxlen=MOST)
         self._log, self._transcript = log, Transcript(full=True, diff=True)
         self._taking = asyncio.Lock()
 
@@ -45,7 +45,7 @@ class RunView:
             self.begin = max(self.begin, self._entries[0].seq)
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[TranscriptEntry]:
         """The latest ones; some may be newer than `seq` says."""
         return list(self._entries)
 
@@ -68,18 +68,18 @@ class RunView:
             return None
 
 
-async def part_of(log: EventLog, run: str, first: int, last: int) -> list[Entry]:
+async def part_of(log: EventLog, run: str, first: int, last: int) -> list[TranscriptEntry]:
     """The entries of the events from `first` to `last`."""
     events = await log.read(run)
 
-    def part() -> list[Entry]:
+    def part() -> list[TranscriptEntry]:
         transcript = Transcript(full=True, diff=True, before=landed(events))
         return [*_entries(transcript, events[:last], first)]
 
     return await asyncio.to_thread(part)
 
 
-def _entries(transcript: Transcript, events: Sequence[Event], first: int) -> Iterator[Entry]:
+def _entries(transcript: Transcript, events: Sequence[Event], first: int) -> Iterator[TranscriptEntry]:
     """What is shown of the events from number `first` on; those before are taken, too."""
     for event in events:
         if event.seq < first:

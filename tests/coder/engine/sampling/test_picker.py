@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.engine.sampling.candidate import FAILED, Candidate
+from coder.engine.sampling.candidate import FAILED, RankedCandidate
 from coder.engine.sampling.compare import described, inputs_of
 from coder.engine.sampling.picker import choose, is_sane
 from coder.run.message import CheckLine, CodeMessage, Outcome, Verified
@@ -25,17 +25,17 @@ def outcome(passed: bool, checks: int) -> Outcome:
 
 def one(
     *behaviour: str, passed: bool = True, checks: int = 1, votes: int = 1, sane: bool = True, lines: int = 0
-) -> Candidate:
+) -> RankedCandidate:
     """A candidate that does this."""
     code, seen = CodeMessage(author="coder"), outcome(passed, checks)
-    return Candidate(1, code, seen, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
+    return RankedCandidate(1, code, seen, lines=lines, votes=votes, behaviour=behaviour, sane=sane)
 
 
-def numbered(candidates: Sequence[Candidate]) -> list[Candidate]:
+def numbered(candidates: Sequence[RankedCandidate]) -> list[RankedCandidate]:
     return [replace(candidate, attempt=number) for number, candidate in enumerate(candidates)]
 
 
-def chosen(*candidates: Candidate) -> int:
+def chosen(*candidates: RankedCandidate) -> int:
     """The place of the candidate that is chosen."""
     return choose(numbered(candidates)).candidate.attempt
 
@@ -97,7 +97,7 @@ _SOME = st.builds(
 
 @given(st.lists(_SOME, min_size=1, max_size=8), st.randoms())
 def test_the_choice_does_not_depend_on_the_order_but_for_the_earliest_of_equals(
-    some: list[Candidate], chance: Random
+    some: list[RankedCandidate], chance: Random
 ) -> None:
     some = numbered(some)
     order = [*some]
@@ -115,14 +115,14 @@ def test_the_choice_does_not_depend_on_the_order_but_for_the_earliest_of_equals(
 
 
 @given(st.lists(_SOME, min_size=1, max_size=8))
-def test_none_that_fails_what_is_visible_is_taken_where_one_passes_it(some: list[Candidate]) -> None:
+def test_none_that_fails_what_is_visible_is_taken_where_one_passes_it(some: list[RankedCandidate]) -> None:
     best = choose(numbered(some)).candidate
 
     assert best.outcome.passed == any(candidate.outcome.passed for candidate in some)
 
 
 @given(st.lists(_SOME, min_size=1, max_size=8))
-def test_of_those_that_fail_the_one_that_passes_most_checks_is_taken(some: list[Candidate]) -> None:
+def test_of_those_that_fail_the_one_that_passes_most_checks_is_taken(some: list[RankedCandidate]) -> None:
     failing = [
         replace(candidate, outcome=outcome(False, len(candidate.outcome.checks))) for candidate in some
     ]

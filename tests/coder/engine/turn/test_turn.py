@@ -24,8 +24,8 @@ from coder.run.event_types import (
     Body,
     BudgetReached,
     CallAnswered,
-    CallFailed,
     CallIntended,
+    ModelCallFailed,
     RunStarted,
     parse,
 )
@@ -232,7 +232,7 @@ async def test_a_call_that_failed_is_in_the_log_by_name() -> None:
             with pytest.raises(ContextTooLong):
                 await turn.ask(ASKED, sampling=GREEDY)
 
-    assert [b.error for b in await bodies(log) if isinstance(b, CallFailed)] == ["ContextTooLong"]
+    assert [b.error for b in await bodies(log) if isinstance(b, ModelCallFailed)] == ["ContextTooLong"]
 
 
 def test_other_scripts_are_reserved_as_the_dearest_tokenizer_counts_them() -> None:

@@ -12,7 +12,7 @@ from coder.engine.agent import fork
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.people.chat.between_messages import compact, run_command
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.questions import Decision
 from coder.run.settings import Budget, Settings
@@ -32,7 +32,7 @@ async def talk(
     *answers: str | list[ToolCall] | Answer,
     says: tuple[Decision, ...] = (),
     test: tuple[str, ...] | None = None,
-) -> AsyncIterator[tuple[Session, Scripted]]:
+) -> AsyncIterator[tuple[ChatSession, Scripted]]:
     model = Scripted(answers)
     task = Task(prompt="-", workspace=folder, test_command=test)
     settings, person = Settings(strategy="act", budget=Budget(calls=50)), Person(*says)
@@ -47,7 +47,7 @@ async def until(claim: Callable[[], bool]) -> None:
         await until(claim)
 
 
-def is_in_call(session: Session, number: int) -> bool:
+def is_in_call(session: ChatSession, number: int) -> bool:
     """Whether the model's so-many-th answer has called a tool that is at work."""
     state = session.state
     return state is not None and state.spend.calls == number and state.dialogue.session.open_tool is not None

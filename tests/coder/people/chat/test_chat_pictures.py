@@ -10,7 +10,7 @@ from coder.base.errors import UsageError
 from coder.models.abilities import Abilities
 from coder.models.model import Image
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -24,7 +24,7 @@ ENCODED = base64.b64encode(PNG).decode()
 PICTURE = Image(media_type="image/png", base64=ENCODED)
 
 
-async def said(folder: Path, *messages: str, model: Scripted) -> Session:
+async def said(folder: Path, *messages: str, model: Scripted) -> ChatSession:
     settings = Settings(strategy="act", budget=Budget(calls=50))
     opening = open_session(
         MemoryLog(), Task(prompt="-", workspace=folder), settings=settings, model=model, watch=Person()

@@ -11,7 +11,7 @@ from coder.base.errors import UsageError
 from coder.engine.agent import resume
 from coder.models.model import Model
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.event_types import StepStarted, parse
 from coder.run.events import Event
@@ -60,7 +60,7 @@ class KilledHere(BaseException):
 @asynccontextmanager
 async def talk(
     folder: Path, model: Model, person: Person, *, log: MemoryLog | None = None, **limits: int
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[ChatSession]:
     task = Task(prompt="-", workspace=folder)
     settings = Settings(budget=Budget(**limits), strategy="repair")
     async with open_session(
@@ -209,7 +209,9 @@ async def test_the_calls_that_a_strategy_takes_are_those_of_one_message(folder: 
     assert ends == ["unverified", "unverified"]
 
 
-def _by_chat(log: MemoryLog, run: str, person: Person, folder: Path) -> AbstractAsyncContextManager[Session]:
+def _by_chat(
+    log: MemoryLog, run: str, person: Person, folder: Path
+) -> AbstractAsyncContextManager[ChatSession]:
     task = Task(prompt="-", workspace=folder)
     return open_session(log, task, run=run, settings=Settings(), model=Scripted([]), watch=person)
 

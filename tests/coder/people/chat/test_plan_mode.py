@@ -8,7 +8,7 @@ import pytest
 
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import Session
+from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.questions import Decision
 from coder.run.settings import Budget, Settings
@@ -33,7 +33,7 @@ async def talk(
     plan: bool | None = True,
     log: MemoryLog | None = None,
     run: str | None = None,
-) -> AsyncIterator[tuple[Session, Scripted, Person]]:
+) -> AsyncIterator[tuple[ChatSession, Scripted, Person]]:
     model, person = Scripted(answers), Person(*says)
     settings = Settings(strategy="act", plan=plan, budget=Budget(calls=50))
     task = Task(prompt="-", workspace=folder)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.text.sanitize import printable
-from coder.people.chat.word_stream import Words
+from coder.people.chat.word_stream import WordStream
 
 ANSWER = """
 
@@ -39,7 +39,7 @@ LINES = st.sampled_from(["word", "* item", "<b>", "```", "```python", "~~~", "\x
 
 
 def said(pieces: Sequence[str]) -> str:
-    words = Words()
+    words = WordStream()
     shown = "".join([*map(words.feed, pieces), words.end()])
     assert shown == words.heard
     return shown
@@ -55,7 +55,7 @@ def test_code_in_fences_and_edits_is_left_out() -> None:
 
 
 def test_an_answer_to_a_question_is_shown_with_its_code() -> None:
-    words = Words(with_code=True)
+    words = WordStream(with_code=True)
 
     assert words.feed(ANSWER) + words.end() == ANSWER.strip()
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from coder.platform.server.access import AccessMiddleware
 from coder.platform.server.bearer_tokens import Caller, digest
-from coder.platform.server.connections import Connection
+from coder.platform.server.connections import HttpConnection
 from tests.coder.platform.server.served import Server, configure, started
 
 TOKEN = "a-token-of-sixteen"
@@ -84,7 +84,7 @@ def test_connections_without_a_caller_are_bounded_and_callers_get_in_meanwhile(s
             connection.setblocking(False)
         ended = [connection for connection in opened if is_over(connection)]
         held = len(opened) - len(ended)
-        assert Connection.strangers - 1 <= held <= Connection.strangers
+        assert HttpConnection.strangers - 1 <= held <= HttpConnection.strangers
         assert ended == opened[: len(ended)]
     for connection in opened:
         connection.close()
@@ -99,7 +99,7 @@ def is_over(connection: socket.socket) -> bool:
         return True
 
 
-class Hasty(Connection):
+class Hasty(HttpConnection):
     complete_s = 0.3
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.verify.reports.failures import Places, compared
+from coder.verify.reports.failures import PrintedPlaces, compared
 
 PATHS = ("src/calc.py", "src/other/calc.py", "tests/test_calc.py", "main.go")
 
@@ -25,12 +25,12 @@ PATHS = ("src/calc.py", "src/other/calc.py", "tests/test_calc.py", "main.go")
     ],
 )
 def test_a_printed_place_is_found_in_the_workspace(text: str, place: tuple[str | None, int | None]) -> None:
-    assert Places(PATHS).first(text) == place
+    assert PrintedPlaces(PATHS).first(text) == place
 
 
 @given(st.text(alphabet=st.sampled_from('abc./\\:123 "\n,()File line'), max_size=300))
 def test_every_place_is_of_the_workspace(text: str) -> None:
-    assert all(path in PATHS and line >= 0 for path, line in Places(PATHS).all(text))
+    assert all(path in PATHS and line >= 0 for path, line in PrintedPlaces(PATHS).all(text))
 
 
 @pytest.mark.parametrize("piece", ["a.a", "a/", "expected ", "left: \n", 'File "', "assert ", "x.py:1 "])
@@ -38,14 +38,14 @@ def test_a_hostile_text_takes_no_long_time(piece: str) -> None:
     text = (piece * 100_000)[:64_000]
     began = time.process_time()
 
-    list(Places(PATHS).all(text))
+    list(PrintedPlaces(PATHS).all(text))
     compared(text)
 
     assert time.process_time() - began < 2
 
 
 def test_of_a_report_with_thousands_of_failures_the_first_are_looked_at() -> None:
-    places = Places(PATHS)
+    places = PrintedPlaces(PATHS)
 
     looked = [places.may_look("x" * 4000) for _ in range(1000)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coder.run.message import CheckLine
-from coder.verify.reports.failures import Places, Report
+from coder.verify.reports.failures import PrintedPlaces, RunnerReport
 from coder.verify.reports.readers import read_cargo, read_go, read_jest, read_junit, render_go
 
 OUTPUTS = Path(__file__).parent / "outputs"
@@ -21,7 +21,9 @@ def text(name: str) -> str:
     return (OUTPUTS / name).read_text(encoding="utf-8")
 
 
-def told(report: Report | None) -> dict[str, tuple[bool, str | None, int | None, str | None, str | None]]:
+def told(
+    report: RunnerReport | None,
+) -> dict[str, tuple[bool, str | None, int | None, str | None, str | None]]:
     assert report is not None
     return {
         line.name: (line.passed, line.path, line.line, line.expected, line.actual) for line in report.lines
@@ -29,7 +31,7 @@ def told(report: Report | None) -> dict[str, tuple[bool, str | None, int | None,
 
 
 def test_jest_names_the_test_its_place_and_both_values() -> None:
-    lines = told(read_jest(text("jest.json"), Places(SCRIPTS)))
+    lines = told(read_jest(text("jest.json"), PrintedPlaces(SCRIPTS)))
 
     assert lines["calc.test.js > calc > adds"] == (False, "calc.test.js", 3, "5", "-1")
     assert lines["calc.test.js > calc > adds zero"] == (True, None, None, None, None)
@@ -38,7 +40,7 @@ def test_jest_names_the_test_its_place_and_both_values() -> None:
 
 
 def test_vitest_is_read_from_its_json_and_from_its_junit_alike() -> None:
-    places = Places(SCRIPTS)
+    places = PrintedPlaces(SCRIPTS)
 
     from_json = told(read_jest(text("vitest.json"), places))
     from_junit = told(read_junit((OUTPUTS / "vitest.xml").read_bytes(), places))
@@ -49,14 +51,14 @@ def test_vitest_is_read_from_its_json_and_from_its_junit_alike() -> None:
 
 
 def test_the_junit_of_node_names_the_line_inside_the_cause() -> None:
-    lines = told(read_junit((OUTPUTS / "node.xml").read_bytes(), Places(SCRIPTS)))
+    lines = told(read_junit((OUTPUTS / "node.xml").read_bytes(), PrintedPlaces(SCRIPTS)))
 
     assert lines["test::adds"] == (False, "calc.test.js", 5, "5", "-1")
     assert lines["test::top"][:3] == (False, "calc.test.js", 8)
 
 
 def test_cargo_names_the_panic_and_not_its_backtrace() -> None:
-    lines = told(read_cargo(text("cargo.txt"), "", Places(["src/lib.rs", "tests/whole.rs"])))
+    lines = told(read_cargo(text("cargo.txt"), "", PrintedPlaces(["src/lib.rs", "tests/whole.rs"])))
 
     assert lines["tests::adds"] == (False, "src/lib.rs", 10, "5", "-1")
     assert lines["tests::adds_zero"][0] is True
@@ -65,14 +67,14 @@ def test_cargo_names_the_panic_and_not_its_backtrace() -> None:
 
 
 def test_cargo_counts_every_crate_and_the_examples_of_the_docs() -> None:
-    lines = told(read_cargo(text("cargo.txt"), "", Places(["src/lib.rs"])))
+    lines = told(read_cargo(text("cargo.txt"), "", PrintedPlaces(["src/lib.rs"])))
 
     assert lines["whole"][0] is True
     assert lines["src/lib.rs - add (line 2)"] == (False, "src/lib.rs", 5, "2", "0")
 
 
 def test_a_crate_that_does_not_compile_fails_where_the_compiler_says() -> None:
-    report = read_cargo("", text("cargo-error.txt"), Places(["src/lib.rs"]))
+    report = read_cargo("", text("cargo-error.txt"), PrintedPlaces(["src/lib.rs"]))
 
     assert report is not None
     assert [(line.path, line.line) for line in report.lines] == [("src/lib.rs", 5)]
@@ -81,7 +83,9 @@ def test_a_crate_that_does_not_compile_fails_where_the_compiler_says() -> None:
 
 def test_go_names_the_subtest_and_not_its_parent_too() -> None:
     lines = told(
-        read_go(text("go.jsonl"), Places(["calc/calc_test.go", "other/calc_test.go", "broken/broken.go"]))
+        read_go(
+            text("go.jsonl"), PrintedPlaces(["calc/calc_test.go", "other/calc_test.go", "broken/broken.go"])
+        )
     )
 
     assert lines["example.com/m/calc.TestAdd"] == (False, "calc/calc_test.go", 9, "5", "-1")
@@ -99,7 +103,7 @@ def test_a_line_of_json_that_a_test_prints_is_no_event_of_go() -> None:
     forged = json.dumps({"Action": "output", "Package": "p", "Test": "TestA", "Output": printed})
     ended = '{"Action":"fail","Package":"p","Test":"TestA"}\n{"Action":"fail","Package":"p"}'
 
-    lines = told(read_go(f"{forged}\n{ended}", Places([])))
+    lines = told(read_go(f"{forged}\n{ended}", PrintedPlaces([])))
 
     assert [(name, line[0]) for name, line in lines.items()] == [("p.TestA", False)]
 
@@ -108,14 +112,14 @@ def test_entities_that_would_grow_without_end_are_no_report() -> None:
     entities = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
     bomb = entities + b'<testsuite><testcase name="&b;"/></testsuite>'
 
-    assert read_junit(bomb, Places([])) is None
+    assert read_junit(bomb, PrintedPlaces([])) is None
 
 
 @pytest.mark.parametrize("kind", [' xmlns="urn:x"', "", ' xsi:schemaLocation="z"'])
 def test_junit_is_read_whatever_namespaces_it_declares_or_lacks(kind: str) -> None:
     content = f'<testsuite{kind}><testcase name="a"/><x:properties/><testcase name="b"/></testsuite>'
 
-    report = read_junit(content.encode(), Places([]))
+    report = read_junit(content.encode(), PrintedPlaces([]))
 
     assert report is not None
     assert [line.name for line in report.lines] == ["a", "b"]
@@ -123,7 +127,7 @@ def test_junit_is_read_whatever_namespaces_it_declares_or_lacks(kind: str) -> No
 
 
 def test_what_is_cut_off_is_read_as_far_as_it_goes_and_known_as_cut_off() -> None:
-    report = read_junit(b'<testsuite><testcase name="a"/><testcase name="b"><failure', Places([]))
+    report = read_junit(b'<testsuite><testcase name="a"/><testcase name="b"><failure', PrintedPlaces([]))
 
     assert report is not None
     assert [line.name for line in report.lines] == ["a", "b"]
@@ -134,7 +138,7 @@ def test_escape_sequences_in_a_report_reach_neither_prompt_nor_terminal() -> Non
     content = '{"testResults": [{"name": "a", "assertionResults": [{"title": "t", "status": "failed", '
     content += '"failureMessages": ["\\u001b[31mred\\u001b]0;title\\u0007"]}]}]}'
 
-    report = read_jest(content, Places([]))
+    report = read_jest(content, PrintedPlaces([]))
 
     assert report is not None
     assert report.lines == (CheckLine(name="a > t", passed=False, message="red"),)
@@ -145,7 +149,7 @@ def test_thousands_of_failures_with_deep_names_take_no_long_time() -> None:
     text = "\n".join(json.dumps({"Action": "fail", "Package": "p", "Test": name}) for name in names)
     began = time.process_time()
 
-    report = read_go(text, Places([]))
+    report = read_go(text, PrintedPlaces([]))
 
     assert report is not None
     assert len(report.lines) == 3_000

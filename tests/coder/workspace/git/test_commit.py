@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.workspace.git.commit import Changed, NoCommit, check_possible, commit
+from coder.workspace.git.commit import CommittedFile, NoCommit, check_possible, commit
 from coder.workspace.git.found import find_repository, moving_environment
 from coder.workspace.git.run_git import run_git
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 BEFORE, AFTER = "x = 1\n", "x = 2\n"
-CHANGED = {"main.py": Changed(BEFORE.encode(), AFTER.encode())}
+CHANGED = {"main.py": CommittedFile(BEFORE.encode(), AFTER.encode())}
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_new_and_removed_files_are_committed_with_their_modes(repository: GitRep
     (repository.top / "run.sh").chmod(0o755)
     (repository.top / "other.py").unlink()
     changed = {
-        "run.sh": Changed(None, b"#!/bin/sh\n", executable=True),
-        "other.py": Changed(b"y = 1\n", None),
+        "run.sh": CommittedFile(None, b"#!/bin/sh\n", executable=True),
+        "other.py": CommittedFile(b"y = 1\n", None),
     }
 
     commit(repository.top, {**CHANGED, **changed}, message="More")
@@ -100,7 +100,7 @@ def test_a_name_that_is_no_branch_is_refused(repository: GitRepository, name: st
 
 
 def test_a_file_with_changes_of_the_users_own_is_left_to_them(repository: GitRepository) -> None:
-    dirty = {"main.py": Changed(b"x = 1  # mine\n", AFTER.encode())}
+    dirty = {"main.py": CommittedFile(b"x = 1  # mine\n", AFTER.encode())}
 
     with pytest.raises(NoCommit, match="changes of yours"):
         commit(repository.top, dirty, message="Mend x")
@@ -136,7 +136,7 @@ def test_the_first_commit_of_an_empty_repository_is_made(tmp_path: Path, reposit
     empty = make_repository(tmp_path / "empty")
     empty.write(a__py="1\n")
 
-    commit(empty.top, {"a.py": Changed(None, b"1\n")}, message="First")
+    commit(empty.top, {"a.py": CommittedFile(None, b"1\n")}, message="First")
 
     assert empty.git("log", "--format=%s") == "First"
     assert empty.git("status", "--porcelain") == ""
@@ -150,7 +150,7 @@ def test_a_linked_work_tree_and_a_folder_below_the_top_commit_where_they_are(
     (linked.top / "sub").mkdir()
     (linked.top / "sub" / "a.py").write_text("1\n")
 
-    made = commit(linked.top / "sub", {"a.py": Changed(None, b"1\n")}, message="Below")
+    made = commit(linked.top / "sub", {"a.py": CommittedFile(None, b"1\n")}, message="Below")
 
     assert made.branch == "side"
     assert linked.git("show", "--name-only", "--format=", "HEAD") == "sub/a.py"
@@ -162,7 +162,7 @@ def test_line_ends_are_committed_as_the_attributes_ask_for(repository: GitReposi
     repository.commit()
     (repository.top / "a.txt").write_bytes(b"1\r\n2\r\n")
 
-    commit(repository.top, {"a.txt": Changed(None, b"1\r\n2\r\n")}, message="Text")
+    commit(repository.top, {"a.txt": CommittedFile(None, b"1\r\n2\r\n")}, message="Text")
 
     assert repository.git("cat-file", "-s", "HEAD:a.txt") == "4"
     assert repository.git("status", "--porcelain") == ""
@@ -221,7 +221,7 @@ def test_the_repositorys_own_name_for_its_user_counts(
 
 def test_a_folder_without_a_repository_has_no_commits(tmp_path: Path) -> None:
     with pytest.raises(NoCommit, match="no git repository"):
-        commit(tmp_path, {"a": Changed(None, b"1")}, message="M")
+        commit(tmp_path, {"a": CommittedFile(None, b"1")}, message="M")
 
 
 def test_hooks_that_the_configuration_names_are_off_while_a_reference_moves(
@@ -291,6 +291,6 @@ def test_a_file_that_was_never_committed_may_be_gone(
     young.commit("First")
     young.write(main__py=AFTER)
 
-    commit(top, {**CHANGED, "new.py": Changed(b"z = 1\n", None)}, message="Mend x")
+    commit(top, {**CHANGED, "new.py": CommittedFile(b"z = 1\n", None)}, message="Mend x")
 
     assert young.git("show", "--name-only", "--format=", "HEAD") == "main.py"

@@ -12,7 +12,7 @@ import pytest
 
 from coder.base.errors import FolderError
 from coder.workspace.folder import take_snapshot
-from coder.workspace.landing import FileChanged, LandingRefused, Plan, apply, is_made, plan, undo
+from coder.workspace.landing import FileChanged, ForbiddenPath, LandingPlan, apply, is_made, plan, undo
 from tests.forked import become_nobody, killed_at, limit_files, mount_small_disk, said_by_child
 
 BEFORE = {"kept.txt": b"kept\n", "main.py": b"old\n", "gone.py": b"gone\n"}
@@ -43,7 +43,7 @@ def test_a_plan_holds_hashes_before_and_after_and_changes_nothing(root: Path) ->
 def test_a_plan_survives_the_log(root: Path) -> None:
     planned = plan(take_snapshot(root), FILES)
 
-    assert Plan.model_validate_json(planned.model_dump_json()) == planned
+    assert LandingPlan.model_validate_json(planned.model_dump_json()) == planned
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_a_plan_survives_the_log(root: Path) -> None:
      "\ud800", ".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", "git~1/config"],
 )  # fmt: skip
 def test_a_path_that_is_not_plainly_inside_is_refused(root: Path, path: str) -> None:
-    with pytest.raises(LandingRefused):
+    with pytest.raises(ForbiddenPath):
         plan(take_snapshot(root), {path: b"x"})
 
 
 def test_a_path_over_a_link_is_refused(root: Path) -> None:
     (root / "link").symlink_to(root.parent)
 
-    with pytest.raises(LandingRefused, match="link"):
+    with pytest.raises(ForbiddenPath, match="link"):
         plan(take_snapshot(root), {"link/x.py": b"x"})
 
 
@@ -67,21 +67,21 @@ def test_a_path_over_a_link_is_refused(root: Path) -> None:
 def test_a_link_in_the_place_of_a_file_is_refused(root: Path, target: str) -> None:
     (root / "x.py").symlink_to(target)
 
-    with pytest.raises(LandingRefused, match="link"):
+    with pytest.raises(ForbiddenPath, match="link"):
         plan(take_snapshot(root), {"x.py": b"x"})
 
 
 def test_a_folder_in_the_way_is_refused(root: Path) -> None:
     (root / "x.py").mkdir()
 
-    with pytest.raises(LandingRefused, match="folder"):
+    with pytest.raises(ForbiddenPath, match="folder"):
         plan(take_snapshot(root), {"x.py": b"x"})
 
 
 def test_a_file_as_a_folder_is_refused(root: Path) -> None:
-    with pytest.raises(LandingRefused, match="over a link or a file"):
+    with pytest.raises(ForbiddenPath, match="over a link or a file"):
         plan(take_snapshot(root), {"main.py/x.py": b"x"})
-    with pytest.raises(LandingRefused, match="can't both be changed"):
+    with pytest.raises(ForbiddenPath, match="can't both be changed"):
         plan(take_snapshot(root), {"new": b"x", "new/x.py": b"x"})
 
 
@@ -128,7 +128,7 @@ async def test_applying_twice_changes_nothing_more(root: Path) -> None:
 def test_a_file_and_one_below_it_are_refused_by_both_their_names(
     root: Path, files: dict[str, bytes | None]
 ) -> None:
-    with pytest.raises(LandingRefused, match=r"^gone.py/c.py and gone.py can't both be changed"):
+    with pytest.raises(ForbiddenPath, match=r"^gone.py/c.py and gone.py can't both be changed"):
         plan(take_snapshot(root), files)
 
 
@@ -212,7 +212,7 @@ async def test_a_folder_swapped_for_a_link_after_the_plan_is_not_followed(root: 
     (tmp_path / "outside").mkdir()
     (root / "deep").symlink_to(tmp_path / "outside")
 
-    with pytest.raises(LandingRefused, match="link"):
+    with pytest.raises(ForbiddenPath, match="link"):
         await apply(planned, {"deep/x.py": b"x"}, _into([]))
 
     assert not list((tmp_path / "outside").iterdir())
@@ -398,7 +398,7 @@ def _assert_nothing_is_half(root: Path) -> None:
         assert content in (BEFORE.get(path), AFTER.get(path))
 
 
-def _go(planned: Plan, *, back: bool) -> None:
+def _go(planned: LandingPlan, *, back: bool) -> None:
     if back:
         asyncio.run(undo(planned, BEFORE, _left({})))
     else:

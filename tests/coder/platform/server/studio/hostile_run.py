@@ -4,8 +4,8 @@ from coder.models.model import ChatMessage, Sampling, ToolCall, Usage
 from coder.run.event_types import (
     Body,
     CallAnswered,
-    CallFailed,
     CallIntended,
+    ModelCallFailed,
     QuestionAsked,
     RunStopped,
     Spoken,
@@ -45,7 +45,7 @@ def hostile_run() -> list[Body]:
         ),
         Spoken(message=CodeMessage(author="coder", changes=AnswerChanges(files=files), check=ALL)),
         Spoken(message=OutcomeMessage(author=MINE, outcome=outcome)),
-        CallFailed(call=1, error=MINE, message=ALL),
+        ModelCallFailed(call=1, error=MINE, message=ALL),
         QuestionAsked(
             id=MINE, kind="approve", about="landing", text=ALL, options=(MINE, ALL), patch=ALL, note=ALL,
             by=MINE,
