@@ -123,7 +123,7 @@ async def _ours(url: str) -> None:
             work.mkdir()
             (work / "calc.py").write_text(WRONG)
             task = Task(prompt="Look.", workspace=work)
-            settings = Settings(strategy="act", budget=Budget(calls=CALLS + 1))
+            settings = Settings(strategy="act", budget=Budget(max_calls=CALLS + 1))
             await solve(task, model=model, log=log, settings=settings)
 
 

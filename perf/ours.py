@@ -38,7 +38,7 @@ async def ours(name: str, url: str) -> tuple[Callable[[bool], Any], Callable[[An
         log = stack.enter_context(SqliteLog(Path(tempfile.mkdtemp())))
     token = await stack.enter_async_context(log.lease("run_x"))
     journal = Journal("run_x", log, token=token, watch=Unwatched())
-    settings = Settings(budget=Budget(calls=100_000))
+    settings = Settings(budget=Budget(max_calls=100_000))
     await journal.append(RunStarted(task=Task(prompt="hi"), settings=settings, model=model.name))
     bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
 

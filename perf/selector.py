@@ -52,7 +52,7 @@ async def ours(url: str) -> float:
     from coder.store import SqliteLog
 
     team = Selector(tuple(Member(f"m{n}", "Thinks.", acts=False) for n in range(3)))
-    settings = Settings(budget=Budget(calls=100))
+    settings = Settings(budget=Budget(max_calls=100))
     choice = await resolve("toy", base_url=url, environ={"OPENAI_API_KEY": "none"})
     async with open_roles(Roles(main=choice)) as model:
         with tempfile.TemporaryDirectory() as folder, SqliteLog(Path(folder)) as log:

@@ -99,7 +99,7 @@ async def _turns(log: EventLog, model: Model, stack: AsyncExitStack) -> Callable
     run = f"run_{type(log).__name__.lower()}"
     token = await stack.enter_async_context(log.lease(run))
     journal = Journal(run, log, token=token, watch=Unwatched())
-    settings = Settings(budget=Budget(calls=100_000))
+    settings = Settings(budget=Budget(max_calls=100_000))
     await journal.append(RunStarted(task=Task(prompt="x"), settings=settings, model=model.name))
     bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
 

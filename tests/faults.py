@@ -192,7 +192,7 @@ def repository_names_an_address() -> Finding:
         loaded = load({}, environ={}, user_file=Path(folder, "none"), workspace=Path(folder))
         said = [note for note in loaded.notes if "a repository can't set it" in note]
     asked = loaded.config.models()
-    refused = len(said) == 2 and asked.base_url is None and not asked.fallbacks
+    refused = len(said) == 2 and asked.base_url is None and not asked.fallback
     return Finding("refused" if refused else "obeyed", len(server.requests), monotonic() - began)
 
 

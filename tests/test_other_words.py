@@ -59,7 +59,7 @@ async def main():
         Task(prompt="f", test_command=("python3", "-m", "unittest")), log=log,
         model=Scripted(["```python\\nprint(1)\\n```"]),
         settings=Settings(
-            plan=False, budget=Budget(calls=1, samples=1, repairs=0), python=Path(sys.executable)
+            plan=False, budget=Budget(max_calls=1, samples=1, repairs=0), python=Path(sys.executable)
         ),
     )
     bodies = [parse(event) for run in await log.runs() for event in await log.read(run.run)]

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from coder.config.layers import load
+from coder.run.option_table import Count, File, Text
 from coder.run.settings import Settings
-from coder.show.flags import Count, File, Text, check_backend, given_flags, option
+from coder.show.flags import check_backend, given_flags, option
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
 Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", "N", min=1)]
@@ -18,7 +19,7 @@ IncludeWeaker = Annotated[
 
 
 ASKING = (
-    "model base_url effort max_answer_tokens model_timeout price record replay max_cost strategy "
+    "model base_url effort max_answer_tokens model_timeout price record replay strategy "
     "strong_model repairs max_calls temperature top_p seed"
 )
 """Flags of the model, its calls and budget; below, of judging."""
@@ -29,5 +30,5 @@ def judging_settings(context: typer.Context) -> Settings:
     """Settings of a command that judges and calls no model."""
     flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
     settings = load(flags).config.settings()
-    check_backend(settings.backend, flags)
+    check_backend(settings.sandbox, flags)
     return settings

@@ -13,8 +13,9 @@ from benchmarks.reports.terminal_report import gate_blocks
 from benchmarks.stats.gate import gate as hold
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
+from coder.run.option_table import File, Number
 from coder.show import flags
-from coder.show.flags import File, Number, option, takes
+from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
 
 NOT_PASSED = 1

@@ -25,7 +25,8 @@ from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import Verdict
 from benchmarks.written import replacing
 from coder.base.errors import MachineError, UsageError
-from coder.show.flags import File, Text, option, takes
+from coder.run.option_table import File, Text
+from coder.show.flags import option, takes
 from coder.store import SqliteLog
 
 

@@ -16,8 +16,9 @@ from benchmarks.suite import Suite
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.selection import Selection, parse_slice
 from coder.base.errors import UsageError
+from coder.run.option_table import Text
 from coder.show import flags
-from coder.show.flags import Text, option
+from coder.show.flags import option
 from coder.show.tables import print_blocks
 
 

@@ -24,8 +24,9 @@ from benchmarks.stats.comparison import compare_several
 from benchmarks.suites.load import suite_names
 from benchmarks.written import write_text
 from coder.base.errors import own_command
+from coder.run.option_table import File
 from coder.show import flags
-from coder.show.flags import File, option
+from coder.show.flags import option
 from coder.show.tables import print_blocks
 
 HtmlFile = Annotated[File, option("--html", "Write one page that needs nothing else.", "FILE")]

@@ -29,7 +29,8 @@ from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.shared_budget import Pursed, SharedBudget
 from coder.run.model_choice import open_models
-from coder.show.flags import Count, File, Text, check_backend, given_flags, option, takes
+from coder.run.option_table import Count, File, Number, Text
+from coder.show.flags import check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import SqliteLog
 from sandbox.errors import SandboxError
@@ -47,6 +48,9 @@ def run(
     one_shot: Annotated[
         bool, option("--one-shot", "One answer a sample: no repair, no fresh start.")
     ] = False,
+    max_cost: Annotated[
+        Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
+    ] = None,
     workers: Annotated[Count, option("--workers -w", "Samples in parallel.", "N", min=1)] = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
@@ -78,7 +82,7 @@ def run(
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
-        check_backend(config.settings().backend, flags)
+        check_backend(config.settings().sandbox, flags)
         opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, given)
         session = _session(plan, given, resume)
@@ -145,7 +149,7 @@ class _Plan:
         self.selection, self._config, self._given = selection, config, given
         settings = config.settings()
         if given["one_shot"]:
-            only = {"samples": 1, "repairs": 0, "calls": 1}
+            only = {"samples": 1, "repairs": 0, "max_calls": 1}
             settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
         self.settings = settings
 
@@ -156,7 +160,7 @@ class _Plan:
 
     def started(self, model: str) -> BenchStarted:
         """The run's first event."""
-        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout_s"})
+        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout"})
         alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
         parameters = f"{model}\n{settings}\n{alike}\n{self._given['one_shot']}"
         return BenchStarted(
@@ -205,7 +209,7 @@ def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) ->
     return {
         **kept,
         "selection": selection.model_dump_json(),
-        "config": config.for_log().model_dump_json(exclude_none=True),
+        "config": config.for_log().model_dump_json(exclude_unset=True),
     }
 
 

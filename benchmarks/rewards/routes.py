@@ -76,8 +76,12 @@ class _Judging:
         """The service, opened by the first request."""
         async with self._lock:
             if self._service is None:
-                given = self._settings.model_dump(include={"backend", "python", "memory_mb"})
-                opening = open_judging(Suite(name="served", version="1", cases=(_LONGEST,)), **given)
+                opening = open_judging(
+                    Suite(name="served", version="1", cases=(_LONGEST,)),
+                    backend=self._settings.sandbox,
+                    python=self._settings.python,
+                    memory_mb=self._settings.memory,
+                )
                 self._service = await self.opened.enter_async_context(opening)
             return self._service
 
@@ -96,7 +100,7 @@ class _Judging:
     async def run(self, program: Program, asked: RunCode) -> Result:
         """Run a program. Raises Problem: too many wait."""
         seconds = min(asked.run_timeout, _MOST_S)
-        most_mb = self._settings.memory_mb
+        most_mb = self._settings.memory
         memory_mb = max(16, min(asked.memory_limit_MB, most_mb)) if asked.memory_limit_MB > 0 else most_mb
         limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
         service = await self.service()

@@ -126,9 +126,9 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
     """Open a judge by the settings; missing packages are named on stderr."""
     async with open_judge(
         suite,
-        backend=settings.backend,
+        backend=settings.sandbox,
         python=settings.python,
-        memory_mb=settings.memory_mb,
+        memory_mb=settings.memory,
         image=settings.image,
         cache=data_folder(os.environ) / "bench" / "modes",
     ) as judge:

@@ -1,7 +1,7 @@
 """Configuration in layers: defaults < the user's file < `CODER_*` < flags.
 
-Between the variables and the flags a repository's `[tool.coder]` may tighten (`tighten`). Flags come
-last: they are the user's word for this run.
+Between the variables and the flags a repository's `[tool.coder]` and a task file may lower limits (`tighten`,
+`lowered`). Flags come last: they are the user's word for this run.
 """
 
 import os
@@ -18,8 +18,9 @@ from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import or_nearest
-from coder.config.schema import BUDGET_KEYS, Config, but_was, checked, default_of, flag, over
+from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
+from coder.run.option_table import KEYS, LOWERED
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
@@ -28,8 +29,15 @@ BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables of the user's file about models; a repository can set none of them."""
 TEAMS = "teams"
 """Table of the user's file that holds teams by name; no repository's."""
-TIGHTENING = (*BUDGET_KEYS, "program_timeout", "test_timeout", "memory", "pids", "cpus")
-"""What a repository may make smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Options of a task file."""
+
+    source: str
+    """The file, for notes."""
+    options: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +65,15 @@ def load(
     environ: Mapping[str, str] = os.environ,
     user_file: Path | None = None,
     workspace: Path | None = None,
+    task: TaskOptions | None = None,
 ) -> Loaded:
     """Read every layer and join them.
 
     Args:
-        flags: key → value of each flag; None for a flag that isn't set.
-        user_file: the user's configuration; None is the usual place.
-        workspace: the user's folder or file; its `pyproject.toml` is the repository's layer.
+        flags: key → value of the flags that were given; a value of None is one that was not.
+        user_file: None is the usual place.
+        workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
+        task: the options of a task file.
 
     Raises:
         UsageError: a value can't be used; the message names its layer.
@@ -76,21 +86,21 @@ def load(
     own, notes = _known(values, str(file))
     config = checked(own, lambda key: f"{file}: {key}")
     variables, from_environment = _variables(environ)
-    config = over(config, checked(variables, lambda key: f"CODER_{key.upper()}"))
+    config = over(config, checked(variables, variable))
     flag_config = checked(flags, flag)
     tightened, refused = tighten(config, workspace)
+    task = task or TaskOptions("", {})
+    of_task, of_file = lowered(tightened, task.options, task.source, by="a task file")
     origins = {
         **dict.fromkeys(own, str(file)),
-        **{key: f"CODER_{key.upper()}" for key in variables},
-        **{key: "[tool.coder]" for key, value in tightened if value != getattr(config, key)},
+        **{key: variable(key) for key in variables},
+        **{key: "[tool.coder]" for key in KEYS if tightened.value(key) != config.value(key)},
         **{key: flag(key) for key, value in flags.items() if value is not None},
     }
     return Loaded(
-        config=over(tightened, flag_config),
-        notes=(*notes, *from_environment, *refused),
-        cost_was_asked=any(
-            each.max_cost is not None or each.max_call_cost is not None for each in (config, flag_config)
-        ),
+        config=over(of_task, flag_config),
+        notes=(*notes, *from_environment, *refused, *of_file),
+        cost_was_asked=not over(config, flag_config).names.isdisjoint(("max_cost", "max_call_cost")),
         book=book,
         servers=servers,
         teams=teams if isinstance(teams, dict) else {},
@@ -118,9 +128,9 @@ def _book(values: dict[str, object], user_file: Path) -> UserModels:
 
 
 def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
-    fields = {key: value for key, value in values.items() if key in Config.model_fields}
+    fields = {key: value for key, value in values.items() if key in KEYS}
     notes = [
-        f"{source}: unknown key {key!r} is ignored{or_nearest(key, Config.model_fields)}"
+        f"{source}: unknown key {key!r} is ignored{or_nearest(key, KEYS)}"
         for key in values
         if key not in fields
     ]
@@ -134,10 +144,10 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         key = name.removeprefix("CODER_").lower()
         if not name.startswith("CODER_") or not value:
             continue
-        if key in Config.model_fields:
+        if key in KEYS:
             values[key] = value
         # Other programs use the prefix too, so only a name that is nearly one of ours is worth a line.
-        elif hint := or_nearest(key, Config.model_fields, cutoff=0.8):
+        elif hint := or_nearest(key, KEYS, cutoff=0.8):
             notes.append(f"{name} is not a setting and is ignored{hint}")
     return values, notes
 
@@ -149,7 +159,7 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
     """
     if workspace is None:
         return config, []
-    path, notes = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml", []
+    path = (workspace if workspace.is_dir() else workspace.parent) / "pyproject.toml"
     try:
         tool = read_toml(path).get("tool", {})
     except UsageError as error:
@@ -157,32 +167,42 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
     table = tool.get("coder", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         return config, [f"{path}: tool.coder is ignored: it isn't a table"]
-    for key, value in table.items():
-        refusal = _refusal(key, value, config)
+    return lowered(config, table, f"{path}: [tool.coder]", by="a repository")
+
+
+def lowered(
+    config: Config, wishes: Mapping[str, object], source: str, *, by: str
+) -> tuple[Config, list[str]]:
+    """The configuration with those wishes that only lower it, and a line for each other one.
+
+    What a repository or a task file brings may be another person's: it opens no sandbox and spends no more.
+    """
+    notes = []
+    for key, value in wishes.items():
+        refusal = _refusal(key, value, config, by)
         if refusal is not None:
-            notes.append(f"{path}: [tool.coder] {key} is ignored: {refusal}")
-        elif key in Config.model_fields:
+            notes.append(f"{source} {key} is ignored: {refusal}")
+        else:
             config = over(config, checked({key: value}, str))
     return config, notes
 
 
-def _refusal(key: str, value: object, config: Config) -> str | None:
-    """Why a repository can't set this value; None if the value only tightens."""
+def _refusal(key: str, value: object, config: Config, by: str) -> str | None:
+    """Why a wish isn't granted; None where it only lowers."""
     if key == "network" and value == "none":
         return None
-    if key not in TIGHTENING:
-        others = ("network", "api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
-        is_key = key in Config.model_fields or key in others
-        return "a repository can't set it" if is_key else f"it is unknown{or_nearest(key, TIGHTENING)}"
+    if key not in LOWERED:
+        known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
+        return f"{by} can't set it" if known else f"it is unknown{or_nearest(key, LOWERED)}"
+    if value is None:  # of YAML or JSON
+        return "it has no value"
     try:
-        wish = getattr(checked({key: value}, str), key)
+        wish = checked({key: value}, str).value(key)
     except UsageError as error:
         return str(error)
-    limit = getattr(config, key)
-    if limit is None:
-        limit = default_of(key)
+    limit = config.value(key)
     if limit is not None and wish > limit:
-        return f"{wish} is above the limit of {limit}, which a repository can only lower"
+        return f"{wish} is above the limit of {limit}, which {by} can only lower"
     return None
 
 

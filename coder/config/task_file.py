@@ -1,19 +1,21 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
 A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` and `pictures` (paths beside
-the file) and `checks`.
+the file), `checks`, and `options`, which lower limits.
 """
 
 import shlex
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import or_nearest
+from coder.config.layers import TaskOptions
 from coder.models.model import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
@@ -29,6 +31,13 @@ class TaskFile(BaseModel, frozen=True, extra="forbid"):
     test_files: tuple[Path, ...] = ()
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
+    options: dict[str, Any] = {}
+    """Lower limits (`coder.config.layers.lowered`)."""
+
+
+def options_of(file: Path | None) -> TaskOptions | None:
+    """The options of a task file. Raises UsageError as `read_task` does."""
+    return TaskOptions(f"{file}: options:", _from_file(file).options) if file is not None else None
 
 
 def read_task(

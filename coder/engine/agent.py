@@ -14,7 +14,7 @@ from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.find_target import find_target
 from coder.run.journal import Journal, answered, forked, spoken_words
-from coder.run.model_choice import asked_again, asked_of, open_models
+from coder.run.model_choice import asked_again, asked_of, logged_models, open_models
 from coder.run.questions import Decision
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -49,7 +49,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             note = note_of(options.get("watch"))
             opening = open_models(asked_of(settings), settings, note=note, shows_pictures=bool(task.pictures))
             model = await stack.enter_async_context(opening)
-        settings = settings.model_copy(update=asked_of(settings).for_log().model_dump())
+        settings = settings.model_copy(update=logged_models(asked_of(settings)))
         team, stop = options.get("team"), options.get("stop")
         settings = await choose_strategy(settings, task, model, bench, team=team, stop=stop)
         journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)

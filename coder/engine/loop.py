@@ -95,7 +95,7 @@ def speaker(state: State, team: Team, reason: Reason | None) -> Participant | No
     if reason.status != "limit":
         return None
     if state.awaits_execution:
-        return Executor() if state.spend.seconds < state.spend.budget.seconds else None
+        return Executor() if state.spend.seconds < state.spend.budget.timeout else None
     if state.progress.attempts and state.progress.choice is None:
         return team.next(state)
     return LastTree() if has_new_tree(state) else None
@@ -218,7 +218,7 @@ async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str],
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
     """What a participant says; None where a limit has ended its turn."""
     own_turn = turn(participant.name)
-    budget = journal.state.spend.budget.seconds
+    budget = journal.state.spend.budget.timeout
     try:
         if journal.state.awaits_execution:
             async with limited(journal, None):

@@ -53,7 +53,7 @@ async def open_environment(
             policy,
             sandbox or opener,
             redactor=redactor,
-            backend=settings.backend if sandbox is None else None,
+            backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
             ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
             waits_for_hosts="network" in settings.approve,
@@ -158,7 +158,7 @@ class _RunsOfAttempts:
         state = await journal.load()
         spent = state.spend.seconds
         budget = attempt.settings.budget
-        budget = budget.model_copy(update={"seconds": budget.seconds + spent})
+        budget = budget.model_copy(update={"timeout": budget.timeout + spent})
         question = state.questions.open
         bodies: list[Body] = []
         if question is not None and (answer := attempt.answers.get(question.id)) is not None:

@@ -54,9 +54,9 @@ def with_dependencies(
     policy: Policy, root: Path | None, files: Collection[str], *, settings: Settings
 ) -> Policy:
     """Add to a policy `node_modules` of the folder, or what was installed, and toolchains for its `files`."""
-    if root is None or not root.is_dir() or settings.backend not in _MOUNTING:
+    if root is None or not root.is_dir() or settings.sandbox not in _MOUNTING:
         return policy
-    if settings.backend != "docker" and files:
+    if settings.sandbox != "docker" and files:
         from coder.environment.toolchains import with_toolchains
 
         policy = with_toolchains(policy, files, caches=settings.caches)
@@ -91,7 +91,7 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
     """Add folders of `--show` and `--add-dir`. Raises UsageError: not there, outside, or with keys."""
     if settings.show and (root is None or not root.is_dir()):
         raise UsageError("--show is about files of a folder: name it as PATH.")
-    if len(settings.beside) < len(settings.add_dirs):
+    if len(settings.beside) < len(settings.add_dir):
         raise UsageError("--add-dir: two folders have the same name, by which programs find them.")
     for folder in settings.beside.values():
         if not folder.is_dir():

@@ -187,7 +187,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _called(place: tuple[int | str, ...]) -> str:
-    """Flag or argument that sets a field of the policy or of the program."""
-    flags = {"disk_mb": "--disk", "memory_mb": "--memory", "processes": "--pids", "environment": "--env"}
-    options = flags | {"wall_s": "--timeout", "cpu_s": "--timeout", "source": "-c", "argv": "CMD"}
-    return options.get(str(place[0]), "ARGS")
+    """The flag or word that sets a field of the policy or of the program."""
+    flags = {"disk_mb": "--disk", "memory_mb": "--memory", "processes": "--processes", "environment": "--env"}
+    named = flags | {"wall_s": "--timeout", "cpu_s": "--timeout", "source": "-c", "argv": "CMD"}
+    return named.get(str(place[0]), "ARGS")

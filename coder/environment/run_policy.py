@@ -66,9 +66,9 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
-    if settings.show or settings.add_dirs:
+    if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
-    return policy, lambda policy: open_sandbox(policy, backend=settings.backend)
+    return policy, lambda policy: open_sandbox(policy, backend=settings.sandbox)
 
 
 _MOST = 1 << 20
@@ -128,10 +128,10 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return Policy(
-        memory_mb=settings.memory_mb,
+        memory_mb=settings.memory,
         processes=settings.processes,
-        wall_s=settings.program_timeout_s,
-        cpu_s=settings.program_timeout_s,
+        wall_s=settings.program_timeout,
+        cpu_s=settings.program_timeout,
         cpus=settings.cpus,
         image=settings.image,
         runtime=settings.runtime,

@@ -25,7 +25,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
 
     model: str | None = None
     base_url: str | None = None
-    fallbacks: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
     """Asked in this order when the one before can't answer."""
     roles: dict[str, str] = {}
     """Participant → model; each has the same fallbacks."""
@@ -35,7 +35,7 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
         return Asked(
             model=self.model and name_for_log(self.model),
             base_url=self.base_url and for_log(self.base_url),
-            fallbacks=tuple(map(name_for_log, self.fallbacks)),
+            fallback=tuple(map(name_for_log, self.fallback)),
             roles={role: name_for_log(name) for role, name in self.roles.items()},
         )
 
@@ -58,9 +58,9 @@ async def resolve_roles(
 ) -> Roles:
     """Choose every model before any is asked. Raises as `resolve` does."""
     main = await resolve(models.model, base_url=models.base_url, environ=environ, book=book)
-    names = (*models.fallbacks, *models.roles.values())
+    names = (*models.fallback, *models.roles.values())
     chosen = _keys_kept_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
-    first = 1 + len(models.fallbacks)
+    first = 1 + len(models.fallback)
     roles = dict(zip(models.roles, chosen[first:], strict=True))
     return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first]), roles=roles)
 

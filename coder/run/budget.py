@@ -14,15 +14,15 @@ def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) 
     One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
     """
     budget, prompt_usd = spend.budget, price(tokens_in, 0) or Decimal(0)
-    usd_left = budget.cost_usd - spend.usd - prompt_usd
+    usd_left = budget.max_cost - spend.usd - prompt_usd
     rooms: list[tuple[int, Limit | None]] = [
         (most, None),
         (affordable(price, tokens_in, most, usd_left / 2), "cost"),
     ]
-    if budget.tokens is not None:
-        rooms.append(((budget.tokens - spend.tokens - tokens_in) // 2, "tokens"))
-    if budget.call_usd is not None:
-        rooms.append((affordable(price, tokens_in, most, budget.call_usd - prompt_usd), "call"))
+    if budget.max_tokens is not None:
+        rooms.append(((budget.max_tokens - spend.tokens - tokens_in) // 2, "tokens"))
+    if budget.max_call_cost is not None:
+        rooms.append((affordable(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
     room, limit = min(rooms, key=lambda one: one[0])
     return max(room, min(LEAST, most)), limit
 
@@ -30,10 +30,10 @@ def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) 
 def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:
     """Which limit the next call would break, reservations counted, or None."""
     budget, reserved = spend.budget, intent.reserved_usd or Decimal(0)
-    if spend.calls >= budget.calls:
+    if spend.calls >= budget.max_calls:
         return BudgetReached(limit="calls", text=budget.calls_reached)
-    if budget.call_usd is not None and reserved > budget.call_usd:
-        text = f"the next call could cost ${reserved:.4f}, more than the ${budget.call_usd} that one may"
+    if budget.max_call_cost is not None and reserved > budget.max_call_cost:
+        text = f"the next call could cost ${reserved:.4f}, more than the ${budget.max_call_cost} that one may"
         return BudgetReached(limit="call", text=text, least=reserved)
     return spent_budget(spend, "the next call", tokens=intent.reserved_tokens, usd=reserved)
 
@@ -43,11 +43,11 @@ def spent_budget(
 ) -> BudgetReached | None:
     """Which limit these additional tokens and dollars would break, or None."""
     budget, needed, cost = spend.budget, spend.tokens + tokens, spend.usd + usd
-    if budget.tokens is not None and needed > budget.tokens:
-        text = f"{what} could go over the limit of {budget.tokens} tokens ({spend.tokens} used)"
+    if budget.max_tokens is not None and needed > budget.max_tokens:
+        text = f"{what} could go over the limit of {budget.max_tokens} tokens ({spend.tokens} used)"
         return BudgetReached(limit="tokens", text=text, least=Decimal(needed))
-    if cost > budget.cost_usd:
-        text = f"{what} could go over the limit of ${budget.cost_usd} (${spend.usd:.4f} used)"
+    if cost > budget.max_cost:
+        text = f"{what} could go over the limit of ${budget.max_cost} (${spend.usd:.4f} used)"
         return BudgetReached(limit="cost", text=text, least=cost)
     return None
 
@@ -73,7 +73,7 @@ def no_room(
     used = answer.usage.output_tokens
     text = f"the model used up the {used:,} tokens of its answer by reasoning, so that no answer came"
     if bound_by is not None:
-        least = 2 * budget.call_usd if bound_by == "call" and budget.call_usd is not None else None
+        least = 2 * budget.max_call_cost if bound_by == "call" and budget.max_call_cost is not None else None
         return BudgetReached(limit=bound_by, text=f"{text}; the budget left no more", least=least)
     if own is not None and used >= own:
         return BudgetReached(limit="answer", text=f"{text}; that is its maximum: name another model")

@@ -4,13 +4,14 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from coder.base.errors import UsageError
 from coder.base.usage import Price
 from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
-from coder.run.settings import Settings
+from coder.run.settings import ROLES, Settings
 from coder.run.state import State
 
 
@@ -19,9 +20,18 @@ def asked_of(settings: Settings) -> Asked:
     return Asked(
         model=settings.model,
         base_url=settings.base_url,
-        fallbacks=settings.fallbacks,
+        fallback=settings.fallback,
         roles=settings.roles,
     )
+
+
+def logged_models(asked: Asked) -> dict[str, Any]:
+    """The fields of Settings that name these models, without secret parts of addresses."""
+    safe = asked.for_log()
+    own = {key: safe.roles.get(role) for key, role in ROLES.items()}
+    members = {role: name for role, name in safe.roles.items() if role not in ROLES.values()}
+    named = {"model": safe.model, "base_url": safe.base_url, "fallback": safe.fallback}
+    return {**named, **own, "members": members}
 
 
 @asynccontextmanager
@@ -93,7 +103,7 @@ async def _chosen(
         endpoint = roles.main.endpoint and roles.main.endpoint.model_copy(update={"price": price})
         main = roles.main.model_copy(update={"endpoint": endpoint, "price": price})
         roles = roles.model_copy(update={"main": main})
-    return open_roles(roles, silence_s=settings.model_timeout_s)
+    return open_roles(roles, silence_s=settings.model_timeout)
 
 
 def _price(text: str) -> Price:

@@ -122,7 +122,7 @@ class Run(BaseModel, frozen=True):
     @field_serializer("limits", when_used="json")
     def _in_numbers(self, limits: Budget) -> dict[str, object]:
         """A document's dollars are numbers, as in `cost`; the log keeps them exact, as text."""
-        return {**limits.model_dump(mode="json"), "cost_usd": float(limits.cost_usd)}
+        return {**limits.model_dump(mode="json"), "max_cost": float(limits.max_cost)}
 
 
 def summarize(state: State) -> Run:
@@ -240,4 +240,4 @@ def _left_out(state: State, last: CodeMessage | None) -> dict[str, LeftOut]:
 def _limit(state: State) -> Limit:
     if state.spend.exhausted is not None:
         return state.spend.exhausted.limit
-    return "time" if state.spend.seconds >= state.spend.budget.seconds else "calls"
+    return "time" if state.spend.seconds >= state.spend.budget.timeout else "calls"

@@ -1,5 +1,6 @@
 """Settings: how a run goes about its task, and the limits it keeps. Recorded in the run's first event."""
 
+import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from coder.models.model import Effort, Sampling
+from coder.run.message import EXPERT
+from coder.run.option_table import OPTIONS
 
 StrategyName = Literal["act", "one-shot", "repair", "best-of-n", "escalate"]
 StrategyChoice = Literal["auto", StrategyName]
@@ -20,19 +23,29 @@ EditFormat = Literal["whole", "search-replace"]
 """The form in which a model is asked for changes of files."""
 
 
+ROLES = {"planner_model": "planner", "coder_model": "coder", "strong_model": EXPERT}
+"""Option → the participant whose model it names."""
+
+
+def option(name: str) -> Any:  # noqa: ANN401 - as pydantic's Field, whose type is the annotation's
+    """Field of an option, as its row of the table declares it."""
+    row = OPTIONS[name]
+    return Field(default=row.default, description=row.help, ge=row.ge, gt=row.gt, le=row.le)
+
+
 class Budget(BaseModel, frozen=True, extra="forbid"):
     """The limits of one run. Reaching one ends the run with status `limit`; `resume` may raise them."""
 
-    samples: int = Field(default=2, ge=1, le=1000)
+    samples: int = option("samples")
     """Fresh starts that don't only repeat an earlier answer; of a model that acts, sessions side by side."""
-    repairs: int = Field(default=3, ge=0, le=100)
+    repairs: int = option("repairs")
     """Repairs in one sample, after its first attempt."""
-    calls: int = Field(default=8, ge=1, le=100_000)
-    tokens: int | None = Field(default=None, ge=1)
-    cost_usd: Decimal = Field(default=Decimal("1"), ge=0)
-    seconds: float = Field(default=600.0, gt=0, le=7 * 86_400)
+    max_calls: int = option("max_calls")
+    max_tokens: int | None = option("max_tokens")
+    max_cost: Decimal = option("max_cost")
+    timeout: float = option("timeout")
     """Wall time of the run's own work; time between a stop and a resume isn't counted."""
-    call_usd: Decimal | None = Field(default=None, ge=0)
+    max_call_cost: Decimal | None = option("max_call_cost")
     """Most that one call may cost, as it is reserved."""
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> "Budget":
@@ -43,100 +56,110 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
     @property
     def calls_reached(self) -> str:
         """Message for spent calls."""
-        return f"the limit of {self.calls} model call{'' if self.calls == 1 else 's'} was reached"
+        return f"the limit of {self.max_calls} model call{'' if self.max_calls == 1 else 's'} was reached"
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """How a run goes about its task."""
 
     budget: Budget = Budget()
-    model: str | None = None
+    model: str | None = option("model")
     """The model, as the user named it; weights by their absolute path. A resume asks the same one."""
-    base_url: str | None = None
+    base_url: str | None = option("base_url")
     """Where the model answers, when the user named it."""
-    fallbacks: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = option("fallback")
     """Models that are asked in this order when the one before can't answer."""
-    roles: dict[str, str] = {}
-    """Participant → model, where it isn't the run's own."""
-    replay: Path | None = None
+    planner_model: str | None = option("planner_model")
+    coder_model: str | None = option("coder_model")
+    strong_model: str | None = option("strong_model")
+    members: dict[str, str] = {}
+    """Member of a team → model, where it isn't the run's own."""
+    replay: Path | None = option("replay")
     """The recording, absolute, that answers instead of a model."""
-    price: str | None = None
+    price: str | None = option("price")
     """`IN,OUT` in US dollars per million tokens, where the user gave it; needed to open the model again."""
-    strategy: StrategyChoice | None = None
+    strategy: StrategyChoice | None = option("strategy")
     """In a run's first event the one that was selected; None for a team."""
     team: str | dict[str, Any] | None = None
     """A team as data (`coder.engine.teams.spec`), or `module:Class` of one that a resume needs again."""
     stop: str | None = None
     """When a team as data is through, as its conditions are written; None: only what ends every run."""
-    plan: bool | None = None
+    plan: bool | None = option("plan")
     """True: plan first; False: never; None: when the task has steps."""
-    edit_format: EditFormat | None = None
+    edit_format: EditFormat | None = option("edit_format")
     """None: by the model and the size of the files."""
-    temperature: float | None = Field(default=None, ge=0, le=2)
+    temperature: float | None = option("temperature")
     """None: 0 for the first sample, 0.8 for fresh starts."""
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    seed: int = 0
-    effort: Effort | None = None
+    top_p: float | None = option("top_p")
+    seed: int = option("seed")
+    effort: Effort | None = option("effort")
     """How much a model that reasons does so; None is the model's own."""
-    max_answer_tokens: int | None = Field(default=None, ge=16)
+    max_answer_tokens: int | None = option("max_answer_tokens")
     """Reasoning included. None: the model's own limit, or what the budget leaves."""
-    model_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
-    """Longest silence of a model, before its answer and in it."""
-    program_timeout_s: float = Field(default=10.0, gt=0, le=86_400)
-    test_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
-    memory_mb: int = Field(default=512, ge=16)
-    processes: int = Field(default=128, ge=1)
-    cpus: float | None = Field(default=None, gt=0, le=1024)
+    model_timeout: float = option("model_timeout")
+    """Longest silence of a model, before its answer and in it, in seconds."""
+    program_timeout: float = option("program_timeout")
+    test_timeout: float = option("test_timeout")
+    memory: int = option("memory")
+    """In MiB."""
+    processes: int = option("processes")
+    cpus: float | None = option("cpus")
     """Processors that a program may keep busy; None is all."""
-    backend: str = "auto"
-    image: str | None = None
+    sandbox: str = option("sandbox")
+    image: str | None = option("image")
     """Of the Docker backend, and its runtime below."""
-    runtime: str | None = None
-    network: tuple[str, ...] = ()
+    runtime: str | None = option("runtime")
+    network: tuple[str, ...] = option("network")
     """Hosts that programs may reach, `HOST`, `HOST:PORT`, `*.NAME`, or `registries`."""
-    show: tuple[str, ...] = ()
+    show: tuple[str, ...] = option("show")
     """Paths in the workspace of what is ignored and yet needed: programs see it, the log doesn't hold it."""
-    add_dirs: tuple[Path, ...] = ()
-    """Other folders, absolute, that programs may read."""
+    add_dir: tuple[Path, ...] = option("add_dir")
+    """Other folders that programs may read; relative ones are made absolute."""
     caches: bool = True
     """Programs find packages that this machine's installers have kept."""
-    python: Path | None = None
+    python: Path | None = option("python")
     installed: Path | None = None
     """An entry of the cache with what was installed for the run: its own interpreter, or Node's modules."""
-    kernel: bool = False
+    kernel: bool = option("kernel")
     """Run what is written as cells of a Jupyter kernel."""
-    keep: bool = False
+    keep: bool = option("keep")
     """Land the best files also when the run was not solved."""
-    accept_unverified: bool = False
+    accept_unverified: bool = option("accept_unverified")
     """Code that nothing could check is as good as solved: it lands, and the exit code is 0."""
-    require: Literal["tests"] | None = None
+    require: Literal["tests"] | None = option("require")
     """`tests`: tests or a check of the answer's own don't show that a task is done."""
-    apply: bool = True
+    apply: bool = option("apply")
     """Write what solves the task into the user's folder; False: only show it."""
     chat: bool = False
     """A conversation: more messages follow, words alone are an answer, and the user confirms each change."""
-    commit: bool = False
+    commit: bool = option("commit")
     """Commit what has landed, when it is solved."""
-    branch: str | None = None
+    branch: str | None = option("branch")
     """Commit it on this new branch instead, and leave the folder as it is."""
     asks: bool = True
     """A question of the model ends the run, status `waiting`; False: it is told that there is no answer."""
-    approve: tuple[Approved, ...] = ()
+    approve: tuple[Approved, ...] = option("approve")
     """What waits for a person's yes, also where nobody is at the terminal: the run then ends as `waiting`."""
     served: Path | None = None
     """Folder of the client for whom a server began the run; when that dies, another server takes it over."""
     client: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Name of the token with which a server was asked for the run."""
     request: str | None = Field(default=None, exclude_if=lambda digest: digest is None)
     """SHA-256 of the request with an Idempotency-Key that began the run."""
-    """Name of the token with which a server was asked for the run."""
-    allow: tuple[str, ...] = ()
+    allow: tuple[str, ...] = option("allow")
     """Paths that run by themselves later (.envrc, workflows, …) which the user has allowed by name."""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Participant → model, where it isn't the run's own."""
+        own = {role: name for key, role in ROLES.items() if (name := getattr(self, key)) is not None}
+        return own | self.members
 
     @property
     def beside(self) -> dict[str, Path]:
         """Those folders by the names under which programs find them."""
         return {
-            re.sub(r"^[^\w]+|[^\w.-]", "_", folder.name, flags=re.ASCII): folder for folder in self.add_dirs
+            re.sub(r"^[^\w]+|[^\w.-]", "_", folder.name, flags=re.ASCII): folder for folder in self.add_dir
         }
 
     @property
@@ -164,6 +187,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             effort=self.effort,
             max_tokens=min(limits, default=None),
         )
+
+    @field_validator("add_dir")
+    @classmethod
+    def _are_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(Path(os.path.abspath(folder)) for folder in folders)
 
     @field_validator("network")
     @classmethod

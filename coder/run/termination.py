@@ -206,10 +206,10 @@ def budget_reached(state: State) -> Reason | None:
     """A limit: calls, tokens, cost or time. What was answered is still tried."""
     if state.spend.exhausted is not None:
         return Reason("limit", state.spend.exhausted.text)
-    if state.spend.seconds >= state.spend.budget.seconds:
-        return Reason("limit", f"the time limit of {state.spend.budget.seconds:g} s was reached")
+    if state.spend.seconds >= state.spend.budget.timeout:
+        return Reason("limit", f"the time limit of {state.spend.budget.timeout:g} s was reached")
     is_unread = bool(state.progress.pending)
-    if state.awaits_execution or state.spend.calls < state.spend.budget.calls or is_unread:
+    if state.awaits_execution or state.spend.calls < state.spend.budget.max_calls or is_unread:
         return None
     return Reason("limit", state.spend.budget.calls_reached)
 

@@ -106,17 +106,17 @@ def _raised(run: Run) -> str:
     limits, least = run.limits, run.limit_least or 0.0
     match run.limit:
         case "tokens":
-            return f"--max-tokens {max(2 * (limits.tokens or 1), ceil(least))}"
+            return f"--max-tokens {max(2 * (limits.max_tokens or 1), ceil(least))}"
         case "cost":
-            return f"--max-cost {max(2 * float(limits.cost_usd), ceil(least * 100) / 100):g}"
+            return f"--max-cost {max(2 * float(limits.max_cost), ceil(least * 100) / 100):g}"
         case "call":
             return f"--max-call-cost {ceil(least * 100) / 100:g}"
         case "answer":
             return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
         case "time":
-            return f"--timeout {2 * limits.seconds:g}"
+            return f"--timeout {2 * limits.timeout:g}"
         case _:
-            return f"--max-calls {2 * limits.calls}"
+            return f"--max-calls {2 * limits.max_calls}"
 
 
 def left_out(run: Run) -> list[str]:

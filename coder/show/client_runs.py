@@ -114,8 +114,9 @@ class Runs:
         config = load().config
         settings = config.settings()
         if timeout_s is not None:
-            least_s = min(timeout_s, config.program_timeout or timeout_s)  # the default bounds nobody's wish
-            settings = settings.model_copy(update={"program_timeout_s": least_s})
+            is_set = "program_timeout" in config.names  # the default bounds nobody's wish
+            least_s = min(timeout_s, settings.program_timeout) if is_set else timeout_s
+            settings = settings.model_copy(update={"program_timeout": least_s})
         words = split_command(command) or ()
         wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
         job = make_job(wanted, settings, read_source=lambda: b"")
@@ -123,7 +124,7 @@ class Runs:
         self._require_free()
         async with self._free:
             result, backend = await in_own_task(
-                lambda: run_job(replace(job, files=contents), settings.backend)
+                lambda: run_job(replace(job, files=contents), settings.sandbox)
             )
         return {**result.model_dump(mode="json"), "backend": backend}
 
@@ -156,7 +157,6 @@ class Runs:
             settings,
             note=client.note,
             book=loaded.book,
-            record=loaded.config.record,
             must_know_price=loaded.cost_was_asked,
         )
 
@@ -171,8 +171,8 @@ class Runs:
 
     def may_go_on(self, state: State) -> bool:
         """Whether a run has settings of a server, and not those that its operator has chosen for it alone."""
-        backend = state.settings.backend
-        if backend in _WEAK and backend != load().config.settings().backend:
+        backend = state.settings.sandbox
+        if backend in _WEAK and backend != load().config.settings().sandbox:
             return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 

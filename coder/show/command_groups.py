@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from coder.show.flags import FLAGS
+from coder.show.flags import ALL, FLAGS, MANY
 
 GROUP = "coder.commands"
 SUMMARIES = {
@@ -44,35 +44,50 @@ _OWN = {
     "Evidence": "test_file check include_weaker",
     "Strategy": "one_shot",
     "Limits": "workers",
-    "Output": "out answers help",
+    "Output": f"out answers help {ALL}",
 }
 SECTIONS = {heading: " ".join([*flags, _OWN.get(heading, "")]) for heading, flags in FLAGS.items()}
 """The headings of a long help, each with the parameters beneath it."""
 OTHER = "Other options"
 """The heading of what stands in no section, such as a flag of another package's command."""
-_LONG = 20
-"""Options of a help above which they are listed in sections."""
 
 _ENDS_IN_A_COMMAND = frozenset({"fix"})
 """From the first word on all is another program's: `-m` of `coder fix python -m pytest` names no model."""
 
 
 class SectionedCommand(TyperCommand):
-    """A command whose help lists many options under headings, and few as one list."""
+    """A command whose help lists many options under headings, and few as one list.
+
+    Of many, `-h` shows those that the command alone has and the common ones, `--help-all` every one.
+    """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
-        """Write arguments, then options; a long help has sections."""
-        records = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
-        options = [(param.name, row) for param, row in records if param.param_type_name == "option"]
-        lists = {"Arguments": [row for param, row in records if param.param_type_name == "argument"]}
+        """Arguments, then options: those of a long help by sections."""
+        shown = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
+        options = [(param.name, row) for param, row in shown if param.param_type_name == "option"]
+        lists = {"Arguments": [row for param, row in shown if param.param_type_name == "argument"]}
+        is_long, left_out = len(options) > MANY, self._left_out(ctx)
+        options = [(name, row) for name, row in options if name not in left_out]
         width = max(len(flags) for _, (flags, _) in options)
         for name, (flags, meaning) in options:
-            heading = _section(name) if len(options) > _LONG else "Options"
+            heading = _section(name) if is_long else "Options"
             lists.setdefault(heading, []).append((flags.ljust(width), meaning))
         for heading in ("Arguments", "Options", *SECTIONS, OTHER):
             if lists.get(heading):
                 with formatter.section(heading):
                     formatter.write_dl(lists[heading])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
+        """The last line: how to see the options that were left out."""
+        if count := len(self._left_out(ctx)):
+            formatter.write_paragraph()
+            formatter.write_text(f"{count} more options: {ctx.command_path} --help-all")
+
+    def _left_out(self, ctx: Any) -> frozenset[str]:  # noqa: ANN401 - a private type of typer's
+        """Names of the options that this help doesn't show."""
+        has_all = any(param.name == ALL for param in self.params)
+        is_short = has_all and not ctx.meta.get(ALL)
+        return getattr(self.callback, "rare", frozenset()) if is_short else frozenset()
 
 
 def _section(name: str | None) -> str:

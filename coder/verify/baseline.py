@@ -120,7 +120,7 @@ async def _with_running(on: Verification, cut: Finding) -> tuple[Finding, float]
     if not cut.running:
         return cut, 0.0
     await on.lay_over({})
-    limit_s = on.state.settings.test_timeout_s / 2
+    limit_s = on.state.settings.test_timeout / 2
     alone = await on.command(only=(cut.running,), wall_s=limit_s, is_shown=False)
     reports = [line for line in alone.lines if line.name == cut.running]
     if not reports and alone.running == cut.running:

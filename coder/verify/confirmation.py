@@ -118,7 +118,7 @@ class _Confirmation:
     async def checked(self, files: Mapping[str, bytes] | None, checks: Sequence[TestFile]) -> CheckReport:
         """Run checks on these files, laid into the candidate's workspace; None: on what is there."""
         took = self.run.result.wall_s
-        most = self.on.state.settings.test_timeout_s
+        most = self.on.state.settings.test_timeout
         if files is not None:  # what an earlier run has changed is not what was answered
             await self.on.lay(files)
         return await self.on.checked(

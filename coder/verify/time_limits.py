@@ -9,9 +9,9 @@ _LEAST_S = 30.0
 
 
 def trial_s(state: State) -> float:
-    """Return the time limit of new tests or the check: without the change one may never end."""
-    baseline_s = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
-    return min(state.settings.test_timeout_s, _LEAST_S + 2 * baseline_s)
+    """Seconds for the new tests or the check, as without the change one may never end."""
+    known = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
+    return min(state.settings.test_timeout, _LEAST_S + 2 * known)
 
 
 def most_test_s(state: State) -> float:

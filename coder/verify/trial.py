@@ -85,7 +85,7 @@ class AnswerTrial:
                 return outcome.model_copy(update=failed)
             if run.result.wall_s > _LONG_CHECK_S:
                 break
-        most_s = self.on.state.settings.test_timeout_s
+        most_s = self.on.state.settings.test_timeout
         wall_s = min(most_s, max(self._wall_s, _LEAST_TIMES * run.result.wall_s))
         for _ in range(_CHECKED):
             run, failed_by_code = await self._checked(self._tests, outcome, wall_s=wall_s)

@@ -93,7 +93,7 @@ class Verification:
 
     def limits(self, wall_s: float | None = None) -> Limits:
         """Time for one run; None is that of the tests."""
-        seconds = wall_s or self.state.settings.test_timeout_s
+        seconds = wall_s or self.state.settings.test_timeout
         return Limits(wall_s=seconds, cpu_s=seconds)
 
     async def checked(

@@ -94,7 +94,7 @@ async def _by_checks(
     on: Verification, files: Mapping[str, bytes], *, verified: Verified, checks: Sequence[Check]
 ) -> Finding:
     settings = on.state.settings
-    seconds = settings.test_timeout_s if verified == "tests" else settings.program_timeout_s
+    seconds = settings.test_timeout if verified == "tests" else settings.program_timeout
     report = await on.checked(files, checks, seconds)
     ended = report.candidate if report.candidate.killed_by != "cancel" else NOTHING_RAN  # not needed any more
     late = not report.passed and report.candidate.wall_s >= seconds
@@ -126,7 +126,7 @@ async def _by_running(on: Verification, files: Mapping[str, bytes]) -> Finding:
         return Finding("none", True, strength="none")
     result = await sandbox.run(
         Command(argv=("python3", target.path)),
-        limits=on.limits(on.state.settings.program_timeout_s),
+        limits=on.limits(on.state.settings.program_timeout),
         on_output=on.bench.on_output,
     )
     waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)

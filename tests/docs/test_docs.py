@@ -9,8 +9,6 @@ import pytest
 import typer
 from typer.main import get_command
 
-from coder.config.layers import TIGHTENING
-from coder.config.schema import Config
 from coder.engine.teams.strategies import apply_strategy
 from coder.people.cli.app import app
 from coder.people.cli.run_program import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
@@ -19,6 +17,7 @@ from coder.run.run import EXIT_CODES, Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from sandbox import Result
+from tests.docs.option_table_make import page_with_table
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -63,17 +62,9 @@ def flags(command: str, of_group: str = "") -> set[str]:
     return {option for parameter in found.params for option in parameter.opts} | {"--help"}
 
 
-def test_the_reference_has_every_flag_of_solve_or_the_key_that_names_it() -> None:
-    known = set(re.findall(r"[a-z_]+", REFERENCE.partition("## Configuration")[2]))
-
-    assert set(Config.model_fields) <= known
-    assert {f"--{key.replace('_', '-')}" for key in Config.model_fields} <= flags("solve")
-
-
-def test_the_reference_has_every_key_that_a_repository_may_tighten() -> None:
-    (sentence,) = re.findall(r"may tighten limits in(.*?)each only below", REFERENCE, flags=re.DOTALL)
-
-    assert set(TIGHTENING) <= set(re.findall(r"[a-z_]+", sentence))
+def test_the_table_of_options_is_that_of_this_version() -> None:
+    assert page_with_table(REFERENCE) == REFERENCE, "python -m tests.docs.option_table_make"
+    assert REFERENCE.count("\n| `max_calls` ↓ | N, from 1 up to 100,000 | 8; 100 with act") == 1
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:
@@ -117,11 +108,11 @@ def test_the_defaults_in_help_are_those_of_the_settings() -> None:
         Budget(),
         apply_strategy(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget,
     )
-    assert f"({few.calls}; {acting.calls} with act)" in shown["max_calls"]
-    assert f"(${few.cost_usd}; ${acting.cost_usd} with act)" in shown["max_cost"]
-    assert f"({few.seconds:g}; {acting.seconds:g} with act)" in shown["timeout"]
-    assert f"({Budget().samples})" in shown["samples"]
-    assert f"({Budget().repairs})" in shown["repairs"]
+    assert f"({few.max_calls}; {acting.max_calls} with act; 200 in a chat)" in shown["max_calls"]
+    assert f"(${few.max_cost}; ${acting.max_cost} with act)" in shown["max_cost"]
+    assert f"({few.timeout:g}; {acting.timeout:g} with act; 14400 in a chat)" in shown["timeout"]
+    assert f"({few.samples}; {acting.samples} with act)" in shown["samples"]
+    assert f"({few.repairs})" in shown["repairs"]
 
 
 def test_each_guarantee_has_a_test_that_is_there() -> None:

@@ -57,7 +57,7 @@ def test_the_pages_first_program_repairs_a_folder_within_its_limits_and_reads_no
 
     run = ran(IN_A_FOLDER, f"shop.py\n```python\n{RIGHT}```\n")
 
-    assert (run.status, run.landed, run.limits.calls) == ("solved", ("shop.py",), 20)
+    assert (run.status, run.landed, run.limits.max_calls) == ("solved", ("shop.py",), 20)
     assert (shop / "shop.py").read_text() == RIGHT
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == ["solved tests pass", "('shop.py',) diff --git a/shop.py b/shop.py"]

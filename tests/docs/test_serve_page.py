@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coder.config.schema import Config
+from coder.run.option_table import KEYS
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_solve import ADD, code
 from tests.coder.platform.server.served import configure, started
@@ -65,5 +65,5 @@ def test_what_hosts_it_names_what_there_is() -> None:
     ours = {
         name.removeprefix("CODER_").lower() for name in server["environment"] if name.startswith("CODER_")
     }
-    assert ours <= Config.model_fields.keys() | {"log"}
+    assert ours <= {*KEYS, "log"}
     assert server["depends_on"].keys() <= services.keys()

@@ -179,7 +179,7 @@ class Workplace:
 
         def seconds_left() -> float:
             state = self._turn.state
-            return max(1.0, state.spend.budget.seconds - state.spend.seconds)
+            return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)

@@ -88,8 +88,8 @@ def task_words(
 
 def calls_and_time(budget: Budget) -> str:
     """The limits of calls and of time, as a request states them."""
-    minutes = max(1, round(budget.seconds / 60))
-    return f"{count_of(budget.calls, 'answer')} and {count_of(minutes, 'minute')} in all"
+    minutes = max(1, round(budget.timeout / 60))
+    return f"{count_of(budget.max_calls, 'answer')} and {count_of(minutes, 'minute')} in all"
 
 
 def _limits(budget: Budget) -> str:

@@ -57,7 +57,7 @@ def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float,
     """
     settings = state.settings
     budget = state.spend.budget
-    limits: dict[str, object] = {"samples": 1, "seconds": max(1.0, budget.seconds - seconds)}
+    limits: dict[str, object] = {"samples": 1, "timeout": max(1.0, budget.timeout - seconds)}
     strategy = "one-shot" if settings.strategy == "best-of-n" else settings.strategy
     own: dict[str, object] = {
         "strategy": "repair" if strategy == "one-shot" and is_wished else strategy,

@@ -108,7 +108,7 @@ class Series:
         used = state.spend.plus([one.state.spend for one in self._shared.running.values()])
         idle = sum(not one.state.spend.calls for one in self._shared.running.values())
         idle += len(self._tasks) - len(self._shared.running)  # those that have no journal yet
-        return used.calls + idle < used.budget.calls and self._seconds() < used.budget.seconds
+        return used.calls + idle < used.budget.max_calls and self._seconds() < used.budget.timeout
 
     def _seconds(self) -> float:
         """Wall time that the run has used until now."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from coder.base.errors import UsageError
 from coder.engine.loop import Team
 from coder.engine.teams.coding_team import CodingTeam, coding_stop
-from coder.engine.teams.team_settings import MANY_STEPS, OWN_STOP, check_team, leaves_open, with_team
+from coder.engine.teams.team_settings import OWN_STOP, check_team, leaves_open, with_team
 from coder.models.abilities import Abilities, abilities_of, goes_on, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
+from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Budget, Settings, StrategyName
 from coder.run.task import Task
 from coder.run.termination import Stop
@@ -48,14 +49,14 @@ class Strategy:
 
     def limit(self, budget: Budget) -> Budget:
         """The limits of a run for which the user named `budget`."""
-        defaults = {"samples": budget.calls} if self.is_all_attempts else self.defaults
+        defaults = {"samples": budget.max_calls} if self.is_all_attempts else self.defaults
         return budget.with_defaults(defaults).model_copy(update=dict(self.limits))
 
 
 STRATEGIES: dict[StrategyName, Strategy] = {
     "act": Strategy(acts=True, defaults=MANY_STEPS),
     "repair": Strategy(),
-    "one-shot": Strategy(completes=True, limits={"samples": 1, "repairs": 0, "calls": 1}),
+    "one-shot": Strategy(completes=True, limits={"samples": 1, "repairs": 0, "max_calls": 1}),
     "best-of-n": Strategy(completes=True, limits={"repairs": 0}, is_all_attempts=True),
     "escalate": Strategy(acts=None, expert_after=2, defaults=MANY_STEPS),
 }
@@ -109,7 +110,7 @@ def apply_strategy(
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
         raise UsageError(
-            f"--strategy act works in a session, and the sandbox {settings.backend} has none here. "
+            f"--strategy act works in a session, and the sandbox {settings.sandbox} has none here. "
             "Leave --sandbox out, or name another --strategy."
         )
     budget = STRATEGIES[name].limit(settings.budget)

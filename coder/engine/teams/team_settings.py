@@ -1,10 +1,10 @@
 """The settings of a run by a team: the team itself where it is data, else its name."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
 from coder.engine.loop import Team
+from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Settings
 from coder.run.termination import Stop
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from coder.engine.teams.spec import TeamSpec
     from coder.environment.workbench import Workbench
 
-MANY_STEPS = {"samples": 1, "calls": 100, "cost_usd": Decimal(3), "seconds": 1800.0}
-"""Limits of many small steps of one attempt, where the user names none."""
 OWN_STOP = "custom"
 """In the log for a stop that is no condition: a resume needs it again."""
 
@@ -23,7 +21,7 @@ def with_roles(settings: Settings, team: Team | None) -> Settings:
     if team is None or not hasattr(team, "leaves"):
         return settings
     roles = {member.name: member.model for member in team.leaves() if member.model}
-    return settings.model_copy(update={"roles": settings.roles | roles})
+    return settings.model_copy(update={"members": settings.members | roles})
 
 
 async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -> None:

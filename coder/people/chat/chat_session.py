@@ -229,11 +229,11 @@ class ChatSession:
 
     def _step_settings(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
-        calls = settings.budget.calls
-        alone = settings.budget.model_copy(update={"calls": min(calls, Budget().calls)})
-        wanted, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
-        one = apply_strategy(wanted, task, model=self.model.name, able=able, sessions=sessions)
-        return one.model_copy(update={"budget": one.budget.model_copy(update={"calls": calls})})
+        calls = settings.budget.max_calls
+        alone = settings.budget.model_copy(update={"max_calls": min(calls, Budget().max_calls)})
+        given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
+        one = apply_strategy(given, task, model=self.model.name, able=able, sessions=sessions)
+        return one.model_copy(update={"budget": one.budget.model_copy(update={"max_calls": calls})})
 
     def environment(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile], *, target: Target

@@ -16,10 +16,6 @@ def chat(
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,
     resume: Annotated[str | None, option("--resume", "Continue a conversation, or a run.", "RUN")] = None,
     latest: Annotated[bool, option("--continue", "Continue the latest chat of PATH.")] = False,
-    max_calls: Annotated[int | None, option("--max-calls", "Model calls of all messages (200).", "N")] = None,
-    timeout: Annotated[
-        float | None, option("--timeout", "Seconds for all messages (14400).", "SECONDS")
-    ] = None,
     yes: Annotated[bool, option("--yes -y", "Write changes that pass without asking.")] = False,
 ) -> None:
     """Chat about a folder: each message is a task, and you approve each change before it is written.

@@ -94,7 +94,7 @@ class Conversation:
         if not resumes and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
         loaded = load(self._flags, workspace=None if resumes else folder)
-        check_backend(loaded.config.sandbox or "auto", self._flags)
+        check_backend(loaded.config.options.sandbox, self._flags)
         for note in loaded.notes:
             self._screen.note(note)
         return loaded
@@ -106,16 +106,20 @@ class Conversation:
 
     def _configured(self, state: State | None, loaded: Loaded) -> Settings:
         """The settings; a resumed conversation keeps its own but for flags, and its models so, too."""
-        self._asked, knows, record = loaded.config.models(), loaded.cost_was_asked, loaded.config.record
+        self._asked, knows = loaded.config.models(), loaded.cost_was_asked
         if state is None:
             settings = new_conversation(loaded.config, self._args)
         else:
             flags = checked(self._flags, flag)
             settings = changed_conversation(state, flags, self._args)
-            self._asked, knows, record = asked_now(flags, state), must_know_price(flags, state), flags.record
+            self._asked, knows = asked_now(flags, state), must_know_price(flags, state)
         self._settings = settings
         self._opening = partial(
-            open_models, note=self._screen.note, book=loaded.book, record=record, must_know_price=knows
+            open_models,
+            note=self._screen.note,
+            book=loaded.book,
+            record=self._args["record"],
+            must_know_price=knows,
         )
         return settings
 

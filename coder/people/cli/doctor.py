@@ -82,7 +82,7 @@ async def _examine() -> list[DoctorFinding]:
     except UsageError as error:
         configured = DoctorFinding(name="configuration", works=False, text=str(error))
     config = loaded.config if loaded is not None else Config()
-    sandboxes = await _sandboxes(config.sandbox, Policy(python=config.python))
+    sandboxes = await _sandboxes(config.options.sandbox, Policy(python=config.options.python))
     models = [*_keys(), *await _local(), _embedded(), await _chosen(config, loaded)]
     folder = data_folder(os.environ)
     kept = [*_folder(folder)]
@@ -95,14 +95,14 @@ def _python() -> DoctorFinding:
     return DoctorFinding(name="python", works=True, text=f"{platform.python_version()} at {sys.executable}")
 
 
-async def _sandboxes(choice: str | None, policy: Policy) -> list[DoctorFinding]:
+async def _sandboxes(choice: str, policy: Policy) -> list[DoctorFinding]:
     reports = await probe_backends(policy)
     rows = [
         DoctorFinding(name=f"sandbox {report.name}", works=report.works, needed=False, text=report.detail)
         for report in reports
         if report.automatic or report.name == choice
     ]
-    wanted = choice if choice not in (None, "auto") else await automatic(policy)
+    wanted = choice if choice != "auto" else await automatic(policy)
     works = wanted in [report.name for report in reports if report.works]
     wanted = wanted or "bubblewrap"
     text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
@@ -142,7 +142,7 @@ async def _chosen(config: Config, loaded: Loaded | None) -> DoctorFinding:
         roles = await resolve_roles(config.models(), environ=os.environ, book=book)
     except CoderError as error:
         return DoctorFinding(name="model", works=False, text=str(error))
-    for choice in roles.all if config.max_cost is not None else ():
+    for choice in roles.all if "max_cost" in config.names else ():
         if choice.endpoint is not None and cost(choice.endpoint, Usage()) is None:
             text = f"the price of {choice.name} is unknown, so that max_cost can't be kept: "
             return DoctorFinding(

@@ -31,8 +31,8 @@ async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], 
         return settings
     if task.workspace is None or not task.workspace.is_dir():
         raise UsageError("--install is about a folder: name it as PATH.")
-    if settings.backend not in _BACKENDS:
-        raise UsageError(f"--install needs bubblewrap: programs in {settings.backend} can't reach an index.")
+    if settings.sandbox not in _BACKENDS:
+        raise UsageError(f"--install needs bubblewrap: programs in {settings.sandbox} can't reach an index.")
     plan = plan_install(
         task.workspace.resolve(),
         read_workspace(task, lands=False).files,
@@ -70,7 +70,7 @@ async def _install(plan: InstallPlan, settings: Settings, screen: Screen) -> Non
 
     with network_refusals() as refusals:
         try:
-            await install(plan, partial(open_sandbox, backend=settings.backend), on_output=show)
+            await install(plan, partial(open_sandbox, backend=settings.sandbox), on_output=show)
         except UsageError as error:
             unnamed = any("is not among the hosts" in line for line in refusals)
             hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""

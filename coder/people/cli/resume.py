@@ -42,8 +42,8 @@ def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, R
     def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
         flags = given_flags(context)
         config = checked(flags, flag)
-        if config.sandbox is not None:
-            check_backend(config.sandbox, flags)
+        if "sandbox" in config.names:
+            check_backend(config.options.sandbox, flags)
         return continued(flags=config, args=context.params, screen=screen)
 
     raise typer.Exit(carry_out(context.params, begin))
@@ -75,7 +75,7 @@ async def with_state(
         settings,
         note=screen.note,
         book=loaded.book,
-        record=flags.record,
+        record=args["record"],
         must_know_price=must_know_price(flags, state),
         shows_pictures=bool(state.task.pictures),
     )

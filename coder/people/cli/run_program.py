@@ -58,7 +58,7 @@ class RunProgramCommand(TyperCommand):
     cls=RunProgramCommand,
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
 )
-@takes("memory pids cpus sandbox image runtime network python kernel")
+@takes("memory processes cpus sandbox image runtime network python kernel")
 def run(
     context: typer.Context,
     words: Annotated[
@@ -115,12 +115,12 @@ def _run(
 ) -> int:
     """Do all of it; the exit code."""
     settings = load(flags).config.settings()
-    check_backend(settings.backend, flags)
+    check_backend(settings.sandbox, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
     job = make_job(wanted, settings, read_source=read_all)
     outlet = None if as_json else OutputStream()
-    work = _run_in_sandbox(job, settings.backend, outlet, takes_input=not wanted.reads_source)
+    work = _run_in_sandbox(job, settings.sandbox, outlet, takes_input=not wanted.reads_source)
     with network_refusals() as refusals:
         result, backend = run_until_interrupted(work)
     if as_json:

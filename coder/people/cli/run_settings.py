@@ -7,11 +7,9 @@ from coder.config.schema import Config, answering_fields
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
 from coder.run.model_choice import asked_again
+from coder.run.option_table import OF_A_CONVERSATION
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
-
-OF_A_CONVERSATION = {"calls": 200, "seconds": 4 * 3600.0}
-"""Limits where the user names none: it is many tasks. That of cost is a run's."""
 
 
 def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
@@ -36,14 +34,14 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
         changed |= answering_fields(asked_now(flags, state), args["replay"]) | {"price": None}
     if args["price"] is not None:
         changed["price"] = args["price"]
-    if flags.strong_model is not None and flags.strategy is None:
+    if "strong_model" in flags.names and "strategy" not in flags.names:
         changed["strategy"] = "auto"
     return state.settings.model_copy(update=changed | _delivery(args, state.settings))
 
 
 def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
-    """Return the settings of a resumed conversation, or of one about the result of another run."""
-    settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.plan})
+    """The settings of a resumed conversation, or of one about the result of another run."""
+    settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.value("plan")})
     if not settings.chat:  # the log doesn't say which limits were set
         unusual = {
             name for name in OF_A_CONVERSATION if getattr(state.spend.budget, name) != getattr(Budget(), name)
@@ -63,20 +61,16 @@ def asked_now(flags: Config, state: State) -> Asked:
     return Asked(
         model=before.model,
         base_url=before.base_url,
-        fallbacks=models.fallbacks if flags.fallback is not None else before.fallbacks,
+        fallback=models.fallback if "fallback" in flags.names else before.fallback,
         roles=before.roles | models.roles,
     )
 
 
 def must_know_price(flags: Config, state: State) -> bool:
-    """Whether a cost limit is set, now or at the start, and each price has been known so far."""
-    limits = named_limits(state.settings, state.spend.budget).model_fields_set
-    was_asked = not limits.isdisjoint(("call_usd", "cost_usd"))
-    return (
-        flags.max_cost is not None
-        or flags.max_call_cost is not None
-        or (was_asked and state.spend.cost_known)
-    )
+    """A limit of cost was set, now or when the run began, and until now each price was known."""
+    named = named_limits(state.settings, state.spend.budget).model_fields_set
+    of_cost = ("max_cost", "max_call_cost")
+    return not flags.names.isdisjoint(of_cost) or (not named.isdisjoint(of_cost) and state.spend.cost_known)
 
 
 def _delivery(args: Mapping[str, Any], before: Settings) -> dict[str, Any]:

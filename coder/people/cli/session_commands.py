@@ -116,7 +116,7 @@ class SessionCommands:
 
     async def _cost(self, rest: str) -> list[Block]:
         budget = self._session.settings.budget
-        most = f"of at most {count_of(budget.calls, 'call')} and {money(float(budget.cost_usd))}"
+        most = f"of at most {count_of(budget.max_calls, 'call')} and {money(float(budget.max_cost))}"
         return [*cost_blocks(await self._session.costs()), most]
 
     async def _command(self, rest: str) -> str:

@@ -11,8 +11,9 @@ from coder.base.errors import UsageError
 from coder.base.fs.private_folder import data_folder
 from coder.base.text.sanitize import one_line
 from coder.config.layers import load, usual_user_file
-from coder.config.schema import Config, default_of
+from coder.config.schema import Config
 from coder.models.endpoint import for_log, name_for_log
+from coder.run.option_table import KEYS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
 
@@ -35,9 +36,7 @@ def config(
         raise UsageError(f"There is no {folder}. Name a folder, or none for this one.")
     file = usual_user_file()
     loaded = load(workspace=folder)
-    rows = {
-        key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in Config.model_fields
-    }
+    rows = {key: (_value(loaded.config, key), loaded.origins.get(key, _DEFAULT)) for key in KEYS}
     if json:
         document = {
             "file": str(file),
@@ -55,11 +54,9 @@ def config(
         typer.echo(f"  · {one_line(note, width=200)}", err=True)
 
 
-def _value(settings: Config, key: str) -> object:
+def _value(config: Config, key: str) -> object:
     """What holds, as it may be shown: a name or an address may hold a key."""
-    value = getattr(settings, key)
-    if value is None:
-        value = default_of(key)
+    value = config.value(key)
     if isinstance(value, str):
         return for_log(value) if key == "base_url" else name_for_log(value)
     return [name_for_log(str(one)) for one in value] if isinstance(value, tuple) else value

@@ -56,4 +56,4 @@ def solve(
             is_users=words != "-" and not os.environ.get("CI"),  # there, another may have written an issue
         )
 
-    raise typer.Exit(solved(context, task, workspace=path))
+    raise typer.Exit(solved(context, task, workspace=path, file=file))

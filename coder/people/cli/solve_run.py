@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from coder.base.errors import CoderError, MachineError, Refused, UsageError, own_command
 from coder.base.text.sanitize import or_nearest, visible
 from coder.config.layers import Loaded, load, read_toml
+from coder.config.task_file import options_of
 from coder.engine.agent import solve
 from coder.engine.options import Options
 from coder.engine.teams.team_settings import with_roles
@@ -40,16 +41,26 @@ if TYPE_CHECKING:
     from coder.show.traces.collector import Collector
 
 
-def solved(context: typer.Context, read_task: Callable[[], Task], *, workspace: Path | None) -> int:
-    """Work on a task under the flags of this call, print the result, return the exit code."""
+def solved(
+    context: typer.Context,
+    read_task: Callable[[], Task],
+    *,
+    workspace: Path | None,
+    file: Path | None = None,
+) -> int:
+    """Work on a task under the flags of this call, print the result, return the exit code.
+
+    Args:
+        file: the task file, whose options may lower limits.
+    """
 
     def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
         flags = given_flags(context)
-        loaded = load(flags, workspace=workspace)
+        loaded = load(flags, workspace=workspace, task=options_of(file))
         for note in loaded.notes:
             screen.note(note)
         task = read_task()
-        check_backend(loaded.config.sandbox or "auto", flags)
+        check_backend(loaded.config.options.sandbox, flags)
         return _solve(task, loaded, context.params, screen)
 
     return carry_out(context.params, begin)
@@ -74,7 +85,7 @@ async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Sc
         settings,
         note=screen.note,
         book=loaded.book,
-        record=loaded.config.record,
+        record=args["record"],
         must_know_price=loaded.cost_was_asked,
         shows_pictures=bool(task.pictures),
     )

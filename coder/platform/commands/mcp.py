@@ -47,7 +47,7 @@ def mcp(
     from coder.show.interrupt import Interrupted, run_until_interrupted
     from coder.show.tracing import collecting
 
-    check_backend(load().config.sandbox or "auto", {})
+    check_backend(load().config.options.sandbox, {})
 
     async def work() -> None:
         async with collecting(None, partial(print, file=sys.stderr)) as traces:

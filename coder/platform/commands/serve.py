@@ -98,7 +98,7 @@ def listen(
     from coder.store import open_log
 
     loaded, root = load(), root.resolve()
-    check_backend(loaded.config.sandbox or "auto", {})
+    check_backend(loaded.config.options.sandbox, {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
 

@@ -30,7 +30,7 @@ from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
 from coder.run.run import summarize
-from coder.run.settings import Approved
+from coder.run.settings import Approved, option
 from coder.run.state import State
 from coder.run.task import Task
 from coder.show.client_runs import Runs
@@ -46,7 +46,7 @@ Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event
 class NewRun(Task, frozen=True):
     """A task; its workspace lies below the folder of the token."""
 
-    approve: tuple[Approved, ...] = ()
+    approve: tuple[Approved, ...] = option("approve")
     """What waits for an answer, beside what the server's configuration names; with `plan`, a plan is made."""
 
 

@@ -12,7 +12,7 @@ from benchmarks.cli.run_suite import asked_for, same_config, same_flags, same_se
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
 from coder.base.errors import UsageError
-from coder.config.schema import Config
+from coder.config.schema import Config, checked, flag
 
 NOTHING: dict[str, Any] = {
     "one_shot": False,
@@ -33,7 +33,7 @@ FLAGS = some.fixed_dictionaries(
     }
 )
 CONFIGS = some.builds(
-    Config,
+    lambda **values: checked(values, flag),
     model=some.none() | some.just("openai/gpt-5"),
     fallback=some.none() | some.just(("local",)),
     strategy=some.none() | some.just("best-of-n"),
@@ -60,17 +60,18 @@ def test_what_a_run_was_asked_for_comes_back_from_its_log(
     before = started(config, selection, flags)
 
     assert same_flags(NOTHING, before) == flags
-    assert same_config({"model": None}, before) == config
+    again = same_config({"model": None}, before)
+    assert (again, again.names) == (config, config.names)
     assert same_selection(Selection(), before) == selection
 
 
 def test_what_is_said_again_holds() -> None:
     flags = {**NOTHING, "max_cost": 1.0, "workers": 1}
-    before = started(Config(max_calls=8, temperature=0.5), Selection(), flags)
+    before = started(checked({"max_calls": 8, "temperature": 0.5}, flag), Selection(), flags)
 
     assert same_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
     assert same_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
-    assert same_config({"max_calls": 9}, before) == Config(max_calls=9, temperature=0.5)
+    assert same_config({"max_calls": 9}, before) == checked({"max_calls": 9, "temperature": 0.5}, flag)
 
 
 def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
@@ -81,12 +82,9 @@ def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
 
 
 def test_no_secret_of_an_address_is_kept_with_it() -> None:
-    named = Config(
-        model="openai/m@https://me:hidden@example.org/v1",
-        base_url="https://me:hidden@example.org/v1?key=hidden",
-        fallback=("openai/m@https://me:hidden@example.org/v1",),
-        strong_model="openai/m@https://me:hidden@example.org/v1",
-    )
+    address = "openai/m@https://me:hidden@example.org/v1"
+    values = {"model": address, "fallback": [address], "strong_model": address}
+    named = checked(values | {"base_url": "https://me:hidden@example.org/v1?key=hidden"}, flag)
 
     before = started(named, Selection(), NOTHING)
 

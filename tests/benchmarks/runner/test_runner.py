@@ -185,7 +185,7 @@ async def test_no_sandbox_of_a_solver_holds_anything_hidden(judge: Judge) -> Non
         "    return a + b if not found else 0\n```"
     )
     log = MemoryLog()
-    settings = Settings(budget=Budget(samples=1, repairs=0, calls=1))
+    settings = Settings(budget=Budget(samples=1, repairs=0, max_calls=1))
     solver = ModelSolver(Scripted([looks]), settings, log=log)
 
     attempt = await solver(shown(SUITE.cases[0]), sample=0, seed=0)
@@ -213,7 +213,7 @@ async def test_a_repository_is_answered_by_a_patch_of_its_tree() -> None:
         hidden_tests={"test_calc.py": f"# {CANARY}\n"},
     )
     answer = "calc.py\n```python\ndef add(a, b):\n    return a + b\n```"
-    settings = Settings(budget=Budget(samples=1, repairs=0, calls=1), plan=False, keep=True)
+    settings = Settings(budget=Budget(samples=1, repairs=0, max_calls=1), plan=False, keep=True)
     solver = ModelSolver(Scripted([answer]), settings, log=MemoryLog())
 
     attempt = await solver(shown(case), sample=0, seed=0)

@@ -97,7 +97,7 @@ async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catal
 
     for named in (
         {"model": "groq/blind"},
-        {"fallbacks": ("groq/blind",)},
+        {"fallback": ("groq/blind",)},
         {"roles": {"coder": "groq/blind"}},
     ):
         with pytest.raises(UsageError, match="groq/blind can't see pictures"):

@@ -29,7 +29,7 @@ async def worked(
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     model, log = Scripted(answers), MemoryLog()
-    settings = Settings(edit_format=form, plan=False, budget=Budget(samples=samples, repairs=2, calls=12))
+    settings = Settings(edit_format=form, plan=False, budget=Budget(samples=samples, repairs=2, max_calls=12))
     task = Task(prompt=f"{prompt} It is in sums.py.", workspace=folder, checks=(CHECK,))
     return await solve(task, model=model, settings=settings, log=log), model, log
 

@@ -168,15 +168,15 @@ async def test_the_limit_of_calls_ends_the_run_and_a_resume_with_more_goes_on() 
     log = MemoryLog()
     model = Scripted([fenced(SUBTRACT), fenced(ADD)])
 
-    first = await solve(TASK, model=model, settings=Settings(budget=Budget(calls=1)), log=log)
-    second = await resume(first.run_id, model=model, budget=Budget(calls=2), log=log)
+    first = await solve(TASK, model=model, settings=Settings(budget=Budget(max_calls=1)), log=log)
+    second = await resume(first.run_id, model=model, budget=Budget(max_calls=2), log=log)
 
     assert (first.status, first.exit_code) == ("limit", 3)
     assert (second.status, second.calls, len(model.requests)) == ("solved", 2, 2)
 
 
 async def test_a_call_that_could_break_the_token_limit_is_not_made() -> None:
-    run, model = await solved_by(fenced(ADD), settings=Settings(budget=Budget(tokens=100)))
+    run, model = await solved_by(fenced(ADD), settings=Settings(budget=Budget(max_tokens=100)))
 
     assert (run.status, run.calls, model.requests) == ("limit", 0, [])
     assert "100 tokens" in run.reason
@@ -186,7 +186,7 @@ async def test_a_call_that_could_break_the_token_limit_is_not_made() -> None:
 async def test_the_time_limit_ends_a_run_whose_model_does_not_answer() -> None:
     with faulty_endpoint(hangs()) as silent:
         async with ChatModel(endpoint_of(silent)) as model:
-            run = await solve(TASK, model=model, settings=Settings(budget=Budget(seconds=2)), log=MemoryLog())
+            run = await solve(TASK, model=model, settings=Settings(budget=Budget(timeout=2)), log=MemoryLog())
 
     assert (run.status, run.exit_code) == ("limit", 3)
     assert "time limit" in run.reason
@@ -198,7 +198,7 @@ async def test_the_budget_holds_whatever_stop_a_caller_brings() -> None:
     run = await solve(
         TASK,
         model=model,
-        settings=Settings(budget=Budget(calls=2)),
+        settings=Settings(budget=Budget(max_calls=2)),
         stop=termination.tests_pass,
         log=MemoryLog(),
     )
@@ -457,5 +457,5 @@ def _spoken(events: list[Event]) -> list[object]:
 
 
 def test_the_limit_of_one_call_is_said_in_the_singular() -> None:
-    assert Budget(calls=1).calls_reached == "the limit of 1 model call was reached"
-    assert Budget(calls=8).calls_reached == "the limit of 8 model calls was reached"
+    assert Budget(max_calls=1).calls_reached == "the limit of 1 model call was reached"
+    assert Budget(max_calls=8).calls_reached == "the limit of 8 model calls was reached"

@@ -41,7 +41,7 @@ async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> No
     answer = "**sum.js**\n```js\nmodule.exports = (a, b) => a + b\n```\n"
 
     run = await solve(
-        task, model=Scripted([answer]), settings=Settings(budget=Budget(calls=1)), log=MemoryLog()
+        task, model=Scripted([answer]), settings=Settings(budget=Budget(max_calls=1)), log=MemoryLog()
     )
 
     assert (run.status, run.landed) == ("solved", ("sum.js",)), run.tests
@@ -53,7 +53,7 @@ async def test_an_answer_changes_nothing_that_is_installed(project: Path) -> Non
     task = Task(prompt="Mend it.", workspace=project, test_command=("node", "--test"), mends=True)
 
     run = await solve(
-        task, model=Scripted([cheat, cheat]), settings=Settings(budget=Budget(calls=2)), log=MemoryLog()
+        task, model=Scripted([cheat, cheat]), settings=Settings(budget=Budget(max_calls=2)), log=MemoryLog()
     )
 
     assert run.status != "solved"

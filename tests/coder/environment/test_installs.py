@@ -79,7 +79,7 @@ async def worked(
 ) -> tuple[Run, Scripted]:
     """A run of a model that makes these calls; `how` are settings."""
     model = Scripted([*calls, "I stop here."])
-    settings = Settings(strategy="act", budget=Budget(calls=len(calls) + 1)).model_copy(update=how)
+    settings = Settings(strategy="act", budget=Budget(max_calls=len(calls) + 1)).model_copy(update=how)
     task = Task(prompt=prompt, workspace=folder, test_command=tuple(test.split()) if test else None)
     return await solve(task, model=model, settings=settings, log=MemoryLog()), model
 
@@ -158,7 +158,7 @@ def modules(tmp_path: Path) -> Path:
 
 async def test_where_modules_are_read_only_it_is_said_with_what_to_do(modules: Path) -> None:
     model = Scripted([bash("touch node_modules/x"), bash("true"), "I stop here."])
-    settings = Settings(strategy="act", budget=Budget(calls=3))
+    settings = Settings(strategy="act", budget=Budget(max_calls=3))
 
     await solve(
         Task(prompt="Do it.", workspace=modules),
@@ -270,7 +270,7 @@ async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
         prompt=f"Mend {changed}.",
         test=test,
         memory_mb=2048,
-        program_timeout_s=60,
+        program_timeout=60,
     )
 
     assert "[exit 0" not in told(model, 2), told(model, 2)

@@ -58,7 +58,7 @@ async def test_the_session_and_the_verdict_see_what_is_shown(project: Path) -> N
     lib = project.parent / "lib"
     change = bash("echo 16 > one.bin; echo 16 > data/rows.txt; echo 16 > /opt/shown/lib/more.txt; ls data")
 
-    run, model = await worked(project, SUM, change, DONE, show=("data", "one.bin"), add_dirs=(lib,))
+    run, model = await worked(project, SUM, change, DONE, show=("data", "one.bin"), add_dir=(lib,))
 
     assert "`data`, `one.bin`, `/opt/shown/lib` (the folder lib)" in told(model, 1)
     assert told(model, 3).count("Read-only file system") == 2, told(model, 3)
@@ -106,7 +106,7 @@ async def test_what_is_not_there_or_may_hold_keys_is_refused(
     (project.parent / "home/.ssh").mkdir(parents=True)
     (project / "link").symlink_to("/etc/passwd")
     model = Scripted([DONE])
-    settings = Settings(show=(show,) if show else (), add_dirs=(project.parent / add,) if add else ())
+    settings = Settings(show=(show,) if show else (), add_dir=(project.parent / add,) if add else ())
 
     with pytest.raises(UsageError, match=said):
         await solve(Task(prompt="x", workspace=project), model=model, settings=settings, log=MemoryLog())

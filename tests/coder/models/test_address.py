@@ -68,9 +68,7 @@ async def test_a_run_begun_by_a_program_writes_no_secret_of_its_addresses(
 
     with faulty_endpoint(says("```python\ndef add(a, b):\n    return a + b\n```")) as server:
         url = server.url.replace("://", "://me:password-1@") + "?key=hidden-1"
-        settings = Settings(
-            model="toy", base_url=url, fallbacks=(f"toy@{url}",), roles={"planner": f"toy@{url}"}
-        )
+        settings = Settings(model="toy", base_url=url, fallback=(f"toy@{url}",), planner_model=f"toy@{url}")
         run = await solve(task, settings=settings, log=log)
 
     written = "".join(event.model_dump_json() for event in await log.read(run.run_id))

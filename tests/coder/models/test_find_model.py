@@ -253,7 +253,7 @@ def test_the_table_names_each_provider_once_with_a_key_or_on_this_machine() -> N
 
 
 async def test_openais_key_does_not_go_along_to_a_stand_in_at_another_address() -> None:
-    asked = Asked(model="openai/x", fallbacks=("toy@https://other.example/v1",), roles={"planner": "openai"})
+    asked = Asked(model="openai/x", fallback=("toy@https://other.example/v1",), roles={"planner": "openai"})
     environ = {"OPENAI_API_KEY": KEY}
 
     shared = await resolve_roles(asked, environ=environ)

@@ -115,7 +115,7 @@ async def test_a_budget_ends_the_retries_that_it_has_no_room_for() -> None:
 
     with faulty_endpoint(broken) as server:
         # One call reserves 4,096 tokens out and what it asks; 15,000 out are lost with the first try.
-        run, log = await _solved(server, Budget(cost_usd=Decimal("0.03")))
+        run, log = await _solved(server, Budget(max_cost=Decimal("0.03")))
 
     events = [parse(event) for event in await log.read(run.run_id)]
     assert (run.status, run.limit, len(server.requests)) == ("limit", "cost", 1)
@@ -158,7 +158,7 @@ async def _solved(server: FaultyEndpoint, budget: Budget) -> tuple[Run, MemoryLo
 
 
 async def test_a_run_that_its_budget_ended_in_a_retry_is_replayed_to_the_same_end(tmp_path: Path) -> None:
-    path, settings = tmp_path / "run.jsonl", Settings(plan=False, budget=Budget(cost_usd=Decimal("0.03")))
+    path, settings = tmp_path / "run.jsonl", Settings(plan=False, budget=Budget(max_cost=Decimal("0.03")))
     told = []
 
     with faulty_endpoint(begins("x" * 60_000, ending="reset")) as server:

@@ -24,7 +24,7 @@ async def test_a_task_that_the_embedded_model_gets_wrong_first_is_solved_by_a_fr
         checks=("assert last([1, 2]) == 2", "assert last([]) is None"),
     )
 
-    settings = Settings(strategy="repair", budget=Budget(samples=5, calls=20))
+    settings = Settings(strategy="repair", budget=Budget(samples=5, max_calls=20))
 
     run = await solve(task, model=recorded, settings=settings, log=MemoryLog())
 
@@ -41,7 +41,7 @@ async def test_a_plan_changes_how_a_task_with_steps_ends(plan: bool, status: str
         prompt=f"Write a Python function mean(numbers) that\n{steps}",
         checks=("assert mean([]) == 0", "assert mean([1, 2]) == 1.5"),
     )
-    settings = Settings(plan=plan, budget=Budget(samples=1, repairs=0, calls=4))
+    settings = Settings(plan=plan, budget=Budget(samples=1, repairs=0, max_calls=4))
 
     run = await solve(task, model=recorded, settings=settings, log=MemoryLog())
 

@@ -30,7 +30,7 @@ ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 SUBTRACT = "```python\ndef add(a, b):\n    return a - b\n```\n"
 TASK = Task(prompt="Write add(a, b).\n" + "It has to add.\n" * 60, checks=("assert add(2, 3) == 5",))
 QUICK = Patience(first_wait_s=0.01)
-TIMES = {"time", "seconds", "wait_s", "run", "sandbox"}
+TIMES = {"time", "seconds", "timeout", "wait_s", "run", "sandbox"}
 HOLDS_A_TIME = ".pyc"
 """A file of bytecode holds the time of its source."""
 
@@ -38,7 +38,7 @@ HOLDS_A_TIME = ".pyc"
 async def run_by(model: Model) -> tuple[Run, list[dict[str, object]]]:
     """A run of the task, and its events without ids and times."""
     log = MemoryLog()
-    settings = Settings(plan=True, strategy="repair", budget=Budget(calls=8))
+    settings = Settings(plan=True, strategy="repair", budget=Budget(max_calls=8))
     run = await solve(TASK, model=model, settings=settings, log=log)
     runs = (run.run_id, *(f"{run.run_id}.{number}" for number in range(1, run.attempts + 1)))
     return run, [timeless(event) for one in runs for event in await log.read(one)]

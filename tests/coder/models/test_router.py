@@ -149,7 +149,7 @@ async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: P
 async def test_everyone_who_was_named_is_chosen_before_anyone_is_asked() -> None:
     with faulty_endpoint(says("main")) as server:
         book = UserModels(aliases={"other": f"toy@{server.url}"})
-        named = Asked(model="toy", base_url=server.url, fallbacks=("other",), roles={"planner": "openai/x"})
+        named = Asked(model="toy", base_url=server.url, fallback=("other",), roles={"planner": "openai/x"})
 
         with pytest.raises(ModelAuthError, match="OPENAI_API_KEY"):
             await resolve_roles(named, environ={}, book=book)
@@ -165,7 +165,7 @@ async def test_what_rests_in_one_run_rests_in_the_next_run_of_the_same_process()
     down = error(503, "down")
 
     with faulty_endpoint(down, says("back")) as first, faulty_endpoint(says("hello")) as second:
-        named = Asked(model="toy", base_url=first.url, fallbacks=(f"toy@{second.url}",))
+        named = Asked(model="toy", base_url=first.url, fallback=(f"toy@{second.url}",))
         roles = await resolve_roles(named, environ={})
         texts = []
         for _ in range(2):  # they are opened for each run

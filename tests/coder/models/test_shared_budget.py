@@ -108,7 +108,7 @@ async def test_a_role_is_paid_from_the_same_purse() -> None:
 async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made() -> None:
     purse, log = SharedBudget(Decimal(4)), MemoryLog()
     task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
-    settings = Settings(plan=False, budget=Budget(cost_usd=Decimal(50)))
+    settings = Settings(plan=False, budget=Budget(max_cost=Decimal(50)))
 
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:

@@ -342,7 +342,7 @@ async def test_time_that_a_live_question_takes_ends_no_turn(folder: Path) -> Non
     answers = [deploy_call(), "main.py\n" + code(RIGHT)]
     task = Task(prompt="Make x in main.py 2.", workspace=folder, checks=CHECK)
     settings = Settings(strategy="act", approve=("tools",))
-    settings = settings.model_copy(update={"budget": settings.budget.model_copy(update={"seconds": 20.0})})
+    settings = settings.model_copy(update={"budget": settings.budget.model_copy(update={"timeout": 20.0})})
     run = await solve(
         task,
         model=Scripted(answers),
@@ -540,7 +540,7 @@ async def test_a_no_holds_though_the_run_goes_on_with_settings_that_ask_nobody(f
 async def test_what_a_person_did_not_want_is_not_asked_about_again_though_the_model_repeats_it(
     folder: Path,
 ) -> None:
-    settings = Settings(strategy="repair", approve=("landing",), keep=True, budget=Budget(calls=3))
+    settings = Settings(strategy="repair", approve=("landing",), keep=True, budget=Budget(max_calls=3))
     task = Task(prompt="Make x in main.py 2.", workspace=folder, checks=CHECK)
     person = Person(Decision(decision="no", words="otherwise"), NO)
     same = Scripted(["main.py\n" + code(RIGHT)] * 3)

@@ -53,8 +53,8 @@ def test_the_pause_before_a_resume_is_not_the_runs_time() -> None:
 
 
 def test_a_resume_with_more_budget_lifts_the_limit() -> None:
-    reached = [started(budget=Budget(calls=1)), *call(1), BudgetReached(limit="calls", text="no more")]
-    resumed = [*reached, RunResumed(budget=Budget(calls=2), model="test/model")]
+    reached = [started(budget=Budget(max_calls=1)), *call(1), BudgetReached(limit="calls", text="no more")]
+    resumed = [*reached, RunResumed(budget=Budget(max_calls=2), model="test/model")]
 
     assert default_stop()(state_of(reached)) == Reason("limit", "no more")
     assert default_stop()(state_of(resumed)) is None
@@ -128,7 +128,7 @@ def test_the_best_code_is_the_one_with_most_checks_passed() -> None:
 
 
 def test_a_last_call_that_passes_is_solved_not_limit() -> None:
-    state = state_of([started(budget=Budget(calls=1)), *call(1), code("a"), outcome(True)])
+    state = state_of([started(budget=Budget(max_calls=1)), *call(1), code("a"), outcome(True)])
 
     reason = default_stop()(state)
 
@@ -137,7 +137,7 @@ def test_a_last_call_that_passes_is_solved_not_limit() -> None:
 
 
 def test_code_that_waits_for_its_run_is_tried_before_the_limit_ends_the_run() -> None:
-    state = state_of([started(budget=Budget(calls=1)), *call(1), code("a")])
+    state = state_of([started(budget=Budget(max_calls=1)), *call(1), code("a")])
 
     assert default_stop()(state) is None
 

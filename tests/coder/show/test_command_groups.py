@@ -1,6 +1,7 @@
 """A long help is in sections, and a short one is a list."""
 
 import re
+from pathlib import Path
 
 import pytest
 from typer import Context
@@ -9,6 +10,8 @@ from typer.main import get_command
 
 from coder.people.cli.app import app
 from coder.show.command_groups import OTHER, SECTIONS, Commands
+from coder.show.flags import ALL
+from tests.coder.people.cli.console import Console
 
 LONG = (("solve",), ("fix",), ("chat",), ("resume",), ("approve",), ("fork",), ("bench", "run"))
 
@@ -20,6 +23,12 @@ def command(*names: str) -> tuple[TyperCommand, Context]:
         found = found.get_command(Context(found), name)  # type: ignore[assignment]
     assert isinstance(found, TyperCommand)
     return found, Context(found, info_name=names[-1])
+
+
+def whole_help(context: Context) -> str:
+    """The help of --help-all."""
+    context.meta[ALL] = True
+    return context.get_help()
 
 
 def sections(shown: str) -> dict[str, list[str]]:
@@ -35,7 +44,7 @@ def sections(shown: str) -> dict[str, list[str]]:
 def test_each_option_of_a_long_help_is_in_one_section_and_none_is_left_over(names: tuple[str, ...]) -> None:
     found, context = command(*names)
 
-    shown = sections(found.get_help(context))
+    shown = sections(whole_help(context))
 
     options = [param for param in found.get_params(context) if param.param_type_name == "option"]
     listed = [flag for flags in shown.values() for flag in flags]
@@ -49,7 +58,34 @@ def test_each_option_of_a_long_help_is_in_one_section_and_none_is_left_over(name
 def test_the_help_of_solve_has_every_section() -> None:
     found, context = command("solve")
 
+    assert set(sections(whole_help(context))) == {"Arguments", *SECTIONS}
     assert set(sections(found.get_help(context))) == {"Arguments", *SECTIONS}
+
+
+@pytest.mark.parametrize("names", LONG, ids=" ".join)
+def test_a_short_help_has_the_common_flags_and_says_how_to_see_the_others(names: tuple[str, ...]) -> None:
+    _, context = command(*names)
+
+    short, whole = context.get_help(), whole_help(context)
+    few, every = ([flag for flags in sections(shown).values() for flag in flags] for shown in (short, whole))
+
+    assert len(few) <= 22
+    assert set(few) < set(every)
+    assert {"--model", "--help-all", "--help"} <= set(few)
+    assert short.splitlines()[-1] == (
+        f"{len(every) - len(few)} more options: {context.command_path} --help-all"
+    )
+    assert "--help-all" not in whole.splitlines()[-1]
+
+
+def test_help_all_prints_every_flag_and_ends(tmp_path: Path) -> None:
+    console = Console(tmp_path)
+
+    short, whole = console.run("solve", "-h"), console.run("solve", "--help-all")
+
+    assert (short.code, whole.code) == (0, 0)
+    assert "--max-call-cost" not in short.out
+    assert "--max-call-cost USD" in whole.out
 
 
 def test_a_short_help_is_one_list_of_options() -> None:

@@ -98,7 +98,7 @@ def test_a_failed_run_shows_the_first_failing_assertion_and_what_to_do() -> None
 def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
     limit: str, least: float | None, flag: str
 ) -> None:
-    stopped = run("limit", limit=limit, limit_least=least, limits=Budget(tokens=1000), exit_code=3)
+    stopped = run("limit", limit=limit, limit_least=least, limits=Budget(max_tokens=1000), exit_code=3)
 
     assert ending(stopped)[-2] == f"  next     coder show run_1   coder resume run_1 {flag}"
 

@@ -46,7 +46,7 @@ async def work(
     for path, text in files.items():
         (folder / path).write_text(text)
     log, model = MemoryLog(), Scripted(answers)
-    settings = Settings(plan=False, budget=Budget(samples=1, repairs=0), test_timeout_s=LIMIT_S)
+    settings = Settings(plan=False, budget=Budget(samples=1, repairs=0), test_timeout=LIMIT_S)
     task = Task(prompt="Mend the price.", workspace=folder, test_command=("pytest", "-q"), mends=mends)
     run = await solve(task, model=model, settings=settings, log=log)
     bodies = [parse(event) for event in await log.read(run.run_id)]

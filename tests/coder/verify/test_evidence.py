@@ -23,7 +23,7 @@ from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.memory_log import MemoryLog
 
-PYTEST = Settings(plan=False, budget=Budget(samples=1, calls=1))
+PYTEST = Settings(plan=False, budget=Budget(samples=1, max_calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n").replace("{}[n]", "0")
 TOTAL = "\n\ndef total():\n    return 0\n"
@@ -360,7 +360,7 @@ async def test_an_error_that_only_sounds_so_is_no_evidence(shop: Path, line: str
 @pytest.mark.slow
 async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_limit(shop: Path) -> None:
     new = "import shop\n\n\ndef test_ends():\n    while shop.price(2) == 2:\n        pass\n"
-    settings = PYTEST.model_copy(update={"test_timeout_s": 12.0})
+    settings = PYTEST.model_copy(update={"test_timeout": 12.0})
 
     run = await work(shop, answer(shop__py=RIGHT, test_two__py=new), settings=settings)
 

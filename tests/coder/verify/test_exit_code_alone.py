@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
 
 async def run(project: Path, command: tuple[str, ...], *, mends: bool, accept: bool = False) -> Run:
     task = Task(prompt="Greet.", workspace=project, test_command=command, mends=mends)
-    settings = Settings(accept_unverified=accept, budget=Budget(calls=1))
+    settings = Settings(accept_unverified=accept, budget=Budget(max_calls=1))
     return await solve(task, model=Scripted(ANSWER), settings=settings, log=MemoryLog())
 
 

@@ -35,7 +35,7 @@ async def fixed(
         (folder / path).write_text(text)
     log = MemoryLog()
     task = Task(prompt=prompt, workspace=folder, test_command=("sh", "check"), mends=mends)
-    settings = Settings(strategy="repair", budget=Budget(samples=1, calls=1))
+    settings = Settings(strategy="repair", budget=Budget(samples=1, max_calls=1))
     run = await solve(task, model=Scripted([answer]), settings=settings, log=log)
     asked = [
         event.body["messages"] for event in await log.read(run.run_id) if event.type == "model.requested"

@@ -195,7 +195,10 @@ async def test_a_plain_test_finds_the_code_where_pytest_has_it_on_the_path(
     mended = f"**{folder}lib/solution.py**\n```python\n{RIGHT}```\n"
 
     run = await solve(
-        task, model=Scripted([mended]), settings=Settings(plan=False, budget=Budget(calls=1)), log=MemoryLog()
+        task,
+        model=Scripted([mended]),
+        settings=Settings(plan=False, budget=Budget(max_calls=1)),
+        log=MemoryLog(),
     )
 
     assert (run.status, run.strength) == ("solved", "outside"), run.reason

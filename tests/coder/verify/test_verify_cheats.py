@@ -43,7 +43,7 @@ async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
         (folder / path).chmod(0o755)
     task = Task(prompt="Write f(x).", workspace=folder, test_command=command)
     budget = Budget(samples=1, repairs=len(answers) - 1)
-    settings = Settings(python=only_pytest(), plan=False, budget=budget, test_timeout_s=30)
+    settings = Settings(python=only_pytest(), plan=False, budget=budget, test_timeout=30)
     texts = ["".join(f"**{path}**\n```\n{text}```\n" for path, text in answer.items()) for answer in answers]
     return await solve(task, model=Scripted(texts), settings=settings, log=MemoryLog())
 
@@ -350,7 +350,7 @@ async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_p
     for path, text in {"solution.py": WRONG, **files}.items():
         (tmp_path / path).write_text(text)
     task = Task(prompt="Write f(x).", workspace=tmp_path, test_command=command)
-    settings = PYTEST.model_copy(update={"test_timeout_s": 3.0})
+    settings = PYTEST.model_copy(update={"test_timeout": 3.0})
     answer = Scripted([f"**solution.py**\n```\n{ANY_REASON[cheat]}```\n"])
 
     run = await solve(task, model=answer, settings=settings, log=MemoryLog())

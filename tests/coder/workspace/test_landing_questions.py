@@ -170,7 +170,7 @@ async def test_a_version_of_the_users_own_that_fails_is_asked_about_and_the_mode
 ) -> None:
     own = Decision(decision="no", files={"main.py": ONE + "# mine\n"})
     person = Person(own, NO)
-    async with talk(checked, [code(THREE)], person, calls=1) as (session, _):
+    async with talk(checked, [code(THREE)], person, max_calls=1) as (session, _):
         run = await session.say("make it more")
 
     assert [question.passed for question in person.shown] == [True, False]
@@ -235,7 +235,7 @@ async def test_words_to_an_offered_change_are_heard_by_the_model(folder: Path) -
 
 async def test_a_failing_change_that_waits_at_the_limit_is_written_by_a_yes_alone(checked: Path) -> None:
     person = Person(YES)
-    async with talk(checked, [code(TWO)], person, calls=1) as (session, _):
+    async with talk(checked, [code(TWO)], person, max_calls=1) as (session, _):
         run = await session.say("make it 2")
 
     assert (run.status, run.landed, (checked / "main.py").read_text()) == ("limit", ("main.py",), TWO)

@@ -152,7 +152,7 @@ async def test_the_advised_way_to_import_the_project_finds_modules_at_its_top_an
 @pytest.mark.slow
 async def test_a_model_works_in_a_container_and_the_verdict_comes_from_another_one(project: Path) -> None:
     await require_docker()
-    settings = SETTINGS.model_copy(update={"backend": "docker", "image": IMAGE})
+    settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
     look = bash("ls /.dockerenv; git status; python -m pytest -q")
     fix = bash("sed -i 's/a - b/a + b/' calc.py")
 
@@ -256,11 +256,11 @@ async def test_a_bash_block_from_an_endpoint_that_calls_nothing_is_run(project: 
 @pytest.mark.slow
 async def test_a_run_in_text_goes_on_in_text(project: Path) -> None:
     log = MemoryLog()
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=1)})
     stopped, first = await worked(project, "```bash\ncat calc.py\n```", settings=settings, log=log)
     model = Scripted([EDIT], name="scripted/dialogue")
 
-    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(max_calls=10))
 
     assert model.requests[0].form is None
     assert "return a - b" in told(model, 1)
@@ -312,7 +312,7 @@ async def test_an_answer_to_a_question_is_its_result_word_for_word(project: Path
     asked, _ = await worked(project, [call("ask", question="Ints or floats?")], log=log)
     model = Scripted([EDIT], name="scripted/dialogue")
 
-    await resume(asked.run_id, log=log, model=model, answer="ints, please", budget=Budget(calls=10))
+    await resume(asked.run_id, log=log, model=model, answer="ints, please", budget=Budget(max_calls=10))
 
     assert told(model, 1) == "ints, please"
 
@@ -349,13 +349,13 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(
     project: Path, kind: type[Scripted]
 ) -> None:
     log = MemoryLog()
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=2)})
     commands = (bash("echo 1 > one.txt"), bash("sed -i 's/a - b/b - a/' calc.py"))
     stopped, _ = await worked(project, *commands, settings=settings, log=log)
     mend = bash("cat one.txt calc.py; git diff; sed -i 's/b - a/a + b/' calc.py")
     model = kind([mend, DONE], name="scripted/dialogue")
 
-    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+    run = await resume(stopped.run_id, log=log, model=model, budget=Budget(max_calls=10))
 
     assert stopped.status == "limit"
     assert "The session was restarted" in told(model, 2)
@@ -367,12 +367,12 @@ async def test_a_run_that_was_cut_off_goes_on_without_repeating_a_call(
 
 @pytest.mark.slow
 async def test_a_run_goes_on_where_a_file_of_its_own_has_become_a_folder(project: Path) -> None:
-    log, settings = MemoryLog(), SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    log, settings = MemoryLog(), SETTINGS.model_copy(update={"budget": Budget(max_calls=2)})
     switch = bash("rm note; mkdir note; echo inner > note/part.txt")
     stopped, _ = await worked(project, bash("echo file > note"), switch, settings=settings, log=log)
     model = Scripted([bash("cat note/part.txt"), EDIT], name="scripted/dialogue")
 
-    await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=10))
+    await resume(stopped.run_id, log=log, model=model, budget=Budget(max_calls=10))
 
     assert "inner" in told(model, 2)
 
@@ -419,7 +419,7 @@ async def test_a_new_test_of_the_session_is_evidence_and_lands(project: Path) ->
 
 @pytest.mark.slow
 async def test_at_a_limit_the_tree_as_it_stands_is_tried(project: Path) -> None:
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=1)})
 
     solved, _ = await worked(project, bash("sed -i 's/a - b/a + b/' calc.py"), settings=settings)
 
@@ -429,7 +429,7 @@ async def test_at_a_limit_the_tree_as_it_stands_is_tried(project: Path) -> None:
 
 @pytest.mark.slow
 async def test_at_a_limit_a_tree_that_fails_is_kept_where_that_was_asked_for(project: Path) -> None:
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=1), "keep": True})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=1), "keep": True})
 
     run, _ = await worked(project, bash("sed -i 's/a - b/a * b/' calc.py"), settings=settings)
 
@@ -471,7 +471,7 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
 
 
 async def test_on_a_backend_without_sessions_auto_lets_a_model_repair(project: Path) -> None:
-    settings = Settings(backend="restricted", python=SYSTEM_PYTHON)
+    settings = Settings(sandbox="restricted", python=SYSTEM_PYTHON)
     task = Task(
         prompt="Mend add.", workspace=project, checks=("from calc import add; assert add(1, 2) == 3",)
     )
@@ -484,7 +484,7 @@ async def test_on_a_backend_without_sessions_auto_lets_a_model_repair(project: P
 
 
 async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(project: Path) -> None:
-    settings = SETTINGS.model_copy(update={"backend": "restricted", "python": str(SYSTEM_PYTHON)})
+    settings = SETTINGS.model_copy(update={"sandbox": "restricted", "python": str(SYSTEM_PYTHON)})
 
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "test_calc.py"))
 

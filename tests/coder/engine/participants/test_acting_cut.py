@@ -54,7 +54,7 @@ async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) ->
         lost = kept.spend.calls - answered
         rest = Scripted(ANSWERS[answered:])
 
-        run = await resume(first.run_id, model=rest, log=log, budget=Budget(calls=20 + lost))
+        run = await resume(first.run_id, model=rest, log=log, budget=Budget(max_calls=20 + lost))
 
         state = fold_all(await log.read(first.run_id))
         where = f"cut after event {cut}, {events[cut - 1].type}"

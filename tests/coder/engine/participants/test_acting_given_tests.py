@@ -138,7 +138,7 @@ async def test_a_model_that_puts_the_tests_back_is_solved_by_them(library: Path)
 
 async def test_at_a_limit_the_user_decides_too(library: Path) -> None:
     run, _ = await worked(
-        library, bash(RENAME), DONE, settings=SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+        library, bash(RENAME), DONE, settings=SETTINGS.model_copy(update={"budget": Budget(max_calls=2)})
     )
 
     assert (run.status, run.contradicts) == ("unverified", ("tests/test_shelf.py",))

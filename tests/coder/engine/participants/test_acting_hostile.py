@@ -121,7 +121,7 @@ async def test_orders_in_a_file_are_data(project: Path, in_text: bool) -> None:
     (project / "AGENTS.md").write_text(ORDERS)
     (project / "orders.txt").write_text(ORDERS)
     log = MemoryLog()
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=2)})
     read = "```bash\ncat orders.txt\n```" if in_text else bash("cat orders.txt")
 
     run, model = await worked(project, read, "I see.", settings=settings, log=log)
@@ -129,7 +129,7 @@ async def test_orders_in_a_file_are_data(project: Path, in_text: bool) -> None:
     state = fold_all(await log.read(run.run_id))
     assert "touch ordered" in told(model, 2)
     assert (run.status, run.exit_code == 0, run.verified) == ("limit", False, "none")
-    assert (state.spend.budget.calls, len(model.requests), state.dialogue.session.tree) == (2, 2, {})
+    assert (state.spend.budget.max_calls, len(model.requests), state.dialogue.session.tree) == (2, 2, {})
 
 
 class _KillsContainer(Scripted):
@@ -151,7 +151,7 @@ def _kill_container() -> None:
 @pytest.mark.slow
 async def test_a_session_whose_container_is_killed_is_opened_anew_on_its_files(project: Path) -> None:
     await require_docker()
-    settings = SETTINGS.model_copy(update={"backend": "docker", "image": IMAGE})
+    settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
     work = bash(f"{MEND}; touch /tmp/mark; {LEFT_RUNNING} &")
     model = _KillsContainer([work, bash("grep + calc.py; ls /tmp/mark"), DONE])
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))

@@ -83,12 +83,12 @@ async def test_a_long_output_a_timeout_and_a_kernels_end_are_told_as_those_of_co
 @pytest.mark.slow
 async def test_pictures_reach_a_model_that_sees_and_the_same_ones_when_the_run_goes_on(project: Path) -> None:
     log = MemoryLog()
-    settings = KERNEL.model_copy(update={"budget": Budget(calls=2)})
+    settings = KERNEL.model_copy(update={"budget": Budget(max_calls=2)})
     first = Scripted([shows(PNG, times=5), bash("true")], abilities=Abilities(sees=True))
     stopped = await solve(task(project), model=first, settings=settings, log=log)
     second = Scripted([EDIT], name="scripted/dialogue", abilities=Abilities(sees=True))
 
-    await resume(stopped.run_id, log=log, model=second, budget=Budget(calls=10))
+    await resume(stopped.run_id, log=log, model=second, budget=Budget(max_calls=10))
 
     results = [message for message in first.requests[1].messages if message.role == "tool"]
     again = [message for message in second.requests[0].messages if message.role == "tool"]

@@ -109,6 +109,6 @@ async def test_an_edit_after_a_run_was_cut_off_is_not_undone_by_its_session(proj
     (project / "calc.py").write_text(WRONG + MIDDLE + "MINE = 1\n")
 
     with pytest.raises(UsageError, match=r"calc\.py has changed"):
-        await resume(stopped.run_id, log=log, model=Scripted([DONE]), budget=Budget(calls=10))
+        await resume(stopped.run_id, log=log, model=Scripted([DONE]), budget=Budget(max_calls=10))
 
     assert (project / "calc.py").read_text().endswith("MINE = 1\n")

@@ -69,11 +69,11 @@ async def test_a_fold_that_cuts_the_plan_tells_it_once(project: Path) -> None:
 @pytest.mark.slow
 async def test_a_run_that_goes_on_knows_its_plan(project: Path) -> None:
     log = MemoryLog()
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=3)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=3)})
     long = [bash(f"seq {start} 3000") for start in range(8)]
     stopped, _ = await worked(project, [call("plan", steps=LATER)], *long, settings=settings, log=log)
     model = Scripted([*long, EDIT], name="scripted/dialogue", abilities=Abilities(context=24_000))
 
-    await resume(stopped.run_id, log=log, model=model, budget=Budget(calls=30))
+    await resume(stopped.run_id, log=log, model=model, budget=Budget(max_calls=30))
 
     assert "\n".join(message.content for message in model.requests[-1].messages).count(TOLD) == 1

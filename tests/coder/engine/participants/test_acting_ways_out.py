@@ -59,7 +59,7 @@ async def test_a_check_that_fails_is_told_with_its_output_though_the_suite_is_re
 
 @pytest.mark.slow
 async def test_a_check_that_is_stopped_is_told_to_be(project: Path) -> None:
-    words, runs = await checked(project, "sleep 60", test_timeout_s=5.0)
+    words, runs = await checked(project, "sleep 60", test_timeout=5.0)
 
     assert "The check `sleep 60` is stopped with the change." in words
     assert runs == [("after", "timeout")]

@@ -233,7 +233,7 @@ async def test_a_run_cut_after_any_event_makes_no_effect_twice(project: Path) ->
         kept = [event.type for event in events[:cut]]
         bank.paid.clear()
         rest = Scripted(answers[kept.count("model.answered") :])
-        budget = Budget(calls=20)
+        budget = Budget(max_calls=20)
         short = await cut_log(events[:cut], run.run_id)
         await resume(run.run_id, model=rest, log=short, tools=[bank.tool], budget=budget)
 
@@ -373,7 +373,7 @@ async def test_cells_call_them_too(project: Path) -> None:
 @pytest.mark.slow
 async def test_programs_in_a_container_call_them(project: Path) -> None:
     await require_docker()
-    settings = SETTINGS.model_copy(update={"backend": "docker", "image": IMAGE})
+    settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
     code = "import tools; print(len(tools.rows(10000)))"
     run, model = await worked(project, python(code), EDIT, tools=[rows], settings=settings)
 

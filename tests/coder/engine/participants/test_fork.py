@@ -31,7 +31,7 @@ async def begun(folder: Path, log: MemoryLog) -> tuple[Run, Scripted]:
     """A run that stops at its limit, after four steps: a look, two calls of one answer, another look."""
     model = Scripted([bash("cat calc.py"), TWICE, bash("ls")])
     task = Task(prompt="Mend add.", workspace=folder, test_command=TEST)
-    settings = SETTINGS.model_copy(update={"budget": Budget(calls=3)})
+    settings = SETTINGS.model_copy(update={"budget": Budget(max_calls=3)})
     return await solve(task, model=model, settings=settings, log=log), model
 
 
@@ -42,7 +42,9 @@ async def test_a_fork_begins_with_the_dialogue_and_the_tree_of_the_step(project:
     events = await log.read(first.run_id)
     model = Scripted([bash("cat calc.py; ls"), MEND, DONE])
 
-    run = await fork(first.run_id, step=3, say="Add, please.", log=log, model=model, budget=Budget(calls=4))
+    run = await fork(
+        first.run_id, step=3, say="Add, please.", log=log, model=model, budget=Budget(max_calls=4)
+    )
 
     (asked, told, *_), kept = model.requests, before.requests[2].messages
     assert asked.messages[: len(kept)] == kept
@@ -50,7 +52,7 @@ async def test_a_fork_begins_with_the_dialogue_and_the_tree_of_the_step(project:
     assert told.messages[-1].content.startswith("[The session was restarted")
     assert "return a * b" in told.messages[-1].content
     assert "log.txt" in told.messages[-1].content
-    assert (run.status, run.calls, run.limits.calls) == ("solved", 3, 4)
+    assert (run.status, run.calls, run.limits.max_calls) == ("solved", 3, 4)
     assert (project / "calc.py").read_text() == RIGHT
     assert await log.read(first.run_id) == events
 
@@ -61,7 +63,7 @@ async def test_calls_behind_the_step_are_not_made_and_the_model_is_told(project:
     first, _ = await begun(project, log)
     model = Scripted([bash("ls"), MEND, DONE])
 
-    await fork(first.run_id, step=2, say="Add, please.", log=log, model=model, budget=Budget(calls=4))
+    await fork(first.run_id, step=2, say="Add, please.", log=log, model=model, budget=Budget(max_calls=4))
 
     *_, not_made, words = model.requests[0].messages
     assert not_made.content == "[This call was not made: the user goes on from the results above.]"
@@ -102,7 +104,10 @@ async def test_a_fork_cut_after_any_event_goes_on_and_hears_the_words_once(proje
         is_lost = events[cut - 1].type == "tool.called" and asked == 2
         model = Scripted([*([MEND] if is_lost else []), *answers[asked:]])
         again = await resume(
-            whole.run_id, log=await cut_log(events[:cut], whole.run_id), model=model, budget=Budget(calls=9)
+            whole.run_id,
+            log=await cut_log(events[:cut], whole.run_id),
+            model=model,
+            budget=Budget(max_calls=9),
         )
 
         assert (again.status, len(model.requests)) == ("solved", 3 - asked + is_lost), cut
@@ -119,7 +124,7 @@ async def test_another_model_gets_the_dialogue_without_what_was_signed_for_the_f
     mended = message(use("edit", path="calc.py", old="a - b", new="a + b"), stop="tool_use")
     done = message(use("done", summary="It adds."), stop="tool_use")
     log, task = MemoryLog(), Task(prompt="Mend add.", workspace=project, test_command=TEST)
-    few = SETTINGS.model_copy(update={"budget": Budget(calls=2)})
+    few = SETTINGS.model_copy(update={"budget": Budget(max_calls=2)})
 
     with faulty_endpoint(*answers, mended, done, mended, done) as server:
         endpoint = endpoint_of(server, name="anthropic/claude-toy", api="messages")
@@ -174,7 +179,7 @@ async def test_in_a_large_folder_a_fork_takes_what_the_user_has_edited_and_hears
     (project / "large.txt").write_text("x" * 3_000_000)
     log, task = MemoryLog(), Task(prompt="Mend add.", workspace=project, test_command=TEST)
     broken = [call("edit", path="calc.py", old="a - b", new="a * b")]
-    few = SETTINGS.model_copy(update={"budget": Budget(calls=3)})
+    few = SETTINGS.model_copy(update={"budget": Budget(max_calls=3)})
     model = Scripted([broken, DONE, bash("ls")])
     first = await solve(task, model=model, settings=few, log=log)
     (project / "notes.txt").write_text("Mine.\n")

@@ -129,7 +129,7 @@ def test_changes_of_a_dialogue_on_a_copy_are_in_no_tree(on_copy: bool) -> None:
 
 
 async def test_nothing_lands_from_a_planner_whose_limit_is_reached(project: Path) -> None:
-    settings = PLANNED.model_copy(update={"budget": Budget(calls=2), "keep": True})
+    settings = PLANNED.model_copy(update={"budget": Budget(max_calls=2), "keep": True})
     run, model = await planned(project, SPOIL, SPOIL, PLAN, settings=settings)
 
     assert (run.status, run.landed, run.files, len(model.requests)) == ("limit", (), {}, 2)

@@ -75,7 +75,7 @@ async def solved(
     """A run by repairs, with these answers."""
     model = Scripted(answers, abilities=Abilities(context=context))
     task = Task(prompt=prompt, workspace=folder, checks=checks, test_command=test_command)
-    budget = Budget(samples=1, repairs=repairs, calls=12)
+    budget = Budget(samples=1, repairs=repairs, max_calls=12)
     given = {"plan": False, **settings}
     wanted = Settings(strategy="repair", edit_format=form, budget=budget, **given)
     await solve(task, model=model, settings=wanted, log=MemoryLog(), watch=watch or Unwatched())

@@ -212,7 +212,7 @@ async def _solve(
     return await solve(
         task,
         model=model,
-        settings=Settings(budget=Budget(calls=calls), plan=False, strategy="repair"),
+        settings=Settings(budget=Budget(max_calls=calls), plan=False, strategy="repair"),
         log=log or MemoryLog(),
     )
 

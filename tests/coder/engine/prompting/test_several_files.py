@@ -25,7 +25,7 @@ def returns(name: str, value: int) -> str:
 
 async def worked(folder: Path, prompt: str, *answers: str) -> tuple[Run, Scripted]:
     model = Scripted(answers)
-    settings = Settings(plan=False, budget=Budget(samples=1, repairs=1, calls=4))
+    settings = Settings(plan=False, budget=Budget(samples=1, repairs=1, max_calls=4))
     task = Task(prompt=prompt, workspace=folder, test_command=("pytest", "-q"))
     return await solve(task, model=model, settings=settings), model
 

@@ -143,7 +143,7 @@ async def test_of_two_failing_attempts_the_one_that_passes_more_checks_is_the_re
     task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3", "assert add(2, 2) == 5"))
     model = Several([wrong.format("0")] * 4, [wrong.format("3")] * 4)
 
-    run = await solve(task, model=model, settings=settings_of(2, calls=8), log=MemoryLog())
+    run = await solve(task, model=model, settings=settings_of(2, max_calls=8), log=MemoryLog())
 
     assert (run.status, len(run.others)) == ("unsolved", 1)
     assert "return 3" in run.files["solution.py"]
@@ -166,7 +166,7 @@ async def test_attempts_stand_in_no_list_and_share_the_limits_of_their_run(proje
     script = [BREAK, DONE, BREAK, DONE, MEND, DONE]
     model = Several(script, script, script)
 
-    run = await raced(project, model, log, calls=10, cost_usd=Decimal(1))
+    run = await raced(project, model, log, max_calls=10, max_cost=Decimal(1))
 
     assert [summary.run for summary in await log.runs()] == [run.run_id]
     states = [fold_all(await log.read(f"{run.run_id}.{number}")) for number in (1, 2, 3)]
@@ -297,6 +297,6 @@ async def test_without_a_folder_the_best_attempt_is_the_result() -> None:
     task = Task(prompt="Write add(a, b).", checks=("assert add(1, 2) == 3",))
     model = Several([wrong, wrong, wrong, wrong], [right])
 
-    run = await solve(task, model=model, settings=settings_of(2, calls=8), log=MemoryLog())
+    run = await solve(task, model=model, settings=settings_of(2, max_calls=8), log=MemoryLog())
 
     assert (run.status, run.verified, len(run.others)) == ("solved", "checks", 1)

@@ -19,7 +19,7 @@ async def test_the_embedded_model_writes_the_body_of_a_function_and_stops_behind
     task = Task(
         prompt='def is_even(n):\n    """Say whether n is even.\n\n    >>> is_even(4)\n    True\n    """\n'
     )
-    settings = Settings(strategy="best-of-n", budget=Budget(calls=1))
+    settings = Settings(strategy="best-of-n", budget=Budget(max_calls=1))
 
     async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}") as model:
         run = await solve(task, model=model, settings=settings, log=MemoryLog())

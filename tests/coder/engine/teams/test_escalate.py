@@ -26,7 +26,7 @@ def bash(command: str, at: int = 1) -> list[ToolCall]:
 
 async def escalated(cheap: Scripted, strong: Scripted) -> Run:
     """A run of which a second model is asked after two failures."""
-    settings = Settings(strategy="escalate", roles={"expert": strong.name})
+    settings = Settings(strategy="escalate", strong_model=strong.name)
     model = RoleModels(cheap, {"expert": strong})
     return await solve(TASK, model=model, settings=settings, log=MemoryLog())
 

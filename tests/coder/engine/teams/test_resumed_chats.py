@@ -68,7 +68,7 @@ async def ended(how: str, team: TeamSpec, answers: Sequence[str], log: MemoryLog
     if how == "an error of its model":
         return (await solve(TASK, model=Scripted(answers), **options)).status
     if how == "a limit":
-        limits = Settings(budget=Budget(calls=len(answers)))
+        limits = Settings(budget=Budget(max_calls=len(answers)))
         return (await solve(TASK, model=Scripted(answers), settings=limits, **options)).status
     if how == "somebody's stop":
         model = Hanging(answers, lambda: log.request_stop("run_a", "ann"))
@@ -99,7 +99,7 @@ async def test_a_conversation_goes_on_where_it_ended(kind: str, how: str, status
 
     assert await ended(how, team, answers[:given], log) == status
     rest = Scripted(answers[given:])
-    done = await resume("run_a", model=rest, log=log, budget=Budget(calls=50))
+    done = await resume("run_a", model=rest, log=log, budget=Budget(max_calls=50))
 
     assert (done.status, done.reason) == ("unverified", "4 turns were taken")
     assert await told(log) == await told(whole)

@@ -41,7 +41,7 @@ async def solved_by(
 ) -> tuple[Run, Scripted]:
     """A run by a strategy, with these answers."""
     model = Scripted(answers, name=name)
-    settings = Settings(strategy=strategy, budget=budget or Budget(calls=len(answers)))
+    settings = Settings(strategy=strategy, budget=budget or Budget(max_calls=len(answers)))
     return await solve(task, model=model, settings=settings, log=MemoryLog()), model
 
 
@@ -102,7 +102,7 @@ async def test_best_of_n_without_one_that_passes_is_unsolved() -> None:
 
 
 async def test_best_of_n_chooses_although_no_call_is_left() -> None:
-    budget = Budget(samples=9, calls=3)
+    budget = Budget(samples=9, max_calls=3)
 
     run, _ = await solved_by("best-of-n", *fenced(FIVE, ADD, TWICE), budget=budget)
 
@@ -111,7 +111,7 @@ async def test_best_of_n_chooses_although_no_call_is_left() -> None:
 
 async def test_best_of_n_goes_on_after_an_interruption_with_no_call_made_twice() -> None:
     log = MemoryLog()
-    settings = Settings(strategy="best-of-n", budget=Budget(samples=3, calls=20))
+    settings = Settings(strategy="best-of-n", budget=Budget(samples=3, max_calls=20))
     broken = await solve(TASK, model=Scripted(fenced(FIVE)), settings=settings, log=log)
 
     run = await resume(broken.run_id, model=Scripted(fenced(ADD, TWICE)), log=log)
@@ -149,7 +149,7 @@ async def killed(task: Task, model: Scripted, settings: Settings, log: MortalLog
 @pytest.mark.slow
 async def test_a_run_killed_after_any_type_of_event_ends_as_it_would_have() -> None:
     answers = fenced(FIVE, ADD, TWICE)
-    settings = Settings(strategy="best-of-n", budget=Budget(calls=3))
+    settings = Settings(strategy="best-of-n", budget=Budget(max_calls=3))
     whole = MortalLog(10_000)
     await solve(TASK, model=Scripted(answers), settings=settings, log=whole)
 
@@ -160,7 +160,7 @@ async def test_a_run_killed_after_any_type_of_event_ends_as_it_would_have() -> N
         lost = len(model.requests) - log.types.count("model.answered")
         more = Scripted(answers[log.types.count("model.answered") :])
 
-        again = await resume(run, model=more, log=log, budget=Budget(calls=3 + lost, samples=3))
+        again = await resume(run, model=more, log=log, budget=Budget(max_calls=3 + lost, samples=3))
 
         assert (again.status, again.files) == ("solved", {"solution.py": ADD}), type
         assert len(model.requests) + len(more.requests) == 3 + lost
@@ -224,7 +224,7 @@ async def test_no_beginning_is_gone_on_from_twice_or_where_it_was_said_already()
 
 @pytest.mark.slow
 async def test_a_run_that_was_killed_goes_on_from_the_same_beginning() -> None:
-    settings = Settings(strategy="best-of-n", budget=Budget(calls=5))
+    settings = Settings(strategy="best-of-n", budget=Budget(max_calls=5))
     rest = " = a + b\n    return result"
     whole = MortalLog(10_000)
     run = await solve(BEGUN, model=Scripted([*HESITANT, rest], name=SMALL), settings=settings, log=whole)
@@ -259,7 +259,7 @@ async def test_a_strong_model_is_asked_after_two_failures() -> None:
         Scripted(fenced(ADD), name="a/strong"),
     )
     task = Task(prompt="Write add(a, b).", checks=("assert add(2, 2) == 4",))
-    settings = Settings(strategy="auto", roles={"expert": "a/strong"})
+    settings = Settings(strategy="auto", strong_model="a/strong")
 
     run = await solve(task, model=RoleModels(cheap, {"expert": strong}), settings=settings, log=MemoryLog())
 
@@ -284,12 +284,12 @@ def test_escalate_without_a_second_model_is_refused() -> None:
         (Settings(), TASK, "ollama/qwen2.5-coder:7b", "act"),
         (Settings(), TASK, SMALL, "best-of-n"),
         (Settings(plan=True), TASK, SMALL, "repair"),
-        (Settings(budget=Budget(calls=1)), TASK, "a/b", "act"),
+        (Settings(budget=Budget(max_calls=1)), TASK, "a/b", "act"),
         (Settings(budget=Budget(samples=4)), TASK, "a/b", "act"),
         (Settings(), TASK.model_copy(update={"test_command": ("x",)}), SMALL, "repair"),
         (Settings(budget=Budget(samples=4)), TASK, "local/large-7B", "repair"),
         (Settings(budget=Budget(samples=2)), TASK, "ollama/qwen2.5-coder:1.5b", "repair"),
-        (Settings(roles={"expert": "a/c"}), TASK, "a/b", "escalate"),
+        (Settings(strong_model="a/c"), TASK, "a/b", "escalate"),
     ],
 )
 def test_auto_goes_by_task_model_and_budget(settings: Settings, task: Task, model: str, taken: str) -> None:

@@ -23,7 +23,7 @@ from tests.memory_log import MemoryLog
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")
 LOOK = [ToolCall(id="c1", name="bash", arguments=json.dumps({"command": "ls"}))]
-ONE_CALL = Settings(strategy="repair", budget=Budget(calls=1))
+ONE_CALL = Settings(strategy="repair", budget=Budget(max_calls=1))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
     task: Task,
 ) -> None:
     log = MemoryLog()
-    named = Settings(strategy="repair", budget=Budget(seconds=77))
+    named = Settings(strategy="repair", budget=Budget(timeout=77))
     stopped = await solve(task, model=Scripted([WRONG]), settings=named, log=log)
     model = Scripted([LOOK, RIGHT])
 
@@ -64,14 +64,14 @@ async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that
 
     budget = (await state_of(log, acted)).spend.budget
     assert (stopped.status, acted.status) == ("error", "solved")
-    assert (budget.calls, budget.cost_usd, budget.seconds) == (100, Decimal(3), 77)
+    assert (budget.max_calls, budget.max_cost, budget.timeout) == (100, Decimal(3), 77)
     assert "bash" in {tool.name for tool in (model.requests[0].form or pytest.fail("no tools")).tools}
 
 
 async def test_auto_at_a_resume_goes_by_the_model_that_answers_now(task: Task) -> None:
     log = MemoryLog()
     stopped = await solve(task, model=Scripted([WRONG], name="local/any"), settings=ONE_CALL, log=log)
-    model, wide = Scripted([LOOK, RIGHT], name="large/one"), Budget(calls=9)
+    model, wide = Scripted([LOOK, RIGHT], name="large/one"), Budget(max_calls=9)
 
     acted = await resume(
         stopped.run_id, model=model, budget=wide, settings=Settings(strategy="auto"), log=log
@@ -83,11 +83,13 @@ async def test_auto_at_a_resume_goes_by_the_model_that_answers_now(task: Task) -
 
 async def test_settings_without_a_strategy_keep_the_one_of_the_run(task: Task) -> None:
     log = MemoryLog()
-    settings = Settings(strategy="act", budget=Budget(calls=1))
+    settings = Settings(strategy="act", budget=Budget(max_calls=1))
     stopped = await solve(task, model=Scripted([LOOK]), settings=settings, log=log)
     model = Scripted([RIGHT])
 
-    acted = await resume(stopped.run_id, model=model, budget=Budget(calls=5), settings=Settings(), log=log)
+    acted = await resume(
+        stopped.run_id, model=model, budget=Budget(max_calls=5), settings=Settings(), log=log
+    )
 
     assert (stopped.status, acted.status) == ("limit", "solved")
     assert model.requests[0].form is not None
@@ -104,7 +106,7 @@ async def test_tools_are_refused_where_a_run_goes_on_that_does_not_act(task: Tas
 async def test_a_team_given_from_python_is_needed_again_at_a_resume(task: Task) -> None:
     log, team = MemoryLog(), CodingTeam(expert_after=1)
     stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=team, log=log)
-    wide = Budget(calls=9)
+    wide = Budget(max_calls=9)
 
     with pytest.raises(UsageError, match=r"engine\.teams\.coding_team:CodingTeam, was given from Python"):
         await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, log=log)
@@ -122,7 +124,7 @@ async def test_a_run_of_such_a_team_continues_by_a_strategy_that_is_named(task: 
     named = Settings(strategy="repair")
 
     again = await resume(
-        stopped.run_id, model=Scripted([RIGHT]), budget=Budget(calls=9), settings=named, log=log
+        stopped.run_id, model=Scripted([RIGHT]), budget=Budget(max_calls=9), settings=named, log=log
     )
 
     assert again.status == "solved"

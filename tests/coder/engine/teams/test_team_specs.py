@@ -230,7 +230,11 @@ async def test_at_a_limit_what_a_member_has_changed_in_the_session_is_tried() ->
     call = [ToolCall(id="write0001", name="bash", arguments=json.dumps({"command": write}))]
     team = RoundRobin((Member("alpha", acts=True),))
     run = await solve(
-        TASK, team=team, model=Scripted([call]), settings=Settings(budget=Budget(calls=1)), log=MemoryLog()
+        TASK,
+        team=team,
+        model=Scripted([call]),
+        settings=Settings(budget=Budget(max_calls=1)),
+        log=MemoryLog(),
     )
 
     assert (run.status, run.calls, run.verified) == ("solved", 1, "checks")
@@ -334,7 +338,7 @@ async def test_a_panel_is_asked_at_once_and_speaks_in_order_then_somebody_sums_u
 
 async def test_best_of_n_asks_for_three_answers_at_once_and_then_for_all_others() -> None:
     model, log = Slow([WRONG] * 8), MemoryLog()
-    choice = Settings(strategy="best-of-n", budget=Budget(samples=8, calls=8))
+    choice = Settings(strategy="best-of-n", budget=Budget(samples=8, max_calls=8))
     run = await solve(TASK, model=model, settings=choice, log=log)
 
     events = [event.type for event in await log.read(run.run_id) if event.type.startswith("attempt.")]
@@ -373,7 +377,7 @@ async def test_an_orchestrator_is_asked_again_where_two_results_show_no_progress
 
     model = Model([])
     run = await solve(
-        TASK, team=team, model=model, log=MemoryLog(), settings=Settings(budget=Budget(calls=60))
+        TASK, team=team, model=model, log=MemoryLog(), settings=Settings(budget=Budget(max_calls=60))
     )
     assert (run.status, run.reason) == ("stuck", "2 plans brought no progress")
 

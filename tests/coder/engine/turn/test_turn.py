@@ -89,7 +89,7 @@ async def test_a_conversation_that_is_too_long_is_asked_again_at_half_its_longes
 
 async def test_a_conversation_that_stays_too_long_ends_by_name() -> None:
     with faulty_endpoint(TOO_LONG) as server:
-        async with model_of(server) as model, turn_of(model, budget=Budget(calls=100)) as turn:
+        async with model_of(server) as model, turn_of(model, budget=Budget(max_calls=100)) as turn:
             with pytest.raises(ContextTooLong):
                 await turn.ask(LONG, sampling=GREEDY)
 
@@ -202,7 +202,7 @@ CENT = Price(input=10, output=10)
 
 async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> None:
     with faulty_endpoint(says(*("x" for _ in range(100)))) as server:
-        budget = Budget(cost_usd=Decimal("0.01"), calls=100)
+        budget = Budget(max_cost=Decimal("0.01"), max_calls=100)
         async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
             for _ in range(8):
                 await turn.ask(ASKED, sampling=GREEDY)
@@ -215,7 +215,7 @@ async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> Non
 
 
 async def test_one_call_may_cost_no_more_than_it_was_allowed() -> None:
-    budget = Budget(call_usd=Decimal("0.0005"))
+    budget = Budget(max_call_cost=Decimal("0.0005"))
 
     with faulty_endpoint(says("hello")) as server:
         async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
@@ -293,7 +293,7 @@ async def test_a_dear_model_with_long_answers_is_asked_under_the_usual_budget() 
 
 async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> None:
     with faulty_endpoint(says("hello")) as server:
-        budget = Budget(cost_usd=Decimal("0.05"))
+        budget = Budget(max_cost=Decimal("0.05"))
         async with model_of(server, price=DEAR) as model, turn_of(model, budget=budget) as turn:
             with pytest.raises(BudgetSpent):
                 await turn.ask(ASKED, sampling=Sampling())
@@ -303,7 +303,7 @@ async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> 
 
 async def test_a_limit_of_tokens_holds_where_no_limit_of_the_answer_is_known() -> None:
     with faulty_endpoint(says("hello")) as server:
-        async with model_of(server) as model, turn_of(model, budget=Budget(tokens=20_000)) as turn:
+        async with model_of(server) as model, turn_of(model, budget=Budget(max_tokens=20_000)) as turn:
             await turn.ask(ASKED, sampling=Sampling())
 
     assert 9_800 < server.requests[0].body["max_tokens"] < 10_000

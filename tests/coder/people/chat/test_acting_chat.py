@@ -35,7 +35,7 @@ async def talk(
 ) -> AsyncIterator[tuple[ChatSession, Scripted]]:
     model = Scripted(answers)
     task = Task(prompt="-", workspace=folder, test_command=test)
-    settings, person = Settings(strategy="act", budget=Budget(calls=50)), Person(*says)
+    settings, person = Settings(strategy="act", budget=Budget(max_calls=50)), Person(*says)
     async with open_session(MemoryLog(), task, settings=settings, model=model, watch=person) as session:
         yield session, model
 
@@ -248,7 +248,7 @@ async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_e
 @pytest.mark.slow
 async def test_a_fork_of_a_conversation_is_a_run_of_its_own_message(folder: Path) -> None:
     log, model = MemoryLog(), Scripted([MAKE_TWO, DONE, bash("cat main.py"), "It is 2."])
-    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(calls=50))
+    task, settings = Task(prompt="-", workspace=folder), Settings(strategy="act", budget=Budget(max_calls=50))
     async with open_session(log, task, settings=settings, model=model, watch=Person(YES)) as session:
         await session.say("make x 2")
         talked = await session.say("what is x?")

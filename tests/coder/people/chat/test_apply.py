@@ -69,7 +69,7 @@ async def test_apply_asks_about_what_a_limit_has_left_open_and_keeps_what_was_ed
     folder: Path,
 ) -> None:
     person = Person(ASKS, YES)
-    async with talk(folder, Scripted([code(TWO)]), person, calls=1) as session:
+    async with talk(folder, Scripted([code(TWO)]), person, max_calls=1) as session:
         ended = await session.say("make it 2")
         (folder / "other.py").write_text("y = 2\n")
         run = await session.apply()
@@ -109,7 +109,7 @@ async def test_apply_without_a_change_says_so(folder: Path, answers: list[str]) 
 
 
 async def test_a_change_that_the_last_call_of_the_limit_made_is_asked_about(folder: Path) -> None:
-    async with talk(folder, Scripted([code(TWO)]), Person(YES), calls=1) as session:
+    async with talk(folder, Scripted([code(TWO)]), Person(YES), max_calls=1) as session:
         run = await session.say("make it 2")
 
     assert (run.landed, (folder / "main.py").read_text()) == (("main.py",), TWO)

@@ -25,7 +25,7 @@ PICTURE = Image(media_type="image/png", base64=ENCODED)
 
 
 async def said(folder: Path, *messages: str, model: Scripted) -> ChatSession:
-    settings = Settings(strategy="act", budget=Budget(calls=50))
+    settings = Settings(strategy="act", budget=Budget(max_calls=50))
     opening = open_session(
         MemoryLog(), Task(prompt="-", workspace=folder), settings=settings, model=model, watch=Person()
     )

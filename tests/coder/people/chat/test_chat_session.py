@@ -194,7 +194,7 @@ async def test_what_the_user_edits_between_two_messages_is_what_the_model_is_sho
 
 
 async def test_a_limit_holds_for_all_messages_together(folder: Path) -> None:
-    async with talk(folder, Scripted(["a", "b", "c"]), Person(), calls=2) as session:
+    async with talk(folder, Scripted(["a", "b", "c"]), Person(), max_calls=2) as session:
         ends = [(await session.say(message)).status for message in ("one", "two", "three")]
 
     assert ends == ["unverified", "unverified", "limit"]

@@ -35,7 +35,7 @@ async def talk(
     run: str | None = None,
 ) -> AsyncIterator[tuple[ChatSession, Scripted, Person]]:
     model, person = Scripted(answers), Person(*says)
-    settings = Settings(strategy="act", plan=plan, budget=Budget(calls=50))
+    settings = Settings(strategy="act", plan=plan, budget=Budget(max_calls=50))
     task = Task(prompt="-", workspace=folder)
     opened = open_session(log or MemoryLog(), task, settings=settings, model=model, watch=person, run=run)
     async with opened as session:

@@ -37,7 +37,7 @@ def test_a_run_is_forked_at_a_step_with_other_words_and_another_model(console: C
     )
 
     assert (first.code, done.code) == (0, 0), done.err
-    assert (run["calls"], run["limits"]["calls"], run["limit"]) == (2, 2, None)
+    assert (run["calls"], run["limits"]["max_calls"], run["limit"]) == (2, 2, None)
     assert asked[3]["messages"][:-1] == asked[1]["messages"]
     assert (asked[3]["model"], asked[3]["messages"][-1]["content"]) == ("other", "Write b + a.")
     assert (folder / "calc.py").read_text() == "def add(a, b):\n    return b + a\n"

@@ -1,6 +1,6 @@
 """What holds in a conversation that goes on: its own settings, and of this command line what was named."""
 
-from coder.config.schema import Config
+from coder.config.schema import Config, checked, flag
 from coder.people.cli.run_settings import changed_conversation
 from coder.run.records.spend import Spend
 from coder.run.settings import Budget, Settings
@@ -15,23 +15,24 @@ def state(settings: Settings) -> State:
 
 
 def test_without_flags_nothing_changes() -> None:
-    before = Settings(chat=True, budget=Budget(calls=9), backend="docker", allow=(".envrc",), commit=True)
+    before = Settings(chat=True, budget=Budget(max_calls=9), sandbox="docker", allow=(".envrc",), commit=True)
 
     assert changed_conversation(state(before), Config(), NOTHING) == before
 
 
 def test_each_flag_that_is_named_holds_from_now_on() -> None:
-    before = Settings(chat=True, budget=Budget(calls=9), seed=3, allow=(".envrc",))
-    flags = Config(max_calls=20, memory=99, network=(), sandbox="restricted", plan=False)
+    before = Settings(chat=True, budget=Budget(max_calls=9), seed=3, allow=(".envrc",))
+    values = {"max_calls": 20, "memory": 99, "network": "none", "sandbox": "restricted", "plan": False}
+    flags = checked(values, flag)
 
     now = changed_conversation(state(before), flags, NOTHING | {"allow": ["Makefile"], "commit": True})
 
     assert now == Settings(
         chat=True,
-        budget=Budget(calls=20),
+        budget=Budget(max_calls=20),
         seed=3,
-        memory_mb=99,
-        backend="restricted",
+        memory=99,
+        sandbox="restricted",
         plan=False,
         allow=(".envrc", "Makefile"),
         commit=True,
@@ -43,10 +44,10 @@ def test_a_price_that_was_given_holds_for_as_long_as_the_same_model_answers() ->
 
     assert changed_conversation(before, Config(), NOTHING).price == "1,2"
     assert changed_conversation(before, Config(), NOTHING | {"price": "3,4"}).price == "3,4"
-    assert changed_conversation(before, Config(model="other/model"), NOTHING).price is None
+    assert changed_conversation(before, checked({"model": "other/model"}, flag), NOTHING).price is None
 
 
 def test_a_run_that_becomes_a_conversation_gets_its_room_but_for_limits_that_were_named() -> None:
-    now = changed_conversation(state(Settings(budget=Budget(seconds=60))), Config(), NOTHING)
+    now = changed_conversation(state(Settings(budget=Budget(timeout=60))), Config(), NOTHING)
 
-    assert (now.budget.calls, now.budget.seconds) == (200, 60)
+    assert (now.budget.max_calls, now.budget.timeout) == (200, 60)

@@ -50,7 +50,7 @@ def test_json_is_one_document_with_everything_a_program_asks_for(console: Consol
     document = json.loads(done.out)
     assert (document["status"], document["verified"], document["calls"]) == ("solved", "checks", 1)
     assert document["files"] == {"solution.py": ADD}
-    assert (document["cost"], document["limits"]["cost_usd"]) == (None, 3)
+    assert (document["cost"], document["limits"]["max_cost"]) == (None, 3)
     assert set(document) == set(Run.model_fields)
 
 
@@ -275,7 +275,7 @@ def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number:
         resumed = console.run("resume", document["run_id"], "--json")
 
     assert process.returncode == 130
-    assert (document["status"], document["calls"], document["limits"]["calls"]) == ("interrupted", 1, 100)
+    assert (document["status"], document["calls"], document["limits"]["max_calls"]) == ("interrupted", 1, 100)
     assert f"coder resume {document['run_id']}".encode() in err
     assert b"Traceback" not in err
     assert resumed.code == 0, resumed.err
@@ -340,7 +340,7 @@ def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
 
     assert stopped.code == 3
     assert resumed.code == 0, resumed.err
-    assert json.loads(resumed.out)["limits"]["calls"] == 4
+    assert json.loads(resumed.out)["limits"]["max_calls"] == 4
 
 
 def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> None:

@@ -83,7 +83,7 @@ async def test_a_request_sets_nothing_of_the_configuration(
 
     settings = given["settings"]
     assert (settings.model, settings.base_url) == ("toy", "http://127.0.0.1:9/v1")
-    assert (settings.backend, settings.network, settings.budget.seconds) == ("auto", (), 600.0)
+    assert (settings.sandbox, settings.network, settings.budget.timeout) == ("auto", (), 600.0)
     assert (settings.approve, settings.require) == (("tools", "landing"), "tests")
     assert [server.name for server in given["tools"]] == ["docs"]
 
@@ -113,7 +113,7 @@ async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows
     async with Client(server_of(runs.Runs(root))) as client:
         await client.call_tool("run_code", {"code": "1", "timeout_s": 60})
 
-    assert given[0].program_timeout_s == most_s
+    assert given[0].program_timeout == most_s
 
 
 @pytest.mark.parametrize("run", ["\ud800", "\0", "run_none"])

@@ -80,7 +80,7 @@ async def test_a_run_whose_sandbox_does_not_start_keeps_no_other_from_going_on(t
                 if number == 2:  # a look that comes after one that has failed
                     async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
                         await ended(client, "run_0")
-                settings = Settings(backend=backend, served=server.root, base_url=endpoint.url)
+                settings = Settings(sandbox=backend, served=server.root, base_url=endpoint.url)
                 task = Task(prompt=TASK, checks=("assert add(2, 3) == 5",))
                 begun = RunStarted(task=task, settings=settings, model="toy")
                 await server.append(f"run_{number}", [begun])

@@ -1,0 +1,224 @@
+"""The options of a run, one row each: field, flag, key of the configuration and variable in one.
+
+`Settings` and `Budget` make their fields of the rows, `coder.show.flags` the flags, `coder.config` the
+keys and variables. Plain data without pydantic, which a help would load for nothing.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+Text = str | None
+Words = list[str] | None
+Count = int | None
+Number = float | None
+Choice = bool | None
+File = Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a flag is written in a help."""
+
+    kind: Any
+    """What its text is read as; None where the flag isn't given."""
+    help: str
+    metavar: str | None = None
+    short: str = ""
+    common: bool = False
+    """Shown by `-h`; the others by `--help-all`."""
+
+    @property
+    def text(self) -> str:
+        """What a help says of it."""
+        return self.help
+
+
+@dataclass(frozen=True, slots=True)
+class Option(Flag):
+    """A field of `Settings` or `Budget` that a user can set, by the field's own name everywhere."""
+
+    default: Any = None
+    acting: Any = None
+    """The default where the model acts, if it is another one."""
+    chatting: Any = None
+    """The default in a conversation, if it is another one."""
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lowers: bool = False
+    """A repository may set a lower value."""
+    one_call: bool = False
+    """It belongs to one call of `coder`: no file and no variable sets it."""
+    commas: bool = False
+    """Words of a flag may be parted by commas, as those of a variable are."""
+
+    @property
+    def text(self) -> str:
+        """The help with the defaults."""
+        return f"{self.help[:-1]} ({self.defaults})." if self.defaults else self.help
+
+    @property
+    def defaults(self) -> str:
+        """The defaults in words; empty where none is a value."""
+        if self.default is None or isinstance(self.default, bool | tuple):
+            return ""
+        others = [(self.acting, "with act"), (self.chatting, "in a chat")]
+        words = [self._shown(self.default)]
+        words += [f"{self._shown(value)} {where}" for value, where in others if value is not None]
+        return "; ".join(words)
+
+    def _shown(self, value: object) -> str:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        return f"${text}" if self.metavar == "USD" else text
+
+
+OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
+    "Evidence": {
+        "require": Option(Text, "Accept only the given tests as proof, not new ones.", "tests"),
+    },
+    "Delivery": {
+        "apply": Option(
+            Choice,
+            "Write a solution into the folder, or only show the diff.",
+            default=True,
+            common=True,
+            one_call=True,
+        ),
+        "commit": Option(
+            bool, "Commit the written files if the tests pass.", default=False, common=True, one_call=True
+        ),
+        "branch": Option(Text, "Commit on a new branch; leave the folder unchanged.", "NAME", one_call=True),
+        "keep": Option(bool, "Write the best attempt even if it is unsolved.", default=False, one_call=True),
+        "allow": Option(
+            Words, "Allow changes to this protected file, such as a test.", "PATH", default=(), one_call=True
+        ),
+        "accept_unverified": Option(
+            bool, "Write code that no test could check, and exit 0.", default=False, one_call=True
+        ),
+        "approve": Option(
+            Words, "Ask before each: landing, tools, plan or network.", "WHAT", default=(), commas=True
+        ),
+    },
+    "Model": {
+        "model": Option(Text, "The model to ask.", "PROVIDER/MODEL", "-m", common=True),
+        "base_url": Option(Text, "An OpenAI-compatible endpoint.", "URL", common=True),
+        "fallback": Option(Words, "Model to use if the first can't answer. Repeatable.", "MODEL", default=()),
+        "planner_model": Option(Text, "Another model for the plan.", "MODEL"),
+        "coder_model": Option(Text, "Another model for the code.", "MODEL"),
+        "strong_model": Option(Text, "Model to use after two failed attempts.", "MODEL"),
+        "effort": Option(Text, "How much the model reasons (its own default).", "low|medium|high"),
+        "max_answer_tokens": Option(
+            Count, "Tokens of one answer, reasoning included (the model's limit).", "N", ge=16
+        ),
+        "model_timeout": Option(
+            Number, "Longest silence of the model.", "SECONDS", default=600.0, gt=0, le=86_400
+        ),
+        "temperature": Option(Number, "Sampling temperature, 0 to 2.", "T", ge=0, le=2),
+        "top_p": Option(Number, "Nucleus sampling, above 0 up to 1.", "P", gt=0, le=1),
+        "seed": Option(Count, "Seed of sampling.", "N", default=0),
+        "price": Option(
+            Text, "Price in US dollars per million input and output tokens.", "IN,OUT", one_call=True
+        ),
+        "replay": Option(File, "Take every answer from a recorded file.", "FILE", one_call=True),
+    },
+    "Sandbox": {
+        "sandbox": Option(
+            Text,
+            "auto|bubblewrap|docker, or the weaker restricted|unsafe-host.",
+            "NAME",
+            default="auto",
+            common=True,
+        ),
+        "image": Option(Text, "The image of --sandbox docker.", "NAME"),
+        "runtime": Option(Text, "Runtime of Docker's containers, such as runsc.", "NAME"),
+        "network": Option(
+            Words,
+            "A host that programs may reach, or registries. Repeatable.",
+            "HOST[:PORT]",
+            default=(),
+            common=True,
+            commas=True,
+        ),
+        "show": Option(Words, "Ignored path to copy into the sandbox. Repeatable.", "PATH", default=()),
+        "add_dir": Option(Words, "Another folder for programs to read. Repeatable.", "DIR", default=()),
+        "python": Option(File, "The interpreter that programs get.", "FILE"),
+        "kernel": Option(Choice, "Run code as cells of a Jupyter kernel.", default=False),
+    },
+    "Strategy": {
+        "strategy": Option(Text, "auto|act|one-shot|repair|best-of-n|escalate (auto).", "NAME", common=True),
+        "plan": Option(Choice, "Plan first; by default when the task has steps."),
+        "edit_format": Option(Text, "How changes are asked for: whole|search-replace.", "FORM"),
+        "samples": Option(
+            Count,
+            "Fresh starts; parallel sessions with act.",
+            "N",
+            default=2,
+            acting=1,
+            ge=1,
+            le=1000,
+            lowers=True,
+        ),
+        "repairs": Option(
+            Count, "Repairs after each fresh start.", "N", default=3, ge=0, le=100, lowers=True
+        ),
+    },
+    "Limits": {
+        "max_calls": Option(
+            Count,
+            "Model calls.",
+            "N",
+            default=8,
+            acting=100,
+            chatting=200,
+            ge=1,
+            le=100_000,
+            common=True,
+            lowers=True,
+        ),
+        "max_tokens": Option(Count, "Tokens of all calls.", "N", ge=1, lowers=True),
+        "max_cost": Option(
+            Number,
+            "Cost of all calls.",
+            "USD",
+            default=Decimal(1),
+            acting=Decimal(3),
+            ge=0,
+            common=True,
+            lowers=True,
+        ),
+        "max_call_cost": Option(Number, "Cost of one call.", "USD", ge=0, lowers=True),
+        "timeout": Option(
+            Number,
+            "Time of the whole run.",
+            "SECONDS",
+            default=600.0,
+            acting=1800.0,
+            chatting=4 * 3600.0,
+            gt=0,
+            le=7 * 86_400,
+            common=True,
+            lowers=True,
+        ),
+        "program_timeout": Option(
+            Number, "Time of one program.", "SECONDS", default=10.0, gt=0, le=86_400, lowers=True
+        ),
+        "test_timeout": Option(
+            Number, "Time of one test command.", "SECONDS", default=300.0, gt=0, le=86_400, lowers=True
+        ),
+        "memory": Option(Count, "Memory of one program.", "MIB", default=512, ge=16, lowers=True),
+        "processes": Option(Count, "Processes of one program.", "N", default=128, ge=1, lowers=True),
+        "cpus": Option(Number, "Processors that one program may keep busy.", "N", gt=0, le=1024, lowers=True),
+    },
+}
+"""By the heading of a help under which they stand."""
+OPTIONS = {name: option for options in OPTIONS_BY_HEADING.values() for name, option in options.items()}
+KEYS = tuple(name for name, option in OPTIONS.items() if not option.one_call)
+"""What a file and a variable may set, too."""
+LOWERED = tuple(name for name, option in OPTIONS.items() if option.lowers)
+"""What a repository may set lower."""
+MANY_STEPS = {name: option.acting for name, option in OPTIONS.items() if option.acting is not None}
+"""Limits of many small steps of one attempt, where the user names none."""
+OF_A_CONVERSATION = {name: option.chatting for name, option in OPTIONS.items() if option.chatting is not None}
+"""Limits of a conversation, where the user names none: it is many tasks. That of cost is a run's."""
