@@ -1,7 +1,5 @@
 """Planner: orders the steps of a task before the Coder's first turn, by commands or in one answer."""
 
-import re
-
 from coder.base.prompts import prompt
 from coder.engine.participants.coder import converse
 from coder.engine.participants.plan_approval import ANOTHER, approval, is_refusal, plan_message, refused_plan
@@ -11,13 +9,8 @@ from coder.engine.prompting.messages import planner_view
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
 from coder.run.message import Message
-from coder.run.state import State
 
 _PLAN_TOKENS = 600
-_STEP = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*•])\s+\S", re.MULTILINE)
-_FILE = re.compile(
-    r"(?<![\w/-])[/-]*+(\w[\w/-]*+\.(?:py|js|ts|json|toml|ya?ml|txt|md|csv|sql|html|css|sh))\b"
-)
 
 
 class Planner:
@@ -66,18 +59,3 @@ async def _in_one_answer(turn: Turn) -> Message:
             ChatMessage(role="assistant", content=text),
             ChatMessage(role="user", content=wanted),
         ]
-
-
-def awaits_plan(state: State) -> bool:
-    """Whether a plan is wanted and isn't there."""
-    is_open = all(message.kind not in ("plan", "code") for message in state.progress.messages)
-    return is_open and wants_plan(state)
-
-
-def wants_plan(state: State) -> bool:
-    """Whether a plan comes first: the user's word, else three steps or two files to change in the prompt."""
-    if state.settings.plan is not None or "plan" in state.settings.approve:
-        return state.settings.plan is not False
-    prompt = state.task.prompt
-    files = set(_FILE.findall(prompt)) - set(_FILE.findall(" ".join(state.task.test_command or ())))
-    return len(_STEP.findall(prompt)) >= 3 or len(files) >= 2

@@ -7,7 +7,8 @@ ones would change nothing, and takes over the change of the one that is chosen. 
 from dataclasses import dataclass
 
 from coder.engine.participants.participant import Participant
-from coder.engine.participants.planner import Planner, awaits_plan
+from coder.engine.participants.planner import Planner
+from coder.engine.participants.role import awaits_plan
 from coder.engine.sampling.attempt import AttemptRuns
 from coder.engine.sampling.series import Series
 from coder.engine.turn.turn import Turn

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coder.engine.participants.planner import Planner, awaits_plan
-from coder.engine.participants.role import CODER
+from coder.engine.participants.role import CODER, awaits_plan
 from coder.models.abilities import goes_on
 from coder.run.attempts import tried
 from coder.run.message import EXPERT
@@ -29,6 +28,8 @@ class CodingTeam:
     def next(self, state: State) -> "Participant":
         """Whose turn it is."""
         if self._awaits_plan(state):
+            from coder.engine.participants.planner import Planner  # most tasks have no plan
+
             return Planner(acts=self.acts is not False)
         if self.completes and goes_on(state.model):
             from coder.engine.sampling.completion import completion

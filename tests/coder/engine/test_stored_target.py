@@ -83,13 +83,13 @@ async def test_a_run_finds_its_target_once(shop: Path) -> None:
 
 async def test_a_resume_takes_the_target_that_was_found_before_the_folder_was_removed(shop: Path) -> None:
     log, task = MemoryLog(), Task(prompt="Mend total(prices).", workspace=shop, checks=(CHECK,))
-    limited = UNNAMED.model_copy(update={"budget": Budget(calls=1)})
+    limited = UNNAMED.model_copy(update={"budget": Budget(max_calls=1)})
     cut = await solve(task, model=Scripted([fenced(WRONG + "\n")]), settings=limited, log=log)
     shutil.rmtree(shop)
 
     with searches() as callers:
         again = Scripted([fenced(WRONG.replace("1", "2"))])
-        await resume(cut.run_id, model=again, budget=Budget(calls=2), log=log)
+        await resume(cut.run_id, model=again, budget=Budget(max_calls=2), log=log)
 
     first, *later = await log.read(f"{cut.run_id}.1")
     attempt, earlier = fold_all([first, *later]), fold_all([without_target(first), *later])

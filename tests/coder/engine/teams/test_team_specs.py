@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.engine.agent import resume, solve
-from coder.engine.participants.planner import wants_plan
+from coder.engine.participants.role import wants_plan
 from coder.engine.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.engine.teams.spec import team_of
 from coder.models.model import Answer, ChatMessage, ToolCall
