@@ -18,7 +18,6 @@ from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import as_text
 from coder.run.command_inputs import TOOL_FILES, files_of_tool
 from coder.workspace.git.found import find_repository
-from coder.workspace.git.pending import hooks_in, programs_named
 
 _PACKAGE = "package.json"
 _BY_THEMSELVES = (
@@ -73,6 +72,8 @@ class _Search:
         self._seen: set[str] = set()
         self._texts: list[tuple[str, str]] = []
         if repository is not None:
+            from coder.workspace.git.pending import hooks_in, programs_named  # of a repository alone
+
             hooks, texts = hooks_in(repository, self._paths)
             self._started |= dict.fromkeys(hooks, _BY_SETTINGS)
             for value in programs_named(repository):

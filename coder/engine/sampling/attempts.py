@@ -7,7 +7,6 @@ ones would change nothing, and takes over the change of the one that is chosen. 
 from dataclasses import dataclass
 
 from coder.engine.participants.participant import Participant
-from coder.engine.participants.planner import Planner
 from coder.engine.participants.role import awaits_plan
 from coder.engine.sampling.attempt import AttemptRuns
 from coder.engine.sampling.series import Series
@@ -69,7 +68,11 @@ class AttemptsTeam:
 
     def next(self, state: State) -> Participant:
         """Whose turn it is: one plan, where that is wanted, is for all attempts."""
-        return Planner(acts=state.settings.may_act) if self._awaits_plan(state) else self.drawing
+        if not self._awaits_plan(state):
+            return self.drawing
+        from coder.engine.participants.planner import Planner  # most tasks have no plan
+
+        return Planner(acts=state.settings.may_act)
 
     def _awaits_plan(self, state: State) -> bool:
         is_ordered = state.settings.plan is True or "plan" in state.settings.approve
