@@ -27,7 +27,7 @@ DOCKER_LONGEST_S = 4.0
 _OWNER = """
 import asyncio, itertools, random, sys
 from sandbox import Command, Policy, PythonCode, open_sandbox
-from sandbox.checks.check import Assertion, check
+from sandbox.verdicts.check import Assertion, check
 from sandbox.supervisor.owner import this_process
 
 async def spin(box):

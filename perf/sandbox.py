@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sandbox import Limits, Policy, PythonCode, Sandbox, open_sandbox
-from sandbox.checks.check import Assertion, check
+from sandbox.verdicts.check import Assertion, check
 
 PAUSE_S = 0.03
 """Between runs: a child is made in advance meanwhile, as between the turns of a model."""

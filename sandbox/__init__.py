@@ -20,12 +20,12 @@ from sandbox.program import Command, Program, PythonCode
 from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
 
 if TYPE_CHECKING:
-    from sandbox.checks.call import call, open_function
-    from sandbox.checks.check import Assertion, Check, CheckReport, Example, TestFile, check
-    from sandbox.checks.run_report import CheckResult, Crossing
     from sandbox.host.confine import confine
     from sandbox.kernel import Kernel, open_kernel
     from sandbox.probe import BackendReport, probe_backends
+    from sandbox.verdicts.call import call, open_function
+    from sandbox.verdicts.check import Assertion, Check, CheckReport, Example, TestFile, check
+    from sandbox.verdicts.run_report import CheckResult, Crossing
 
 __all__ = [
     "Artifact",
@@ -77,10 +77,10 @@ __all__ = [
 
 _CHECKS = ("Assertion", "Check", "CheckReport", "Example", "TestFile", "check")
 _HOMES = {
-    **dict.fromkeys(("call", "open_function"), "sandbox.checks.call"),
-    "CheckResult": "sandbox.checks.run_report",
-    "Crossing": "sandbox.checks.run_report",
-    **dict.fromkeys(_CHECKS, "sandbox.checks.check"),
+    **dict.fromkeys(("call", "open_function"), "sandbox.verdicts.call"),
+    "CheckResult": "sandbox.verdicts.run_report",
+    "Crossing": "sandbox.verdicts.run_report",
+    **dict.fromkeys(_CHECKS, "sandbox.verdicts.check"),
     **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
     **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),
     "confine": "sandbox.host.confine",

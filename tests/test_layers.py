@@ -69,7 +69,7 @@ def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
     ("package", "loaded_late"),
     [
         ("coder", ("coder.engine.agent", "coder.engine.loop", "sandbox", "openai")),
-        ("sandbox", ("sandbox.checks", "sandbox.kernel", "sandbox.host", "sandbox.backends")),
+        ("sandbox", ("sandbox.verdicts", "sandbox.kernel", "sandbox.host", "sandbox.backends")),
     ],
 )
 def test_importing_a_package_loads_none_of_its_rooms(package: str, loaded_late: tuple[str, ...]) -> None:

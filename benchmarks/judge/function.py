@@ -9,10 +9,10 @@ from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, weigh_al
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
-from sandbox.checks.candidate_pool import Candidates, Checkers
-from sandbox.checks.relay import TrialResult
-from sandbox.checks.run_report import ANY_USE, OPEN, Crossing
-from sandbox.checks.trial import Trial, hold_together, hold_trial
+from sandbox.verdicts.candidate_pool import Candidates, Checkers
+from sandbox.verdicts.relay import TrialResult
+from sandbox.verdicts.run_report import ANY_USE, OPEN, Crossing
+from sandbox.verdicts.trial import Trial, hold_together, hold_trial
 
 REPLAYS = 64
 """Calls of a passing sample to repeat, in another order, on a fresh copy."""

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
-from sandbox.checks.check import TestFile, check
-from sandbox.checks.run_report import ALL_CHANGES, OPEN
+from sandbox.verdicts.check import TestFile, check
+from sandbox.verdicts.run_report import ALL_CHANGES, OPEN
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""

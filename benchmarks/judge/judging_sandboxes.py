@@ -17,9 +17,9 @@ from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
-from sandbox.checks.candidate_pool import Candidates, Checkers
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
+from sandbox.verdicts.candidate_pool import Candidates, Checkers
 
 _IMAGES = 2
 """Most cases with images judged concurrently: each holds a tree in memory."""

@@ -15,8 +15,8 @@ from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
 from coder.source.python_names import defined_names, parse_source
-from sandbox.checks.run_report import Crossing
 from sandbox.result import Value
+from sandbox.verdicts.run_report import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
 """Kinds of references that carry plain data only; their results are checked again."""

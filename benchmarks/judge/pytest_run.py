@@ -20,7 +20,7 @@ from benchmarks.judge.mode import Tool
 from benchmarks.judge.pytest_report import PytestStream, TestRun, read_report
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Sandbox
-from sandbox.checks.trial import alarm_source
+from sandbox.verdicts.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
 """No summary: failures of hundreds of twins would flood it. Native tracebacks: pytest's parse the source of

@@ -14,8 +14,8 @@ from benchmarks.judge.verdicts import Judged
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import Sandbox
-from sandbox.checks.run_report import ANY_COMPARISON
 from sandbox.result import out_of_time
+from sandbox.verdicts.run_report import ANY_COMPARISON
 
 
 async def judge_repository(

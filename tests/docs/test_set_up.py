@@ -32,8 +32,9 @@ NEEDED = (
 def clone(tmp_path: Path) -> Path:
     """A copy of what `./run` reads, in a path with a blank."""
     folder = tmp_path / "my clone"
-    (folder / "tools").mkdir(parents=True)
-    for name in ("run", "pyproject.toml", "tools/setup.sh"):
+    for name in ("tools", "tests"):
+        (folder / name).mkdir(parents=True)
+    for name in ("run", "pyproject.toml", "tools/setup.sh", "tests/books.txt"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

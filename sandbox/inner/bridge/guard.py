@@ -42,7 +42,7 @@ class Guard:
         uses: Collection[str] | None = None,
         data_decides: bool = False,
     ) -> None:
-        """Take the fields of `sandbox.checks.crossing.Crossing`."""
+        """Take the fields of `sandbox.verdicts.crossing.Crossing`."""
         self.kinds: set[str] = set()
         self.errors: set[str] = set()
         self.raising: set[str] = set()

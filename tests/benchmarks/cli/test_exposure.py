@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cli.exposure import EXPOSURES, count_exposures, exposures_of
 from benchmarks.judge.mode import Mode, RepositoryMode
 from benchmarks.suite import RepositoryCase, ScriptCase, ScriptRun
-from sandbox.checks.run_report import Crossing
+from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case
 
 NODE = "test_lib.py::test_f"

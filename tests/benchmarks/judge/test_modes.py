@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.judge.mode import KnownModes, Mode
-from sandbox.checks.run_report import Crossing
+from sandbox.verdicts.run_report import Crossing
 
 MODE = Mode(how="isolated", crossing=Crossing(kinds=frozenset({"generator"}), write_back=True))
 

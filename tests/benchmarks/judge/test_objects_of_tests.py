@@ -6,7 +6,7 @@ from benchmarks.judge.function import judge_function
 from benchmarks.judge.judge import Judge
 from benchmarks.judge.mode import Mode
 from benchmarks.suite import FunctionCase
-from sandbox.checks.run_report import Crossing
+from sandbox.verdicts.run_report import Crossing
 from tests.benchmarks.judge.cases import case, outcome, verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

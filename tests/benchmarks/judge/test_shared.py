@@ -10,7 +10,7 @@ from benchmarks.judge.mode import canonical_module
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.load import load_suite
 from sandbox import Limits
-from sandbox.checks.trial import Trial, hold_together
+from sandbox.verdicts.trial import Trial, hold_together
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.mutants import mutants
 

@@ -19,12 +19,12 @@ import docker
 import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, PythonCode, SandboxBroken
-from sandbox.checks.check import Assertion, check
 from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.labels import OWNER, labels, reap_containers, remove_containers_of
 from sandbox.docker.open_docker import open_docker
 from sandbox.inner.bridge.codec import encode
 from sandbox.supervisor.owner import this_process
+from sandbox.verdicts.check import Assertion, check
 from tests.docker_engine import (
     IMAGE,
     POLICY,

@@ -14,10 +14,10 @@ import pytest_asyncio
 from sandbox import Limits, Policy, Result
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.unsafe_host import open_unsafe_host
-from sandbox.checks.candidate_pool import Candidate, Candidates
 from sandbox.contract import Sandbox
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.process.wire import Channel
+from sandbox.verdicts.candidate_pool import Candidate, Candidates
 
 _POLICY = Policy(memory_mb=128, cpu_s=5)
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox.checks.check import Assertion, Example, TestFile, check
-from tests.sandbox.checks.pairs import Pair, open_pair, sections
+from sandbox.verdicts.check import Assertion, Example, TestFile, check
+from tests.sandbox.verdicts.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

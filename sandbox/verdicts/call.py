@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sandbox.checks.relay import CandidateExchange, decoded
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import CalleeEnded, CallFailed
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
@@ -15,6 +14,7 @@ from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.standard import from_parts, parts_of
 from sandbox.policy import Limits
 from sandbox.result import ending, out_of_time
+from sandbox.verdicts.relay import CandidateExchange, decoded
 
 _MODULE = "candidate"
 _MAX_TEXT = 1000

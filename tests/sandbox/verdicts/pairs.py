@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import Limits, Policy, Sandbox
-from sandbox.checks.check import Assertion, Check, CheckReport, CheckResult, check
-from sandbox.checks.run_report import OPEN, Crossing
 from sandbox.open import open_sandbox
+from sandbox.verdicts.check import Assertion, Check, CheckReport, CheckResult, check
+from sandbox.verdicts.run_report import OPEN, Crossing
 from tests.only_pytest import only_pytest
 
 

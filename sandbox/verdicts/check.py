@@ -12,12 +12,12 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from sandbox.checks.candidate_pool import Checkers
-from sandbox.checks.relay import TrialResult, hold, walls_behind
-from sandbox.checks.run_report import OPEN, CheckResult, Crossing, RunReport
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result, Value
+from sandbox.verdicts.candidate_pool import Checkers
+from sandbox.verdicts.relay import TrialResult, hold, walls_behind
+from sandbox.verdicts.run_report import OPEN, CheckResult, Crossing, RunReport
 
 
 class Assertion(Value):

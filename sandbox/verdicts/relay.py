@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.checks.candidate_pool import Candidate, Standby
-from sandbox.checks.run_report import RunReport
 from sandbox.contract import Running
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
@@ -20,6 +18,8 @@ from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
 from sandbox.result import Result, ending, out_of_time
+from sandbox.verdicts.candidate_pool import Candidate, Standby
+from sandbox.verdicts.run_report import RunReport
 
 Start = Callable[[], Awaitable[Running | Candidate]]
 """Starts a candidate."""

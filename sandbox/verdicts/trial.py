@@ -10,12 +10,12 @@ from importlib.resources import files
 
 from pydantic import Field
 
-from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
-from sandbox.checks.relay import TrialResult, hold, walls_behind
-from sandbox.checks.run_report import Crossing
 from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits, Policy
 from sandbox.result import Value
+from sandbox.verdicts.candidate_pool import Candidate, Candidates, Checkers
+from sandbox.verdicts.relay import TrialResult, hold, walls_behind
+from sandbox.verdicts.run_report import Crossing
 
 _MODULE = "solution"
 _SPARE_CPU_S = 1.0

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.sandbox.checks.pairs import Pair, open_pair
+from tests.sandbox.verdicts.pairs import Pair, open_pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.checks.run_report import result_of
 from sandbox.contract import Running, Sandbox
 from sandbox.errors import SandboxBroken
 from sandbox.host.running import RunningEntry
@@ -22,6 +21,7 @@ from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.process.wire import LOWEST
 from sandbox.policy import Limits, Policy
 from sandbox.result import KilledBy, Result
+from sandbox.verdicts.run_report import result_of
 
 _MOST_JOBS = 256
 """Jobs of one process: what they leave behind adds up against the kernel's limits."""

@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox import Limits, Policy, open_sandbox
-from sandbox.checks.relay import TrialResult
-from sandbox.checks.trial import Trial, hold_together
+from sandbox.verdicts.relay import TrialResult
+from sandbox.verdicts.trial import Trial, hold_together
 
 ADD = "def add(a, b):\n    return a - b\n"
 CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3, 'a sum'\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import Limits, Policy, Sandbox, SandboxBroken, open_sandbox
-from sandbox.checks.candidate_pool import Candidate, Candidates, Checkers
-from sandbox.checks.relay import TrialResult
-from sandbox.checks.trial import Trial, hold_trial
 from sandbox.contract import Running
+from sandbox.verdicts.candidate_pool import Candidate, Candidates, Checkers
+from sandbox.verdicts.relay import TrialResult
+from sandbox.verdicts.trial import Trial, hold_trial
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -96,7 +96,7 @@ async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_a
 INSIDE = """
 import asyncio, subprocess, sys, warnings
 warnings.simplefilter("ignore")
-from tests.sandbox.checks.test_checkers import RIGHT, trial, _hold
+from tests.sandbox.verdicts.test_checkers import RIGHT, trial, _hold
 other = subprocess.Popen(["sleep", "60"])
 open("/tmp/others", "w").close()
 said = asyncio.run(_hold(trial(RIGHT), backend="unsafe-host"))

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox import Limits, Sandbox
-from sandbox.checks.call import SandboxFunction, call, open_function
-from sandbox.checks.relay import decoded
 from sandbox.errors import CallFailed
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.open import open_sandbox
+from sandbox.verdicts.call import SandboxFunction, call, open_function
+from sandbox.verdicts.relay import decoded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sandbox.checks.check import TestFile
-from sandbox.checks.run_report import OPEN
-from tests.sandbox.checks.pairs import Pair, open_pair, sections
+from sandbox.verdicts.check import TestFile
+from sandbox.verdicts.run_report import OPEN
+from tests.sandbox.verdicts.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
