@@ -21,6 +21,6 @@ def judge_digest() -> str:
 def deciding_files() -> list[Path]:
     """Files that determine a verdict, in a fixed order."""
     judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
-    folders = (judge, box / "checks", box / "inner")
+    folders = (judge, box / "verdicts", box / "inner")
     files = [file for folder in folders for kind in ("*.py", "*.txt") for file in folder.rglob(kind)]
     return sorted([*files, box / "policy.py", box / "host" / "limits.py"])
