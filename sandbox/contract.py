@@ -176,7 +176,7 @@ class Sandbox(WorkspaceFiles, Protocol):
 
         Args:
             program: Python source or a command.
-            limits: lower than the policy's.
+            limits: for this run, in place of the policy's.
             stdin: bytes, or a descriptor that is read as data comes and stays the caller's.
             on_output: called with each piece of output.
             fresh: use a new workspace; files that the program leaves there are the Result's artifacts.

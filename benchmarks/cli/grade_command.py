@@ -123,7 +123,7 @@ class Scoring:
 
 
 def _text(before: BenchStarted, name: str) -> str | None:
-    """A parameter of the first start, where it was named."""
+    """Return a parameter of the run's first start as text; None if it wasn't given."""
     value = before.parameters.get(name)
     return None if value is None else str(value)
 

@@ -19,7 +19,7 @@ REPLAYS = 64
 _STEPS_FACTOR, _STEPS_MORE = 4, 1_000
 """Generator steps allowed beyond the canonical answer's: a correct one yields as many items."""
 MAX_CHARACTERS = 1 << 20
-"""Most bytes of an answer: as JSON it fits into one frame."""
+"""Largest answer: as JSON it fits into one frame."""
 
 
 @dataclass(frozen=True, slots=True)

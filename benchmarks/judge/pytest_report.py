@@ -62,7 +62,7 @@ class TestRun:
 
 
 class PytestStream:
-    """What a run tells at once: alarms and failures."""
+    """Alarms and failures that a run reports while it goes on."""
 
     def __init__(self, decides: Mapping[str, Callable[[str], bool] | None]) -> None:
         """`decides`: by the key of a job, whether the failure of a node ends all."""

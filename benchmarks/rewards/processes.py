@@ -114,7 +114,7 @@ class _Worker:
         self.usual_s = 0.01
 
     async def judge(self, asked: list[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
-        """What its service finds; in another process, where this one ends meanwhile."""
+        """Judge in this process's service; if the process ends meanwhile, once more in a new one."""
         try:
             judged: list[JudgedAnswer] = await self.call("judge", asked, **how)
         except _Ended:

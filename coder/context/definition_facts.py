@@ -147,7 +147,7 @@ Definers = Mapping[str, Mapping[str, int]]
 
 
 def definers_of(facts: Mapping[str, DefinitionFacts]) -> Definers:
-    """The definers of every name."""
+    """For each name, the files that define it, with the line."""
     definers: dict[str, dict[str, int]] = {}
     for path in sorted(facts):
         for name, line in facts[path].definitions():

@@ -208,7 +208,7 @@ async def list_run(log: EventLog, summary: RunSummary) -> ListedRun:
 
 
 async def _folded(log: EventLog, run: str) -> State:
-    """The state of a run, of which some events at a time are in memory."""
+    """Fold a run's events into its state, reading them in batches."""
     state = fold_all(await log.read(run, limit=_AT_ONCE))
     while events := await log.read(run, after=state.progress.seq, limit=_AT_ONCE):
         state = reduce(fold, events, state)

@@ -80,7 +80,7 @@ def with_ownership(
 
 
 def _is_imported(task: Task) -> bool:
-    """Whether checks, given tests or examples import what is written, by its name."""
+    """Whether checks, given tests or examples import the written code by name."""
     examples = not task.test_command and find_examples(task.prompt)
     return bool(task.checks or task.test_files or examples)
 

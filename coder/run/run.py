@@ -116,7 +116,7 @@ class Run(BaseModel, frozen=True):
 
     @field_serializer("files", when_used="json")
     def _unless_in_patch(self, files: dict[str, str]) -> dict[str, str]:
-        """A document holds a change once: as its patch, or as files where there is no folder to patch."""
+        """Leave `files` out of the JSON if there is a patch, which holds the same change."""
         return {} if self.patch else files
 
     @field_serializer("limits", when_used="json")

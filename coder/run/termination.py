@@ -75,7 +75,7 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
 
 
 def nothing_to_mend(state: State) -> Reason | None:
-    """The command that fails doesn't, or only its flaky tests do: no model has anything to mend."""
+    """Stop if the command to mend passes already, or only its flaky tests fail."""
     baseline = state.progress.baseline
     if baseline is None or not state.task.mends or state.codes:
         return None

@@ -57,4 +57,4 @@ class Permitting(Protocol):
 
 
 class Unwatched(Watch):
-    """Looks at nothing, and nobody is asked: the caller wanted the files to be written."""
+    """A watch that shows and asks nothing: files are written without a question."""

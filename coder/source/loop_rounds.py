@@ -17,7 +17,7 @@ def numbers_in(nodes: Iterable[ast.AST]) -> Iterable[tuple[str, int]]:
 
 
 def rounds_of(node: ast.AST, numbers: Mapping[str, int]) -> int:
-    """Rounds of the loops over ranges in a node; the largest number of a range bounds its rounds."""
+    """Bound the rounds of nested loops over ranges; each range counts as its largest number."""
     most = max((rounds_of(one, numbers) for one in ast.iter_child_nodes(node)), default=1)
     heads: list[ast.expr] = []
     if isinstance(node, ast.For):

@@ -97,7 +97,7 @@ _CUT_OFF = (
 
 
 def _unwrapped(raw: str) -> JsonObject:
-    """The object that arguments hold, also within JSON texts, and with raw line ends in its texts."""
+    """Parse a call's arguments: an object, also within a JSON string, and with raw line ends in strings."""
     value: object = raw
     for _ in range(_WRAPPED):
         if isinstance(value, str):

@@ -224,7 +224,7 @@ def _only(checks: Sequence[TestFile], tests: Mapping[str, set[str]]) -> list[Tes
 
 
 def _tails(path: str, name: str) -> set[str]:
-    """`Class::method` or `function` of pytest's or unittest's name of a test; none if another file has it."""
+    """The part of a test's name after its file, as `Class::method`; empty if another file has the test."""
     head, colons, tail = name.partition("::")
     if colons:
         return {tail} if path == head or path.endswith(f"/{head}") else set()

@@ -100,7 +100,7 @@ def hidden(path: str) -> str | None:
 
 
 def _is_harmless(parts: Sequence[str]) -> bool:
-    """Whether a path that begins with a dot file or dot folder is harmless, and each dot file within it."""
+    """Whether a path that starts with a dot name is harmless, with every further dot name in it."""
     inner = [at for at, part in enumerate(parts) if at and part.startswith(".")]
     outer = "/".join(parts[: inner[0]] if inner else parts)
     is_known = any(fnmatchcase(outer if not inner else f"{outer}/x", glob) for glob in _HARMLESS)

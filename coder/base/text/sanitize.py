@@ -127,7 +127,7 @@ _BYTES = re.compile("[\udc80-\udcff]")
 
 
 def as_text(content: bytes) -> str:
-    """A content as text."""
+    """Decode bytes; invalid UTF-8 becomes surrogates."""
     return content.decode("utf-8", "surrogateescape")
 
 

@@ -68,7 +68,7 @@ class Member(BaseModel):
         return Talking(self, within, hands_to, is_in_words)
 
     def words(self, hands_to: tuple[str, ...]) -> str:
-        """Who it is, in words to its model."""
+        """The part of the prompt that tells the model its name, its role and its colleagues."""
         hands = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
         return prompt("member").format(name=self.name, brief=self.brief, hands=hands).strip()
 

@@ -197,7 +197,7 @@ def with_givens(files: Mapping[str, str | None], state: State, target: Target) -
 
 
 def _named(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
-    """The files; without a folder, the only one is the target, whatever the model calls it."""
+    """Return the files; without a folder, a single file gets the target's path."""
     texts = [text for path, text in files.items() if text is not None and path.endswith(".py")]
     is_free = target.path == DEFAULT_PATH and state.task.workspace is None and not state.task.test_command
     if not is_free or state.files or target.path in files or len(files) != 1 or not texts:

@@ -55,7 +55,7 @@ class Outline:
         return f"{self.before}{comment}{self.head}{self.body}"
 
     def unheaded(self) -> str:
-        """Source up to the parameters where the head was made here: the model may know better names."""
+        """The source; a head that was made here ends before its parameters, which the model names."""
         return f"{self.before}{self.head}{self.body}" if self.source else self.head.partition("(")[0] + "("
 
 

@@ -167,7 +167,7 @@ class Turn:
         return text
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
-        """Whether an answer was truncated, by a model that keeps to its limit."""
+        """Whether an answer was cut off at the token limit and its model can continue it."""
         # The embedded model that comes to its limit has lost its thread.
         is_weak = self._model.name == f"local/{EMBEDDED}"
         most = MOST_CHARACTERS_A_TOKEN * (sampling.max_tokens or LARGEST)

@@ -152,7 +152,7 @@ def _accept(event: "KeyPressEvent") -> None:
 
 
 def _working_keys(send: Callable[[str], None]) -> "KeyBindings":
-    """The keys of a line that stays: what is sent is gone from it, and Ctrl-D ends nothing."""
+    """Key bindings while the agent works: Enter sends the line and clears it, Ctrl-D does nothing."""
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
 

@@ -113,7 +113,7 @@ def run(
 def _run(
     flags: Mapping[str, object], wanted: Invocation, *, artifacts: Path | None, as_json: bool, quiet: bool
 ) -> int:
-    """Do all of it; the exit code."""
+    """Run the program as the flags say; return the exit code."""
     settings = load(flags).config.settings()
     check_backend(settings.sandbox, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():

@@ -152,7 +152,7 @@ class SessionCommands:
         return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
 
     async def _show(self, rest: str) -> str:
-        """A call's line and its whole result, by its number from 1; empty is the latest."""
+        """Return a call's line and its whole result, by its number from 1; the latest if none is named."""
         calls: list[tuple[ToolCalled, ToolAnswered]] = []
         called: ToolCalled | None = None
         for event in await self._session.log.read(self._session.run) if self._session.begun else ():

@@ -89,7 +89,7 @@ class McpClientWatch(client_runs.ClientWatch):
         raise Waits(question.text)
 
     async def show(self, question: Question) -> ElicitResult | None:
-        """Show a form in the client; None if a form must end the call."""
+        """Show a form in the client and return its result; None if a form must end the call."""
         if not self._session.can_send_request:
             return None
         form = form_of(question)

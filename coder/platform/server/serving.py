@@ -111,7 +111,7 @@ class Serving:
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that gives the caller; Problem: its token lacks the scope."""
+    """Return a FastAPI dependency that gives the caller. Raises Problem if its token lacks the scope."""
 
     async def caller_of(request: Request) -> Caller:
         caller: Caller = request.scope["coder.caller"]

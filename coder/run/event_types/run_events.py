@@ -209,7 +209,7 @@ class LandingRefused(Body, type="landing.refused"):
 
 
 class CommitMade(Body, type="commit.made"):
-    """What has passed is a commit now."""
+    """The verified change was committed."""
 
     commit: str
     """Its id, in hex."""

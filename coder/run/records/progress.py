@@ -90,7 +90,7 @@ def _choose(progress: Progress, body: event_types.AttemptChosen, state: _Before)
 
 
 def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: _Before) -> Progress:
-    """What earlier answers have shown was about other files: none of them is the best any more."""
+    """Forget the outcomes of earlier answers, which were about other files."""
     forgotten = {"passed": False, "checks": (), "contradicts": ()}
     messages = tuple(
         message.model_copy(update={"outcome": message.outcome.model_copy(update=forgotten)})

@@ -104,7 +104,7 @@ def _own_values(repository: Repository) -> dict[str, str]:
 
 
 def _user_values(repository: Repository) -> dict[str, str]:
-    """Values in the user's own configuration, with its includes; those by folder see the real repository."""
+    """Values of the user's git configuration; `includeIf gitdir:` is evaluated for the real repository."""
     environment = {**os.environ, "GIT_DIR": str(repository.git_dir), "GIT_PAGER": "cat"}
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     values = {_EXCLUDES: str(Path(home) / "git" / "ignore")}

@@ -116,7 +116,7 @@ class Guard:
         return bool(agreed)
 
     def shows_again(self) -> bool:
-        """Whether the test sees that an item of a generator is the changed one before."""
+        """Whether the test may see that a generator yields the same object again after a change."""
         return self._may_change(_ITEM) and self.write_back
 
     def suppresses(self, error: BaseException | None) -> bool:

@@ -68,7 +68,7 @@ def _size_of(folder: str) -> list[int]:
 
 
 class Accounts:
-    """Resource use of each group: memory and time of the whole container meanwhile."""
+    """Resource use per group, measured as that of the whole container while the group runs."""
 
     def __init__(self, folders: list[str]) -> None:
         self._folders = folders
