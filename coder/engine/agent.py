@@ -9,7 +9,7 @@ from coder.base.errors import UsageError, own_command
 from coder.engine.open_run import log_of, open_environment, open_journal, work
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
-from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_team
+from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.find_target import find_target
@@ -144,17 +144,18 @@ async def _go_on(
             f"The team of this run, {before.team}, was given from Python, and the log holds its name alone. "
             "Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: --strategy NAME"
         )
-    if team is None and settings.stop == OWN_STOP and options.get("stop") is None:
+    if team is None and settings.strategy is not None:
+        is_same = settings.strategy == before.strategy
+        settings = settings.model_copy(update={"team": None, "stop": before.stop if is_same else None})
+    if settings.stop == OWN_STOP and options.get("stop") is None:
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
         )
     settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))
-    elif settings.strategy is not None:
-        settings = settings.model_copy(update={"team": None, "stop": None})
-    elif (stop := options.get("stop")) is not None and settings.team is not None:
-        settings = settings.model_copy(update={"stop": stop.text or OWN_STOP})
+    else:
+        settings = with_stop(settings, options.get("stop"))
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     restored = restore(state)
@@ -173,7 +174,7 @@ async def _go_on(
             budget = settings.budget
         elif budget is not None:
             budget = strategy_of(settings).limit(budget)
-        check_tools(settings, bench)
+    check_tools(settings, bench)
     changed = settings if settings != before else None
     limits = budget or state.spend.budget
     resumed = RunResumed(budget=limits, model=model.name, settings=changed, sandbox=bench.opened)

@@ -128,8 +128,8 @@ class Registry:
 
             ours.append(PythonTool())
         for tool in (*ours, *own):
-            is_ours = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
-            if is_ours or tool.spec.name in self._tools:
+            is_reserved = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
+            if is_reserved or tool.spec.name in self._tools:
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
             self._tools[tool.spec.name] = tool
 
@@ -180,11 +180,16 @@ def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
         UsageError: one isn't there, or can be no tool.
     """
     functions = tuple(map(_function, names))
+    require_functions(functions, called="--tool")
+    return functions
+
+
+def require_functions(functions: Iterable[Callable[..., object]], *, called: str = "tools") -> None:
+    """Check that functions can be tools beside one another and ours. Raises UsageError: one can't."""
     try:
         Registry([tool_of(function) for function in functions])
     except ValueError as error:
-        raise UsageError(f"--tool: {error}.") from error
-    return functions
+        raise UsageError(f"{called}: {error}") from error
 
 
 def _function(name: str) -> Callable[..., object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from coder.base.errors import UsageError
 from coder.engine.loop import Team
 from coder.engine.teams.coding_team import CodingTeam, coding_stop
-from coder.engine.teams.team_settings import OWN_STOP, check_team, leaves_open, with_team
+from coder.engine.teams.team_settings import OWN_STOP, check_team, leaves_open, with_stop, with_team
 from coder.models.abilities import Abilities, abilities_of, goes_on, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
@@ -87,12 +87,14 @@ async def choose_strategy(
             await check_team(settings, team, bench)
             can_act = leaves_open(team) and _acts(settings, model.name, able)
             acts = can_act and await bench.has_sessions()
-        return with_team(settings, team, stop, acts=acts)
+        chosen = with_team(settings, team, stop, acts=acts)
+        check_tools(chosen, bench)
+        return chosen
     chosen = apply_strategy(settings, task, model=model.name, able=able)
     if chosen.strategy == "act" and not await bench.has_sessions():
         chosen = apply_strategy(settings, task, model=model.name, able=able, sessions=False)
     check_tools(chosen, bench)
-    return chosen
+    return with_stop(chosen, stop)
 
 
 def apply_strategy(
@@ -142,11 +144,15 @@ def _acts(settings: Settings, model: str, able: Abilities) -> bool:
 
 
 def check_tools(settings: Settings, bench: "Workbench") -> None:
-    """Check that the user's functions are for a model that acts.
+    """Check that the user's functions can be tools, and are for a model that acts.
 
     Raises:
-        UsageError: they aren't.
+        UsageError: they can't, or aren't.
     """
+    if functions := [tool for tool in bench.tools if callable(tool)]:
+        from coder.tools.registry import require_functions
+
+        require_functions(functions)
     if bench.tools and not settings.may_act and settings.team is None:
         raise UsageError(
             f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
@@ -167,6 +173,10 @@ def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> t
         spec = team_of(settings.team)
         return spec, stop_of(spec, settings.stop if settings.stop != OWN_STOP else None, stop)
     strategy = strategy_of(settings)
+    if stop is None and settings.stop is not None and settings.stop != OWN_STOP:
+        from coder.run.conditions import condition_of
+
+        stop = condition_of(settings.stop)
     return team or strategy.team(), stop or strategy.stop()
 
 

@@ -50,6 +50,11 @@ def leaves_open(team: "TeamSpec") -> bool:
     return any(member.acts is None for member in team.leaves())
 
 
+def with_stop(settings: Settings, stop: Stop | None) -> Settings:
+    """Return settings that name a stop given from Python: its text, or OWN_STOP if it has none."""
+    return settings if stop is None else settings.model_copy(update={"stop": stop.text or OWN_STOP})
+
+
 def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
     """The settings of a run of this team: the team itself where it is data, else its name.
 
@@ -58,7 +63,7 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
     """
     from coder.engine.teams.spec import TeamSpec
 
-    alone = settings.model_copy(update={"strategy": None, "stop": (stop.text or OWN_STOP) if stop else None})
+    alone = with_stop(settings.model_copy(update={"strategy": None}), stop)
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
         return alone.model_copy(

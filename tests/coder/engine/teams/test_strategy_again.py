@@ -9,15 +9,18 @@ import pytest
 from coder.base.errors import UsageError
 from coder.engine.agent import resume, solve
 from coder.engine.teams.coding_team import CodingTeam
+from coder.engine.teams.strategies import team_and_stop
 from coder.models.model import ToolCall
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
+from coder.run.conditions import condition_of
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
+from coder.run.termination import Stop, default_stop
 from tests.memory_log import MemoryLog
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
@@ -114,6 +117,49 @@ async def test_a_team_given_from_python_is_needed_again_at_a_resume(task: Task) 
 
     assert (stopped.status, again.status) == ("limit", "solved")
     assert (await state_of(log, again)).settings.team == "coder.engine.teams.coding_team:CodingTeam"
+
+
+@pytest.mark.parametrize("team", [None, CodingTeam()])
+async def test_a_function_whose_name_is_taken_is_refused_before_the_run_begins(
+    task: Task, team: CodingTeam | None
+) -> None:
+    def bash(command: str) -> str:
+        """Run a command elsewhere."""
+        return command
+
+    log, model = MemoryLog(), Scripted([LOOK])
+
+    with pytest.raises(UsageError, match="There is a tool named 'bash' already"):
+        await solve(task, model=model, settings=Settings(), tools=[bash], team=team, log=log)
+
+    assert (model.requests, await log.runs()) == ([], [])
+
+
+@pytest.mark.parametrize("team", [None, CodingTeam()])
+async def test_a_stop_given_from_python_is_needed_again_at_a_resume(
+    task: Task, team: CodingTeam | None
+) -> None:
+    log, stop, wide = MemoryLog(), Stop(lambda state: None) | default_stop(), Budget(max_calls=9)
+    stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=team, stop=stop, log=log)
+
+    with pytest.raises(UsageError, match="The stop of this run was given from Python"):
+        await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, team=team, log=log)
+    again = await resume(stopped.run_id, model=Scripted([RIGHT]), budget=wide, team=team, stop=stop, log=log)
+
+    assert (stopped.status, again.status) == ("limit", "solved")
+
+
+async def test_a_stop_that_is_a_condition_holds_again_at_a_resume(task: Task) -> None:
+    log = MemoryLog()
+    settings = Settings(strategy="act", budget=Budget(max_calls=1))
+    stop = condition_of("said('ENOUGH')")
+    stopped = await solve(task, model=Scripted([LOOK]), settings=settings, stop=stop, log=log)
+
+    state = await state_of(log, stopped)
+
+    assert stopped.status == "limit"
+    assert state.settings.stop == "said('ENOUGH')"
+    assert team_and_stop(state.settings, None, None)[1].text == "said('ENOUGH')"
 
 
 async def test_a_run_of_such_a_team_continues_by_a_strategy_that_is_named(task: Task) -> None:
