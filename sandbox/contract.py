@@ -111,7 +111,7 @@ class Session(WorkspaceFiles, Protocol):
         """Start a program or a shell script in the background."""
 
     async def background(self) -> Sequence[Started]:
-        """Started programs, and commands that left processes, with processes still running."""
+        """Programs and commands that still have running processes."""
 
     async def serve(
         self,

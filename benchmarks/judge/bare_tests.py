@@ -22,7 +22,7 @@ _OPERANDS = {f"assert{name}": count for count, names in ((1, _OF_ONE), (2, _OF_T
 
 
 def remove_explanations(tree: ast.Module, tests: Iterable[ast.AST], chance: random.Random) -> dict[str, str]:
-    """Remove them from `tests`, and docstrings from the module and its classes; ids get random names.
+    """Remove messages from tests and docstrings from the module; give tests random ids.
 
     Returns:
         New id → the id as pytest prints it.

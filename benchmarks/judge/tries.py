@@ -63,10 +63,7 @@ class Tries:
     async def all(
         self, case: Case, attempt: Attempt, *, own_s: float, on_slow: Callable[[], None] = lambda: None
     ) -> Judged:
-        """Try an answer until it ends or has used what its case allows.
-
-        `on_slow` is called once it leaves its slot to others.
-        """
+        """Run an answer until it ends or reaches its case's limit; a slow one calls `on_slow`."""
         if isinstance(case, RepositoryCase):
             judged = await self._suite(case, attempt, on_slow)
         else:

@@ -117,7 +117,7 @@ def _figures(
 
 
 def _passes(samples: Sequence[Verdict]) -> int:
-    """Passing samples of a case; weaker ones count only if all are."""
+    """Number of passing samples of a case; `weaker` ones count only if all are `weaker`."""
     passed = [one for one in samples if one.verdict == "passed"]
     is_mixed = not all(map(_is_weaker, samples))
     return sum(not (is_mixed and _is_weaker(one)) for one in passed)

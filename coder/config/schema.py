@@ -53,7 +53,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return asked_of(self.options)
 
     def for_log(self) -> "Config":
-        """The same without secret parts of addresses, and weights by their absolute path."""
+        """Return the configuration for the log: no secrets in addresses, absolute paths of weights."""
         safe = logged_models(self.models())
         update = {name: value for name, value in safe.items() if name in self.names}
         return Config(options=self.options.model_copy(update=update))

@@ -76,7 +76,7 @@ def _is_left_out(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: b
 
 
 def _meant(line: str) -> str:
-    """A line without what isn't part of its pattern; empty where it has none."""
+    """The pattern in a line, without trailing blanks; empty for a comment."""
     line = line.rstrip("\r\n")
     line = line if line.endswith("\\ ") else line.rstrip(" ")
     return "" if line.startswith("#") or len(line) > _LONGEST else line

@@ -144,7 +144,7 @@ def check_text(*values: object) -> None:
 
 
 async def end_failed(run: str, error: Exception, log: EventLog) -> None:
-    """End a run on which an error of ours has put an end to work: else it seems to be worked on."""
+    """Log the end of a run that an internal error has stopped; without it, the run seems to go on."""
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         if (await journal.load()).progress.stopped is None:

@@ -47,7 +47,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         trust_env: bool = True,
         bounds: Bounds | None = None,
     ) -> None:
-        """Take the address of the endpoint, which decides on the proxy of the environment that is used.
+        """Choose the environment's proxy for this URL.
 
         Args:
             url: of the endpoint.

@@ -150,7 +150,7 @@ class Lane:
 
     @property
     def rests_s(self) -> float:
-        """Seconds until its rest ends; 0 when it doesn't rest."""
+        """Seconds until the endpoint may be called again; 0 if now."""
         return max(0.0, self._rests_until - monotonic())
 
     @asynccontextmanager

@@ -105,7 +105,7 @@ def word(holder: object, name: str) -> str:
 
 
 def rows(holder: object, name: str) -> list[object]:
-    """A list of a document; empty where there is none."""
+    """The list in field `name` of a document; empty if there is none."""
     value = field(holder, name)
     return value if isinstance(value, list) else []
 

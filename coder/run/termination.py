@@ -147,7 +147,7 @@ def contradicts_tests(state: State) -> Reason | None:
 
 
 def contradiction(outcome: Outcome) -> Reason | None:
-    """The reason to end with what contradicts given tests."""
+    """The reason to end if the change fails only given tests that it edits."""
     if not outcome.contradicts:
         return None
     return Reason("unverified", f"contradicts given tests: {join_names(outcome.contradicts)}")

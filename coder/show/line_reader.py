@@ -155,7 +155,7 @@ class Typed:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Leave the terminal to a question; a line that has no end by then is thrown away, and told of."""
+        """Release the terminal for a question. A half-typed line is discarded and reported."""
         if not self._is_on:
             yield
             return

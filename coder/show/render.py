@@ -199,7 +199,7 @@ def _first_failed(checks: tuple[CheckLine, ...]) -> str:
 
 
 def _said(line: CheckLine) -> str:
-    """What a failed check has to say beside its own name: the error, not the way to it."""
+    """The error message of a failed check, without its traceback."""
     lines = [text.strip() for text in line.message.splitlines() if text.strip()]
     rest = [text for text in lines if text != line.name.strip()]
     if rest and rest[0].startswith("Traceback "):

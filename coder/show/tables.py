@@ -139,7 +139,7 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
 
 
 def _plain(block: Block, stream: TextIO) -> Sequence[str]:
-    """The lines of a pipe; on a terminal rows are fitted, and cut where it would wrap them."""
+    """Plain lines; on a terminal, rows are fitted to its width and truncated."""
     if not is_terminal(stream) or not isinstance(block, TextTable) or any(one.wraps for one in block.columns):
         return plain_lines([block])
     from rich.text import Text

@@ -150,7 +150,7 @@ class Connections:
 
 
 def _is_away(error: BaseException) -> bool:
-    """Whether a statement's fault passes once the server is available again."""
+    """Whether a statement failed because the server is unavailable, so that a retry can help."""
     cause = error.__cause__
     if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
         return False

@@ -215,7 +215,7 @@ class _Confirmation:
 
 
 def _only(checks: Sequence[TestFile], tests: Mapping[str, set[str]]) -> list[TestFile]:
-    """The files with these tests alone."""
+    """The test files reduced to these tests; files without any are left out."""
     return [
         one if one.as_program else one.model_copy(update={"source": only_tests(one.source, tests[one.path])})
         for one in checks

@@ -21,7 +21,7 @@ _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is checked before tarfile reads on: it would hold an extension of any size."""
+    """A header that is checked before tarfile reads on, which would hold an extension of any size."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:

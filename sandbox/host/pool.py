@@ -81,7 +81,7 @@ class Pool:
         self.fill()
 
     def siblings_of(self, child: Child) -> int:
-        """Processes and threads of other children that the kernel counts as a run's, but for ending ones."""
+        """Number of tasks of the other children that aren't ending: the kernel counts them as a run's."""
         from sandbox.host.memory_watch import count_threads
 
         others = (one for one in (*self._idle, *self._coming, *self.lent) if one is not child)

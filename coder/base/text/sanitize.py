@@ -54,7 +54,7 @@ class StreamSanitizer:
         self._held = ""
 
     def strip(self, chunk: bytes, *, last: bool = False) -> str:
-        """What of the stream so far may be shown and hasn't been."""
+        """Return the text of the stream that is complete and was not returned before."""
         text = self._held + self._decoder.decode(chunk, last)
         start = max(0, len(text) - _LONGEST)
         unfinished = None if last else _UNFINISHED.search(text, start)
@@ -132,7 +132,7 @@ def as_text(content: bytes) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """The content that was given as this text."""
+    """Encode a text back into the bytes that it was read from."""
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -22,7 +22,7 @@ async def approval(turn: Turn, plan: str, *, key: str) -> Decision | None:
 
 
 def is_refusal(state: State, answer: Decision) -> bool:
-    """Whether the user wants no other plan now: in a conversation, a no without words."""
+    """Whether the user refused the plan without words, in a conversation: no other plan is wanted."""
     return state.settings.chat and not answer.agrees and not answer.words
 
 

@@ -144,7 +144,7 @@ class Workplace:
         return f"{call.id} {self._turn.state.spend.calls} {call.name} {call.arguments}"
 
     async def _is_made_again(self, call: ToolCall) -> bool:
-        """Whether the user wants a call made again of which nobody knows how far it came."""
+        """Ask whether to make an interrupted call again: nobody knows how far it came."""
         words = (
             f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
         )

@@ -187,7 +187,7 @@ def _headed(state: State, which: str) -> str:
 
 
 def _head(path: str, text: str) -> str:
-    """The beginning of a file of data or settings; nothing of prose."""
+    """The first lines of a file of data or settings; empty for prose."""
     if PurePosixPath(path).suffix in _PROSE:
         return ""
     rows = text.splitlines()[:_HEAD]

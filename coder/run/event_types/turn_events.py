@@ -260,7 +260,7 @@ class ToolAnswered(Body, type="tool.answered"):
 
 
 class CodeCalled(Body, type="code.called"):
-    """A program of the model's is about to call a tool with effects; nobody calls it again by itself."""
+    """The model's program is about to call a tool with effects. The call is never repeated by itself."""
 
     id: str
     """Of the model's call that runs the program."""

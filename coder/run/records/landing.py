@@ -15,7 +15,7 @@ from coder.run.records.record import Handlers, replace
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """The way of a change into the user's folder."""
+    """What is known of writing a change into the user's folder."""
 
     proposed: event_types.PatchProposed | None = None
     planned: event_types.LandingPlanned | None = None

@@ -199,7 +199,7 @@ class Exports:
         return access(value, name, *new)
 
     def _shows_state(self, value: object, name: str) -> bool:
-        """Whether the name stands for its state, or for a part that its class of the prompt may show."""
+        """Whether an attribute is `__dict__`, or one that a class of the prompt may show."""
         state = None if isinstance(value, CLOSED) else getattr(value, "__dict__", None)
         if state is None or name == "__dict__":
             return state is not None

@@ -35,7 +35,7 @@ class Record:
         self._here = os.getcwd() + os.sep
 
     def permits(self, uses: Collection[str], *, also: Collection[str] = ()) -> bool:
-        """Whether one of the uses is allowed; records them where all are.
+        """Whether one of the uses is allowed; while recording, all are, and are recorded.
 
         Args:
             also: other names under which the use may have been recorded.
