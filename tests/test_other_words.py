@@ -30,6 +30,7 @@ from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, Suite
 from coder.engine.sampling.compare import behaviour
 from coder.run.event_types import Spoken, parse
+from coder.run.message import outcome_in
 from coder.show.render import progress
 from coder.engine.agent import solve
 from coder.models.scripted import Scripted
@@ -63,7 +64,7 @@ async def main():
         ),
     )
     bodies = [parse(event) for run in await log.runs() for event in await log.read(run.run)]
-    outcomes = [body for body in bodies if isinstance(body, Spoken) and body.message.outcome is not None]
+    outcomes = [body for body in bodies if isinstance(body, Spoken) and outcome_in(body.message) is not None]
     path, os.environ["PATH"] = os.environ["PATH"], "/nonexistent"
     fixes = {one.name: one.fix for one in await probe_backends() if one.name == "bubblewrap"}
     print(json.dumps({
