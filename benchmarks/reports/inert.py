@@ -2,7 +2,7 @@
 
 import re
 
-from coder.base.text.ci_commands import no_commands
+from coder.base.text.ci_commands import break_commands
 from coder.base.text.sanitize import one_line, printable
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -12,7 +12,7 @@ _SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)
 def line(text: str, *, width: int = 160) -> str:
     """One line for a terminal or a CI system's log: no escape sequences, no workflow commands."""
     plain = " ".join(printable(text).expandtabs(1).splitlines()).rstrip()
-    return no_commands(plain if len(plain) <= width else f"{plain[: width - 1]}…")
+    return break_commands(plain if len(plain) <= width else f"{plain[: width - 1]}…")
 
 
 def xml_text(text: str) -> str:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from benchmarks.report import Report
 from benchmarks.reports.inert import xml_text
 from benchmarks.verdict import Verdict
-from coder.base.text.ci_commands import no_commands
+from coder.base.text.ci_commands import break_commands
 
 
 def junit(report: Report) -> str:
@@ -57,4 +57,4 @@ def _mark(case: Element, one: Verdict, *, left_out: bool) -> None:
 
 
 def _clean(text: str) -> str:
-    return no_commands(xml_text(text))
+    return break_commands(xml_text(text))

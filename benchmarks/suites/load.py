@@ -15,7 +15,7 @@ from benchmarks.suites import polyglot, public_formats, repotasks
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, document, json_lines, make, opened, parsed
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 
 GROUP = "benchmarks.suites"
 """Entry point group of functions without arguments that return a Suite."""
@@ -38,8 +38,9 @@ def load_suite(name_or_path: str | Path) -> Suite:
     if (entry := named.get(str(name_or_path))) is not None:
         build: Callable[[], Suite] = entry.load()
         return build()
+    hint = suggest_nearest(str(name_or_path), named) or "."
     raise UsageError(
-        f"There is no suite and no file {str(name_or_path)!r}{or_nearest(str(name_or_path), named) or '.'}\n"
+        f"There is no suite and no file {str(name_or_path)!r}{hint}\n"
         f"Suites: {', '.join(sorted(named))}. Or give a file or a folder."
     )
 

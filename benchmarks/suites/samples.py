@@ -18,7 +18,7 @@ from typing import Literal
 from benchmarks.suite import Suite
 from benchmarks.suites.records import document, json_lines, opened, parsed
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: what follows the prompt. solution: a whole module. patch: a unified diff."""
@@ -62,7 +62,7 @@ def take_stock(path: Path, suite: Suite, *, chosen: Suite | None = None) -> Inve
     counts: Counter[str] = Counter()
     for sample in read_samples(path, known):
         if sample.id not in known:
-            hint = or_nearest(sample.id, known) or "; is it the right suite?"
+            hint = suggest_nearest(sample.id, known) or "; is it the right suite?"
             raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
     wanted = known if chosen is None else dict.fromkeys(case.id for case in chosen.cases)

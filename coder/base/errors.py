@@ -32,38 +32,38 @@ if TYPE_CHECKING:
 
 
 def own_command() -> str:
-    """How the user starts this program, as printed commands do: `coder`, or such as `./run`."""
+    """Return the command with which the user started this program: `coder`, or another such as `./run`."""
     return os.environ.get("CODER_COMMAND") or "coder"
 
 
 class CoderError(Exception):
-    """Something that the user can act on; the message says what happened, why, and what to do."""
+    """Error that the user can act on; the message says what happened, why, and what to do."""
 
     exit_code: ClassVar[int] = 2
 
 
 class UsageError(CoderError):
-    """A flag, a file or a name that can't be used; no call was made."""
+    """A flag, a file or a name can't be used; no model was called."""
 
 
 class MissingExtra(UsageError):
-    """An extra of this package isn't installed."""
+    """An optional dependency of this package (an "extra") isn't installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        """Take what is missing, and the extra that brings it, for the interpreter that runs."""
+        """Name what isn't installed, and say how to install the extra that contains it."""
         super().__init__(f"{what} isn't installed. Install it: {install_command(extra)}")
 
 
 def install_command(extra: str) -> str:
-    """The command that installs an extra beside this package: of the clone where it is one."""
+    """Return the pip command that installs an extra of coder, from the clone if coder runs from one."""
     clone = Path(__file__).parents[2]
     is_clone = (clone / "pyproject.toml").is_file()
-    wanted = f"-e {shlex.quote(f'{clone}[{extra}]')}" if is_clone else f"'coder-agent[{extra}]'"
-    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
+    requirement = f"-e {shlex.quote(f'{clone}[{extra}]')}" if is_clone else f"'coder-agent[{extra}]'"
+    return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
 
 
 class TooLate(UsageError):
-    """What was asked for has happened already: a question has its answer, or a run its end."""
+    """The request came too late: the question was answered already, or the run has ended."""
 
 
 class ModelError(CoderError):
@@ -72,7 +72,7 @@ class ModelError(CoderError):
     exit_code = 4
 
     def __init__(self, message: str = "", *, lost: "Used | None" = None) -> None:
-        """Take a message; the answer that broke off at last may have used something."""
+        """Store what the last, incomplete answer has used (`lost`), if it used anything."""
         super().__init__(message)
         self.lost = lost
 
@@ -90,19 +90,19 @@ class ModelRefused(ModelError):
 
 
 class ContextTooLong(ModelRefused):
-    """The conversation is longer than the model can read; a shorter one may do."""
+    """The conversation is longer than the model's context; a shorter one may fit."""
 
 
 class ModelUnavailable(ModelError):
-    """The endpoint could not be reached or kept failing until the retries were spent."""
+    """The endpoint could not be reached, or failed until all retries were used."""
 
 
 class RateLimited(ModelUnavailable):
-    """The endpoint kept saying that there are too many requests."""
+    """The endpoint refused all attempts because of too many requests."""
 
 
 class SharedBudgetEmpty(CoderError):
-    """What several runs may spend together has no room for the next call; it was not made."""
+    """The budget that several runs share doesn't allow the next call; the call was not made."""
 
     exit_code = 3
 
@@ -118,7 +118,7 @@ class LogDamaged(MachineError):
 
 
 class LogNewer(MachineError):
-    """The event log was written by a newer version than this one."""
+    """The event log was written by a newer version of coder."""
 
 
 class LeaseHeld(MachineError):
@@ -126,16 +126,16 @@ class LeaseHeld(MachineError):
 
 
 class FolderError(MachineError):
-    """A file or folder of the user's can't be read or written; the log isn't concerned."""
+    """A file or folder of the user can't be read or written; the log can."""
 
 
 class Busy(CoderError):
-    """All workers of a server are taken; the same request may be served later."""
+    """All workers of the server are busy; the same request may succeed later."""
 
     exit_code = 5
 
 
 class Refused(CoderError):
-    """The human said no."""
+    """The user refused."""
 
     exit_code = 7

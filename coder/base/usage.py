@@ -1,4 +1,4 @@
-"""The tokens of a call, and what they cost by a price of US dollars per million."""
+"""Tokens of a call and their price."""
 
 from decimal import Decimal
 from operator import not_
@@ -14,13 +14,13 @@ class Usage(BaseModel, frozen=True, extra="forbid"):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    """Of the input: what the endpoint had in its cache."""
+    """Input tokens that the endpoint read from its cache."""
     cache_write_tokens: int = Field(default=0, exclude_if=not_)
-    """Of the input: what the endpoint took into its cache, where it charges for that."""
+    """Input tokens that the endpoint wrote to its cache, if it charges for that."""
     reasoning_tokens: int = 0
-    """Of the output."""
+    """Output tokens that the model used for reasoning."""
     is_estimate: bool = Field(default=False, exclude_if=not_)
-    """The endpoint counted nothing, and we count by characters."""
+    """The endpoint reported no counts; these are estimated from characters."""
 
     def __add__(self, other: "Usage") -> "Usage":
         sums = {name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields}
@@ -32,11 +32,11 @@ class Usage(BaseModel, frozen=True, extra="forbid"):
 
 
 class Used(BaseModel, frozen=True, extra="forbid"):
-    """What an incomplete or rejected answer has used."""
+    """Tokens and cost of an incomplete or rejected answer."""
 
     usage: Usage
     cost_usd: Decimal | None = None
-    """None where no price is known."""
+    """None if the price is unknown."""
 
 
 class Price(BaseModel, frozen=True, extra="forbid"):
@@ -44,13 +44,13 @@ class Price(BaseModel, frozen=True, extra="forbid"):
 
     input: Decimal = Field(ge=0, allow_inf_nan=False)
     output: Decimal = Field(ge=0, allow_inf_nan=False)
-    """Reasoning is output, and costs as much."""
+    """Also the price of reasoning."""
     cached: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Of input that the endpoint had in its cache; None: the same as any input."""
+    """Price of cached input; None: as any input."""
 
     def of(self, usage: Usage) -> Decimal:
-        """Cost of these tokens."""
+        """Return the cost of these tokens in US dollars."""
         cached = min(usage.cached_tokens, usage.input_tokens)
-        from_cache = self.input if self.cached is None else self.cached
-        fresh = usage.input_tokens - cached
-        return (self.input * fresh + from_cache * cached + self.output * usage.output_tokens) / MILLION
+        cached_price = self.input if self.cached is None else self.cached
+        uncached = usage.input_tokens - cached
+        return (self.input * uncached + cached_price * cached + self.output * usage.output_tokens) / MILLION

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder
 from coder.base.fs.safe_open import read_named
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
 from coder.run.option_table import KEYS, LOWERED
@@ -130,7 +130,7 @@ def _book(values: dict[str, object], user_file: Path) -> UserModels:
 def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
     fields = {key: value for key, value in values.items() if key in KEYS}
     notes = [
-        f"{source}: unknown key {key!r} is ignored{or_nearest(key, KEYS)}"
+        f"{source}: unknown key {key!r} is ignored{suggest_nearest(key, KEYS)}"
         for key in values
         if key not in fields
     ]
@@ -147,7 +147,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         if key in KEYS:
             values[key] = value
         # Other programs use the prefix too, so only a name that is nearly one of ours is worth a line.
-        elif hint := or_nearest(key, KEYS, cutoff=0.8):
+        elif hint := suggest_nearest(key, KEYS, cutoff=0.8):
             notes.append(f"{name} is not a setting and is ignored{hint}")
     return values, notes
 
@@ -193,7 +193,7 @@ def _refusal(key: str, value: object, config: Config, by: str) -> str | None:
         return None
     if key not in LOWERED:
         known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
-        return f"{by} can't set it" if known else f"it is unknown{or_nearest(key, LOWERED)}"
+        return f"{by} can't set it" if known else f"it is unknown{suggest_nearest(key, LOWERED)}"
     if value is None:  # of YAML or JSON
         return "it has no value"
     try:

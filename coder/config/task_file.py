@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 from coder.config.layers import TaskOptions
 from coder.models.model import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
@@ -138,7 +138,7 @@ def _plain(error: Exception) -> str:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            return f"it has no key {where!r}{or_nearest(where, TaskFile.model_fields)}"
+            return f"it has no key {where!r}{suggest_nearest(where, TaskFile.model_fields)}"
         return f"{where}: {first['msg']}" if where else "it has to hold keys, of which prompt is one"
     return " ".join(str(error).split())
 

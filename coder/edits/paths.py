@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from coder.base.fs.git_names import is_git_name
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 
 _LONGEST = 1000
 """Most characters of a path, and of a line that may be one."""
@@ -104,7 +104,7 @@ class TreeNames:
         below = [name for name in self._names if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
         if len(below) == 1:
             return f"There is no file `{path}`; do you mean `{below[0]}`?"
-        return f"There is no file `{path}`{or_nearest(path, islice(self._names, _MOST_COMPARED)) or '.'}"
+        return f"There is no file `{path}`{suggest_nearest(path, islice(self._names, _MOST_COMPARED)) or '.'}"
 
 
 def _above(name: str) -> list[str]:

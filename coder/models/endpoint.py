@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 
-from coder.base.text.redact import SHORTEST, names_secret
+from coder.base.text.redact import MIN_SECRET_LENGTH, names_secret
 from coder.base.usage import Price
 from coder.models.abilities import ModelFacts
 
@@ -137,7 +137,7 @@ def unheld_secrets(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) 
     variables = (name for name in endpoint.key_variables if names_secret(name))
     is_known = any(environ.get(name, "").strip() == key for name in variables)
     # A key of a server on this machine, mostly our own, opens nothing elsewhere.
-    own = () if is_known or endpoint.is_free or len(key) < SHORTEST else (key,)
+    own = () if is_known or endpoint.is_free or len(key) < MIN_SECRET_LENGTH else (key,)
     return (*own, *keys_of(endpoint.url.get_secret_value()))
 
 
@@ -226,7 +226,7 @@ def keys_of(url: str) -> tuple[str, ...]:
     user, password, parameters = _credentials(url)
     secrets = [password or user, unquote(password or user)]
     secrets += [value for name, value in parameters if _is_key(name, value)]
-    return tuple({value for value in secrets if len(value) >= SHORTEST})
+    return tuple({value for value in secrets if len(value) >= MIN_SECRET_LENGTH})
 
 
 def _is_key(name: str, value: str) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 from coder.base.usage import Price
 from coder.models.abilities import EMBEDDED
 from coder.models.catalog import LOOPBACK, UserModels
@@ -238,7 +238,7 @@ def unknown_name(name: str, rows: Iterable[Provider]) -> str:
     if seller in names:
         advice = f"; did you mean {seller}/{name}?"
     else:
-        advice = or_nearest(first, names).replace("?", f"/{rest}?" if rest else "?") or "."
+        advice = suggest_nearest(first, names).replace("?", f"/{rest}?" if rest else "?") or "."
     return (
         f"No model {name!r}: a model is named provider/model{advice} "
         f"Providers: {', '.join(names)}, local. Any other endpoint: --base-url URL --model NAME."

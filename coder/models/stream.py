@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import JsonValue
 
-from coder.base.text.sanitize import in_pairs
+from coder.base.text.sanitize import join_surrogates
 from coder.models.model import Alternative, Opaque, ToolCall, Usage
 from coder.models.retries import Passing
 from coder.models.tokens import field, rows, usage_of, word
@@ -108,7 +108,7 @@ class Unfinished:
     def keep(self, item: object, place: int) -> None:
         """Keep an item to be returned verbatim, unless it is no JSON or too long."""
         try:
-            text = in_pairs(json.dumps(item, ensure_ascii=False, allow_nan=False))
+            text = join_surrogates(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
             return
         if sum(len(kept) for _, kept in self._opaque) + len(text) <= LARGEST_ANSWER:
@@ -169,15 +169,15 @@ class Unfinished:
     @property
     def reasoning(self) -> str:
         """The model's reasoning."""
-        return in_pairs("".join(self._thoughts)).strip()
+        return join_surrogates("".join(self._thoughts)).strip()
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Tool calls of the answer, in order of place."""
         return tuple(
             ToolCall(
-                id=in_pairs(call.id) or f"call_{place}",
-                name=in_pairs(call.name),
-                arguments=in_pairs("".join(call.arguments)),
+                id=join_surrogates(call.id) or f"call_{place}",
+                name=join_surrogates(call.name),
+                arguments=join_surrogates("".join(call.arguments)),
             )
             for place, call in sorted(self._calls.items())
         )
@@ -233,7 +233,7 @@ class Unfinished:
             raise Passing("the endpoint sent nothing that is an answer", advice=advice)
         if self.finish is None:
             raise Passing("the answer broke off in the middle")
-        return in_pairs("".join(self._pieces))
+        return join_surrogates("".join(self._pieces))
 
 
 class _Call:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from coder.base.errors import LogNewer, TooLate, UsageError, own_command
-from coder.base.text.sanitize import count_of, in_pairs
+from coder.base.text.sanitize import count_of, join_surrogates
 from coder.run.event_types import (
     AttemptEnded,
     AttemptStarted,
@@ -245,5 +245,5 @@ def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
     """The event for the user's words to a fork, if any."""
     if not words.strip():
         return ()
-    message = AnswerMessage(author=HUMAN, text=in_pairs(words.strip()))
+    message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))
     return (Spoken(message=message),)

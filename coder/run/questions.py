@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from coder.base.text.sanitize import in_pairs
+from coder.base.text.sanitize import join_surrogates
 
 About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 """What it is about; the first four can be made to wait for a person by `Settings.approve`."""
@@ -25,7 +25,7 @@ class Decision(BaseModel):
 
     decision: str
     """`yes`, `no`, `always` or an option; empty where the words are the answer."""
-    words: Annotated[str, AfterValidator(in_pairs)] = Field(default="", exclude_if=not_)
+    words: Annotated[str, AfterValidator(join_surrogates)] = Field(default="", exclude_if=not_)
     """With a no: what should be different."""
     files: dict[str, str | None] | None = Field(default=None, exclude_if=not_)
     """The person's own version of the change, which is tried in place of the proposed one."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import one_line, or_nearest
+from coder.base.text.sanitize import one_line, suggest_nearest
 
 COMMANDS = {
     "add": ("PATH…", "show files to the model, from the next message on"),
@@ -79,7 +79,7 @@ def parse_line(line: str) -> ChatCommand | str:
         return ChatCommand("!", text[1:].strip())
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
     if name not in COMMANDS:
-        raise UsageError(f"There is no command /{name}{or_nearest(name, COMMANDS) or '.'} See: /help")
+        raise UsageError(f"There is no command /{name}{suggest_nearest(name, COMMANDS) or '.'} See: /help")
     return ChatCommand(name, rest.strip())
 
 

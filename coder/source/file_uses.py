@@ -1,4 +1,4 @@
-"""Find files that use a file: they import, include, run or open it by its name, stem or folder."""
+"""Find the files that import, include, run or open a given file by its name, stem or folder."""
 
 import json
 import re
@@ -7,13 +7,13 @@ from pathlib import PurePosixPath
 
 from coder.source.languages import language_of
 
-_NAMING_DATA = (".html", ".htm", ".jinja", ".j2", ".tmpl", ".sql", ".mk", ".xml", ".css", ".scss")
-"""Endings of data that includes other files."""
-_OF_SHELL = (".sh", ".bash", ".mk", ".bats")
-_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
+_INCLUDING_SUFFIXES = (".html", ".htm", ".jinja", ".j2", ".tmpl", ".sql", ".mk", ".xml", ".css", ".scss")
+"""Suffixes of data files that can include other files."""
+_SCRIPT_SUFFIXES = (".sh", ".bash", ".mk", ".bats")
+_PRODUCT_FIELDS = {"main", "module", "browser", "bin", "exports", "types"}
 """Fields of package.json that name the package's own files."""
-_RUN = re.compile(r"\b(?:npm|yarn|pnpm)(?: run)? ([\w:.-]+)")
-_STARTING = {"test", "pretest", "posttest"}
+_RUN_SCRIPT = re.compile(r"\b(?:npm|yarn|pnpm)(?: run)? ([\w:.-]+)")
+_TEST_SCRIPTS = {"test", "pretest", "posttest"}
 
 
 def is_code(path: str) -> bool:
@@ -23,22 +23,22 @@ def is_code(path: str) -> bool:
 
 def is_script(path: str) -> bool:
     """Whether a file is a script of a shell or make, by its name."""
-    return path.endswith(_OF_SHELL) or "." not in PurePosixPath(path).name.lstrip(".")
+    return path.endswith(_SCRIPT_SUFFIXES) or "." not in PurePosixPath(path).name.lstrip(".")
 
 
 def find_users(
     path: str, texts: Mapping[str, str | None], *, also: Collection[str] = (), guesses: bool = True
 ) -> Iterator[str]:
-    """Files whose texts name a file: code, data that includes other files, and those in `also`.
+    """Yield the files whose texts name a file: code, data that can include files, and those in `also`.
 
     Args:
-        guesses: a text that names the folder or the ending of data may form its path.
+        guesses: count a text that names only a data file's folder or suffix, since it may build the path.
     """
     words, pattern = _prefilter(path), _pattern(path, guesses=guesses)
     for user, text in texts.items():
         if text is None or user == path or not any(word in text for word in words):
             continue
-        if (user in also or is_code(user) or user.endswith(_NAMING_DATA)) and (
+        if (user in also or is_code(user) or user.endswith(_INCLUDING_SUFFIXES)) and (
             pattern.search(text) or _is_included(path, text)
         ):
             yield user
@@ -50,21 +50,21 @@ def names(text: str, path: str) -> bool:
 
 
 def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
-    """Of package.json: the scripts that its tests, or these `started` ones, run, and what the package is of.
+    """Return the scripts in package.json that its tests or `started` ones run, and the other entries.
 
-    Both are empty where it can't be read.
+    Both texts are empty if package.json can't be read.
     """
     try:
         manifest = json.loads(text)
         scripts = {str(name): str(line) for name, line in manifest.get("scripts", {}).items()}
     except (ValueError, AttributeError):
         return "", ""
-    waiting, reached = [*_STARTING, *started], set[str]()
-    while waiting:
-        if (name := waiting.pop()) in scripts and name not in reached:
+    pending, reached = [*_TEST_SCRIPTS, *started], set[str]()
+    while pending:
+        if (name := pending.pop()) in scripts and name not in reached:
             reached.add(name)
-            waiting += _RUN.findall(scripts[name])
-    product = [json.dumps({key: manifest[key]}) for key in _FIELDS & manifest.keys()]
+            pending += _RUN_SCRIPT.findall(scripts[name])
+    product = [json.dumps({key: manifest[key]}) for key in _PRODUCT_FIELDS & manifest.keys()]
     product += [line for name, line in scripts.items() if name not in reached]
     return "\n".join(scripts[name] for name in sorted(reached)), "\n".join(product)
 
@@ -87,7 +87,7 @@ def _ending(path: str) -> str:
 
 
 def _pattern(path: str, *, guesses: bool = True) -> re.Pattern[str]:
-    """Pattern for mentions of a file; with guesses, also of data's folder and ending beside a variable."""
+    """Return a pattern for mentions of a file; with guesses, also of a data file's folder or suffix alone."""
     module, name = re.escape(_module(path)), re.escape(PurePosixPath(path).name)
     patterns = [rf"(?<![\w.-]){name}(?![\w-])", rf"[/.\"'`]{module}[/\"'`]"]
     if guesses:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Language
 
-_BESIDE = {
+_ADDED_QUERIES = {
     "typescript": """
 (type_alias_declaration name: (type_identifier) @name) @definition.type
 (enum_declaration name: (identifier) @name) @definition.enum
@@ -36,20 +36,20 @@ _BESIDE = {
  (method_declaration name: (_) @name) (property_declaration name: (_) @name)] @definition
 """,
 }
-"""Kinds of types, and functions, that a grammar's own query for tags leaves out; C# has no such query."""
+"""Definitions that the grammar's own query for tags omits; C# has no such query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Location of a language's grammar."""
+    """Module and function that provide a language's tree-sitter grammar."""
 
     module: str
     function: str = "language"
-    """Of the module: it returns the grammar."""
+    """Function of the module that returns the grammar."""
     extends: tuple[str, ...] = ()
-    """Modules whose definitions this language has too."""
-    beside: str = ""
-    """Definitions that the query of the module leaves out."""
+    """Modules whose queries are also valid for this language."""
+    added_query: str = ""
+    """Query for definitions that the module's query omits."""
 
     def load(self) -> tuple[Language, str]:
         """Load grammar and query; `@name` beside `@definition…` is a defined name. Raises ImportError."""
@@ -57,7 +57,7 @@ class Grammar:
 
         modules = [importlib.import_module(name) for name in (self.module, *self.extends)]
         tags = [getattr(module, "TAGS_QUERY", None) or "" for module in modules]
-        return Language(getattr(modules[0], self.function)()), "\n".join([*tags, self.beside])
+        return Language(getattr(modules[0], self.function)()), "\n".join([*tags, self.added_query])
 
 
 _JAVASCRIPT = "tree_sitter_javascript"
@@ -65,18 +65,18 @@ _TYPESCRIPT = "tree_sitter_typescript"
 GRAMMARS = {
     "python": Grammar("tree_sitter_python"),
     "javascript": Grammar(_JAVASCRIPT),
-    "typescript": Grammar(_TYPESCRIPT, "language_typescript", (_JAVASCRIPT,), _BESIDE["typescript"]),
-    "tsx": Grammar(_TYPESCRIPT, "language_tsx", (_JAVASCRIPT,), _BESIDE["typescript"]),
+    "typescript": Grammar(_TYPESCRIPT, "language_typescript", (_JAVASCRIPT,), _ADDED_QUERIES["typescript"]),
+    "tsx": Grammar(_TYPESCRIPT, "language_tsx", (_JAVASCRIPT,), _ADDED_QUERIES["typescript"]),
     "go": Grammar("tree_sitter_go"),
-    "rust": Grammar("tree_sitter_rust", beside=_BESIDE["rust"]),
-    "java": Grammar("tree_sitter_java", beside=_BESIDE["java"]),
+    "rust": Grammar("tree_sitter_rust", added_query=_ADDED_QUERIES["rust"]),
+    "java": Grammar("tree_sitter_java", added_query=_ADDED_QUERIES["java"]),
     "c": Grammar("tree_sitter_c"),
-    "cpp": Grammar("tree_sitter_cpp", beside=_BESIDE["cpp"]),
+    "cpp": Grammar("tree_sitter_cpp", added_query=_ADDED_QUERIES["cpp"]),
     "ruby": Grammar("tree_sitter_ruby"),
-    "php": Grammar("tree_sitter_php", "language_php", beside=_BESIDE["php"]),
-    "csharp": Grammar("tree_sitter_c_sharp", beside=_BESIDE["csharp"]),
+    "php": Grammar("tree_sitter_php", "language_php", added_query=_ADDED_QUERIES["php"]),
+    "csharp": Grammar("tree_sitter_c_sharp", added_query=_ADDED_QUERIES["csharp"]),
 }
-_ENDINGS = {
+_SUFFIXES = {
     "python": (".py", ".pyi"),
     "javascript": (".js", ".jsx", ".mjs", ".cjs"),
     "typescript": (".ts", ".mts", ".cts"),
@@ -90,9 +90,9 @@ _ENDINGS = {
     "php": (".php",),
     "csharp": (".cs",),
 }
-_LANGUAGE = {ending: language for language, endings in _ENDINGS.items() for ending in endings}
+_LANGUAGE_BY_SUFFIX = {ending: language for language, endings in _SUFFIXES.items() for ending in endings}
 
 
 def language_of(path: str) -> str | None:
-    """Language of a source file, by its suffix; None if unknown."""
-    return _LANGUAGE.get(posixpath.splitext(path)[1].lower())
+    """Return the language of a source file, by its suffix; None if unknown."""
+    return _LANGUAGE_BY_SUFFIX.get(posixpath.splitext(path)[1].lower())

@@ -1,14 +1,14 @@
-"""Estimate from its source how often the loops of a test run. Pure."""
+"""Estimate how often the loops of a test run, from the test's source."""
 
 import ast
 from collections.abc import Iterable, Mapping
 
-MOST_ROUNDS = 10_000
-"""Rounds of a loop: a call away from the code takes about half a millisecond, and tests have seconds."""
+MAX_ROUNDS = 10_000
+"""A test may loop at most this often: one call across processes takes about half a millisecond."""
 
 
 def numbers_in(nodes: Iterable[ast.AST]) -> Iterable[tuple[str, int]]:
-    """Variables that hold an integer of the source."""
+    """Yield the variables to which the source assigns an integer, with the integer."""
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             for target in node.targets:
@@ -17,19 +17,19 @@ def numbers_in(nodes: Iterable[ast.AST]) -> Iterable[tuple[str, int]]:
 
 
 def rounds_of(node: ast.AST, numbers: Mapping[str, int]) -> int:
-    """Bound the rounds of nested loops over ranges; each range counts as its largest number."""
-    most = max((rounds_of(one, numbers) for one in ast.iter_child_nodes(node)), default=1)
+    """Return an upper bound for the rounds of nested loops; a range counts as its largest number."""
+    rounds = max((rounds_of(child, numbers) for child in ast.iter_child_nodes(node)), default=1)
     heads: list[ast.expr] = []
     if isinstance(node, ast.For):
         heads = [node.iter]
     elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        heads = [one.iter for one in node.generators]
+        heads = [generator.iter for generator in node.generators]
     for head in heads:
-        ranges = [one for one in ast.walk(head) if isinstance(one, ast.Call)]
-        parts = [part for one in ranges if ast.unparse(one.func) == "range" for part in ast.walk(one)]
+        calls = [part for part in ast.walk(head) if isinstance(part, ast.Call)]
+        parts = [part for call in calls if ast.unparse(call.func) == "range" for part in ast.walk(call)]
         sizes = [numbers.get(part.id, 1) for part in parts if isinstance(part, ast.Name)]
         sizes += [
             part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, int)
         ]
-        most *= max((1, *sizes))
-    return most
+        rounds *= max((1, *sizes))
+    return rounds

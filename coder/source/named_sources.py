@@ -1,4 +1,4 @@
-"""Find source files that a task names: files of the folder, and files to write."""
+"""Find source files that a task names: existing files, and files to write."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _FILLER = (
 _VERB = r"(?:write|create|make|implement|build|add|generate|save|put)"
 _WRITE = re.compile(rf"\b{_VERB}\s+{_FILLER}{_PATH}", re.I)
 _PLACE = re.compile(rf"\b(?:in|into|to|as|called|named)\s+{_FILLER}{_PATH}", re.I)
-_NAME = re.compile(r"(?<![\w./-])[.-]*?((?:\w|\.{0,2}/)[\w./-]*\.\w+)")  # once a word
+_NAME = re.compile(r"(?<![\w./-])[.-]*?((?:\w|\.{0,2}/)[\w./-]*\.\w+)")  # one match per word
 _FENCED = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -25,14 +25,14 @@ def is_source(path: str) -> bool:
 
 
 def named_sources(prompt: str, sources: Iterable[str]) -> list[str]:
-    """Files that a prompt names by an unambiguous part of their path, in order of mention."""
+    """Return the files that a prompt names by an unambiguous part of their path, in order of mention."""
     paths = PrintedPaths(sources)
     matches = (paths.find(name) for name in dict.fromkeys(_NAME.findall(prompt)))
     return list(dict.fromkeys(path for path in matches if path is not None))
 
 
 def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
-    """Source files that a prompt asks for; `anywhere`: also those of a place ("a clock in a.py")."""
+    """Return the source files that a prompt asks for; with `anywhere`, also as in "a clock in a.py"."""
     plain = outside_fences(prompt)
     paths = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
     return [path for path in dict.fromkeys(paths) if is_source(path) and not path.startswith((".", "-"))]

@@ -1,4 +1,4 @@
-"""Plain code: calls the code under test with literals, and compares its results and exceptions."""
+"""Recognize plain code, which calls the code under test with literals and compares results and exceptions."""
 
 import ast
 import builtins
@@ -6,15 +6,15 @@ import re
 import sys
 from collections.abc import Collection, Iterable
 
-from coder.source.loop_rounds import MOST_ROUNDS, numbers_in, rounds_of
+from coder.source.loop_rounds import MAX_ROUNDS, numbers_in, rounds_of
 
-_PURE = frozenset((
+_PURE_FUNCTIONS = frozenset((
     "abs", "all", "any", "bool", "bytes", "chr", "dict", "divmod", "enumerate", "float", "format",
     "frozenset", "int", "len", "list", "max", "min", "next", "ord", "pow", "print", "range", "repr",
     "reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip",
 ))  # fmt: skip
 _MODULES = frozenset({"math", "json", "string", "fractions"})
-"""Modules of the standard library whose functions depend on their arguments alone."""
+"""Standard modules whose functions depend only on their arguments."""
 _METHODS = frozenset((
     "capitalize", "casefold", "count", "decode", "encode", "endswith", "format", "get", "index",
     "intersection", "isalnum", "isalpha", "isdigit", "islower", "isspace", "issubset", "issuperset",
@@ -22,13 +22,13 @@ _METHODS = frozenset((
     "replace", "rjust", "ljust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith",
     "strip", "swapcase", "title", "union", "upper", "values", "zfill",
 ))  # fmt: skip
-"""Methods of plain values that change nothing: a value that was returned is a copy away from the code."""
+"""Methods of plain values that change nothing outside the value."""
 _ASSERTS = re.compile(
     r"assert(?:Not)?(?:Equals?|AlmostEqual|In|Raises|Regex)$"
     r"|assert(?:True|False|IsNone|IsNotNone|Greater|GreaterEqual|Less|LessEqual|CountEqual|RaisesRegex)$"
     r"|assert(?:List|Dict|Tuple|Set|Sequence|MultiLine)Equal$|subTest$"
 )
-_OF_PYTEST = frozenset({"raises", "approx", "fail", "param"})
+_PYTEST_FUNCTIONS = frozenset({"raises", "approx", "fail", "param"})
 _NODES = (
     *(ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.IfExp),
     *(ast.Subscript, ast.Slice, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.keyword),
@@ -37,13 +37,13 @@ _NODES = (
     *(ast.Assert, ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.If, ast.Pass, ast.Return),
     *(ast.With, ast.withitem, ast.Try, ast.ExceptHandler, ast.Raise, ast.Break, ast.Continue),
 )
-"""Nodes that are plain where their parts are."""
+"""Nodes that are plain if their children are plain."""
 
 
 class PlainCode:
-    """Decides whether parts of one file are plain.
+    """Decides whether parts of one file are plain code.
 
-    Create one for each question: it collects the names that are plain there.
+    Create an instance for each decision, because it collects the plain names of what it reads.
     """
 
     def __init__(self, tree: ast.Module, own: Collection[str]) -> None:
@@ -53,7 +53,7 @@ class PlainCode:
         self._modules: set[str] = set()
         self._values: set[str] = set()
         self._numbers = dict(numbers_in(tree.body))
-        """By the name of a variable."""
+        """Integers by the variable that holds them."""
         self._objects: set[str] = set()
         """Names of objects of the code's classes, whose methods may be called."""
         self._import(node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
@@ -63,49 +63,49 @@ class PlainCode:
 
     def is_test(self, test: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Whether a function is a plain test."""
-        every = (*test.args.posonlyargs, *test.args.args, *test.args.kwonlyargs)
-        arguments = {one.arg for one in every} - {"self"}
+        all_parameters = (*test.args.posonlyargs, *test.args.args, *test.args.kwonlyargs)
+        argument_names = {argument.arg for argument in all_parameters} - {"self"}
         parameters: set[str] = set()
         for node in test.decorator_list:
             if not self._is_mark(node):
                 return False
             parameters |= self._parameters(node)
-        if not arguments <= parameters or test.args.vararg or test.args.kwarg:
+        if not argument_names <= parameters or test.args.vararg or test.args.kwarg:
             return False
-        self._values |= arguments
+        self._values |= argument_names
         return self._is_body(test.body)
 
     def is_program(self, tree: ast.Module) -> bool:
         """Whether a whole program is plain."""
         functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
         for function in functions:
-            every = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-            self._values |= {one.arg for one in every}
+            parameters = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+            self._values |= {argument.arg for argument in parameters}
             if function.decorator_list or function.args.vararg or function.args.kwarg:
                 return False
             self._functions.add(function.name)
-        rest: list[ast.stmt] = []
+        statements: list[ast.stmt] = []
         for node in tree.body:
             if isinstance(node, ast.If) and is_main(node):
-                rest += [*node.body, *node.orelse]
+                statements += [*node.body, *node.orelse]
             elif isinstance(node, ast.FunctionDef):
-                rest += node.body
+                statements += node.body
             elif not ast.unparse(node).startswith(("sys.path.insert(", "sys.path.append(")):
-                rest.append(node)
-        return self._is_body(rest)
+                statements.append(node)
+        return self._is_body(statements)
 
     def _is_body(self, body: list[ast.stmt]) -> bool:
-        inside = [one for statement in body for one in ast.walk(statement)]
-        self._import(one for one in inside if isinstance(one, ast.Import | ast.ImportFrom))
+        nodes = [node for statement in body for node in ast.walk(statement)]
+        self._import(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
         self._values |= {
-            one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+            node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
-        self._values |= {one.name for one in inside if isinstance(one, ast.ExceptHandler) and one.name}
-        for one in inside:
-            if isinstance(one, ast.Assign):
-                self._assign(one)
-        numbers = self._numbers | dict(numbers_in(inside))
-        if any(rounds_of(one, numbers) > MOST_ROUNDS for one in body):
+        self._values |= {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+        for node in nodes:
+            if isinstance(node, ast.Assign):
+                self._assign(node)
+        numbers = self._numbers | dict(numbers_in(nodes))
+        if any(rounds_of(node, numbers) > MAX_ROUNDS for node in body):
             return False
         return self._is_all_plain(body)
 
@@ -121,15 +121,15 @@ class PlainCode:
                     continue
                 name = alias.asname or alias.name.partition(".")[0]
                 is_function = isinstance(node, ast.ImportFrom)
-                if top != "pytest" or (is_function and alias.name in _OF_PYTEST) or not is_function:
+                if top != "pytest" or (is_function and alias.name in _PYTEST_FUNCTIONS) or not is_function:
                     (self._functions if is_function else self._modules).add(name)
                     self._values |= {name} if is_own and is_function else set()
 
     def _assign(self, node: ast.Assign) -> None:
-        names = {one.id for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+        names = {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
         self._values |= names
-        called = node.value.func if isinstance(node.value, ast.Call) else None
-        name = ast.unparse(called).rpartition(".")[2] if called is not None else ""
+        function = node.value.func if isinstance(node.value, ast.Call) else None
+        name = ast.unparse(function).rpartition(".")[2] if function is not None else ""
         if name.lstrip("_")[:1].isupper():
             self._objects |= names
 
@@ -148,23 +148,23 @@ class PlainCode:
             case ast.Attribute():
                 return self._is_attribute(node)
             case ast.Compare():
-                identity = any(isinstance(one, ast.Is | ast.IsNot) for one in node.ops)
-                if identity and not all(map(is_constant, node.comparators)):
+                is_identity_test = any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops)
+                if is_identity_test and not all(map(is_constant, node.comparators)):
                     return False
                 return self._is_all_plain([node.left, *node.comparators])
             case ast.Import() | ast.ImportFrom():
                 return _tops(node) <= self._own | sys.stdlib_module_names | {"pytest"}
             case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                stored = all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
+                is_stored = all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
                 if node.value is not None and _has_comparison(node.value):
                     return False
-                return stored and (node.value is None or self._is_plain(node.value))
+                return is_stored and (node.value is None or self._is_plain(node.value))
         return isinstance(node, _NODES) and self._is_all_plain(ast.iter_child_nodes(node))
 
     def _is_callable(self, function: ast.expr) -> bool:
         if isinstance(function, ast.Name):
-            is_pure = function.id in _PURE or _is_error(function.id)
+            is_pure = function.id in _PURE_FUNCTIONS or _is_error(function.id)
             return function.id in self._functions or (is_pure and function.id not in self._values)
         if not isinstance(function, ast.Attribute) or function.attr.startswith("_"):
             return False
@@ -173,7 +173,7 @@ class PlainCode:
             if owner.id == "self":
                 return bool(_ASSERTS.match(function.attr))
             if owner.id == "pytest":
-                return function.attr in _OF_PYTEST
+                return function.attr in _PYTEST_FUNCTIONS
             if owner.id == "sys":
                 return function.attr == "exit"
             if owner.id in self._objects:
@@ -197,14 +197,14 @@ class PlainCode:
         return isinstance(owner, ast.Name) and owner.id in self._modules - {"pytest"}
 
     def _is_mark(self, node: ast.expr) -> bool:
-        """Whether a decorator only marks a test, or gives it plain parameters."""
+        """Whether a decorator only marks a test, or sets plain parameters."""
         name = ast.unparse(node.func if isinstance(node, ast.Call) else node)
         if not name.startswith("pytest.mark.") or name.endswith("usefixtures"):
             return False
         return not isinstance(node, ast.Call) or self._is_all_plain([*node.args, *node.keywords])
 
     def _parameters(self, node: ast.expr) -> set[str]:
-        """Parameters that a decorator gives."""
+        """Return the names of parameters that a `parametrize` decorator sets."""
         if (
             not isinstance(node, ast.Call)
             or not ast.unparse(node.func).endswith("parametrize")
@@ -214,13 +214,13 @@ class PlainCode:
         names = node.args[0]
         if isinstance(names, ast.Constant):
             return {name.strip() for name in str(names.value).split(",")}
-        listed = names.elts if isinstance(names, ast.Tuple | ast.List) else []
-        return {str(one.value) for one in listed if isinstance(one, ast.Constant)}
+        elements = names.elts if isinstance(names, ast.Tuple | ast.List) else []
+        return {str(element.value) for element in elements if isinstance(element, ast.Constant)}
 
 
 def _has_comparison(node: ast.AST) -> bool:
-    """Whether it uses a comparison as a value: objects that build queries give no truth value."""
-    return any(isinstance(one, ast.Compare) for one in ast.walk(node))
+    """Whether a node contains a comparison: its value may be a query instead of a truth value."""
+    return any(isinstance(child, ast.Compare) for child in ast.walk(node))
 
 
 def _tops(node: ast.Import | ast.ImportFrom) -> set[str]:
@@ -234,10 +234,10 @@ def _is_error(name: str) -> bool:
 
 
 def is_main(node: ast.If) -> bool:
-    """Whether a statement runs only as a program."""
+    """Whether an `if` statement tests for `__name__ == '__main__'`."""
     return ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 def is_constant(node: ast.expr) -> bool:
-    """Whether it is a literal, or a docstring."""
+    """Whether an expression is a literal, or a docstring."""
     return isinstance(node, ast.Constant)

@@ -1,4 +1,4 @@
-"""Plain tests: their result depends only on results and exceptions of the code under test.
+"""Recognize plain tests: their result depends only on results and exceptions of the code under test.
 
 They call it with literals and compare; they use no fixture, file or setting of the process. One that passes
 beside the code and fails away from it was tampered with.
@@ -15,7 +15,7 @@ _SETS_UP = re.compile(r"^(?:set_?up|tear_?down|async_?set_?up|async_?tear_?down)
 
 
 def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
-    """Tests of a file, as `Class::method` or `function`, and whether each is plain.
+    """Return the tests of a file, as `Class::method` or `function`, and whether each is plain.
 
     No test is plain in a file that prepares the process.
 
@@ -26,19 +26,21 @@ def plain_tests(source: str, own: Collection[str]) -> dict[str, bool]:
     if tree is None:
         return {}
     tests: dict[str, bool] = {}
-    prepares = prepares_process(source)
+    is_prepared = prepares_process(source)
     for node in tree.body:
-        simple = not prepares and (not isinstance(node, ast.ClassDef) or _is_simple_class(node))
-        for one in node.body if isinstance(node, ast.ClassDef) else [node]:
-            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name.startswith("test"):
-                name = f"{node.name}::{one.name}" if isinstance(node, ast.ClassDef) else one.name
-                is_plain = simple and isinstance(one, ast.FunctionDef)
-                tests[name] = is_plain and PlainCode(tree, own).is_test(one)
+        is_simple = not is_prepared and (not isinstance(node, ast.ClassDef) or _is_simple_class(node))
+        for function in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name.startswith(
+                "test"
+            ):
+                name = f"{node.name}::{function.name}" if isinstance(node, ast.ClassDef) else function.name
+                is_plain = is_simple and isinstance(function, ast.FunctionDef)
+                tests[name] = is_plain and PlainCode(tree, own).is_test(function)
     return tests
 
 
 def is_plain_program(source: str, own: Collection[str]) -> bool:
-    """Whether a program asserts something, and is otherwise as plain as a plain test."""
+    """Whether a program contains an assertion and is otherwise plain."""
     tree = parse_source(source)
     if tree is None or not any(map(_can_fail, ast.walk(tree))):
         return False
@@ -50,23 +52,23 @@ def only_tests(source: str, tests: Collection[str]) -> str:
     tree = ast.parse(source)
     names = {test.partition("[")[0].partition("::")[2] for test in tests}
 
-    def kept(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
+    def keep(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
         statements: list[ast.stmt] = []
         for node in body:
             name = getattr(node, "name", "")
             if isinstance(node, ast.ClassDef):
-                node.body = kept(node.body, f"{name}::") or [ast.Pass()]
+                node.body = keep(node.body, f"{name}::") or [ast.Pass()]
             is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name.startswith("test")
             if not is_test or prefix + name in names:
                 statements.append(node)
         return statements
 
-    tree.body = kept(tree.body, "")
+    tree.body = keep(tree.body, "")
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def prepares_process(source: str) -> bool:
-    """Whether a test file, or a conftest.py, may prepare the process for its tests."""
+    """Whether a test file or conftest.py may change the process before its tests run."""
     tree = parse_source(source)
     if tree is None or "autouse" in source:
         return True
@@ -74,7 +76,7 @@ def prepares_process(source: str) -> bool:
 
 
 def _can_fail(node: ast.AST) -> bool:
-    """Whether a statement can make a program fail."""
+    """Whether a node can make a program fail."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.exit":
         return all(map(is_constant, node.args))
     return isinstance(node, ast.Assert | ast.Raise)
@@ -96,8 +98,13 @@ def _prepares(node: ast.stmt) -> bool:
 
 
 def _is_simple_class(node: ast.ClassDef) -> bool:
-    """Whether a class of tests derives from unittest's at most, and sets nothing up."""
+    """Whether a test class derives at most from unittest's and has no setup."""
     bases = [ast.unparse(base) for base in node.bases]
-    names = [getattr(one, "name", "") for one in node.body]
-    is_alone = all(base in ("object", "TestCase", "unittest.TestCase") for base in bases)
-    return is_alone and not node.decorator_list and not node.keywords and not any(map(_SETS_UP.match, names))
+    names = [getattr(statement, "name", "") for statement in node.body]
+    has_plain_bases = all(base in ("object", "TestCase", "unittest.TestCase") for base in bases)
+    return (
+        has_plain_bases
+        and not node.decorator_list
+        and not node.keywords
+        and not any(map(_SETS_UP.match, names))
+    )

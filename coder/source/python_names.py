@@ -16,35 +16,35 @@ def parse_source(source: str) -> ast.Module | None:
     """Parse Python source; None if it is invalid."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of code that isn't ours, such as '\w' in a string
+            warnings.simplefilter("ignore")  # the user's code may warn, such as for '\w' in a string
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
 def defined_names(source: str) -> set[str]:
-    """Names that a module binds at its top level, also within `if` and `try`; none if it is invalid."""
+    """Return the names that a module binds at its top level, also in `if` and `try`; empty if invalid."""
     tree = parse_source(source)
-    return set() if tree is None else _bound(tree.body)
+    return set() if tree is None else _bound_names(tree.body)
 
 
 def free_names(source: str) -> list[str]:
-    """Names that a piece of code uses but neither binds nor finds among the builtins, in order of use."""
+    """Return the names that code uses but neither binds nor finds among the builtins, in order of use."""
     tree = parse_source(source)
     if tree is None:
         return []
-    bound = _bound(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    bound = _bound_names(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
     bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler | ast.MatchAs) and n.name}
-    loads = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
-    loads.sort(key=lambda node: (node.lineno, node.col_offset))
-    names = [node.id for node in loads if node.id not in bound and not hasattr(builtins, node.id)]
+    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    uses.sort(key=lambda node: (node.lineno, node.col_offset))
+    names = [node.id for node in uses if node.id not in bound and not hasattr(builtins, node.id)]
     return list(dict.fromkeys(names))
 
 
 def called_free_names(source: str) -> list[str]:
-    """The free names of a piece of code that it calls."""
+    """Return the free names of a piece of code that it calls."""
     tree = parse_source(source)
     free = set(free_names(source))
     if tree is None:
@@ -53,9 +53,9 @@ def called_free_names(source: str) -> list[str]:
     return list(dict.fromkeys(f.id for f in calls if isinstance(f, ast.Name) and f.id in free))
 
 
-@lru_cache(maxsize=2_048)  # a run asks several times of each test file, and parsing all of them takes seconds
+@lru_cache(maxsize=2_048)  # a run reads each test file several times, and parsing takes seconds
 def imported_modules(source: str) -> Mapping[str, Sequence[str]]:
-    """Modules that a source imports and the names from each, without relative imports."""
+    """Return the modules that a source imports and the names from each, without relative imports."""
     tree = parse_source(source)
     modules: dict[str, list[str]] = {}
     for node in ast.walk(tree) if tree is not None else ():
@@ -69,18 +69,18 @@ def imported_modules(source: str) -> Mapping[str, Sequence[str]]:
 
 
 def unknown_modules(source: str, further: Iterable[str] = ()) -> dict[str, Sequence[str]]:
-    """Imported modules that a candidate must bring: neither standard nor `further`."""
-    outside = {"pytest", "hypothesis", "numpy", "_pytest", *further, *sys.stdlib_module_names}
+    """Return the imported modules that are neither standard, nor for tests, nor in `further`."""
+    available = {"pytest", "hypothesis", "numpy", "_pytest", *further, *sys.stdlib_module_names}
     modules = imported_modules(source)
-    return {module: names for module, names in modules.items() if module.split(".")[0] not in outside}
+    return {module: names for module, names in modules.items() if module.split(".")[0] not in available}
 
 
 def names_in_prompt(prompt: str) -> list[str]:
-    """Function names that a task requests in text: `def f(`, `function f(`."""
+    """Return the function names that a task requests, such as `def f(` or `function f(`."""
     return list(dict.fromkeys(a or b for a, b in _PROMPT_NAME.findall(prompt)))
 
 
-def _bound(body: Iterable[ast.stmt]) -> set[str]:
+def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
     names: set[str] = set()
     for node in body:
         match node:
@@ -93,22 +93,22 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
             case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(ast.Name(id=name), value=ast.expr()):
                 names.add(name)
             case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
-                names |= _bound(inner) | _bound(other)
+                names |= _bound_names(inner) | _bound_names(other)
             case ast.With(body=inner):
-                names |= _bound(inner)
-            case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=last):
-                names |= _bound([*inner, *(s for h in handlers for s in h.body), *other, *last])
+                names |= _bound_names(inner)
+            case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final_body):
+                names |= _bound_names([*inner, *(s for h in handlers for s in h.body), *other, *final_body])
     return names
 
 
-_CUTS = 60
-"""Ends that are tried until what is left is Python."""
+_MAX_CUTS = 60
+"""Try to cut off the end at most this often."""
 
 
 def longest_start(source: str, *, least: int = 0) -> str:
-    """The longest beginning that is Python; empty if it is shorter than `least` lines."""
+    """Return the longest beginning that is valid Python; empty if it is shorter than `least` lines."""
     lines = source.rstrip("\n").split("\n")
-    for _ in range(_CUTS):
+    for _ in range(_MAX_CUTS):
         if len(lines) <= least:
             return ""
         text = "\n".join(lines) + "\n"
@@ -127,7 +127,7 @@ def longest_start(source: str, *, least: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BegunFunction:
-    """A function without its body, in whose docstring a prompt ends (HumanEval)."""
+    """A function without a body, at the end of a prompt (as in HumanEval)."""
 
     name: str
     head: str
@@ -135,38 +135,38 @@ class BegunFunction:
     words: str
     """The docstring, without quotes and common indent."""
     before: str
-    """Source above it."""
+    """Source above the function."""
     source: str
-    """All of the prompt; empty where it holds a body of `pass`."""
+    """The whole prompt; empty if the function has the body `pass`."""
     indent: int
 
 
 def begun_function(prompt: str) -> BegunFunction | None:
-    """The function in whose docstring a prompt ends, if there is one."""
+    """Return the function without a body with which a prompt ends, or None."""
     text = prompt.strip("\n").rstrip()
     tree = parse_source(text) or parse_source(text + "\n    pass\n")
-    last = tree.body[-1] if tree and tree.body else None
-    if not isinstance(last, ast.FunctionDef) or not all(map(_says_nothing, last.body)):
+    function = tree.body[-1] if tree and tree.body else None
+    if not isinstance(function, ast.FunctionDef) or not all(map(_says_nothing, function.body)):
         return None
-    first = last.body[0]
+    first = function.body[0]
     lines = text.splitlines()
     return BegunFunction(
-        name=last.name,
-        head="\n".join(lines[last.lineno - 1 : max(first.lineno - 1, last.lineno)]).rstrip(),
-        words=ast.get_docstring(last) or "",
-        before="".join(f"{line}\n" for line in lines[: last.lineno - 1]),
+        name=function.name,
+        head="\n".join(lines[function.lineno - 1 : max(first.lineno - 1, function.lineno)]).rstrip(),
+        words=ast.get_docstring(function) or "",
+        before="".join(f"{line}\n" for line in lines[: function.lineno - 1]),
         source="" if text.endswith("pass") else text,
         indent=first.col_offset or 4,
     )
 
 
 def _says_nothing(node: ast.stmt) -> bool:
-    """A docstring, or `pass`."""
+    """Whether a statement is a docstring or `pass`."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether an expression is a literal, or made of literals alone."""
+    """Whether an expression is a literal, or composed of literals."""
     try:
         ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

@@ -1,11 +1,11 @@
-"""Shell: a command line with pipes, redirections, variables or several commands, which bash runs as one."""
+"""Split command lines; bash runs those with pipes, redirections, variables or several commands."""
 
 import re
 import shlex
 from collections.abc import Sequence
 
 _BASH = ("bash", "-o", "pipefail", "-c")
-"""A pipe fails where any of its commands does."""
+"""With `pipefail`, a pipe fails if any of its commands fails."""
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 _EXPANDED = r"\$[\w({]|`"
 _OPERATOR = re.compile(rf"[|&;<>\n]|{_EXPANDED}")
@@ -20,16 +20,16 @@ def command_words(text: str) -> tuple[str, ...]:
 
 
 def _expanded(quoted: re.Match[str]) -> str:
-    """The expansion inside double quotes; single quotes have none."""
+    """Return the first expansion inside double quotes; empty if there is none."""
     inside = _EXPANDED_IN_QUOTES.search(quoted[0]) if quoted[0].startswith('"') else None
     return inside[0] if inside is not None else ""
 
 
 def line_of(argv: Sequence[str]) -> str | None:
-    """The command line that bash runs; None for a command that needs no shell."""
+    """Return the command line that bash runs; None for a command that needs no shell."""
     return argv[-1] if tuple(argv[:-1]) == _BASH else None
 
 
 def format_command(argv: Sequence[str]) -> str:
-    """The command line of a command, as close to the user's as is known."""
+    """Return the command line of a command, as the user wrote it if known."""
     return line_of(argv) or " ".join(argv)

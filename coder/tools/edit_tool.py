@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from pydantic import Field
 
-from coder.base.text.sanitize import count_of, or_nearest
+from coder.base.text.sanitize import count_of, suggest_nearest
 from coder.context.quoting import shown_path
 from coder.edits import paths
 from coder.edits.edit import Edit, Hunk, Slip
@@ -85,7 +85,7 @@ async def _edited(request: _Given, session: Session) -> tuple[Texts, Texts, set[
         return before, {path: request.new}, set()
     if path not in before:
         folder, _, name = path.rpartition("/")
-        like = or_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
+        like = suggest_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
         raise ValueError(f"There is no file {shown_path(path)}{like}")
     text = before[path]
     if text is None:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from coder.base.errors import MissingExtra, UsageError
-from coder.base.text.redact import SHORTEST, Redactor
+from coder.base.text.redact import MIN_SECRET_LENGTH, Redactor
 from coder.base.text.sanitize import one_line
 from coder.config.mcp_servers import Mcp
 from coder.models.model import JsonObject
@@ -135,7 +135,7 @@ class McpServer:
         logging.getLogger("mcp").addHandler(_UNHEARD)
         errors, settings = bytearray(), {**about.variables(), **about.filled_headers()}
         words = [word for value in settings.values() for word in (value, value.rpartition(" ")[2])]
-        self._redact = Redactor(word for word in words if len(word) >= SHORTEST).redact
+        self._redact = Redactor(word for word in words if len(word) >= MIN_SECRET_LENGTH).redact
         if about.sandboxed:
             from coder.tools.mcp_sandbox import sandboxed_streams
 

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from coder.base.errors import UsageError
-from coder.base.text.sanitize import or_nearest
+from coder.base.text.sanitize import suggest_nearest
 from coder.models.model import JsonObject, ToolCall, ToolSpec
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
@@ -210,6 +210,6 @@ def _function(name: str) -> Callable[..., object]:
     function: object = getattr(module, function_name, None)
     if not callable(function):
         raise UsageError(
-            f"--tool {name}: the module has no such function{or_nearest(function_name, vars(module))}"
+            f"--tool {name}: the module has no such function{suggest_nearest(function_name, vars(module))}"
         )
     return function

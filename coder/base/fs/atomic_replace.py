@@ -1,4 +1,4 @@
-"""Write, replace or remove a file: a crash at any moment leaves the old content or the new, never a half."""
+"""Write, replace or remove a file: after a crash it has the old content or the new one, never a part."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ from coder.base.fs.safe_open import open_folder
 
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A file for a new content; it takes the place of the one at a path once the block has ended well.
+    """Yield a temporary file that replaces the file at `path` when the block ends without an error.
 
     Raises:
-        OSError: the disk is full or the folder can't be written; what was there is there still.
+        OSError: the disk is full or the folder can't be written; the old file is unchanged.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     try:
@@ -34,12 +34,12 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 def write_beside(
     folder: int, name: str, content: bytes, *, mode: int | None, temporary: str, new_mode: int = 0o666
 ) -> None:
-    """Write and sync a content that will replace `name`, with the mode and owner of that file.
+    """Write and sync the new content of the file `name` to a temporary file, with that file's mode and owner.
 
     Args:
         folder: descriptor of the folder.
-        mode: permission bits where there is no file now; None leaves them to the umask, from `new_mode`.
-        temporary: name for the content until it is put in place.
+        mode: permission bits if `name` doesn't exist yet; None: `new_mode` without the bits of the umask.
+        temporary: name of the temporary file, for `put_in_place`.
 
     Raises:
         OSError: the disk is full or the folder can't be written; nothing is left behind.
@@ -58,13 +58,13 @@ def write_beside(
 
 
 def put_in_place(folder: int, temporary: str, name: str) -> None:
-    """Rename over the file of this name, durably. Raises OSError: a folder has it, or no right to write."""
+    """Rename a temporary file to `name` and sync. Raises OSError: `name` is a folder or isn't writable."""
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     sync_folder(folder)
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:
-    """Set permission bits of a file, never over a link. Raises OSError: it is missing, foreign or a link."""
+    """Set a file's permission bits without following links. Raises OSError: missing, foreign or a link."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(name, flags, dir_fd=folder)
     try:
@@ -74,42 +74,42 @@ def set_mode(folder: int, name: str, mode: int) -> None:
 
 
 def remove(folder: int, name: str) -> None:
-    """Remove a file, durably. Raises OSError: it isn't there or the folder can't be written."""
+    """Remove a file and sync the folder. Raises OSError: the file is missing or the folder isn't writable."""
     os.unlink(name, dir_fd=folder)
     sync_folder(folder)
 
 
 def clean_up(folder: int, names: Iterable[str]) -> None:
-    """Remove what a killed writer left behind."""
+    """Remove temporary files that a killed process left."""
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
 
 
 def _take_over(descriptor: int, folder: int, name: str, mode: int | None) -> None:
-    """Give the new file the mode and the owner of the one that it replaces."""
+    """Give the new file the mode and owner of the file `name` that it will replace."""
     try:
-        old = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        old_status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         if mode is not None:
             os.fchmod(descriptor, mode)
         return
-    new = os.fstat(descriptor)
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        # Only root may give files away; for others the file becomes theirs, as with any editor that renames.
+    new_status = os.fstat(descriptor)
+    if (old_status.st_uid, old_status.st_gid) != (new_status.st_uid, new_status.st_gid):
+        # Only root may change an owner; otherwise the file becomes the user's, as with editors that rename.
         with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, old.st_mode & 0o777)  # without setuid: the content is another one now
+            os.fchown(descriptor, old_status.st_uid, old_status.st_gid)
+    os.fchmod(descriptor, old_status.st_mode & 0o777)  # without setuid: the content has changed
 
 
 def sync_folder(descriptor: int) -> None:
-    """Sync the names in an open folder, where the system can sync folders."""
+    """Sync the names in an open folder, if the system can sync folders."""
     if os.name == "posix":
         os.fsync(descriptor)
 
 
 def sync_folder_at(path: Path) -> None:
-    """Sync the names in the folder at a path, where the system can sync folders."""
+    """Sync the names in the folder at a path, if the system can sync folders."""
     if os.name == "posix":
         with open_folder(path) as descriptor:
             os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Names that some file system takes for `.git`."""
+"""Recognize names that some file system treats as `.git`."""
 
 import re
 import unicodedata
@@ -10,13 +10,13 @@ _GIT = re.compile(r"\.git|git~\d+")
 def is_git_name(part: str) -> bool:
     """Whether one part of a path is `.git` on some file system.
 
-    They ignore case, code points without a width, blanks and dots at the end, and what follows a colon.
+    File systems may ignore case, invisible characters, blanks and dots at the end, and text after a colon.
     """
     return _GIT.fullmatch(folded_name(part)) is not None
 
 
 def folded_name(part: str) -> str:
-    """One part of a path as the most lenient file system compares it."""
+    """Return one part of a path as the most lenient file system compares it."""
     folded = unicodedata.normalize("NFKD", part).casefold().replace("ı", "i")
     visible = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     return visible.partition(":")[0].rstrip(". ").lstrip(" ")

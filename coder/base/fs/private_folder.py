@@ -1,4 +1,4 @@
-"""Folders for data and caches: CODER_HOME, else those of the platform."""
+"""Folders for data and caches: below CODER_HOME if it is set, else the platform's usual folders."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from coder.base.errors import MachineError
 
 
 def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Folder of all data that is kept for one user. It need not exist."""
+    """Return the folder of the user's data, which may not exist yet."""
     import platformdirs  # kept off the path of `--help`
 
     folder = environ.get("CODER_HOME")
@@ -16,38 +16,38 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def config_folder() -> Path:
-    """Folder of the user's own configuration on this system."""
+    """Return the folder of the user's configuration."""
     import platformdirs
 
     return Path(platformdirs.user_config_dir("coder"))
 
 
 def cache_folder() -> Path:
-    """Where the catalogue and downloads stand on this system. Losing them costs time only."""
+    """Return the folder of the catalogue and of downloads, which can be loaded again."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("coder"))
 
 
 def facts_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Folder of what was found in files or installed for them: below CODER_HOME if that is set."""
+    """Return the folder of caches about the user's files, below CODER_HOME if that is set."""
     home = environ.get("CODER_HOME")
     return Path(home).expanduser().absolute() / "cache" if home else cache_folder()
 
 
 def own_folders() -> tuple[Path, ...]:
-    """Folders of coder's configuration, data and caches, also those that CODER_HOME replaces for now."""
+    """Return the folders of coder's configuration, data and caches, with and without CODER_HOME."""
     import platformdirs
 
-    usual = Path(platformdirs.user_data_dir("coder"))
-    return (config_folder(), data_folder(), usual, cache_folder(), facts_folder())
+    default_data_folder = Path(platformdirs.user_data_dir("coder"))
+    return (config_folder(), data_folder(), default_data_folder, cache_folder(), facts_folder())
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its user can enter, with those above it; one that exists is left as it is.
+    """Create a folder that only the user can enter, and its parents; an existing folder isn't changed.
 
     Raises:
-        MachineError: it can't be made: the message names the path and what to set.
+        MachineError: the folder can't be created; the message names the path and what to set.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def private_folder(path: Path) -> Path:
 
 
 def unwritable(path: Path, reason: str) -> MachineError:
-    """The error for a data or cache path that can't be written."""
+    """Return the error for a data or cache path that can't be written."""
     return MachineError(
         f"Can't write {path}: {reason}. Make room or give yourself the right to write there, "
         f"or set CODER_HOME to a folder that you can write."

@@ -1,6 +1,6 @@
 """Open files under a folder without following symlinks.
 
-Every part of a path is opened by itself, relative to the one before: a folder that is swapped for a link
+Each part of a path is opened relative to the part before it: a folder that is replaced by a link
 meanwhile is refused. Only regular files are read, so that no pipe or device blocks.
 """
 
@@ -17,12 +17,12 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr
 
 
 class NotRegular(OSError):
-    """A link, folder, device, pipe or socket stands where a regular file was expected."""
+    """A link, folder, device, pipe or socket was found instead of a regular file."""
 
 
 @contextmanager
 def open_folder(root: Path, parts: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
-    """A descriptor of the folder at `root`/`parts`; with `make`, those below root are made.
+    """Yield a descriptor of the folder at `root`/`parts`; with `make`, create missing folders below root.
 
     Raises:
         NotADirectoryError: a part is a link or no folder.
@@ -31,9 +31,9 @@ def open_folder(root: Path, parts: Sequence[str] = (), *, make: bool = False) ->
     descriptor = os.open(root, _FOLDER)
     try:
         for part in parts:
-            below = _step(descriptor, part, make=make)
+            child = _step(descriptor, part, make=make)
             os.close(descriptor)
-            descriptor = below
+            descriptor = child
         yield descriptor
     finally:
         os.close(descriptor)
@@ -51,7 +51,7 @@ def _step(descriptor: int, part: str, *, make: bool) -> int:
 
 
 def open_below(folder: int, name: str) -> int:
-    """A descriptor of one folder in an open one; the caller closes it.
+    """Return a descriptor of a folder inside an open folder; the caller closes it.
 
     Raises:
         NotADirectoryError: it is a link or no folder.
@@ -61,7 +61,7 @@ def open_below(folder: int, name: str) -> int:
 
 
 def read_regular(folder: int, name: str, *, limit: int) -> tuple[bytes, os.stat_result]:
-    """At most `limit` + 1 bytes of one regular file in an open folder, and its status.
+    """Return at most `limit` + 1 bytes of a regular file in an open folder, and the file's status.
 
     Raises:
         NotRegular: it is a link, folder, device, pipe or socket.
@@ -74,8 +74,10 @@ def read_regular(folder: int, name: str, *, limit: int) -> tuple[bytes, os.stat_
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegular(f"{name} is not a regular file")
-        content = file.read(min(limit, status.st_size) + 1)  # room for the limit costs more than the file
-        if len(content) > status.st_size:  # it grows, or doesn't know its size
+        content = file.read(
+            min(limit, status.st_size) + 1
+        )  # a buffer of `limit` bytes would cost more than the file
+        if len(content) > status.st_size:  # the file grows, or its size is unknown
             content += file.read(limit + 1 - len(content))
         return content, status
 

@@ -6,5 +6,5 @@ from importlib.resources import files
 
 @cache
 def prompt(name: str) -> str:
-    """Text of the prompt `<name>.md`."""
+    """Return the text of the prompt `<name>.md`."""
     return files(__package__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()

@@ -1,8 +1,8 @@
-"""Break lines that a CI system would take for commands in its log.
+"""Change lines that a CI system would read as commands in its log.
 
 `::add-mask::` at the start of a line (GitHub Actions), `##vso[…]` (Azure Pipelines), `##teamcity[…]`. Their
-manuals call them workflow commands, logging commands and service messages. A zero-width space parts the first
-two signs.
+manuals call them workflow commands, logging commands and service messages. A zero-width space is put
+between the first two characters.
 """
 
 import os
@@ -12,35 +12,35 @@ from collections.abc import Mapping
 
 _COMMAND = re.compile(rb"((?:^|\r)\s*):(?=:)|#(?=#(?:\[|vso\[|teamcity\[))", re.MULTILINE)
 _UNFINISHED = re.compile(rb"(?:(?:\A|(?<=[\r\n]))\s*:?|##?(?:vs?o?|te?a?m?c?i?t?y?)?)\Z")
-_LONGEST = 256
-"""Bytes that are waited for at most: longer blanks before a sign are passed on."""
+_MAX_HELD = 256
+"""Hold back at most this many bytes of a possible command."""
 _BREAK = "\u200b".encode()
-_SYSTEMS = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+_CI_VARIABLES = ("GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 
 
-def no_commands(text: str) -> str:
-    """Text in which no line is a command."""
+def break_commands(text: str) -> str:
+    """Return the text with each command made harmless."""
     return _broken(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def is_log(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Whether a CI system may read this output; a file or a terminal is no CI log."""
-    kind = os.fstat(descriptor).st_mode
-    return any(map(environ.get, _SYSTEMS)) and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind))
+    """Whether a CI system may read this output: a pipe or socket, while a CI variable is set."""
+    mode = os.fstat(descriptor).st_mode
+    return any(map(environ.get, _CI_VARIABLES)) and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
 
 
 class CommandBreaker:
-    """Takes one stream piece by piece; a command that is cut between two pieces is waited for."""
+    """Makes commands in a stream harmless; a chunk's end that may begin a command is held back."""
 
     def __init__(self) -> None:
         self._held = b""
         self._begun = b""
-        """What stands on the line before what is held; a sign there is no start of a line."""
+        """A placeholder for text of the current line that was returned already; empty at a line's start."""
 
     def strip(self, chunk: bytes, *, last: bool = False) -> bytes:
-        """What of the stream so far may be passed on and hasn't been."""
+        """Take a chunk and return what is certain by now, without commands; with `last`, all that is left."""
         content = self._begun + self._held + chunk
-        unfinished = None if last else _UNFINISHED.search(content, max(0, len(content) - _LONGEST))
+        unfinished = None if last else _UNFINISHED.search(content, max(0, len(content) - _MAX_HELD))
         cut = max(unfinished.start(), len(self._begun)) if unfinished else len(content)
         self._held = content[cut:]
         body = _broken(content[:cut])[len(self._begun) :]

@@ -1,9 +1,9 @@
-"""Find the file of a workspace that a path in a program's output or in a text means."""
+"""Find the workspace file that a path in a text, such as a program's output, refers to."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-_MOST_PARTS = 24
+_MAX_PARTS = 24
 
 
 class PrintedPaths:
@@ -16,53 +16,53 @@ class PrintedPaths:
             self._by_name.setdefault(path.rpartition("/")[2], []).append(path)
 
     def find(self, printed: str, *, folder: str = "") -> str | None:
-        """The file that is meant, a bare name first by the end of a folder; None where that isn't clear."""
+        """Return the file that a printed path refers to, None if ambiguous. `folder` is searched first."""
         name = printed.replace("\\", "/").removeprefix("file://")
-        parts = tuple(part for part in name.split("/") if part not in ("", "."))[-_MOST_PARTS:]
+        parts = tuple(part for part in name.split("/") if part not in ("", "."))[-_MAX_PARTS:]
         if not parts:
             return None
         if folder and "/" not in name:
-            there = self._whole((*(part for part in folder.split("/") if part), *parts), least=2)
-            if there is not None:
-                return there
+            in_folder = self._whole((*(part for part in folder.split("/") if part), *parts), least=2)
+            if in_folder is not None:
+                return in_folder
         if "/".join(parts) in self.all and not name.startswith("/"):
             return "/".join(parts)
-        if name.startswith("/") or name[1:3] == ":/":  # of the workspace, wherever that is mounted
-            whole = self._whole(parts, least=1)
-            if whole is not None:
-                return whole
+        if name.startswith("/") or name[1:3] == ":/":  # in the workspace, wherever that is mounted
+            exact = self._whole(parts, least=1)
+            if exact is not None:
+                return exact
         path, shared = self._nearest(parts)
-        # Two equal parts are no accident; the name alone may be a file of another program.
+        # Two equal parts are no accident; a file of another program may have the same name.
         is_clear = path is not None and (shared > 1 or len(parts) == 1 or "/" not in path)
         return path if is_clear else None
 
     def ending(self, name: str) -> str | None:
-        """The one file whose path ends as the whole name does."""
+        """Return the only file whose path ends with the whole name."""
         parts = PurePosixPath(name).parts
         path, shared = self._nearest(parts)
         return path if shared == len(parts) else None
 
     def _whole(self, parts: tuple[str, ...], *, least: int) -> str | None:
-        """The file whose whole path is the longest end of these parts, of so many at least."""
+        """Return the file whose whole path is the longest end of these parts, with at least `least` parts."""
         ends = ("/".join(parts[start:]) for start in range(len(parts) - least + 1))
         return next((end for end in ends if end in self.all), None)
 
     def _nearest(self, parts: tuple[str, ...]) -> tuple[str | None, int]:
-        """The one file whose path shares the longest end with these parts, and how many of them."""
+        """Return the only file whose path shares the longest end with these parts, and the shared length."""
         nearest: list[str] = []
-        most = 0
+        longest = 0
         for path in self._by_name.get(parts[-1], ()) if parts else ():
             shared = _shared_end(path.split("/"), parts)
-            if shared > most:
-                nearest, most = [path], shared
-            elif shared == most:
+            if shared > longest:
+                nearest, longest = [path], shared
+            elif shared == longest:
                 nearest.append(path)
-        return (nearest[0], most) if len(nearest) == 1 else (None, 0)
+        return (nearest[0], longest) if len(nearest) == 1 else (None, 0)
 
 
-def _shared_end(one: list[str], other: tuple[str, ...]) -> int:
+def _shared_end(path: list[str], other: tuple[str, ...]) -> int:
     count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
+    for a, b in zip(reversed(path), reversed(other), strict=False):
         if a != b:
             break
         count += 1

@@ -1,8 +1,8 @@
 """Take secrets out of text before a model, the log or a screen sees it.
 
-Two kinds are known: exact values (keys that were given, variables of the environment whose names say that
-they are secret), and the shapes of well-known keys. All found places are joined before any is replaced, so
-that no half of a secret is left where two overlap.
+There are two kinds: exact values (given keys, and environment variables with names such as API_KEY), and
+the shapes of well-known keys. Overlapping matches are joined before they are replaced, so that no part of
+a secret is left.
 """
 
 import json
@@ -14,16 +14,16 @@ from urllib.parse import quote, unquote
 
 REPLACEMENT = "[redacted]"
 
-SHORTEST = 8
-"""Values of the environment with fewer characters than this are words, not secrets."""
+MIN_SECRET_LENGTH = 8
+"""Shorter values of environment variables aren't treated as secrets."""
 
 _SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(^|_)PAT)S?(_|$)",  # PAT: a personal access token
     re.IGNORECASE,
 )
 
-# Group 1 is the secret where there is one, else the whole match. Only PEM and Bearer hold blanks. A shape
-# that can fail after a long scan starts only where no scan has passed: hostile text costs linear time.
+# The secret is group 1 if the shape has one, else the whole match. Only PEM and Bearer contain blanks. A
+# shape never starts inside text that it has scanned before, so hostile text takes linear time.
 _SHAPES = [
     re.compile(shape)
     for shape in (
@@ -34,22 +34,22 @@ _SHAPES = [
         r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?",  # JSON Web Token
         r"(?i:\bbearer\s+)((?=[A-Za-z._~+/=-]*\d)[\w.~+/=-]{8,})",  # a digit: not the word after "bearer"
         r"://[^\s/:@]*:([^\s/]+)@",  # the password of a URL
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\w\s\\+/=:,-]*?"  # cut off: as far as it may be a key
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\w\s\\+/=:,-]*?"  # a key that is cut off
         r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?=[^\w\s\\+/=:,-])|\Z)",
     )
 ]
 _UNFINISHED = re.compile(r"(?:(?i:\bbearer\s+)|-----BEGIN [A-Z0-9 ]*)\Z")
-"""The start of a shape that holds blanks, at the end of what has come so far."""
+"""The start of a shape that contains blanks, at the end of a text."""
 
 _ENCRYPTED = re.compile(r"[\w+/=-]{200,}", re.ASCII)
-"""A text that is no words: what looks like a key in it is chance."""
+"""Long encoded data, in which a match of a key's shape is accidental."""
 
 
 class Redactor:
-    """Replaces known secrets and the shapes of keys; use one for everything that leaves a run."""
+    """Replaces known secrets and the shapes of keys. One Redactor serves all output of a run."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Know these exact values, and each as it stands in a URL; empty ones are left out."""
+        """Take exact values, to be found as given and as quoted in a URL; blank ones are ignored."""
         values = {secret for secret in secrets if secret.strip()}
         self._secrets = sorted(values | {quote(secret, safe="") for secret in values})
         self._spaced = [secret for secret in self._secrets if re.search(r"\s", secret)]
@@ -58,14 +58,14 @@ class Redactor:
     def from_environment(
         cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
     ) -> "Redactor":
-        """Know variables named like …KEY, …TOKEN, …SECRET, …PASSWORD, CODER_LOG's password, and these."""
+        """Take `secrets`, variables such as …KEY, …TOKEN or …PASSWORD, and the password in CODER_LOG."""
         values = [environ[name].strip() for name in environ if names_secret(name)]
         if log := re.search(r"://([^\s/:@]*):([^\s/]+)@", environ.get("CODER_LOG", "")):
             values += [unquote(log[2])] * (log[1] != log[2])  # a name such as postgres is a word
-        return cls(chain(secrets, (value for value in values if len(value) >= SHORTEST)))
+        return cls(chain(secrets, (value for value in values if len(value) >= MIN_SECRET_LENGTH)))
 
     def redact(self, text: str) -> str:
-        """The text with each secret replaced by `[redacted]`."""
+        """Return the text with each secret replaced by `[redacted]`."""
         parts: list[str] = []
         end = 0
         for start, stop in self.spans(text):
@@ -74,11 +74,11 @@ class Redactor:
         return "".join([*parts, text[end:]])
 
     def stream(self) -> "RedactingStream":
-        """The same for a text that comes in chunks."""
+        """Return a redactor for a text that comes in chunks."""
         return RedactingStream(self)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each stretch to replace, in order, apart from each other."""
+        """Return start and end of each place to replace, in order and without overlaps."""
         joined: list[tuple[int, int]] = []
         for start, stop in sorted(chain(self._values(text), _shapes(text))):
             if joined and start <= joined[-1][1]:
@@ -88,7 +88,7 @@ class Redactor:
         return joined
 
     def opens_before(self, text: str, cut: int) -> int | None:
-        """Where something begins before `cut` that reaches it, or may when more text comes; else None."""
+        """Return where a secret starts that reaches `cut`, or may with more text; None if there is none."""
         starts = [start for start, stop in self.spans(text) if start < cut <= stop]
         starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
         for secret in self._spaced:
@@ -105,9 +105,9 @@ class Redactor:
 
 
 class RedactingStream:
-    """Redacts a text that comes in chunks: together the parts are what `redact` makes of the whole.
+    """Redacts a text that comes in chunks, with the same result as `redact` on the whole text.
 
-    A chunk is held back to its last blank, or further where a secret with blanks may have begun.
+    Text after the last blank is held back, and text before it if a secret with blanks may have begun there.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -127,13 +127,13 @@ class RedactingStream:
         return self._redactor.redact(ready)
 
     def finish(self) -> str:
-        """What was held back, redacted."""
-        rest, self._pending = self._pending, ""
-        return self._redactor.redact(rest)
+        """Return the text that was held back, redacted."""
+        pending, self._pending = self._pending, ""
+        return self._redactor.redact(pending)
 
 
 def names_secret(variable: str) -> bool:
-    """Whether a variable of the environment is called as those are that hold a key."""
+    """Whether an environment variable's name says that it contains a secret."""
     return _SECRET_NAME.search(variable) is not None
 
 
@@ -143,7 +143,7 @@ def redact(text: str) -> str:
 
 
 def quotes_secret(document: str, redact: Callable[[str], str]) -> bool:
-    """Whether a text of a JSON document holds what `redact` takes out."""
+    """Whether a string in a JSON document contains something that `redact` replaces."""
     pending = [json.loads(document)]
     while pending:
         value = pending.pop()
@@ -161,7 +161,7 @@ def _shapes(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _last_blank(text: str) -> int:
-    """Index of the last blank, -1 where there is none."""
+    """Return the index of the last blank, or -1."""
     words = text.rsplit(maxsplit=1)
     if not words or text[-1].isspace():
         return len(text) - 1

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import ModelRefused
 from coder.base.prompts import prompt
-from coder.base.text.sanitize import in_pairs
+from coder.base.text.sanitize import join_surrogates
 from coder.engine.prompting.messages import what_to_pass
 from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
@@ -91,7 +91,7 @@ def ledger_in(text: str, names: Mapping[str, str]) -> Ledger:
     at = text.find("{")
     try:
         document = json.JSONDecoder().raw_decode(text, at)[0]
-        ledger = Ledger.model_validate_json(in_pairs(json.dumps(document, ensure_ascii=False)))
+        ledger = Ledger.model_validate_json(join_surrogates(json.dumps(document, ensure_ascii=False)))
     except (ValueError, RecursionError, ValidationError):
         return Ledger(facts=text)
     return ledger.model_copy(update={"steps": tuple(s for s in ledger.steps if s.member in names)})

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from coder.base.errors import CoderError, MachineError, Refused, UsageError, own_command
-from coder.base.text.sanitize import or_nearest, visible
+from coder.base.text.sanitize import suggest_nearest, visible
 from coder.config.layers import Loaded, load, read_toml
 from coder.config.task_file import options_of
 from coder.engine.agent import solve
@@ -118,7 +118,8 @@ def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
     elif Path(name).suffix == ".toml" and Path(name).exists():
         spec, where = read_toml(Path(name)), name
     else:
-        raise UsageError(f"--team {name}: no file *.toml, and no such team{or_nearest(name, loaded.teams)}")
+        hint = suggest_nearest(name, loaded.teams)
+        raise UsageError(f"--team {name}: no file *.toml, and no such team{hint}")
     values = dict(spec) if isinstance(spec, dict) else {}
     stop = values.pop("stop", None)
     try:

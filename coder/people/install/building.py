@@ -26,7 +26,7 @@ from coder.people.install.unpacking import MOST_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
-from coder.source.manifests import install_command, named_in
+from coder.source.manifests import find_manifests, install_command
 from coder.verify.finding import shorten
 from sandbox import Command, FileRefused, Policy
 from sandbox.contract import OnOutput
@@ -80,7 +80,7 @@ def plan_install(
         UsageError: there is nothing to install, or the interpreter or an index can't be used.
     """
     contents = {path: stored.content for path, stored in files.items()}
-    manifests = named_in(contents)
+    manifests = find_manifests(contents)
     needs_pytest = bool(test_command) and uses_pytest(test_command)
     wanted = command or install_command(manifests, test_command, uses_pytest=needs_pytest)
     try:

@@ -11,7 +11,7 @@ from benchmarks.reports.markdown import markdown
 from benchmarks.reports.terminal_report import comparison_blocks, gate_blocks, report_blocks
 from benchmarks.stats.comparison import compare
 from benchmarks.stats.gate import gate
-from coder.base.text.ci_commands import no_commands
+from coder.base.text.ci_commands import break_commands
 from coder.show.tables import plain_lines, print_blocks
 from tests.benchmarks.reports.hostile import HOSTILE
 from tests.benchmarks.reports.reports_made import report_of, suite_of
@@ -148,4 +148,4 @@ def test_what_a_model_wrote_leaves_junit_a_document(text: str) -> None:
 
 
 def test_ordinary_colons_and_hashes_stay() -> None:
-    assert no_commands("a::b\n# head\n## two\nstd::x") == "a::b\n# head\n## two\nstd::x"
+    assert break_commands("a::b\n# head\n## two\nstd::x") == "a::b\n# head\n## two\nstd::x"

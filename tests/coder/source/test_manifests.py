@@ -7,7 +7,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.people.install.indexes import NPM, PYPI, find_indexes
-from coder.source.manifests import are_declared, install_command, missing_modules, named_in
+from coder.source.manifests import are_declared, find_manifests, install_command, missing_modules
 
 EXTRAS = b"""
 [project]
@@ -79,7 +79,7 @@ def test_a_folder_that_names_nothing_is_told_what_to_say(files: dict[str, bytes]
 def test_manifests_deep_down_and_of_any_name_have_a_say() -> None:
     files = {"a/requirements/linux.txt": b"", "b/package.json": b"", "readme.txt": b"", "src/app.py": b""}
 
-    assert named_in(files).keys() == {"a/requirements/linux.txt", "b/package.json"}
+    assert find_manifests(files).keys() == {"a/requirements/linux.txt", "b/package.json"}
 
 
 def test_without_a_word_of_the_user_the_public_indexes_are_reached(tmp_path: Path) -> None:

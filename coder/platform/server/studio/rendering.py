@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from coder.base.errors import CoderError, MissingExtra
-from coder.base.text.sanitize import in_pairs, one_line, printable, visible
+from coder.base.text.sanitize import join_surrogates, one_line, printable, visible
 from coder.platform.server.problems import Problem, problem_of
 from coder.show.render import age, money, spent
 from sandbox.errors import SandboxError
@@ -33,8 +33,12 @@ def templates() -> "Environment":
     )
     environment.filters |= {"age": age, "money": money, "one_line": one_line, "spent": spent}
     environment.filters["visible"] = visible
-    environment.filters["digest"] = lambda text: hashlib.sha256(in_pairs(text).encode()).hexdigest()[:16]
+    environment.filters["digest"] = _digest
     return environment
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(join_surrogates(text).encode()).hexdigest()[:16]
 
 
 def page(name: str, title: str, *, status: int = 200, **values: object) -> HTMLResponse:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.base.text.ci_commands import CommandBreaker, is_log, no_commands
+from coder.base.text.ci_commands import CommandBreaker, break_commands, is_log
 
 PIECES = st.lists(
     st.text(alphabet=":# \n\rvsotamciy[]ex", max_size=12).map(str.encode) | st.binary(max_size=8), max_size=12
@@ -18,7 +18,7 @@ PIECES = st.lists(
     ["::error::x", "  ::add-mask::x", "a\r::set-env::x", "##[group]", "b ##vso[task.x]", "##teamcity[x]"],
 )
 def test_a_command_is_broken_and_nothing_else_of_its_line_changes(line: str) -> None:
-    shown = no_commands(f"first\n{line}\nlast")
+    shown = break_commands(f"first\n{line}\nlast")
 
     assert shown != f"first\n{line}\nlast"
     assert shown.replace("\u200b", "") == f"first\n{line}\nlast"
@@ -26,7 +26,7 @@ def test_a_command_is_broken_and_nothing_else_of_its_line_changes(line: str) -> 
 
 @pytest.mark.parametrize("line", ["std::vector", "# ## heading", "a::b", "x = y[::2]"])
 def test_what_is_no_command_stays_as_it_is(line: str) -> None:
-    assert no_commands(f"first\n{line}") == f"first\n{line}"
+    assert break_commands(f"first\n{line}") == f"first\n{line}"
 
 
 @given(PIECES)
